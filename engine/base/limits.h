@@ -1,0 +1,41 @@
+#pragma once
+// Every cap of Kiln, named, with its unit. Nothing a peer sends may grow anything without one of these.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kiln::base::limits {
+
+inline constexpr std::size_t kDiagnosticsMax = 200;                    ///< diagnostics kept per compile
+inline constexpr std::size_t kMessageBytesMax = 16u << 20;             ///< HL7 message and HTTP body, default
+inline constexpr std::size_t kInflightBytesMax = 64u << 20;            ///< all messages in the process; beyond, sockets are not read
+inline constexpr std::size_t kSegmentsMax = 10'000;                    ///< per message
+inline constexpr std::size_t kFieldsMax = 1'000;                       ///< per segment
+inline constexpr std::size_t kRepetitionsMax = 10'000;                 ///< per field
+inline constexpr std::size_t kParseDiagnosticsMax = 100;               ///< per message, later ones counted
+inline constexpr std::size_t kMllpGarbageMax = 4096;                   ///< bytes of garbage kept for the report
+inline constexpr std::size_t kMllpGarbageCloseBytes = 64u << 10;       ///< garbage after which a connection is closed
+inline constexpr std::int64_t kMllpIdleMs = 600'000;
+inline constexpr std::int64_t kMllpFrameMs = 30'000;
+inline constexpr std::int64_t kAckWaitMs = 30'000;
+inline constexpr std::size_t kConnectionsPerListenerMax = 5'000;
+inline constexpr std::size_t kHttpHeaderBytesMax = 32u << 10;
+inline constexpr std::size_t kHttpUrlBytesMax = 8u << 10;
+inline constexpr std::size_t kHttpHeadersMax = 100;
+inline constexpr std::int64_t kHttpHeaderMs = 10'000;
+inline constexpr std::int64_t kHttpBodyMs = 60'000;
+inline constexpr std::size_t kJsonDepthMax = 64;
+inline constexpr std::size_t kBundleEntriesMax = 5'000;
+inline constexpr std::size_t kSearchParametersMax = 50;
+inline constexpr std::size_t kSearchCountMax = 1'000;
+inline constexpr std::size_t kSearchCountDefault = 50;
+inline constexpr std::uint64_t kMapStepsMax = 2'000'000;               ///< IR instructions per message
+inline constexpr std::size_t kMapOutputBytesMax = 32u << 20;
+inline constexpr std::size_t kCsvLineBytesMax = 1u << 20;
+inline constexpr std::size_t kCsvColumnsMax = 10'000;
+inline constexpr std::size_t kHmapFileBytesMax = 4u << 20;
+inline constexpr std::size_t kHmapNestingMax = 200;                    ///< depth of blocks and expressions
+inline constexpr std::size_t kGroupCommitMax = 4'096;                  ///< records per journal commit
+inline constexpr std::size_t kGroupCommitBytesMax = 16u << 20;
+
+}  // namespace kiln::base::limits
