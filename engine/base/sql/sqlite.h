@@ -1,6 +1,7 @@
 #pragma once
-// A thin handle for SQLite with the storage rules of reliability.md §5 built in: WAL, synchronous=FULL, 16 KB pages, no
-// mmap; exactly one connection per file commits and checkpoints, every other one is read-only and never checkpoints.
+// A thin handle for SQLite with the storage rules of reliability.md §5 built in: WAL, synchronous=FULL, 16 KB
+// pages, no mmap; exactly one connection per file commits and checkpoints, every other one is read-only and
+// never checkpoints.
 
 #include <cstdint>
 #include <memory>
@@ -15,12 +16,12 @@ namespace kiln::base {
 
 struct DatabaseOptions {
   std::string path;
-  bool read_only = false;               ///< true for every connection but the one that commits and checkpoints
-  int page_size = 16384;                ///< bytes; takes effect when the file is created
-  int cache_kib = 8 * 1024;             ///< page cache of this connection
+  bool read_only = false;    ///< true for every connection but the one that commits and checkpoints
+  int page_size = 16384;     ///< bytes; takes effect when the file is created
+  int cache_kib = 8 * 1024;  ///< page cache of this connection
   int wal_autocheckpoint_pages = 1000;  ///< 0: only Database::checkpoint() checkpoints
-  int busy_timeout_ms = 5000;           ///< for readers that meet a recovery; the writer never waits in practice
-  const char* vfs = nullptr;            ///< Env::sqlite_vfs() of the injected Env; nullptr for the default
+  int busy_timeout_ms = 5000;  ///< for readers that meet a recovery; the writer never waits in practice
+  const char* vfs = nullptr;   ///< Env::sqlite_vfs() of the injected Env; nullptr for the default
 };
 
 namespace detail {
@@ -36,8 +37,8 @@ class Statement {
   Statement& operator=(Statement&& other) noexcept;
   ~Statement();
 
-  /// Parameters count from 1. A failed bind is reported by the next step(). Text and blobs are not copied: they must
-  /// live until the statement is stepped to its end, reset or bound again.
+  /// Parameters count from 1. A failed bind is reported by the next step(). Text and blobs are not copied:
+  /// they must live until the statement is stepped to its end, reset or bound again.
   Statement& bind(int index, std::int64_t value);
   Statement& bind(int index, std::string_view text);
   Statement& bind(int index, const char* text) { return bind(index, std::string_view(text)); }
@@ -45,7 +46,8 @@ class Statement {
   Statement& bind_null(int index);
 
   /// True: a row is there. False: done (the statement is reset, bindings kept). Errors: disk_full, io_failed,
-  /// database_conflict (a constraint), database_corrupt, limit_exceeded (the budget of Database::set_budget), database_failed.
+  /// database_conflict (a constraint), database_corrupt, limit_exceeded (the budget of Database::set_budget),
+  /// database_failed.
   Result<bool> step();
   /// Runs to the end, ignoring rows, and resets.
   Status run();
@@ -76,8 +78,9 @@ class Database {
   Database& operator=(Database&&) noexcept;
   ~Database();
 
-  /// Opens, and creates the file unless read_only. Sets the pragmas of reliability.md §5 and reads each back; a file
-  /// that cannot have them is refused with database_failed. A new file's folder is not synced: that is the caller's.
+  /// Opens, and creates the file unless read_only. Sets the pragmas of reliability.md §5 and reads each back;
+  /// a file that cannot have them is refused with database_failed. A new file's folder is not synced: that is
+  /// the caller's.
   static Result<Database> open(const DatabaseOptions& options);
   bool is_open() const { return state_ != nullptr; }
 
@@ -86,7 +89,8 @@ class Database {
   /// A statement of your own; prepared once, reset between uses.
   Result<Statement> prepare(std::string_view sql);
   /// The same text gives the same prepared statement again (kept for the life of the connection; beyond
-  /// limits::kSqlStatementCacheMax texts it is prepared each time). While one is in use a second one is prepared.
+  /// limits::kSqlStatementCacheMax texts it is prepared each time). While one is in use a second one is
+  /// prepared.
   Result<Statement> cached(std::string_view sql);
 
   /// BEGIN IMMEDIATE. The error of a full or read-only disk may only come at commit().
@@ -95,7 +99,8 @@ class Database {
   /// Never fails: what SQLite rolled back by itself stays rolled back.
   void rollback();
   bool in_transaction() const;
-  /// Nested: `savepoint(n)`, then `release(n)` or `rollback_to(n)` (which also releases). n names the nesting level.
+  /// Nested: `savepoint(n)`, then `release(n)` or `rollback_to(n)` (which also releases). n names the nesting
+  /// level.
   Status savepoint(int level);
   Status release(int level);
   Status rollback_to(int level);
