@@ -1,0 +1,193 @@
+#pragma once
+// A compiled map and how to run it. The engine, the CLI and the tester use nothing else of the runtime
+// (result_reader.h reads paths of a result).
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/base/json.h"
+#include "engine/base/limits.h"
+#include "engine/base/partial_date.h"
+#include "engine/base/result.h"
+
+namespace kiln::hl7 {
+class Message;
+}
+
+namespace kiln::mappings {
+
+namespace ir {
+struct Unit;
+}
+class TableSnapshot;
+
+enum class DataKind : std::uint8_t { hl7, fhir, csv };
+
+/// What a map takes or gives: `hl7 ADT_A01 2.5.1`, `fhir Bundle`, `csv LabExport`.
+struct DataType {
+  DataKind kind = DataKind::hl7;
+  std::string name;     ///< structure, event, resource type or csv declaration
+  std::string version;  ///< hl7 only: "2.5.1"
+};
+
+/// A map, or a package that dispatches to its maps by message structure, then by message type. Immutable, cheap to
+/// copy, thread-safe; keeps the compiled unit alive.
+class Program {
+ public:
+  Program() = default;
+  /// The map with index `map` of the unit.
+  Program(std::shared_ptr<const ir::Unit> unit, std::uint32_t map);
+  /// A package: the maps with these indexes. A run picks the one whose source fits; none: outcome rejected with E0914.
+  Program(std::shared_ptr<const ir::Unit> unit, std::string package, std::vector<std::uint32_t> maps);
+
+  explicit operator bool() const { return unit_ != nullptr; }
+  const std::string& name() const { return name_; }          ///< qualified name of the map or package
+  bool is_package() const { return is_package_; }
+  DataType input() const;                                    ///< of the (first) map
+  DataType output() const;
+  /// A later run may reject with an ack code (W0913), as far as can be known statically.
+  bool can_reject() const;
+
+  const ir::Unit& unit() const { return *unit_; }
+  std::span<const std::uint32_t> maps() const { return maps_; }
+
+ private:
+  std::shared_ptr<const ir::Unit> unit_;
+  std::string name_;
+  std::vector<std::uint32_t> maps_;
+  bool is_package_ = false;
+};
+
+/// Rows of a CSV input, already decoded and split: `columns` in the order of the csv declaration, cells[row * columns + c].
+/// Absent cells are views with data() == nullptr. Borrowed.
+struct CsvInput {
+  std::size_t columns = 0;
+  std::span<const std::string_view> cells;
+  std::span<const std::uint32_t> line_numbers;  ///< 1-based, one a row; empty: rows are counted from 1
+};
+
+/// Borrowed for the time of the run; the message must outlive the Runner's result only as far as lineage and unread
+/// fields are asked for.
+using RunInput = std::variant<const hl7::Message*, base::JsonView, CsvInput>;
+
+/// One fetched or missing row of a lookup (hmap.md §8): `columns` in the order of the row type.
+struct LookupKey {
+  std::string lookup;                  ///< qualified name
+  std::vector<std::string> arguments;
+  bool operator==(const LookupKey&) const = default;
+};
+struct LookupAnswer {
+  LookupKey key;
+  enum class State : std::uint8_t { found, missing, failed } state = State::missing;
+  std::vector<std::optional<std::string>> columns;
+};
+
+struct RunContext {
+  base::WallTime received;                       ///< run.received
+  std::string_view channel;                      ///< run.channel
+  const base::TimeZone* timezone = nullptr;      ///< for times without an offset in the value or in MSH-7; UTC when null
+  const TableSnapshot* tables = nullptr;         ///< csv tables and concept maps, one snapshot a message
+  std::span<const LookupAnswer> lookups;         ///< see RunResult::missing_lookups
+  std::uint64_t steps_max = base::limits::kMapStepsMax;
+  std::size_t output_bytes_max = base::limits::kMapOutputBytesMax;
+  bool strict = false;                           ///< notes become warnings
+};
+
+enum class Outcome : std::uint8_t { ok, ok_with_warnings, rejected, quarantined, failed };
+std::string_view name_of(Outcome outcome);
+
+/// Something the run has to say. Holds no patient data: `value` is masked (letters -> x, digits -> 9, at most 12 shown).
+struct RunDiagnostic {
+  enum class Level : std::uint8_t { note, warning, error } level = Level::warning;
+  std::string_view code;        ///< stable: "bad-value", "unmapped-code", "dropped-repetition", "unplaced-segment", … Static.
+  std::string text;             ///< what happened, from the map or from Kiln
+  std::string rule;             ///< "module:map/handle.path@label", may be empty
+  std::string source;           ///< "PID-7", "Patient.birthDate", "row 3 column taken"; may be empty
+  std::string value;            ///< masked
+};
+
+/// One write: which rule, from where, to which byte of the output.
+struct LineageRecord {
+  std::uint32_t rule = 0;       ///< index into the unit's rules
+  std::uint32_t output = 0;     ///< byte offset of the value in RunResult::output
+  std::uint64_t source = 0;     ///< SourceRef; decode with result_reader.h
+};
+
+struct CreatedResource {
+  std::string_view handle;      ///< as declared in the map
+  std::string type;
+  std::uint32_t entry = 0;      ///< index in Bundle.entry; two handles may share one after dedupe
+};
+
+/// One CSV row iteration that quarantined itself: becomes a child message.
+struct QuarantinedRows {
+  std::string reason;
+  std::string rule;
+  std::vector<std::uint32_t> rows;  ///< 1-based row numbers of the iteration
+};
+
+struct RunResult {
+  Outcome outcome = Outcome::ok;
+
+  /// rejected: what the acknowledgment says.
+  std::string ack_code;             ///< "AE" or "AR"
+  int error_code = 0;               ///< table 0357
+  std::string reason;               ///< rejected, quarantined and failed: text of the map or of Kiln, no patient data
+  std::string location;             ///< where it was decided: source path or rule
+  base::ErrorCode error = base::ErrorCode::internal;  ///< failed only
+
+  std::string map;                  ///< qualified name of the map that ran (a package dispatches)
+  DataKind output_kind = DataKind::fhir;
+  std::string output_type;          ///< "Bundle", "Patient", "ADT_A08", the csv declaration's name
+  /// fhir: compact JSON. hl7: one message, CR-ended segments. csv: rows in the csv declaration's format, without header.
+  /// Empty when the outcome is rejected, quarantined or failed.
+  std::string output;
+  std::string csv_header;           ///< the header line of a csv output, when the declaration has one
+  std::uint32_t csv_columns = 0;
+  std::vector<std::uint32_t> csv_row_offsets;  ///< where each row starts in `output`
+
+  std::vector<QuarantinedRows> children;
+  std::vector<RunDiagnostic> diagnostics;
+  std::uint64_t dropped_diagnostics = 0;
+  std::vector<CreatedResource> created;
+  std::vector<LineageRecord> lineage;
+  /// Not empty: lookups the map asked for and `RunContext::lookups` did not answer. The output is not valid then; fetch
+  /// these and run again. Each round asks only for keys that no earlier round asked for.
+  std::vector<LookupKey> missing_lookups;
+  std::uint64_t steps = 0;          ///< IR instructions executed
+
+  bool ok() const { return outcome <= Outcome::ok_with_warnings; }
+  bool skipped_all() const { return ok() && output.empty(); }  ///< the map wrote nothing
+};
+
+/// Runs programs; one per thread. Keeps its buffers, so that a run in the steady state allocates nothing.
+class Runner {
+ public:
+  Runner();
+  ~Runner();
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  /// Never throws for anything in the input. The result is valid until the next run on this Runner; move from it to keep it.
+  RunResult& run(const Program& program, const RunInput& input, const RunContext& context);
+
+  /// Valued fields of the HL7 or CSV input (leaf elements of a FHIR input) that the last run did not read, as paths in
+  /// input order: "PD1-4.1", "Patient.photo". Valid input required; computed on demand.
+  std::vector<std::string> unread() const;
+  /// "PID-7", "Patient.birthDate", "row 3 column taken"; several for a value made of several. Of the last run.
+  std::vector<std::string> source_paths(std::uint64_t source) const;
+
+  class State;
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kiln::mappings
