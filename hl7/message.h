@@ -1,0 +1,314 @@
+#pragma once
+// A parsed HL7 v2 message: the bytes as received plus small indexes into them (std 2.5, 2.6).
+// Stage 1 (parse) finds segments and fields; everything below a field is split when it is asked for, without
+// allocation. Reading never needs the dictionary.
+
+#include <cstdint>
+#include <memory>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/diagnostic.h"
+#include "engine/base/limits.h"
+#include "engine/base/result.h"
+#include "hl7/charset.h"
+#include "hl7/delimiters.h"
+
+namespace kiln::hl7 {
+
+namespace detail {
+struct MessageData;
+}
+
+/// Absent: not valued (`||`) or beyond the end. Null: `""`, the sender deletes the value. Valued: anything
+/// else.
+enum class Presence : std::uint8_t { absent, null_, valued };
+
+/// A three-character segment name as a number; 0 for anything that is not [A-Z][A-Z0-9]{2} (upper-cased
+/// first).
+constexpr std::uint32_t segment_id(std::string_view name) {
+  if (name.size() != 3) return 0;
+  std::uint32_t id = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    char c = name[i];
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    const bool letter = c >= 'A' && c <= 'Z', digit = c >= '0' && c <= '9';
+    if (!letter && !(digit && i > 0)) return 0;
+    id = id << 8 | static_cast<unsigned char>(c);
+  }
+  return id;
+}
+std::string segment_name(std::uint32_t id);  ///< "PID"; "" for 0
+
+class LeafView;
+class ComponentView;
+class RepetitionView;
+class FieldView;
+class SegmentView;
+
+/// Any part of a message from field down to subcomponent: a range of its bytes. Borrowed: valid while the
+/// Message lives (moving the Message is fine). Copyable, 24 bytes, any thread may read.
+class Piece {
+ public:
+  enum class Level : std::uint8_t { field, repetition, component, leaf };
+
+  Piece() = default;  ///< absent, of no message
+  /// The position exists in the bytes, although it may be empty. False beyond the end.
+  bool located() const { return data_ != nullptr; }
+  /// A part that holds nothing but delimiters of lower levels (`^^`) is absent.
+  Presence presence() const;
+  bool absent() const { return presence() == Presence::absent; }
+  bool is_null() const { return presence() == Presence::null_; }
+  bool valued() const { return presence() == Presence::valued; }
+
+  /// The bytes as received, whole part with its inner delimiters. Empty when not located.
+  std::string_view raw() const;
+  /// Byte offsets in Message::bytes(). 0 when not located.
+  std::uint32_t offset() const { return begin_; }
+  std::uint32_t end_offset() const { return end_; }
+  Level level() const { return level_; }
+
+  /// The first leaf of this part: the value of a shallower level, std 2.11 promotion.
+  LeafView leaf() const;
+
+  /// Decoded UTF-8 text of leaf(); empty when absent or null. Escape sequences are decoded once, formatting
+  /// commands and sequences of unknown meaning stay as written (escape.h). Points into the message when
+  /// nothing had to be decoded, else into memory of the arena or into `buffer` (whose content is then
+  /// replaced).
+  std::string_view text(std::pmr::memory_resource& arena) const;
+  std::string_view text(std::string& buffer) const;
+  std::string to_text() const;
+
+ protected:
+  friend class Message;
+  friend class SegmentView;
+  Piece(const detail::MessageData* data, std::uint32_t begin, std::uint32_t end, Level level, bool verbatim)
+      : data_(data), begin_(begin), end_(end), level_(level), verbatim_(verbatim) {}
+  /// Part number n (from 1) of this range cut at `separator`.
+  Piece nth(char separator, std::uint32_t n, Level level) const;
+  std::uint32_t count(char separator) const;
+  const Delimiters& delimiters() const;
+
+  const detail::MessageData* data_ = nullptr;
+  std::uint32_t begin_ = 0;
+  std::uint32_t end_ = 0;
+  Level level_ = Level::field;
+  bool verbatim_ = false;  ///< MSH-1, MSH-2 and the like: never split or decoded
+
+  template <class View>
+  friend class PieceRange;
+};
+
+/// The parts of a piece in order. An empty piece has no parts; `A~~B` has three.
+template <class View>
+class PieceRange {
+ public:
+  PieceRange(const Piece& whole, char separator, Piece::Level level)
+      : whole_(whole), separator_(whole.verbatim_ ? '\0' : separator), level_(level) {}
+
+  class Iterator {
+   public:
+    View operator*() const {
+      return View(Piece(range_->whole_.data_, begin_, end_, range_->level_, range_->whole_.verbatim_));
+    }
+    Iterator& operator++() {
+      if (end_ >= range_->whole_.end_) {
+        done_ = true;
+      } else {
+        begin_ = end_ + 1;
+        end_ = range_->cut(begin_);
+      }
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const { return done_ != other.done_; }
+    bool operator==(const Iterator& other) const { return done_ == other.done_; }
+
+   private:
+    friend class PieceRange;
+    Iterator(const PieceRange* range, std::uint32_t begin, bool done)
+        : range_(range), begin_(begin), end_(done ? begin : range->cut(begin)), done_(done) {}
+    const PieceRange* range_;
+    std::uint32_t begin_, end_;
+    bool done_;
+  };
+  Iterator begin() const { return Iterator(this, whole_.begin_, whole_.begin_ == whole_.end_); }
+  Iterator end() const { return Iterator(this, whole_.end_, true); }
+
+ private:
+  std::uint32_t cut(std::uint32_t from) const;
+  Piece whole_;
+  char separator_;
+  Piece::Level level_;
+};
+
+/// One subcomponent: text without inner delimiters.
+class LeafView : public Piece {
+ public:
+  LeafView() = default;
+  explicit LeafView(const Piece& piece) : Piece(piece) {}
+};
+
+class ComponentView : public Piece {
+ public:
+  ComponentView() = default;
+  explicit ComponentView(const Piece& piece) : Piece(piece) {}
+  LeafView sub(std::uint32_t n) const { return LeafView(nth(delimiters().subcomponent, n, Level::leaf)); }
+  std::uint32_t sub_count() const { return count(delimiters().subcomponent); }
+  PieceRange<LeafView> subs() const { return {*this, delimiters().subcomponent, Level::leaf}; }
+};
+
+class RepetitionView : public Piece {
+ public:
+  RepetitionView() = default;
+  explicit RepetitionView(const Piece& piece) : Piece(piece) {}
+  ComponentView component(std::uint32_t n) const {
+    return ComponentView(nth(delimiters().component, n, Level::component));
+  }
+  std::uint32_t component_count() const { return count(delimiters().component); }
+  PieceRange<ComponentView> components() const { return {*this, delimiters().component, Level::component}; }
+};
+
+class FieldView : public Piece {
+ public:
+  FieldView() = default;
+  explicit FieldView(const Piece& piece) : Piece(piece) {}
+  RepetitionView repetition(std::uint32_t n) const {
+    return RepetitionView(nth(delimiters().repetition, n, Level::repetition));
+  }
+  std::uint32_t repetition_count() const { return count(delimiters().repetition); }
+  PieceRange<RepetitionView> repetitions() const {
+    return {*this, delimiters().repetition, Level::repetition};
+  }
+  /// Of repetition 1.
+  ComponentView component(std::uint32_t n) const { return repetition(1).component(n); }
+};
+
+/// One segment. Borrowed like Piece. A default-made one does not exist: no fields, id 0.
+class SegmentView {
+ public:
+  SegmentView() = default;
+  bool exists() const { return data_ != nullptr; }
+  explicit operator bool() const { return exists(); }
+  std::uint32_t id() const;                       ///< segment_id of the name; 0 for a name that is not one
+  std::string_view name() const;                  ///< bytes before the first field separator, as received
+  std::uint32_t index() const { return index_; }  ///< position in the message, from 0
+  std::uint32_t occurrence() const;               ///< how many of this id up to and with this one, from 1
+  std::uint32_t offset() const;
+  std::string_view raw() const;  ///< without the line end
+  /// Number of the last field that is there; for MSH, FHS and BHS the separator counts as field 1.
+  std::uint32_t field_count() const;
+  /// Field n from 1; absent beyond the end. Field 0 is absent.
+  FieldView field(std::uint32_t n) const;
+
+ private:
+  friend class Message;
+  SegmentView(const detail::MessageData* data, std::uint32_t index) : data_(data), index_(index) {}
+  const detail::MessageData* data_ = nullptr;
+  std::uint32_t index_ = 0;
+};
+
+enum class LineEnds : std::uint8_t {
+  auto_,  ///< CR where the message holds one (a lone LF is data unless a segment name follows), else LF
+  cr,     ///< CR or CR LF only
+  any,    ///< CR, LF and CR LF
+};
+
+/// Instruction sets for finding delimiters; the results are the same. `best` picks by the processor.
+enum class ScanMode : std::uint8_t { best, scalar, sse2, avx2 };
+
+struct ParseOptions {
+  LineEnds line_ends = LineEnds::auto_;
+  Charset charset_default;                  ///< when MSH-18 is empty or unknown
+  std::optional<Charset> charset_override;  ///< ignore MSH-18
+  std::size_t bytes_max = base::limits::kMessageBytesMax;
+  std::size_t segments_max = base::limits::kSegmentsMax;
+  std::size_t fields_max = base::limits::kFieldsMax;            ///< per segment
+  std::size_t repetitions_max = base::limits::kRepetitionsMax;  ///< per field
+  /// Segments without a header (BTS, FTS, a lone line) are read with these; with a header they are not used.
+  std::optional<Delimiters> headerless;
+  ScanMode scan = ScanMode::best;
+};
+
+/// A place in a message, numbers from 1; 0 where the place is not that deep. `segment` is a position from 0.
+struct Location {
+  std::uint32_t segment = 0, field = 0, repetition = 0, component = 0, subcomponent = 0;
+  bool operator==(const Location&) const = default;
+};
+
+/// Something odd that did not stop the parse and did not change it. `text` is static and names no value.
+struct ParseDiagnostic {
+  base::ErrorCode code = base::ErrorCode::internal;
+  base::Severity severity = base::Severity::warning;
+  Location location;
+  std::uint32_t offset = 0;  ///< byte in the message
+  std::string_view text;
+};
+
+/// Owns one immutable buffer, as received. Moves keep views valid. Immutable, so any thread may read.
+/// Memory: the bytes plus 4 per field separator and line end plus 20 per segment.
+class Message {
+ public:
+  /// Errors: no_header, limit_exceeded, charset_unsupported. `bytes` is one message: the segments of a batch
+  /// belong to batch.h. A header is MSH, FHS or BHS; white space, NUL and a byte order mark may stand before
+  /// it.
+  static base::Result<Message> parse(std::string bytes, const ParseOptions& options = {});
+
+  Message(Message&&) noexcept;
+  Message& operator=(Message&&) noexcept;
+  ~Message();
+
+  /// Byte for byte what parse() got: the encoding of an unmodified message.
+  const std::string& bytes() const&;
+  const std::string& bytes() const&& = delete;
+
+  const Delimiters& delimiters() const;
+  Charset charset() const;
+  /// MSH-18 repetitions 2 and on that are known: what an escape may switch to.
+  const std::vector<Charset>& alternate_charsets() const&;
+  const std::vector<Charset>& alternate_charsets() const&& = delete;
+
+  std::uint32_t segment_count() const;
+  /// Position from 0; does not exist beyond the end.
+  SegmentView segment(std::uint32_t index) const&;
+  SegmentView segment(std::uint32_t index) const&& = delete;
+  /// Segment number `occurrence` (from 1) of that id.
+  SegmentView find(std::uint32_t id, std::uint32_t occurrence = 1) const&;
+  SegmentView find(std::uint32_t id, std::uint32_t occurrence = 1) const&& = delete;
+  SegmentView find(std::string_view name, std::uint32_t occurrence = 1) const& {
+    return find(segment_id(name), occurrence);
+  }
+  SegmentView find(std::string_view name, std::uint32_t occurrence = 1) const&& = delete;
+  /// First segment of that id at position `from` or behind it.
+  SegmentView find_from(std::uint32_t from, std::uint32_t id) const&;
+  SegmentView find_from(std::uint32_t from, std::uint32_t id) const&& = delete;
+  /// The header segment, normally MSH. Exists unless the message was read with `headerless`.
+  SegmentView header() const&;
+  SegmentView header() const&& = delete;
+  FieldView field(std::string_view segment_name, std::uint32_t n) const& {
+    return find(segment_name).field(n);
+  }
+  FieldView field(std::string_view segment_name, std::uint32_t n) const&& = delete;
+
+  /// At most kParseDiagnosticsMax, in order of offset within each kind; more are only counted.
+  const std::vector<ParseDiagnostic>& diagnostics() const&;
+  const std::vector<ParseDiagnostic>& diagnostics() const&& = delete;
+  std::uint64_t diagnostics_dropped() const;
+
+  /// Where a byte offset lies, down to the subcomponent. Linear in the segment.
+  Location locate(std::uint32_t offset) const;
+  /// "PID-3[2].4.1", "OBX[2]-5[1]", or "segment 4" for an unnamed one: the one spelling of a place.
+  std::string place(const Location& location) const;
+
+ private:
+  explicit Message(std::unique_ptr<detail::MessageData> data);
+  std::unique_ptr<const detail::MessageData> data_;
+};
+
+/// The odd escape sequences and undecodable bytes of every leaf: bad_escape, unknown_escape, stray_escape,
+/// bad_charset_bytes. Walks the whole message; at most kParseDiagnosticsMax.
+std::vector<ParseDiagnostic> check_text(const Message& message);
+
+}  // namespace kiln::hl7
