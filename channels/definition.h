@@ -1,0 +1,119 @@
+#pragma once
+// A site as data: server options, channels, compiled maps (hmap.md §20). load_site() reads, compiles and checks a folder;
+// resolve_site() fills in env(), file() and cred() at start.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "channels/connector.h"
+#include "channels/options.h"
+#include "engine/base/diagnostic.h"
+#include "engine/base/env.h"
+#include "mappings/site.h"
+
+namespace kiln::channels {
+
+/// A compiled expression, once per entry of the channel's `accept` list (same index), because each type has its own paths.
+struct SiteExpression {
+  std::vector<mappings::ExpressionId> per_accept;
+  base::Span span;
+};
+
+struct AcceptType {
+  ContentKind kind = ContentKind::hl7;
+  std::string name;     ///< structure or event, FHIR type, or csv declaration
+  std::string version;  ///< hl7: "2.5.1", empty when not given
+  mappings::TypeId type;  ///< of the compiled program
+  base::Span span;
+};
+
+/// `else …` of accept: what happens to a message that is not accepted.
+struct AcceptElse {
+  enum class Kind : std::uint8_t { reject, quarantine, skip } kind = Kind::reject;
+  std::string ack = "AR";  ///< "AE" or "AR" (CE, CR in enhanced mode)
+  int code = 200;          ///< of HL7 table 0357; 200 or 201 by what did not fit when the channel gives none
+  bool code_given = false;
+  std::string text;
+};
+
+enum class AckMode : std::uint8_t { automatic, original, enhanced, none };
+enum class AckOn : std::uint8_t { stored, mapped, delivered };
+
+struct MapRoute {
+  std::string result;  ///< the name destinations use in `from`
+  std::string map;     ///< full name: "std.v2fhir.adt.adt_a01"; a package name when `package`
+  bool package = false;  ///< dispatch by structure
+  std::optional<SiteExpression> condition;
+  ContentKind kind = ContentKind::fhir;  ///< of the result
+  base::Span span;
+};
+
+struct DestinationDefinition {
+  std::string name;
+  const ConnectorSpec* connector = nullptr;
+  std::string from;  ///< a map result, or "source"
+  ContentKind kind = ContentKind::hl7;  ///< what it gets
+  std::optional<SiteExpression> condition;
+  Options options;
+  std::uint32_t connections = 1;
+  std::vector<SiteExpression> order_by;  ///< checked only; one connection keeps every order (E0915 beyond)
+  /// name_template options: literal text and expressions alternate, literal first.
+  struct Template {
+    std::string option;
+    std::vector<std::string> literals;
+    std::vector<SiteExpression> parts;
+  };
+  std::vector<Template> templates;
+  base::Span span;
+};
+
+struct ChannelDefinition {
+  std::string name;
+  bool disabled = false;
+  std::string file;  ///< "channels/adt_in.channel"
+  const ConnectorSpec* source = nullptr;
+  Options source_options;
+  std::vector<AcceptType> accept;
+  std::optional<SiteExpression> accept_where;
+  AcceptElse accept_else;
+  AckMode ack = AckMode::automatic;
+  AckOn ack_on = AckOn::mapped;
+  std::vector<MapRoute> maps;
+  std::vector<DestinationDefinition> destinations;
+  base::Span span;
+};
+
+/// A loaded site. Immutable but for resolve_site(); shared by all messages pinned to it.
+struct Site {
+  std::string folder;
+  std::string data_folder;  ///< where `data` points, below `folder` unless absolute
+  Options server;           ///< of the `server` block; defaults when kiln.conf is absent
+  std::vector<ChannelDefinition> channels;
+  std::shared_ptr<const mappings::SiteProgram> program;  ///< maps, expressions, tables, tests
+  std::shared_ptr<const base::SourceMap> sources;
+  std::string hash;  ///< SHA-256 (hex) over all its files, sorted by name
+};
+
+struct SiteLoad {
+  std::shared_ptr<Site> site;  ///< null when a file could not be read or errors were found
+  std::shared_ptr<base::SourceMap> sources;
+  base::Diagnostics diagnostics;
+};
+
+/// Reads kiln.conf, channels/*.channel, maps/**.hmap and tables of `folder`, compiles and checks everything.
+/// Needs no network and no secrets. Errors (the Result): the folder cannot be read.
+base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder);
+/// As load_site(), of files given as text ({"kiln.conf", …}); for tests and editors.
+SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files);
+
+/// At start: fills in references of every enabled channel and of the server block; refuses what this version does not have
+/// (E0915).
+base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& references);
+
+/// The options of the `server` block.
+std::span<const FieldSpec> server_options();
+
+}  // namespace kiln::channels
