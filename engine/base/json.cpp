@@ -1,0 +1,369 @@
+#include "engine/base/json.h"
+
+#define RAPIDJSON_ASSERT(x) ((void)0)
+#include <rapidjson/error/en.h>
+#include <rapidjson/reader.h>
+
+#include <algorithm>
+#include <cassert>
+
+#include "engine/base/text.h"
+
+namespace kiln::base {
+namespace {
+
+/// The input as RapidJSON reads it; keeps the position after an error.
+class InputStream {
+ public:
+  using Ch = char;
+  explicit InputStream(std::string_view text) : text_(text) {}
+  Ch Peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  Ch Take() { return at_ < text_.size() ? text_[at_++] : '\0'; }
+  std::size_t Tell() const { return at_; }
+  Ch* PutBegin() { return nullptr; }
+  void Put(Ch) {}
+  std::size_t PutEnd(Ch*) { return 0; }
+
+ private:
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+/// Builds the arena tree; refuses duplicate members and too much depth.
+class TreeBuilder {
+ public:
+  TreeBuilder(InputStream& input, std::size_t text_size, std::size_t depth_max) : input_(input), depth_max_(depth_max) {
+    tree_->nodes.reserve(text_size / 12 + 8);
+    tree_->pool.reserve(text_size);
+  }
+
+  bool Null() { return leaf(JsonKind::null_, 4); }
+  bool Bool(bool value) {
+    const bool ok = leaf(JsonKind::boolean, value ? 4 : 5);
+    tree_->nodes.back().boolean = value;
+    return ok;
+  }
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+  bool RawNumber(const char* text, unsigned size, bool) { return text_leaf(JsonKind::number, {text, size}, size); }
+  bool String(const char* text, unsigned size, bool) { return text_leaf(JsonKind::string, {text, size}, 0); }
+  bool StartObject() { return open(JsonKind::object); }
+  bool Key(const char* text, unsigned size, bool) {
+    const std::string_view key(text, size);
+    if (is_duplicate(key)) return stop(ErrorCode::json_duplicate_key);
+    key_begin_ = intern(key);
+    key_size_ = size;
+    return true;
+  }
+  bool EndObject(unsigned) { return close(); }
+  bool StartArray() { return open(JsonKind::array); }
+  bool EndArray(unsigned) { return close(); }
+
+  ErrorCode failure() const { return failure_; }
+  std::shared_ptr<const detail::JsonTree> take() { return std::move(tree_); }
+
+ private:
+  struct Level {
+    std::uint32_t node;
+    std::uint32_t last_child;
+  };
+
+  bool stop(ErrorCode code) {
+    failure_ = code;
+    return false;
+  }
+
+  std::uint32_t intern(std::string_view text) {
+    const auto begin = static_cast<std::uint32_t>(tree_->pool.size());
+    tree_->pool.append(text);
+    return begin;
+  }
+
+  std::string_view key_of(const detail::JsonNode& node) const {
+    return std::string_view(tree_->pool).substr(node.key_begin, node.key_size);
+  }
+
+  bool is_duplicate(std::string_view key) {
+    const auto& parent = tree_->nodes[levels_.back().node];
+    // Objects of resources are small; a linear look is cheaper than a set. Wide objects get a sorted index.
+    if (parent.children > 64) return is_duplicate_wide(key);
+    for (std::uint32_t child = parent.first_child; child != 0; child = tree_->nodes[child].next_sibling)
+      if (key_of(tree_->nodes[child]) == key) return true;
+    return false;
+  }
+
+  bool is_duplicate_wide(std::string_view key) {
+    const std::uint32_t owner = levels_.back().node;
+    if (wide_owner_ != owner) {
+      wide_owner_ = owner;
+      wide_keys_.clear();
+      const auto& parent = tree_->nodes[owner];
+      for (std::uint32_t child = parent.first_child; child != 0; child = tree_->nodes[child].next_sibling)
+        wide_keys_.emplace_back(key_of(tree_->nodes[child]));
+      std::sort(wide_keys_.begin(), wide_keys_.end());
+    }
+    const auto at = std::lower_bound(wide_keys_.begin(), wide_keys_.end(), key);
+    if (at != wide_keys_.end() && *at == key) return true;
+    wide_keys_.emplace(at, key);
+    return false;
+  }
+
+  detail::JsonNode& append(JsonKind kind, std::size_t back) {
+    const auto index = static_cast<std::uint32_t>(tree_->nodes.size());
+    detail::JsonNode node;
+    node.kind = kind;
+    node.offset = static_cast<std::uint32_t>(input_.Tell() >= back ? input_.Tell() - back : 0);
+    if (!levels_.empty()) {
+      auto& level = levels_.back();
+      auto& parent = tree_->nodes[level.node];
+      if (parent.kind == JsonKind::object) {
+        node.key_begin = key_begin_;
+        node.key_size = key_size_;
+      }
+      if (level.last_child == 0) parent.first_child = index;
+      else tree_->nodes[level.last_child].next_sibling = index;
+      ++parent.children;
+      level.last_child = index;
+    }
+    tree_->nodes.push_back(node);
+    return tree_->nodes.back();
+  }
+
+  bool leaf(JsonKind kind, std::size_t back) {
+    append(kind, back);
+    return true;
+  }
+  bool text_leaf(JsonKind kind, std::string_view text, std::size_t back) {
+    const std::uint32_t begin = intern(text);
+    auto& node = append(kind, back);
+    node.text_begin = begin;
+    node.text_size = static_cast<std::uint32_t>(text.size());
+    return true;
+  }
+  bool open(JsonKind kind) {
+    if (levels_.size() >= depth_max_) return stop(ErrorCode::limit_exceeded);
+    append(kind, 1);
+    levels_.push_back({static_cast<std::uint32_t>(tree_->nodes.size() - 1), 0});
+    return true;
+  }
+  bool close() {
+    if (levels_.back().node == wide_owner_) wide_owner_ = 0xFFFFFFFF;
+    levels_.pop_back();
+    return true;
+  }
+
+  InputStream& input_;
+  std::size_t depth_max_;
+  std::shared_ptr<detail::JsonTree> tree_ = std::make_shared<detail::JsonTree>();
+  std::vector<Level> levels_;
+  std::uint32_t key_begin_ = 0, key_size_ = 0;
+  std::uint32_t wide_owner_ = 0xFFFFFFFF;
+  std::vector<std::string> wide_keys_;
+  ErrorCode failure_ = ErrorCode::json_syntax;
+};
+
+std::string place_of(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto last = before.rfind('\n');
+  const std::size_t column = before.size() - (last == std::string_view::npos ? 0 : last + 1) + 1;
+  return "line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+constexpr unsigned kFlags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseIterativeFlag |
+                            rapidjson::kParseValidateEncodingFlag;
+
+}  // namespace
+
+Result<JsonDocument> parse_json(std::string_view text, const JsonLimits& limits) {
+  if (text.size() > limits.bytes)
+    return fail(ErrorCode::limit_exceeded, "the JSON text has more than " + std::to_string(limits.bytes) + " bytes");
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  // A NUL is where RapidJSON takes a stream to end, so one inside the text must be refused first.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos)
+    return fail(ErrorCode::json_syntax, "a NUL byte is not allowed in JSON", place_of(text, nul));
+  InputStream input(text);
+  TreeBuilder builder(input, text.size(), limits.depth);
+  rapidjson::Reader reader;
+  const auto result = reader.Parse<kFlags>(input, builder);
+  if (!result) {
+    const std::string place = place_of(text, result.Offset());
+    if (result.Code() == rapidjson::kParseErrorTermination) {
+      if (builder.failure() == ErrorCode::limit_exceeded)
+        return fail(ErrorCode::limit_exceeded, "JSON is nested deeper than " + std::to_string(limits.depth), place);
+      return fail(builder.failure(), {}, place);
+    }
+    if (result.Code() == rapidjson::kParseErrorStringInvalidEncoding) return fail(ErrorCode::invalid_utf8, {}, place);
+    return fail(ErrorCode::json_syntax, rapidjson::GetParseError_En(result.Code()), place);
+  }
+  return JsonDocument(builder.take());
+}
+
+std::string_view JsonView::text() const {
+  if (!exists()) return {};
+  const auto& n = node();
+  if (n.kind == JsonKind::boolean) return n.boolean ? "true" : "false";
+  return std::string_view(tree_->pool).substr(n.text_begin, n.text_size);
+}
+
+std::string_view JsonView::key() const {
+  if (!exists()) return {};
+  return std::string_view(tree_->pool).substr(node().key_begin, node().key_size);
+}
+
+JsonView JsonView::operator[](std::string_view member) const {
+  if (!is_object()) return {};
+  for (std::uint32_t child = node().first_child; child != 0; child = tree_->nodes[child].next_sibling) {
+    const auto& n = tree_->nodes[child];
+    if (n.key_size == member.size() && tree_->pool.compare(n.key_begin, n.key_size, member) == 0)
+      return JsonView(tree_, child);
+  }
+  return {};
+}
+
+JsonView JsonView::at(std::size_t index) const {
+  if (!exists() || index >= node().children) return {};
+  std::uint32_t child = node().first_child;
+  for (; index != 0; --index) child = tree_->nodes[child].next_sibling;
+  return JsonView(tree_, child);
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  std::size_t clean = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text.substr(clean, i - clean));
+    clean = i + 1;
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        out += "\\u00";
+        out += kHex[c >> 4];
+        out += kHex[c & 15];
+    }
+  }
+  out.append(text.substr(clean));
+  out += '"';
+}
+
+void JsonWriter::separate() {
+  if (after_key_) {
+    after_key_ = false;
+    return;
+  }
+  if (has_items_.empty()) return;
+  if (has_items_.back()) out_ += ',';
+  has_items_.back() = true;
+}
+
+JsonWriter& JsonWriter::begin_object() {
+  separate();
+  out_ += '{';
+  has_items_.push_back(false);
+  return *this;
+}
+JsonWriter& JsonWriter::end_object() {
+  assert(!has_items_.empty());
+  has_items_.pop_back();
+  out_ += '}';
+  return *this;
+}
+JsonWriter& JsonWriter::begin_array() {
+  separate();
+  out_ += '[';
+  has_items_.push_back(false);
+  return *this;
+}
+JsonWriter& JsonWriter::end_array() {
+  assert(!has_items_.empty());
+  has_items_.pop_back();
+  out_ += ']';
+  return *this;
+}
+JsonWriter& JsonWriter::key(std::string_view name) {
+  separate();
+  append_json_string(out_, name);
+  out_ += ':';
+  after_key_ = true;
+  return *this;
+}
+JsonWriter& JsonWriter::string(std::string_view value) {
+  separate();
+  append_json_string(out_, value);
+  return *this;
+}
+JsonWriter& JsonWriter::number(std::string_view text) { return raw(text); }
+JsonWriter& JsonWriter::integer(std::int64_t value) { return raw(std::to_string(value)); }
+JsonWriter& JsonWriter::boolean(bool value) { return raw(value ? "true" : "false"); }
+JsonWriter& JsonWriter::null() { return raw("null"); }
+JsonWriter& JsonWriter::raw(std::string_view json) {
+  separate();
+  out_ += json;
+  return *this;
+}
+
+JsonWriter& JsonWriter::value(JsonView view) {
+  if (!view) return null();
+  switch (view.kind()) {
+    case JsonKind::null_: return null();
+    case JsonKind::boolean: return boolean(view.boolean());
+    case JsonKind::number: return number(view.text());
+    case JsonKind::string: return string(view.text());
+    case JsonKind::array:
+      begin_array();
+      for (const JsonView item : view) value(item);
+      return end_array();
+    case JsonKind::object:
+      begin_object();
+      for (const JsonView member : view) key(member.key()).value(member);
+      return end_object();
+  }
+  return *this;
+}
+
+namespace {
+
+void print_pretty(std::string& out, JsonView view, std::size_t indent) {
+  const bool object = view.is_object();
+  if ((!object && !view.is_array()) || view.size() == 0) {
+    JsonWriter leaf;
+    out += leaf.value(view).str();
+    return;
+  }
+  out += object ? "{\n" : "[\n";
+  bool first = true;
+  for (const JsonView child : view) {
+    if (!first) out += ",\n";
+    first = false;
+    out.append(indent + 2, ' ');
+    if (object) {
+      append_json_string(out, child.key());
+      out += ": ";
+    }
+    print_pretty(out, child, indent + 2);
+  }
+  out += '\n';
+  out.append(indent, ' ');
+  out += object ? '}' : ']';
+}
+
+}  // namespace
+
+std::string print_json(JsonView view, bool pretty) {
+  if (!pretty) return JsonWriter().value(view).take();
+  std::string out;
+  print_pretty(out, view, 0);
+  return out += '\n';
+}
+
+}  // namespace kiln::base
