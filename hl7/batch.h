@@ -1,0 +1,40 @@
+#pragma once
+// Finds the messages of a file: [FHS] { [BHS] { MSH… } [BTS] } [FTS], every part optional (std 2.10.3), also
+// plain concatenated messages and MLLP-framed dumps.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "hl7/delimiters.h"
+#include "hl7/message.h"
+
+namespace kiln::hl7 {
+
+/// A byte range of the file.
+struct Slice {
+  std::size_t begin = 0, end = 0;
+  std::string_view of(std::string_view file) const { return file.substr(begin, end - begin); }
+};
+
+struct Batch {
+  std::vector<Slice>
+      messages;  ///< each from its MSH to before the next header or trailer, line ends included
+  std::vector<Slice> envelope;  ///< FHS, BHS, BTS and FTS segments in order, without line end
+  std::vector<Slice> noise;     ///< anything else that is not white space: nothing is lost silently
+  /// Delimiters of the nearest FHS or BHS before envelope[i]; for reading trailers with
+  /// ParseOptions::headerless.
+  std::vector<Delimiters> envelope_delimiters;
+  /// Counts of the trailers that do not agree, as errors of code bad_batch; the messages are listed all the
+  /// same.
+  std::vector<base::Error> problems;
+
+  bool enveloped() const { return !envelope.empty(); }
+};
+
+/// Splits a file held in memory. Line ends may be CR, LF or CR LF. A message starts at a line `MSH` +
+/// separator; bytes VT, FS, NUL and white space before a header belong to nobody. Linear, never fails.
+Batch split_batch(std::string_view file);
+
+}  // namespace kiln::hl7
