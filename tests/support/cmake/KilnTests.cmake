@@ -3,7 +3,8 @@
 
 add_library(kiln_catch STATIC "${CMAKE_SOURCE_DIR}/tests/support/catch_main.cpp")
 target_link_libraries(kiln_catch PUBLIC kiln_flags)
-target_precompile_headers(kiln_catch PUBLIC <catch2/catch.hpp> <string> <vector> <optional> <functional> <memory>)
+set_source_files_properties("${CMAKE_SOURCE_DIR}/tests/support/catch_main.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+target_precompile_headers(kiln_catch PRIVATE <catch2/catch.hpp> <string> <vector> <optional> <functional> <memory>)
 
 file(GLOB support_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/support/*.cpp")
 list(FILTER support_sources EXCLUDE REGEX "catch_main\\.cpp$")
