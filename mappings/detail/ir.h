@@ -536,6 +536,8 @@ struct Unit {
 
   std::vector<Function> functions;
   std::vector<Map> maps;
+  /// Standalone expressions of channels: a source, a function with `expr`, no target.
+  std::vector<Map> expressions;
 
   /// Slots of Identifier that an identity is read from; kNoSlot when no map has an identity.
   std::uint16_t identifier_system = kNoSlot, identifier_value = kNoSlot;
