@@ -1,0 +1,40 @@
+#pragma once
+// The FHIR HTTP API without sockets and threads: one request in, one response out.
+
+#include <string>
+
+#include "engine/base/clock.h"
+#include "engine/base/http_message.h"
+#include "fhir/access.h"
+#include "fhir/ids.h"
+#include "fhir/store.h"
+
+namespace kiln::fhir {
+
+/// What the interactions need besides the store. Pointers are borrowed and outlive every call.
+struct ServerContext {
+  std::string base_url;  ///< absolute URL of the API without a final '/': "http://localhost:8080/fhir"
+  std::string base_path = "/fhir";  ///< what the request target starts with; may be empty
+  const base::Clock* clock = nullptr;
+  IdSource* ids = nullptr;                          ///< only used by writes, on the writer's thread
+  const Access* access = nullptr;                   ///< nullptr denies everything
+  std::string software_version;                     ///< for the CapabilityStatement
+  base::WallTime started;                           ///< date of the CapabilityStatement
+  std::string origin = std::string(kClientOrigin);  ///< recorded with every version
+  bool update_create = true;                        ///< PUT to an id that does not exist creates it
+  bool skip_identical = true;                       ///< an unchanged PUT makes no version
+  bool conditional_delete_multiple = false;
+  bool strict_search = false;  ///< default of `Prefer: handling`
+  bool validate = true;        ///< structural check of what is written
+};
+
+/// True when the request may write, and so must run on the writing Store inside its own savepoint scope
+/// (handle() opens one) of a group commit. False: a reader will do. Unknown or wrong requests are false.
+bool is_write(const base::HttpRequest& request, const ServerContext& context);
+
+/// Runs one request. Never fails: every failure is a response with an OperationOutcome. A write is undone by
+/// itself unless it succeeded; the answer may be sent only after the surrounding transaction was committed.
+base::HttpResponse handle(const base::HttpRequest& request, const Principal& principal, Store& store,
+                          const ServerContext& context);
+
+}  // namespace kiln::fhir

@@ -1,0 +1,129 @@
+#pragma once
+// The search parameters of a type in the form the store and the search use: numbered, with a compiled
+// extractor.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/json.h"
+#include "fhir/definitions/definitions.h"
+#include "fhir/reference.h"
+
+namespace kiln::fhir {
+
+/// Where the values of a parameter are kept.
+enum class ParameterKind : std::uint8_t {
+  id,
+  last_updated,
+  token,
+  string,
+  date,
+  reference,
+  uri,
+  number,
+  quantity
+};
+
+namespace detail {
+struct Extractor;
+}
+
+/// One searchable parameter of one type. Lives as long as the process.
+struct Parameter {
+  std::string_view code;
+  ParameterKind kind = ParameterKind::token;
+  const SearchParameter* definition = nullptr;
+  std::uint16_t ordinal = 0;  ///< position in TypeParameters::all(); not stable over versions
+  const detail::Extractor* extractor = nullptr;  ///< nullptr for id and last_updated
+};
+
+/// Those parameters of a type that can be searched: their R4 expression is in the small path subset (fhir.md
+/// D6).
+class TypeParameters {
+ public:
+  std::string_view type() const { return type_; }
+  std::span<const Parameter> all() const { return list_; }
+  const Parameter* find(std::string_view code) const;
+
+ private:
+  friend class ParameterRegistry;
+  std::string_view type_;
+  std::vector<Parameter> list_;  ///< sorted by code
+};
+
+/// nullptr when the type is no resource type. Compiled on first use; thread-safe.
+const TypeParameters* type_parameters(std::string_view resource_type);
+
+/// One index row; `parameter` is Parameter::ordinal. Text is owned.
+struct TokenRow {
+  std::uint16_t parameter;
+  std::string system, code;
+  auto operator<=>(const TokenRow&) const = default;
+};
+struct StringRow {
+  std::uint16_t parameter;
+  std::string folded, exact;
+  auto operator<=>(const StringRow&) const = default;
+};
+struct DateRow {
+  std::uint16_t parameter;
+  std::int64_t low, high;  ///< UTC microseconds, both inclusive; open ends are kDateLowest, kDateHighest
+  auto operator<=>(const DateRow&) const = default;
+};
+struct ReferenceRow {
+  std::uint16_t parameter;
+  std::string target_type;  ///< empty: `target_id` is a whole URL (other server, urn, canonical)
+  std::string target_id;
+  auto operator<=>(const ReferenceRow&) const = default;
+};
+struct UriRow {
+  std::uint16_t parameter;
+  std::string uri;
+  auto operator<=>(const UriRow&) const = default;
+};
+/// Numbers and quantities as the implied interval of the number's precision (search#number), in sortable
+/// text.
+struct QuantityRow {
+  std::uint16_t parameter;
+  std::string low, high;     ///< sortable_decimal()
+  std::string system, code;  ///< of a quantity; a unit without code is kept as code with an empty system
+  auto operator<=>(const QuantityRow&) const = default;
+};
+
+inline constexpr std::int64_t kDateLowest = INT64_MIN, kDateHighest = INT64_MAX;
+
+/// The index rows of one resource; each list sorted and without duplicates.
+struct IndexRows {
+  std::vector<TokenRow> tokens;
+  std::vector<StringRow> strings;
+  std::vector<DateRow> dates;
+  std::vector<ReferenceRow> references;
+  std::vector<UriRow> uris;
+  std::vector<QuantityRow> quantities;
+};
+
+/// Changes when the same resource would give other rows: a store with another number rebuilds its index.
+inline constexpr std::int64_t kIndexVersion = 1;
+
+/// All rows of a resource of that type. Values of the wrong shape give no row. `rewrite` (may be null) is
+/// applied to references; `own_base` makes own absolute references relative.
+IndexRows extract_rows(const TypeParameters& parameters, base::JsonView resource,
+                       const ReferenceRewrite* rewrite, std::string_view own_base);
+
+/// Case, accents and punctuation folded, white space collapsed (search#string); Latin, Greek and Cyrillic
+/// letters.
+std::string fold(std::string_view text);
+/// A text that sorts (bytewise) as the number does. nullopt when it is no JSON number or its exponent is
+/// beyond ±999.
+std::optional<std::string> sortable_decimal(std::string_view number);
+/// [low, high) of a number's implied precision as sortable text: "100" → 99.5, 100.5.
+struct DecimalInterval {
+  std::string low, high;
+};
+std::optional<DecimalInterval> implied_interval(std::string_view number);
+
+}  // namespace kiln::fhir

@@ -1,0 +1,175 @@
+#pragma once
+// The resource store, as the FHIR side and the engine see it (fhir.md §5). Implemented by engine/store.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/base/json.h"
+#include "engine/base/result.h"
+#include "fhir/reference.h"
+
+namespace kiln::fhir {
+
+struct SearchQuery;  // fhir/search/query.h
+
+/// How a version came about. The numbers are stored.
+enum class WriteMethod : std::uint8_t { create = 1, update = 2, patch = 3, remove = 4 };
+/// "POST", "PUT", "PATCH", "DELETE".
+std::string_view http_method(WriteMethod method);
+
+/// Who made a version: a client of the API, or a channel. A `source fhir` channel uses it to not see its own
+/// writes.
+inline constexpr std::string_view kClientOrigin = "client";
+inline std::string channel_origin(std::string_view channel) {
+  return "channel:" + std::string(channel);
+}
+
+/// One version of a resource. Owns its text.
+struct StoredVersion {
+  std::string type, id;
+  std::int64_t vid = 0;    ///< meta.versionId, from 1; goes on after a deletion
+  std::int64_t seq = 0;    ///< position in the change feed: store-wide, in commit order, may have gaps
+  base::WallTime updated;  ///< meta.lastUpdated; milliseconds; never goes back along seq
+  WriteMethod method = WriteMethod::create;
+  std::string origin;  ///< only filled by changes_since()
+  std::string body;    ///< JSON with id and meta as stored; empty for a deletion
+
+  bool deleted() const { return method == WriteMethod::remove; }
+};
+
+/// A resource to write. All views must live until put() returns.
+struct Write {
+  std::string_view type;        ///< resourceType of `resource`
+  std::string_view id;          ///< valid FHIR id; replaces that of `resource`
+  base::JsonView resource;      ///< as sent: id, meta.versionId and meta.lastUpdated in it are ignored
+  ReferenceRewrite references;  ///< applied while writing and indexing
+  WriteMethod method = WriteMethod::update;
+  std::string_view origin = kClientOrigin;
+  bool skip_identical = true;  ///< the same content as the current version makes no new version (fhir.md §6)
+};
+
+struct WriteResult {
+  std::int64_t vid = 0, seq = 0;
+  base::WallTime updated;
+  bool created = false;    ///< it did not exist, or was deleted
+  bool unchanged = false;  ///< identical to the current version; nothing was written
+  std::string body;        ///< the stored text
+};
+
+/// One hit of a search, without its text.
+struct Match {
+  std::string type, id;
+  std::int64_t rid = 0, vid = 0, seq = 0;
+};
+
+struct SearchPage {
+  std::vector<StoredVersion> rows;  ///< in the order of the query
+  std::int64_t last_key = 0;        ///< sort key of the last row: continue with SearchQuery::after
+  bool more = false;
+};
+
+struct HistoryRange {
+  std::string_view type;                ///< empty: all types
+  std::string_view id;                  ///< empty: all resources of the type
+  std::int64_t below_seq = 0;           ///< only seq < this; 0: from the newest
+  std::optional<base::WallTime> since;  ///< inclusive
+  std::size_t limit = 0;
+};
+
+struct StoreCounts {
+  std::vector<std::pair<std::string, std::int64_t>>
+      resources;  ///< current, not deleted, per type, sorted by type
+  std::int64_t versions = 0;
+  std::int64_t last_seq = 0;
+};
+
+/// One connection to the store. Not thread-safe: one thread (executor) at a time.
+///
+/// There is one writing Store per database, owned by the executor that commits; it may be read as well and
+/// sees its own uncommitted writes. Other threads use their own read-only Store from open_reader(). Errors of
+/// every method: disk_full, io_failed, database_*; a write on a reader gives database_failed.
+///
+/// Group commit: begin(); for each request { savepoint(); work; release() or rollback_to(); } commit(); then
+/// answer all. Nothing may be answered as done before commit() has returned success.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual base::Status begin() = 0;
+  /// Durable when it returns success. On failure everything since begin() is gone.
+  virtual base::Status commit() = 0;
+  virtual void rollback() = 0;
+  /// Opens a nested scope; scopes nest. Outside a transaction the outermost release() commits durably.
+  virtual base::Status savepoint() = 0;
+  virtual base::Status release() = 0;
+  /// Undoes and closes the innermost scope.
+  virtual base::Status rollback_to() = 0;
+
+  /// The current version, which may be a deletion. nullopt: never existed.
+  virtual base::Result<std::optional<StoredVersion>> read(std::string_view type, std::string_view id) = 0;
+  virtual base::Result<std::optional<StoredVersion>> read_version(std::string_view type, std::string_view id,
+                                                                  std::int64_t vid) = 0;
+  /// Newest first.
+  virtual base::Result<std::vector<StoredVersion>> history(const HistoryRange& range) = 0;
+  virtual base::Result<std::int64_t> version_count(std::string_view type, std::string_view id) = 0;
+
+  /// Writes a new version and its index rows; creates the resource when it is not there.
+  virtual base::Result<WriteResult> put(const Write& write) = 0;
+  /// Writes a deletion version. nullopt: it never existed or was deleted already; nothing was written.
+  virtual base::Result<std::optional<WriteResult>> remove(std::string_view type, std::string_view id,
+                                                          std::string_view origin) = 0;
+
+  /// The page of a query, with bodies. limit_exceeded when the query costs more than its budget.
+  virtual base::Result<SearchPage> search(const SearchQuery& query) = 0;
+  /// At most `limit` hits without bodies, in no promised order: for conditional interactions.
+  virtual base::Result<std::vector<Match>> find(const SearchQuery& query, std::size_t limit) = 0;
+  /// Number of hits, counted up to `limit`.
+  virtual base::Result<std::int64_t> count(const SearchQuery& query, std::int64_t limit) = 0;
+
+  /// The change feed: versions with seq > `seq`, ascending, deletions included.
+  virtual base::Result<std::vector<StoredVersion>> changes_since(std::int64_t seq, std::size_t limit) = 0;
+  virtual base::Result<std::int64_t> last_seq() = 0;
+  /// Durable position of a reader of the feed; 0 when it has none yet.
+  virtual base::Result<std::int64_t> cursor(std::string_view name) = 0;
+  virtual base::Status set_cursor(std::string_view name, std::int64_t seq) = 0;
+
+  /// Effectively-once deliveries: inside the transaction of the write itself.
+  virtual base::Result<bool> delivered(std::int64_t msg_id, std::string_view dest) = 0;
+  virtual base::Status mark_delivered(std::int64_t msg_id, std::string_view dest) = 0;
+  /// Forgets deliveries of messages with a smaller id (their journal file is gone).
+  virtual base::Status forget_delivered_below(std::int64_t msg_id) = 0;
+
+  virtual base::Result<StoreCounts> counts() = 0;
+  /// 32 random bytes made when the store was created; signs paging links.
+  virtual std::string_view page_secret() const = 0;
+  /// Lets the writer move the WAL into the file; call when idle. No effect on a reader.
+  virtual base::Status checkpoint() = 0;
+  /// A read-only connection of its own for another thread.
+  virtual base::Result<std::unique_ptr<Store>> open_reader() = 0;
+};
+
+/// A savepoint that is undone unless keep() was called.
+class StoreScope {
+ public:
+  static base::Result<StoreScope> open(Store& store) {
+    TRY_VOID(store.savepoint());
+    return StoreScope(&store);
+  }
+  StoreScope(StoreScope&& other) noexcept : store_(std::exchange(other.store_, nullptr)) {}
+  StoreScope& operator=(StoreScope&&) = delete;
+  ~StoreScope() {
+    if (store_) (void)store_->rollback_to();
+  }
+  base::Status keep() { return std::exchange(store_, nullptr)->release(); }
+
+ private:
+  explicit StoreScope(Store* store) : store_(store) {}
+  Store* store_;
+};
+
+}  // namespace kiln::fhir
