@@ -19,6 +19,8 @@
 
 namespace kiln::mappings {
 
+class TableSnapshot;
+
 /// The files below mappings/library, put into the binary by the build: "std/v2fhir/adt.hmap", … Static
 /// storage.
 std::span<const base::EmbeddedFile> library_files();
@@ -107,6 +109,10 @@ class Library {
   /// index and resolves `use`. Reports E0303, E0304, E0305.
   void link(base::Diagnostics& diagnostics);
 
+  /// The tables the checker may look into (columns of csv tables, E0401); null: those checks are left out.
+  void set_tables(std::shared_ptr<const TableSnapshot> tables) { tables_ = std::move(tables); }
+  const TableSnapshot* tables() const { return tables_.get(); }
+
   const base::SourceMap& sources() const { return sources_; }
   std::span<const std::unique_ptr<LibraryFile>> files() const { return files_; }
   /// Folder that relative file names in declarations start from; "." without a site.
@@ -164,6 +170,7 @@ class Library {
   std::vector<std::unique_ptr<Scope>> scopes_;  ///< parallel to files_
   std::vector<std::uint32_t> file_of_source_;   ///< source index -> index in files_
   std::unique_ptr<Shipped> shipped_;
+  std::shared_ptr<const TableSnapshot> tables_;
   std::string root_ = ".";
 };
 
