@@ -1,6 +1,7 @@
 #pragma once
-// Sources and destinations. One connector = one file channels/connectors/<name>_source.cpp or <name>_destination.cpp that
-// defines `const ConnectorSpec& <stem>_spec()`; the build lists them in all_connectors().
+// Sources and destinations. One connector = one file channels/connectors/<name>_source.cpp or
+// <name>_destination.cpp that defines `const ConnectorSpec& <stem>_spec()`; the build lists them in
+// all_connectors().
 
 #include <cstdint>
 #include <memory>
@@ -25,11 +26,11 @@ namespace kiln::channels {
 
 /// What every connector runs on. All references outlive the connector's stop().
 struct Surroundings {
-  base::Network& network;    ///< its executor is the thread of the connector
+  base::Network& network;  ///< its executor is the thread of the connector
   base::Env& env;
   base::Executor& file_work;  ///< where blocking file work runs; may be the inline executor
   base::Clock& clock;
-  std::string site;           ///< folder of the site; relative paths of options start here
+  std::string site;            ///< folder of the site; relative paths of options start here
   ChangeFeed* feed = nullptr;  ///< the built-in store's change feed; needed by `source fhir`
   FhirSink* sink = nullptr;    ///< the built-in store; needed by a `fhir` destination without url
 };
@@ -38,23 +39,24 @@ struct Surroundings {
 struct ConnectorStatus {
   enum class State : std::uint8_t { down, connecting, up, paused };
   State state = State::down;
-  std::uint64_t connections = 0;       ///< open now
+  std::uint64_t connections = 0;  ///< open now
   std::uint64_t connections_total = 0;
-  std::uint64_t messages = 0;          ///< accepted or sent
+  std::uint64_t messages = 0;  ///< accepted or sent
   std::uint64_t refused_connections = 0;
-  std::uint64_t unframed = 0;          ///< reports of bytes that made no message
-  std::string last_error;              ///< one line without content; empty when all is well
-  std::uint16_t port = 0;              ///< of a listener: the port bound
+  std::uint64_t unframed = 0;  ///< reports of bytes that made no message
+  std::string last_error;      ///< one line without content; empty when all is well
+  std::uint16_t port = 0;      ///< of a listener: the port bound
 };
 
 /// A running input. All calls on the network's executor.
 class Source {
  public:
   virtual ~Source() = default;
-  /// Begins to take messages and to give them to `intake`, which outlives stop(). Errors name the option to change
-  /// (port in use, folder missing). After an error or a stop() it may be started again.
+  /// Begins to take messages and to give them to `intake`, which outlives stop(). Errors name the option to
+  /// change (port in use, folder missing). After an error or a stop() it may be started again.
   virtual base::Status start(Intake& intake) = 0;
-  /// Takes no more, waits for the messages already given to the intake, sends their answers, closes. Idempotent.
+  /// Takes no more, waits for the messages already given to the intake, sends their answers, closes.
+  /// Idempotent.
   virtual base::Task<void> stop() = 0;
   virtual ConnectorStatus status() const = 0;
 };
@@ -64,10 +66,10 @@ struct Outgoing {
   std::uint64_t msg_id = 0;  ///< journal sequence number
   std::string channel;
   std::string destination;
-  std::string bytes;        ///< hl7: the message; fhir: JSON; csv: the rows without header line
-  std::string csv_header;   ///< header line with its newline; empty when the csv has none
+  std::string bytes;       ///< hl7: the message; fhir: JSON; csv: the rows without header line
+  std::string csv_header;  ///< header line with its newline; empty when the csv has none
   ContentKind kind = ContentKind::hl7;
-  std::string control_id;   ///< MSH-10 decoded; empty when not hl7
+  std::string control_id;     ///< MSH-10 decoded; empty when not hl7
   std::uint32_t attempt = 1;  ///< 1 = first
   bool in_doubt = false;      ///< an earlier attempt may have arrived
   /// Options that depend on the message, rendered by the pipeline: {"file", "census/2025-08-18.csv"}.
@@ -105,7 +107,8 @@ class Destination {
   virtual base::Status start() = 0;
   /// One attempt. Never throws, always ends within its time-outs.
   virtual base::Task<SendOutcome> send(Outgoing message) = 0;
-  /// Ends a pending send (its outcome is then `in_doubt` or `retry`), closes connections and files. Idempotent.
+  /// Ends a pending send (its outcome is then `in_doubt` or `retry`), closes connections and files.
+  /// Idempotent.
   virtual base::Task<void> stop() = 0;
   virtual ConnectorStatus status() const = 0;
 };
@@ -120,10 +123,11 @@ struct ContentSet {
   }
 };
 
-/// Collects what is wrong with one connector's options beyond their types; place and excerpt are added by the caller.
+/// Collects what is wrong with one connector's options beyond their types; place and excerpt are added by the
+/// caller.
 struct OptionProblem {
   base::ErrorCode code;
-  std::string option;   ///< the option to underline; empty: the connector's name
+  std::string option;  ///< the option to underline; empty: the connector's name
   std::string message;
   std::string help;
 };
@@ -145,7 +149,8 @@ struct ConnectorSpec {
   std::vector<OptionProblem> (*check)(const Options& options) = nullptr;
   /// Exactly one of the two is set. `options` are resolved.
   std::unique_ptr<Source> (*make_source)(const Options& options, const Surroundings& around) = nullptr;
-  std::unique_ptr<Destination> (*make_destination)(const Options& options, const Surroundings& around) = nullptr;
+  std::unique_ptr<Destination> (*make_destination)(const Options& options,
+                                                   const Surroundings& around) = nullptr;
   /// "host:port" a source listens on, for the port clash check; nullptr or empty when it does not listen.
   std::string (*listens_on)(const Options& options) = nullptr;
 };
@@ -154,7 +159,8 @@ struct ConnectorSpec {
 std::span<const ConnectorSpec* const> all_connectors();
 /// nullptr when there is none of that name and role.
 const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name);
-/// True for the connector kinds the language knows and this version does not have (http, timer, channel): E0915 at start.
+/// True for the connector kinds the language knows and this version does not have (http, timer, channel):
+/// E0915 at start.
 bool is_later_connector(ConnectorRole role, std::string_view name);
 
 /// Options every destination has beside its own: connections, order, retry, nak.

@@ -1,6 +1,6 @@
 #pragma once
-// A site as data: server options, channels, compiled maps (hmap.md §20). load_site() reads, compiles and checks a folder;
-// resolve_site() fills in env(), file() and cred() at start.
+// A site as data: server options, channels, compiled maps (hmap.md §20). load_site() reads, compiles and
+// checks a folder; resolve_site() fills in env(), file() and cred() at start.
 
 #include <cstdint>
 #include <memory>
@@ -12,21 +12,24 @@
 #include "channels/options.h"
 #include "engine/base/diagnostic.h"
 #include "engine/base/env.h"
-#include "mappings/site.h"
+#include "mappings/compiler.h"
+#include "mappings/package.h"
 
 namespace kiln::channels {
 
-/// A compiled expression, once per entry of the channel's `accept` list (same index), because each type has its own paths.
+/// A compiled expression, once per entry of the channel's `accept` list (same index), because each type has
+/// its own paths.
 struct SiteExpression {
-  std::vector<mappings::ExpressionId> per_accept;
+  std::vector<std::uint32_t> per_accept;  ///< indexes into ir::Unit::expressions of the site's library
   base::Span span;
 };
 
 struct AcceptType {
   ContentKind kind = ContentKind::hl7;
-  std::string name;     ///< structure or event, FHIR type, or csv declaration
-  std::string version;  ///< hl7: "2.5.1", empty when not given
-  mappings::TypeId type;  ///< of the compiled program
+  std::string name;       ///< structure or event, FHIR type, or csv declaration
+  std::string version;    ///< hl7: "2.5.1"; empty when not given
+  std::string structure;  ///< hl7: the structure id
+  std::string event;  ///< hl7: "ADT^A08" when `name` is one event, else empty: every event of the structure
   base::Span span;
 };
 
@@ -43,9 +46,8 @@ enum class AckMode : std::uint8_t { automatic, original, enhanced, none };
 enum class AckOn : std::uint8_t { stored, mapped, delivered };
 
 struct MapRoute {
-  std::string result;  ///< the name destinations use in `from`
-  std::string map;     ///< full name: "std.v2fhir.adt.adt_a01"; a package name when `package`
-  bool package = false;  ///< dispatch by structure
+  std::string result;         ///< the name destinations use in `from`
+  mappings::Program program;  ///< a map, or a package that dispatches by structure
   std::optional<SiteExpression> condition;
   ContentKind kind = ContentKind::fhir;  ///< of the result
   base::Span span;
@@ -54,7 +56,7 @@ struct MapRoute {
 struct DestinationDefinition {
   std::string name;
   const ConnectorSpec* connector = nullptr;
-  std::string from;  ///< a map result, or "source"
+  std::string from;                     ///< a map result, or "source"
   ContentKind kind = ContentKind::hl7;  ///< what it gets
   std::optional<SiteExpression> condition;
   Options options;
@@ -92,14 +94,15 @@ struct Site {
   std::string data_folder;  ///< where `data` points, below `folder` unless absolute
   Options server;           ///< of the `server` block; defaults when kiln.conf is absent
   std::vector<ChannelDefinition> channels;
-  std::shared_ptr<const mappings::SiteProgram> program;  ///< maps, expressions, tables, tests
-  std::shared_ptr<const base::SourceMap> sources;
-  std::string hash;  ///< SHA-256 (hex) over all its files, sorted by name
+  std::shared_ptr<const mappings::Library>
+      library;  ///< source texts and syntax trees: tests, tables, csv declarations
+  std::shared_ptr<const mappings::CompiledLibrary> compiled;  ///< maps and expressions
+  std::string hash;  ///< SHA-256 (hex) over the names and texts of all files that were compiled
 };
 
 struct SiteLoad {
   std::shared_ptr<Site> site;  ///< null when a file could not be read or errors were found
-  std::shared_ptr<base::SourceMap> sources;
+  std::shared_ptr<const mappings::Library> library;  ///< its sources() are what the diagnostics point into
   base::Diagnostics diagnostics;
 };
 
@@ -109,8 +112,8 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder);
 /// As load_site(), of files given as text ({"kiln.conf", …}); for tests and editors.
 SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files);
 
-/// At start: fills in references of every enabled channel and of the server block; refuses what this version does not have
-/// (E0915).
+/// At start: fills in references of every enabled channel and of the server block; refuses what this version
+/// does not have (E0915).
 base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& references);
 
 /// The options of the `server` block.

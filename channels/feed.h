@@ -1,6 +1,6 @@
 #pragma once
-// The built-in FHIR store as channels see it: changes come out of a ChangeFeed, outputs go into a FhirSink. Both are
-// implemented by engine.
+// The built-in FHIR store as channels see it: changes come out of a ChangeFeed, outputs go into a FhirSink.
+// Both are implemented by engine.
 
 #include <cstdint>
 #include <string>
@@ -38,18 +38,20 @@ struct ChangeBatch {
 class ChangeFeed {
  public:
   virtual ~ChangeFeed() = default;
-  /// Where the consumer goes on. A new consumer begins at the end of what is there now, durably: it never sees older writes.
+  /// Where the consumer goes on. A new consumer begins at the end of what is there now, durably: it never
+  /// sees older writes.
   virtual base::Result<std::uint64_t> position(const std::string& consumer) = 0;
   /// Changes after `after`, at most `limit`; waits up to `wait_ms` for the first.
-  virtual base::Task<base::Result<ChangeBatch>> read(std::uint64_t after, std::size_t limit, std::int64_t wait_ms) = 0;
+  virtual base::Task<base::Result<ChangeBatch>> read(std::uint64_t after, std::size_t limit,
+                                                     std::int64_t wait_ms) = 0;
   /// Remembers that everything up to `position` is taken. Durable when the task ends.
   virtual base::Task<base::Status> advance(std::string consumer, std::uint64_t position) = 0;
   /// Ends a waiting read at once with an empty batch.
   virtual void wake() = 0;
 };
 
-/// The built-in store as a destination. `(msg_id, destination)` is written in the store's own transaction; a repetition is
-/// answered as sent without writing (architecture.md §3).
+/// The built-in store as a destination. `(msg_id, destination)` is written in the store's own transaction; a
+/// repetition is answered as sent without writing (architecture.md §3).
 class FhirSink {
  public:
   virtual ~FhirSink() = default;

@@ -1,6 +1,6 @@
 #pragma once
-// The option schema of connectors and of the `server` block: one table for parsing, checks, documentation and the JSON
-// schema (architecture.md §1, hmap.md §20).
+// The option schema of connectors and of the `server` block: one table for parsing, checks, documentation and
+// the JSON schema (architecture.md §1, hmap.md §20).
 
 #include <cstdint>
 #include <span>

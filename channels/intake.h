@@ -1,6 +1,7 @@
 #pragma once
-// The border between sources and the pipeline (architecture.md §2): every source hands what it received to an Intake
-// and does what the Answer says. engine/pipeline implements it, once per channel; tests and `kiln test` have their own.
+// The border between sources and the pipeline (architecture.md §2): every source hands what it received to an
+// Intake and does what the Answer says. engine/pipeline implements it, once per channel; tests and `kiln
+// test` have their own.
 
 #include <cstdint>
 #include <string>
@@ -20,13 +21,14 @@ struct Inbound {
   ContentKind kind = ContentKind::hl7;
   std::string peer;  ///< "127.0.0.1:51234"; "file"; "store"
   std::string name;  ///< file name, or "Patient/p1" of a store change; empty for MLLP
-  /// Non-empty: what the source knows as the identity of this input (file name, size and time; "Patient/p1/_history/3").
-  /// The same key again is a repetition after an interrupted pick-up, and must be answered as taken without a second
-  /// journal entry.
+  /// Non-empty: what the source knows as the identity of this input (file name, size and time;
+  /// "Patient/p1/_history/3"). The same key again is a repetition after an interrupted pick-up, and must be
+  /// answered as taken without a second journal entry.
   std::string key;
   base::WallTime received_at;
   std::string action;  ///< "create", "update" or "delete" of a store change; else empty
-  /// The frame ended without its trailer, or a start byte cut another frame: journaled as a note with the message.
+  /// The frame ended without its trailer, or a start byte cut another frame: journaled as a note with the
+  /// message.
   bool framing_fault = false;
 };
 
@@ -43,14 +45,15 @@ struct Answer {
   bool close = false;  ///< close the connection after the reply
 };
 
-/// Bytes that did not make a message. The pipeline journals or counts them; nothing is dropped without a trace.
+/// Bytes that did not make a message. The pipeline journals or counts them; nothing is dropped without a
+/// trace.
 struct Unframed {
   enum class Kind : std::uint8_t {
-    garbage,        ///< bytes outside a frame
-    oversize,       ///< a frame (or file) larger than the limit; `head` is its beginning
-    cut_frame,      ///< a frame that was never finished: peer closed, time ran out, or a new start byte came
-    unreadable,     ///< a file that cannot be read
-    refused_peer,   ///< a connection over the cap, closed at once
+    garbage,       ///< bytes outside a frame
+    oversize,      ///< a frame (or file) larger than the limit; `head` is its beginning
+    cut_frame,     ///< a frame that was never finished: peer closed, time ran out, or a new start byte came
+    unreadable,    ///< a file that cannot be read
+    refused_peer,  ///< a connection over the cap, closed at once
   };
   Kind kind = Kind::garbage;
   std::string head;         ///< the first bytes, at most limits::kMllpGarbageMax
@@ -67,17 +70,17 @@ class Intake {
  public:
   virtual ~Intake() = default;
 
-  /// Takes one message. Calls may overlap: order of the calls (not of the answers) is the order of arrival, decided before
-  /// the first suspension. The answer comes when it may leave (reliability.md R1). Never fails: a store failure is
-  /// `not_stored` with the reply the channel's `on_store_failure` asks for.
+  /// Takes one message. Calls may overlap: order of the calls (not of the answers) is the order of arrival,
+  /// decided before the first suspension. The answer comes when it may leave (reliability.md R1). Never
+  /// fails: a store failure is `not_stored` with the reply the channel's `on_store_failure` asks for.
   virtual base::Task<Answer> accept(Inbound message) = 0;
 
-  /// Records bytes that made no message. For `oversize` the reply is an AR when `head` holds a readable MSH; the source
-  /// sends it and closes. For every other kind the reply is empty.
+  /// Records bytes that made no message. For `oversize` the reply is an AR when `head` holds a readable MSH;
+  /// the source sends it and closes. For every other kind the reply is empty.
   virtual base::Task<Answer> report(Unframed what) = 0;
 
-  /// False when the process holds too many bytes in flight (limits::kInflightBytesMax): the source stops reading and awaits
-  /// room().
+  /// False when the process holds too many bytes in flight (limits::kInflightBytesMax): the source stops
+  /// reading and awaits room().
   virtual bool has_room() const = 0;
   virtual base::Task<void> room() = 0;
 };

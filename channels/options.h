@@ -50,7 +50,8 @@ struct OptionValue {
   bool resolved = true;  ///< false: a reference that resolve() has not filled yet
 };
 
-/// The options of one block. Accessors assert that the table has the option; a missing optional one gives the empty value.
+/// The options of one block. Accessors assert that the table has the option; a missing optional one gives the
+/// empty value.
 class Options {
  public:
   explicit Options(std::span<const FieldSpec> fields = {}) : fields_(fields) {}
@@ -86,8 +87,9 @@ struct ReferenceSource {
 };
 ReferenceSource process_references();
 
-/// Fills in env(), file() and cred() and checks the types of what they hold. Also refuses `later` options that are given
-/// (E0915). Errors: config_unresolved with the name of the reference, channel_option, later_feature.
+/// Fills in env(), file() and cred() and checks the types of what they hold. Also refuses `later` options
+/// that are given (E0915). Errors: config_unresolved with the name of the reference, channel_option,
+/// later_feature.
 base::Status resolve(Options& options, base::Env& env, const ReferenceSource& references);
 
 }  // namespace kiln::channels

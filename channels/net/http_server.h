@@ -1,12 +1,13 @@
 #pragma once
-// HTTP/1.1 server over any Network (RFC 9112), with the limits of limits.h: 431 header block, 414 URL, 413 body,
-// 408 header or body time.
+// HTTP/1.1 server over any Network (RFC 9112), with the limits of limits.h: 431 header block, 414 URL, 413
+// body, 408 header or body time.
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "engine/base/clock.h"
 #include "engine/base/http_message.h"
 #include "engine/base/limits.h"
 #include "engine/base/network.h"
@@ -26,29 +27,33 @@ struct HttpLimits {
   std::int64_t header_ms = base::limits::kHttpHeaderMs;
   std::int64_t body_ms = base::limits::kHttpBodyMs;
   std::int64_t idle_ms = base::limits::kHttpBodyMs;  ///< between requests of a kept connection
-  std::size_t connections = base::limits::kConnectionsPerListenerMax;  ///< more are closed at once and counted
+  std::size_t connections =
+      base::limits::kConnectionsPerListenerMax;  ///< more are closed at once and counted
+  const base::Clock* clock = nullptr;  ///< for the Date field and the time limits; the system's when null
 };
 
 struct HttpServerStatus {
   std::uint64_t connections = 0, connections_total = 0, requests = 0, refused_connections = 0;
 };
 
-/// Serves until stopped. Requests of one connection are answered in order, also when they are pipelined; HEAD gets the
-/// headers of GET (the handler sees HEAD and may leave the body; it is never sent). Refused without calling the handler:
-/// Content-Length with Transfer-Encoding, two Content-Lengths, obs-fold, bare LF, space before the colon, no Host.
+/// Serves until stopped. Requests of one connection are answered in order, also when they are pipelined; HEAD
+/// gets the headers of GET (the handler sees HEAD and may leave the body; it is never sent). Refused without
+/// calling the handler: Content-Length with Transfer-Encoding, two Content-Lengths, obs-fold, bare LF, space
+/// before the colon, no Host.
 class HttpServer {
  public:
   /// Errors: io_failed with the address.
-  static base::Result<std::unique_ptr<HttpServer>> start(base::Network& network, HttpListen listen, HttpHandler handler,
-                                                         HttpLimits limits = {});
-  /// Listens on host:port.
-  static base::Result<std::unique_ptr<HttpServer>> start(base::Network& network, std::string host, std::uint16_t port,
+  static base::Result<std::unique_ptr<HttpServer>> start(base::Network& network, HttpListen listen,
                                                          HttpHandler handler, HttpLimits limits = {});
+  /// Listens on host:port.
+  static base::Result<std::unique_ptr<HttpServer>> start(base::Network& network, std::string host,
+                                                         std::uint16_t port, HttpHandler handler,
+                                                         HttpLimits limits = {});
   ~HttpServer();
   std::uint16_t port() const;
   HttpServerStatus status() const;
-  /// Takes no more connections or requests, lets the running handlers end and their answers leave (at most `grace_ms`),
-  /// closes. Idempotent. Must be awaited before the server is destroyed.
+  /// Takes no more connections or requests, lets the running handlers end and their answers leave (at most
+  /// `grace_ms`), closes. Idempotent. Must be awaited before the server is destroyed.
   base::Task<void> stop(std::int64_t grace_ms = 5'000);
 
   struct Impl;

@@ -1,5 +1,6 @@
 #pragma once
-// The real network: one Asio io_context as Network and TimerExecutor. Asio stays behind this header (architecture.md §4).
+// The real network: one Asio io_context as Network and TimerExecutor. Asio stays behind this header
+// (architecture.md §4).
 
 #include <cstdint>
 #include <functional>
@@ -11,8 +12,8 @@
 
 namespace kiln::channels {
 
-/// One event loop. run() is called by one thread; everything of this network happens on it. TCP_NODELAY is always on.
-/// Streams, listeners and servers made here must be gone before it is destroyed.
+/// One event loop. run() is called by one thread; everything of this network happens on it. TCP_NODELAY is
+/// always on. Streams, listeners and servers made here must be gone before it is destroyed.
 class Net final : public base::Network {
  public:
   Net();
@@ -30,14 +31,16 @@ class Net final : public base::Network {
   void on_signals(std::vector<int> signals, std::function<void(int)> handler);
 
   /// `host` is an IP address; port 0 takes a free one.
-  base::Result<std::unique_ptr<base::Listener>> listen(std::string host, std::uint16_t port, OnAccept on_accept) override;
-  /// `host` is a name or an IP address; a name is resolved each time and the first address that answers is taken.
+  base::Result<std::unique_ptr<base::Listener>> listen(std::string host, std::uint16_t port,
+                                                       OnAccept on_accept) override;
+  /// `host` is a name or an IP address; a name is resolved each time and the first address that answers is
+  /// taken.
   base::Task<base::Result<base::StreamPtr>> connect(std::string host, std::uint16_t port,
                                                     std::int64_t timeout_ms) override;
   base::TimerExecutor& executor() override;
 
-  /// A unix-domain socket of mode 0600. A dead socket file is replaced; a live one is io_failed. The peer of its streams is
-  /// "local". Closing the listener removes the file.
+  /// A unix-domain socket of mode 0600. A dead socket file is replaced; a live one is io_failed. The peer of
+  /// its streams is "local". Closing the listener removes the file.
   base::Result<std::unique_ptr<base::Listener>> listen_unix(std::string path, OnAccept on_accept);
   base::Task<base::Result<base::StreamPtr>> connect_unix(std::string path, std::int64_t timeout_ms);
 
