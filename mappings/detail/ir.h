@@ -120,7 +120,7 @@ struct GroupStep {
   StringId name = kNone;
 };
 
-enum class BaseKind : std::uint8_t { message, group_loop, segment_loop, parameter };
+enum class BaseKind : std::uint8_t { message, group_loop, segment_loop };
 
 /// How a segment is found. One register per ref, filled on first use and emptied when the loop it hangs on moves
 /// (Loop::reset_segments). segment_loop: the loop fills the register itself.
@@ -175,7 +175,7 @@ enum class Op : std::uint8_t {
   list,          ///< a,b: Range of args; a literal list
   v2_path,       ///< a: v2_paths
   v2_relative,   ///< a: base (a v2 value); b: component or, below a component, subcomponent; c: next level or 0.
-                 ///< On a segment value (parameter): b field, c component (first repetition).
+               
   raw,           ///< a: v2_path or v2_relative or local expr; undecoded text
   fhir_member,   ///< a: base; b,c: Range of fhir_names (several = choice variants, first present wins). Flattens lists.
   fhir_extension,///< a: base (element, or primitive by its companion); b: string url; c: fhir_names of value[x]
@@ -207,8 +207,10 @@ enum class Op : std::uint8_t {
   call_datatype, ///< a: functions (a datatype map); b: source value. Yields an object of the function's shape
   object,        ///< a: objects. Builds an object of that shape
   convert,       ///< a: value; b: Conversion. Built-in conversion; the value's own kind is the source
-  variant,       ///< a: value; b: position in Choice::variants of the choice the enclosing write goes to
+  variant,       ///< a: value; b: position in Choice::variants of the choice the enclosing write goes to. Transparent
+                 ///< when the write's last step is a member
   ref,           ///< a: object register of a create; yields a symbolic Reference
+  target_is_valued,  ///< a: object register; b: steps (one step): the element was written (`system is valued`)
   version,       ///< the message's version as string
   run_received, run_channel, run_tz
 };
@@ -216,7 +218,8 @@ enum class Op : std::uint8_t {
 enum ExprFlag : std::uint8_t {
   kFlagList = 1,     ///< yields a list
   kFlagFirst = 2,    ///< filter: only the first match
-  kFlagConstant = 4  ///< the same for every message
+  kFlagConstant = 4, ///< the same for every message
+  kFlagPrecision = 8 ///< comparison: the operands are names of date precisions ("month"), compared by rank
 };
 
 struct Expr {
@@ -279,6 +282,7 @@ struct Lookup {
   Index otherwise = kNone;      ///< into policies; kNone: the table's, then policy_sets[expr.policies].unmapped
   Index original = kNone;       ///< Expr yielding the CodeableConcept of the untranslated value, or kNone
   StringId text = kNone;        ///< source path as written, for diagnostics
+  bool covers_absent = false;   ///< a literal `otherwise` also stands in for an absent key (the target is required)
 };
 
 /// `{ … }`, or the body of an `add`: statements run with object register `reg` bound to a new instance of `shape`.
