@@ -70,6 +70,8 @@ class Piece {
   std::uint32_t offset() const { return begin_; }
   std::uint32_t end_offset() const { return end_; }
   Level level() const { return level_; }
+  /// MSH-1, MSH-2 and the same of FHS and BHS: never split or decoded.
+  bool verbatim() const { return verbatim_; }
 
   /// The first leaf of this part: the value of a shallower level, std 2.11 promotion.
   LeafView leaf() const;
@@ -85,18 +87,21 @@ class Piece {
  protected:
   friend class Message;
   friend class SegmentView;
+  friend class LeafView;
   Piece(const detail::MessageData* data, std::uint32_t begin, std::uint32_t end, Level level, bool verbatim)
       : data_(data), begin_(begin), end_(end), level_(level), verbatim_(verbatim) {}
   /// Part number n (from 1) of this range cut at `separator`.
   Piece nth(char separator, std::uint32_t n, Level level) const;
   std::uint32_t count(char separator) const;
+  /// Offset of the first `separator` from `from` on, or the end.
+  std::uint32_t cut(std::uint32_t from, char separator) const;
   const Delimiters& delimiters() const;
 
   const detail::MessageData* data_ = nullptr;
   std::uint32_t begin_ = 0;
   std::uint32_t end_ = 0;
   Level level_ = Level::field;
-  bool verbatim_ = false;  ///< MSH-1, MSH-2 and the like: never split or decoded
+  bool verbatim_ = false;
 
   template <class View>
   friend class PieceRange;
@@ -138,7 +143,7 @@ class PieceRange {
   Iterator end() const { return Iterator(this, whole_.end_, true); }
 
  private:
-  std::uint32_t cut(std::uint32_t from) const;
+  std::uint32_t cut(std::uint32_t from) const { return whole_.cut(from, separator_); }
   Piece whole_;
   char separator_;
   Piece::Level level_;
