@@ -41,6 +41,7 @@ inline constexpr std::size_t kTableBytesMax = 64u << 20;                 ///< fi
 inline constexpr std::size_t kHmapFileBytesMax = 4u << 20;
 inline constexpr std::size_t kHmapNestingMax = 200;                    ///< depth of blocks and expressions
 inline constexpr std::size_t kHmapTreeHeightMax = 600;                 ///< height of a syntax tree: bounds every recursion over it
+inline constexpr std::size_t kHmapInterpolationMax = 8;                  ///< strings inside the expressions of strings
 inline constexpr std::size_t kSqlStatementCacheMax = 256;                  ///< prepared statements kept per connection
 inline constexpr std::size_t kGroupCommitMax = 4'096;                  ///< records per journal commit
 inline constexpr std::size_t kGroupCommitBytesMax = 16u << 20;
