@@ -73,7 +73,8 @@ struct StructureDef {
   RecordList<NodeDef> nodes;  ///< top level, starts with MSH
 };
 
-enum class CodeStatus : std::uint8_t { active, deprecated, retired, backward, not_for_new_use };
+/// Status of a code as the cumulative tables of 2.9 state it; codes of earlier versions are active.
+enum class CodeStatus : std::uint8_t { active, added, backward, deprecated, retired };
 
 struct CodeDef {
   std::string_view code;

@@ -57,7 +57,8 @@ class RecordList {
   }
   Iterator begin() const { return {this, 0}; }
   Iterator end() const { return {this, count_}; }
-  /// Two lists with the same identity hold the same records (equal definitions are stored once).
+  /// Two non-empty lists of the same size and identity hold the same records (equal definitions are stored
+  /// once).
   std::uint32_t identity() const { return first_; }
 
  private:
