@@ -1,13 +1,14 @@
 # One test binary per library, linked with that library only, so that an upward dependency does not link.
 # tests/<folder>/*.cpp -> test_<name>; label fast. Fuzz targets and tools have their own blocks below.
 
-add_library(kiln_catch STATIC "${CMAKE_SOURCE_DIR}/tests/support/catch_main.cpp")
+add_library(kiln_catch STATIC "${CMAKE_SOURCE_DIR}/tests/support/catch_main.cpp"
+            "${CMAKE_SOURCE_DIR}/tests/support/catch_header.cpp")
 target_link_libraries(kiln_catch PUBLIC kiln_flags)
 set_source_files_properties("${CMAKE_SOURCE_DIR}/tests/support/catch_main.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 target_precompile_headers(kiln_catch PRIVATE <catch2/catch.hpp> <string> <vector> <optional> <functional> <memory>)
 
 file(GLOB support_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/support/*.cpp")
-list(FILTER support_sources EXCLUDE REGEX "catch_main\\.cpp$")
+list(FILTER support_sources EXCLUDE REGEX "catch_(main|header)\\.cpp$")
 add_library(kiln_test_support STATIC ${support_sources})
 target_link_libraries(kiln_test_support PUBLIC kiln_base)
 
