@@ -1,0 +1,275 @@
+#include "engine/journal/day_file.h"
+
+#include <cstdio>
+#include <cstring>
+
+#include "engine/base/partial_date.h"
+#include "engine/base/text.h"
+#include "engine/journal/rows.h"
+#include "engine/journal/schema.h"
+
+namespace kiln::engine {
+namespace {
+
+using base::Result;
+using base::Status;
+
+std::uint64_t key_head(const DedupeKey& key) {
+  std::uint64_t head;
+  std::memcpy(&head, key.data(), sizeof head);
+  return head;
+}
+
+std::string_view view(const DedupeKey& key) { return {reinterpret_cast<const char*>(key.data()), key.size()}; }
+
+}  // namespace
+
+std::string destination_key(const std::string& channel, const std::string& destination) {
+  return channel + "/" + destination;
+}
+
+std::string DayFileName::print() const {
+  char number[16];
+  std::snprintf(number, sizeof number, "%06u", generation);
+  return std::string(number) + "-" + day + ".db";
+}
+
+std::optional<DayFileName> DayFileName::parse(std::string_view name) {
+  if (name.size() != 18 || name[6] != '-' || !name.ends_with(".db")) return std::nullopt;
+  DayFileName out;
+  for (const char c : name.substr(0, 6)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    out.generation = out.generation * 10 + static_cast<std::uint32_t>(c - '0');
+  }
+  out.day = name.substr(7, 8);
+  if (out.day.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  return out;
+}
+
+Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFileName name, MessageId first_id) {
+  DayFile file;
+  const std::string path = base::join_path(folder, name.print());
+  const bool is_new = !env.exists(path);
+  base::DatabaseOptions options;
+  options.path = path;
+  options.vfs = env.sqlite_vfs();
+  TRY(file.database_, base::Database::open(options));
+  file.name_ = std::move(name);
+  if (is_new) {
+    TRY_VOID(file.create_schema(first_id));
+    TRY_VOID(env.sync_folder(folder));
+  }
+  TRY_VOID(file.check_format());
+  return file;
+}
+
+Status DayFile::create_schema(MessageId first_id) {
+  TRY_VOID(database_.begin());
+  TRY_VOID(database_.exec(kJournalSchema));
+  TRY(auto insert, database_.prepare("INSERT INTO meta(key, value) VALUES(?, ?)"));
+  const std::pair<const char*, std::string> rows[] = {{"format", std::to_string(kJournalFormat)},
+                                                      {"generation", std::to_string(name_.generation)},
+                                                      {"day", name_.day},
+                                                      {"first_id", std::to_string(first_id)},
+                                                      {"clean_stop", "0"}};
+  for (const auto& [key, value] : rows) TRY_VOID(insert.bind(1, key).bind(2, std::string_view(value)).run());
+  return database_.commit();
+}
+
+Status DayFile::check_format() {
+  TRY(auto select, database_.prepare("SELECT value FROM meta WHERE key = ?"));
+  TRY(const bool has_format, select.bind(1, "format").step());
+  if (!has_format) return base::fail(base::ErrorCode::database_corrupt, "the journal file has no format number", name_.print());
+  const std::string format(select.text(0));
+  if (std::stoll(format) > kJournalFormat)
+    return base::fail(base::ErrorCode::journal_format, "the journal file has format " + format, name_.print(),
+                      "start the version of Kiln that wrote it, or a newer one");
+  select.reset();
+  TRY(const bool has_first, select.bind(1, "first_id").step());
+  if (has_first) first_id_ = static_cast<MessageId>(std::stoull(std::string(select.text(0))));
+  select.reset();
+  return {};
+}
+
+Result<MessageId> DayFile::last_id() {
+  TRY(auto select, database_.prepare("SELECT max(id) FROM msg"));
+  TRY_VOID(select.step());
+  return static_cast<MessageId>(select.integer(0));
+}
+
+Status DayFile::insert_message(MessageId id, const NewMessage& m) {
+  TRY(auto insert, database_.cached("INSERT INTO msg(id, received_us, channel, kind, type, control_id, peer, name, action,"
+                                    " dedupe, crc, key_id, config, parent, replay_of, framing_fault, body)"
+                                    " VALUES(?,?,?,?,?,?,?,?,?,?,?,0,(SELECT id FROM config WHERE hash=?),?,?,?,?)"));
+  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, m.received.micros).bind(3, std::string_view(m.channel));
+  insert.bind(4, static_cast<std::int64_t>(m.kind)).bind(5, std::string_view(m.type));
+  insert.bind(6, std::string_view(m.control_id)).bind(7, std::string_view(m.peer)).bind(8, std::string_view(m.name));
+  insert.bind(9, std::string_view(m.action));
+  const bool has_key = m.dedupe != DedupeKey{};
+  if (has_key) insert.bind_blob(10, view(m.dedupe));
+  else insert.bind_null(10);
+  insert.bind(11, std::int64_t{base::crc32c(m.body)}).bind(12, std::string_view(m.config_hash));
+  if (m.parent != 0) insert.bind(13, static_cast<std::int64_t>(m.parent));
+  else insert.bind_null(13);
+  if (m.replay_of != 0) insert.bind(14, static_cast<std::int64_t>(m.replay_of));
+  else insert.bind_null(14);
+  insert.bind(15, std::int64_t{m.framing_fault}).bind_blob(16, m.body);
+  TRY_VOID(insert.run());
+  TRY(auto open, database_.cached("INSERT INTO unprocessed(id, attempts) VALUES(?, 0)"));
+  TRY_VOID(open.bind(1, static_cast<std::int64_t>(id)).run());
+  if (!has_key) return {};
+  TRY(auto seen, database_.cached("INSERT INTO seen(id, key) VALUES(?, ?)"));
+  return seen.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(key_head(m.dedupe))).run();
+}
+
+Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output) {
+  TRY(auto insert, database_.cached("INSERT INTO outbox(dest, msg_id, attempts, in_doubt, kind, is_source, control_id, options,"
+                                    " crc, body) VALUES(?,?,0,0,?,?,?,?,?,?)"));
+  const std::string key = destination_key(channel, output.destination);
+  const std::string options = print_options(output);
+  insert.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id));
+  insert.bind(3, static_cast<std::int64_t>(output.kind)).bind(4, std::int64_t{output.is_source});
+  insert.bind(5, std::string_view(output.control_id)).bind(6, std::string_view(options));
+  insert.bind(7, std::int64_t{output_crc(output, options)}).bind_blob(8, output.body);
+  return insert.run();
+}
+
+Status DayFile::insert_ending(MessageId id, const std::string& channel, const Ending& e, base::WallTime at) {
+  TRY(auto insert, database_.cached("INSERT OR REPLACE INTO delivery(msg_id, dest, state, attempts, in_doubt, code, detail,"
+                                    " sent_hash, reply, updated_us) VALUES(?,?,?,?,?,?,?,?,?,?)"));
+  const std::string key = e.destination == kNoDestination ? e.destination : destination_key(channel, e.destination);
+  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(key));
+  insert.bind(3, static_cast<std::int64_t>(e.state)).bind(4, std::int64_t{e.attempts}).bind(5, std::int64_t{e.in_doubt});
+  insert.bind(6, std::string_view(e.code)).bind(7, std::string_view(e.detail));
+  if (e.sent_hash.empty()) insert.bind_null(8);
+  else insert.bind_blob(8, e.sent_hash);
+  if (e.reply.empty()) insert.bind_null(9);
+  else insert.bind_blob(9, e.reply);
+  return insert.bind(10, at.micros).run();
+}
+
+Result<bool> DayFile::delete_output(MessageId id, const std::string& channel, const std::string& destination) {
+  TRY(auto remove, database_.cached("DELETE FROM outbox WHERE dest=? AND msg_id=?"));
+  const std::string key = destination_key(channel, destination);
+  TRY_VOID(remove.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id)).run());
+  return database_.changes() > 0;
+}
+
+Status DayFile::update_attempts(MessageId id, const std::string& channel, const std::string& destination,
+                                std::uint32_t attempts, bool in_doubt) {
+  TRY(auto update, database_.cached("UPDATE outbox SET attempts=?, in_doubt=? WHERE dest=? AND msg_id=?"));
+  const std::string key = destination_key(channel, destination);
+  update.bind(1, std::int64_t{attempts}).bind(2, std::int64_t{in_doubt}).bind(3, std::string_view(key));
+  return update.bind(4, static_cast<std::int64_t>(id)).run();
+}
+
+Status DayFile::close_message(MessageId id) {
+  TRY(auto remove, database_.cached("DELETE FROM unprocessed WHERE id=?"));
+  return remove.bind(1, static_cast<std::int64_t>(id)).run();
+}
+
+Result<std::uint32_t> DayFile::count_processing(MessageId id) {
+  TRY(auto update, database_.cached("UPDATE unprocessed SET attempts=attempts+1 WHERE id=?"));
+  TRY_VOID(update.bind(1, static_cast<std::int64_t>(id)).run());
+  TRY(auto select, database_.cached("SELECT attempts FROM unprocessed WHERE id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  const std::uint32_t attempts = found ? static_cast<std::uint32_t>(select.integer(0)) : 0;
+  select.reset();
+  return attempts;
+}
+
+Status DayFile::insert_unframed(const std::string& channel, const channels::Unframed& what) {
+  TRY(auto insert, database_.cached("INSERT INTO unframed(received_us, channel, kind, peer, name, detail, bytes, head)"
+                                    " VALUES(?,?,?,?,?,?,?,?)"));
+  insert.bind(1, what.received_at.micros).bind(2, std::string_view(channel)).bind(3, channels::name_of(what.kind));
+  insert.bind(4, std::string_view(what.peer)).bind(5, std::string_view(what.name)).bind(6, std::string_view(what.detail));
+  return insert.bind(7, static_cast<std::int64_t>(what.bytes)).bind_blob(8, what.head).run();
+}
+
+Status DayFile::keep_config(const std::string& hash, const std::string& text) {
+  TRY(auto insert, database_.cached("INSERT OR IGNORE INTO config(hash, text) VALUES(?, ?)"));
+  return insert.bind(1, std::string_view(hash)).bind(2, std::string_view(text)).run();
+}
+
+Result<StoredMessage> DayFile::message(MessageId id) { return read_stored_message(database_, id); }
+
+Result<std::optional<Ending>> DayFile::ending(MessageId id, const std::string& channel, const std::string& destination) {
+  TRY(auto select, database_.cached("SELECT state, attempts, in_doubt, code, detail, sent_hash, reply FROM delivery"
+                                    " WHERE msg_id=? AND dest=?"));
+  const std::string key = destination == kNoDestination ? destination : destination_key(channel, destination);
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(key)).step());
+  if (!found) return std::optional<Ending>();
+  Ending out;
+  out.destination = destination;
+  out.state = static_cast<DeliveryState>(select.integer(0));
+  out.attempts = static_cast<std::uint32_t>(select.integer(1));
+  out.in_doubt = select.integer(2) != 0;
+  out.code = select.text(3);
+  out.detail = select.text(4);
+  out.sent_hash = select.blob(5);
+  out.reply = select.blob(6);
+  select.reset();
+  return std::optional<Ending>(std::move(out));
+}
+
+Result<std::optional<std::string>> DayFile::config(const std::string& hash) {
+  TRY(auto select, database_.cached("SELECT text FROM config WHERE hash=?"));
+  TRY(const bool found, select.bind(1, std::string_view(hash)).step());
+  if (!found) return std::optional<std::string>();
+  std::optional<std::string> out{std::string(select.text(0))};
+  select.reset();
+  return out;
+}
+
+Result<std::vector<MessageId>> DayFile::unprocessed() {
+  TRY(auto select, database_.prepare("SELECT id FROM unprocessed ORDER BY id"));
+  std::vector<MessageId> out;
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return out;
+    out.push_back(static_cast<MessageId>(select.integer(0)));
+  }
+}
+
+Result<std::vector<std::pair<std::string, std::uint64_t>>> DayFile::pending_counts() {
+  TRY(auto select, database_.prepare("SELECT dest, count(*) FROM outbox GROUP BY dest"));
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return out;
+    out.emplace_back(std::string(select.text(0)), static_cast<std::uint64_t>(select.integer(1)));
+  }
+}
+
+Status DayFile::pending(const std::string& channel, const std::string& destination, MessageId after, std::size_t limit,
+                        std::size_t bytes_max, std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt) {
+  return read_pending_outputs(database_, destination_key(channel, destination), after, limit, bytes_max, out, corrupt);
+}
+
+Status DayFile::each_seen(const std::function<void(MessageId, std::uint64_t)>& visit) {
+  TRY(auto select, database_.prepare("SELECT id, key FROM seen ORDER BY id"));
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return {};
+    visit(static_cast<MessageId>(select.integer(0)), static_cast<std::uint64_t>(select.integer(1)));
+  }
+}
+
+Result<bool> DayFile::has_pending() {
+  TRY(auto select, database_.prepare("SELECT EXISTS(SELECT 1 FROM outbox) OR EXISTS(SELECT 1 FROM unprocessed)"));
+  TRY_VOID(select.step());
+  return select.integer(0) != 0;
+}
+
+Result<bool> DayFile::clean_stop() {
+  TRY(auto select, database_.prepare("SELECT value FROM meta WHERE key='clean_stop'"));
+  TRY(const bool found, select.step());
+  return found && select.text(0) == "1";
+}
+
+Status DayFile::set_clean_stop(bool clean) {
+  TRY(auto update, database_.prepare("UPDATE meta SET value=? WHERE key='clean_stop'"));
+  return update.bind(1, clean ? "1" : "0").run();
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,83 @@
+#pragma once
+// One journal file: the messages of one UTC day with their pending outputs and outcomes. See README.md for the tables.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/base/env.h"
+#include "engine/base/sql/sqlite.h"
+#include "engine/journal/journal.h"
+
+namespace kiln::engine {
+
+/// Format number of the files this version writes; a newer one is refused.
+inline constexpr std::int64_t kJournalFormat = 1;
+
+/// "journal/000007-20261122.db" and what it says.
+struct DayFileName {
+  std::uint32_t generation = 0;
+  std::string day;  ///< "20261122"
+  std::string print() const;
+  static std::optional<DayFileName> parse(std::string_view name);
+};
+
+/// One open file with its only writing connection (reliability.md S1). Used by the committer's thread alone; every change
+/// happens between begin() and commit().
+class DayFile {
+ public:
+  /// Creates the file (and syncs its folder, S4) or opens an existing one. `first_id` is kept in a new file.
+  static base::Result<DayFile> open(base::Env& env, const std::string& folder, DayFileName name, MessageId first_id);
+  DayFile(DayFile&&) noexcept = default;
+  DayFile& operator=(DayFile&&) noexcept = default;
+
+  const DayFileName& name() const { return name_; }
+  MessageId first_id() const { return first_id_; }
+  base::Result<MessageId> last_id();
+
+  base::Status begin() { return database_.begin(); }
+  base::Status commit() { return database_.commit(); }
+  void rollback() { database_.rollback(); }
+
+  base::Status insert_message(MessageId id, const NewMessage& message);
+  base::Status insert_output(MessageId id, const std::string& channel, const Output& output);
+  base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending, base::WallTime at);
+  /// True when the row was there.
+  base::Result<bool> delete_output(MessageId id, const std::string& channel, const std::string& destination);
+  base::Status update_attempts(MessageId id, const std::string& channel, const std::string& destination,
+                               std::uint32_t attempts, bool in_doubt);
+  base::Status close_message(MessageId id);  ///< processing has ended: outputs and endings are stored
+  base::Result<std::uint32_t> count_processing(MessageId id);
+  base::Status insert_unframed(const std::string& channel, const channels::Unframed& what);
+  base::Status keep_config(const std::string& hash, const std::string& text);
+
+  base::Result<StoredMessage> message(MessageId id);
+  base::Result<std::optional<Ending>> ending(MessageId id, const std::string& channel, const std::string& destination);
+  base::Result<std::optional<std::string>> config(const std::string& hash);
+  base::Result<std::vector<MessageId>> unprocessed();
+  base::Result<std::vector<std::pair<std::string, std::uint64_t>>> pending_counts();
+  /// Appends to `out`; `corrupt` gets ids whose checksum is wrong.
+  base::Status pending(const std::string& channel, const std::string& destination, MessageId after, std::size_t limit,
+                       std::size_t bytes_max, std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt);
+  /// Calls back for every message of the file, in order: id, first 8 bytes of its dedupe key.
+  base::Status each_seen(const std::function<void(MessageId, std::uint64_t)>& visit);
+  base::Result<bool> has_pending();
+
+  /// "1" after an orderly stop; set and cleared in a transaction of its own.
+  base::Result<bool> clean_stop();
+  base::Status set_clean_stop(bool clean);
+
+ private:
+  DayFile() = default;
+  base::Status create_schema(MessageId first_id);
+  base::Status check_format();
+  base::Database database_;
+  DayFileName name_;
+  MessageId first_id_ = 0;
+};
+
+/// "channel/destination", the key of outbox and delivery rows.
+std::string destination_key(const std::string& channel, const std::string& destination);
+
+}  // namespace kiln::engine

@@ -1,0 +1,145 @@
+#pragma once
+// The message journal as the pipeline and delivery see it (architecture.md §3, reliability.md §1, §5). One sequence of
+// messages, durable in group commits; beside each message its pending outputs and their outcomes. The on-disk form is
+// described in README.md of this folder.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "channels/intake.h"
+#include "engine/base/clock.h"
+#include "engine/base/result.h"
+
+namespace kiln::engine {
+
+/// Sequence number: 64 bit, from 1, never reused, the only order in Kiln. 0 = none.
+using MessageId = std::uint64_t;
+
+/// First 16 bytes of a SHA-256 over what makes two inputs the same (reliability.md R3). All zero: never a duplicate.
+using DedupeKey = std::array<unsigned char, 16>;
+
+/// How a message ended for one destination, or as a whole for destination "-" (reliability.md §1).
+enum class DeliveryState : std::uint8_t { sent, filtered, rejected, quarantined, expired, removed };
+const char* name_of(DeliveryState state);
+std::optional<DeliveryState> delivery_state(std::string_view name);
+
+/// The destination name of a message that ends without any.
+inline constexpr const char* kNoDestination = "-";
+
+/// What one commit must hold for a message to be accepted: everything its routing, outputs and ACK are derived from.
+struct NewMessage {
+  std::string channel;
+  channels::ContentKind kind = channels::ContentKind::hl7;
+  base::WallTime received;
+  std::string peer;        ///< "127.0.0.1:51234"
+  std::string name;        ///< file name or "Patient/p1", may be empty
+  std::string action;      ///< create, update, delete of a store change; else empty
+  std::string type;        ///< MSH-9 as received ("ADT^A01^ADT_A01"), resource type, or csv
+  std::string control_id;  ///< MSH-10, may be empty
+  DedupeKey dedupe{};
+  std::string config_hash;  ///< site version the message is pinned to
+  MessageId parent = 0;     ///< message this one is a part of
+  MessageId replay_of = 0;
+  bool framing_fault = false;
+  std::string body;
+};
+
+/// An output that waits for its destination.
+struct Output {
+  std::string destination;  ///< name inside the channel
+  channels::ContentKind kind = channels::ContentKind::hl7;
+  bool is_source = false;   ///< the message body itself, unchanged; `body` is then empty
+  std::string control_id;   ///< MSH-10 of an hl7 output
+  std::string csv_header;
+  std::vector<std::pair<std::string, std::string>> rendered;  ///< options that depend on the message
+  std::string body;
+};
+
+/// The end of a message for one destination.
+struct Ending {
+  std::string destination;  ///< kNoDestination for the message as a whole
+  DeliveryState state = DeliveryState::sent;
+  std::string code;    ///< "AA", "AE", "E0914", "mapping-require", …
+  std::string detail;  ///< one line without patient data
+  std::string reply;   ///< bytes answered, for `-`: the negative ACK that was sent
+  std::uint32_t attempts = 0;
+  bool in_doubt = false;    ///< an earlier attempt may have arrived as well
+  std::string sent_hash;    ///< SHA-256 of what was sent, raw bytes; empty when nothing was
+};
+
+/// What processing made of a message: outputs to queue and destinations that end at once. Children (detached parts) are
+/// messages of their own.
+struct Processed {
+  MessageId id = 0;
+  std::string channel;
+  std::vector<Output> outputs;
+  std::vector<Ending> endings;
+  std::vector<NewMessage> children;          ///< quarantined parts; `parent` is filled in
+  std::vector<Ending> child_endings;         ///< one per child
+};
+
+/// A pending output, as delivery takes it.
+struct PendingOutput {
+  MessageId id = 0;
+  Output output;  ///< body filled in, also for is_source
+  std::uint32_t attempts = 0;
+  bool in_doubt = false;
+};
+
+struct StoredMessage {
+  MessageId id = 0;
+  NewMessage message;
+};
+
+/// What a start finds.
+struct Recovered {
+  bool clean_stop = true;
+  std::vector<MessageId> unprocessed;  ///< accepted, outputs not stored; in order
+  /// channel/destination -> number waiting
+  std::vector<std::pair<std::string, std::uint64_t>> pending;
+};
+
+/// Callbacks run on the journal's own thread after the commit (or with its error); they must be short. Errors: disk_full
+/// (nothing was stored; try again later), io_failed and the database codes. After a failed fsync the process stops
+/// (reliability.md R7). All methods are thread-safe; work is done in the order of the calls.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+
+  virtual void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) = 0;
+  virtual void store(Processed processed, std::function<void(base::Status)> done) = 0;
+  /// Ends one pending output: its outbox row goes, the outcome stays.
+  virtual void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) = 0;
+  /// Remembers attempts of a pending output, so that they count across restarts.
+  virtual void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
+                            bool in_doubt, std::function<void(base::Status)> done) = 0;
+  /// Bytes that made no message (reliability.md R6).
+  virtual void note_unframed(std::string channel, channels::Unframed what) = 0;
+  /// Counts one more attempt to process an unprocessed message and says how many there were, this one included.
+  virtual void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) = 0;
+
+  /// Up to `limit` pending outputs of a destination after message `after`, in order, at most `bytes_max` of bodies (but at
+  /// least one). A record whose checksum is wrong is ended as quarantined `corrupt-record` and left out (R14).
+  virtual void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
+                            std::size_t bytes_max,
+                            std::function<void(base::Result<std::vector<PendingOutput>>)> done) = 0;
+  virtual void read_message(MessageId id, std::function<void(base::Result<StoredMessage>)> done) = 0;
+  /// The ending of the message as a whole, when there is one.
+  virtual void read_ending(MessageId id, std::string destination,
+                           std::function<void(base::Result<std::optional<Ending>>)> done) = 0;
+  /// False: no message inside the dedupe window has that key. True: ask find_duplicate. Answers at once.
+  virtual bool maybe_seen(const DedupeKey& key) const = 0;
+  /// The newest message with that key inside the window, or 0.
+  virtual void find_duplicate(DedupeKey key, std::function<void(base::Result<MessageId>)> done) = 0;
+
+  /// Keeps a site version; messages refer to it by hash. Idempotent.
+  virtual void keep_config(std::string hash, std::string text) = 0;
+  virtual void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) = 0;
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,70 @@
+#pragma once
+// Reads of a journal folder for search, show and checks: read-only connections, never checkpoints, with or without a
+// running engine (operations.md §2).
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/base/env.h"
+#include "engine/base/result.h"
+#include "engine/journal/journal.h"
+#include "engine/journal/query.h"
+
+namespace kiln::engine {
+
+/// State of one message at one destination.
+struct DestinationState {
+  std::string destination;  ///< "adt_in/pas" or "-"
+  bool pending = false;
+  Ending ending;            ///< when not pending
+  std::uint32_t attempts = 0;
+  bool in_doubt = false;
+  base::WallTime updated;   ///< when not pending
+};
+
+/// One line of a search: no body.
+struct MessageSummary {
+  MessageId id = 0;
+  base::WallTime received;
+  std::string channel, type, control_id, peer, name;
+  channels::ContentKind kind = channels::ContentKind::hl7;
+  std::uint64_t size = 0;
+  MessageId parent = 0, replay_of = 0;
+  bool unprocessed = false;
+  std::vector<DestinationState> destinations;
+
+  /// One word: unprocessed, pending, or the worst of the endings (quarantined, rejected, expired, removed, filtered, sent).
+  std::string state() const;
+};
+
+struct SearchOptions {
+  std::size_t limit = 50;
+  MessageId before = 0;         ///< only messages below that number; 0 = from the newest
+  bool oldest_first = false;    ///< for replay; `before` is then ignored
+  MessageId after = 0;          ///< oldest_first: only messages above that number
+};
+
+class JournalReader {
+ public:
+  /// Opens every file of the folder. Errors: file_not_found when there is no journal.
+  static base::Result<JournalReader> open(base::Env& env, const std::string& folder);
+  JournalReader(JournalReader&&) noexcept;
+  JournalReader& operator=(JournalReader&&) noexcept;
+  ~JournalReader();
+
+  base::Result<std::vector<MessageSummary>> search(const Query& query, const SearchOptions& options);
+  base::Result<MessageSummary> summary(MessageId id);
+  base::Result<StoredMessage> message(MessageId id);
+  /// The pending output of a message at a destination ("adt_in/pas"), body included.
+  base::Result<PendingOutput> pending_output(MessageId id, const std::string& destination);
+
+ private:
+  struct File;
+  JournalReader();
+  File* file_of(MessageId id);
+  std::vector<std::unique_ptr<File>> files_;  ///< by generation
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,103 @@
+#include "engine/journal/rows.h"
+
+#include <cstring>
+
+#include "engine/base/json.h"
+#include "engine/base/text.h"
+
+namespace kiln::engine {
+
+using base::Result;
+using base::Status;
+
+/// csv header and rendered options travel as one small JSON text; empty when there are none.
+std::string print_options(const Output& output) {
+  if (output.csv_header.empty() && output.rendered.empty()) return {};
+  base::JsonWriter json;
+  json.begin_object().member("header", output.csv_header);
+  json.key("rendered").begin_array();
+  for (const auto& [name, value] : output.rendered) json.begin_array().string(name).string(value).end_array();
+  json.end_array().end_object();
+  return json.take();
+}
+
+static Status parse_options(std::string_view text, Output& output) {
+  if (text.empty()) return {};
+  TRY(const base::JsonDocument document, base::parse_json(text));
+  output.csv_header = document.root()["header"].text();
+  for (const base::JsonView pair : document.root()["rendered"])
+    output.rendered.emplace_back(pair.at(0).text(), pair.at(1).text());
+  return {};
+}
+
+std::uint32_t output_crc(const Output& output, std::string_view options) {
+  return base::crc32c(output.body, base::crc32c(options, base::crc32c(output.control_id)));
+}
+
+Result<StoredMessage> read_stored_message(base::Database& database, MessageId id) {
+  TRY(auto select, database.cached("SELECT m.received_us, m.channel, m.kind, m.type, m.control_id, m.peer, m.name, m.action,"
+                                    " m.dedupe, m.crc, c.hash, m.parent, m.replay_of, m.framing_fault, m.body"
+                                    " FROM msg m LEFT JOIN config c ON c.id = m.config WHERE m.id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  if (!found) return base::fail(base::ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  StoredMessage out;
+  out.id = id;
+  NewMessage& m = out.message;
+  m.received = {select.integer(0)};
+  m.channel = select.text(1);
+  m.kind = static_cast<channels::ContentKind>(select.integer(2));
+  m.type = select.text(3);
+  m.control_id = select.text(4);
+  m.peer = select.text(5);
+  m.name = select.text(6);
+  m.action = select.text(7);
+  if (select.blob(8).size() == m.dedupe.size()) std::memcpy(m.dedupe.data(), select.blob(8).data(), m.dedupe.size());
+  const auto crc = static_cast<std::uint32_t>(select.integer(9));
+  m.config_hash = select.text(10);
+  m.parent = static_cast<MessageId>(select.integer(11));
+  m.replay_of = static_cast<MessageId>(select.integer(12));
+  m.framing_fault = select.integer(13) != 0;
+  m.body = select.blob(14);
+  select.reset();
+  if (base::crc32c(m.body) != crc)
+    return base::fail(base::ErrorCode::corrupt_record, {}, "message " + std::to_string(id));
+  return out;
+}
+
+Status read_pending_outputs(base::Database& database, const std::string& key, MessageId after, std::size_t limit,
+                            std::size_t bytes_max, std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt) {
+  TRY(auto select, database.cached("SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, body"
+                                    " FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id"));
+  select.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(after));
+  std::size_t bytes = 0;
+  while (out.size() < limit && (bytes < bytes_max || out.empty())) {
+    TRY(const bool row, select.step());
+    if (!row) return {};
+    PendingOutput entry;
+    entry.id = static_cast<MessageId>(select.integer(0));
+    entry.attempts = static_cast<std::uint32_t>(select.integer(1));
+    entry.in_doubt = select.integer(2) != 0;
+    Output& output = entry.output;
+    output.destination = key.substr(key.find('/') + 1);
+    output.kind = static_cast<channels::ContentKind>(select.integer(3));
+    output.is_source = select.integer(4) != 0;
+    output.control_id = select.text(5);
+    output.body = select.blob(8);
+    bool intact = output_crc(output, select.text(6)) == static_cast<std::uint32_t>(select.integer(7));
+    if (intact && output.is_source) {
+      auto source = read_stored_message(database, entry.id);
+      intact = source.has_value();
+      if (intact) output.body = std::move(source->message.body);
+    }
+    if (!intact || !parse_options(select.text(6), output)) {
+      corrupt.push_back(entry.id);
+      continue;
+    }
+    bytes += output.body.size();
+    out.push_back(std::move(entry));
+  }
+  select.reset();
+  return {};
+}
+
+}  // namespace kiln::engine

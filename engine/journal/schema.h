@@ -1,0 +1,65 @@
+#pragma once
+// The tables of a journal file, format 1. README.md explains them; reader.cpp and day_file.cpp are their only users.
+
+namespace kiln::engine {
+
+inline constexpr const char* kJournalSchema = R"(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE config(id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, text TEXT NOT NULL);
+CREATE TABLE msg(
+  id INTEGER PRIMARY KEY,
+  received_us INTEGER NOT NULL,
+  channel TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  control_id TEXT NOT NULL,
+  peer TEXT NOT NULL,
+  name TEXT NOT NULL,
+  action TEXT NOT NULL,
+  dedupe BLOB,
+  crc INTEGER NOT NULL,
+  key_id INTEGER NOT NULL,
+  config INTEGER NOT NULL,
+  parent INTEGER,
+  replay_of INTEGER,
+  framing_fault INTEGER NOT NULL,
+  body BLOB NOT NULL);
+CREATE TABLE seen(id INTEGER PRIMARY KEY, key INTEGER NOT NULL);
+CREATE TABLE unprocessed(id INTEGER PRIMARY KEY, attempts INTEGER NOT NULL);
+CREATE TABLE outbox(
+  dest TEXT NOT NULL,
+  msg_id INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  in_doubt INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  is_source INTEGER NOT NULL,
+  control_id TEXT NOT NULL,
+  options TEXT NOT NULL,
+  crc INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY(dest, msg_id)) WITHOUT ROWID;
+CREATE TABLE delivery(
+  msg_id INTEGER NOT NULL,
+  dest TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  in_doubt INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  sent_hash BLOB,
+  reply BLOB,
+  updated_us INTEGER NOT NULL,
+  PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
+CREATE TABLE unframed(
+  id INTEGER PRIMARY KEY,
+  received_us INTEGER NOT NULL,
+  channel TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  peer TEXT NOT NULL,
+  name TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  head BLOB NOT NULL);
+)";
+
+}  // namespace kiln::engine

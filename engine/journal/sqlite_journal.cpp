@@ -1,0 +1,331 @@
+#include "engine/journal/sqlite_journal.h"
+
+#include <cstring>
+
+#include "engine/base/limits.h"
+#include "engine/base/log.h"
+#include "engine/base/partial_date.h"
+
+namespace kiln::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+std::uint64_t key_head(const DedupeKey& key) {
+  std::uint64_t head;
+  std::memcpy(&head, key.data(), sizeof head);
+  return head;
+}
+
+}  // namespace
+
+SqliteJournal::SqliteJournal(base::Env& env, const base::Clock& clock, base::Executor& committer, JournalOptions options,
+                             std::function<void()> fail_stop)
+    : env_(env),
+      clock_(clock),
+      committer_(committer),
+      options_(std::move(options)),
+      fail_stop_(std::move(fail_stop)),
+      seen_(options_.dedupe_ids) {}
+
+SqliteJournal::~SqliteJournal() = default;
+
+Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(base::Env& env, const base::Clock& clock,
+                                                           base::Executor& committer, JournalOptions options,
+                                                           std::function<void()> fail_stop) {
+  std::unique_ptr<SqliteJournal> journal(
+      new SqliteJournal(env, clock, committer, std::move(options), std::move(fail_stop)));
+  TRY_VOID(journal->open_files());
+  return journal;
+}
+
+std::string SqliteJournal::today() const {
+  return base::PartialDate::from_wall(clock_.wall(), base::DatePrecision::day).print_hl7();
+}
+
+Status SqliteJournal::open_files() {
+  TRY_VOID(env_.make_folders(options_.folder));
+  TRY(const auto entries, env_.list(options_.folder));
+  for (const auto& entry : entries) {
+    const auto name = DayFileName::parse(entry.name);
+    if (!name) continue;
+    TRY(DayFile file, DayFile::open(env_, options_.folder, *name, 0));
+    TRY_VOID(recover(file));
+    files_.emplace(name->generation, std::move(file));
+  }
+  if (files_.empty()) {
+    TRY(DayFile file, DayFile::open(env_, options_.folder, {1, today()}, 1));
+    files_.emplace(1, std::move(file));
+    return {};
+  }
+  TRY(recovered_.clean_stop, current().clean_stop());
+  return current().set_clean_stop(false);
+}
+
+/// Takes over what a file holds that is not finished, and its part of the dedupe window.
+Status SqliteJournal::recover(DayFile& file) {
+  TRY(const MessageId last, file.last_id());
+  next_id_ = std::max({next_id_, last + 1, file.first_id()});
+  TRY(const auto unprocessed, file.unprocessed());
+  recovered_.unprocessed.insert(recovered_.unprocessed.end(), unprocessed.begin(), unprocessed.end());
+  TRY(const auto pending, file.pending_counts());
+  for (const auto& [dest, count] : pending) {
+    bool known = false;
+    for (auto& [name, total] : recovered_.pending) {
+      if (name != dest) continue;
+      total += count;
+      known = true;
+    }
+    if (!known) recovered_.pending.emplace_back(dest, count);
+  }
+  const base::WallTime oldest{clock_.wall().micros - options_.dedupe_hours * 3'600'000'000};
+  if (file.name().day < base::PartialDate::from_wall(oldest, base::DatePrecision::day).print_hl7()) return {};
+  return file.each_seen([this](MessageId id, std::uint64_t key) { seen_.add(key, id); });
+}
+
+/// A new UTC day opens a new generation; a clock that goes back never does (reliability.md S3).
+Status SqliteJournal::rotate_when_due() {
+  const std::string day = today();
+  if (day <= current().name().day) return {};
+  const std::uint32_t generation = files_.rbegin()->first + 1;
+  TRY(DayFile file, DayFile::open(env_, options_.folder, {generation, day}, next_id_));
+  if (!config_hash_.empty()) {
+    TRY_VOID(file.begin());
+    TRY_VOID(file.keep_config(config_hash_, config_text_));
+    TRY_VOID(file.commit());
+  }
+  files_.emplace(generation, std::move(file));
+  return {};
+}
+
+Result<DayFile*> SqliteJournal::file_of(MessageId id) {
+  DayFile* found = nullptr;
+  for (auto& [generation, file] : files_)
+    if (file.first_id() <= id) found = &file;
+  if (found == nullptr || id >= next_id_)
+    return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  return found;
+}
+
+Status SqliteJournal::close() {
+  // The committer has run all that was queued before this call when the owner's executor is drained; what is left runs here.
+  drain();
+  return current().set_clean_stop(true);
+}
+
+void SqliteJournal::enqueue(Job job) {
+  bool schedule = false;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    queue_.push_back(std::move(job));
+    schedule = !std::exchange(scheduled_, true);
+  }
+  if (schedule) committer_.post([this] { drain(); });
+}
+
+void SqliteJournal::enqueue_read(std::function<void()> read) {
+  Job job;
+  job.read = std::move(read);
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::drain() {
+  for (;;) {
+    std::vector<Job> group;
+    std::function<void()> read;
+    {
+      const std::lock_guard lock(queue_mutex_);
+      std::size_t bytes = 0;
+      while (!queue_.empty() && group.size() < base::limits::kGroupCommitMax && bytes < base::limits::kGroupCommitBytesMax) {
+        if (queue_.front().read) {
+          if (!group.empty()) break;
+          read = std::move(queue_.front().read);
+          queue_.pop_front();
+          break;
+        }
+        bytes += queue_.front().bytes;
+        group.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+      if (group.empty() && !read) {
+        scheduled_ = false;
+        return;
+      }
+    }
+    if (stopped_) continue;
+    if (read) read();
+    else commit_group(group);
+  }
+}
+
+/// One commit per file that the group touches, in the order in which the group names them.
+void SqliteJournal::commit_group(std::vector<Job>& group) {
+  if (Status rotated = rotate_when_due(); !rotated) {
+    for (Job& job : group) finish(job, rotated);
+    return;
+  }
+  std::vector<std::pair<DayFile*, std::vector<Job*>>> by_file;
+  for (Job& job : group) {
+    DayFile* file = &current();
+    if (job.file_of != 0) {
+      auto found = file_of(job.file_of);
+      if (!found) {
+        finish(job, base::fail(found.error()));
+        continue;
+      }
+      file = *found;
+    }
+    auto at = by_file.begin();
+    while (at != by_file.end() && at->first != file) ++at;
+    if (at == by_file.end()) at = by_file.emplace(at, file, std::vector<Job*>());
+    at->second.push_back(&job);
+  }
+  for (auto& [file, jobs] : by_file) commit_jobs(*file, jobs);
+}
+
+void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
+  const MessageId first_free = next_id_;
+  Status status = file.begin();
+  for (std::size_t i = 0; status && i < jobs.size(); ++i) status = jobs[i]->change(file);
+  if (status) status = file.commit();
+  if (status) {
+    for (Job* job : jobs) finish(*job, status);
+    return;
+  }
+  file.rollback();
+  next_id_ = first_free;
+  if (status.error().code == ErrorCode::fsync_failed) {
+    // What reached the disk is unknown: nobody is answered, and only a restart from the disk may go on (R7).
+    stopped_ = true;
+    base::log(base::LogLevel::error, "journal-fsync-failed", {{"generation", std::int64_t{file.name().generation}}});
+    fail_stop_();
+    return;
+  }
+  const bool one_job_spoilt_it = jobs.size() > 1 && status.error().info().category != base::ErrorCategory::io;
+  for (Job* job : jobs) {
+    if (one_job_spoilt_it) {
+      commit_jobs(file, {job});
+    } else {
+      finish(*job, status);
+    }
+  }
+}
+
+void SqliteJournal::finish(Job& job, const Status& status) {
+  if (job.done) job.done(status);
+}
+
+Status SqliteJournal::insert_new(DayFile& file, MessageId id, const NewMessage& message) {
+  if (message.config_hash == config_hash_) TRY_VOID(file.keep_config(config_hash_, config_text_));
+  return file.insert_message(id, message);
+}
+
+void SqliteJournal::append(NewMessage message, std::function<void(Result<MessageId>)> done) {
+  Job job;
+  job.bytes = message.body.size();
+  auto id = std::make_shared<MessageId>(0);
+  const std::uint64_t key = key_head(message.dedupe);
+  job.change = [this, id, message = std::move(message)](DayFile& file) {
+    *id = next_id_++;
+    return insert_new(file, *id, message);
+  };
+  job.done = [this, id, key, done = std::move(done)](const Status& status) {
+    if (!status) return done(base::fail(status.error()));
+    if (key != 0) {
+      const std::lock_guard lock(seen_mutex_);
+      seen_.add(key, *id);
+    }
+    done(*id);
+  };
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::store(Processed processed, std::function<void(Status)> done) {
+  Job job;
+  job.file_of = processed.id;
+  for (const Output& output : processed.outputs) job.bytes += output.body.size();
+  job.change = [this, processed = std::move(processed)](DayFile& file) -> Status {
+    for (const Output& output : processed.outputs) TRY_VOID(file.insert_output(processed.id, processed.channel, output));
+    for (const Ending& ending : processed.endings)
+      TRY_VOID(file.insert_ending(processed.id, processed.channel, ending, clock_.wall()));
+    for (std::size_t i = 0; i < processed.children.size(); ++i) {
+      NewMessage child = processed.children[i];
+      child.parent = processed.id;
+      const MessageId id = next_id_++;
+      TRY_VOID(insert_new(file, id, child));
+      TRY_VOID(file.insert_ending(id, child.channel, processed.child_endings[i], clock_.wall()));
+      TRY_VOID(file.close_message(id));
+    }
+    return file.close_message(processed.id);
+  };
+  job.done = std::move(done);
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::end(MessageId id, std::string channel, Ending ending, std::function<void(Status)> done) {
+  Job job;
+  job.file_of = id;
+  job.change = [this, id, channel = std::move(channel), ending = std::move(ending)](DayFile& file) -> Status {
+    TRY_VOID(file.delete_output(id, channel, ending.destination));
+    return file.insert_ending(id, channel, ending, clock_.wall());
+  };
+  job.done = std::move(done);
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
+                                 bool in_doubt, std::function<void(Status)> done) {
+  Job job;
+  job.file_of = id;
+  job.change = [id, channel = std::move(channel), destination = std::move(destination), attempts, in_doubt](DayFile& file) {
+    return file.update_attempts(id, channel, destination, attempts, in_doubt);
+  };
+  job.done = std::move(done);
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::note_unframed(std::string channel, channels::Unframed what) {
+  Job job;
+  job.bytes = what.head.size();
+  job.change = [channel = std::move(channel), what = std::move(what)](DayFile& file) {
+    return file.insert_unframed(channel, what);
+  };
+  job.done = [](const Status& status) {
+    if (!status) base::log(base::LogLevel::error, "unframed-not-journaled", {{"error", base::Safe::code(status.error().code)}});
+  };
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::note_processing(MessageId id, std::function<void(Result<std::uint32_t>)> done) {
+  Job job;
+  job.file_of = id;
+  auto attempts = std::make_shared<std::uint32_t>(0);
+  job.change = [id, attempts](DayFile& file) -> Status {
+    TRY(*attempts, file.count_processing(id));
+    return {};
+  };
+  job.done = [attempts, done = std::move(done)](const Status& status) {
+    if (!status) return done(base::fail(status.error()));
+    done(*attempts);
+  };
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::keep_config(std::string hash, std::string text) {
+  Job job;
+  job.change = [this, hash = std::move(hash), text = std::move(text)](DayFile& file) {
+    config_hash_ = hash;
+    config_text_ = text;
+    return file.keep_config(hash, text);
+  };
+  enqueue(std::move(job));
+}
+
+bool SqliteJournal::maybe_seen(const DedupeKey& key) const {
+  const std::lock_guard lock(seen_mutex_);
+  return seen_.find(key_head(key)) != 0;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,106 @@
+#pragma once
+// The journal on disk: day files, group commit, one committer (reliability.md S1–S5).
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/base/clock.h"
+#include "engine/base/env.h"
+#include "engine/base/executor.h"
+#include "engine/journal/day_file.h"
+#include "engine/journal/journal.h"
+#include "engine/journal/seen_set.h"
+
+namespace kiln::engine {
+
+struct JournalOptions {
+  std::string folder;                    ///< created when absent
+  std::size_t dedupe_ids = 1'000'000;    ///< most keys kept in the dedupe window
+  std::int64_t dedupe_hours = 72;        ///< files older than that are not read into it at start
+};
+
+class SqliteJournal final : public Journal {
+ public:
+  /// Opens all files, recovers counts. `committer` runs every commit and outlives this object; `fail_stop` is called there
+  /// at the first failed fsync and must end the process (reliability.md R7).
+  static base::Result<std::unique_ptr<SqliteJournal>> open(base::Env& env, const base::Clock& clock,
+                                                           base::Executor& committer, JournalOptions options,
+                                                           std::function<void()> fail_stop);
+  ~SqliteJournal() override;
+
+  /// What was found at open(); call before any message is taken.
+  const Recovered& recovered() const { return recovered_; }
+  /// Commits what waits and marks an orderly stop. Call from the thread that owns the journal, then destroy it.
+  base::Status close();
+
+  void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
+  void store(Processed processed, std::function<void(base::Status)> done) override;
+  void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
+  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
+                    std::function<void(base::Status)> done) override;
+  void note_unframed(std::string channel, channels::Unframed what) override;
+  void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
+  void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
+                    std::size_t bytes_max, std::function<void(base::Result<std::vector<PendingOutput>>)> done) override;
+  void read_message(MessageId id, std::function<void(base::Result<StoredMessage>)> done) override;
+  void read_ending(MessageId id, std::string destination,
+                   std::function<void(base::Result<std::optional<Ending>>)> done) override;
+  bool maybe_seen(const DedupeKey& key) const override;
+  void find_duplicate(DedupeKey key, std::function<void(base::Result<MessageId>)> done) override;
+  void keep_config(std::string hash, std::string text) override;
+  void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) override;
+
+ private:
+  /// One change or read, done by the committer. Changes of a group share one commit per file.
+  struct Job {
+    /// Message whose file it concerns; 0 = the current file.
+    MessageId file_of = 0;
+    std::size_t bytes = 0;
+    std::function<base::Status(DayFile&)> change;  ///< inside a transaction; may run twice (group, then alone)
+    std::function<void(base::Status)> done;        ///< after the commit
+    std::function<void()> read;                    ///< instead of a change: after everything queued before it
+  };
+
+  SqliteJournal(base::Env& env, const base::Clock& clock, base::Executor& committer, JournalOptions options,
+                std::function<void()> fail_stop);
+  base::Status open_files();
+  base::Status recover(DayFile& file);
+  base::Status rotate_when_due();
+  base::Result<DayFile*> file_of(MessageId id);
+  DayFile& current() { return files_.rbegin()->second; }
+  std::string today() const;
+
+  void enqueue(Job job);
+  void enqueue_read(std::function<void()> read);
+  void drain();
+  void commit_group(std::vector<Job>& group);
+  void commit_jobs(DayFile& file, const std::vector<Job*>& jobs);
+  void finish(Job& job, const base::Status& status);
+  base::Status insert_new(DayFile& file, MessageId id, const NewMessage& message);
+
+  base::Env& env_;
+  const base::Clock& clock_;
+  base::Executor& committer_;
+  JournalOptions options_;
+  std::function<void()> fail_stop_;
+  Recovered recovered_;
+
+  std::mutex queue_mutex_;
+  std::deque<Job> queue_;
+  bool scheduled_ = false;
+  bool stopped_ = false;  ///< after a fail-stop nothing is committed or answered any more
+
+  // Committer only.
+  std::map<std::uint32_t, DayFile> files_;  ///< by generation
+  MessageId next_id_ = 1;
+  std::string config_hash_, config_text_;
+
+  mutable std::mutex seen_mutex_;
+  SeenSet seen_;
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,85 @@
+// Reads of the journal: they run on the committer too, after everything that was queued before them, so that they see it.
+
+#include <cstring>
+
+#include "engine/base/log.h"
+#include "engine/journal/sqlite_journal.h"
+
+namespace kiln::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+
+}  // namespace
+
+void SqliteJournal::read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
+                                 std::size_t bytes_max, std::function<void(Result<std::vector<PendingOutput>>)> done) {
+  enqueue_read([this, channel = std::move(channel), destination = std::move(destination), after, limit, bytes_max,
+                done = std::move(done)] {
+    std::vector<PendingOutput> out;
+    std::vector<MessageId> corrupt;
+    for (auto& [generation, file] : files_) {
+      if (out.size() >= limit) break;
+      const base::Status status = file.pending(channel, destination, after, limit, bytes_max, out, corrupt);
+      if (!status) return done(base::fail(status.error()));
+    }
+    for (const MessageId id : corrupt) {
+      base::log(base::LogLevel::error, "corrupt-record", {{"msg", static_cast<std::int64_t>(id)}});
+      Ending ending;
+      ending.destination = destination;
+      ending.state = DeliveryState::quarantined;
+      ending.code = "corrupt-record";
+      end(id, channel, std::move(ending), nullptr);
+    }
+    done(std::move(out));
+  });
+}
+
+void SqliteJournal::read_message(MessageId id, std::function<void(Result<StoredMessage>)> done) {
+  enqueue_read([this, id, done = std::move(done)] {
+    auto file = file_of(id);
+    if (!file) return done(base::fail(file.error()));
+    done((*file)->message(id));
+  });
+}
+
+void SqliteJournal::read_ending(MessageId id, std::string destination,
+                                std::function<void(Result<std::optional<Ending>>)> done) {
+  enqueue_read([this, id, destination = std::move(destination), done = std::move(done)] {
+    auto file = file_of(id);
+    if (!file) return done(base::fail(file.error()));
+    done((*file)->ending(id, {}, destination));
+  });
+}
+
+void SqliteJournal::find_duplicate(DedupeKey key, std::function<void(Result<MessageId>)> done) {
+  enqueue_read([this, key, done = std::move(done)] {
+    MessageId candidate = 0;
+    {
+      std::uint64_t head;
+      std::memcpy(&head, key.data(), sizeof head);
+      const std::lock_guard lock(seen_mutex_);
+      candidate = seen_.find(head);
+    }
+    if (candidate == 0) return done(MessageId{0});
+    auto file = file_of(candidate);
+    if (!file) return done(MessageId{0});
+    auto stored = (*file)->message(candidate);
+    if (!stored) return done(base::fail(stored.error()));
+    done(stored->message.dedupe == key ? candidate : MessageId{0});
+  });
+}
+
+void SqliteJournal::read_config(std::string hash, std::function<void(Result<std::string>)> done) {
+  enqueue_read([this, hash = std::move(hash), done = std::move(done)] {
+    for (auto at = files_.rbegin(); at != files_.rend(); ++at) {
+      auto text = at->second.config(hash);
+      if (!text) return done(base::fail(text.error()));
+      if (*text) return done(std::move(**text));
+    }
+    done(base::fail(ErrorCode::message_not_found, "the journal does not hold this site version"));
+  });
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,269 @@
+#include <catch2/catch.hpp>
+
+#include "engine/journal/query.h"
+#include "engine/journal/reader.h"
+#include "engine/journal/sqlite_journal.h"
+#include "tests/support/temp_folder.h"
+
+using namespace kiln;
+using namespace kiln::engine;
+
+namespace {
+
+constexpr std::int64_t kDay = 86'400'000'000;
+constexpr std::int64_t kStart = 1'795'000'000'000'000;  // 2026-11-18
+
+NewMessage sample(const std::string& control_id, unsigned char key = 0) {
+  NewMessage m;
+  m.channel = "adt_in";
+  m.received = {kStart};
+  m.peer = "127.0.0.1:4000";
+  m.type = "ADT^A01^ADT_A01";
+  m.control_id = control_id;
+  m.dedupe[0] = key;
+  m.config_hash = "c1";
+  m.body = "MSH|^~\\&|HIS|" + control_id;
+  return m;
+}
+
+/// A journal whose committer runs in the caller.
+struct Fixture {
+  test::TempFolder folder;
+  base::ManualClock clock{{kStart}};
+  base::InlineExecutor committer;
+  std::unique_ptr<SqliteJournal> journal;
+  bool stopped = false;
+
+  Fixture() { open(); }
+  void open() {
+    JournalOptions options;
+    options.folder = folder.path() + "/journal";
+    auto opened = SqliteJournal::open(base::system_env(), clock, committer, options, [this] { stopped = true; });
+    REQUIRE(opened.has_value());
+    journal = std::move(*opened);
+    journal->keep_config("c1", "the site");
+  }
+  void reopen(bool clean) {
+    if (clean) REQUIRE(journal->close().has_value());
+    journal.reset();
+    open();
+  }
+  MessageId append(NewMessage m) {
+    MessageId id = 0;
+    journal->append(std::move(m), [&](base::Result<MessageId> r) {
+      REQUIRE(r.has_value());
+      id = *r;
+    });
+    return id;
+  }
+  void store(MessageId id, std::vector<std::string> destinations) {
+    Processed p;
+    p.id = id;
+    p.channel = "adt_in";
+    for (auto& name : destinations) {
+      Output output;
+      output.destination = name;
+      output.control_id = "X";
+      output.is_source = name == "pas";
+      if (!output.is_source) output.body = "{\"resourceType\":\"Bundle\"}";
+      output.rendered = {{"file", "a\"b.csv"}};
+      p.outputs.push_back(output);
+    }
+    journal->store(p, [](base::Status s) { REQUIRE(s.has_value()); });
+  }
+  std::vector<PendingOutput> pending(const std::string& destination, MessageId after = 0, std::size_t limit = 100) {
+    std::vector<PendingOutput> out;
+    journal->read_pending("adt_in", destination, after, limit, 1 << 20, [&](auto r) {
+      REQUIRE(r.has_value());
+      out = std::move(*r);
+    });
+    return out;
+  }
+  void end(MessageId id, const std::string& destination, DeliveryState state = DeliveryState::sent) {
+    Ending e;
+    e.destination = destination;
+    e.state = state;
+    e.attempts = 1;
+    journal->end(id, "adt_in", e, [](base::Status s) { REQUIRE(s.has_value()); });
+  }
+  JournalReader reader() {
+    auto r = JournalReader::open(base::system_env(), folder.path() + "/journal");
+    REQUIRE(r.has_value());
+    return std::move(*r);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("messages get increasing numbers that survive a restart") {
+  Fixture f;
+  CHECK(f.append(sample("A")) == 1);
+  CHECK(f.append(sample("B")) == 2);
+  f.reopen(true);
+  CHECK(f.journal->recovered().clean_stop);
+  CHECK(f.journal->recovered().unprocessed == std::vector<MessageId>{1, 2});
+  CHECK(f.append(sample("C")) == 3);
+}
+
+TEST_CASE("an orderly stop is told from a crash") {
+  Fixture f;
+  f.append(sample("A"));
+  f.reopen(false);
+  CHECK_FALSE(f.journal->recovered().clean_stop);
+  f.reopen(true);
+  CHECK(f.journal->recovered().clean_stop);
+}
+
+TEST_CASE("outputs wait in order with their body until they end") {
+  Fixture f;
+  for (int i = 0; i < 5; ++i) f.store(f.append(sample("M" + std::to_string(i))), {"repo", "pas"});
+  const auto waiting = f.pending("pas");
+  REQUIRE(waiting.size() == 5);
+  CHECK(waiting[2].id == 3);
+  CHECK(waiting[2].output.body == "MSH|^~\\&|HIS|M2");
+  CHECK(f.pending("repo")[0].output.body == "{\"resourceType\":\"Bundle\"}");
+  CHECK(f.pending("repo")[0].output.rendered[0].second == "a\"b.csv");
+  f.end(1, "pas");
+  f.end(3, "pas", DeliveryState::quarantined);
+  CHECK(f.pending("pas").size() == 3);
+  CHECK(f.pending("pas", 2, 1)[0].id == 4);
+  f.reopen(false);
+  CHECK(f.pending("pas").size() == 3);
+  CHECK(f.pending("repo").size() == 5);
+  CHECK(f.journal->recovered().unprocessed.empty());
+}
+
+TEST_CASE("attempts and doubt are remembered") {
+  Fixture f;
+  f.store(f.append(sample("A")), {"pas"});
+  f.journal->note_attempt(1, "adt_in", "pas", 3, true, nullptr);
+  f.reopen(false);
+  CHECK(f.pending("pas")[0].attempts == 3);
+  CHECK(f.pending("pas")[0].in_doubt);
+}
+
+TEST_CASE("a new day opens a new file and old messages end in their own") {
+  Fixture f;
+  f.store(f.append(sample("A")), {"pas"});
+  f.clock.set_wall({kStart + kDay});
+  f.store(f.append(sample("B")), {"pas"});
+  f.clock.set_wall({kStart});  // the clock going back opens nothing
+  f.store(f.append(sample("C")), {"pas"});
+  auto files = base::system_env().list(f.folder.path() + "/journal");
+  REQUIRE(files.has_value());
+  CHECK(std::count_if(files->begin(), files->end(), [](const auto& e) { return e.name.ends_with(".db"); }) == 2);
+  CHECK(f.pending("pas").size() == 3);
+  f.end(1, "pas");
+  f.reopen(false);
+  REQUIRE(f.pending("pas").size() == 2);
+  CHECK(f.pending("pas")[0].id == 2);
+  CHECK(f.append(sample("D")) == 4);
+  auto reader = f.reader();
+  CHECK(reader.message(1)->message.control_id == "A");
+  CHECK(reader.message(3)->message.control_id == "C");
+  CHECK(reader.message(1)->message.config_hash == "c1");
+  CHECK(reader.message(3)->message.config_hash == "c1");
+}
+
+TEST_CASE("duplicates are found by the whole key, also after a restart") {
+  Fixture f;
+  f.append(sample("A", 7));
+  DedupeKey same{}, near_miss{};
+  same[0] = near_miss[0] = 7;
+  near_miss[15] = 1;
+  const auto find = [&](const DedupeKey& key) {
+    MessageId found = 99;
+    f.journal->find_duplicate(key, [&](auto r) { found = r.value(); });
+    return found;
+  };
+  for (int round = 0; round < 2; ++round) {
+    CHECK(f.journal->maybe_seen(same));
+    CHECK(find(same) == 1);
+    CHECK(find(near_miss) == 0);
+    f.reopen(false);
+  }
+}
+
+TEST_CASE("a flipped bit is found and never delivered") {
+  Fixture f;
+  f.store(f.append(sample("A")), {"repo", "pas"});
+  REQUIRE(f.journal->close().has_value());
+  f.journal.reset();
+  base::DatabaseOptions options;
+  auto files = base::system_env().list(f.folder.path() + "/journal");
+  for (const auto& file : *files)
+    if (file.name.ends_with(".db")) options.path = f.folder.path() + "/journal/" + file.name;
+  {
+    auto db = base::Database::open(options);
+    REQUIRE(db->exec("UPDATE msg SET body = CAST('MSH|^~\\&|HIS|B' AS BLOB)").has_value());
+  }
+  f.open();
+  CHECK(f.pending("pas").empty());
+  CHECK(f.pending("repo").size() == 1);
+  bool corrupt = false;
+  f.journal->read_message(1, [&](auto r) { corrupt = !r && r.error().code == base::ErrorCode::corrupt_record; });
+  CHECK(corrupt);
+  auto reader = f.reader();
+  CHECK(reader.summary(1)->destinations[0].ending.code == "corrupt-record");
+}
+
+TEST_CASE("one bad change does not spoil its group") {
+  Fixture f;
+  const MessageId id = f.append(sample("A"));
+  f.store(id, {"pas"});
+  Processed again;
+  again.id = id;
+  again.channel = "adt_in";
+  again.outputs.resize(1);
+  again.outputs[0].destination = "pas";  // the same key twice: refused by the table
+  bool refused = false;
+  f.journal->store(again, [&](base::Status s) { refused = !s.has_value(); });
+  CHECK(refused);
+  CHECK(f.pending("pas").size() == 1);
+  CHECK(f.append(sample("B")) == 2);
+}
+
+TEST_CASE("search reads the newest first, filters and pages") {
+  Fixture f;
+  for (int i = 0; i < 10; ++i) {
+    NewMessage m = sample("M" + std::to_string(i));
+    m.received.micros += i * 1'000'000;
+    if (i % 2 == 1) m.type = "ORU^R01^ORU_R01";
+    f.store(f.append(m), {"pas"});
+  }
+  f.end(4, "pas", DeliveryState::quarantined);
+  f.end(5, "pas");
+  auto reader = f.reader();
+  const auto ids = [&](const char* text, SearchOptions options = {}) {
+    auto query = parse_query_text(text, {kStart + 20'000'000});
+    REQUIRE(query.has_value());
+    std::string out;
+    auto found = reader.search(*query, options);
+    REQUIRE(found.has_value());
+    for (const auto& summary : *found) out += std::to_string(summary.id) + " ";
+    return out;
+  };
+  CHECK(ids("") == "10 9 8 7 6 5 4 3 2 1 ");
+  CHECK(ids("type:ORU") == "10 8 6 4 2 ");
+  CHECK(ids("id:M3 AND channel:adt_in") == "4 ");
+  CHECK(ids("state:quarantined") == "4 ");
+  CHECK(ids("state:pending type:ADT") == "9 7 3 1 ");
+  CHECK(ids("-state:pending") == "5 4 ");
+  CHECK(ids("dest:pas msg:4..6") == "6 5 4 ");
+  CHECK(ids("dest:adt_in/pas msg:4..6") == "6 5 4 ");
+  CHECK(ids("dest:repo") == "");
+  CHECK(ids("since:13s") == "10 9 8 ");
+  CHECK(ids("7") == "7 ");
+  CHECK(ids("", {3, 8, false, 0}) == "7 6 5 ");
+  CHECK(ids("", {3, 0, true, 4}) == "5 6 7 ");
+}
+
+TEST_CASE("a wrong query says what is wrong") {
+  for (const auto& [text, remedy] : std::vector<std::pair<const char*, const char*>>{
+           {"chanel:x", "did you mean `channel:`"}, {"state:lost", "pending"}, {"since:soon", "2h"}, {"msg:x", "msg:4711"}}) {
+    const auto query = parse_query_text(text, {0});
+    REQUIRE_FALSE(query.has_value());
+    CHECK(query.error().code == base::ErrorCode::query_syntax);
+    CHECK(query.error().remedy.find(remedy) != std::string::npos);
+  }
+}
