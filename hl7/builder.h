@@ -56,6 +56,9 @@ class SegmentBuilder {
  private:
   base::Status splice(std::uint32_t field, std::uint32_t repetition, std::uint32_t component,
                       std::uint32_t subcomponent, std::string_view raw);
+  /// Removes the delimiters before a part that was cleared, as far as nothing follows them on their level.
+  void trim_before(std::size_t at, std::string& text) const;
+
   std::string name_;
   Delimiters delimiters_;
   bool header_ = false;

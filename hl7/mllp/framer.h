@@ -31,7 +31,7 @@ struct FramerOptions {
   FrameBytes bytes;
   std::size_t message_max = base::limits::kMessageBytesMax;  ///< bytes between start and end
   std::size_t garbage_close =
-      base::limits::kMllpGarbageCloseBytes;                  ///< bytes in one run; then protocol_error
+      base::limits::kMllpGarbageCloseBytes;  ///< bytes since the last frame; then protocol_error
   std::size_t garbage_kept = base::limits::kMllpGarbageMax;  ///< bytes of a run kept for the report
   MissingTrailer missing_trailer = MissingTrailer::accept;
   StartInFrame start_in_frame = StartInFrame::restart;
@@ -64,7 +64,8 @@ struct Event {
 /// count outside a support file.
 std::string garbage_hex(std::string_view bytes);
 
-/// One per connection. Not thread-safe. After too_large or protocol_error it ignores all further input.
+/// One per connection. Not thread-safe. After too_large or protocol_error it ignores all further input. Read
+/// the events after each push: they are bounded by the bytes of one push, not by an option.
 class Framer {
  public:
   explicit Framer(FramerOptions options = {});
@@ -76,45 +77,50 @@ class Framer {
   /// End of input: ends a garbage run; a frame that waits for its trailer is complete, any other is
   /// lost_frame.
   void finish();
-  /// No byte came for 250 ms: completes a frame that waits for its trailer and an accepted unframed run.
+  /// No byte came for 250 ms: completes a frame that waits for its trailer, and ends a run outside frames.
   /// Anything else is left as it is.
   void silence();
 
   /// True between the start byte and the end of a frame: the frame timeout runs, not the idle one.
   bool in_frame() const { return state_ == State::frame || state_ == State::after_end; }
   /// True when silence() would change something, so that the caller knows to arm the 250 ms timer.
-  bool waits_for_silence() const;
+  bool waits_for_silence() const { return state_ == State::after_end || state_ == State::garbage; }
   bool closed() const { return state_ == State::closed; }
   std::size_t buffered() const { return buffer_.size(); }
-  std::uint64_t ignored_bytes() const { return ignored_; }  ///< CR, LF, NUL and space between frames
+  /// Bytes dropped without an event: CR, LF, NUL and space between frames, and a start byte straight behind
+  /// another.
+  std::uint64_t ignored_bytes() const { return ignored_; }
 
  private:
-  enum class State : std::uint8_t { idle, garbage, unframed, frame, after_end, closed };
+  enum class State : std::uint8_t { idle, garbage, frame, after_end, closed };
   std::size_t take_idle(std::string_view bytes);
   std::size_t take_garbage(std::string_view bytes);
   std::size_t take_frame(std::string_view bytes);
-  void take_after_end(char byte);
-  void append(std::string_view bytes);
+  std::size_t take_after_end(char byte);
+  bool append(std::string_view bytes);
   void start_frame();
+  void restart_frame();
   void end_frame();
+  void end_untrailed_frame();
   void end_garbage();
-  void drop_frame(base::ErrorCode code, EventKind kind);
+  bool unframed_message() const;
   void fail_too_large();
-  void emit(EventKind kind, base::ErrorCode code, std::uint64_t offset, std::uint64_t size,
-            std::string bytes);
+  void emit(EventKind kind, base::ErrorCode code, std::uint64_t size, std::string bytes);
 
   FramerOptions options_;
   State state_ = State::idle;
-  std::string buffer_;          ///< content of the frame or beginning of the garbage run
+  std::string buffer_;          ///< content of the frame, or beginning of the garbage run
   std::uint64_t position_ = 0;  ///< bytes of the connection consumed so far
   std::uint64_t begin_ = 0;     ///< position of the frame's content or of the run
   std::uint64_t run_ = 0;       ///< bytes of the garbage run
+  std::uint64_t garbage_ = 0;   ///< bytes of garbage since the last frame
   std::uint64_t ignored_ = 0;
+  bool separator_noted_ = false;  ///< one note per frame is enough
   std::deque<Event> events_;
 };
 
-/// The frame around a message. Error mllp_separator_in_data when a receiver could not read it back: the message holds
-/// the start byte, or an end byte that is last or followed by the trailer.
+/// The frame around a message. Error mllp_separator_in_data when a receiver could not read it back: the
+/// message holds the start byte, or an end byte that is last or followed by the trailer.
 base::Result<std::string> encode_frame(std::string_view message, const FrameBytes& bytes = {});
 /// Release 2 commit answers.
 std::string commit_frame(bool positive, const FrameBytes& bytes = {});
