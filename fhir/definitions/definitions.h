@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -44,20 +45,29 @@ class IndexList {
 
   class Iterator {
    public:
+    using iterator_category = std::forward_iterator_tag;
     using value_type = Item;
     using difference_type = std::ptrdiff_t;
+    using pointer = const Item*;
     using reference = const Item&;
+    Iterator() = default;
     Iterator(const Item* items, const std::uint16_t* at) : items_(items), at_(at) {}
     const Item& operator*() const { return items_[*at_]; }
+    const Item* operator->() const { return &items_[*at_]; }
     Iterator& operator++() {
       ++at_;
       return *this;
     }
+    Iterator operator++(int) {
+      Iterator before = *this;
+      ++at_;
+      return before;
+    }
     bool operator==(const Iterator& other) const = default;
 
    private:
-    const Item* items_;
-    const std::uint16_t* at_;
+    const Item* items_ = nullptr;
+    const std::uint16_t* at_ = nullptr;
   };
   Iterator begin() const { return {items_, indexes_}; }
   Iterator end() const { return {items_, indexes_ + count_}; }
@@ -198,7 +208,6 @@ enum class ValueSetRule : std::uint8_t {
   language,   ///< BCP 47: syntax only
   ucum,       ///< UCUM: syntax only
   currency,   ///< ISO 4217: three upper-case letters
-  any_code,   ///< any syntactically valid code
 };
 
 class ValueSet {

@@ -28,6 +28,7 @@ struct TypeRow {
   std::uint16_t base;  ///< row of type; kNone for Element and Resource
   Slice elements;
   Slice invariants;  ///< of the type itself (the root element)
+  Slice parameters;  ///< own search parameters, sorted by code; in the list of parameter rows
 };
 
 struct ElementRow {
@@ -58,12 +59,12 @@ struct ElementTypeRow {
   Text json_name;  ///< of this variant of a choice; empty otherwise
 };
 
-/// JSON member name of one type, in one open-addressing table for all types.
+/// What a JSON member name of a type stands for. Found through one open-addressing hash table for all types.
 struct MemberRow {
-  std::uint16_t owner;
-  std::uint16_t element;  ///< row of element
-  std::uint8_t variant;   ///< position in the element's types
+  std::uint16_t element;
+  std::uint8_t variant;  ///< position in the element's types; kBaseName: the name of a choice without a type
 };
+inline constexpr std::uint8_t kBaseName = 0xff;
 
 struct ValueSetRow {
   Text url;
@@ -94,12 +95,6 @@ struct ComponentRow {
   Text expression;
 };
 
-/// (base type, code) of a search parameter, sorted by type row, then code.
-struct BaseParameterRow {
-  std::uint16_t type;
-  std::uint16_t parameter;
-};
-
 struct InvariantRow {
   Text key;
   Text expression;
@@ -113,7 +108,7 @@ struct CompartmentRow {
 
 struct CompartmentMemberRow {
   std::uint16_t type;
-  Slice parameters;  ///< in the list of texts
+  Slice parameters;  ///< in the list of compartment parameter codes
 };
 
 struct OperationRow {
