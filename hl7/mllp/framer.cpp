@@ -60,9 +60,7 @@ std::optional<Event> Framer::next() {
 
 void Framer::finish() {
   silence();
-  if (state_ == State::frame)
-    emit(EventKind::lost_frame, ErrorCode::mllp_incomplete, buffer_.size(), std::move(buffer_));
-  buffer_.clear();
+  if (state_ == State::frame) emit(EventKind::lost_frame, ErrorCode::mllp_incomplete, buffer_.size());
   state_ = State::closed;
 }
 
@@ -116,7 +114,7 @@ std::size_t Framer::take_garbage(std::string_view bytes) {
     if (buffer_.size() > options_.message_max) fail_too_large();
   } else if (garbage_ > options_.garbage_close) {
     end_garbage();
-    emit(EventKind::protocol_error, ErrorCode::mllp_garbage, garbage_, {});
+    emit(EventKind::protocol_error, ErrorCode::mllp_garbage, garbage_);
     state_ = State::closed;
   }
   return size;
@@ -125,8 +123,7 @@ std::size_t Framer::take_garbage(std::string_view bytes) {
 void Framer::end_garbage() {
   const bool message = unframed_message();
   if (message) garbage_ = 0;
-  emit(message ? EventKind::frame : EventKind::garbage, ErrorCode::mllp_garbage, run_, std::move(buffer_));
-  buffer_.clear();
+  emit(message ? EventKind::frame : EventKind::garbage, ErrorCode::mllp_garbage, run_);
   state_ = State::idle;
 }
 
@@ -183,14 +180,13 @@ void Framer::start_frame() {
   begin_ = position_;
   garbage_ = 0;
   separator_noted_ = false;
-  buffer_.clear();
 }
 
 void Framer::restart_frame() {
   if (buffer_.empty()) {
     ++ignored_;
   } else {
-    emit(EventKind::lost_frame, ErrorCode::mllp_lost_end, buffer_.size(), std::move(buffer_));
+    emit(EventKind::lost_frame, ErrorCode::mllp_lost_end, buffer_.size());
   }
   start_frame();
 }
@@ -200,15 +196,13 @@ void Framer::end_frame() {
   if (buffer_.empty()) kind = EventKind::keep_alive;
   if (buffer_.size() == 1 && buffer_[0] == kCommitAck) kind = EventKind::commit_ack;
   if (buffer_.size() == 1 && buffer_[0] == kCommitNak) kind = EventKind::commit_nak;
-  emit(kind, ErrorCode::internal, buffer_.size(), std::move(buffer_));
-  buffer_.clear();
+  emit(kind, ErrorCode::internal, buffer_.size());
   state_ = State::idle;
 }
 
 void Framer::end_untrailed_frame() {
   if (options_.missing_trailer == MissingTrailer::reject) {
-    emit(EventKind::lost_frame, ErrorCode::mllp_missing_trailer, buffer_.size(), std::move(buffer_));
-    buffer_.clear();
+    emit(EventKind::lost_frame, ErrorCode::mllp_missing_trailer, buffer_.size());
     state_ = State::idle;
     return;
   }
@@ -219,13 +213,14 @@ void Framer::end_untrailed_frame() {
 void Framer::fail_too_large() {
   const std::size_t size = buffer_.size();
   buffer_.resize(std::min(size, options_.garbage_kept));
-  emit(EventKind::too_large, ErrorCode::mllp_frame_too_large, size, std::move(buffer_));
-  buffer_.clear();
+  emit(EventKind::too_large, ErrorCode::mllp_frame_too_large, size);
   state_ = State::closed;
 }
 
-void Framer::emit(EventKind kind, ErrorCode code, std::uint64_t size, std::string bytes) {
-  events_.push_back({kind, code, begin_, size, std::move(bytes)});
+/// Hands the buffer over.
+void Framer::emit(EventKind kind, ErrorCode code, std::uint64_t size) {
+  events_.push_back({kind, code, begin_, size, std::move(buffer_)});
+  buffer_.clear();
 }
 
 base::Result<std::string> encode_frame(std::string_view message, const FrameBytes& bytes) {

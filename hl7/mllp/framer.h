@@ -50,8 +50,8 @@ enum class EventKind : std::uint8_t {
   protocol_error,  ///< close
 };
 
-/// `code` is set for all but frame, commit_* and keep_alive. `offset` counts the bytes of the connection from
-/// 0.
+/// `code` is set for all but frame, commit_* and keep_alive; a message taken without frame carries
+/// mllp_garbage. `offset` counts the bytes of the connection from 0.
 struct Event {
   EventKind kind = EventKind::frame;
   base::ErrorCode code = base::ErrorCode::internal;
@@ -105,7 +105,7 @@ class Framer {
   void end_garbage();
   bool unframed_message() const;
   void fail_too_large();
-  void emit(EventKind kind, base::ErrorCode code, std::uint64_t size, std::string bytes);
+  void emit(EventKind kind, base::ErrorCode code, std::uint64_t size);
 
   FramerOptions options_;
   State state_ = State::idle;
