@@ -169,6 +169,12 @@ FieldView SegmentView::field(std::uint32_t n) const {
   return FieldView(Piece(data_, mark[-1] + 1, mark[0], Piece::Level::field, verbatim));
 }
 
+std::span<const std::uint32_t> SegmentView::separators() const {
+  if (data_ == nullptr) return {};
+  const SegmentRow& row = data_->segments[index_];
+  return {data_->marks.get() + row.first, row.separators + 1};
+}
+
 // ---- message ----
 
 Message::Message(std::unique_ptr<detail::MessageData> data) : data_(std::move(data)) {}
@@ -188,6 +194,7 @@ Charset Message::charset() const {
 const std::vector<Charset>& Message::alternate_charsets() const& {
   return data_->alternates;
 }
+bool Message::text_is_plain() const { return !data_->has_escape && !data_->recode_high; }
 std::uint32_t Message::segment_count() const {
   return static_cast<std::uint32_t>(data_->segments.size());
 }

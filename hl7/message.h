@@ -7,6 +7,7 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -207,6 +208,9 @@ class SegmentView {
   std::uint32_t field_count() const;
   /// Field n from 1; absent beyond the end. Field 0 is absent.
   FieldView field(std::uint32_t n) const;
+  /// Offsets in Message::bytes() of the field separators of this segment, then of its end. In MSH, FHS and BHS the
+  /// first one is field 1 itself. Empty when the segment does not exist.
+  std::span<const std::uint32_t> separators() const;
 
  private:
   friend class Message;
@@ -274,6 +278,9 @@ class Message {
   /// MSH-18 repetitions 2 and on that are known: what an escape may switch to.
   const std::vector<Charset>& alternate_charsets() const&;
   const std::vector<Charset>& alternate_charsets() const&& = delete;
+
+  /// True when no part of this message has to be decoded: raw() of a leaf that is not null is its text.
+  bool text_is_plain() const;
 
   std::uint32_t segment_count() const;
   /// Position from 0; does not exist beyond the end.
