@@ -57,7 +57,6 @@ std::optional<Incoming> check_head(const Parser& parser, std::string_view head, 
   }
   if (message.target().size() > limits.url_bytes) return refuse(414, "the URL is too long");
   if (count > limits.headers) return refuse(431, "too many header fields");
-  if (has_folded_line(head)) return refuse(400, "folded header line");
   if (lengths > 1) return refuse(400, "two Content-Length fields");
   if (encodings > 1 || (encodings == 1 && lengths == 1)) return refuse(400, "Transfer-Encoding is ambiguous");
   if (encodings == 1 && !message.chunked()) return refuse(501, "only the chunked transfer encoding is known");
@@ -169,25 +168,25 @@ base::Task<Incoming> HttpServer::Impl::read_request(std::shared_ptr<Impl> self, 
   parser->header_limit(static_cast<std::uint32_t>(limits.header_bytes));
   parser->body_limit(limits.body_bytes);
   std::string& buffer = connection->buffer;
-  std::string head;  // of the request as received, for the checks Beast does not make
-  bool head_done = false, continue_sent = false, started = !buffer.empty(), fresh = started;
+  bool head_done = false, continue_sent = false, started = !buffer.empty();
   auto deadline =
       self->limits.clock->mono() + std::chrono::milliseconds(started ? limits.header_ms : limits.idle_ms);
   connection->idle = !started;
   for (;;) {
-    while (fresh && !buffer.empty() && !parser->is_done()) {
+    if (!head_done && !buffer.empty()) {
+      // Beast gets the header block in one piece, so that the whole of it can be checked first.
+      auto wrong = check_unparsed_head(buffer, limits);
+      if (wrong) co_return std::move(*wrong);
+    }
+    const std::size_t head_end = head_done ? 0 : buffer.find("\r\n\r\n");
+    while (head_end != std::string::npos && !buffer.empty() && !parser->is_done()) {
       boost::system::error_code error;
-      if (!head_done && buffer.find("\r\n") == std::string::npos && buffer.size() > limits.url_bytes + 64)
-        co_return refuse(414, "the URL is too long");
-      if (!head_done && buffer.front() == '\n') co_return refuse(400, "bare line feed");
-      const std::size_t head_end = head_done ? std::string::npos : buffer.find("\r\n\r\n");
-      if (head_end != std::string::npos) head = buffer.substr(0, head_end);
       const std::size_t used = parser->put(boost::asio::buffer(buffer), error);
       if (error == http::error::need_more) error = {};
       if (!error && parser->is_header_done() && !head_done) {
         head_done = true;
         deadline = self->limits.clock->mono() + std::chrono::milliseconds(limits.body_ms);
-        auto wrong = check_head(*parser, head, limits);
+        auto wrong = check_head(*parser, limits);
         if (wrong) co_return std::move(*wrong);
       }
       if (error) co_return refuse_parse_error(error);
@@ -217,7 +216,6 @@ base::Task<Incoming> HttpServer::Impl::read_request(std::shared_ptr<Impl> self, 
       connection->idle = false;
       deadline = self->limits.clock->mono() + std::chrono::milliseconds(limits.header_ms);
     }
-    fresh = true;
   }
   Incoming out;
   out.kind = Incoming::Kind::request;

@@ -47,35 +47,35 @@ struct Connected {
 
 /// Starts a name look-up that gives `arrival` its result, or a time-out; a late result goes nowhere.
 void begin_resolve(detail::Loop& loop, const std::string& host, std::uint16_t port, std::int64_t timeout_ms,
-                   std::shared_ptr<detail::Arrival<Resolved>> arrival) {
+                   detail::Arrival<Resolved> arrival) {
   auto resolver = std::make_shared<tcp::resolver>(loop.context);
   auto timer =
       std::make_shared<detail::asio::steady_timer>(loop.context, std::chrono::milliseconds(timeout_ms));
   timer->async_wait([arrival](const error_code& error) {
-    if (!error) arrival->deliver({detail::asio::error::timed_out, {}});
+    if (!error) arrival.deliver({detail::asio::error::timed_out, {}});
   });
   resolver->async_resolve(host, std::to_string(port),
                           [arrival, resolver, timer](const error_code& error, auto results) {
                             timer->cancel();
                             Resolved out{error, {}};
                             for (const auto& entry : results) out.endpoints.push_back(entry.endpoint());
-                            arrival->deliver(std::move(out));
+                            arrival.deliver(std::move(out));
                           });
 }
 
 void begin_connect(detail::Loop& loop, std::shared_ptr<tcp::socket> socket, const tcp::endpoint& endpoint,
-                   std::int64_t timeout_ms, std::shared_ptr<detail::Arrival<Connected>> arrival) {
+                   std::int64_t timeout_ms, detail::Arrival<Connected> arrival) {
   auto timer =
       std::make_shared<detail::asio::steady_timer>(loop.context, std::chrono::milliseconds(timeout_ms));
   timer->async_wait([arrival, socket](const error_code& error) {
     if (error) return;
     error_code ignored;
     socket->close(ignored);
-    arrival->deliver({{}, true});
+    arrival.deliver({{}, true});
   });
   socket->async_connect(endpoint, [arrival, timer, socket](const error_code& error) {
     timer->cancel();
-    arrival->deliver({error, false});
+    arrival.deliver({error, false});
   });
 }
 
@@ -109,9 +109,9 @@ base::Task<base::Result<base::StreamPtr>> Net::connect(std::string host, std::ui
   if (!resolved.error) {
     resolved.endpoints.emplace_back(literal, port);
   } else {
-    auto arrival = std::make_shared<detail::Arrival<Resolved>>();
+    const detail::Arrival<Resolved> arrival;
     begin_resolve(impl_->loop, host, port, timeout_ms, arrival);
-    resolved = co_await *arrival;
+    resolved = co_await arrival;
   }
   if (resolved.error == detail::asio::error::timed_out)
     co_return base::fail(base::ErrorCode::timeout, "the name was not resolved in time", place);
@@ -121,9 +121,9 @@ base::Task<base::Result<base::StreamPtr>> Net::connect(std::string host, std::ui
   error_code last;
   for (const tcp::endpoint& endpoint : resolved.endpoints) {
     auto socket = std::make_shared<tcp::socket>(impl_->loop.context);
-    auto arrival = std::make_shared<detail::Arrival<Connected>>();
+    const detail::Arrival<Connected> arrival;
     begin_connect(impl_->loop, socket, endpoint, timeout_ms, arrival);
-    const Connected connected = co_await *arrival;
+    const Connected connected = co_await arrival;
     if (connected.timed_out)
       co_return base::fail(base::ErrorCode::timeout, "no answer to the connection request", place);
     last = connected.error;

@@ -32,23 +32,26 @@ class Loop final : public base::TimerExecutor {
   base::TimerId last_timer_ = 0;
 };
 
-/// A value that a callback on the loop delivers to one waiting coroutine, which goes on inside that callback.
-/// The first value counts. Shared between the coroutine and every callback that may come late.
+/// A value that a callback on the loop delivers to one waiting coroutine, which goes on inside that callback. The first
+/// value counts. Copies share one state, which lives as long as the coroutine or a callback that may come late.
 template <class Value>
 class Arrival {
  public:
-  void deliver(Value value) {
-    if (value_) return;
-    value_.emplace(std::move(value));
-    if (waiter_) std::exchange(waiter_, nullptr).resume();
+  void deliver(Value value) const {
+    if (state_->value) return;
+    state_->value.emplace(std::move(value));
+    if (state_->waiter) std::exchange(state_->waiter, nullptr).resume();
   }
-  bool await_ready() const { return value_.has_value(); }
-  void await_suspend(std::coroutine_handle<> waiter) { waiter_ = waiter; }
-  Value await_resume() { return std::move(*value_); }
+  bool await_ready() const { return state_->value.has_value(); }
+  void await_suspend(std::coroutine_handle<> waiter) const { state_->waiter = waiter; }
+  Value await_resume() const { return std::move(*state_->value); }
 
  private:
-  std::optional<Value> value_;
-  std::coroutine_handle<> waiter_;
+  struct State {
+    std::optional<Value> value;
+    std::coroutine_handle<> waiter;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace kiln::channels::detail
