@@ -40,13 +40,22 @@ Incoming refuse(int status, const char* why) {
   return out;
 }
 
-bool has_folded_line(std::string_view head) {
-  return head.find("\r\n ") != std::string_view::npos || head.find("\r\n\t") != std::string_view::npos;
+/// The part of a header block that has come: its size, and what Beast tolerates and RFC 9112 does not.
+std::optional<Incoming> check_unparsed_head(std::string_view buffer, const HttpLimits& limits) {
+  const std::string_view head = buffer.substr(0, buffer.find("\r\n\r\n"));
+  const std::size_t line_max = limits.url_bytes + 64;
+  if (head.size() > line_max && head.substr(0, line_max).find("\r\n") == std::string_view::npos)
+    return refuse(414, "the URL is too long");
+  if (head.size() > limits.header_bytes) return refuse(431, "the header block is too large");
+  if (head.find("\r\n ") != std::string_view::npos || head.find("\r\n\t") != std::string_view::npos)
+    return refuse(400, "folded header line");
+  for (std::size_t at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1))
+    if (at == 0 || head[at - 1] != '\r') return refuse(400, "bare line feed");
+  return std::nullopt;
 }
 
-/// What Beast tolerates and RFC 9112 (or a limit) does not. `head` is the header block without its final
-/// empty line.
-std::optional<Incoming> check_head(const Parser& parser, std::string_view head, const HttpLimits& limits) {
+/// The parsed header block: limits, and what Beast tolerates and RFC 9112 does not.
+std::optional<Incoming> check_head(const Parser& parser, const HttpLimits& limits) {
   const auto& message = parser.get();
   std::size_t count = 0, lengths = 0, encodings = 0, hosts = 0;
   for (const auto& field : message) {
