@@ -57,6 +57,8 @@ class FhirSink {
   virtual ~FhirSink() = default;
   /// `message.bytes` is a Bundle (transaction, batch, collection) or one resource. Never throws.
   virtual base::Task<SendOutcome> apply(Outgoing message) = 0;
+  /// In order, in one commit; ends at the first message that is not `sent` (see Destination::send_batch).
+  virtual base::Task<std::vector<SendOutcome>> apply_batch(std::vector<Outgoing> messages) = 0;
 };
 
 }  // namespace kiln::channels

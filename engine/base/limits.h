@@ -30,6 +30,7 @@ inline constexpr std::uint64_t kArchiveFileBytesMax = 128u << 20;       ///< one
 inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kBundleEntriesMax = 5'000;
 inline constexpr std::size_t kSearchParametersMax = 50;
+inline constexpr std::size_t kSearchValuesMax = 500;                     ///< alternatives (,) of one parameter
 inline constexpr std::size_t kSearchCountMax = 1'000;
 inline constexpr std::size_t kSearchCountDefault = 50;
 inline constexpr std::uint64_t kMapStepsMax = 2'000'000;               ///< IR instructions per message
@@ -42,8 +43,15 @@ inline constexpr std::size_t kHmapFileBytesMax = 4u << 20;
 inline constexpr std::size_t kHmapNestingMax = 200;                    ///< depth of blocks and expressions
 inline constexpr std::size_t kHmapTreeHeightMax = 600;                 ///< height of a syntax tree: bounds every recursion over it
 inline constexpr std::size_t kHmapInterpolationMax = 8;                  ///< strings inside the expressions of strings
+inline constexpr std::size_t kStoreWordsCachedMax = 20'000;                ///< texts per dictionary of a store connection
+inline constexpr std::size_t kIndexTextBytesMax = 1'000;                   ///< of a string in the search index; the rest is not searched
+inline constexpr std::uint64_t kSearchStepsMax = 50'000'000;               ///< virtual machine steps of one search
+inline constexpr std::int64_t kSearchTotalMax = 10'000;                    ///< hits counted for Bundle.total
 inline constexpr std::size_t kSqlStatementCacheMax = 256;                  ///< prepared statements kept per connection
 inline constexpr std::size_t kGroupCommitMax = 4'096;                  ///< records per journal commit
+inline constexpr std::size_t kDeliveryWindowMax = 1'024;               ///< outputs of one destination kept in memory
+inline constexpr std::size_t kDeliveryWindowBytesMax = 4u << 20;       ///< of their bodies
+inline constexpr std::size_t kUnrecordedSendsMax = 128;                ///< sent outputs whose end is not durable yet, per destination
 inline constexpr std::size_t kGroupCommitBytesMax = 16u << 20;
 
 }  // namespace kiln::base::limits

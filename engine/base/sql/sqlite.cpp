@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <atomic>
+#include <cerrno>
 #include <climits>
 #include <string>
 #include <unordered_map>
@@ -44,6 +45,11 @@ Error error_of(const detail::DatabaseState& database, int code) {
     case SQLITE_READONLY:
       return {ErrorCode::disk_full, std::move(text), {}, {}};
     case SQLITE_IOERR:
+      if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+        return {ErrorCode::fsync_failed, std::move(text), {}, {}};
+      if (const int cause = sqlite3_system_errno(database.handle); cause == EROFS || cause == EDQUOT || cause == ENOSPC)
+        return {ErrorCode::disk_full, std::move(text), {}, {}};
+      return {ErrorCode::io_failed, std::move(text), {}, {}};
     case SQLITE_CANTOPEN:
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -1,0 +1,262 @@
+#include "engine/delivery.h"
+
+#include <algorithm>
+
+#include "engine/base/limits.h"
+#include "engine/base/log.h"
+#include "engine/base/text.h"
+
+namespace kiln::engine {
+
+using base::Task;
+using channels::SendOutcome;
+using std::chrono::milliseconds;
+using Kind = SendOutcome::Kind;
+namespace limits = base::limits;
+
+DeliveryQueue::DeliveryQueue(Settings settings, std::unique_ptr<channels::Destination> destination, Journal& journal,
+                             base::TimerExecutor& executor, const base::Clock& clock, base::Random& random)
+    : settings_(std::move(settings)),
+      destination_(std::move(destination)),
+      journal_(journal),
+      executor_(executor),
+      clock_(clock),
+      random_(random),
+      wake_(executor),
+      recorded_(executor) {}
+
+DeliveryQueue::~DeliveryQueue() { *alive_ = false; }
+
+base::Status DeliveryQueue::start(std::uint64_t waiting, bool clean_stop) {
+  TRY_VOID(destination_->start());
+  counters_.pending = waiting;
+  more_in_journal_ = waiting > 0;
+  // Ends are recorded after the send without waiting, so after a crash up to that many may have arrived unrecorded.
+  if (!clean_stop) suspects_ = limits::kUnrecordedSendsMax + destination_->batch_max();
+  running_ = true;
+  base::spawn(run());
+  return {};
+}
+
+void DeliveryQueue::push(PendingOutput output) {
+  ++counters_.pending;
+  pushed_up_to_ = output.id;
+  const bool full = window_.size() >= limits::kDeliveryWindowMax || window_bytes_ >= limits::kDeliveryWindowBytesMax;
+  if (more_in_journal_ || full) {
+    more_in_journal_ = true;
+    return;
+  }
+  loaded_up_to_ = output.id;
+  window_bytes_ += output.output.body.size();
+  window_.push_back(std::move(output));
+  if (window_.size() == 1) wake_.notify();
+}
+
+void DeliveryQueue::resume() {
+  if (!blocked_) return;
+  blocked_ = false;
+  if (!window_.empty()) window_.front().attempts = 0;
+  wake_.notify();
+}
+
+Task<void> DeliveryQueue::stop() {
+  stopping_ = true;
+  wake_.notify();
+  co_await destination_->stop();
+  while (running_) co_await recorded_.wait(milliseconds(20));
+  co_await wait_for_records();
+}
+
+/// Until every end of this queue is durable or has failed.
+Task<void> DeliveryQueue::wait_for_records() {
+  while (unrecorded_ > 0) co_await recorded_.wait(milliseconds(20));
+}
+
+Task<void> DeliveryQueue::run() {
+  while (!stopping_) {
+    if (blocked_) {
+      co_await wake_.wait(milliseconds(-1));
+    } else if (window_.empty() && more_in_journal_) {
+      co_await fill();
+    } else if (window_.empty()) {
+      co_await wake_.wait(milliseconds(-1));
+    } else {
+      co_await send_batch();
+      while (unrecorded_ >= limits::kUnrecordedSendsMax) co_await recorded_.wait(milliseconds(20));
+      if (delay_.count() > 0 && !stopping_) {
+        next_try_ = clock_.mono() + delay_;
+        co_await wake_.wait(delay_);
+        delay_ = {};
+      }
+    }
+  }
+  running_ = false;
+}
+
+/// Loads the next part of the queue from the journal.
+Task<void> DeliveryQueue::fill() {
+  using Loaded = base::Result<std::vector<PendingOutput>>;
+  base::Completion<Loaded> completion(executor_);
+  const MessageId after = loaded_up_to_;
+  const MessageId pushed_before = pushed_up_to_;
+  journal_.read_pending(settings_.channel, settings_.destination, after, limits::kDeliveryWindowMax,
+                        limits::kDeliveryWindowBytesMax, [completion](Loaded r) { completion.set(std::move(r)); });
+  Loaded loaded = co_await completion;
+  if (!loaded) {
+    base::log(base::LogLevel::error, "queue-not-readable",
+              {{"channel", base::Safe::name(settings_.channel)}, {"destination", base::Safe::name(settings_.destination)},
+               {"error", base::Safe::code(loaded.error().code)}});
+    co_await wake_.wait(milliseconds(1000));
+    co_return;
+  }
+  for (PendingOutput& output : *loaded) {
+    loaded_up_to_ = output.id;
+    if (suspects_ > 0) {
+      --suspects_;
+      output.in_doubt = true;
+    }
+    window_bytes_ += output.output.body.size();
+    window_.push_back(std::move(output));
+  }
+  if (!loaded->empty()) co_return;
+  suspects_ = 0;
+  // What was pushed while the read was under way may not be in its answer: then read again.
+  more_in_journal_ = pushed_up_to_ > pushed_before;
+  if (!more_in_journal_) loaded_up_to_ = std::max(loaded_up_to_, pushed_up_to_);
+}
+
+channels::Outgoing DeliveryQueue::outgoing(const PendingOutput& output) const {
+  channels::Outgoing out;
+  out.msg_id = output.id;
+  out.channel = settings_.channel;
+  out.destination = settings_.destination;
+  out.bytes = output.output.body;
+  out.csv_header = output.output.csv_header;
+  out.kind = output.output.kind;
+  out.control_id = output.output.control_id;
+  out.attempt = output.attempts + 1;
+  out.in_doubt = output.in_doubt;
+  out.rendered = output.output.rendered;
+  return out;
+}
+
+/// One attempt for the head of the queue and as many behind it as the destination takes at once.
+Task<void> DeliveryQueue::send_batch() {
+  std::vector<channels::Outgoing> batch;
+  const std::size_t count = std::min(window_.size(), destination_->batch_max());
+  for (std::size_t i = 0; i < count; ++i) batch.push_back(outgoing(window_[i]));
+  auto sending = destination_->send_batch(std::move(batch));
+  const std::vector<SendOutcome> outcomes = co_await std::move(sending);
+  for (const SendOutcome& outcome : outcomes) {
+    PendingOutput& head = window_.front();
+    ++head.attempts;
+    if (!settle(head, outcome)) co_return;
+    window_bytes_ -= head.output.body.size();
+    window_.pop_front();
+    --counters_.pending;
+  }
+}
+
+bool DeliveryQueue::settle(PendingOutput& output, const SendOutcome& outcome) {
+  if (outcome.kind == Kind::sent) {
+    end(output, DeliveryState::sent, outcome);
+    ++counters_.sent;
+    counters_.last_error.clear();
+    return true;
+  }
+  counters_.last_error = std::string(base::error_info(outcome.error).code) + (outcome.detail.empty() ? "" : ": " + outcome.detail);
+  auto action = channels::NakAction::retry;
+  if (outcome.kind == Kind::bad) action = channels::NakAction::quarantine;
+  if (outcome.kind == Kind::negative)
+    action = outcome.code.ends_with('R') ? settings_.nak.on_reject : settings_.nak.on_error;
+  const channels::RetryPolicy& retry = settings_.retry;
+  if (action == channels::NakAction::retry && !retry.forever && output.attempts >= retry.attempts_max)
+    action = retry.then == channels::RetryEnd::quarantine ? channels::NakAction::quarantine : channels::NakAction::block;
+  switch (action) {
+    case channels::NakAction::retry: retry_later(output, outcome); return false;
+    case channels::NakAction::block: block(outcome); return false;
+    case channels::NakAction::quarantine: break;
+  }
+  end(output, DeliveryState::quarantined, outcome);
+  ++counters_.quarantined;
+  return true;
+}
+
+void DeliveryQueue::retry_later(PendingOutput& output, const SendOutcome& outcome) {
+  ++counters_.retries;
+  if (outcome.kind == Kind::in_doubt) output.in_doubt = true;
+  journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, output.in_doubt, nullptr);
+  delay_ = backoff(output.attempts);
+  if (outcome.retry_after_ms) delay_ = std::max<std::chrono::nanoseconds>(delay_, milliseconds(*outcome.retry_after_ms));
+  if (output.attempts == 1 || output.attempts % 16 == 0)
+    base::log(base::LogLevel::warn, "delivery-retry",
+              {{"channel", base::Safe::name(settings_.channel)}, {"destination", base::Safe::name(settings_.destination)},
+               {"msg", static_cast<std::int64_t>(output.id)}, {"attempts", output.attempts},
+               {"error", base::Safe::code(outcome.error)}});
+}
+
+void DeliveryQueue::block(const SendOutcome& outcome) {
+  blocked_ = true;
+  base::log(base::LogLevel::error, "destination-blocked",
+            {{"channel", base::Safe::name(settings_.channel)}, {"destination", base::Safe::name(settings_.destination)},
+             {"msg", static_cast<std::int64_t>(window_.front().id)}, {"error", base::Safe::code(outcome.error)}});
+}
+
+void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const SendOutcome& outcome) {
+  Ending ending;
+  ending.destination = settings_.destination;
+  ending.state = state;
+  ending.code = outcome.code;
+  if (ending.code.empty() && state != DeliveryState::sent) ending.code = base::error_info(outcome.error).code;
+  ending.detail = outcome.detail;
+  ending.reply = outcome.reply;
+  ending.attempts = output.attempts;
+  ending.in_doubt = output.in_doubt;
+  ending.sent_hash = base::sha256(output.output.body);
+  record(output.id, std::move(ending));
+}
+
+/// Makes an end durable. While the disk is full the end is tried again every second: the message went out, and forgetting
+/// that would send it twice after a restart.
+void DeliveryQueue::record(MessageId id, Ending ending) {
+  ++unrecorded_;
+  auto done = [this, id, ending, alive = alive_](base::Status status) {
+    executor_.post([this, id, ending, alive, ok = status.has_value()] {
+      if (!*alive) return;
+      --unrecorded_;
+      if (!ok && !stopping_) {
+        executor_.post_after(milliseconds(1000), [this, id, ending, alive] {
+          if (*alive) record(id, ending);
+        });
+        return;
+      }
+      recorded_.notify();
+    });
+  };
+  journal_.end(id, settings_.channel, std::move(ending), std::move(done));
+}
+
+/// Doubles from the smallest to the largest; jitter takes a random point of the upper half.
+std::chrono::nanoseconds DeliveryQueue::backoff(std::uint32_t attempts) {
+  const channels::RetryPolicy& retry = settings_.retry;
+  std::int64_t delay = std::max<std::int64_t>(1, retry.backoff_min_ms);
+  for (std::uint32_t i = 1; i < attempts && delay < retry.backoff_max_ms; ++i) delay *= 2;
+  delay = std::min(delay, std::max<std::int64_t>(1, retry.backoff_max_ms));
+  if (retry.jitter && delay > 1)
+    delay = delay / 2 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(delay - delay / 2))) + 1;
+  return milliseconds(delay);
+}
+
+QueueStatus DeliveryQueue::status() const {
+  QueueStatus out = counters_;
+  out.blocked = blocked_;
+  if (!window_.empty()) {
+    out.head = window_.front().id;
+    out.head_attempts = window_.front().attempts;
+  }
+  if (delay_.count() > 0)
+    out.next_try_ms = std::max<std::int64_t>(0, std::chrono::duration_cast<milliseconds>(next_try_ - clock_.mono()).count());
+  return out;
+}
+
+}  // namespace kiln::engine

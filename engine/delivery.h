@@ -1,0 +1,94 @@
+#pragma once
+// Delivery of one destination's queue: in order, one batch at a time, retried by policy (reliability.md R2, R4, R6;
+// operations.md §6).
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "channels/connector.h"
+#include "engine/base/clock.h"
+#include "engine/base/random.h"
+#include "engine/base/task.h"
+#include "engine/journal/journal.h"
+
+namespace kiln::engine {
+
+/// What operations sees of a queue.
+struct QueueStatus {
+  std::uint64_t pending = 0;
+  std::uint64_t sent = 0, quarantined = 0, retries = 0;  ///< since start
+  bool blocked = false;          ///< waits for an operator (nak … block, retry … stop)
+  MessageId head = 0;            ///< message that is tried now or next; 0 when none
+  std::uint32_t head_attempts = 0;
+  std::int64_t next_try_ms = -1;  ///< until the next attempt; -1 when none is scheduled
+  std::string last_error;        ///< one line without content
+};
+
+/// Everything on the executor's thread. The queue itself is in the journal; this object keeps a window of it in memory.
+class DeliveryQueue {
+ public:
+  struct Settings {
+    std::string channel, destination;
+    channels::RetryPolicy retry;
+    channels::NakPolicy nak;
+  };
+  /// All references outlive stop().
+  DeliveryQueue(Settings settings, std::unique_ptr<channels::Destination> destination, Journal& journal,
+                base::TimerExecutor& executor, const base::Clock& clock, base::Random& random);
+  ~DeliveryQueue();
+
+  /// Starts the connector and the worker. `waiting` outputs are in the journal already; when the last stop was not orderly,
+  /// those that may have been sent without being recorded are marked in doubt.
+  base::Status start(std::uint64_t waiting, bool clean_stop);
+  /// Takes a durable output; calls come in message order.
+  void push(PendingOutput output);
+  /// Goes on after a block with a fresh attempt count.
+  void resume();
+  /// Ends the attempt in progress and waits until its outcome is recorded.
+  base::Task<void> stop();
+
+  QueueStatus status() const;
+  channels::ConnectorStatus connector_status() const { return destination_->status(); }
+  const std::string& name() const { return settings_.destination; }
+
+ private:
+  base::Task<void> run();
+  base::Task<void> fill();
+  base::Task<void> send_batch();
+  base::Task<void> wait_for_records();
+  /// False: stop this batch and wait `delay_`.
+  bool settle(PendingOutput& output, const channels::SendOutcome& outcome);
+  void retry_later(PendingOutput& output, const channels::SendOutcome& outcome);
+  void block(const channels::SendOutcome& outcome);
+  void end(const PendingOutput& output, DeliveryState state, const channels::SendOutcome& outcome);
+  void record(MessageId id, Ending ending);
+  channels::Outgoing outgoing(const PendingOutput& output) const;
+  std::chrono::nanoseconds backoff(std::uint32_t attempts);
+
+  Settings settings_;
+  std::unique_ptr<channels::Destination> destination_;
+  Journal& journal_;
+  base::TimerExecutor& executor_;
+  const base::Clock& clock_;
+  base::Random& random_;
+
+  std::deque<PendingOutput> window_;
+  std::size_t window_bytes_ = 0;
+  MessageId loaded_up_to_ = 0;   ///< last message that entered the window
+  MessageId pushed_up_to_ = 0;   ///< last message that push() saw
+  bool more_in_journal_ = false;
+  std::size_t suspects_ = 0;     ///< how many of the next outputs may have been sent before a crash
+
+  base::Event wake_;
+  base::Event recorded_;
+  std::size_t unrecorded_ = 0;   ///< ends not yet durable
+  std::chrono::nanoseconds delay_{0};
+  base::MonoTime next_try_{0};
+  bool blocked_ = false, stopping_ = false, running_ = false;
+  QueueStatus counters_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,261 @@
+#include "engine/fhir_service.h"
+
+#include <future>
+
+#include "engine/base/json.h"
+#include "engine/base/limits.h"
+#include "fhir/outcome.h"
+#include "fhir/transaction.h"
+
+namespace kiln::engine {
+
+using base::HttpResponse;
+using base::Result;
+using base::Status;
+using base::Task;
+using channels::ChangeBatch;
+using channels::SendOutcome;
+
+namespace {
+
+fhir::ServerContext make_context(const FhirService::Parts& parts, fhir::IdSource& ids) {
+  fhir::ServerContext context;
+  context.base_url = parts.base_url;
+  context.clock = parts.clock;
+  context.ids = &ids;
+  context.access = parts.access;
+  context.software_version = parts.version;
+  context.started = parts.clock->wall();
+  return context;
+}
+
+HttpResponse error_response(const base::Error& error) {
+  HttpResponse response;
+  response.status = error.info().http_status;
+  response.headers.set("Content-Type", "application/fhir+json; charset=UTF-8");
+  if (error.info().retry) response.headers.set("Retry-After", "5");
+  response.body = fhir::print_outcome({fhir::issue_of(error)});
+  return response;
+}
+
+/// A failure of a delivery: what can succeed later is tried again, the rest is quarantined.
+SendOutcome failed_outcome(const fhir::Failure& failure) {
+  const base::ErrorInfo& info = failure.error.info();
+  const bool again = info.retry || info.category == base::ErrorCategory::io;
+  SendOutcome outcome = SendOutcome::failed(again ? SendOutcome::Kind::retry : SendOutcome::Kind::bad, failure.error);
+  outcome.code = std::to_string(failure.status());
+  outcome.reply = fhir::print_outcome(failure);
+  return outcome;
+}
+
+}  // namespace
+
+FhirService::FhirService(Parts parts)
+    : parts_(std::move(parts)),
+      ids_(*parts_.clock, *parts_.random),
+      context_(make_context(parts_, ids_)),
+      changed_(*parts_.home) {}
+
+FhirService::~FhirService() = default;
+
+void FhirService::enqueue(Job job) {
+  bool schedule = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(job));
+    schedule = !std::exchange(scheduled_, true);
+  }
+  if (schedule) parts_.write_executor->post([this] { drain(); });
+}
+
+/// Commits everything that waits, in groups, in order of arrival.
+void FhirService::drain() {
+  for (;;) {
+    std::vector<Job> group;
+    {
+      const std::lock_guard lock(mutex_);
+      while (!queue_.empty() && group.size() < base::limits::kGroupCommitMax) {
+        group.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+      if (group.empty()) {
+        scheduled_ = false;
+        return;
+      }
+    }
+    Status status = parts_.writer->begin();
+    for (std::size_t i = 0; status && i < group.size(); ++i) group[i].work(*parts_.writer);
+    if (status) status = parts_.writer->commit();
+    if (!status) parts_.writer->rollback();
+    for (Job& job : group) job.done(status);
+    parts_.home->post([this] { changed_.notify(); });
+  }
+}
+
+void FhirService::on_read(std::function<void(fhir::Store&)> work) {
+  parts_.read_executor->post([this, work = std::move(work)] { work(*parts_.reader); });
+}
+
+void FhirService::handle(base::HttpRequest request, fhir::Principal principal, std::function<void(HttpResponse)> answer) {
+  auto reply = [home = parts_.home, answer = std::move(answer)](HttpResponse response) {
+    home->post([answer, response = std::move(response)]() mutable { answer(std::move(response)); });
+  };
+  if (!fhir::is_write(request, context_)) {
+    on_read([this, request = std::move(request), principal = std::move(principal), reply](fhir::Store& store) {
+      reply(fhir::handle(request, principal, store, context_));
+    });
+    return;
+  }
+  auto response = std::make_shared<HttpResponse>();
+  Job job;
+  job.work = [this, response, request = std::move(request), principal = std::move(principal)](fhir::Store& store) {
+    *response = fhir::handle(request, principal, store, context_);
+  };
+  job.done = [response, reply](const Status& status) {
+    reply(status ? std::move(*response) : error_response(status.error()));
+  };
+  enqueue(std::move(job));
+}
+
+// ---- sink ----
+
+/// Runs inside the shared transaction; the pair (message, destination) makes a repetition harmless (architecture.md §3).
+SendOutcome FhirService::apply_one(fhir::Store& store, const channels::Outgoing& message) {
+  const std::string dest = message.channel + "/" + message.destination;
+  const auto msg_id = static_cast<std::int64_t>(message.msg_id);
+  auto scope = fhir::StoreScope::open(store);
+  if (!scope) return failed_outcome(scope.error());
+  const auto known = store.delivered(msg_id, dest);
+  if (!known) return failed_outcome(known.error());
+  if (*known) return SendOutcome::sent("already applied");
+  auto document = base::parse_json(message.bytes);
+  if (!document) return failed_outcome(document.error());
+  const std::string origin = fhir::channel_origin(message.channel);
+  fhir::ApplyOptions options;
+  options.origin = origin;
+  const auto applied = fhir::apply_bundle(store, document->root(), context_, options);
+  if (!applied) return failed_outcome(applied.error());
+  if (const Status marked = store.mark_delivered(msg_id, dest); !marked) return failed_outcome(marked.error());
+  if (const Status kept = scope->keep(); !kept) return failed_outcome(kept.error());
+  std::size_t written = 0;
+  for (const auto& entry : applied->entries) written += entry.unchanged ? 0 : 1;
+  return SendOutcome::sent("200", std::to_string(written) + " of " + std::to_string(applied->entries.size()) + " written");
+}
+
+Task<SendOutcome> FhirService::apply(channels::Outgoing message) {
+  std::vector<channels::Outgoing> one;
+  one.push_back(std::move(message));
+  auto task = apply_batch(std::move(one));
+  std::vector<SendOutcome> outcomes = co_await std::move(task);
+  co_return std::move(outcomes.front());
+}
+
+/// One job, so one commit; ends at the first message that is not applied, so that order is kept.
+Task<std::vector<SendOutcome>> FhirService::apply_batch(std::vector<channels::Outgoing> messages) {
+  using Outcomes = std::vector<SendOutcome>;
+  base::Completion<Outcomes> completion(*parts_.home);
+  auto outcomes = std::make_shared<Outcomes>();
+  Job job;
+  job.work = [this, outcomes, batch = std::make_shared<std::vector<channels::Outgoing>>(std::move(messages))](fhir::Store& store) {
+    for (const channels::Outgoing& message : *batch) {
+      outcomes->push_back(apply_one(store, message));
+      if (outcomes->back().kind != SendOutcome::Kind::sent) return;
+    }
+  };
+  job.done = [outcomes, completion](const Status& status) {
+    if (status) return completion.set(std::move(*outcomes));
+    Outcomes failed;
+    failed.push_back(SendOutcome::failed(SendOutcome::Kind::retry, status.error()));
+    completion.set(std::move(failed));
+  };
+  enqueue(std::move(job));
+  Outcomes result = co_await completion;
+  co_return result;
+}
+
+// ---- feed ----
+
+Result<std::uint64_t> FhirService::position(const std::string& consumer) {
+  std::promise<Result<std::uint64_t>> promise;
+  auto future = promise.get_future();
+  auto found = std::make_shared<Result<std::uint64_t>>(0);
+  Job job;
+  job.work = [found, consumer](fhir::Store& store) {
+    const auto cursor = store.cursor(consumer);
+    if (!cursor || *cursor != 0) {
+      *found = cursor ? Result<std::uint64_t>(static_cast<std::uint64_t>(*cursor)) : base::fail(cursor.error());
+      return;
+    }
+    const auto last = store.last_seq();
+    const Status set = last ? store.set_cursor(consumer, *last) : base::fail(last.error());
+    *found = set ? Result<std::uint64_t>(static_cast<std::uint64_t>(*last)) : base::fail(set.error());
+  };
+  job.done = [found, &promise](const Status& status) {
+    promise.set_value(status ? *found : Result<std::uint64_t>(base::fail(status.error())));
+  };
+  enqueue(std::move(job));
+  return future.get();
+}
+
+Result<ChangeBatch> FhirService::read_now(fhir::Store& store, std::uint64_t after, std::size_t limit) {
+  TRY(const auto versions, store.changes_since(static_cast<std::int64_t>(after), limit));
+  ChangeBatch batch;
+  batch.read_up_to = after;
+  for (const fhir::StoredVersion& version : versions) {
+    channels::Change change;
+    change.position = static_cast<std::uint64_t>(version.seq);
+    change.action = version.deleted() ? channels::ChangeAction::delete_
+                    : version.vid == 1 ? channels::ChangeAction::create
+                                       : channels::ChangeAction::update;
+    change.by_channel = version.origin != fhir::kClientOrigin;
+    change.type = version.type;
+    change.id = version.id;
+    change.version = static_cast<std::uint64_t>(version.vid);
+    change.resource = version.body;
+    change.at = version.updated;
+    batch.read_up_to = change.position;
+    batch.changes.push_back(std::move(change));
+  }
+  return batch;
+}
+
+Task<Result<ChangeBatch>> FhirService::read(std::uint64_t after, std::size_t limit, std::int64_t wait_ms) {
+  const base::MonoTime until = parts_.clock->mono() + std::chrono::milliseconds(wait_ms);
+  for (;;) {
+    base::Completion<Result<ChangeBatch>> completion(*parts_.home);
+    on_read([this, after, limit, completion](fhir::Store& store) { completion.set(read_now(store, after, limit)); });
+    Result<ChangeBatch> batch = co_await completion;
+    const base::MonoTime left = until - parts_.clock->mono();
+    if (!batch || !batch->changes.empty() || left.count() <= 0) co_return batch;
+    const std::uint64_t wakes = wakes_;
+    const bool notified = co_await changed_.wait(left);
+    if (!notified || wakes != wakes_) co_return batch;
+  }
+}
+
+Task<Status> FhirService::advance(std::string consumer, std::uint64_t position) {
+  base::Completion<Status> completion(*parts_.home);
+  auto status = std::make_shared<Status>();
+  Job job;
+  job.work = [status, consumer = std::move(consumer), position](fhir::Store& store) {
+    *status = store.set_cursor(consumer, static_cast<std::int64_t>(position));
+  };
+  job.done = [status, completion](const Status& committed) { completion.set(committed ? *status : committed); };
+  enqueue(std::move(job));
+  Status result = co_await completion;
+  co_return result;
+}
+
+void FhirService::wake() {
+  ++wakes_;
+  changed_.notify();
+}
+
+Result<fhir::StoreCounts> FhirService::counts() {
+  std::promise<Result<fhir::StoreCounts>> promise;
+  auto future = promise.get_future();
+  on_read([&promise](fhir::Store& store) { promise.set_value(store.counts()); });
+  return future.get();
+}
+
+}  // namespace kiln::engine

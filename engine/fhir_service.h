@@ -1,0 +1,76 @@
+#pragma once
+// The built-in FHIR store as the engine uses it: one writing thread with group commit, one reading thread, the change feed
+// and the sink of channels (fhir.md §5; architecture.md §2).
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "channels/connector.h"
+#include "channels/feed.h"
+#include "engine/base/clock.h"
+#include "engine/base/executor.h"
+#include "engine/base/http_message.h"
+#include "engine/base/random.h"
+#include "fhir/access.h"
+#include "fhir/ids.h"
+#include "fhir/router.h"
+#include "fhir/store.h"
+
+namespace kiln::engine {
+
+class FhirService final : public channels::ChangeFeed, public channels::FhirSink {
+ public:
+  struct Parts {
+    std::unique_ptr<fhir::Store> writer, reader;
+    base::Executor* write_executor = nullptr;       ///< the only thread that uses `writer`
+    base::Executor* read_executor = nullptr;        ///< the only thread that uses `reader`
+    base::TimerExecutor* home = nullptr;            ///< where answers and resumed coroutines run
+    const base::Clock* clock = nullptr;
+    base::Random* random = nullptr;                 ///< used on the write thread
+    const fhir::Access* access = nullptr;
+    std::string base_url;
+    std::string version;
+  };
+  explicit FhirService(Parts parts);
+  ~FhirService() override;
+
+  /// One HTTP request of the FHIR API; `answer` runs on the home executor, for writes after the commit.
+  void handle(base::HttpRequest request, fhir::Principal principal, std::function<void(base::HttpResponse)> answer);
+
+  base::Result<std::uint64_t> position(const std::string& consumer) override;
+  base::Task<base::Result<channels::ChangeBatch>> read(std::uint64_t after, std::size_t limit,
+                                                       std::int64_t wait_ms) override;
+  base::Task<base::Status> advance(std::string consumer, std::uint64_t position) override;
+  void wake() override;
+
+  base::Task<channels::SendOutcome> apply(channels::Outgoing message) override;
+  base::Task<std::vector<channels::SendOutcome>> apply_batch(std::vector<channels::Outgoing> messages) override;
+
+  /// Numbers for status: current resources per type. Blocks on the reading thread; for tools and tests.
+  base::Result<fhir::StoreCounts> counts();
+
+ private:
+  /// Work inside a transaction that several jobs share; it opens and closes its own savepoint.
+  struct Job {
+    std::function<void(fhir::Store&)> work;
+    std::function<void(base::Status)> done;  ///< after the commit, or with its error; on the write thread
+  };
+  void enqueue(Job job);
+  void drain();
+  void on_read(std::function<void(fhir::Store&)> work);
+  channels::SendOutcome apply_one(fhir::Store& store, const channels::Outgoing& message);
+  base::Result<channels::ChangeBatch> read_now(fhir::Store& store, std::uint64_t after, std::size_t limit);
+
+  Parts parts_;
+  fhir::IdSource ids_;
+  fhir::ServerContext context_;
+  std::mutex mutex_;
+  std::deque<Job> queue_;
+  bool scheduled_ = false;
+  base::Event changed_;      ///< after every commit, and by wake()
+  std::uint64_t wakes_ = 0;
+};
+
+}  // namespace kiln::engine
