@@ -1,6 +1,7 @@
 #pragma once
 // References: their text forms, and the rewriting of references inside a transaction (fhir.md §8 T3).
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>

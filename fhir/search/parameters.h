@@ -117,6 +117,8 @@ IndexRows extract_rows(const TypeParameters& parameters, base::JsonView resource
 /// Case, accents and punctuation folded, white space collapsed (search#string); Latin, Greek and Cyrillic
 /// letters.
 std::string fold(std::string_view text);
+/// The part of a string that is indexed and compared: limits::kIndexTextBytesMax, cut between characters.
+std::string_view indexed_part(std::string_view text);
 /// A text that sorts (bytewise) as the number does. nullopt when it is no JSON number or its exponent is
 /// beyond ±999.
 std::optional<std::string> sortable_decimal(std::string_view number);

@@ -1,0 +1,121 @@
+#pragma once
+// The implementation of fhir::Store over SQLite, private to engine/store; split over sqlite_store.cpp
+// (opening and transactions), sqlite_writer.cpp, sqlite_reader.cpp, index_writer.cpp and search_sql.cpp.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/sql/sqlite.h"
+#include "engine/store/dictionary.h"
+#include "engine/store/index_writer.h"
+#include "engine/store/search_sql.h"
+#include "engine/store/sqlite_store.h"
+#include "fhir/search/query.h"
+#include "fhir/store.h"
+
+namespace kiln::engine {
+
+/// A rid is the number of its type and a counter, so that the resources of a type lie together and in order
+/// of creation.
+inline constexpr int kRidTypeShift = 40;
+inline std::int64_t first_rid(std::int64_t type) {
+  return type << kRidTypeShift;
+}
+
+class SqliteConnection final : public fhir::Store {
+ public:
+  SqliteConnection(StoreOptions options, base::Database database, bool read_only);
+  /// Reads the counters and rebuilds the index when it was made by another version of the extractors.
+  base::Status start();
+
+  base::Status begin() override;
+  base::Status commit() override;
+  void rollback() override;
+  base::Status savepoint() override;
+  base::Status release() override;
+  base::Status rollback_to() override;
+
+  base::Result<std::optional<fhir::StoredVersion>> read(std::string_view type, std::string_view id) override;
+  base::Result<std::optional<fhir::StoredVersion>> read_version(std::string_view type, std::string_view id,
+                                                                std::int64_t vid) override;
+  base::Result<std::vector<fhir::StoredVersion>> history(const fhir::HistoryRange& range) override;
+  base::Result<std::int64_t> version_count(std::string_view type, std::string_view id) override;
+  base::Result<fhir::WriteResult> put(const fhir::Write& write) override;
+  base::Result<std::optional<fhir::WriteResult>> remove(std::string_view type, std::string_view id,
+                                                        std::string_view origin) override;
+  base::Result<fhir::SearchPage> search(const fhir::SearchQuery& query) override;
+  base::Result<std::vector<fhir::Match>> find(const fhir::SearchQuery& query, std::size_t limit) override;
+  base::Result<std::int64_t> count(const fhir::SearchQuery& query, std::int64_t limit) override;
+  base::Result<std::vector<fhir::StoredVersion>> changes_since(std::int64_t seq, std::size_t limit) override;
+  base::Result<std::int64_t> last_seq() override;
+  base::Result<std::int64_t> cursor(std::string_view name) override;
+  base::Status set_cursor(std::string_view name, std::int64_t seq) override;
+  base::Result<bool> delivered(std::int64_t msg_id, std::string_view dest) override;
+  base::Status mark_delivered(std::int64_t msg_id, std::string_view dest) override;
+  base::Status forget_delivered_below(std::int64_t msg_id) override;
+  base::Result<fhir::StoreCounts> counts() override;
+  std::string_view page_secret() const override { return page_secret_; }
+  base::Status checkpoint() override;
+  base::Result<std::unique_ptr<fhir::Store>> open_reader() override;
+
+ private:
+  /// The current state of a resource; rid 0 when it never existed.
+  struct Current {
+    std::int64_t type = 0, rid = 0, vid = 0, seq = 0;
+    bool deleted = false;
+  };
+  struct NewVersion {
+    std::int64_t rid, vid;
+    fhir::WriteMethod method;
+    std::string_view origin, body;
+  };
+  struct Added {
+    std::int64_t seq;
+    base::WallTime updated;
+  };
+
+  base::Result<Current> find_current(std::string_view type, std::string_view id, bool add_type);
+  base::Result<std::int64_t> next_rid(std::int64_t type);
+  /// The stamp of the next version: now, but never before the version in front of it.
+  base::WallTime next_stamp() const;
+  base::Status add_version(const NewVersion& version, Added stamp);
+  base::Status set_current(const Current& current, std::string_view id, std::int64_t vid, std::int64_t seq,
+                           bool deleted);
+  base::Result<fhir::IndexRows> rows_of_body(const fhir::TypeParameters& parameters,
+                                             std::string_view body) const;
+  base::Status read_counters();
+  base::Status rebuild_index();
+  base::Status require_writer() const;
+  base::Result<std::string> body_of(std::int64_t seq);
+  base::Result<fhir::StoredVersion> version_row(base::Statement& select, bool with_origin);
+  /// The first seq whose version is not older than `micros`; last + 1 when there is none.
+  base::Result<std::int64_t> seq_not_before(std::int64_t micros);
+  /// The statement for a page, a count or a probe of the query (search_sql.h).
+  base::Result<bool> run_search(const SqlText& sql,
+                                const std::function<base::Status(base::Statement&)>& on_row);
+  base::Result<SqlText> search_text(const fhir::SearchQuery& query, std::string_view columns, bool ordered,
+                                    std::int64_t limit);
+  base::Result<std::size_t> choose_driver(const std::vector<SqlText>& rows);
+
+  StoreOptions options_;
+  base::Database database_;
+  bool read_only_;
+  Dictionary dictionary_;
+  IndexWriter index_;
+  std::string page_secret_;
+  std::int64_t last_seq_ = 0;
+  base::WallTime last_updated_;
+  std::map<std::int64_t, std::int64_t> last_rids_;  ///< per type
+  /// Counters to go back to, so that a failed request uses up no version number.
+  struct Counters {
+    std::int64_t seq;
+    base::WallTime updated;
+  };
+  std::vector<Counters> scopes_;
+  Counters at_begin_{};
+};
+
+}  // namespace kiln::engine

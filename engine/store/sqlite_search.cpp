@@ -1,0 +1,206 @@
+// Searches: which clause leads, how the others are checked, paging.
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/limits.h"
+#include "engine/store/search_sql.h"
+#include "engine/store/sqlite_connection.h"
+
+namespace kiln::engine {
+
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+using base::Statement;
+using base::Status;
+using fhir::SearchClause;
+using fhir::SearchQuery;
+
+namespace {
+
+/// Rows counted to compare clauses; beyond, a clause just counts as wide.
+constexpr std::int64_t kProbeRows = 300;
+
+}  // namespace
+
+Result<bool> SqliteConnection::run_search(const SqlText& sql,
+                                          const std::function<Status(Statement&)>& on_row) {
+  TRY(Statement statement, database_.cached(sql.sql));
+  sql.bind_to(statement);
+  bool any = false;
+  for (;;) {
+    auto row = statement.step();
+    if (!row) {
+      if (row.error().code != ErrorCode::limit_exceeded) return fail(std::move(row).error());
+      return fail(ErrorCode::fhir_too_costly, {}, {}, "add a more selective parameter");
+    }
+    if (!*row) return any;
+    any = true;
+    TRY_VOID(on_row(statement));
+  }
+}
+
+/// The clause with the fewest rows, by counting up to kProbeRows of each. One clause needs no counting.
+Result<std::size_t> SqliteConnection::choose_driver(const std::vector<SqlText>& rows) {
+  std::size_t best = rows.size();
+  std::int64_t fewest = 0;
+  const auto candidates =
+      std::count_if(rows.begin(), rows.end(), [](const SqlText& text) { return !text.sql.empty(); });
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].sql.empty()) continue;
+    if (candidates == 1) return i;
+    SqlText count;
+    count.add("SELECT count(*) FROM (SELECT 1 FROM (").add(rows[i]).add(") LIMIT ?)").value(kProbeRows);
+    std::int64_t found = 0;
+    TRY(const bool any, run_search(count, [&](Statement& statement) -> Status {
+          found = statement.integer(0);
+          return {};
+        }));
+    (void)any;
+    if (best == rows.size() || found < fewest) {
+      best = i;
+      fewest = found;
+    }
+    if (found <= 1) break;
+  }
+  return best;
+}
+
+Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::string_view columns,
+                                              bool ordered, std::int64_t limit) {
+  const fhir::TypeParameters* parameters = fhir::type_parameters(query.type);
+  TRY(const std::int64_t type, dictionary_.type(query.type));
+  TRY(const auto* params, dictionary_.parameters(*parameters));
+  SearchSql builder(dictionary_, type, *params);
+
+  std::vector<SqlText> rows, drivers;
+  for (const SearchClause& clause : query.clauses) {
+    std::vector<SeqRange> ranges;
+    if (clause.parameter->kind == fhir::ParameterKind::last_updated) {
+      for (const fhir::SearchValue& value : clause.values) {
+        TRY(const std::int64_t from, seq_not_before(value.low));
+        TRY(const std::int64_t to, seq_not_before(value.high == INT64_MAX ? value.high : value.high + 1));
+        using fhir::Prefix;
+        const auto prefix = value.prefix;
+        if (prefix == Prefix::ne) {
+          ranges.push_back({0, from});
+          ranges.push_back({to, INT64_MAX});
+        } else {
+          const bool up = prefix == Prefix::gt || prefix == Prefix::sa,
+                     down = prefix == Prefix::lt || prefix == Prefix::eb;
+          ranges.push_back({up                               ? to
+                            : (down || prefix == Prefix::le) ? 0
+                                                             : from,
+                            down                           ? from
+                            : (up || prefix == Prefix::ge) ? INT64_MAX
+                                                           : to});
+        }
+      }
+    }
+    TRY(SqlText text, builder.rows_of(clause, ranges));
+    rows.push_back(std::move(text));
+    drivers.push_back(SearchSql::is_negative(clause) ? SqlText{} : rows.back());
+  }
+  TRY(const std::size_t driver, choose_driver(drivers));
+
+  const bool by_seq = query.sort == fhir::SortKey::last_updated;
+  SqlText sql;
+  sql.add("SELECT ").add(columns).add(" FROM ");
+  if (driver < rows.size()) {
+    sql.add("(SELECT DISTINCT rid FROM (").add(rows[driver]).add(")");
+    if (!by_seq && ordered) {
+      if (query.after) sql.add(query.descending ? " WHERE rid<?" : " WHERE rid>?").value(*query.after);
+      sql.add(query.descending ? " ORDER BY rid DESC" : " ORDER BY rid");
+    }
+    sql.add(") d CROSS JOIN resource r ON r.rid=d.rid WHERE r.deleted=0");
+  } else if (by_seq) {
+    sql.add("resource r WHERE r.type=? AND r.deleted=0").value(type);
+  } else {
+    sql.add("resource r WHERE r.rid>=? AND r.rid<? AND r.deleted=0")
+        .value(first_rid(type))
+        .value(first_rid(type + 1));
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i == driver) continue;
+    const bool negative = SearchSql::is_negative(query.clauses[i]);
+    TRY(const SqlText probe, builder.probe_of(query.clauses[i]));
+    sql.add(negative ? " AND NOT " : " AND ");
+    if (!probe.sql.empty()) {
+      sql.add(probe);
+    } else {
+      sql.add("(r.rid IN (").add(rows[i]).add("))");
+    }
+  }
+  if (query.up_to_seq > 0) sql.add(" AND r.seq<=?").value(query.up_to_seq);
+  if (query.after) {
+    sql.add(by_seq ? " AND r.seq" : " AND r.rid").add(query.descending ? "<?" : ">?").value(*query.after);
+  }
+  if (ordered) sql.add(by_seq ? " ORDER BY r.seq" : " ORDER BY r.rid").add(query.descending ? " DESC" : "");
+  return std::move(sql.add(" LIMIT ?").value(limit));
+}
+
+Result<std::vector<fhir::Match>> SqliteConnection::find(const SearchQuery& query, std::size_t limit) {
+  database_.set_budget(base::limits::kSearchStepsMax);
+  TRY(const SqlText sql,
+      search_text(query, "r.rid, r.id, r.vid, r.seq", false, static_cast<std::int64_t>(limit)));
+  std::vector<fhir::Match> matches;
+  auto done = run_search(sql, [&](Statement& row) -> Status {
+    matches.push_back({query.type, std::string(row.text(1)), row.integer(0), row.integer(2), row.integer(3)});
+    return {};
+  });
+  database_.set_budget(0);
+  if (!done) return fail(std::move(done).error());
+  return matches;
+}
+
+Result<fhir::SearchPage> SqliteConnection::search(const SearchQuery& query) {
+  database_.set_budget(base::limits::kSearchStepsMax);
+  const auto limit = static_cast<std::int64_t>(query.count) + 1;
+  TRY(const SqlText sql, search_text(query, "r.rid, r.id, r.vid, r.seq", true, limit));
+  fhir::SearchPage page;
+  auto done = run_search(sql, [&](Statement& row) -> Status {
+    if (page.rows.size() == query.count) {
+      page.more = true;
+      return {};
+    }
+    const std::int64_t seq = row.integer(3);
+    page.last_key = query.sort == fhir::SortKey::last_updated ? seq : row.integer(0);
+    fhir::StoredVersion version;
+    version.type = query.type;
+    version.id = row.text(1);
+    version.vid = row.integer(2);
+    version.seq = seq;
+    TRY(auto select, database_.cached("SELECT updated_us, method, body FROM version WHERE seq=?"));
+    select.bind(1, seq);
+    TRY(const bool found, select.step());
+    if (!found) return fail(ErrorCode::database_corrupt, "a current version is missing");
+    version.updated.micros = select.integer(0);
+    version.method = static_cast<fhir::WriteMethod>(select.integer(1));
+    version.body = select.text(2);
+    page.rows.push_back(std::move(version));
+    return {};
+  });
+  database_.set_budget(0);
+  if (!done) return fail(std::move(done).error());
+  return page;
+}
+
+Result<std::int64_t> SqliteConnection::count(const SearchQuery& query, std::int64_t limit) {
+  database_.set_budget(base::limits::kSearchStepsMax);
+  SearchQuery all = query;
+  all.after.reset();
+  TRY(const SqlText inner, search_text(all, "1", false, limit));
+  SqlText sql;
+  sql.add("SELECT count(*) FROM (").add(inner).add(")");
+  std::int64_t count = 0;
+  auto done = run_search(sql, [&](Statement& row) -> Status {
+    count = row.integer(0);
+    return {};
+  });
+  database_.set_budget(0);
+  if (!done) return fail(std::move(done).error());
+  return count;
+}
+
+}  // namespace kiln::engine
