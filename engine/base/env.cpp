@@ -133,6 +133,8 @@ class SystemEnv final : public Env {
     out.size = static_cast<std::uint64_t>(st.st_size);
     out.modified.micros = std::int64_t{st.st_mtim.tv_sec} * 1'000'000 + st.st_mtim.tv_nsec / 1000;
     out.is_directory = S_ISDIR(st.st_mode);
+    struct stat own {};
+    out.is_regular = ::lstat(path.c_str(), &own) == 0 && S_ISREG(own.st_mode);
     return out;
   }
 

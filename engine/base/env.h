@@ -17,6 +17,7 @@ struct FileInfo {
   std::uint64_t size = 0;
   WallTime modified;
   bool is_directory = false;
+  bool is_regular = true;  ///< false for symbolic links, devices, sockets, also when a link leads to a file
 };
 
 /// Appends to one file. The destructor closes without syncing.
