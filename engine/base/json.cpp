@@ -16,23 +16,31 @@ namespace {
 class InputStream {
  public:
   using Ch = char;
-  explicit InputStream(std::string_view text) : text_(text) {}
+  InputStream(std::string_view text, std::size_t begin) : text_(text), at_(begin) {}
   Ch Peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
   Ch Take() { return at_ < text_.size() ? text_[at_++] : '\0'; }
   std::size_t Tell() const { return at_; }
   Ch* PutBegin() { return nullptr; }
   void Put(Ch) {}
   std::size_t PutEnd(Ch*) { return 0; }
+  /// Start of the string that ends where the stream is: a quote inside it follows a backslash, its first one
+  /// never does.
+  std::size_t string_start() const {
+    std::size_t quote = text_.rfind('"', at_ - 2);
+    while (quote > 0 && text_[quote - 1] == '\\') quote = text_.rfind('"', quote - 1);
+    return quote;
+  }
 
  private:
   std::string_view text_;
-  std::size_t at_ = 0;
+  std::size_t at_;
 };
 
 /// Builds the arena tree; refuses duplicate members and too much depth.
 class TreeBuilder {
  public:
-  TreeBuilder(InputStream& input, std::size_t text_size, std::size_t depth_max) : input_(input), depth_max_(depth_max) {
+  TreeBuilder(InputStream& input, std::size_t text_size, std::size_t depth_max)
+      : input_(input), depth_max_(depth_max) {
     tree_->nodes.reserve(text_size / 12 + 8);
     tree_->pool.reserve(text_size);
   }
@@ -48,11 +56,17 @@ class TreeBuilder {
   bool Int64(std::int64_t) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
-  bool RawNumber(const char* text, unsigned size, bool) { return text_leaf(JsonKind::number, {text, size}, size); }
-  bool String(const char* text, unsigned size, bool) { return text_leaf(JsonKind::string, {text, size}, 0); }
+  bool RawNumber(const char* text, unsigned size, bool) {
+    return text_leaf(JsonKind::number, {text, size}, size);
+  }
+  bool String(const char* text, unsigned size, bool) {
+    if (has_surrogate({text, size})) return stop(ErrorCode::json_syntax);
+    return text_leaf(JsonKind::string, {text, size}, input_.Tell() - input_.string_start());
+  }
   bool StartObject() { return open(JsonKind::object); }
   bool Key(const char* text, unsigned size, bool) {
     const std::string_view key(text, size);
+    if (has_surrogate(key)) return stop(ErrorCode::json_syntax);
     if (is_duplicate(key)) return stop(ErrorCode::json_duplicate_key);
     key_begin_ = intern(key);
     key_size_ = size;
@@ -63,9 +77,16 @@ class TreeBuilder {
   bool EndArray(unsigned) { return close(); }
 
   ErrorCode failure() const { return failure_; }
+  /// Where the failure is, when that is not where the parser stopped.
+  std::size_t failure_offset(std::size_t stopped) const {
+    return failure_offset_ == kNowhere ? stopped : failure_offset_;
+  }
   std::shared_ptr<const detail::JsonTree> take() { return std::move(tree_); }
 
  private:
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+  static constexpr std::uint32_t kWideObject = 64;  ///< members
+
   struct Level {
     std::uint32_t node;
     std::uint32_t last_child;
@@ -73,6 +94,14 @@ class TreeBuilder {
 
   bool stop(ErrorCode code) {
     failure_ = code;
+    return false;
+  }
+
+  /// An escaped low surrogate without a high one passes RapidJSON; raw text was validated, so this catches
+  /// only those.
+  static bool has_surrogate(std::string_view text) {
+    for (auto at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1))
+      if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0) return true;
     return false;
   }
 
@@ -86,29 +115,32 @@ class TreeBuilder {
     return std::string_view(tree_->pool).substr(node.key_begin, node.key_size);
   }
 
+  /// In small objects, as those of resources are, a look at each earlier key is cheapest. Wide ones are
+  /// checked when they end (first_duplicate), so that a huge object in a bad order costs no quadratic time.
   bool is_duplicate(std::string_view key) {
     const auto& parent = tree_->nodes[levels_.back().node];
-    // Objects of resources are small; a linear look is cheaper than a set. Wide objects get a sorted index.
-    if (parent.children > 64) return is_duplicate_wide(key);
+    if (parent.children >= kWideObject) return false;
     for (std::uint32_t child = parent.first_child; child != 0; child = tree_->nodes[child].next_sibling)
       if (key_of(tree_->nodes[child]) == key) return true;
     return false;
   }
 
-  bool is_duplicate_wide(std::string_view key) {
-    const std::uint32_t owner = levels_.back().node;
-    if (wide_owner_ != owner) {
-      wide_owner_ = owner;
-      wide_keys_.clear();
-      const auto& parent = tree_->nodes[owner];
-      for (std::uint32_t child = parent.first_child; child != 0; child = tree_->nodes[child].next_sibling)
-        wide_keys_.emplace_back(key_of(tree_->nodes[child]));
-      std::sort(wide_keys_.begin(), wide_keys_.end());
+  /// The first member, in source order, whose name an earlier member has; 0 when there is none.
+  std::uint32_t first_duplicate(const detail::JsonNode& object) const {
+    std::vector<std::uint32_t> members;
+    members.reserve(object.children);
+    for (std::uint32_t child = object.first_child; child != 0; child = tree_->nodes[child].next_sibling)
+      members.push_back(child);
+    std::sort(members.begin(), members.end(), [this](std::uint32_t a, std::uint32_t b) {
+      const int order = key_of(tree_->nodes[a]).compare(key_of(tree_->nodes[b]));
+      return order != 0 ? order < 0 : a < b;
+    });
+    std::uint32_t first = 0;
+    for (std::size_t i = 1; i < members.size(); ++i) {
+      if (key_of(tree_->nodes[members[i - 1]]) != key_of(tree_->nodes[members[i]])) continue;
+      if (first == 0 || members[i] < first) first = members[i];
     }
-    const auto at = std::lower_bound(wide_keys_.begin(), wide_keys_.end(), key);
-    if (at != wide_keys_.end() && *at == key) return true;
-    wide_keys_.emplace(at, key);
-    return false;
+    return first;
   }
 
   detail::JsonNode& append(JsonKind kind, std::size_t back) {
@@ -123,8 +155,10 @@ class TreeBuilder {
         node.key_begin = key_begin_;
         node.key_size = key_size_;
       }
-      if (level.last_child == 0) parent.first_child = index;
-      else tree_->nodes[level.last_child].next_sibling = index;
+      if (level.last_child == 0)
+        parent.first_child = index;
+      else
+        tree_->nodes[level.last_child].next_sibling = index;
       ++parent.children;
       level.last_child = index;
     }
@@ -145,14 +179,18 @@ class TreeBuilder {
   }
   bool open(JsonKind kind) {
     if (levels_.size() >= depth_max_) return stop(ErrorCode::limit_exceeded);
-    append(kind, 1);
+    append(kind, 0);  // the iterative parser tells before it takes the bracket
     levels_.push_back({static_cast<std::uint32_t>(tree_->nodes.size() - 1), 0});
     return true;
   }
   bool close() {
-    if (levels_.back().node == wide_owner_) wide_owner_ = 0xFFFFFFFF;
+    const auto& node = tree_->nodes[levels_.back().node];
     levels_.pop_back();
-    return true;
+    if (node.kind != JsonKind::object || node.children <= kWideObject) return true;
+    const std::uint32_t duplicate = first_duplicate(node);
+    if (duplicate == 0) return true;
+    failure_offset_ = tree_->nodes[duplicate].offset;
+    return stop(ErrorCode::json_duplicate_key);
   }
 
   InputStream& input_;
@@ -160,13 +198,15 @@ class TreeBuilder {
   std::shared_ptr<detail::JsonTree> tree_ = std::make_shared<detail::JsonTree>();
   std::vector<Level> levels_;
   std::uint32_t key_begin_ = 0, key_size_ = 0;
-  std::uint32_t wide_owner_ = 0xFFFFFFFF;
-  std::vector<std::string> wide_keys_;
   ErrorCode failure_ = ErrorCode::json_syntax;
+  std::size_t failure_offset_ = kNowhere;
 };
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 std::string place_of(std::string_view text, std::size_t offset) {
-  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+  std::string_view before = text.substr(0, std::min(offset, text.size()));
+  if (before.starts_with(kByteOrderMark)) before.remove_prefix(kByteOrderMark.size());
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const auto last = before.rfind('\n');
   const std::size_t column = before.size() - (last == std::string_view::npos ? 0 : last + 1) + 1;
@@ -180,23 +220,26 @@ constexpr unsigned kFlags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::k
 
 Result<JsonDocument> parse_json(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.bytes)
-    return fail(ErrorCode::limit_exceeded, "the JSON text has more than " + std::to_string(limits.bytes) + " bytes");
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    return fail(ErrorCode::limit_exceeded,
+                "the JSON text has more than " + std::to_string(limits.bytes) + " bytes");
+  const std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   // A NUL is where RapidJSON takes a stream to end, so one inside the text must be refused first.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
     return fail(ErrorCode::json_syntax, "a NUL byte is not allowed in JSON", place_of(text, nul));
-  InputStream input(text);
+  InputStream input(text, begin);
   TreeBuilder builder(input, text.size(), limits.depth);
   rapidjson::Reader reader;
   const auto result = reader.Parse<kFlags>(input, builder);
   if (!result) {
-    const std::string place = place_of(text, result.Offset());
+    const std::string place = place_of(text, builder.failure_offset(result.Offset()));
     if (result.Code() == rapidjson::kParseErrorTermination) {
       if (builder.failure() == ErrorCode::limit_exceeded)
-        return fail(ErrorCode::limit_exceeded, "JSON is nested deeper than " + std::to_string(limits.depth), place);
+        return fail(ErrorCode::limit_exceeded, "JSON is nested deeper than " + std::to_string(limits.depth),
+                    place);
       return fail(builder.failure(), {}, place);
     }
-    if (result.Code() == rapidjson::kParseErrorStringInvalidEncoding) return fail(ErrorCode::invalid_utf8, {}, place);
+    if (result.Code() == rapidjson::kParseErrorStringInvalidEncoding)
+      return fail(ErrorCode::invalid_utf8, {}, place);
     return fail(ErrorCode::json_syntax, rapidjson::GetParseError_En(result.Code()), place);
   }
   return JsonDocument(builder.take());
@@ -241,11 +284,21 @@ void append_json_string(std::string& out, std::string_view text) {
     out.append(text.substr(clean, i - clean));
     clean = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         out += "\\u00";
         out += kHex[c >> 4];
@@ -302,10 +355,18 @@ JsonWriter& JsonWriter::string(std::string_view value) {
   append_json_string(out_, value);
   return *this;
 }
-JsonWriter& JsonWriter::number(std::string_view text) { return raw(text); }
-JsonWriter& JsonWriter::integer(std::int64_t value) { return raw(std::to_string(value)); }
-JsonWriter& JsonWriter::boolean(bool value) { return raw(value ? "true" : "false"); }
-JsonWriter& JsonWriter::null() { return raw("null"); }
+JsonWriter& JsonWriter::number(std::string_view text) {
+  return raw(text);
+}
+JsonWriter& JsonWriter::integer(std::int64_t value) {
+  return raw(std::to_string(value));
+}
+JsonWriter& JsonWriter::boolean(bool value) {
+  return raw(value ? "true" : "false");
+}
+JsonWriter& JsonWriter::null() {
+  return raw("null");
+}
 JsonWriter& JsonWriter::raw(std::string_view json) {
   separate();
   out_ += json;
@@ -315,10 +376,14 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
 JsonWriter& JsonWriter::value(JsonView view) {
   if (!view) return null();
   switch (view.kind()) {
-    case JsonKind::null_: return null();
-    case JsonKind::boolean: return boolean(view.boolean());
-    case JsonKind::number: return number(view.text());
-    case JsonKind::string: return string(view.text());
+    case JsonKind::null_:
+      return null();
+    case JsonKind::boolean:
+      return boolean(view.boolean());
+    case JsonKind::number:
+      return number(view.text());
+    case JsonKind::string:
+      return string(view.text());
     case JsonKind::array:
       begin_array();
       for (const JsonView item : view) value(item);
