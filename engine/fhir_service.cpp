@@ -142,14 +142,6 @@ SendOutcome FhirService::apply_one(fhir::Store& store, const channels::Outgoing&
   return SendOutcome::sent("200", std::to_string(written) + " of " + std::to_string(applied->entries.size()) + " written");
 }
 
-Task<SendOutcome> FhirService::apply(channels::Outgoing message) {
-  std::vector<channels::Outgoing> one;
-  one.push_back(std::move(message));
-  auto task = apply_batch(std::move(one));
-  std::vector<SendOutcome> outcomes = co_await std::move(task);
-  co_return std::move(outcomes.front());
-}
-
 /// One job, so one commit; ends at the first message that is not applied, so that order is kept.
 Task<std::vector<SendOutcome>> FhirService::apply_batch(std::vector<channels::Outgoing> messages) {
   using Outcomes = std::vector<SendOutcome>;

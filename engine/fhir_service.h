@@ -45,7 +45,6 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   base::Task<base::Status> advance(std::string consumer, std::uint64_t position) override;
   void wake() override;
 
-  base::Task<channels::SendOutcome> apply(channels::Outgoing message) override;
   base::Task<std::vector<channels::SendOutcome>> apply_batch(std::vector<channels::Outgoing> messages) override;
 
   /// Numbers for status: current resources per type. Blocks on the reading thread; for tools and tests.

@@ -1,0 +1,101 @@
+// The only file that knows CLI11.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "engine/base/json.h"
+#include "engine/command.h"
+#include "engine/version.h"
+
+namespace kiln::engine {
+namespace {
+
+/// The groups of `kiln --help`, in order.
+constexpr const char* kGroups[] = {"Run", "Config", "Files", "Messages", "Replay", "Developer"};
+
+std::string footer(const CommandSpec& spec) {
+  std::string out;
+  if (*spec.details != '\0') out += std::string(spec.details) + "\n\n";
+  out += "Examples:\n";
+  for (const ExampleSpec& example : spec.examples)
+    out += std::string("  ") + example.command + "\n      " + example.says + "\n";
+  return out;
+}
+
+/// CLI11 option objects of one verb, to be read after parsing.
+struct Bound {
+  const CommandSpec* spec;
+  CLI::App* app;
+  std::vector<std::pair<std::string, CLI::Option*>> options;
+};
+
+Bound bind(CLI::App& root, const CommandSpec& spec) {
+  Bound bound{&spec, root.add_subcommand(spec.name, spec.summary), {}};
+  bound.app->footer(footer(spec));
+  bound.app->group(spec.group);
+  for (const ArgumentSpec& argument : spec.arguments) {
+    CLI::Option* option = bound.app->add_option(argument.name, argument.summary);
+    option->required(argument.required);
+    if (argument.repeated) option->expected(argument.required ? 1 : 0, 1 << 20);
+    else option->expected(1);
+    bound.options.emplace_back(argument.name, option);
+  }
+  for (const OptionSpec& spec_option : spec.options) {
+    CLI::Option* option = nullptr;
+    if (spec_option.value == nullptr) {
+      option = bound.app->add_flag(spec_option.name, std::string(spec_option.summary));
+    } else {
+      option = bound.app->add_option(spec_option.name, spec_option.summary);
+      option->type_name(spec_option.value)->expected(1);
+      if (spec_option.repeated) option->expected(1)->take_all();
+    }
+    option->required(spec_option.required);
+    bound.options.emplace_back(spec_option.name, option);
+  }
+  bound.options.emplace_back("--json", bound.app->add_flag("--json", std::string("print results as JSON, stable for scripts")));
+  return bound;
+}
+
+int usage_error(const CLI::App& root, const CLI::ParseError& error, const std::vector<Bound>& verbs) {
+  int exit_code = kExitUsage;
+  std::string verb;
+  for (const Bound& bound : verbs) {
+    if (!root.got_subcommand(bound.app)) continue;
+    exit_code = bound.spec->usage_exit;
+    verb = std::string(" ") + bound.spec->name;
+  }
+  std::fprintf(stderr, "kiln%s: %s\nTry `kiln%s --help`.\n", verb.c_str(), error.what(), verb.c_str());
+  return exit_code;
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv) {
+  CLI::App root{"Kiln: an HL7 v2 interface engine and FHIR R4 gateway", "kiln"};
+  root.set_version_flag("--version", std::string("kiln ") + kVersion);
+  root.require_subcommand(1);
+  root.footer("`kiln VERB --help` explains a verb with examples. Exit codes: 0 ok, 1 found something, 64 usage,\n"
+              "69 engine not reachable, 74 I/O, 75 try again, 78 configuration.");
+  std::vector<Bound> verbs;
+  for (const char* group : kGroups)
+    for (const CommandSpec* spec : all_commands())
+      if (std::string_view(spec->group) == group) verbs.push_back(bind(root, *spec));
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return root.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(root, error, verbs);
+  }
+  for (const Bound& bound : verbs) {
+    if (!root.got_subcommand(bound.app)) continue;
+    Arguments arguments;
+    for (const auto& [name, option] : bound.options)
+      if (option->count() > 0) arguments.values[name] = option->results();
+    return bound.spec->run(arguments);
+  }
+  return kExitUsage;
+}
+
+}  // namespace kiln::engine
