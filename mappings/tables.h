@@ -96,7 +96,7 @@ class TableSnapshot {
 };
 
 /// Loads every table that the library declares; csv files are relative to Library::root(). Reports E0401 (key
-/// column), E0408 (file cannot be read, or is no CSV) and W0409 (a key appears twice). Never null.
+/// column), E0410 (file cannot be read, or is no CSV) and W0409 (a key appears twice). Never null.
 std::shared_ptr<const TableSnapshot> load_tables(const Library& library, base::Env& env,
                                                  base::Diagnostics& diagnostics);
 
