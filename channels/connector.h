@@ -107,11 +107,6 @@ class Destination {
   virtual base::Status start() = 0;
   /// One attempt. Never throws, always ends within its time-outs.
   virtual base::Task<SendOutcome> send(Outgoing message) = 0;
-  /// The most messages send_batch() takes at once.
-  virtual std::size_t batch_max() const { return 1; }
-  /// In order; ends at the first message that is not `sent`: the result holds at least one outcome and may be shorter than
-  /// the batch, the rest is untouched. This one sends the first message with send().
-  virtual base::Task<std::vector<SendOutcome>> send_batch(std::vector<Outgoing> messages);
   /// How many messages send_batch() takes at once; 1 when it brings nothing.
   virtual std::size_t batch_max() const { return 1; }
   /// One attempt for several messages, in their order. Ends at the first that is not `sent`: the result has at least one

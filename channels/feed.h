@@ -58,8 +58,6 @@ class FhirSink {
   /// `bytes` of each is a Bundle (transaction, batch, collection) or one resource. The contract of
   /// Destination::send_batch(); never throws.
   virtual base::Task<std::vector<SendOutcome>> apply_batch(std::vector<Outgoing> messages) = 0;
-  /// In order, in one commit; ends at the first message that is not `sent` (see Destination::send_batch).
-  virtual base::Task<std::vector<SendOutcome>> apply_batch(std::vector<Outgoing> messages) = 0;
 };
 
 }  // namespace kiln::channels

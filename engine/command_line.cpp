@@ -44,7 +44,7 @@ Bound bind(CLI::App& root, const CommandSpec& spec) {
   for (const OptionSpec& spec_option : spec.options) {
     CLI::Option* option = nullptr;
     if (spec_option.value == nullptr) {
-      option = bound.app->add_flag(spec_option.name, std::string(spec_option.summary));
+      option = bound.app->add_flag(spec_option.name)->description(spec_option.summary);
     } else {
       option = bound.app->add_option(spec_option.name, spec_option.summary);
       option->type_name(spec_option.value)->expected(1);
@@ -53,7 +53,7 @@ Bound bind(CLI::App& root, const CommandSpec& spec) {
     option->required(spec_option.required);
     bound.options.emplace_back(spec_option.name, option);
   }
-  bound.options.emplace_back("--json", bound.app->add_flag("--json", std::string("print results as JSON, stable for scripts")));
+  bound.options.emplace_back("--json", bound.app->add_flag("--json")->description("print results as JSON, stable for scripts"));
   return bound;
 }
 
