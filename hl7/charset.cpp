@@ -17,7 +17,7 @@ enum class Kind : std::uint8_t { ascii, utf8, latin1, table, unsupported };
 struct Row {
   Kind kind;
   std::string_view name;       ///< of table 0211, or the vendor's
-  const char* iconv;           ///< for tables
+  const char* iconv;           ///< for tables; null for JIS X 0201, which is computed
   std::string_view spellings;  ///< normal forms, separated by spaces
 };
 
@@ -49,7 +49,7 @@ constexpr std::array kRows = {
     Row{Kind::table, "WINDOWS-1257", "CP1257", "WINDOWS1257 CP1257"},
     Row{Kind::table, "WINDOWS-1258", "CP1258", "WINDOWS1258 CP1258"},
     // Its upper half; the lower half is read as ASCII, since the delimiters are.
-    Row{Kind::table, "ISO IR14", "JIS_X0201", "ISOIR14 ISOIR13 JISX0201"},
+    Row{Kind::table, "ISO IR14", nullptr, "ISOIR14 ISOIR13 JISX0201"},
     Row{Kind::unsupported, "ISO IR87", nullptr, "ISOIR87 JISX0208"},
     Row{Kind::unsupported, "ISO IR159", nullptr, "ISOIR159 JISX0212"},
     Row{Kind::unsupported, "GB 18030-2000", nullptr, "GB180302000 GB18030 GBK GB2312"},
@@ -68,6 +68,11 @@ using HighHalf = std::array<std::uint16_t, 128>;
 
 HighHalf read_high_half(const char* name) {
   HighHalf half{};
+  if (name == nullptr) {
+    // JIS X 0201: half-width katakana at 0xA1 to 0xDF. iconv has it only inside Shift-JIS.
+    for (std::size_t i = 0x21; i <= 0x5F; ++i) half[i] = static_cast<std::uint16_t>(0xFF61 + i - 0x21);
+    return half;
+  }
   const iconv_t converter = iconv_open("UTF-16LE", name);
   if (converter == reinterpret_cast<iconv_t>(-1)) return half;
   for (std::size_t i = 0; i < half.size(); ++i) {

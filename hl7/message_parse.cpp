@@ -257,8 +257,8 @@ class Parser {
     const SegmentRow& row = data_->segments[0];
     if (row.separators < 17) return {};
     const std::uint32_t begin = data_->marks[row.first + 16] + 1, end = data_->marks[row.first + 17];
-    if (begin == end) return {};
     const std::string_view field = std::string_view(data_->bytes).substr(begin, end - begin);
+    if (base::trim(field).empty()) return {};
     std::size_t at = 0;
     for (std::uint32_t repetition = 1; at <= field.size(); ++repetition) {
       const std::size_t cut =
