@@ -85,7 +85,10 @@ class Structure {
   };
   void add_nodes(const RecordList<NodeDef>& list, NodeIndex parent, NodeIndex group);
   void compile();
-  std::vector<std::uint8_t> accepts(NodeIndex node, std::vector<std::vector<std::uint8_t>>& done) const;
+  using Accepts = std::vector<std::uint8_t>;  ///< per symbol; the column after the last is `any`
+  Accepts accepts(NodeIndex node, const std::vector<Accepts>& below) const;
+  /// Belongs to the segment before it (NTE, PRT, ROL): never opens a group whose first member is missing.
+  static bool is_follower(std::uint32_t segment);
   std::uint16_t symbol_of(std::uint32_t segment) const;  ///< kNoNode when unknown
   std::span<const Candidate> candidates(std::uint16_t compound, std::uint16_t symbol) const;
   std::span<const NodeIndex> children(std::uint16_t compound) const;
@@ -130,7 +133,7 @@ struct Placement {
 class GroupTree {
  public:
   explicit GroupTree(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
-      : instances_(memory), placements_(memory), unplaced_(memory) {}
+      : instances_(memory), placements_(memory), unplaced_(memory), last_(memory) {}
 
   /// The structure of the last match; null before the first and for a flat tree.
   const Structure* structure() const { return structure_; }
@@ -168,6 +171,11 @@ class GroupTree {
   std::pmr::vector<GroupInstance> instances_;
   std::pmr::vector<Placement> placements_;
   std::pmr::vector<std::uint32_t> unplaced_;
+  /// Per node while matching: the instance that holds its latest occurrence, and how many that one has.
+  struct Last {
+    std::uint32_t instance, count;
+  };
+  std::pmr::vector<Last> last_;
 };
 
 /// Assigns every segment to a group instance: one pass, no backtracking, time linear in the number of

@@ -186,7 +186,7 @@ std::optional<TableDef> Dictionary::table(std::string_view id) const {
   return find_in(tables(), id, kIdOf);
 }
 
-std::optional<StructureDef> Dictionary::structure(std::string_view id) const {
+std::optional<std::size_t> Dictionary::structure_position(std::string_view id) const {
   // Variants sort directly behind the bare id, so the first record not below it is the match for both
   // spellings.
   const auto list = structures();
@@ -194,7 +194,13 @@ std::optional<StructureDef> Dictionary::structure(std::string_view id) const {
   if (at == list.size()) return std::nullopt;
   const StructureDef found = list[at];
   if (found.variant != id && found.id != id) return std::nullopt;
-  return found;
+  return at;
+}
+
+std::optional<StructureDef> Dictionary::structure(std::string_view id) const {
+  const auto at = structure_position(id);
+  if (!at) return std::nullopt;
+  return structures()[*at];
 }
 
 std::optional<StructureDef> Dictionary::event(std::string_view code, std::string_view trigger) const {

@@ -110,6 +110,8 @@ class Dictionary {
   std::optional<DatatypeDef> datatype(std::string_view id) const;
   /// By MSH-9.3 ("ADT_A01"; in 2.9 the first variant) or by the id of a 2.9 variant ("ADT_A01-B").
   std::optional<StructureDef> structure(std::string_view id) const;
+  /// As structure(): the position in structures().
+  std::optional<std::size_t> structure_position(std::string_view id) const;
   /// The structure of message code and trigger event: event("ADT", "A04") -> ADT_A01. Some events of the
   /// facts name a structure that no source describes (QRY_P04 of 2.4): nothing then.
   std::optional<StructureDef> event(std::string_view code, std::string_view trigger) const;

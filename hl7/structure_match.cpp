@@ -1,0 +1,196 @@
+// The lenient group matcher (hl7v2.md §7): one pass, state = the stack of open group instances.
+
+#include <array>
+#include <stdexcept>
+
+#include "hl7/structure.h"
+
+namespace kiln::hl7 {
+
+namespace {
+constexpr std::size_t kDepthMax = 64;  ///< nested groups; the deepest of the standard has 9
+
+bool is_local(std::uint32_t segment) {
+  return segment >> 16 == 'Z';
+}
+}  // namespace
+
+class Matcher {
+ public:
+  Matcher(const Structure& structure, GroupTree& tree) : structure_(structure), tree_(tree) {
+    tree_.last_.assign(structure.nodes().size(), {kNoIndex, 0});
+    frames_[0] = {0, 0, -1};
+  }
+
+  void take(std::uint32_t index, std::uint32_t segment) {
+    index_ = index;
+    if (is_local(segment)) return attach(Placing::local);
+    const std::uint16_t known = structure_.symbol_of(segment);
+    const auto any = static_cast<std::uint16_t>(structure_.symbols_.size());
+    if (known != kNoNode && try_frames(known, Pass::strict)) return;
+    if (segment != 0 && try_frames(any, Pass::strict)) return;
+    if (known != kNoNode) {
+      // A comment behind its place belongs to nobody: only the group it stands in may still take it.
+      const std::size_t outermost = Structure::is_follower(segment) ? depth_ : 0;
+      if (try_frames(known, Pass::backward, outermost)) return;
+      if (try_frames(known, Pass::lenient)) return;
+    }
+    tree_.unplaced_.push_back(index);
+    attach(Placing::unplaced);
+  }
+
+  void finish(std::uint32_t count) {
+    index_ = count;
+    pop_to(0);
+    tree_.instances_[0].end_segment = count;
+    tree_.instances_[0].end_instance = static_cast<std::uint32_t>(tree_.instances_.size());
+  }
+
+ private:
+  enum class Pass : std::uint8_t { strict, backward, lenient };
+  struct Frame {
+    std::uint16_t compound;
+    std::uint32_t instance;
+    int position;  ///< child last matched, -1 before the first
+  };
+
+  void attach(Placing placing) { tree_.placements_.push_back({frames_[depth_].instance, kNoNode, placing}); }
+
+  /// Innermost frame first; places the segment in the first that takes it.
+  bool try_frames(std::uint16_t symbol, Pass pass, std::size_t outermost = 0) {
+    for (std::size_t level = depth_ + 1; level-- > outermost;) {
+      const int position = find(frames_[level], symbol, pass);
+      if (position < 0) continue;
+      place(level, position, symbol, pass);
+      return true;
+    }
+    return false;
+  }
+
+  int find(const Frame& frame, std::uint16_t symbol, Pass pass) const {
+    const auto children = structure_.children(frame.compound);
+    for (const Structure::Candidate candidate : structure_.candidates(frame.compound, symbol)) {
+      const int position = candidate.position;
+      const NodeIndex node = children[candidate.position];
+      const bool repeats = structure_.nodes_[node].repeats;
+      const bool strict = (candidate.accept & Structure::kStrict) != 0;
+      const bool again = position == frame.position && repeats;
+      bool fits = false;
+      switch (pass) {
+        case Pass::strict:
+          fits = strict && (position > frame.position || again);
+          break;
+        case Pass::backward:
+          fits = strict && position < frame.position &&
+                 (repeats || tree_.last_[node].instance != frame.instance);
+          break;
+        case Pass::lenient:
+          fits = position > frame.position || (again && (candidate.accept & Structure::kReopen) != 0);
+          break;
+      }
+      if (fits) return position;
+    }
+    return -1;
+  }
+
+  void place(std::size_t level, int position, std::uint16_t symbol, Pass pass) {
+    pop_to(level);
+    if (pass != Pass::backward) frames_[level].position = position;
+    NodeIndex node = structure_.children(frames_[level].compound)[static_cast<std::size_t>(position)];
+    while (true) {
+      const std::uint32_t ordinal = count(node);
+      const std::uint16_t compound = structure_.compound_of_[node];
+      if (compound == kNoNode) break;
+      const std::size_t member = entrance(compound, symbol);
+      if (structure_.nodes_[node].kind == NodeKind::group)
+        open(node, compound, ordinal, static_cast<int>(member));
+      node = structure_.children(compound)[member];
+    }
+    tree_.placements_.push_back(
+        {frames_[depth_].instance, node, pass == Pass::backward ? Placing::out_of_order : Placing::placed});
+  }
+
+  /// The member by which a segment enters a compound: one it may start, before one with missing members.
+  std::size_t entrance(std::uint16_t compound, std::uint16_t symbol) const {
+    const auto candidates = structure_.candidates(compound, symbol);
+    for (const Structure::Candidate candidate : candidates)
+      if ((candidate.accept & Structure::kStrict) != 0) return candidate.position;
+    return candidates.front().position;
+  }
+
+  /// Notes one more occurrence of a node in the innermost instance; its number there.
+  std::uint32_t count(NodeIndex node) {
+    GroupTree::Last& last = tree_.last_[node];
+    const std::uint32_t instance = frames_[depth_].instance;
+    last = {instance, last.instance == instance ? last.count + 1 : 1};
+    return last.count;
+  }
+
+  void open(NodeIndex node, std::uint16_t compound, std::uint32_t ordinal, int position) {
+    if (depth_ + 1 == kDepthMax) throw std::length_error("message structure nested too deeply");
+    const auto instance = static_cast<std::uint32_t>(tree_.instances_.size());
+    tree_.instances_.push_back({node, frames_[depth_].instance, ordinal, index_, 0, 0});
+    frames_[++depth_] = {compound, instance, position};
+  }
+
+  void pop_to(std::size_t level) {
+    for (; depth_ > level; --depth_) {
+      GroupInstance& closed = tree_.instances_[frames_[depth_].instance];
+      closed.end_segment = index_;
+      closed.end_instance = static_cast<std::uint32_t>(tree_.instances_.size());
+    }
+  }
+
+  const Structure& structure_;
+  GroupTree& tree_;
+  std::array<Frame, kDepthMax> frames_;  ///< 0 … depth_ are in use
+  std::size_t depth_ = 0;
+  std::uint32_t index_ = 0;
+};
+
+void match(const Structure* structure, std::span<const std::uint32_t> segments, GroupTree& tree) {
+  tree.structure_ = structure;
+  tree.instances_.clear();
+  tree.placements_.clear();
+  tree.unplaced_.clear();
+  tree.placements_.reserve(segments.size());
+  const auto count = static_cast<std::uint32_t>(segments.size());
+  tree.instances_.push_back({kNoNode, kNoIndex, 1, 0, count, 1});
+  if (structure != nullptr) {
+    Matcher matcher(*structure, tree);
+    for (std::uint32_t i = 0; i < count; ++i) matcher.take(i, segments[i]);
+    matcher.finish(count);
+    return;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const bool local = is_local(segments[i]);
+    tree.placements_.push_back({0, kNoNode, local ? Placing::local : Placing::unplaced});
+    if (!local) tree.unplaced_.push_back(i);
+  }
+}
+
+StructureChoice choose_structure(const MessageTypeText& type, std::span<const std::uint32_t> segments) {
+  const NearestVersion version = nearest_version(type.version);
+  StructureChoice choice{.structure = nullptr, .version = version.version, .version_exact = version.exact};
+  const Structure* named =
+      type.structure.empty() ? nullptr : Structure::find(version.version, type.structure);
+  const Structure* mapped = type.code == "ACK" ? Structure::find(version.version, "ACK") : nullptr;
+  if (const Structure* found = Structure::find_event(version.version, type.code, type.trigger))
+    mapped = found;
+  if (mapped == nullptr && named == nullptr) mapped = Structure::find(version.version, type.code);
+
+  choice.structure = mapped != nullptr ? mapped : named;
+  if (named != nullptr && mapped != nullptr && named->id() != mapped->id()) {
+    GroupTree by_name, by_event;
+    match(named, segments, by_name);
+    match(mapped, segments, by_event);
+    if (by_name.unplaced().size() < by_event.unplaced().size()) choice.structure = named;
+    choice.conflict = true;
+  } else if (!type.structure.empty() && choice.structure != nullptr) {
+    choice.conflict =
+        choice.structure->id() != type.structure && choice.structure->variant() != type.structure;
+  }
+  return choice;
+}
+
+}  // namespace kiln::hl7
