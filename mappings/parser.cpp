@@ -184,6 +184,7 @@ void Parser::recover_in_block(std::size_t level) {
 void Parser::report_unclosed(ast::Span open) {
   // The innermost list says it; the lists around it end at the same token.
   if (std::exchange(unclosed_at_, next_) == next_) return;
+  if (next_ > 0 && tokens_[next_ - 1].malformed) return;  // an open text block has swallowed the brace
   base::Diagnostic& diagnostic = report(ErrorCode::E0001, "expected `}`, found " + found(), span_of(peek()));
   const std::string_view before = text_.substr(0, open.begin);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
@@ -231,7 +232,10 @@ ast::File parse(const base::SourceMap& sources, std::uint32_t source, base::Diag
     diagnostics.add(std::move(diagnostic));
     return file;
   }
-  return detail::Parser(source, text, diagnostics).parse_file();
+  const std::size_t first = diagnostics.list().size();
+  file = detail::Parser(source, text, diagnostics).parse_file();
+  diagnostics.sort_from(first);  // the lexer's come before the parser's
+  return file;
 }
 
 }  // namespace kiln::mappings

@@ -98,6 +98,13 @@ Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
   return list_.back();
 }
 
+void Diagnostics::sort_from(std::size_t first) {
+  const auto begin = list_.begin() + static_cast<std::ptrdiff_t>(std::min(first, list_.size()));
+  std::stable_sort(begin, list_.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return a.span.file != b.span.file ? a.span.file < b.span.file : a.span.begin < b.span.begin;
+  });
+}
+
 std::string render(const Diagnostic& diagnostic, const SourceMap& sources, bool colour) {
   const Paint paint{colour};
   const std::string head = std::string(word(diagnostic.severity)) + "[" + error_info(diagnostic.code).code + "]";

@@ -58,6 +58,8 @@ struct Diagnostic {
 class Diagnostics {
  public:
   Diagnostic& add(Diagnostic diagnostic);
+  /// Puts what was added from index `first` on into the order of files and places; references become invalid.
+  void sort_from(std::size_t first);
   const std::vector<Diagnostic>& list() const { return list_; }
   std::size_t errors() const { return errors_; }
   std::size_t warnings() const { return warnings_; }

@@ -1,5 +1,6 @@
 #include "mappings/detail/lexer.h"
 
+#include <algorithm>
 #include <string>
 
 #include "engine/base/limits.h"
@@ -261,6 +262,7 @@ class Lexer {
     malformed_ = false;
     space_ = true;
     at_ = end;
+    if (found == "#") at_ = static_cast<std::uint32_t>(std::min(text_.find('\n', at_), text_.size()));
   }
 
   std::uint32_t file_;

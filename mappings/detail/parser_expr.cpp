@@ -185,7 +185,7 @@ ExprPtr Parser::parse_is(std::uint32_t begin, ExprPtr operand) {
     test.kind = ast::Is::Kind::valued;
   } else if (take_word("null")) {
     test.kind = ast::Is::Kind::null;
-  } else if (is(Kind::ident)) {
+  } else if (is(Kind::ident) && same_line()) {
     test.kind = ast::Is::Kind::type;
     test.type = parse_type();
   } else {
@@ -266,7 +266,8 @@ ExprPtr Parser::parse_postfix() {
       value = parse_dot(begin, std::move(value));
     } else if (is(Kind::left_bracket) && same_line()) {
       value = parse_index(begin, std::move(value));
-    } else if (is(Kind::left_paren) && same_line() && ast::as_qname(*value)) {
+    } else if (is(Kind::left_paren) && same_line() &&
+               (value->get_if<ast::Ident>() != nullptr || value->get_if<ast::Member>() != nullptr)) {
       ast::Call call;
       call.callee = std::move(value);
       call.args = parse_args();
@@ -324,11 +325,10 @@ ExprPtr Parser::add_components(std::uint32_t begin, ExprPtr base,
 
 ExprPtr Parser::parse_v2ref(std::uint32_t begin, ExprPtr base) {
   const Token token = peek();
+  failed_ = failed_ || token.malformed;
+  if (failed_) return invalid();
   const std::vector<ast::PathNumber> numbers = path_numbers(token, 4);
-  if (failed_ || token.malformed) {
-    failed_ = true;
-    return invalid();
-  }
+  if (failed_) return invalid();
   advance();
   ast::V2Ref path;
   path.base = std::move(base);

@@ -185,6 +185,7 @@ ast::ExprPtr Parser::parse_string_expr() {
     const auto inner_begin = static_cast<std::uint32_t>(at + 2);
     const std::uint32_t close = interpolation_end(text_, inner_begin, static_cast<std::uint32_t>(end));
     if (close == 0) {
+      failed_ = failed_ || token.malformed;
       error(ErrorCode::E0002, "this `${` is never closed", span_between(at, at + 2), "end it with `}`");
       break;
     }

@@ -146,11 +146,10 @@ bool Parser::parse_target_root(ast::Target& target) {
   using StepKind = ast::TargetStep::Kind;
   if (is(Kind::v2ref)) {
     const Token token = peek();
+    failed_ = failed_ || token.malformed;
+    if (failed_) return false;
     const auto numbers = path_numbers(token, 4);
-    if (failed_ || token.malformed) {
-      failed_ = true;
-      return false;
-    }
+    if (failed_) return false;
     advance();
     const ast::Name segment{std::string(text_.substr(token.begin, 3)), {file_, token.begin, token.begin + 3}};
     target.steps.push_back(
