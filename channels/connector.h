@@ -18,6 +18,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/env.h"
 #include "engine/base/executor.h"
+#include "engine/base/limits.h"
 #include "engine/base/network.h"
 #include "engine/base/result.h"
 #include "engine/base/task.h"
@@ -30,6 +31,7 @@ struct Surroundings {
   base::Env& env;
   base::Executor& file_work;  ///< where blocking file work runs; may be the inline executor
   base::Clock& clock;
+  std::string channel;         ///< name of the channel the connector belongs to
   std::string site;            ///< folder of the site; relative paths of options start here
   ChangeFeed* feed = nullptr;  ///< the built-in store's change feed; needed by `source fhir`
   FhirSink* sink = nullptr;    ///< the built-in store; needed by a `fhir` destination without url
@@ -109,8 +111,8 @@ class Destination {
   virtual base::Task<SendOutcome> send(Outgoing message) = 0;
   /// How many messages send_batch() takes at once; 1 when it brings nothing.
   virtual std::size_t batch_max() const { return 1; }
-  /// One attempt for several messages, in their order. Ends at the first that is not `sent`: the result has at least one
-  /// outcome and may be shorter than the batch; messages beyond it are untouched.
+  /// One attempt for several messages, in their order. Ends at the first that is not `sent`: the result has
+  /// at least one outcome and may be shorter than the batch; messages beyond it are untouched.
   virtual base::Task<std::vector<SendOutcome>> send_batch(std::vector<Outgoing> messages);
   /// Ends a pending send (its outcome is then `in_doubt` or `retry`), closes connections and files.
   /// Idempotent.

@@ -97,6 +97,7 @@ struct Site {
   std::shared_ptr<const mappings::Library>
       library;  ///< source texts and syntax trees: tests, tables, csv declarations
   std::shared_ptr<const mappings::CompiledLibrary> compiled;  ///< maps and expressions
+  std::shared_ptr<const mappings::TableSnapshot> tables;      ///< csv tables and concept maps as read at load
   /// (name, text) of every file of the site that was compiled; load_site_texts() makes the same site of them.
   std::vector<std::pair<std::string, std::string>> files;
   std::string hash;  ///< SHA-256 (hex) over the names and texts of all files that were compiled

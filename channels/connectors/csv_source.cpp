@@ -1,0 +1,45 @@
+// CSV files of a folder; one file is one message, its rows are read by the map.
+
+#include "channels/connectors/detail/polled_folder.h"
+
+namespace kiln::channels {
+
+namespace {
+
+constexpr FieldSpec kOptions[] = {
+    detail::kFolderOption,
+    detail::kPatternOption,
+    {.name = "timezone",
+     .type = FieldType::string,
+     .summary = "IANA zone of times without offset; default: the server's"},
+    detail::kPollOption,
+    detail::kStableOption,
+    detail::kArchiveOption,
+    detail::kFailedOption,
+    detail::kWorkOption,
+    detail::kMaxFileOption,
+};
+constexpr ConnectorExample kExamples[] = {
+    {"{ folder \"in\"; pattern \"*.csv\" }"},
+    {"{ pattern \"*.csv\" }", false},
+    {"{ folder \"in\"; poll soon }", false},
+};
+
+std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
+  return detail::make_polled_folder(options, around, ContentKind::csv, false);
+}
+
+}  // namespace
+
+const ConnectorSpec& csv_source_spec() {
+  static const ConnectorSpec spec{.name = "csv",
+                                  .role = ConnectorRole::source,
+                                  .summary = "takes CSV files out of a folder",
+                                  .content = {.csv = true},
+                                  .options = kOptions,
+                                  .examples = kExamples,
+                                  .make_source = &make};
+  return spec;
+}
+
+}  // namespace kiln::channels

@@ -1,0 +1,39 @@
+#pragma once
+// Shared by connectors: blocking work off the loop, many accepts at once, outcomes.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "channels/connector.h"
+
+namespace kiln::channels::detail {
+
+/// Runs `work` on `where`; the Completion resumes its awaiter on `home`.
+template <class T>
+base::Completion<T> offload(base::Executor& where, base::Executor& home, std::function<T()> work) {
+  const base::Completion<T> done(home);
+  where.post([done, work = std::move(work)] { done.set(work()); });
+  return done;
+}
+
+/// Gives all messages to the intake, in order and overlapping (one group commit can hold many), and waits for
+/// all answers.
+base::Task<std::vector<Answer>> accept_all(Intake* intake, base::TimerExecutor* executor,
+                                           std::vector<Inbound> messages);
+
+/// co_await pause(…): a wait that nothing shortens.
+base::Task<void> pause(base::TimerExecutor* executor, std::int64_t ms);
+
+/// A path of an option: absolute, or below the site.
+std::string site_path(const Surroundings& around, const std::string& path);
+
+/// Error to option: "port: cannot listen: …".
+tl::unexpected<base::Error> option_error(const char* option, const base::Error& why);
+
+/// True when `path` has no empty, "." or ".." step and no control character or backslash; a leading '/' is
+/// allowed.
+bool is_plain_path(std::string_view path);
+
+}  // namespace kiln::channels::detail

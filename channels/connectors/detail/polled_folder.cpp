@@ -1,0 +1,340 @@
+#include "channels/connectors/detail/polled_folder.h"
+
+#include <map>
+
+#include "channels/connectors/detail/common.h"
+#include "hl7/batch.h"
+
+namespace kiln::channels::detail {
+
+namespace {
+
+using base::ErrorCode;
+
+constexpr int kNameTriesMax =
+    10'000;  ///< numbered names tried when a file of that name is in the archive already
+
+/// A file that was seen, to find out whether it still changes.
+struct Seen {
+  std::uint64_t size = 0;
+  base::WallTime modified;
+  base::MonoTime since{0};
+};
+
+/// What one look found.
+struct Look {
+  std::vector<std::string> names;
+  std::optional<base::Error> error;
+};
+
+/// A file in the work folder with what makes it known after an interruption.
+struct Picked {
+  std::string name;
+  base::FileInfo info;
+  std::string bytes;
+  std::optional<base::Error> error;
+};
+
+/// Moves without replacing: "a.hl7", then "a.hl7.2", "a.hl7.3", …
+base::Status move_numbered(base::Env& env, const std::string& from, const std::string& folder,
+                           const std::string& name) {
+  for (int i = 1; i <= kNameTriesMax; ++i) {
+    const std::string target = base::join_path(folder, i == 1 ? name : name + "." + std::to_string(i));
+    if (env.exists(target)) continue;
+    return env.rename(from, target, false);
+  }
+  return base::fail(ErrorCode::io_failed, "too many files of one name", base::join_path(folder, name));
+}
+
+class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
+ public:
+  PolledFolder(const Options& options, const Surroundings& around, ContentKind content, bool split)
+      : options_(options),
+        around_(around),
+        content_(content),
+        split_(split),
+        folder_(site_path(around, options.text("folder"))),
+        changed_(around.network.executor()) {
+    archive_ = sub_folder("archive");
+    failed_ = sub_folder("failed");
+    work_ = sub_folder("work");
+  }
+
+  base::Status start(Intake& intake);
+  static base::Task<void> stop(std::shared_ptr<PolledFolder> self);
+  ConnectorStatus status() const { return status_; }
+
+ private:
+  std::string sub_folder(const char* option) const {
+    const std::string path = options_.text(option);
+    return path.find('/') == std::string::npos ? base::join_path(folder_, path) : site_path(around_, path);
+  }
+  Look look();
+  std::optional<Picked> pick(const std::string& name);
+  std::vector<Inbound> messages_of(const Picked& file, std::vector<Unframed>* noise) const;
+  void note_error(const base::Error& error) { status_.last_error = error.message(); }
+
+  static base::Task<void> run(std::shared_ptr<PolledFolder> self);
+  static base::Task<void> take_file(std::shared_ptr<PolledFolder> self, std::string name);
+  static base::Task<Taken> give(std::shared_ptr<PolledFolder> self, Picked file);
+  static base::Task<void> finish(std::shared_ptr<PolledFolder> self, std::string name, Taken taken);
+
+  Options options_;
+  Surroundings around_;
+  ContentKind content_;
+  bool split_;
+  std::string folder_, archive_, failed_, work_;
+  std::map<std::string, Seen> seen_;  ///< used in file work only, one at a time
+  Intake* intake_ = nullptr;
+  base::Event changed_;
+  bool running_ = false, stopping_ = false;
+  ConnectorStatus status_;
+};
+
+base::Status PolledFolder::start(Intake& intake) {
+  if (!around_.env.exists(folder_))
+    return base::fail(ErrorCode::channel_option, "option folder: the folder does not exist", folder_,
+                      "create it");
+  for (const std::string& path : {archive_, failed_, work_}) {
+    const auto made = around_.env.make_folders(path);
+    if (!made) return option_error("folder", made.error());
+  }
+  intake_ = &intake;
+  stopping_ = false;
+  running_ = true;
+  status_.state = ConnectorStatus::State::up;
+  base::spawn(run(shared_from_this()));
+  return {};
+}
+
+base::Task<void> PolledFolder::stop(std::shared_ptr<PolledFolder> self) {
+  self->stopping_ = true;
+  self->changed_.notify();
+  while (self->running_) {
+    auto wait = self->changed_.wait(std::chrono::nanoseconds(-1));
+    co_await wait;
+  }
+  self->status_.state = ConnectorStatus::State::down;
+}
+
+/// Files left in the work folder first, then those that fit the pattern and have not changed for the stable
+/// time; each in order of name.
+Look PolledFolder::look() {
+  Look out;
+  const auto left = around_.env.list(work_);
+  if (!left) out.error = left.error();
+  if (left)
+    for (const base::FileInfo& file : *left)
+      if (file.is_regular) out.names.push_back(file.name);
+  const auto files = around_.env.list(folder_);
+  if (!files) out.error = files.error();
+  if (!files) return out;
+  std::map<std::string, Seen> now_seen;
+  const auto now = around_.clock.mono();
+  const auto stable = std::chrono::milliseconds(options_.number("stable"));
+  for (const base::FileInfo& file : *files) {
+    if (!file.is_regular || !matches_pattern(file.name, options_.text("pattern"))) continue;
+    const auto before = seen_.find(file.name);
+    const bool same =
+        before != seen_.end() && before->second.size == file.size && before->second.modified == file.modified;
+    const Seen seen{file.size, file.modified, same ? before->second.since : now};
+    if (now - seen.since >= stable && (same || stable.count() == 0)) out.names.push_back(file.name);
+    now_seen.emplace(file.name, seen);
+  }
+  seen_ = std::move(now_seen);
+  return out;
+}
+
+/// Moves a file into the work folder unless it is there, and reads it. Nothing when it is gone or cannot be
+/// moved.
+std::optional<Picked> PolledFolder::pick(const std::string& name) {
+  const std::string path = base::join_path(work_, name);
+  if (!around_.env.exists(path)) {
+    const auto moved = around_.env.rename(base::join_path(folder_, name), path, false);
+    if (!moved && moved.error().code == ErrorCode::file_not_found) return std::nullopt;
+    if (!moved) {
+      Picked stays;
+      stays.error = moved.error();
+      return stays;
+    }
+  }
+  Picked out;
+  out.name = name;
+  const auto info = around_.env.info(path);
+  if (!info) return std::nullopt;
+  out.info = *info;
+  auto bytes = around_.env.read_file(path, static_cast<std::uint64_t>(options_.number("max_file")));
+  if (bytes)
+    out.bytes = std::move(*bytes);
+  else
+    out.error = bytes.error();
+  return out;
+}
+
+std::vector<Inbound> PolledFolder::messages_of(const Picked& file, std::vector<Unframed>* noise) const {
+  const std::string key =
+      file.name + ":" + std::to_string(file.info.size) + ":" + std::to_string(file.info.modified.micros);
+  std::vector<Inbound> out;
+  Inbound message;
+  message.kind = content_;
+  message.peer = "file";
+  message.name = file.name;
+  message.received_at = around_.clock.wall();
+  if (!split_) {
+    message.key = key;
+    message.bytes = file.bytes;
+    out.push_back(std::move(message));
+    return out;
+  }
+  const hl7::Batch batch = hl7::split_batch(file.bytes);
+  for (const hl7::Slice& slice : batch.messages) {
+    Inbound one = message;
+    one.key = key + "#" + std::to_string(out.size() + 1);
+    one.bytes = std::string(slice.of(file.bytes));
+    out.push_back(std::move(one));
+  }
+  for (const hl7::Slice& slice : batch.noise) {
+    Unframed what;
+    what.kind = Unframed::Kind::garbage;
+    what.head = std::string(slice.of(file.bytes).substr(0, base::limits::kMllpGarbageMax));
+    what.bytes = slice.end - slice.begin;
+    what.peer = "file";
+    what.name = file.name;
+    what.detail = "bytes between messages of a file";
+    what.received_at = message.received_at;
+    noise->push_back(std::move(what));
+  }
+  return out;
+}
+
+base::Task<Taken> PolledFolder::give(std::shared_ptr<PolledFolder> self, Picked file) {
+  std::vector<Unframed> reports;
+  std::vector<Inbound> messages;
+  if (!file.error) messages = self->messages_of(file, &reports);
+  if (messages.empty()) {
+    Unframed what;
+    const bool large = file.error && file.error->code == ErrorCode::limit_exceeded;
+    what.kind = large ? Unframed::Kind::oversize : Unframed::Kind::unreadable;
+    what.head = file.bytes.substr(0, base::limits::kMllpGarbageMax);
+    what.bytes = file.info.size;
+    what.peer = "file";
+    what.name = file.name;
+    what.detail = file.error ? base::error_info(file.error->code).text : "no message in the file";
+    what.received_at = self->around_.clock.wall();
+    reports.push_back(std::move(what));
+  }
+  for (Unframed& what : reports) {
+    ++self->status_.unframed;
+    auto reporting = self->intake_->report(std::move(what));
+    co_await std::move(reporting);
+  }
+  if (messages.empty()) co_return Taken::refused;
+  Taken worst = Taken::stored;
+  for (std::size_t begin = 0; begin < messages.size() && worst != Taken::not_stored;) {
+    while (!self->intake_->has_room()) {
+      auto room = self->intake_->room();
+      co_await std::move(room);
+    }
+    const std::size_t end = std::min(messages.size(), begin + base::limits::kMllpPipelinedMax);
+    std::vector<Inbound> some(std::make_move_iterator(messages.begin() + static_cast<std::ptrdiff_t>(begin)),
+                              std::make_move_iterator(messages.begin() + static_cast<std::ptrdiff_t>(end)));
+    auto accepting = accept_all(self->intake_, &self->around_.network.executor(), std::move(some));
+    const auto answers = co_await std::move(accepting);
+    for (const Answer& answer : answers) worst = std::max(worst, answer.taken);
+    self->status_.messages += answers.size();
+    begin = end;
+  }
+  co_return worst;
+}
+
+base::Task<void> PolledFolder::finish(std::shared_ptr<PolledFolder> self, std::string name, Taken taken) {
+  if (taken == Taken::not_stored) {
+    self->status_.last_error = "the messages of a file were not stored; it will be tried again";
+    co_return;
+  }
+  const std::string target = taken == Taken::stored ? self->archive_ : self->failed_;
+  std::function<base::Status()> move = [self, name, target] {
+    return move_numbered(self->around_.env, base::join_path(self->work_, name), target, name);
+  };
+  const auto moving = offload(self->around_.file_work, self->around_.network.executor(), std::move(move));
+  const auto moved = co_await moving;
+  if (moved)
+    self->status_.last_error.clear();
+  else
+    self->note_error(moved.error());
+}
+
+base::Task<void> PolledFolder::take_file(std::shared_ptr<PolledFolder> self, std::string name) {
+  std::function<std::optional<Picked>()> pick = [self, name] { return self->pick(name); };
+  const auto picking = offload(self->around_.file_work, self->around_.network.executor(), std::move(pick));
+  auto picked = co_await picking;
+  if (!picked) co_return;
+  const bool again = picked->error && picked->error->code != ErrorCode::limit_exceeded;
+  if (again) {  // the disk, not the file: the same file may be readable later
+    self->note_error(*picked->error);
+    co_return;
+  }
+  auto giving = give(self, std::move(*picked));
+  const Taken taken = co_await std::move(giving);
+  auto finishing = finish(self, name, taken);
+  co_await std::move(finishing);
+}
+
+base::Task<void> PolledFolder::run(std::shared_ptr<PolledFolder> self) {
+  while (!self->stopping_) {
+    std::function<Look()> look = [self] { return self->look(); };
+    const auto looking = offload(self->around_.file_work, self->around_.network.executor(), std::move(look));
+    const Look found = co_await looking;
+    if (found.error) self->note_error(*found.error);
+    const std::vector<std::string>& names = found.names;
+    for (std::size_t i = 0; i < names.size() && !self->stopping_; ++i) {
+      auto taking = take_file(self, names[i]);
+      co_await std::move(taking);
+    }
+    if (self->stopping_) break;
+    auto wait = self->changed_.wait(std::chrono::milliseconds(self->options_.number("poll")));
+    co_await wait;
+  }
+  self->running_ = false;
+  self->changed_.notify();
+}
+
+class Handle final : public Source {
+ public:
+  explicit Handle(std::shared_ptr<PolledFolder> folder) : folder_(std::move(folder)) {}
+  base::Status start(Intake& intake) override { return folder_->start(intake); }
+  base::Task<void> stop() override { return PolledFolder::stop(folder_); }
+  ConnectorStatus status() const override { return folder_->status(); }
+
+ private:
+  std::shared_ptr<PolledFolder> folder_;
+};
+
+}  // namespace
+
+bool matches_pattern(std::string_view name, std::string_view pattern) {
+  std::size_t n = 0, p = 0, star = std::string_view::npos, mark = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && (pattern[p] == '?' || (pattern[p] == name[n] && pattern[p] != '*'))) {
+      ++n;
+      ++p;
+    } else if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      mark = n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+std::unique_ptr<Source> make_polled_folder(const Options& options, const Surroundings& around,
+                                           ContentKind content, bool split_batches) {
+  return std::make_unique<Handle>(std::make_shared<PolledFolder>(options, around, content, split_batches));
+}
+
+}  // namespace kiln::channels::detail

@@ -1,0 +1,318 @@
+// Sends HL7 v2 messages over one kept MLLP connection, one message outstanding, and reads the acknowledgement
+// (hl7v2.md §11, reliability.md R5): whatever is not the answer to this very message never counts and closes
+// the connection.
+
+#include "channels/connectors/detail/common.h"
+#include "hl7/ack.h"
+#include "hl7/mllp/framer.h"
+
+namespace kiln::channels {
+
+namespace {
+
+namespace mllp = hl7::mllp;
+using base::ErrorCode;
+using Kind = SendOutcome::Kind;
+
+constexpr FieldSpec kTls[] = {
+    {.name = "ca",
+     .type = FieldType::secret,
+     .summary = "authorities that may sign the receiver's certificate"},
+    {.name = "cert", .type = FieldType::secret, .summary = "own certificate chain (PEM)"},
+    {.name = "key", .type = FieldType::secret, .summary = "own private key (PEM)"},
+    {.name = "min", .type = FieldType::string, .summary = "lowest TLS version", .default_value = "\"1.2\""},
+};
+constexpr FieldSpec kOptions[] = {
+    {.name = "host",
+     .type = FieldType::string,
+     .summary = "name or IP address of the receiver",
+     .required = true},
+    {.name = "port",
+     .type = FieldType::integer,
+     .summary = "TCP port",
+     .required = true,
+     .min = 1,
+     .max = 65535},
+    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
+    {.name = "ack_timeout",
+     .type = FieldType::duration,
+     .summary = "wait for the acknowledgement, then close and resend",
+     .default_value = "30s",
+     .min = 10},
+    {.name = "connect_timeout",
+     .type = FieldType::duration,
+     .summary = "wait for the connection",
+     .default_value = "10s",
+     .min = 10},
+    {.name = "start_byte",
+     .type = FieldType::integer,
+     .summary = "frame start",
+     .default_value = "11",
+     .max = 255},
+    {.name = "end_byte",
+     .type = FieldType::integer,
+     .summary = "frame end",
+     .default_value = "28",
+     .max = 255},
+    {.name = "trailer_byte",
+     .type = FieldType::integer,
+     .summary = "byte after the frame end",
+     .default_value = "13",
+     .max = 255},
+};
+constexpr ConnectorExample kExamples[] = {
+    {"{ host \"pas.example.org\"; port 2600 }"},
+    {"{ host \"127.0.0.1\"; port 2600; ack_timeout 5s; retry 10 backoff 1s..1m then quarantine; nak AR "
+     "quarantine }"},
+    {"{ host \"pas.example.org\" }", false},
+    {"{ host \"pas.example.org\"; port 2600; connections 4 }", false},
+};
+
+/// One connection. Its reader runs from connect to close, so a peer that closes while nothing is sent is
+/// noticed at once, and an answer that nobody waits for is seen as what it is.
+struct Link {
+  Link(base::StreamPtr s, const mllp::FramerOptions& options, base::TimerExecutor& executor)
+      : stream(std::move(s)), framer(options), changed(executor) {}
+  base::StreamPtr stream;
+  mllp::Framer framer;
+  bool alive = true;
+  bool waiting = false;     ///< a message is out
+  bool unreadable = false;  ///< the answer is no frame
+  bool reader_running = true;
+  std::optional<std::string> answer;
+  base::Event changed;
+
+  void close() {
+    alive = false;
+    stream->close();
+    changed.notify();
+  }
+};
+using LinkPtr = std::shared_ptr<Link>;
+
+void take_events(Link& link) {
+  while (auto event = link.framer.next()) {
+    const bool answer = event->kind == mllp::EventKind::frame && link.waiting && !link.answer;
+    if (answer) {
+      link.answer = std::move(event->bytes);
+    } else if (event->kind != mllp::EventKind::note && event->kind != mllp::EventKind::keep_alive) {
+      link.unreadable = true;
+      link.alive = false;
+    }
+  }
+}
+
+base::Task<void> read_answers(LinkPtr link) {
+  std::string buffer(4096, '\0');
+  while (link->alive) {
+    auto reading = link->stream->read_some(buffer.data(), buffer.size(), -1);
+    const auto got = co_await std::move(reading);
+    if (got && *got != 0) {
+      link->framer.push(std::string_view(buffer.data(), *got));
+      if (link->framer.waits_for_silence())
+        link->framer.silence();  // an answer without trailer need not wait for it
+    } else {
+      link->framer.finish();
+      link->alive = false;
+    }
+    take_events(*link);
+    link->changed.notify();
+  }
+  link->stream->close();
+  link->reader_running = false;
+  link->changed.notify();
+}
+
+using Connecting = base::Completion<base::Result<base::StreamPtr>>;
+
+/// Apart from the sender, so that stop() need not wait for a connection that does not come.
+base::Task<void> connect_into(base::Network* network, std::string host, std::uint16_t port,
+                              std::int64_t timeout_ms, Connecting done) {
+  auto connecting = network->connect(std::move(host), port, timeout_ms);
+  auto stream = co_await std::move(connecting);
+  done.set(std::move(stream));
+}
+
+class MllpDestination final : public Destination {
+ public:
+  MllpDestination(const Options& options, const Surroundings& around)
+      : options_(options), around_(around), idle_(around.network.executor()) {
+    framing_.bytes.start = static_cast<char>(options.number("start_byte"));
+    framing_.bytes.end = static_cast<char>(options.number("end_byte"));
+    framing_.bytes.trailer = static_cast<char>(options.number("trailer_byte"));
+    framing_.unframed = mllp::Unframed::report;
+  }
+
+  base::Status start() override {
+    stopping_ = false;
+    return {};
+  }
+  base::Task<SendOutcome> send(Outgoing message) override;
+  base::Task<void> stop() override;
+  ConnectorStatus status() const override {
+    ConnectorStatus out = status_;
+    out.connections = link_ && link_->alive ? 1 : 0;
+    if (out.connections == 1) out.state = ConnectorStatus::State::up;
+    return out;
+  }
+
+ private:
+  base::Task<base::Status> open();
+  base::Task<SendOutcome> attempt(Outgoing message);
+  base::Task<SendOutcome> wait_for_answer(LinkPtr link, std::string control_id);
+  SendOutcome judge(std::string answer, const std::string& control_id);
+  SendOutcome fail(Kind kind, base::Error why) {
+    status_.last_error = why.message();
+    if (link_) link_->close();
+    return SendOutcome::failed(kind, std::move(why));
+  }
+
+  Options options_;
+  Surroundings around_;
+  mllp::FramerOptions framing_;
+  LinkPtr link_;
+  std::optional<Connecting> connecting_;
+  base::Event idle_;  ///< a send has ended
+  bool sending_ = false;
+  bool stopping_ = false;
+  ConnectorStatus status_;
+};
+
+base::Task<base::Status> MllpDestination::open() {
+  if (link_ && link_->alive) co_return base::Status();
+  status_.state = ConnectorStatus::State::connecting;
+  const Connecting connecting(around_.network.executor());
+  connecting_ = connecting;
+  base::spawn(connect_into(&around_.network, options_.text("host"),
+                           static_cast<std::uint16_t>(options_.number("port")),
+                           options_.number("connect_timeout"), connecting));
+  auto stream = co_await connecting;
+  connecting_.reset();
+  status_.state = ConnectorStatus::State::down;
+  if (!stream) co_return base::fail(stream.error());
+  link_ = std::make_shared<Link>(std::move(*stream), framing_, around_.network.executor());
+  ++status_.connections_total;
+  base::spawn(read_answers(link_));
+  co_return base::Status();
+}
+
+base::Task<SendOutcome> MllpDestination::send(Outgoing message) {
+  sending_ = true;
+  auto attempting = attempt(std::move(message));
+  SendOutcome outcome = co_await std::move(attempting);
+  sending_ = false;
+  idle_.notify();
+  co_return outcome;
+}
+
+base::Task<SendOutcome> MllpDestination::attempt(Outgoing message) {
+  auto frame = mllp::encode_frame(message.bytes, framing_.bytes);
+  if (!frame) co_return SendOutcome::failed(Kind::bad, frame.error());
+  auto opening = open();
+  const auto opened = co_await std::move(opening);
+  if (!opened) co_return fail(Kind::retry, opened.error());
+  const LinkPtr link = link_;
+  if (stopping_) co_return fail(Kind::retry, base::Error{ErrorCode::cancelled, "stopped", "", ""});
+  link->waiting = true;
+  link->answer.reset();
+  auto writing = link->stream->write_all(std::move(*frame), options_.number("ack_timeout"));
+  const auto written = co_await std::move(writing);
+  if (!written) co_return fail(Kind::in_doubt, written.error());
+  auto waiting = wait_for_answer(link, message.control_id);
+  SendOutcome outcome = co_await std::move(waiting);
+  link->waiting = false;
+  co_return outcome;
+}
+
+base::Task<SendOutcome> MllpDestination::wait_for_answer(LinkPtr link, std::string control_id) {
+  const auto end = around_.clock.mono() + std::chrono::milliseconds(options_.number("ack_timeout"));
+  while (!link->answer && link->alive) {
+    const auto left = end - around_.clock.mono();
+    if (left.count() <= 0) break;
+    auto wait = link->changed.wait(left);
+    const bool changed = co_await wait;
+    if (!changed) break;
+  }
+  if (link->answer) co_return judge(std::move(*link->answer), control_id);
+  if (link->alive)
+    co_return fail(Kind::in_doubt, base::Error{ErrorCode::timeout, "no acknowledgement in time", "", ""});
+  const bool garbage = link->unreadable;
+  base::Error why;
+  why.code = garbage ? ErrorCode::answer_unreadable : ErrorCode::connection_closed;
+  why.text =
+      garbage ? "the answer is no MLLP frame" : "the connection was closed before the acknowledgement came";
+  co_return fail(Kind::in_doubt, std::move(why));
+}
+
+SendOutcome MllpDestination::judge(std::string answer, const std::string& control_id) {
+  const auto ack = hl7::parse_ack(answer, control_id);
+  const auto negative = [&](const char* code) {
+    SendOutcome out = SendOutcome::failed(Kind::negative, base::Error{ErrorCode::peer_negative, "", "", ""});
+    out.code = code;
+    if (ack.error_code != 0) out.detail += ", error code " + std::to_string(ack.error_code);
+    out.reply = std::move(answer);
+    return out;
+  };
+  switch (ack.verdict) {
+    case hl7::AckVerdict::application_accept:
+    case hl7::AckVerdict::accept: {
+      ++status_.messages;
+      status_.last_error.clear();
+      const bool application = ack.verdict == hl7::AckVerdict::application_accept;
+      return SendOutcome::sent(application ? "AA" : "CA", std::move(answer));
+    }
+    case hl7::AckVerdict::application_error:
+      return negative("AE");
+    case hl7::AckVerdict::application_reject:
+      return negative("AR");
+    case hl7::AckVerdict::accept_error:
+      return negative("CE");
+    case hl7::AckVerdict::accept_reject:
+      return negative("CR");
+    case hl7::AckVerdict::foreign:
+    case hl7::AckVerdict::unreadable:
+      break;
+  }
+  const bool foreign = ack.verdict == hl7::AckVerdict::foreign;
+  SendOutcome out =
+      fail(Kind::in_doubt,
+           base::Error{foreign ? ErrorCode::ack_foreign : ErrorCode::answer_unreadable, "", "", ""});
+  out.reply = std::move(answer);
+  return out;
+}
+
+base::Task<void> MllpDestination::stop() {
+  stopping_ = true;
+  if (connecting_) connecting_->set(base::fail(ErrorCode::cancelled, "stopped"));
+  const LinkPtr link = link_;
+  if (link) link->close();
+  while (sending_) {
+    auto wait = idle_.wait(std::chrono::nanoseconds(-1));
+    co_await wait;
+  }
+  while (link && link->reader_running) {
+    auto wait = link->changed.wait(std::chrono::nanoseconds(-1));
+    co_await wait;
+  }
+  link_ = nullptr;
+}
+
+std::unique_ptr<Destination> make(const Options& options, const Surroundings& around) {
+  return std::make_unique<MllpDestination>(options, around);
+}
+
+}  // namespace
+
+const ConnectorSpec& mllp_destination_spec() {
+  static const ConnectorSpec spec{
+      .name = "mllp",
+      .role = ConnectorRole::destination,
+      .summary = "sends HL7 v2 messages over MLLP and waits for each acknowledgement",
+      .content = {.hl7 = true},
+      .options = kOptions,
+      .examples = kExamples,
+      .make_destination = &make};
+  return spec;
+}
+
+}  // namespace kiln::channels

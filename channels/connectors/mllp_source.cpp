@@ -1,0 +1,551 @@
+// MLLP listener (hl7v2.md §12): framing by hl7/mllp, answers in order of arrival, two time limits, caps on
+// connections.
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include "channels/connectors/detail/common.h"
+#include "hl7/mllp/framer.h"
+
+namespace kiln::channels {
+
+namespace {
+
+namespace mllp = hl7::mllp;
+namespace limits = base::limits;
+
+constexpr std::size_t kReadBytesMin = 4u << 10;
+constexpr std::size_t kReadBytesMax = 256u << 10;
+constexpr std::int64_t kSilenceMs = 250;   ///< after an end byte without trailer
+constexpr std::int64_t kWriteMs = 30'000;  ///< a sender that does not read its answers
+
+constexpr const char* kInsecureWords[] = {"accept_risk"};
+constexpr const char* kStoreFailureWords[] = {"AE", "AR", "close"};
+constexpr const char* kGarbageWords[] = {"header", "close"};
+constexpr const char* kAcceptReject[] = {"accept", "reject"};
+constexpr const char* kRestartData[] = {"restart", "data"};
+constexpr const char* kReportAccept[] = {"report", "accept"};
+constexpr const char* kNone[] = {"none", "optional", "required"};
+constexpr const char* kSameConnection[] = {"same_connection", "own_connection"};
+
+constexpr FieldSpec kTls[] = {
+    {.name = "cert", .type = FieldType::secret, .summary = "certificate chain (PEM)"},
+    {.name = "key", .type = FieldType::secret, .summary = "private key (PEM)"},
+    {.name = "client_ca",
+     .type = FieldType::secret,
+     .summary = "authorities whose client certificates are taken"},
+    {.name = "client",
+     .type = FieldType::word,
+     .summary = "whether a client certificate is asked for",
+     .words = kNone},
+    {.name = "allow",
+     .type = FieldType::any,
+     .summary = "which MSH-3 a certificate may send",
+     .repeated = true},
+    {.name = "min", .type = FieldType::string, .summary = "lowest TLS version", .default_value = "\"1.2\""},
+};
+
+constexpr FieldSpec kOptions[] = {
+    {.name = "port",
+     .type = FieldType::integer,
+     .summary = "TCP port; 0 takes a free one",
+     .required = true,
+     .max = 65535},
+    {.name = "bind",
+     .type = FieldType::string,
+     .summary = "IP address to listen on",
+     .default_value = "\"127.0.0.1\""},
+    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
+    {.name = "insecure",
+     .type = FieldType::word,
+     .summary = "plaintext beyond loopback, knowingly",
+     .words = kInsecureWords},
+    {.name = "charset",
+     .type = FieldType::string,
+     .summary = "character set when MSH-18 is empty",
+     .lead = "default"},
+    {.name = "timezone",
+     .type = FieldType::string,
+     .summary = "IANA zone of times without offset; default: the server's"},
+    {.name = "max_message",
+     .type = FieldType::size,
+     .summary = "largest message",
+     .default_value = "16MB",
+     .min = 1024,
+     .max = std::int64_t{1} << 30},
+    {.name = "connections",
+     .type = FieldType::integer,
+     .summary = "most connections at once",
+     .default_value = "5000",
+     .min = 1,
+     .max = limits::kConnectionsPerListenerMax},
+    {.name = "connections_per_peer",
+     .type = FieldType::integer,
+     .summary = "most connections of one address",
+     .default_value = "100",
+     .min = 1,
+     .max = limits::kConnectionsPerListenerMax},
+    {.name = "idle",
+     .type = FieldType::duration,
+     .summary = "quiet time between messages before closing",
+     .default_value = "10m",
+     .min = 10},
+    {.name = "frame_timeout",
+     .type = FieldType::duration,
+     .summary = "time for one message to arrive",
+     .default_value = "30s",
+     .min = 10},
+    {.name = "on_store_failure",
+     .type = FieldType::word,
+     .summary = "answer when a message could not be stored",
+     .default_value = "AE",
+     .words = kStoreFailureWords},
+    {.name = "on_garbage",
+     .type = FieldType::word,
+     .summary = "answer to a frame that is no HL7 message",
+     .default_value = "header",
+     .words = kGarbageWords},
+    {.name = "missing_trailer",
+     .type = FieldType::word,
+     .summary = "a frame that ends without CR",
+     .default_value = "accept",
+     .words = kAcceptReject},
+    {.name = "start_in_frame",
+     .type = FieldType::word,
+     .summary = "a start byte inside a frame",
+     .default_value = "restart",
+     .words = kRestartData},
+    {.name = "unframed",
+     .type = FieldType::word,
+     .summary = "bytes outside a frame that begin with MSH",
+     .default_value = "report",
+     .words = kReportAccept},
+    {.name = "application_ack",
+     .type = FieldType::word,
+     .summary = "where the application ACK of enhanced mode goes",
+     .words = kSameConnection,
+     .later = true},
+    {.name = "start_byte",
+     .type = FieldType::integer,
+     .summary = "frame start",
+     .default_value = "11",
+     .max = 255},
+    {.name = "end_byte",
+     .type = FieldType::integer,
+     .summary = "frame end",
+     .default_value = "28",
+     .max = 255},
+    {.name = "trailer_byte",
+     .type = FieldType::integer,
+     .summary = "byte after the frame end",
+     .default_value = "13",
+     .max = 255},
+};
+
+constexpr ConnectorExample kExamples[] = {
+    {"{ port 2575 }"},
+    {"{ port env(\"ADT_PORT\"); charset default \"8859/1\"; timezone \"Europe/Berlin\"; max_message 4MB; "
+     "idle 5m }"},
+    {"{ port 2575; bind \"0.0.0.0\"; insecure accept_risk }"},
+    {"{ prot 2575 }", false},
+    {"{ port 99999 }", false},
+    {"{ }", false},
+};
+
+mllp::FramerOptions framer_options(const Options& options) {
+  mllp::FramerOptions out;
+  out.bytes.start = static_cast<char>(options.number("start_byte"));
+  out.bytes.end = static_cast<char>(options.number("end_byte"));
+  out.bytes.trailer = static_cast<char>(options.number("trailer_byte"));
+  out.message_max = static_cast<std::size_t>(options.number("max_message"));
+  if (options.text("missing_trailer") == "reject") out.missing_trailer = mllp::MissingTrailer::reject;
+  if (options.text("start_in_frame") == "data") out.start_in_frame = mllp::StartInFrame::data;
+  if (options.text("unframed") == "accept") out.unframed = mllp::Unframed::accept;
+  return out;
+}
+
+/// An answer's place in the order of arrival.
+struct Slot {
+  bool ready = false;
+  bool close = false;
+  std::string reply;
+};
+
+struct Connection {
+  base::StreamPtr stream;
+  mllp::Framer framer;
+  std::deque<std::shared_ptr<Slot>> unanswered;
+  std::size_t running = 0;  ///< messages and reports the intake works on
+  bool writing = false;
+  bool read_ended = false;     ///< nothing more is read; closes when all answers are out
+  bool framing_fault = false;  ///< of the frame that comes next
+  base::MonoTime frame_began{0};
+  std::uint64_t frame_bytes = 0;
+  base::Event drained;  ///< fewer unanswered frames
+
+  Connection(base::StreamPtr s, const mllp::FramerOptions& options, base::TimerExecutor& executor)
+      : stream(std::move(s)), framer(options), drained(executor) {}
+  void close() {
+    read_ended = true;
+    stream->close();
+  }
+};
+using ConnectionPtr = std::shared_ptr<Connection>;
+
+std::string host_of(const std::string& peer) {
+  return peer.substr(0, peer.rfind(':'));
+}
+
+class MllpSource final : public Source, public std::enable_shared_from_this<MllpSource> {
+ public:
+  MllpSource(const Options& options, const Surroundings& around)
+      : options_(options),
+        around_(around),
+        framing_(framer_options(options)),
+        ended_(around.network.executor()) {}
+
+  base::Status start(Intake& intake) override {
+    intake_ = &intake;
+    stopping_ = false;
+    const std::weak_ptr<MllpSource> weak = weak_from_this();
+    auto on_accept = [weak](base::StreamPtr stream) {
+      if (const auto self = weak.lock())
+        self->accept(std::move(stream));
+      else
+        stream->close();
+    };
+    auto listener = around_.network.listen(options_.text("bind"),
+                                           static_cast<std::uint16_t>(options_.number("port")), on_accept);
+    if (!listener) return detail::option_error("port", listener.error());
+    listener_ = std::move(*listener);
+    status_.state = ConnectorStatus::State::up;
+    status_.port = listener_->port();
+    return {};
+  }
+
+  base::Task<void> stop() override;
+
+  ConnectorStatus status() const override {
+    ConnectorStatus out = status_;
+    out.connections = connections_.size();
+    return out;
+  }
+
+ private:
+  void accept(base::StreamPtr stream);
+  void refuse(base::StreamPtr stream, const char* why);
+  void handle_events(const ConnectionPtr& connection);
+  void handle_event(const ConnectionPtr& connection, mllp::Event event);
+  void take(const ConnectionPtr& connection, mllp::Event event);
+  void report(const ConnectionPtr& connection, Unframed::Kind kind, mllp::Event event, bool reply);
+  void flush(const ConnectionPtr& connection);
+  void end_if_done(const ConnectionPtr& connection);
+  std::int64_t read_timeout(const Connection& connection) const;
+
+  static base::Task<void> read_loop(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
+  static base::Task<void> run_accept(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
+                                     Inbound message, std::shared_ptr<Slot> slot);
+  static base::Task<void> run_report(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
+                                     Unframed what, std::shared_ptr<Slot> slot);
+  static base::Task<void> write_answers(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
+  static base::Task<void> report_refused(std::shared_ptr<MllpSource> self, Unframed what);
+
+  Options options_;
+  Surroundings around_;
+  mllp::FramerOptions framing_;
+  Intake* intake_ = nullptr;
+  std::unique_ptr<base::Listener> listener_;
+  std::set<ConnectionPtr> connections_;
+  std::map<std::string, std::size_t> per_peer_;
+  std::size_t reports_ = 0;  ///< running, of refused connections
+  base::Event ended_;
+  bool stopping_ = false;
+  ConnectorStatus status_;
+};
+
+void MllpSource::accept(base::StreamPtr stream) {
+  const std::string host = host_of(stream->peer());
+  if (stopping_) return stream->close();
+  if (connections_.size() >= static_cast<std::size_t>(options_.number("connections")))
+    return refuse(std::move(stream), "the listener has its most connections");
+  if (per_peer_[host] >= static_cast<std::size_t>(options_.number("connections_per_peer")))
+    return refuse(std::move(stream), "the address has its most connections");
+  ++per_peer_[host];
+  ++status_.connections_total;
+  auto connection = std::make_shared<Connection>(std::move(stream), framing_, around_.network.executor());
+  connections_.insert(connection);
+  base::spawn(read_loop(shared_from_this(), connection));
+}
+
+void MllpSource::refuse(base::StreamPtr stream, const char* why) {
+  Unframed what;
+  what.kind = Unframed::Kind::refused_peer;
+  what.peer = stream->peer();
+  what.detail = why;
+  what.received_at = around_.clock.wall();
+  stream->close();
+  ++status_.refused_connections;
+  status_.last_error = why;
+  ++reports_;
+  base::spawn(report_refused(shared_from_this(), std::move(what)));
+}
+
+base::Task<void> MllpSource::report_refused(std::shared_ptr<MllpSource> self, Unframed what) {
+  auto reporting = self->intake_->report(std::move(what));
+  co_await std::move(reporting);
+  --self->reports_;
+  self->ended_.notify();
+}
+
+/// A frame has its time from its first byte, prolonged as long as it comes faster than
+/// kMllpBytesPerSecondMin.
+std::int64_t MllpSource::read_timeout(const Connection& connection) const {
+  if (connection.framer.waits_for_silence()) return kSilenceMs;
+  if (!connection.framer.in_frame()) return options_.number("idle");
+  const auto elapsed = around_.clock.mono() - connection.frame_began;
+  const auto allowed = std::max<std::int64_t>(
+      options_.number("frame_timeout"),
+      static_cast<std::int64_t>(connection.frame_bytes) * 1000 / limits::kMllpBytesPerSecondMin);
+  const std::int64_t left = allowed - std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
+  return std::max<std::int64_t>(left, 0);
+}
+
+base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, ConnectionPtr connection) {
+  std::string buffer(kReadBytesMin, '\0');
+  while (!connection->read_ended) {
+    while (connection->unanswered.size() >= limits::kMllpPipelinedMax && !connection->read_ended) {
+      auto wait = connection->drained.wait(std::chrono::nanoseconds(-1));
+      co_await wait;
+    }
+    if (!self->intake_->has_room()) {
+      auto room = self->intake_->room();
+      co_await std::move(room);
+      continue;
+    }
+    const std::int64_t timeout_ms = self->read_timeout(*connection);
+    auto reading = connection->stream->read_some(buffer.data(), buffer.size(), timeout_ms);
+    const auto got = co_await std::move(reading);
+    if (connection->read_ended) break;
+    if (got && *got != 0) {
+      const bool was_in_frame = connection->framer.in_frame();
+      connection->framer.push(std::string_view(buffer.data(), *got));
+      self->handle_events(connection);
+      if (!was_in_frame && connection->framer.in_frame())
+        connection->frame_began = self->around_.clock.mono();
+      connection->frame_bytes = connection->framer.buffered();
+      if (*got == buffer.size() && buffer.size() < kReadBytesMax) buffer.assign(buffer.size() * 2, '\0');
+      continue;
+    }
+    const bool quiet = !got && got.error().code == base::ErrorCode::timeout;
+    if (quiet && connection->framer.waits_for_silence()) {
+      connection->framer.silence();
+      self->handle_events(connection);
+      continue;
+    }
+    // Closed by the peer, idle for too long, or a frame that does not end: what is unfinished is reported.
+    connection->framer.finish();
+    self->handle_events(connection);
+    connection->read_ended = true;
+  }
+  self->end_if_done(connection);
+}
+
+void MllpSource::handle_events(const ConnectionPtr& connection) {
+  while (!connection->read_ended) {
+    auto event = connection->framer.next();
+    if (!event) return;
+    handle_event(connection, std::move(*event));
+  }
+}
+
+void MllpSource::handle_event(const ConnectionPtr& connection, mllp::Event event) {
+  switch (event.kind) {
+    case mllp::EventKind::frame:
+      return take(connection, std::move(event));
+    case mllp::EventKind::note:
+      connection->framing_fault = true;
+      return;
+    case mllp::EventKind::garbage:
+      return report(connection, Unframed::Kind::garbage, std::move(event), false);
+    case mllp::EventKind::lost_frame:
+      connection->framing_fault = event.code == base::ErrorCode::mllp_lost_end;
+      return report(connection, Unframed::Kind::cut_frame, std::move(event), false);
+    case mllp::EventKind::too_large:
+      report(connection, Unframed::Kind::oversize, std::move(event), true);
+      connection->read_ended = true;
+      return;
+    case mllp::EventKind::protocol_error:
+      connection->read_ended = true;
+      return;
+    case mllp::EventKind::commit_ack:
+    case mllp::EventKind::commit_nak:
+    case mllp::EventKind::keep_alive:
+      return;
+  }
+}
+
+void MllpSource::take(const ConnectionPtr& connection, mllp::Event event) {
+  Inbound message;
+  message.bytes = std::move(event.bytes);
+  message.kind = ContentKind::hl7;
+  message.peer = connection->stream->peer();
+  message.received_at = around_.clock.wall();
+  message.framing_fault = std::exchange(connection->framing_fault, false);
+  auto slot = std::make_shared<Slot>();
+  connection->unanswered.push_back(slot);
+  ++connection->running;
+  ++status_.messages;
+  base::spawn(run_accept(shared_from_this(), connection, std::move(message), slot));
+}
+
+void MllpSource::report(const ConnectionPtr& connection, Unframed::Kind kind, mllp::Event event, bool reply) {
+  Unframed what;
+  what.kind = kind;
+  what.bytes = event.size;
+  what.head = std::move(event.bytes);
+  if (what.head.size() > limits::kMllpGarbageMax) what.head.resize(limits::kMllpGarbageMax);
+  what.peer = connection->stream->peer();
+  what.detail = base::error_info(event.code).text;
+  what.received_at = around_.clock.wall();
+  ++status_.unframed;
+  status_.last_error = what.detail;
+  std::shared_ptr<Slot> slot;
+  if (reply) {
+    slot = std::make_shared<Slot>();
+    connection->unanswered.push_back(slot);
+  }
+  ++connection->running;
+  base::spawn(run_report(shared_from_this(), connection, std::move(what), slot));
+}
+
+base::Task<void> MllpSource::run_accept(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
+                                        Inbound message, std::shared_ptr<Slot> slot) {
+  auto accepting = self->intake_->accept(std::move(message));
+  Answer answer = co_await std::move(accepting);
+  slot->reply = std::move(answer.reply);
+  slot->close = answer.close;
+  slot->ready = true;
+  --connection->running;
+  self->flush(connection);
+}
+
+base::Task<void> MllpSource::run_report(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
+                                        Unframed what, std::shared_ptr<Slot> slot) {
+  auto reporting = self->intake_->report(std::move(what));
+  Answer answer = co_await std::move(reporting);
+  --connection->running;
+  if (slot) {
+    slot->reply = std::move(answer.reply);
+    slot->close = true;
+    slot->ready = true;
+  }
+  self->flush(connection);
+}
+
+void MllpSource::flush(const ConnectionPtr& connection) {
+  if (connection->writing) return;
+  if (connection->unanswered.empty() || !connection->unanswered.front()->ready)
+    return end_if_done(connection);
+  connection->writing = true;
+  base::spawn(write_answers(shared_from_this(), connection));
+}
+
+base::Task<void> MllpSource::write_answers(std::shared_ptr<MllpSource> self, ConnectionPtr connection) {
+  bool close = false;
+  while (!close && !connection->unanswered.empty() && connection->unanswered.front()->ready) {
+    std::string out;  // all answers that are ready leave in one write
+    while (!close && !connection->unanswered.empty() && connection->unanswered.front()->ready) {
+      const Slot& slot = *connection->unanswered.front();
+      const auto frame = slot.reply.empty() ? base::Result<std::string>()
+                                            : mllp::encode_frame(slot.reply, self->framing_.bytes);
+      close = slot.close || !frame;
+      if (frame) out += *frame;
+      connection->unanswered.pop_front();
+    }
+    connection->drained.notify();
+    if (out.empty()) continue;
+    auto writing = connection->stream->write_all(std::move(out), kWriteMs);
+    const auto written = co_await std::move(writing);
+    if (!written) close = true;
+  }
+  connection->writing = false;
+  if (close) {
+    connection->unanswered.clear();
+    connection->close();
+    connection->drained.notify();
+  }
+  self->end_if_done(connection);
+}
+
+/// Closes and forgets a connection that reads no more and owes nothing.
+void MllpSource::end_if_done(const ConnectionPtr& connection) {
+  if (!connection->read_ended || connection->running != 0 || connection->writing ||
+      !connection->unanswered.empty())
+    return;
+  connection->stream->close();
+  if (connections_.erase(connection) == 0) return;
+  const auto peer = per_peer_.find(host_of(connection->stream->peer()));
+  if (--peer->second == 0) per_peer_.erase(peer);
+  ended_.notify();
+}
+
+base::Task<void> MllpSource::stop() {
+  const auto self = shared_from_this();
+  stopping_ = true;
+  if (listener_) listener_->close();
+  const auto open = connections_;
+  for (const auto& connection : open) {
+    connection->read_ended = true;
+    connection->drained.notify();
+    if (connection->running == 0 && !connection->writing) connection->stream->close();
+    end_if_done(connection);
+  }
+  while (!connections_.empty() || reports_ != 0) {
+    auto wait = ended_.wait(std::chrono::nanoseconds(-1));
+    co_await wait;
+  }
+  listener_ = nullptr;
+  status_.state = ConnectorStatus::State::down;
+  status_.port = 0;
+}
+
+std::unique_ptr<Source> make(const Options& options, const Surroundings& around);
+
+/// Gives shared ownership (running coroutines keep the source) behind the unique_ptr of the factory.
+class Handle final : public Source {
+ public:
+  explicit Handle(std::shared_ptr<MllpSource> source) : source_(std::move(source)) {}
+  base::Status start(Intake& intake) override { return source_->start(intake); }
+  base::Task<void> stop() override { return source_->stop(); }
+  ConnectorStatus status() const override { return source_->status(); }
+
+ private:
+  std::shared_ptr<MllpSource> source_;
+};
+
+std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
+  return std::make_unique<Handle>(std::make_shared<MllpSource>(options, around));
+}
+
+std::string listens_on(const Options& options) {
+  const auto* port = options.find("port");
+  if (port == nullptr || !port->resolved || port->number == 0) return {};
+  return options.text("bind") + ":" + std::to_string(port->number);
+}
+
+}  // namespace
+
+const ConnectorSpec& mllp_source_spec() {
+  static const ConnectorSpec spec{.name = "mllp",
+                                  .role = ConnectorRole::source,
+                                  .summary = "listens for HL7 v2 messages over MLLP",
+                                  .content = {.hl7 = true},
+                                  .options = kOptions,
+                                  .examples = kExamples,
+                                  .make_source = &make,
+                                  .listens_on = &listens_on};
+  return spec;
+}
+
+}  // namespace kiln::channels
