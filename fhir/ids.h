@@ -25,7 +25,4 @@ class IdSource {
   std::uint64_t millis_ = 0, high_ = 0, low_ = 0;  ///< high_: 16 random bits, low_: 64
 };
 
-/// datatypes#id: 1 to 64 characters of A-Z a-z 0-9 - .
-bool is_valid_id(std::string_view text);
-
 }  // namespace kiln::fhir

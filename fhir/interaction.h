@@ -70,8 +70,6 @@ struct Interaction {
       capability;  ///< code in CapabilityStatement.rest[.resource].interaction; empty when it has none there
   std::string_view method;  ///< GET (serves HEAD too), POST, PUT, DELETE
   PathShape shape = PathShape::system;
-  bool needs_query =
-      false;  ///< only with search criteria (PUT /T?…); others of the same shape and method without
   bool writes = false;
   std::span<const InteractionExample> examples;
   Answer<Reply> (*run)(const Call& call) = nullptr;

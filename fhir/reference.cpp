@@ -1,7 +1,7 @@
 #include "fhir/reference.h"
 
 #include "fhir/definitions/definitions.h"
-#include "fhir/ids.h"
+#include "fhir/primitives.h"
 
 namespace kiln::fhir {
 namespace {

@@ -1,0 +1,35 @@
+#include "fhir/detail/criteria.h"
+
+#include "engine/base/limits.h"
+#include "fhir/primitives.h"
+
+namespace kiln::fhir::detail {
+
+using base::ErrorCode;
+using base::fail;
+
+Answer<std::string> id_without_match(Store& store, std::string_view type, std::string_view body_id,
+                                     const ServerContext& server, std::string_view place) {
+  if (body_id.empty() || !server.update_create) return server.ids->next();
+  const std::string at = std::string(place) + ".id";
+  if (!is_valid_id(body_id))
+    return fail(ErrorCode::bad_value, "the id is not valid: 1 to 64 of A-Z a-z 0-9 - .", at);
+  TRY(const auto existing, store.read(type, body_id));
+  if (existing && !existing->deleted())
+    return fail(ErrorCode::fhir_conflict,
+                "the criteria match nothing, but a resource with the id of the body exists", at);
+  return std::string(body_id);
+}
+
+Answer<std::vector<Match>> find_for_delete(Store& store, const SearchQuery& criteria,
+                                           const ServerContext& server) {
+  const std::size_t limit = server.conditional_delete_multiple ? base::limits::kConditionalDeleteMax + 1 : 2;
+  TRY(std::vector<Match> matches, store.find(criteria, limit));
+  if (matches.size() > 1 && !server.conditional_delete_multiple)
+    return fail(ErrorCode::fhir_multiple_matches);
+  if (matches.size() > base::limits::kConditionalDeleteMax)
+    return fail(ErrorCode::fhir_too_costly, "the criteria match too many resources for one request");
+  return matches;
+}
+
+}  // namespace kiln::fhir::detail

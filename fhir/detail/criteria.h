@@ -1,0 +1,22 @@
+#pragma once
+// Decisions of conditional interactions, shared by single requests and transactions.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fhir/router.h"
+#include "fhir/search/query.h"
+
+namespace kiln::fhir::detail {
+
+/// The id of a conditional update that matched nothing: that of the body when it has one (update as create;
+/// an existing resource of that id is a conflict, since the criteria say it is another one), else a new one.
+Answer<std::string> id_without_match(Store& store, std::string_view type, std::string_view body_id,
+                                     const ServerContext& server, std::string_view place);
+/// What a conditional delete removes: none, one, or (when the server allows it) many; else
+/// fhir_multiple_matches.
+Answer<std::vector<Match>> find_for_delete(Store& store, const SearchQuery& criteria,
+                                           const ServerContext& server);
+
+}  // namespace kiln::fhir::detail

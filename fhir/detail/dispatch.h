@@ -1,0 +1,17 @@
+#pragma once
+// Running one interaction: for the router, and for the entries of a batch or transaction.
+
+#include "fhir/interaction.h"
+
+namespace kiln::fhir::detail {
+
+/// Checks access, opens a savepoint for a write, runs, and keeps the savepoint only on success.
+Answer<Reply> run_interaction(const Interaction& interaction, const Call& call);
+
+/// Prefer: return=…, handling=…
+void apply_preferences(std::string_view prefer, Call& call);
+
+/// Parses a body of FHIR JSON; an empty body gives an absent document.
+Answer<base::JsonDocument> parse_body(std::string_view body);
+
+}  // namespace kiln::fhir::detail

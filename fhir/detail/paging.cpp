@@ -1,0 +1,64 @@
+#include "fhir/detail/paging.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "engine/base/text.h"
+
+namespace kiln::fhir::detail {
+namespace {
+
+constexpr std::size_t kTagBytes = 16;
+
+/// HMAC-SHA256 (RFC 2104) over a length-prefixed pair, cut to kTagBytes.
+std::string tag_of(std::string_view secret, std::string_view bound_to, std::string_view payload) {
+  std::string inner(64, '\x36'), outer(64, '\x5c');
+  for (std::size_t i = 0; i < secret.size() && i < 64; ++i) {
+    inner[i] = static_cast<char>(inner[i] ^ secret[i]);
+    outer[i] = static_cast<char>(outer[i] ^ secret[i]);
+  }
+  inner.append(std::to_string(payload.size())).append(":").append(payload).append(bound_to);
+  return base::sha256(outer + base::sha256(inner)).substr(0, kTagBytes);
+}
+
+std::string url_safe(std::string_view bytes) {
+  std::string text = base::base64_encode(bytes);
+  text.erase(text.find_last_not_of('=') + 1);
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
+}  // namespace
+
+std::string make_page_token(std::string_view secret, std::string_view bound_to,
+                            const std::vector<std::int64_t>& numbers) {
+  std::string payload;
+  for (const std::int64_t number : numbers) payload += std::to_string(number) + ",";
+  return url_safe(tag_of(secret, bound_to, payload) + payload);
+}
+
+std::optional<std::vector<std::int64_t>> open_page_token(std::string_view secret, std::string_view bound_to,
+                                                         std::string_view token) {
+  std::string text(token), bytes;
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  text.append((4 - text.size() % 4) % 4, '=');
+  if (token.size() > 512 || !base::base64_decode(text, bytes) || bytes.size() <= kTagBytes)
+    return std::nullopt;
+  const std::string payload = bytes.substr(kTagBytes);
+  const std::string wanted = tag_of(secret, bound_to, payload);
+  unsigned different = 0;  // compared in constant time
+  for (std::size_t i = 0; i < kTagBytes; ++i) different |= static_cast<unsigned char>(wanted[i] ^ bytes[i]);
+  if (different != 0) return std::nullopt;
+  std::vector<std::int64_t> numbers;
+  for (const std::string_view part : base::split(payload, ',')) {
+    std::int64_t number = 0;
+    if (part.empty()) continue;
+    std::from_chars(part.data(), part.data() + part.size(), number);
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+}  // namespace kiln::fhir::detail

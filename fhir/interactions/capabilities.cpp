@@ -1,0 +1,120 @@
+#include "engine/base/text.h"
+#include "fhir/definitions/definitions.h"
+#include "fhir/interaction.h"
+#include "fhir/resource_text.h"
+#include "fhir/search/parameters.h"
+
+namespace kiln::fhir {
+namespace {
+
+using base::JsonWriter;
+
+std::string_view search_type_name(ParameterKind kind) {
+  switch (kind) {
+    case ParameterKind::id:
+    case ParameterKind::token:
+      return "token";
+    case ParameterKind::last_updated:
+    case ParameterKind::date:
+      return "date";
+    case ParameterKind::string:
+      return "string";
+    case ParameterKind::reference:
+      return "reference";
+    case ParameterKind::uri:
+      return "uri";
+    case ParameterKind::number:
+      return "number";
+    case ParameterKind::quantity:
+      return "quantity";
+  }
+  return "token";
+}
+
+void write_interactions(JsonWriter& out, bool system) {
+  out.key("interaction").begin_array();
+  for (const Interaction* interaction : all_interactions()) {
+    const bool is_system =
+        interaction->shape == PathShape::system || interaction->shape == PathShape::system_history;
+    if (interaction->capability.empty() || is_system != system) continue;
+    out.begin_object().member("code", interaction->capability).end_object();
+  }
+  if (system) out.begin_object().member("code", "batch").end_object();
+  out.end_array();
+}
+
+void write_resource(JsonWriter& out, const TypeDef& type, const ServerContext& server) {
+  out.begin_object().member("type", type.name());
+  out.member("profile", "http://hl7.org/fhir/StructureDefinition/" + std::string(type.name()));
+  write_interactions(out, false);
+  out.member("versioning", "versioned-update").key("readHistory").boolean(true);
+  out.key("updateCreate").boolean(server.update_create);
+  out.key("conditionalCreate").boolean(true).member("conditionalRead", "full-support");
+  out.key("conditionalUpdate").boolean(true);
+  out.member("conditionalDelete", server.conditional_delete_multiple ? "multiple" : "single");
+  out.key("referencePolicy").begin_array().string("literal").end_array();
+  out.key("searchParam").begin_array();
+  for (const Parameter& parameter : type_parameters(type.name())->all()) {
+    out.begin_object().member("name", parameter.code);
+    if (parameter.definition) out.member("definition", parameter.definition->url());
+    out.member("type", search_type_name(parameter.kind)).end_object();
+  }
+  out.end_array().end_object();
+}
+
+Answer<Reply> run(const Call& call) {
+  for (const auto& [name, value] : call.query)
+    if (name == "mode" && value != "full")
+      return base::fail(base::ErrorCode::fhir_not_supported, "mode: only full is supported");
+  const ServerContext& server = *call.server;
+  JsonWriter out;
+  out.begin_object().member("resourceType", "CapabilityStatement").member("status", "active");
+  out.member("date", print_instant(server.started)).member("kind", "instance");
+  out.key("software")
+      .begin_object()
+      .member("name", "Kiln")
+      .member("version", server.software_version)
+      .end_object();
+  out.key("implementation")
+      .begin_object()
+      .member("description", "Kiln FHIR gateway")
+      .member("url", server.base_url)
+      .end_object();
+  out.member("fhirVersion", "4.0.1")
+      .key("format")
+      .begin_array()
+      .string("application/fhir+json")
+      .string("json")
+      .end_array();
+  out.key("rest").begin_array().begin_object().member("mode", "server").key("resource").begin_array();
+  for (const TypeDef& type : all_types())
+    if (find_resource_type(type.name()) == &type) write_resource(out, type, server);
+  out.end_array();
+  write_interactions(out, true);
+  out.end_object().end_array().end_object();
+  Reply reply;
+  reply.body = out.take();
+  reply.headers.set("ETag", "W/\"" + base::sha256_hex(reply.body).substr(0, 16) + "\"");
+  if (call.headers->get("If-None-Match") == reply.headers.get("ETag")) {
+    reply.status = 304;
+    reply.body.clear();
+  }
+  return reply;
+}
+
+constexpr InteractionExample kExamples[] = {{"GET /metadata", "what this server can do"}};
+
+}  // namespace
+
+const Interaction& capabilities_spec() {
+  static const Interaction spec{.name = "capabilities",
+                                .summary = "the CapabilityStatement of this server",
+                                .capability = {},
+                                .method = "GET",
+                                .shape = PathShape::metadata,
+                                .examples = kExamples,
+                                .run = run};
+  return spec;
+}
+
+}  // namespace kiln::fhir
