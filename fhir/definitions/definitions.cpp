@@ -60,10 +60,22 @@ Member find_member(std::size_t owner, std::string_view name) {
   }
 }
 
+/// RFC 6838 name characters, in outline: no space, no separator.
+bool is_mime_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return c > ' ' && c <= '~' && std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
+  });
+}
+
+/// type/subtype, then anything as parameters; or one of the short names that CapabilityStatement.format
+/// defines.
 bool is_mime_type(std::string_view code) {
+  if (code == "json" || code == "xml" || code == "ttl") return true;
+  code = code.substr(0, code.find(';'));
+  while (code.ends_with(' ')) code.remove_suffix(1);
   const std::size_t slash = code.find('/');
-  return slash != std::string_view::npos && slash > 0 && slash + 1 < code.size() &&
-         code.find(' ') == std::string_view::npos;
+  return slash != std::string_view::npos && is_mime_name(code.substr(0, slash)) &&
+         is_mime_name(code.substr(slash + 1));
 }
 
 bool is_letter(char c) {

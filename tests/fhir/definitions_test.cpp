@@ -251,6 +251,9 @@ TEST_CASE("definitions: value sets that are a rule", "[definitions]") {
   CHECK(mime.single_system() == "urn:ietf:bcp:13");
   CHECK(mime.contains("text/plain"));
   CHECK(mime.contains("application/fhir+json;charset=utf-8"));
+  CHECK(mime.contains("text/plain; charset=utf-8"));
+  CHECK(mime.contains("json"));
+  CHECK_FALSE(mime.contains("text plain/x"));
   CHECK_FALSE(mime.contains("text"));
   CHECK_FALSE(mime.contains("/plain"));
   const ValueSet& ucum = *value_set("http://hl7.org/fhir/ValueSet/ucum-units");
