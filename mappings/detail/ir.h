@@ -123,7 +123,8 @@ struct GroupStep {
 enum class BaseKind : std::uint8_t { message, group_loop, segment_loop };
 
 /// How a segment is found. One register per ref, filled on first use and emptied when the loop it hangs on moves
-/// (Loop::reset_segments). segment_loop: the loop fills the register itself.
+/// (Loop::reset_segments). segment_loop: the loop over these segments fills the register itself; `group` is then the
+/// GroupRef in whose current instance it looks (kNone: the message).
 struct SegmentRef {
   BaseKind base = BaseKind::message;
   std::uint32_t id = 0;          ///< packed
@@ -295,7 +296,7 @@ struct Object {
 
 // ---- statements ----------------------------------------------------------------------------------------------------
 
-enum class StmtOp : std::uint8_t { let, write, create, add, emit, loop, when, require, warn, skip, block };
+enum class StmtOp : std::uint8_t { let, write, create, add, emit, loop, when, require, warn, skip };
 
 /// `index` is into the vector of that kind (lets, writes, creates, adds, loops, whens, requires, warns; skip: policies).
 struct Stmt {

@@ -14,7 +14,14 @@ std::optional<SegmentModel::Field> SegmentModel::field(int position) const {
   }
   const auto def = standard->field(static_cast<std::size_t>(position));
   if (!def) return std::nullopt;
-  return Field{def->datatype, def->name, def->table, def->repeats(), def->usage == 'R', def->usage};
+  std::string_view type = def->datatype;
+  // A withdrawn field whose type the version no longer states has its last one.
+  for (std::size_t v = hl7::kVersionCount; type == "-" && v-- > 0;) {
+    const auto older = hl7::Dictionary(hl7::kVersions[v]).segment(id);
+    const auto field_def = older ? older->field(static_cast<std::size_t>(position)) : std::nullopt;
+    if (field_def && field_def->datatype != "-") type = field_def->datatype;
+  }
+  return Field{type, def->name, def->table, def->repeats(), def->usage == 'R', def->usage};
 }
 
 int SegmentModel::last_field() const {

@@ -1,0 +1,92 @@
+#include "mappings/compiler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "mappings/detail/declarations.h"
+
+namespace kiln::mappings {
+
+using base::ErrorCode;
+
+namespace {
+
+void refuse_later_features(detail::CompilerState& state, const Declaration& declaration) {
+  if (const auto* extend = declaration.decl->get_if<ast::ExtendDecl>()) {
+    state.report(ErrorCode::E0990, extend->name.span, "`extend map` is not available in this version")
+        .helps.push_back("copy the map into your package and change it there");
+  }
+  if (const auto* lookup = declaration.decl->get_if<ast::LookupDecl>()) {
+    state.report(ErrorCode::E0990, lookup->name.span, "`lookup` is not available in this version")
+        .helps.push_back("use a table: `table " + lookup->name.text + " = csv \"tables/….csv\" key …`");
+  }
+}
+
+void compile_declaration(detail::CompilerState& state, const Declaration& declaration, std::vector<MapInfo>& maps) {
+  switch (declaration.kind) {
+    case DeclKind::fn: state.fn(declaration, declaration.span); break;
+    case DeclKind::datatype: state.datatype(declaration, declaration.span); break;
+    case DeclKind::table: state.table(declaration); break;
+    case DeclKind::csv: state.csv(declaration); break;
+    case DeclKind::fragment: detail::check_fragment(state, declaration); break;
+    case DeclKind::lookup: refuse_later_features(state, declaration); break;
+    case DeclKind::map:
+      if (declaration.decl->get_if<ast::MapDecl>() == nullptr) {
+        refuse_later_features(state, declaration);
+      } else if (auto info = detail::compile_map(state, declaration)) {
+        maps.push_back(std::move(*info));
+      }
+      break;
+    case DeclKind::extension: state.type(*declaration.file, declaration.decl->get_if<ast::ExtensionDecl>()->type); break;
+    default: break;
+  }
+}
+
+}  // namespace
+
+CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics, std::span<const ExpressionRequest> requests) {
+  detail::CompilerState state(library, diagnostics);
+  CompiledLibrary result;
+  for (const auto& declaration : library.declarations()) compile_declaration(state, *declaration, result.maps);
+  for (const auto& request : requests) {
+    const std::size_t errors = diagnostics.errors();
+    auto made = detail::compile_expression(state, request);
+    if (diagnostics.errors() != errors) made.reset();
+    result.expressions.push_back(made);
+  }
+  state.builder.finish();
+  result.unit = std::make_shared<const ir::Unit>(std::move(state.unit()));
+  return result;
+}
+
+const MapInfo* CompiledLibrary::find_map(std::string_view name) const {
+  const MapInfo* by_last = nullptr;
+  bool several = false;
+  for (const auto& map : maps) {
+    if (map.name == name) return &map;
+    const auto dot = map.name.rfind('.');
+    if (dot == std::string::npos || std::string_view(map.name).substr(dot + 1) != name) continue;
+    several = by_last != nullptr;
+    by_last = &map;
+  }
+  return several ? nullptr : by_last;
+}
+
+std::vector<const MapInfo*> CompiledLibrary::find_package(std::string_view name) const {
+  std::vector<const MapInfo*> found;
+  for (const auto& map : maps) {
+    if (map.package == name || (map.package.starts_with(name) && map.package[name.size()] == '.')) found.push_back(&map);
+  }
+  std::sort(found.begin(), found.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+  return found;
+}
+
+Program CompiledLibrary::program(std::string_view name) const {
+  if (const MapInfo* map = find_map(name)) return Program(unit, map->map);
+  std::vector<std::uint32_t> indexes;
+  for (const auto* map : find_package(name)) indexes.push_back(map->map);
+  if (indexes.empty()) return {};
+  return Program(unit, std::string(name), std::move(indexes));
+}
+
+}  // namespace kiln::mappings

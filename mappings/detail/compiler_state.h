@@ -1,0 +1,102 @@
+#pragma once
+// What all declarations of one compile share: the unit under construction, findings, and declarations that are
+// compiled on first use.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/base/diagnostic.h"
+#include "mappings/ast.h"
+#include "mappings/compiler.h"
+#include "mappings/detail/unit_builder.h"
+#include "mappings/detail/v2_model.h"
+#include "mappings/package.h"
+#include "mappings/types.h"
+
+namespace kiln::mappings::detail {
+
+/// A csv declaration with its columns typed.
+struct CsvModel {
+  const ast::CsvDecl* decl = nullptr;
+  ir::Index schema = ir::kNone;
+  std::vector<StaticType> columns;
+  int find(std::string_view name) const;  ///< -1: none
+  std::vector<std::string_view> names() const;
+};
+
+/// A table declaration with its ir::Table.
+struct TableModel {
+  const ast::TableDecl* decl = nullptr;
+  const Declaration* declaration = nullptr;
+  ir::Index table = ir::kNone;
+  ir::Index inverse = ir::kNone;  ///< made on first use
+};
+
+class CompilerState {
+ public:
+  CompilerState(const Library& the_library, base::Diagnostics& diagnostics);
+
+  const Library& library;
+  UnitBuilder builder;
+  ir::Unit& unit() { return builder.unit; }
+
+  /// Adds a finding; the same code at the same place is kept once. The reference is valid until the next call.
+  base::Diagnostic& report(base::ErrorCode code, base::Span span, std::string message, std::string label = {});
+  std::string_view source_text(base::Span span) const { return library.sources().text(span); }
+
+  /// The compiled fn; kNone when it calls itself (E0502 is reported) or its signature is wrong.
+  ir::Index fn(const Declaration& declaration, base::Span use);
+  StaticType fn_result(const Declaration& declaration);
+  /// The compiled datatype map.
+  ir::Index datatype(const Declaration& declaration, base::Span use);
+  TableModel& table(const Declaration& declaration);
+  /// The reversed table; E0405 when it is not unique.
+  ir::Index inverse(TableModel& table, base::Span use);
+  CsvModel& csv(const Declaration& declaration);
+  const std::vector<Conversion>& conversions(const LibraryFile& file);
+  /// The structure's tree; cached, stable address.
+  const StructureTree& tree(hl7::Version version, const hl7::StructureDef& structure);
+  /// A type as written in a parameter, result or `as`. Reports what it does not know.
+  StaticType type(const LibraryFile& file, const ast::Type& type);
+  ir::Index policy(const ast::Policy& policy);
+  ir::Index regex(const std::string& pattern, base::Span span);
+
+  /// Fragments that are being inlined, for the recursion check.
+  std::vector<const ast::Decl*> include_stack;
+
+ private:
+  enum class Progress : std::uint8_t { running, done };
+  struct Made {
+    Progress progress = Progress::running;
+    ir::Index function = ir::kNone;
+  };
+  ir::Index reserve_function(const std::string& name);
+  bool report_cycle(const Declaration& declaration, base::Span use);
+  void compile_fn(const Declaration& declaration, ir::Index function);
+  void compile_datatype(const Declaration& declaration, ir::Index function);
+  ir::Range table_rows(std::vector<ir::TableRow> rows);
+
+  base::Diagnostics& diagnostics_;
+  base::Diagnostic scratch_;
+  std::set<std::tuple<base::ErrorCode, std::uint32_t, std::uint32_t, std::uint32_t>> reported_;
+  std::unordered_map<const ast::Decl*, Made> made_;
+  std::vector<const Declaration*> call_stack_;
+  std::unordered_map<const ast::Decl*, std::unique_ptr<TableModel>> tables_;
+  std::unordered_map<const ast::Decl*, std::unique_ptr<CsvModel>> csvs_;
+  std::unordered_map<const LibraryFile*, std::vector<Conversion>> conversions_;
+  std::map<std::pair<hl7::Version, std::string>, std::unique_ptr<StructureTree>> trees_;
+  std::unordered_map<std::string, ir::Index> regexes_;
+};
+
+/// "did you mean `x`?" as a help line, when something is near.
+void suggest(base::Diagnostic& diagnostic, std::string_view wrong, const std::vector<std::string_view>& candidates);
+/// "a, b and c" of at most `limit` names.
+std::string listed(const std::vector<std::string>& names, std::size_t limit = 12);
+
+}  // namespace kiln::mappings::detail
