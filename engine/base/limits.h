@@ -44,6 +44,7 @@ inline constexpr std::size_t kMapOutputBytesMax = 32u << 20;
 inline constexpr std::size_t kCsvLineBytesMax = 1u << 20;
 inline constexpr std::size_t kCsvColumnsMax = 10'000;
 inline constexpr std::size_t kCsvRowsMax = 1'000'000;                    ///< rows of one file
+inline constexpr std::size_t kCsvCellsMax = 20'000'000;                  ///< rows times columns of one file
 inline constexpr std::size_t kTableBytesMax = 64u << 20;                 ///< file of a csv table
 inline constexpr std::size_t kHmapFileBytesMax = 4u << 20;
 inline constexpr std::size_t kHmapNestingMax = 200;                    ///< depth of blocks and expressions

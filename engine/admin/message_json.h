@@ -1,0 +1,23 @@
+#pragma once
+// Messages of the journal as JSON: the one form that the control API sends and the CLI prints from, with and without a
+// running engine. Stable; members are only added.
+
+#include "engine/base/json.h"
+#include "engine/journal/reader.h"
+
+namespace kiln::engine {
+
+/// {"id","received","channel","type","control_id","peer","name","kind","size","state","parent","replay_of",
+///  "destinations":[{"destination","state","attempts","in_doubt","code","detail","updated"}]}
+void write_summary(base::JsonWriter& json, const MessageSummary& summary);
+
+/// {"messages":[summary…],"next":id}: `next` is what to pass as `before` for the page after; absent on the last page.
+std::string print_search(const std::vector<MessageSummary>& found, std::size_t limit);
+
+/// A summary with "body" (text; base64 in "body_base64" when it is not UTF-8) and "config" (site version).
+std::string print_message(const MessageSummary& summary, const StoredMessage& stored);
+
+/// RFC 3339 in UTC with milliseconds.
+std::string print_time(base::WallTime time);
+
+}  // namespace kiln::engine

@@ -1,0 +1,23 @@
+#pragma once
+// Replay (operations.md §6): finds messages, decides where each goes, sends them through their channel again.
+
+#include <string>
+#include <vector>
+
+#include "engine/base/task.h"
+#include "engine/gateway.h"
+
+namespace kiln::engine {
+
+struct ReplayRequest {
+  std::string query;               ///< of query.h; empty is refused
+  std::vector<std::string> to;     ///< destination names; "all": wherever the plan sends it; empty: where it failed
+  bool dry_run = false;
+  std::size_t limit = 1000;        ///< most messages; more matches are an error, nothing is replayed then
+};
+
+/// The result as JSON: {"dry_run","matched","replayed","skipped","failed","messages":[{"id","channel","type","new_id",
+/// "verdict","reason","skipped","outputs":[{"destination","bytes","sha256"}]}]}. Original order; on the engine's executor.
+base::Task<base::Result<std::string>> replay_messages(Gateway& gateway, ReplayRequest request);
+
+}  // namespace kiln::engine

@@ -1,0 +1,86 @@
+#pragma once
+// The composition root: one running site. Start order: journal -> store -> queues -> recovery -> sources -> HTTP; stop order
+// is the reverse (reliability.md R11, R12).
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "channels/definition.h"
+#include "channels/net/http_server.h"
+#include "channels/net/net.h"
+#include "engine/base/env.h"
+#include "engine/fhir_service.h"
+#include "engine/journal/reader.h"
+#include "engine/journal/sqlite_journal.h"
+#include "engine/pipeline.h"
+
+namespace kiln::engine {
+
+struct GatewayOptions {
+  std::function<void(const std::string&)> say;  ///< one line for people at each step of start and stop; may be empty
+};
+
+class Gateway {
+ public:
+  /// `site` is resolved (channels::resolve_site).
+  Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, GatewayOptions options);
+  ~Gateway();
+
+  /// Opens, recovers, listens. Errors name what to change. After an error the object is only destroyed.
+  base::Status start();
+  /// Serves until stop() or SIGINT, SIGTERM; then drains. Returns the exit code: 0, or 74 after a fail-stop.
+  int run();
+  /// Thread-safe.
+  void stop();
+
+  std::string fhir_url() const;
+  const std::vector<std::unique_ptr<ChannelRuntime>>& channels() const { return channels_; }
+  const channels::Site& site() const { return *site_; }
+  base::TimerExecutor& executor() { return net_.executor(); }
+  base::Executor& reader_executor() { return journal_read_; }
+  /// Only on reader_executor(): the journal as search and show see it; opened again when a day has passed.
+  base::Result<JournalReader*> journal_reader();
+  Journal& journal() { return *journal_; }
+  const base::Clock& clock() const { return clock_; }
+  FhirService& fhir() { return *fhir_; }
+
+ private:
+  base::Status lock_data();
+  base::Status open_journal();
+  base::Status open_store();
+  base::Status start_channels();
+  base::Status start_queues();
+  base::Status serve_http();
+  base::Task<void> recover_and_listen();
+  base::Task<void> drain();
+  base::Task<base::HttpResponse> on_fhir(base::HttpRequest request);
+  void say(const std::string& line) const;
+
+  base::Env& env_;
+  std::shared_ptr<const channels::Site> site_;
+  GatewayOptions options_;
+  base::SystemClock clock_;
+  base::SystemRandom random_, store_random_;
+  channels::Net net_;
+  int lock_ = -1;
+  bool stopping_ = false;
+  int exit_code_ = 0;
+  base::Status started_;
+
+  std::unique_ptr<fhir::Access> access_;
+  Processor processor_;
+  InflightBudget budget_;
+  // Threads before what uses them: destroyed after it.
+  base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"}, store_read_{"kiln-read"},
+      journal_read_{"kiln-search"}, file_work_{"kiln-files"};
+  std::unique_ptr<SqliteJournal> journal_;
+  std::unique_ptr<FhirService> fhir_;
+  std::vector<std::unique_ptr<ChannelRuntime>> channels_;
+  std::unique_ptr<channels::HttpServer> http_, control_;
+  std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
+  std::string reader_day_;
+};
+
+}  // namespace kiln::engine

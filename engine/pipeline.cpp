@@ -1,0 +1,239 @@
+#include "engine/pipeline.h"
+
+#include "engine/base/limits.h"
+#include "engine/base/log.h"
+#include "engine/base/text.h"
+
+namespace kiln::engine {
+
+using base::Result;
+using base::Status;
+using base::Task;
+using channels::Answer;
+using channels::Taken;
+using std::chrono::milliseconds;
+
+void InflightBudget::give_back(std::size_t bytes) {
+  used_ -= bytes;
+  if (has_room()) freed_.notify();
+}
+
+bool InflightBudget::has_room() const { return used_ < base::limits::kInflightBytesMax; }
+
+Task<void> InflightBudget::room() {
+  while (!has_room()) co_await freed_.wait(milliseconds(-1));
+}
+
+ChannelRuntime::ChannelRuntime(Parts parts) : parts_(std::move(parts)) {}
+ChannelRuntime::~ChannelRuntime() { *alive_ = false; }
+
+bool ChannelRuntime::has_room() const { return parts_.budget->has_room(); }
+Task<void> ChannelRuntime::room() { return parts_.budget->room(); }
+
+/// The order of one message (architecture.md §2). The commit and the map run side by side; the answer waits for both.
+Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
+  ++counters_.received;
+  counters_.last_received = in.received_at;
+  const std::string source_key = in.key;
+  NewMessage message = make_message(std::move(in));
+  identify(*parts_.definition, source_key, message);
+  const DedupeKey key = message.dedupe;
+  if (key != DedupeKey{}) {
+    if (parts_.journal->maybe_seen(key)) {
+      auto known = stored_answer(message);
+      std::optional<Answer> answer = co_await std::move(known);
+      if (answer) {
+        ++counters_.duplicates;
+        co_return *answer;
+      }
+    }
+    if (const auto same = in_flight_.find(key); same != in_flight_.end()) {
+      ++counters_.duplicates;
+      base::Completion<Answer> first(*parts_.executor);
+      same->second.push_back(first);
+      Answer answer = co_await first;
+      co_return answer;
+    }
+    in_flight_.try_emplace(key);
+  }
+  const std::size_t bytes = message.body.size();
+  parts_.budget->take(bytes);
+  base::Completion<Result<MessageId>> appended(*parts_.executor);
+  parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
+  Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message);
+  const Result<MessageId> id = co_await appended;
+  Answer answer = id ? settle(*id, message, std::move(plan)) : refuse(message, id.error());
+  finish(key, answer, bytes);
+  co_return answer;
+}
+
+NewMessage ChannelRuntime::make_message(channels::Inbound in) const {
+  NewMessage message;
+  message.channel = parts_.definition->name;
+  message.kind = in.kind;
+  message.received = in.received_at;
+  message.peer = std::move(in.peer);
+  message.name = std::move(in.name);
+  message.action = std::move(in.action);
+  message.config_hash = parts_.site->hash;
+  message.framing_fault = in.framing_fault;
+  message.body = std::move(in.bytes);
+  return message;
+}
+
+/// Ends the time in flight: frees the budget and answers repetitions that came meanwhile.
+void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::size_t bytes) {
+  parts_.budget->give_back(bytes);
+  const auto waiting = in_flight_.find(key);
+  if (waiting == in_flight_.end()) return;
+  const Waiters waiters = std::move(waiting->second);
+  in_flight_.erase(waiting);
+  for (const auto& waiter : waiters) waiter.set(answer);
+}
+
+/// The answer a stored message got, byte for byte (reliability.md R3); nothing when no message has that key.
+Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message) {
+  base::Completion<Result<MessageId>> found(*parts_.executor);
+  parts_.journal->find_duplicate(message.dedupe, [found](Result<MessageId> id) { found.set(std::move(id)); });
+  const Result<MessageId> id = co_await found;
+  if (!id || *id == 0) co_return std::nullopt;
+  base::Completion<Result<StoredMessage>> read(*parts_.executor);
+  parts_.journal->read_message(*id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
+  const Result<StoredMessage> original = co_await read;
+  if (!original) co_return std::nullopt;
+  base::Completion<Result<std::optional<Ending>>> ended(*parts_.executor);
+  parts_.journal->read_ending(*id, kNoDestination, [ended](Result<std::optional<Ending>> ending) { ended.set(std::move(ending)); });
+  const Result<std::optional<Ending>> ending = co_await ended;
+  Answer answer;
+  answer.taken = Taken::stored;
+  if (ending && *ending && (*ending)->state == DeliveryState::rejected) {
+    answer.taken = Taken::refused;
+    answer.reply = (*ending)->reply;
+  } else {
+    answer.reply = make_reply(*parts_.definition, original->message, *id, hl7::AckCode::AA, {}, {});
+  }
+  co_return answer;
+}
+
+/// The plan of a durable message becomes its reply, its queue entries and its endings.
+Answer ChannelRuntime::settle(MessageId id, const NewMessage& message, Plan plan) {
+  auto processed = std::make_shared<Processed>();
+  processed->id = id;
+  processed->channel = message.channel;
+  processed->outputs = std::move(plan.outputs);
+  processed->endings = std::move(plan.endings);
+  processed->children = std::move(plan.children);
+  processed->child_endings = std::move(plan.child_endings);
+  Answer answer;
+  answer.taken = Taken::stored;
+  // Whoever is answered when the message is stored cannot be told of a rejection any more: it is quarantined instead.
+  const bool answered_before = parts_.definition->ack_on == channels::AckOn::stored;
+  const bool rejected = plan.verdict == Plan::Verdict::rejected && !answered_before;
+  if (rejected) answer.taken = Taken::refused;
+  answer.reply = make_reply(*parts_.definition, message, id, rejected ? plan.ack : hl7::AckCode::AA,
+                            rejected ? plan.errors : std::vector<hl7::AckError>(), rejected ? plan.reason : std::string());
+  if (plan.verdict != Plan::Verdict::accepted || (processed->outputs.empty() && processed->endings.empty())) {
+    Ending ending;
+    ending.destination = kNoDestination;
+    ending.code = plan.code;
+    ending.detail = plan.reason;
+    ending.state = rejected                                          ? DeliveryState::rejected
+                   : plan.verdict == Plan::Verdict::rejected ||
+                           plan.verdict == Plan::Verdict::quarantined ? DeliveryState::quarantined
+                                                                     : DeliveryState::filtered;
+    if (rejected) ending.reply = answer.reply;
+    if (ending.state == DeliveryState::rejected) ++counters_.rejected;
+    if (ending.state == DeliveryState::quarantined) ++counters_.quarantined;
+    if (ending.state == DeliveryState::filtered) ++counters_.filtered;
+    processed->endings.push_back(std::move(ending));
+  } else {
+    ++counters_.accepted;
+  }
+  for (const Output& output : processed->outputs)
+    if (output.is_source) bodies_.try_emplace(id, message);
+  storing_.emplace(id, std::pair(processed, false));
+  store(std::move(processed));
+  return answer;
+}
+
+/// Nothing is durable: the sender must keep the message (reliability.md R7).
+Answer ChannelRuntime::refuse(const NewMessage& message, const base::Error& error) {
+  ++counters_.not_stored;
+  base::log(base::LogLevel::error, "message-not-stored",
+            {{"channel", base::Safe::name(parts_.definition->name)}, {"error", base::Safe::code(error.code)}});
+  Answer answer;
+  answer.taken = Taken::not_stored;
+  const std::string how = parts_.definition->source_options.has("on_store_failure")
+                              ? parts_.definition->source_options.text("on_store_failure") : "AE";
+  answer.close = how == "close";
+  if (!answer.close)
+    answer.reply = make_refusal(*parts_.definition, message, how == "AR" ? hl7::AckCode::AR : hl7::AckCode::AE, error,
+                                parts_.clock->wall());
+  return answer;
+}
+
+void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
+  auto done = [this, processed, alive = alive_, executor = parts_.executor](Status status) {
+    executor->post([this, processed, alive, ok = status.has_value()] {
+      if (*alive) stored(processed, ok);
+    });
+  };
+  parts_.journal->store(*processed, std::move(done));
+}
+
+/// While the disk is full a plan is stored again every second; plans behind it wait, so that no queue is reordered.
+void ChannelRuntime::stored(std::shared_ptr<Processed> processed, bool ok) {
+  if (!ok) {
+    parts_.executor->post_after(milliseconds(1000), [this, processed, alive = alive_] {
+      if (*alive) store(processed);
+    });
+    return;
+  }
+  storing_[processed->id].second = true;
+  flush_stored();
+}
+
+void ChannelRuntime::flush_stored() {
+  while (!storing_.empty() && storing_.begin()->second.second) {
+    push(*storing_.begin()->second.first);
+    bodies_.erase(storing_.begin()->first);
+    storing_.erase(storing_.begin());
+  }
+}
+
+void ChannelRuntime::push(Processed& processed) {
+  for (Output& output : processed.outputs) {
+    DeliveryQueue* queue = find_queue(output.destination);
+    PendingOutput pending;
+    pending.id = processed.id;
+    if (output.is_source) output.body = bodies_.at(processed.id).body;
+    pending.output = std::move(output);
+    if (queue != nullptr) queue->push(std::move(pending));
+  }
+}
+
+DeliveryQueue* ChannelRuntime::find_queue(std::string_view name) const {
+  for (const auto& queue : queues_)
+    if (queue->name() == name) return queue.get();
+  return nullptr;
+}
+
+Task<Answer> ChannelRuntime::report(channels::Unframed what) {
+  ++counters_.unframed;
+  base::log(base::LogLevel::warn, "unframed-bytes",
+            {{"channel", base::Safe::name(parts_.definition->name)}, {"peer", base::Safe::name(what.peer)},
+             {"bytes", static_cast<std::int64_t>(what.bytes)}});
+  Answer answer;
+  if (what.kind == channels::Unframed::Kind::oversize && what.name.empty()) {
+    NewMessage head;
+    head.channel = parts_.definition->name;
+    head.body = what.head;
+    const base::Error error{base::ErrorCode::limit_exceeded, {}, {}, {}};
+    answer.reply = make_refusal(*parts_.definition, head, hl7::AckCode::AR, error, what.received_at);
+    answer.close = true;
+  }
+  parts_.journal->note_unframed(parts_.definition->name, std::move(what));
+  co_return answer;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,114 @@
+#pragma once
+// One channel at work (architecture.md §2): source -> journal -> filter and maps -> acknowledgement -> queues. accept() is
+// the only place with this order; recovery and replay join it behind the journal step.
+
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "channels/definition.h"
+#include "channels/intake.h"
+#include "engine/delivery.h"
+#include "engine/process.h"
+
+namespace kiln::engine {
+
+/// Bytes of messages in flight over all channels (reliability.md R9). One executor.
+class InflightBudget {
+ public:
+  explicit InflightBudget(base::TimerExecutor& executor) : freed_(executor) {}
+  void take(std::size_t bytes) { used_ += bytes; }
+  void give_back(std::size_t bytes);
+  bool has_room() const;
+  base::Task<void> room();
+
+ private:
+  std::size_t used_ = 0;
+  base::Event freed_;
+};
+
+struct ChannelCounters {
+  std::uint64_t received = 0, accepted = 0, rejected = 0, filtered = 0, quarantined = 0, duplicates = 0, not_stored = 0,
+                unframed = 0, replayed = 0;
+  base::WallTime last_received;
+};
+
+/// What a replay of one message would do, or did.
+struct ReplayOutcome {
+  MessageId id = 0;  ///< of the new message; 0 in a dry run
+  std::string verdict;  ///< accepted, rejected, quarantined, filtered
+  std::string reason;
+  struct Part {
+    std::string destination;
+    std::uint64_t bytes = 0;
+    std::string sha256;  ///< hex, of what would be sent
+  };
+  std::vector<Part> outputs;
+};
+
+class ChannelRuntime final : public channels::Intake {
+ public:
+  /// All references outlive stop(). Everything happens on the executor of `around.network`.
+  struct Parts {
+    std::shared_ptr<const channels::Site> site;
+    const channels::ChannelDefinition* definition;  ///< of `site`
+    Journal* journal;
+    base::TimerExecutor* executor;
+    const base::Clock* clock;
+    base::Random* random;
+    Processor* processor;
+    InflightBudget* budget;
+    channels::Surroundings around;  ///< what its connectors run on
+  };
+  explicit ChannelRuntime(Parts parts);
+  ~ChannelRuntime() override;
+
+  /// Makes the connectors and starts the queues; `waiting` is the number of outputs of a destination in the journal.
+  base::Status start_queues(const std::map<std::string, std::uint64_t>& waiting, bool clean_stop);
+  /// Processes messages that were accepted before a crash, in order; before start_source().
+  base::Task<base::Status> recover(std::vector<MessageId> ids);
+  base::Status start_source();
+  base::Task<void> stop_source();
+  base::Task<void> stop_queues();
+
+  base::Task<channels::Answer> accept(channels::Inbound in) override;
+  base::Task<channels::Answer> report(channels::Unframed what) override;
+  bool has_room() const override;
+  base::Task<void> room() override;
+
+  /// Sends a stored message through the current site as a new message linked to it. `destinations` limits where it goes;
+  /// empty: everywhere its plan says.
+  base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original, std::vector<std::string> destinations,
+                                                 bool dry_run);
+
+  const channels::ChannelDefinition& definition() const { return *parts_.definition; }
+  const ChannelCounters& counters() const { return counters_; }
+  channels::ConnectorStatus source_status() const;
+  const std::vector<std::unique_ptr<DeliveryQueue>>& queues() const { return queues_; }
+  DeliveryQueue* find_queue(std::string_view name) const;
+
+ private:
+  using Waiters = std::vector<base::Completion<channels::Answer>>;
+  NewMessage make_message(channels::Inbound in) const;
+  base::Task<base::Result<MessageId>> append(NewMessage message);
+  base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message);
+  channels::Answer settle(MessageId id, const NewMessage& message, Plan plan);
+  channels::Answer refuse(const NewMessage& message, const base::Error& error);
+  void store(std::shared_ptr<Processed> processed);
+  void stored(std::shared_ptr<Processed> processed, bool ok);
+  void flush_stored();
+  void finish(const DedupeKey& key, const channels::Answer& answer, std::size_t bytes);
+  void push(Processed& processed);
+
+  Parts parts_;
+  std::unique_ptr<channels::Source> source_;
+  std::vector<std::unique_ptr<DeliveryQueue>> queues_;
+  ChannelCounters counters_;
+  std::map<DedupeKey, Waiters> in_flight_;
+  /// Plans on their way into the journal, in message order; true once durable. Queues get them in this order only.
+  std::map<MessageId, std::pair<std::shared_ptr<Processed>, bool>> storing_;
+  std::map<MessageId, NewMessage> bodies_;  ///< of `storing_`, for outputs that are the source itself
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,116 @@
+// Start, stop, recovery and replay of a channel: everything that joins the pipeline behind the journal step.
+
+#include <algorithm>
+
+#include "engine/base/log.h"
+#include "engine/base/text.h"
+#include "engine/pipeline.h"
+
+namespace kiln::engine {
+
+using base::Result;
+using base::Status;
+using base::Task;
+
+namespace {
+
+/// A message that keeps killing the process is set aside after that many attempts (reliability.md R8).
+constexpr std::uint32_t kPoisonAttempts = 5;
+
+const char* name_of(Plan::Verdict verdict) {
+  static constexpr const char* kNames[] = {"accepted", "rejected", "quarantined", "filtered"};
+  return kNames[static_cast<std::size_t>(verdict)];
+}
+
+}  // namespace
+
+Status ChannelRuntime::start_queues(const std::map<std::string, std::uint64_t>& waiting, bool clean_stop) {
+  for (const channels::DestinationDefinition& destination : parts_.definition->destinations) {
+    if (std::string_view(destination.connector->name) == "drop") continue;
+    DeliveryQueue::Settings settings{parts_.definition->name, destination.name, destination.options.retry, destination.options.nak};
+    auto connector = destination.connector->make_destination(destination.options, parts_.around);
+    queues_.push_back(std::make_unique<DeliveryQueue>(std::move(settings), std::move(connector), *parts_.journal, *parts_.executor,
+                                                      *parts_.clock, *parts_.random));
+    const auto found = waiting.find(destination.name);
+    TRY_VOID(queues_.back()->start(found == waiting.end() ? 0 : found->second, clean_stop));
+  }
+  return {};
+}
+
+Status ChannelRuntime::start_source() {
+  source_ = parts_.definition->source->make_source(parts_.definition->source_options, parts_.around);
+  return source_->start(*this);
+}
+
+Task<void> ChannelRuntime::stop_source() {
+  if (source_) co_await source_->stop();
+}
+
+Task<void> ChannelRuntime::stop_queues() {
+  for (const auto& queue : queues_) co_await queue->stop();
+}
+
+channels::ConnectorStatus ChannelRuntime::source_status() const {
+  return source_ ? source_->status() : channels::ConnectorStatus{};
+}
+
+/// The attempt is counted durably before it is made, so that it counts even when it ends the process.
+Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids) {
+  for (const MessageId id : ids) {
+    base::Completion<Result<std::uint32_t>> counted(*parts_.executor);
+    parts_.journal->note_processing(id, [counted](Result<std::uint32_t> attempts) { counted.set(std::move(attempts)); });
+    const Result<std::uint32_t> attempts = co_await counted;
+    if (!attempts) co_return base::fail(attempts.error());
+    base::Completion<Result<StoredMessage>> read(*parts_.executor);
+    parts_.journal->read_message(id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
+    Result<StoredMessage> stored = co_await read;
+    Plan plan;
+    if (*attempts > kPoisonAttempts || !stored) {
+      plan.verdict = Plan::Verdict::quarantined;
+      plan.code = stored ? "poison-crash" : base::error_info(stored.error().code).code;
+      plan.reason = stored ? "processing did not end " + std::to_string(*attempts - 1) + " times" : "the record is not readable";
+    } else {
+      plan = parts_.processor->process(*parts_.site, *parts_.definition, stored->message);
+    }
+    NewMessage message;
+    if (stored) message = std::move(stored->message);
+    message.channel = parts_.definition->name;
+    settle(id, message, std::move(plan));
+  }
+  base::log(base::LogLevel::info, "recovered",
+            {{"channel", base::Safe::name(parts_.definition->name)}, {"messages", static_cast<std::int64_t>(ids.size())}});
+  co_return Status{};
+}
+
+Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, std::vector<std::string> destinations, bool dry_run) {
+  NewMessage message = original.message;
+  message.replay_of = original.id;
+  message.parent = 0;
+  message.dedupe = {};
+  message.config_hash = parts_.site->hash;
+  message.received = parts_.clock->wall();
+  Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message);
+  const auto wanted = [&destinations](const std::string& name) {
+    return destinations.empty() || std::find(destinations.begin(), destinations.end(), name) != destinations.end();
+  };
+  std::erase_if(plan.outputs, [&](const Output& output) { return !wanted(output.destination); });
+  std::erase_if(plan.endings, [&](const Ending& ending) { return !wanted(ending.destination); });
+  ReplayOutcome outcome;
+  outcome.verdict = name_of(plan.verdict);
+  outcome.reason = plan.reason;
+  for (const Output& output : plan.outputs) {
+    const std::string& body = output.is_source ? message.body : output.body;
+    outcome.outputs.push_back({output.destination, body.size(), base::sha256_hex(body)});
+  }
+  if (dry_run) co_return outcome;
+  ++counters_.replayed;
+  base::Completion<Result<MessageId>> appended(*parts_.executor);
+  parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
+  const Result<MessageId> id = co_await appended;
+  if (!id) co_return base::fail(id.error());
+  settle(*id, message, std::move(plan));
+  outcome.id = *id;
+  co_return outcome;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,319 @@
+#include "engine/process.h"
+
+#include <cstring>
+
+#include "engine/base/text.h"
+#include "engine/detail/input.h"
+#include "hl7/message.h"
+
+namespace kiln::engine {
+
+using base::ErrorCode;
+using channels::ContentKind;
+using detail::Input;
+using Verdict = Plan::Verdict;
+
+namespace {
+
+hl7::AckError plain_error(int code, std::string text) {
+  hl7::AckError error;
+  error.code = code;
+  error.text = std::move(text);
+  return error;
+}
+
+void reject(Plan& plan, std::string_view ack, int code, std::string reason, std::string stable_code) {
+  plan.verdict = Verdict::rejected;
+  plan.ack = ack == "AE" ? hl7::AckCode::AE : hl7::AckCode::AR;
+  plan.errors.push_back(plain_error(code, reason));
+  plan.reason = std::move(reason);
+  plan.code = std::move(stable_code);
+}
+
+void not_accepted(Plan& plan, const channels::AcceptElse& otherwise, int fallback_code, std::string fallback_text) {
+  std::string text = otherwise.text.empty() ? std::move(fallback_text) : otherwise.text;
+  switch (otherwise.kind) {
+    case channels::AcceptElse::Kind::reject:
+      return reject(plan, otherwise.ack, otherwise.code_given ? otherwise.code : fallback_code, std::move(text), "not-accepted");
+    case channels::AcceptElse::Kind::quarantine: plan.verdict = Verdict::quarantined; break;
+    case channels::AcceptElse::Kind::skip: plan.verdict = Verdict::filtered; break;
+  }
+  plan.code = "not-accepted";
+  plan.reason = std::move(text);
+}
+
+/// The place of a rejection ("PID-3[1].4") as ERL parts, when it is one in a v2 message.
+void set_location(hl7::AckError& error, std::string_view location) {
+  if (location.size() < 5 || location[3] != '-' || hl7::segment_id(location.substr(0, 3)) == 0) return;
+  error.segment = location.substr(0, 3);
+  std::uint32_t* const parts[] = {&error.field, &error.component, &error.subcomponent};
+  std::size_t part = 0;
+  std::uint32_t* target = parts[0];
+  for (const char c : location.substr(4)) {
+    if (c >= '0' && c <= '9') *target = *target * 10 + static_cast<std::uint32_t>(c - '0');
+    else if (c == '[') target = &error.repetition;
+    else if (c == '.' && ++part < 3) target = parts[part];
+    else if (c != ']') return;
+  }
+}
+
+/// What is wrong with the message as such: nothing of it can be mapped.
+void reject_unreadable(Plan& plan, const base::Error& error) {
+  reject(plan, "AR", error.info().hl7_0357, error.text.empty() ? error.info().text : error.text, error.info().code);
+}
+
+struct MapResult {
+  std::string name;
+  mappings::RunResult result;
+};
+
+/// Takes over an ending other than success. True when the plan is decided.
+bool take_outcome(Plan& plan, mappings::RunResult& result) {
+  switch (result.outcome) {
+    case mappings::Outcome::ok:
+    case mappings::Outcome::ok_with_warnings: return false;
+    case mappings::Outcome::rejected:
+      reject(plan, result.ack_code, result.error_code, result.reason, "mapping-require");
+      set_location(plan.errors.back(), result.location);
+      return true;
+    case mappings::Outcome::quarantined:
+      plan.code = "mapping-require";
+      break;
+    case mappings::Outcome::failed:
+      plan.code = result.error == ErrorCode::limit_exceeded ? "budget" : base::error_info(result.error).code;
+      break;
+  }
+  plan.verdict = Verdict::quarantined;
+  plan.reason = result.reason;
+  return true;
+}
+
+/// Rows that quarantined themselves become messages of their own, ended at once (hmap.md §11).
+void detach_rows(Plan& plan, const NewMessage& message, const Input& input, const mappings::RunResult& result) {
+  for (const mappings::QuarantinedRows& rows : result.children) {
+    NewMessage child;
+    child.channel = message.channel;
+    child.kind = ContentKind::csv;
+    child.received = message.received;
+    child.peer = message.peer;
+    child.name = message.name;
+    child.type = message.type;
+    child.config_hash = message.config_hash;
+    child.body = input.rows_text(rows.rows);
+    Ending ending;
+    ending.destination = kNoDestination;
+    ending.state = DeliveryState::quarantined;
+    ending.code = "mapping-require";
+    ending.detail = rows.reason;
+    plan.children.push_back(std::move(child));
+    plan.child_endings.push_back(std::move(ending));
+  }
+}
+
+std::string control_id_of(std::string_view hl7_text) {
+  auto message = hl7::Message::parse(std::string(hl7_text));
+  return message ? message->header().field(10).to_text() : std::string();
+}
+
+Ending ended(const std::string& destination, DeliveryState state, const char* code) {
+  Ending ending;
+  ending.destination = destination;
+  ending.state = state;
+  ending.code = code;
+  return ending;
+}
+
+/// One message on its way through a channel.
+class Run {
+ public:
+  Run(mappings::Runner& runner, const channels::Site& site, const channels::ChannelDefinition& channel,
+      const NewMessage& message, const Input& input)
+      : runner_(runner), site_(site), channel_(channel), message_(message), input_(input), context_(input.context()) {}
+
+  Plan plan() {
+    if (!input_.is_accepted()) {
+      not_accepted(plan_, channel_.accept_else, input_.refusal_code(), input_.refusal_text());
+    } else if (!holds(channel_.accept_where)) {
+      not_accepted(plan_, channel_.accept_else, 201, "the channel does not take this message");
+    } else if (run_maps()) {
+      for (const auto& destination : channel_.destinations) route(destination);
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  bool holds(const std::optional<channels::SiteExpression>& expression) {
+    return !expression || runner_.evaluate_condition(*site_.compiled->unit, expression->per_accept[input_.accepted()],
+                                                     input_.run_input(), context_);
+  }
+
+  std::string text(const channels::SiteExpression& expression) {
+    return runner_.evaluate_text(*site_.compiled->unit, expression.per_accept[input_.accepted()], input_.run_input(), context_);
+  }
+
+  /// False when a map decided about the whole message.
+  bool run_maps() {
+    for (const channels::MapRoute& route : channel_.maps) {
+      if (!holds(route.condition)) continue;
+      mappings::RunResult& result = runner_.run(route.program, input_.run_input(), context_);
+      for (auto& diagnostic : result.diagnostics) plan_.diagnostics.push_back(std::move(diagnostic));
+      if (take_outcome(plan_, result)) return false;
+      detach_rows(plan_, message_, input_, result);
+      results_.push_back({route.result, std::move(result)});
+    }
+    return true;
+  }
+
+  const mappings::RunResult* result_of(const std::string& name) const {
+    for (const MapResult& result : results_)
+      if (result.name == name && !result.result.output.empty()) return &result.result;
+    return nullptr;
+  }
+
+  /// Queues what the destination gets, or says why it gets nothing.
+  void route(const channels::DestinationDefinition& destination) {
+    const bool is_source = destination.from == "source";
+    const mappings::RunResult* from = is_source ? nullptr : result_of(destination.from);
+    if (!is_source && from == nullptr) {
+      plan_.endings.push_back(ended(destination.name, DeliveryState::filtered, "no-output"));
+    } else if (!holds(destination.condition)) {
+      plan_.endings.push_back(ended(destination.name, DeliveryState::filtered, "condition"));
+    } else if (std::string_view(destination.connector->name) == "drop") {
+      plan_.endings.push_back(ended(destination.name, DeliveryState::sent, "dropped"));
+    } else {
+      plan_.outputs.push_back(make_output(destination, from));
+    }
+  }
+
+  Output make_output(const channels::DestinationDefinition& destination, const mappings::RunResult* from) {
+    Output output;
+    output.destination = destination.name;
+    output.kind = destination.kind;
+    output.is_source = from == nullptr;
+    if (from == nullptr) {
+      output.control_id = message_.control_id;
+    } else {
+      output.body = from->output;
+      output.csv_header = from->csv_header;
+      if (output.kind == ContentKind::hl7) output.control_id = control_id_of(output.body);
+    }
+    for (const auto& name_template : destination.templates) {
+      std::string name = name_template.literals.front();
+      for (std::size_t i = 0; i < name_template.parts.size(); ++i)
+        name += text(name_template.parts[i]) + name_template.literals[i + 1];
+      output.rendered.emplace_back(name_template.option, std::move(name));
+    }
+    return output;
+  }
+
+  mappings::Runner& runner_;
+  const channels::Site& site_;
+  const channels::ChannelDefinition& channel_;
+  const NewMessage& message_;
+  const Input& input_;
+  mappings::RunContext context_;
+  Plan plan_;
+  std::vector<MapResult> results_;
+};
+
+}  // namespace
+
+void identify(const channels::ChannelDefinition& channel, const std::string& source_key, NewMessage& message) {
+  std::string key = source_key;
+  if (message.kind == ContentKind::hl7) {
+    auto parsed = hl7::Message::parse(message.body);
+    if (parsed) {
+      message.type = parsed->header().field(9).raw();
+      message.control_id = parsed->header().field(10).to_text();
+      if (key.empty() && !message.control_id.empty()) {
+        for (const std::uint32_t field : {3u, 4u, 10u}) {
+          key += parsed->header().field(field).raw();
+          key += '\r';
+        }
+        key += base::sha256(message.body);
+      }
+    }
+  } else if (message.kind == ContentKind::fhir) {
+    message.type = message.name.substr(0, message.name.find('/'));
+  } else {
+    message.type = "csv";
+  }
+  if (key.empty()) return;
+  const std::string hash = base::sha256(channel.name + "\r" + key);
+  std::memcpy(message.dedupe.data(), hash.data(), message.dedupe.size());
+}
+
+Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message) {
+  const auto input = Input::read(site, channel, message);
+  if (input) return Run(runner_, site, channel, message, *input).plan();
+  Plan plan;
+  if (message.kind == ContentKind::hl7) {
+    reject_unreadable(plan, input.error());
+  } else {
+    plan.verdict = Verdict::quarantined;
+    plan.code = "parse";
+    plan.reason = input.error().text.empty() ? input.error().info().text : input.error().text;
+  }
+  return plan;
+}
+
+namespace {
+
+/// MSH-7 of an answer: the receive time in UTC, to the second.
+base::PartialDate ack_time(base::WallTime received) { return base::PartialDate::from_wall(received, base::DatePrecision::second); }
+
+hl7::AckCode accept_form(hl7::AckCode code) {
+  switch (code) {
+    case hl7::AckCode::AA: return hl7::AckCode::CA;
+    case hl7::AckCode::AE: return hl7::AckCode::CE;
+    case hl7::AckCode::AR: return hl7::AckCode::CR;
+    default: return code;
+  }
+}
+
+std::string build_reply(const channels::ChannelDefinition& channel, const NewMessage& message, hl7::AckInput input) {
+  if (message.kind != ContentKind::hl7 || channel.ack == channels::AckMode::none) return {};
+  auto parsed = hl7::Message::parse(message.body, detail::parse_options(channel));
+  if (!parsed) {
+    const bool close = channel.source_options.has("on_garbage") && channel.source_options.text("on_garbage") == "close";
+    const hl7::Unparsable built = hl7::make_ack_for_unparsable(message.body, input);
+    return close && !built.header ? std::string() : built.ack;
+  }
+  if (!hl7::may_acknowledge(*parsed)) return {};
+  hl7::AckDemand demand = hl7::ack_demand(*parsed);
+  if (channel.ack == channels::AckMode::original) demand.mode = hl7::AckMode::original;
+  if (channel.ack == channels::AckMode::enhanced && demand.mode == hl7::AckMode::original) {
+    demand.mode = hl7::AckMode::enhanced;
+    demand.accept = hl7::AckCondition::always;
+  }
+  if (demand.mode == hl7::AckMode::enhanced) {
+    input.code = accept_form(input.code);
+    if (!hl7::wanted(demand.accept, input.code)) return {};
+  }
+  return hl7::make_ack(*parsed, input);
+}
+
+}  // namespace
+
+std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message, MessageId id, hl7::AckCode ack,
+                       const std::vector<hl7::AckError>& errors, const std::string& text) {
+  hl7::AckInput input;
+  input.code = ack;
+  input.errors = errors;
+  input.control_id = "K" + std::to_string(id);
+  input.time = ack_time(message.received);
+  input.text = text;
+  return build_reply(channel, message, std::move(input));
+}
+
+std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message, hl7::AckCode ack,
+                         const base::Error& error, base::WallTime now) {
+  hl7::AckInput input;
+  input.code = ack;
+  input.errors.push_back(hl7::ack_error(error));
+  input.control_id = "K0-" + std::to_string(now.micros);
+  input.time = ack_time(now);
+  return build_reply(channel, message, std::move(input));
+}
+
+}  // namespace kiln::engine
