@@ -1,0 +1,188 @@
+// Speed of the HL7 library on one core. Each figure is also given as a ratio to a plain scan for the
+// positions of all delimiters in the same bytes in the same run, because machines differ and vary (hl7v2.md
+// §17).
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/base/text.h"
+#include "hl7/ack.h"
+#include "hl7/builder.h"
+#include "hl7/message.h"
+
+namespace {
+
+using namespace kiln::hl7;
+
+volatile std::size_t sink = 0;
+
+std::string admission() {
+  return "MSH|^~\\&|AUFNAHME|HAUS-NORD|LABOR|ZENTRAL|20240131081500+0100||ADT^A01^ADT_A01|N0001|P|2.5.1||||||"
+         "UNICODE UTF-8\r"
+         "EVN|A01|20240131081500|||SCHMIDTK^Schmidt^Karla\r"
+         "PID|1||4711^^^NORD&1.2.276.0.1&ISO^MR~K881122^^^KASSE^NI||Brandt^Ilse^Maria^^Dr.^^L~Weber^Ilse^^^^^"
+         "M||19700203|F|||"
+         "Gartenweg 12^^Neustadt^^12345^DEU^H~Postfach 9^^Neustadt^^12346^DEU^M||+49 555 "
+         "1234^PRN^PH~ilse@mail.example^NET^Internet|"
+         "+49 555 9876^WPN^PH|deu|M|EV|A778899^^^NORD^AN|||||Altstadt|||DEU||||N\r"
+         "PD1|||HAUS-NORD^^10001|1234^Lang^Peter^^^Dr.\r"
+         "NK1|1|Brandt^Jonas|SPO^Spouse^HL70063|Gartenweg 12^^Neustadt^^12345^DEU|+49 555 1234|||20100505\r"
+         "PV1|1|I|ST3^12^2^HAUS-NORD|E|||1234^Lang^Peter^^^Dr.|5678^Kurz^Anna^^^Dr.||MED||||7|||1234^Lang^"
+         "Peter^^^Dr.|IN|"
+         "F9988^^^NORD^VN|K|||||||||||||||||||NORD||A|||20240131080000\r"
+         "PV2|||R07.4^Thoracic pain^I10||||||20240205\r"
+         "AL1|1|DA|PEN^Penicillin^L|SV|Rash|20050101\r"
+         "DG1|1||R07.4^Thoracic pain^I10||20240131|A\r"
+         "IN1|1|KASSE|K1|Kasse Nord|Ring 1^^Neustadt^^12345^DEU|||||||||||Brandt^Ilse|SEL|19700203\r";
+}
+
+std::string observations() {
+  std::string text =
+      "MSH|^~\\&|LABOR|ZENTRAL|KIS|HAUS-NORD|20240131093000+0100||ORU^R01^ORU_R01|L0001|P|2.5.1||||||UNICODE "
+      "UTF-8\r"
+      "PID|1||4711^^^NORD&1.2.276.0.1&ISO^MR||Brandt^Ilse^Maria||19700203|F\r"
+      "PV1|1|I|ST3^12^2^HAUS-NORD||||1234^Lang^Peter^^^Dr.\r"
+      "ORC|RE|A100^KIS|B200^LABOR||CM||||20240131090000|||1234^Lang^Peter^^^Dr.\r"
+      "OBR|1|A100^KIS|B200^LABOR|58410-2^Blood "
+      "count^LN|||20240131085500|||||||20240131085900|||1234^Lang^Peter||||||"
+      "20240131092500||LAB|F\r";
+  for (int i = 1; i <= 20; ++i) {
+    text += "OBX|" + std::to_string(i) + "|NM|" + std::to_string(6000 + i) + "-1^Analyte number " +
+            std::to_string(i) + "^LN||" + std::to_string(i) +
+            ".5|mmol/L^mmol/L^UCUM|3.5-5.1|N|||F|||20240131085500||TECH^Roth^Eva|||"
+            "20240131092000\r";
+  }
+  return text;
+}
+
+std::string document() {
+  std::string text = observations().substr(0, 500);
+  text = text.substr(0, text.rfind('\r') + 1);
+  return text + "OBX|1|ED|DOC^Report^L||^application^pdf^Base64^" + std::string(1u << 20, 'Q') + "||||||F\r";
+}
+
+/// Best of several runs, nanoseconds per call.
+double measure(const std::function<void()>& work) {
+  using Clock = std::chrono::steady_clock;
+  double best = 1e18;
+  for (int run = 0; run < 7; ++run) {
+    std::size_t calls = 0;
+    const auto begin = Clock::now();
+    auto end = begin;
+    do {
+      for (int i = 0; i < 20; ++i) work();
+      calls += 20;
+      end = Clock::now();
+    } while (end - begin < std::chrono::milliseconds(60));
+    const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(end - begin).count();
+    best = std::min(best, static_cast<double>(nanos) / static_cast<double>(calls));
+  }
+  return best;
+}
+
+/// The yardstick: offsets of all six delimiters and line ends, nothing else.
+__attribute__((target("avx2"), optimize("O3"))) std::size_t position_scan(const std::string& bytes,
+                                                                          std::uint32_t* out) {
+  typedef char Block __attribute__((vector_size(32)));
+  std::size_t found = 0, at = 0;
+  for (; at + 32 <= bytes.size(); at += 32) {
+    Block block;
+    __builtin_memcpy(&block, bytes.data() + at, 32);
+    const auto hits =
+        (block == '|') | (block == '^') | (block == '~') | (block == '\\') | (block == '&') | (block == '\r');
+    auto mask = static_cast<std::uint32_t>(__builtin_ia32_pmovmskb256(reinterpret_cast<const Block&>(hits)));
+    for (; mask != 0; mask &= mask - 1)
+      out[found++] = static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(__builtin_ctz(mask));
+  }
+  for (; at < bytes.size(); ++at) {
+    const char c = bytes[at];
+    if (c == '|' || c == '^' || c == '~' || c == '\\' || c == '&' || c == '\r')
+      out[found++] = static_cast<std::uint32_t>(at);
+  }
+  return found;
+}
+
+void lazy_parse(const std::string& bytes) {
+  const auto message = Message::parse(bytes);
+  sink = sink + message->segment_count();
+}
+
+void full_walk(const std::string& bytes) {
+  const auto message = Message::parse(bytes);
+  std::string buffer;
+  std::size_t size = 0;
+  for (std::uint32_t i = 0; i < message->segment_count(); ++i) {
+    const SegmentView segment = message->segment(i);
+    for (std::uint32_t n = 1; n <= segment.field_count(); ++n) {
+      for (const auto repetition : segment.field(n).repetitions()) {
+        for (const auto component : repetition.components()) {
+          for (const auto leaf : component.subs()) size += leaf.text(buffer).size();
+        }
+      }
+    }
+  }
+  sink = sink + size;
+}
+
+void ten_gets(const std::string& bytes) {
+  const auto message = Message::parse(bytes);
+  std::string buffer;
+  const SegmentView pid = message->find(segment_id("PID")), pv1 = message->find(segment_id("PV1"));
+  std::size_t size = message->header().field(9).component(2).text(buffer).size();
+  size += message->header().field(10).text(buffer).size();
+  size += pid.field(3).component(1).text(buffer).size();
+  size += pid.field(3).component(4).sub(2).text(buffer).size();
+  size += pid.field(5).component(1).text(buffer).size();
+  size += pid.field(5).component(2).text(buffer).size();
+  size += pid.field(7).text(buffer).size();
+  size += pid.field(8).text(buffer).size();
+  size += pv1.field(3).component(2).text(buffer).size();
+  size += pv1.field(7).component(2).text(buffer).size();
+  const std::string encoded = message->bytes();
+  sink = sink + size + encoded.size();
+}
+
+void answer(const std::string& bytes) {
+  const auto message = Message::parse(bytes);
+  AckInput input;
+  input.control_id = "K1";
+  input.time.year = 2024;
+  sink = sink + make_ack(*message, input).size();
+}
+
+void report(const char* what, const std::string& bytes, double nanos, double scan) {
+  const auto size = static_cast<double>(bytes.size());
+  std::printf("  %-28s %9.0f ns  %8.0f MB/s  %9.0f msg/s  %6.2f x scan\n", what, nanos, size * 1000 / nanos,
+              1e9 / nanos, nanos / scan);
+}
+
+void run(const char* name, const std::string& bytes) {
+  std::vector<std::uint32_t> positions(bytes.size());
+  std::printf("%s, %zu bytes\n", name, bytes.size());
+  const double scan = measure([&] { sink = sink + position_scan(bytes, positions.data()); });
+  report("position scan", bytes, scan, scan);
+  report("lazy parse", bytes, measure([&] { lazy_parse(bytes); }), scan);
+  report("parse + every leaf as text", bytes, measure([&] { full_walk(bytes); }), scan);
+  report("parse + 10 gets + re-encode", bytes, measure([&] { ten_gets(bytes); }), scan);
+  report("parse + ACK", bytes, measure([&] { answer(bytes); }), scan);
+  const auto message = Message::parse(bytes);
+  const SegmentView pid = message->find(segment_id("PID"));
+  std::string buffer;
+  const double get = measure([&] {
+    for (int i = 0; i < 100; ++i) sink = sink + pid.field(3).component(4).sub(2).text(buffer).size();
+  });
+  std::printf("  %-28s %9.1f ns\n", "one get of PID-3.4.2", get / 100);
+}
+
+}  // namespace
+
+int main() {
+  run("ADT", admission());
+  run("ORU with 20 OBX", observations());
+  run("1 MB document", document());
+  return sink == 0 ? 1 : 0;
+}
