@@ -1,4 +1,4 @@
-// fhir/validate: each tests/golden/validate/NAME.json gives exactly the issues of NAME.issues (KILN_APPROVE=1
+// fhir/validate: each tests/golden/validate/NAME.json gives exactly the issues of NAME.issues (APPROVE=1
 // rewrites them); real resources give none.
 
 #include "fhir/validate.h"
@@ -63,7 +63,7 @@ std::vector<std::string> files_in(const std::string& folder, const std::string& 
 }  // namespace
 
 TEST_CASE("validate: goldens", "[validate]") {
-  const bool approve = std::getenv("KILN_APPROVE") != nullptr;
+  const bool approve = std::getenv("APPROVE") != nullptr;
   const auto inputs = files_in(kSource + "/tests/golden/validate", ".json");
   CHECK(inputs.size() > 10);
   for (const std::string& input : inputs) {
@@ -142,6 +142,6 @@ TEST_CASE("validate: the examples of the definitions package", "[validate][corpu
   CHECK(resources == 5306);
   // What is listed there are errors of the published files, one by one.
   const std::string golden = kSource + "/tests/golden/validate/package_examples.txt";
-  if (std::getenv("KILN_APPROVE") != nullptr) std::ofstream(golden) << found;
+  if (std::getenv("APPROVE") != nullptr) std::ofstream(golden) << found;
   CHECK(found == read(golden));
 }

@@ -4,6 +4,7 @@
 
 #include "engine/base/archive.h"
 #include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "fhir/definitions/generate/detail/readers.h"
 
 namespace kiln::fhir {
@@ -71,6 +72,37 @@ base::Status check_content_references(const DefinitionModel& model) {
 }
 
 }  // namespace
+
+std::span<const PinnedPackage> pinned_packages() {
+  static constexpr PinnedPackage kPackages[] = {
+      {"hl7.fhir.r4.examples 4.0.1", "dce87f1b5b9341867033f7d1f544fa1b5232503f6d62813887ac6b8a8b6cb682"},
+      {"hl7.terminology.r4 7.0.1", "170c546f761fb51b3355788ca500206f6b772b21c57348c29205de85a6612baa"},
+  };
+  return kPackages;
+}
+
+base::Result<std::vector<DefinitionPackage>> read_pinned_packages(base::Env& env,
+                                                                  const std::vector<std::string>& paths) {
+  const auto pinned = pinned_packages();
+  std::vector<DefinitionPackage> packages(pinned.size());
+  for (const std::string& path : paths) {
+    TRY(std::string bytes, env.read_file(path, base::limits::kArchiveFileBytesMax));
+    const std::string checksum = base::sha256_hex(bytes);
+    const auto found = std::find_if(pinned.begin(), pinned.end(),
+                                    [&](const PinnedPackage& package) { return checksum == package.sha256; });
+    if (found == pinned.end()) {
+      return base::fail(ErrorCode::bad_archive, "this is none of the pinned packages", path,
+                        "fetch it again; fhir/definitions/README.md names packages and checksums");
+    }
+    packages[static_cast<std::size_t>(found - pinned.begin())] = {found->name, std::move(bytes)};
+  }
+  for (std::size_t i = 0; i < packages.size(); ++i) {
+    if (packages[i].tgz.empty()) {
+      return base::fail(ErrorCode::bad_archive, std::string("the package ") + pinned[i].name + " is missing");
+    }
+  }
+  return packages;
+}
 
 base::Result<DefinitionModel> read_definitions(std::span<const DefinitionPackage> packages) {
   DefinitionModel model;

@@ -19,6 +19,18 @@ struct DefinitionPackage {
   std::string tgz;
 };
 
+/// A package the committed tables come from.
+struct PinnedPackage {
+  const char* name;  ///< "hl7.fhir.r4.examples 4.0.1"
+  const char* sha256;
+};
+/// In the order they are read; the first is the specification.
+std::span<const PinnedPackage> pinned_packages();
+/// Reads the files that are the pinned packages, told by their checksum, in whatever order they are named.
+/// Errors: bad_archive when a file is none of them or one is missing, file_not_found.
+base::Result<std::vector<DefinitionPackage>> read_pinned_packages(base::Env& env,
+                                                                  const std::vector<std::string>& paths);
+
 /// Reads packages into one model. The first package is the specification itself: only its counts are kept,
 /// and where two packages define the same url, the earlier one wins. Errors: bad_archive, json_*,
 /// bad_definition (place = file).
