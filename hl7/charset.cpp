@@ -180,6 +180,10 @@ Charset Charset::latin1() {
 }
 
 std::optional<Charset> Charset::find(std::string_view name) {
+  // Asked for every message: the spellings of nearly all of them need no work.
+  if (name.empty() || name == "ASCII") return ascii();
+  if (name == "UNICODE UTF-8" || name == "UTF-8") return utf8();
+  if (name == "8859/1") return latin1();
   const std::string normal = normal_form(name);
   if (normal.empty()) return ascii();
   for (std::size_t i = 0; i < kRows.size(); ++i) {

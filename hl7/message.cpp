@@ -8,7 +8,6 @@
 namespace kiln::hl7 {
 namespace {
 
-using detail::find_byte;
 using detail::MessageData;
 using detail::SegmentRow;
 
@@ -16,11 +15,6 @@ constexpr std::string_view kNull = "\"\"";
 
 TextRules rules_of(const MessageData& data) {
   return {data.delimiters, data.charset, &data.alternates};
-}
-
-bool needs_decoding(const MessageData& data, std::string_view raw) {
-  if (data.has_escape && raw.find(data.delimiters.escape) != raw.npos) return true;
-  return data.recode_high && detail::has_high_byte(raw);
 }
 
 }  // namespace
@@ -32,15 +26,6 @@ std::string segment_name(std::uint32_t id) {
 }
 
 // ---- pieces ----
-
-const Delimiters& Piece::delimiters() const {
-  static const Delimiters kNone{};
-  return data_ == nullptr ? kNone : data_->delimiters;
-}
-
-std::string_view Piece::raw() const {
-  return data_ == nullptr ? std::string_view() : std::string_view(data_->bytes).substr(begin_, end_ - begin_);
-}
 
 Presence Piece::presence() const {
   const std::string_view bytes = raw();
@@ -56,22 +41,6 @@ Presence Piece::presence() const {
   return Presence::absent;
 }
 
-std::uint32_t Piece::cut(std::uint32_t from, char separator) const {
-  return find_byte(data_->bytes.data(), from, end_, separator);
-}
-
-Piece Piece::nth(char separator, std::uint32_t n, Level level) const {
-  if (data_ == nullptr || n == 0) return {};
-  if (verbatim_) separator = '\0';
-  std::uint32_t begin = begin_, end = cut(begin, separator);
-  for (; n > 1; --n) {
-    if (end >= end_) return {};
-    begin = end + 1;
-    end = cut(begin, separator);
-  }
-  return {data_, begin, end, level, verbatim_};
-}
-
 std::uint32_t Piece::count(char separator) const {
   if (data_ == nullptr || begin_ == end_) return 0;
   if (verbatim_ || separator == '\0') return 1;
@@ -80,33 +49,16 @@ std::uint32_t Piece::count(char separator) const {
   return parts;
 }
 
-LeafView Piece::leaf() const {
-  if (data_ == nullptr) return {};
-  std::uint32_t end = end_;
-  if (!verbatim_ && level_ != Level::leaf) {
-    const char* const bytes = data_->bytes.data();
-    const Delimiters& d = data_->delimiters;
-    if (level_ == Level::field) end = find_byte(bytes, begin_, end, d.repetition);
-    if (level_ <= Level::repetition) end = find_byte(bytes, begin_, end, d.component);
-    end = find_byte(bytes, begin_, end, d.subcomponent);
-  }
-  return LeafView(Piece(data_, begin_, end, Level::leaf, verbatim_));
-}
-
 std::string_view Piece::text(std::pmr::memory_resource& arena) const {
   const std::string_view raw = leaf().raw();
   if (verbatim_ || raw.empty()) return raw;
   if (raw == kNull) return {};
-  if (!needs_decoding(*data_, raw)) return raw;
+  if (!needs_decoding(raw)) return raw;
   char* const out = static_cast<char*>(arena.allocate(3 * raw.size(), 1));
   return {out, decode_to(raw, rules_of(*data_), out)};
 }
 
-std::string_view Piece::text(std::string& buffer) const {
-  const std::string_view raw = leaf().raw();
-  if (verbatim_ || raw.empty()) return raw;
-  if (raw == kNull) return {};
-  if (!needs_decoding(*data_, raw)) return raw;
+std::string_view Piece::decoded(std::string_view raw, std::string& buffer) const {
   buffer.resize(3 * raw.size());
   buffer.resize(decode_to(raw, rules_of(*data_), buffer.data()));
   return buffer;
@@ -153,22 +105,6 @@ std::uint32_t SegmentView::field_count() const {
   return row.separators + (data_->is_header(row) ? 1 : 0);
 }
 
-FieldView SegmentView::field(std::uint32_t n) const {
-  if (data_ == nullptr || n == 0) return {};
-  const SegmentRow& row = data_->segments[index_];
-  bool verbatim = false;
-  if (data_->is_header(row)) {
-    // The separator itself is field 1, so the text behind it is field 2.
-    const std::uint32_t separator = data_->marks[row.first];
-    if (n == 1) return FieldView(Piece(data_, separator, separator + 1, Piece::Level::field, true));
-    verbatim = n == 2;
-    --n;
-  }
-  if (n > row.separators) return {};
-  const std::uint32_t* const mark = data_->marks.get() + row.first + n;
-  return FieldView(Piece(data_, mark[-1] + 1, mark[0], Piece::Level::field, verbatim));
-}
-
 std::span<const std::uint32_t> SegmentView::separators() const {
   if (data_ == nullptr) return {};
   const SegmentRow& row = data_->segments[index_];
@@ -185,6 +121,7 @@ Message::~Message() = default;
 const std::string& Message::bytes() const& {
   return data_->bytes;
 }
+std::string Message::take_bytes() && { return std::move(data_->bytes); }
 const Delimiters& Message::delimiters() const {
   return data_->delimiters;
 }
@@ -194,7 +131,9 @@ Charset Message::charset() const {
 const std::vector<Charset>& Message::alternate_charsets() const& {
   return data_->alternates;
 }
-bool Message::text_is_plain() const { return !data_->has_escape && !data_->recode_high; }
+bool Message::text_is_plain() const {
+  return !data_->has_escape && !data_->recode_high;
+}
 std::uint32_t Message::segment_count() const {
   return static_cast<std::uint32_t>(data_->segments.size());
 }

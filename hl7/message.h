@@ -12,37 +12,19 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/diagnostic.h"
 #include "engine/base/limits.h"
 #include "engine/base/result.h"
 #include "hl7/charset.h"
 #include "hl7/delimiters.h"
+#include "hl7/detail/message_data.h"
+#include "hl7/parse_diagnostic.h"
+#include "hl7/segment_id.h"
 
 namespace kiln::hl7 {
-
-namespace detail {
-struct MessageData;
-}
 
 /// Absent: not valued (`||`) or beyond the end. Null: `""`, the sender deletes the value. Valued: anything
 /// else.
 enum class Presence : std::uint8_t { absent, null_, valued };
-
-/// A three-character segment name as a number; 0 for anything that is not [A-Z][A-Z0-9]{2} (upper-cased
-/// first).
-constexpr std::uint32_t segment_id(std::string_view name) {
-  if (name.size() != 3) return 0;
-  std::uint32_t id = 0;
-  for (std::size_t i = 0; i < 3; ++i) {
-    char c = name[i];
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    const bool letter = c >= 'A' && c <= 'Z', digit = c >= '0' && c <= '9';
-    if (!letter && !(digit && i > 0)) return 0;
-    id = id << 8 | static_cast<unsigned char>(c);
-  }
-  return id;
-}
-std::string segment_name(std::uint32_t id);  ///< "PID"; "" for 0
 
 class LeafView;
 class ComponentView;
@@ -66,7 +48,10 @@ class Piece {
   bool valued() const { return presence() == Presence::valued; }
 
   /// The bytes as received, whole part with its inner delimiters. Empty when not located.
-  std::string_view raw() const;
+  std::string_view raw() const {
+    return data_ == nullptr ? std::string_view()
+                            : std::string_view(data_->bytes.data() + begin_, end_ - begin_);
+  }
   /// Byte offsets in Message::bytes(). 0 when not located.
   std::uint32_t offset() const { return begin_; }
   std::uint32_t end_offset() const { return end_; }
@@ -95,8 +80,15 @@ class Piece {
   Piece nth(char separator, std::uint32_t n, Level level) const;
   std::uint32_t count(char separator) const;
   /// Offset of the first `separator` from `from` on, or the end.
-  std::uint32_t cut(std::uint32_t from, char separator) const;
-  const Delimiters& delimiters() const;
+  std::uint32_t cut(std::uint32_t from, char separator) const {
+    return detail::find_byte(data_->bytes.data(), from, end_, separator);
+  }
+  Delimiters delimiters() const { return data_ == nullptr ? Delimiters{} : data_->delimiters; }
+  bool needs_decoding(std::string_view raw) const {
+    if (data_->has_escape && raw.find(data_->delimiters.escape) != raw.npos) return true;
+    return data_->recode_high && detail::has_high_byte(raw);
+  }
+  std::string_view decoded(std::string_view raw, std::string& buffer) const;
 
   const detail::MessageData* data_ = nullptr;
   std::uint32_t begin_ = 0;
@@ -208,8 +200,8 @@ class SegmentView {
   std::uint32_t field_count() const;
   /// Field n from 1; absent beyond the end. Field 0 is absent.
   FieldView field(std::uint32_t n) const;
-  /// Offsets in Message::bytes() of the field separators of this segment, then of its end. In MSH, FHS and BHS the
-  /// first one is field 1 itself. Empty when the segment does not exist.
+  /// Offsets in Message::bytes() of the field separators of this segment, then of its end. In MSH, FHS and
+  /// BHS the first one is field 1 itself. Empty when the segment does not exist.
   std::span<const std::uint32_t> separators() const;
 
  private:
@@ -241,21 +233,6 @@ struct ParseOptions {
   ScanMode scan = ScanMode::best;
 };
 
-/// A place in a message, numbers from 1; 0 where the place is not that deep. `segment` is a position from 0.
-struct Location {
-  std::uint32_t segment = 0, field = 0, repetition = 0, component = 0, subcomponent = 0;
-  bool operator==(const Location&) const = default;
-};
-
-/// Something odd that did not stop the parse and did not change it. `text` is static and names no value.
-struct ParseDiagnostic {
-  base::ErrorCode code = base::ErrorCode::internal;
-  base::Severity severity = base::Severity::warning;
-  Location location;
-  std::uint32_t offset = 0;  ///< byte in the message
-  std::string_view text;
-};
-
 /// Owns one immutable buffer, as received. Moves keep views valid. Immutable, so any thread may read.
 /// Memory: the bytes plus 4 per field separator and line end plus 20 per segment.
 class Message {
@@ -272,6 +249,8 @@ class Message {
   /// Byte for byte what parse() got: the encoding of an unmodified message.
   const std::string& bytes() const&;
   const std::string& bytes() const&& = delete;
+  /// Hands the buffer over. The message and its views are gone then.
+  std::string take_bytes() &&;
 
   const Delimiters& delimiters() const;
   Charset charset() const;
@@ -316,8 +295,56 @@ class Message {
 
  private:
   explicit Message(std::unique_ptr<detail::MessageData> data);
-  std::unique_ptr<const detail::MessageData> data_;
+  std::unique_ptr<detail::MessageData> data_;
 };
+
+inline Piece Piece::nth(char separator, std::uint32_t n, Level level) const {
+  if (data_ == nullptr || n == 0) return {};
+  if (verbatim_) separator = '\0';
+  std::uint32_t begin = begin_, end = cut(begin, separator);
+  for (; n > 1; --n) {
+    if (end >= end_) return {};
+    begin = end + 1;
+    end = cut(begin, separator);
+  }
+  return {data_, begin, end, level, verbatim_};
+}
+
+inline LeafView Piece::leaf() const {
+  if (data_ == nullptr) return {};
+  std::uint32_t end = end_;
+  if (!verbatim_ && level_ != Level::leaf) {
+    const char* const bytes = data_->bytes.data();
+    const Delimiters& d = data_->delimiters;
+    if (level_ == Level::field) end = detail::find_byte(bytes, begin_, end, d.repetition);
+    if (level_ <= Level::repetition) end = detail::find_byte(bytes, begin_, end, d.component);
+    end = detail::find_byte(bytes, begin_, end, d.subcomponent);
+  }
+  return LeafView(Piece(data_, begin_, end, Level::leaf, verbatim_));
+}
+
+inline std::string_view Piece::text(std::string& buffer) const {
+  const std::string_view raw = leaf().raw();
+  if (verbatim_ || raw.empty()) return raw;
+  if (raw == "\"\"") return {};
+  return needs_decoding(raw) ? decoded(raw, buffer) : raw;
+}
+
+inline FieldView SegmentView::field(std::uint32_t n) const {
+  if (data_ == nullptr || n == 0) return {};
+  const detail::SegmentRow& row = data_->segments[index_];
+  bool verbatim = false;
+  if (data_->is_header(row)) {
+    // The separator itself is field 1, so the text behind it is field 2.
+    const std::uint32_t separator = data_->marks[row.first];
+    if (n == 1) return FieldView(Piece(data_, separator, separator + 1, Piece::Level::field, true));
+    verbatim = n == 2;
+    --n;
+  }
+  if (n > row.separators) return {};
+  const std::uint32_t* const mark = data_->marks.get() + row.first + n;
+  return FieldView(Piece(data_, mark[-1] + 1, mark[0], Piece::Level::field, verbatim));
+}
 
 /// The odd escape sequences and undecodable bytes of every leaf: bad_escape, unknown_escape, stray_escape,
 /// bad_charset_bytes. Walks the whole message; at most kParseDiagnosticsMax.

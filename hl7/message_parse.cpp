@@ -226,8 +226,13 @@ class Parser {
       for (std::uint32_t i = 0; i < row.separators; ++i) {
         const std::uint32_t begin = data_->marks[row.first + i] + 1, end = data_->marks[row.first + i + 1];
         if (end - begin < options_.repetitions_max) continue;
-        const auto cuts = static_cast<std::size_t>(std::count(bytes + begin, bytes + end, repetition));
-        if (cuts + 1 > options_.repetitions_max) {
+        std::size_t parts = 1;
+        for (std::uint32_t at = detail::find_byte(bytes, begin, end, repetition);
+             at < end && parts <= options_.repetitions_max;
+             at = detail::find_byte(bytes, at + 1, end, repetition)) {
+          ++parts;
+        }
+        if (parts > options_.repetitions_max) {
           return base::fail(ErrorCode::limit_exceeded, "a field has more repetitions than allowed",
                             segment_name(row.id) + "-" + std::to_string(i + 1));
         }

@@ -5,9 +5,14 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "hl7/message.h"
+#include "engine/base/limits.h"
+#include "hl7/charset.h"
+#include "hl7/delimiters.h"
+#include "hl7/parse_diagnostic.h"
+#include "hl7/segment_id.h"
 
 namespace kiln::hl7::detail {
 
