@@ -126,9 +126,9 @@ Ending ended(const std::string& destination, DeliveryState state, const char* co
 /// One message on its way through a channel.
 class Run {
  public:
-  Run(mappings::Runner& runner, const channels::Site& site, const channels::ChannelDefinition& channel,
+  Run(mappings::Runner& runner, const mappings::Program& expressions, const channels::ChannelDefinition& channel,
       const NewMessage& message, const Input& input)
-      : runner_(runner), site_(site), channel_(channel), message_(message), input_(input), context_(input.context()) {}
+      : runner_(runner), expressions_(expressions), channel_(channel), message_(message), input_(input), context_(input.context()) {}
 
   Plan plan() {
     if (!input_.is_accepted()) {
@@ -143,12 +143,12 @@ class Run {
 
  private:
   bool holds(const std::optional<channels::SiteExpression>& expression) {
-    return !expression || runner_.evaluate_condition(*site_.compiled->unit, expression->per_accept[input_.accepted()],
+    return !expression || runner_.evaluate_condition(expressions_, expression->per_accept[input_.accepted()],
                                                      input_.run_input(), context_);
   }
 
   std::string text(const channels::SiteExpression& expression) {
-    return runner_.evaluate_text(*site_.compiled->unit, expression.per_accept[input_.accepted()], input_.run_input(), context_);
+    return runner_.evaluate_text(expressions_, expression.per_accept[input_.accepted()], input_.run_input(), context_);
   }
 
   /// False when a map decided about the whole message.
@@ -207,7 +207,7 @@ class Run {
   }
 
   mappings::Runner& runner_;
-  const channels::Site& site_;
+  const mappings::Program& expressions_;
   const channels::ChannelDefinition& channel_;
   const NewMessage& message_;
   const Input& input_;
@@ -243,9 +243,17 @@ void identify(const channels::ChannelDefinition& channel, const std::string& sou
   std::memcpy(message.dedupe.data(), hash.data(), message.dedupe.size());
 }
 
+const mappings::Program& Processor::expressions(const channels::Site& site) {
+  if (compiled_ != site.compiled) {
+    compiled_ = site.compiled;
+    expressions_ = mappings::Program::of_expressions(compiled_->unit);
+  }
+  return expressions_;
+}
+
 Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message) {
   const auto input = Input::read(site, channel, message);
-  if (input) return Run(runner_, site, channel, message, *input).plan();
+  if (input) return Run(runner_, expressions(site), channel, message, *input).plan();
   Plan plan;
   if (message.kind == ContentKind::hl7) {
     reject_unreadable(plan, input.error());

@@ -35,6 +35,8 @@ struct ErrorInfo {
 };
 
 const ErrorInfo& error_info(ErrorCode code);
+/// By its stable code ("disk-full"); `internal` for a code this version does not know.
+ErrorCode find_error_code(std::string_view code);
 
 /// A failure. `text`, `place` and `remedy` never hold patient data: they name where and what kind, not the value.
 struct Error {

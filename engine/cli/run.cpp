@@ -1,0 +1,80 @@
+// kiln run: serves a site.
+
+#include <cstdio>
+
+#include "channels/definition.h"
+#include "engine/base/env.h"
+#include "engine/base/json.h"
+#include "engine/command.h"
+#include "engine/gateway.h"
+#include "engine/version.h"
+
+namespace kiln::engine {
+namespace {
+
+void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+
+/// The site, checked and with its references filled in; nullptr after its errors were printed.
+std::shared_ptr<channels::Site> load(const std::string& folder, int& exit_code, const Arguments& arguments) {
+  auto load = channels::load_site(base::system_env(), folder);
+  if (!load) {
+    exit_code = report(load.error(), arguments);
+    return nullptr;
+  }
+  const std::string findings = base::render(load->diagnostics, load->library->sources(), is_terminal(stderr));
+  if (!findings.empty()) std::fputs(findings.c_str(), stderr);
+  if (!load->site) {
+    exit_code = kExitConfig;
+    say("kiln: the site has errors and is not started");
+    return nullptr;
+  }
+  const base::Status resolved = channels::resolve_site(*load->site, base::system_env(), channels::process_references());
+  if (!resolved) {
+    report(resolved.error(), arguments);
+    exit_code = kExitConfig;
+    return nullptr;
+  }
+  return load->site;
+}
+
+void print_ready(const Gateway& gateway) {
+  say("kiln " + std::string(kVersion) + " serves " + gateway.site().folder);
+  for (const auto& channel : gateway.channels()) {
+    const auto status = channel->source_status();
+    std::string line = "  " + channel->definition().name + ": " + channel->definition().source->name;
+    if (status.port != 0) line += " on port " + std::to_string(status.port);
+    for (const auto& destination : channel->definition().destinations) line += (&destination == &channel->definition().destinations.front() ? " -> " : ", ") + destination.name;
+    say(line);
+  }
+  say("  FHIR: " + gateway.fhir_url());
+  say("ready (Ctrl-C stops)");
+}
+
+int run(const Arguments& arguments) {
+  int exit_code = kExitOk;
+  const auto site = load(arguments.text("SITE"), exit_code, arguments);
+  if (!site) return exit_code;
+  GatewayOptions options;
+  options.say = say;
+  Gateway gateway(base::system_env(), site, std::move(options));
+  if (const base::Status started = gateway.start(); !started) return report(started.error(), arguments);
+  print_ready(gateway);
+  return gateway.run();
+}
+
+constexpr ArgumentSpec kArguments[] = {{"SITE", "folder with kiln.conf, channels/, maps/, tables/"}};
+constexpr ExampleSpec kExamples[] = {{"kiln run examples/quickstart", "serve the quickstart site until Ctrl-C"},
+                                     {"PAS_HOST=10.0.0.5 kiln run /etc/kiln/site", "a site that takes a host name by env(\"PAS_HOST\")"}};
+
+}  // namespace
+
+const CommandSpec& run_spec() {
+  static const CommandSpec spec{"run", "Run", "serve a site",
+                                "Checks the site, recovers what a crash left behind, then listens. SIGINT and SIGTERM drain: no new messages,\n"
+                                "sends in progress are finished. Logs are JSON lines on stderr. Exit 78: the site has errors; 74: the disk did\n"
+                                "not confirm a write; 75: another engine uses the data folder.",
+                                kArguments, {}, kExamples, run};
+  return spec;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,78 @@
+#include "engine/detail/map_files.h"
+
+#include <cstdio>
+
+#include "engine/base/env.h"
+#include "engine/base/limits.h"
+#include "engine/base/text.h"
+#include "hl7/batch.h"
+
+namespace kiln::engine::detail {
+
+using base::ErrorCode;
+using base::Result;
+
+Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string& map) {
+  MapSet set;
+  set.library = std::make_shared<mappings::Library>();
+  base::Env& env = base::system_env();
+  for (const std::string& path : load) {
+    TRY(const auto info, env.info(path));
+    if (info.is_directory) TRY_VOID(set.library->add_site(env, path, set.diagnostics));
+    else TRY_VOID(set.library->add_file(env, path, set.diagnostics));
+  }
+  set.library->require_shipped(map);
+  set.library->link(set.diagnostics);
+  set.tables = mappings::load_tables(*set.library, env, set.diagnostics);
+  set.library->set_tables(set.tables);
+  set.compiled = mappings::compile(*set.library, set.diagnostics);
+  return set;
+}
+
+namespace {
+
+Result<std::string> read_bytes(const std::string& path) {
+  if (path != "-") return base::system_env().read_file(path, base::limits::kMessageBytesMax * 4);
+  std::string out;
+  char chunk[65536];
+  while (const std::size_t n = std::fread(chunk, 1, sizeof chunk, stdin)) out.append(chunk, n);
+  return out;
+}
+
+}  // namespace
+
+Result<InputFile> read_input(const std::string& path) {
+  TRY(std::string bytes, read_bytes(path));
+  InputFile file;
+  std::string_view start = bytes;
+  if (start.starts_with("\xEF\xBB\xBF")) start.remove_prefix(3);
+  while (!start.empty() && (static_cast<unsigned char>(start.front()) <= ' ')) start.remove_prefix(1);
+  if (start.starts_with('{')) {
+    file.kind = channels::ContentKind::fhir;
+    file.messages.push_back(std::move(bytes));
+    return file;
+  }
+  if (!start.starts_with("MSH") && !start.starts_with("FHS") && !start.starts_with("BHS")) {
+    // Neither JSON nor HL7: a csv file, unless there is a message further down (leading noise).
+    if (hl7::split_batch(bytes).messages.empty()) {
+      file.kind = channels::ContentKind::csv;
+      file.messages.push_back(std::move(bytes));
+      return file;
+    }
+  }
+  for (const hl7::Slice& slice : hl7::split_batch(bytes).messages) file.messages.emplace_back(slice.of(bytes));
+  if (file.messages.empty()) return base::fail(ErrorCode::bad_value, "the file holds no message", path);
+  return file;
+}
+
+Result<mappings::CsvFormat> csv_format_of(const MapSet& maps, const std::string& declaration) {
+  for (const auto& found : maps.library->declarations()) {
+    if (found->kind != mappings::DeclKind::csv) continue;
+    if (found->qualified() != declaration && found->name != declaration) continue;
+    base::Diagnostics ignored;  // reported by load_maps
+    return mappings::csv_format(std::get<mappings::ast::CsvDecl>(found->decl->node), ignored);
+  }
+  return base::fail(ErrorCode::bad_value, "there is no csv declaration " + declaration);
+}
+
+}  // namespace kiln::engine::detail

@@ -1,0 +1,25 @@
+#pragma once
+// Where a site keeps its data, and how a verb talks to the engine that serves it.
+
+#include <string>
+
+#include "engine/base/http_message.h"
+#include "engine/base/result.h"
+#include "engine/command.h"
+
+namespace kiln::engine::detail {
+
+/// --site DIR (default "."), or --data DIR directly. Only kiln.conf is read; errors in the rest of the site do not matter.
+base::Result<std::string> data_folder(const Arguments& arguments);
+
+/// One request to the control API of the engine that runs on that data folder. Errors: engine_unreachable when none does.
+base::Result<base::HttpResponse> control_request(const std::string& data_folder, base::HttpRequest request);
+
+/// The error that a control API answer holds, when its status is not 2xx.
+base::Status control_status(const base::HttpResponse& response);
+
+/// The options --site and --data, for the specs of verbs that need them.
+inline constexpr OptionSpec kSiteOption{"--site", "DIR", "the site (default: the current folder)"};
+inline constexpr OptionSpec kDataOption{"--data", "DIR", "the data folder itself, instead of --site"};
+
+}  // namespace kiln::engine::detail
