@@ -32,7 +32,9 @@ struct CsvFormat {
   char delimiter = ',';
   CsvEncoding encoding = CsvEncoding::utf8;
   bool header = true;
-  std::optional<std::string> null_text;  ///< a cell of exactly this text is null, an empty cell absent
+  /// A cell of exactly this text, quoted or not, is null. An empty cell is absent, also a quoted one unless
+  /// the null text is "".
+  std::optional<std::string> null_text;
   bool extra_columns = false;  ///< `extra_columns ignore`: header columns without declaration are passed over
   std::vector<CsvColumnFormat> columns;
 
@@ -104,10 +106,9 @@ class CsvFile {
 };
 
 /// Appends one CRLF-ended line in the format's delimiter and encoding; a cell with delimiter, quote, line
-/// break or outer blank is quoted. An absent cell (data() == nullptr) is empty, a null cell is the null text;
-/// an empty text that would read as absent is written `""`. Fixed width: cells are padded, and cut when too
-/// long. Returns the number of cells that lost something (cut, or characters the encoding lacks, written
-/// "?").
+/// break or outer blank is quoted. An absent or empty cell is empty, a null cell the null text (empty without
+/// one). Fixed width: cells are padded with blanks, and cut when too long; line breaks become blanks. Returns
+/// the number of cells that lost something (cut, or characters the encoding lacks, written "?").
 std::size_t append_csv_row(std::string& out, std::span<const std::string_view> cells,
                            const CsvFormat& format);
 /// The header line; appends nothing when the format has none.

@@ -168,6 +168,7 @@ class Parser {
   ast::LookupDecl parse_lookup();
   ast::RowDecl parse_row();
   ast::CsvDecl parse_csv();
+  ast::Option parse_csv_option();
   ast::CsvColumn parse_csv_column();
   ast::SegmentDecl parse_segment();
   ast::FnDecl parse_fn();

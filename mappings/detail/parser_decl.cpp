@@ -213,11 +213,25 @@ ast::CsvDecl Parser::parse_csv() {
       });
       return;
     }
-    ast::Option option = parse_option();
+    ast::Option option = parse_csv_option();
     if (!failed_) csv.options.push_back(std::move(option));
   });
   if (!closed) failed_ = true;
   return csv;
+}
+
+/// One value each, so that several options may share a line; `null as "…"` has two.
+ast::Option Parser::parse_csv_option() {
+  ast::Option option;
+  const std::uint32_t begin = here();
+  option.name = parse_name("an option");
+  do {
+    if (!failed_ && !at_option_value()) expected("a value after `" + option.name.text + "`");
+    if (failed_) break;
+    option.values.push_back(parse_option_value());
+  } while (option.values.size() == 1 && option.values[0].text == "as");
+  option.span = span_from(begin);
+  return option;
 }
 
 ast::CsvColumn Parser::parse_csv_column() {
