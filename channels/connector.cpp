@@ -1,0 +1,98 @@
+#include "channels/connector.h"
+
+#include <algorithm>
+#include <array>
+
+namespace kiln::channels {
+
+const char* name_of(ContentKind kind) {
+  switch (kind) {
+    case ContentKind::hl7:
+      return "hl7";
+    case ContentKind::fhir:
+      return "fhir";
+    case ContentKind::csv:
+      return "csv";
+  }
+  return "";
+}
+
+const char* name_of(Unframed::Kind kind) {
+  switch (kind) {
+    case Unframed::Kind::garbage:
+      return "garbage";
+    case Unframed::Kind::oversize:
+      return "oversize";
+    case Unframed::Kind::cut_frame:
+      return "cut-frame";
+    case Unframed::Kind::unreadable:
+      return "unreadable";
+    case Unframed::Kind::refused_peer:
+      return "refused-peer";
+  }
+  return "";
+}
+
+const char* name_of(ChangeAction action) {
+  switch (action) {
+    case ChangeAction::create:
+      return "create";
+    case ChangeAction::update:
+      return "update";
+    case ChangeAction::delete_:
+      return "delete";
+  }
+  return "";
+}
+
+std::string_view Outgoing::rendered_option(std::string_view name) const {
+  for (const auto& [option, value] : rendered)
+    if (option == name) return value;
+  return {};
+}
+
+SendOutcome SendOutcome::sent(std::string code, std::string reply) {
+  SendOutcome out;
+  out.kind = Kind::sent;
+  out.code = std::move(code);
+  out.reply = std::move(reply);
+  return out;
+}
+
+SendOutcome SendOutcome::failed(Kind kind, base::Error why) {
+  SendOutcome out;
+  out.kind = kind;
+  out.error = why.code;
+  out.detail = why.message();
+  return out;
+}
+
+const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name) {
+  for (const ConnectorSpec* spec : all_connectors())
+    if (spec->role == role && name == spec->name) return spec;
+  return nullptr;
+}
+
+bool is_later_connector(ConnectorRole role, std::string_view name) {
+  static constexpr std::array<std::string_view, 3> kSources = {"http", "timer", "channel"};
+  static constexpr std::array<std::string_view, 2> kDestinations = {"http", "channel"};
+  return role == ConnectorRole::source ? std::ranges::find(kSources, name) != kSources.end()
+                                       : std::ranges::find(kDestinations, name) != kDestinations.end();
+}
+
+std::span<const FieldSpec> common_destination_options() {
+  static constexpr FieldSpec kOptions[] = {
+      {.name = "connections", .type = FieldType::integer,
+       .summary = "parallel sends; more than 1 needs `order by` and is not in this version", .default_value = "1",
+       .min = 1, .max = 64},
+      {.name = "order", .type = FieldType::expressions,
+       .summary = "strict order per key; with one connection the order is strict anyway"},
+      {.name = "retry", .type = FieldType::retry, .summary = "how often and how fast a failed send is tried again",
+       .default_value = "forever backoff 1s..60s jitter"},
+      {.name = "nak", .type = FieldType::nak, .summary = "what a negative acknowledgement means; CE as AE, CR as AR",
+       .default_value = "AE retry, AR block", .repeated = true},
+  };
+  return kOptions;
+}
+
+}  // namespace kiln::channels
