@@ -17,7 +17,7 @@
 namespace kiln::mappings {
 
 /// `run.received` of every map that a test runs: 2025-08-18T10:00:00Z.
-inline constexpr std::int64_t kTestReceivedMs = 1'755'511'200'000;
+inline constexpr std::int64_t kTestReceivedMicros = 1'755'511'200'000'000;
 
 struct TestInput {
   std::string kind;  ///< "hl7" (segments end in CR), "fhir", "csv"
