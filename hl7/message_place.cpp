@@ -106,26 +106,9 @@ void check_leaf(const Message& message, const LeafView& leaf, Location location,
 std::vector<ParseDiagnostic> check_text(const Message& message) {
   std::vector<ParseDiagnostic> out;
   std::string scratch;
-  Location at;
-  for (at.segment = 0; at.segment < message.segment_count(); ++at.segment) {
-    const SegmentView segment = message.segment(at.segment);
-    const std::uint32_t fields = segment.field_count();
-    for (at.field = 1; at.field <= fields; ++at.field) {
-      at.repetition = 0;
-      for (const RepetitionView repetition : segment.field(at.field).repetitions()) {
-        ++at.repetition;
-        at.component = 0;
-        for (const ComponentView component : repetition.components()) {
-          ++at.component;
-          at.subcomponent = 0;
-          for (const LeafView leaf : component.subs()) {
-            ++at.subcomponent;
-            if (!leaf.verbatim()) check_leaf(message, leaf, at, scratch, out);
-          }
-        }
-      }
-    }
-  }
+  message.for_each_leaf([&](const Location& at, const LeafView& leaf) {
+    if (!leaf.verbatim()) check_leaf(message, leaf, at, scratch, out);
+  });
   return out;
 }
 

@@ -122,16 +122,7 @@ void full_walk(std::string& bytes) {
   auto message = Message::parse(std::move(bytes));
   std::string buffer;
   std::size_t size = 0;
-  for (std::uint32_t i = 0; i < message->segment_count(); ++i) {
-    const SegmentView segment = message->segment(i);
-    for (std::uint32_t n = 1; n <= segment.field_count(); ++n) {
-      for (const auto repetition : segment.field(n).repetitions()) {
-        for (const auto component : repetition.components()) {
-          for (const auto leaf : component.subs()) size += leaf.text(buffer).size();
-        }
-      }
-    }
-  }
+  message->for_each_leaf([&](const Location&, const LeafView& leaf) { size += leaf.text(buffer).size(); });
   sink = sink + size;
   bytes = std::move(*message).take_bytes();
 }

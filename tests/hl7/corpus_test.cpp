@@ -83,6 +83,36 @@ void check_against_reference(const Message& message, const kiln::test::SlowMessa
   }
 }
 
+/// The one-pass walk visits what the reference has, field for field.
+void check_walk(const Message& message, const kiln::test::SlowMessage& slow) {
+  std::string expected, walked;
+  for (std::size_t i = 0; i < slow.segments.size(); ++i) {
+    const auto& fields = slow.segments[i].fields;
+    for (std::size_t n = 0; n < fields.size(); ++n) {
+      if (fields[n].size() == 1 && fields[n][0].size() == 1 && fields[n][0][0].size() == 1 &&
+          fields[n][0][0][0].raw.empty()) {
+        continue;
+      }
+      for (std::size_t r = 0; r < fields[n].size(); ++r) {
+        for (std::size_t c = 0; c < fields[n][r].size(); ++c) {
+          for (std::size_t s = 0; s < fields[n][r][c].size(); ++s) {
+            for (const std::size_t number : {i, n + 1, r + 1, c + 1, s + 1})
+              expected += std::to_string(number) + " ";
+            expected += fields[n][r][c][s].raw + "\n";
+          }
+        }
+      }
+    }
+  }
+  message.for_each_leaf([&](const Location& at, const LeafView& leaf) {
+    for (const auto number : {at.segment, at.field, at.repetition, at.component, at.subcomponent}) {
+      walked += std::to_string(number) + " ";
+    }
+    walked += std::string(leaf.raw()) + "\n";
+  });
+  REQUIRE((walked == expected));
+}
+
 struct Tally {
   std::size_t files = 0, messages = 0, parsed = 0, refused = 0;
 };
@@ -119,6 +149,7 @@ void check_bytes(const std::string& bytes, Tally& tally) {
   REQUIRE(slow);
   REQUIRE(message->bytes() == bytes);
   check_against_reference(*message, *slow);
+  check_walk(*message, *slow);
   check_same_scan(*message, bytes);
   check_text(*message);
 }
