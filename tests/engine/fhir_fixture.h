@@ -18,7 +18,9 @@ namespace kiln::test {
 
 class AllowAll final : public fhir::Access {
  public:
-  bool allow(const fhir::Principal&, std::string_view, std::string_view, std::string_view) const override { return true; }
+  bool allow(const fhir::Principal&, std::string_view, std::string_view, std::string_view) const override {
+    return true;
+  }
 };
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -52,7 +54,8 @@ struct FhirServer {
     if (!opened) throw std::runtime_error(opened.error().message());
     store = std::move(*opened);
   }
-  base::HttpResponse send(std::string method, std::string target, std::string body = {}, const Headers& headers = {}) {
+  base::HttpResponse send(std::string method, std::string target, std::string body = {},
+                          const Headers& headers = {}) {
     base::HttpRequest request;
     request.method = std::move(method);
     request.target = "/fhir" + std::move(target);

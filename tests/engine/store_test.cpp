@@ -1,7 +1,7 @@
 // Contract of fhir::Store, run on the SQLite store.
 
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "engine/base/sql/sqlite.h"
@@ -14,8 +14,8 @@ using test::Json;
 
 namespace {
 
-fhir::WriteResult put(fhir::Store& store, const std::string& type, const std::string& id, const std::string& members,
-                      std::string_view origin = fhir::kClientOrigin) {
+fhir::WriteResult put(fhir::Store& store, const std::string& type, const std::string& id,
+                      const std::string& members, std::string_view origin = fhir::kClientOrigin) {
   const Json json("{\"resourceType\":\"" + type + "\"" + (members.empty() ? "" : "," + members) + "}");
   fhir::Write write;
   write.type = type;
@@ -44,16 +44,18 @@ using Ids = std::vector<std::string>;
 
 TEST_CASE("a resource comes back with id, version and stamp of the server, numbers and order kept") {
   FhirServer server;
-  const auto result = put(*server.store, "Observation", "o1",
-                          R"("id":"other","meta":{"versionId":"9","profile":["http://p"]},"valueQuantity":{"value":1.50},"status":"final")");
+  const auto result = put(
+      *server.store, "Observation", "o1",
+      R"("id":"other","meta":{"versionId":"9","profile":["http://p"]},"valueQuantity":{"value":1.50},"status":"final")");
   CHECK(result.vid == 1);
   CHECK(result.created);
   auto read = server.store->read("Observation", "o1");
   REQUIRE(read);
   REQUIRE(*read);
-  CHECK((*read)->body ==
-        R"({"resourceType":"Observation","id":"o1","meta":{"versionId":"1","lastUpdated":"2024-05-01T10:00:00.123Z",)"
-        R"("profile":["http://p"]},"valueQuantity":{"value":1.50},"status":"final"})");
+  CHECK(
+      (*read)->body ==
+      R"({"resourceType":"Observation","id":"o1","meta":{"versionId":"1","lastUpdated":"2024-05-01T10:00:00.123Z",)"
+      R"("profile":["http://p"]},"valueQuantity":{"value":1.50},"status":"final"})");
   CHECK((*read)->body == result.body);
 }
 
@@ -91,7 +93,8 @@ TEST_CASE("index rows follow the current version") {
   FhirServer server;
   auto& store = *server.store;
   put(store, "Patient", "a", R"("identifier":[{"system":"urn:x","value":"1"}],"name":[{"family":"Øster"}])");
-  put(store, "Patient", "b", R"("identifier":[{"system":"urn:x","value":"2"}],"name":[{"family":"Ostermann"}])");
+  put(store, "Patient", "b",
+      R"("identifier":[{"system":"urn:x","value":"2"}],"name":[{"family":"Ostermann"}])");
   CHECK(find_ids(store, "Patient", "identifier=urn:x|1") == Ids{"a"});
   CHECK(find_ids(store, "Patient", "name=oster") == Ids{"a", "b"});
   put(store, "Patient", "a", R"("identifier":[{"system":"urn:x","value":"3"}],"name":[{"family":"Øster"}])");
@@ -110,7 +113,8 @@ TEST_CASE("one failed request of a group leaves nothing, not even a used number"
   put(store, "Patient", "a", R"("identifier":[{"system":"urn:new","value":"1"}])");
   REQUIRE(store.release());
   REQUIRE(store.savepoint());
-  const auto lost = put(store, "Organization", "gone", R"("identifier":[{"system":"urn:newer","value":"1"}])");
+  const auto lost =
+      put(store, "Organization", "gone", R"("identifier":[{"system":"urn:newer","value":"1"}])");
   REQUIRE(store.rollback_to());
   REQUIRE(store.savepoint());
   const auto kept = put(store, "Organization", "b", R"("identifier":[{"system":"urn:newer","value":"1"}])");
@@ -244,6 +248,7 @@ TEST_CASE("counts per type") {
   REQUIRE(server.store->remove("Patient", "b", "client"));
   const auto counts = server.store->counts();
   REQUIRE(counts);
-  CHECK(counts->resources == std::vector<std::pair<std::string, std::int64_t>>{{"Organization", 1}, {"Patient", 1}});
+  CHECK(counts->resources ==
+        std::vector<std::pair<std::string, std::int64_t>>{{"Organization", 1}, {"Patient", 1}});
   CHECK(counts->versions == 4);
 }
