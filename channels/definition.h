@@ -50,6 +50,9 @@ struct MapRoute {
   mappings::Program program;  ///< a map, or a package that dispatches by structure
   std::optional<SiteExpression> condition;
   ContentKind kind = ContentKind::fhir;  ///< of the result
+  std::string result_type;               ///< "Bundle", "ADT_A08", csv declaration; empty for a package
+  /// Parallel to `accept`: whether the map takes that type. Empty when the channel has no accept clause.
+  std::vector<bool> takes;
   base::Span span;
 };
 
@@ -61,8 +64,8 @@ struct DestinationDefinition {
   std::optional<SiteExpression> condition;
   Options options;
   std::uint32_t connections = 1;
-  std::vector<SiteExpression> order_by;  ///< checked only; one connection keeps every order (E0915 beyond)
-  /// name_template options: literal text and expressions alternate, literal first.
+  bool ordered = false;  ///< has `order by`; one connection keeps every order, several are E0915
+  /// Every name_template option that is given: literal text and expressions alternate, literal first.
   struct Template {
     std::string option;
     std::vector<std::string> literals;
@@ -97,6 +100,7 @@ struct Site {
   std::shared_ptr<const mappings::Library>
       library;  ///< source texts and syntax trees: tests, tables, csv declarations
   std::shared_ptr<const mappings::CompiledLibrary> compiled;  ///< maps and expressions
+  mappings::Program expressions;  ///< of every SiteExpression, for Runner::evaluate_condition and _text
   std::shared_ptr<const mappings::TableSnapshot> tables;      ///< csv tables and concept maps as read at load
   /// (name, text) of every file of the site that was compiled; load_site_texts() makes the same site of them.
   std::vector<std::pair<std::string, std::string>> files;
@@ -114,6 +118,11 @@ struct SiteLoad {
 base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder);
 /// As load_site(), of files given as text ({"kiln.conf", …}); for tests and editors.
 SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files);
+
+/// The value of a name_template option for one message: its literals with `values` between them, one per part. A value may
+/// not lead out of the folder: `/`, `\\`, control characters, "." and ".." are refused. Errors: cannot_deliver.
+base::Result<std::string> render(const DestinationDefinition::Template& name, const Options& options,
+                                 const std::vector<std::string>& values);
 
 /// At start: fills in references of every enabled channel and of the server block; refuses what this version
 /// does not have (E0915).

@@ -92,9 +92,9 @@ class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
 };
 
 base::Status PolledFolder::start(Intake& intake) {
-  if (!around_.env.exists(folder_))
-    return base::fail(ErrorCode::channel_option, "option folder: the folder does not exist", folder_,
-                      "create it");
+  // A folder of the site is made; one elsewhere must be there, since a wrong name would wait for files for ever.
+  if (options_.text("folder").starts_with('/') && !around_.env.exists(folder_))
+    return base::fail(ErrorCode::channel_option, "option folder: the folder does not exist", folder_, "create it");
   for (const std::string& path : {archive_, failed_, work_}) {
     const auto made = around_.env.make_folders(path);
     if (!made) return option_error("folder", made.error());

@@ -1,0 +1,124 @@
+#include "channels/definition.h"
+
+#include "channels/detail/site_builder.h"
+#include "channels/detail/text_env.h"
+#include "engine/base/text.h"
+#include "mappings/tables.h"
+
+namespace kiln::channels {
+
+using base::ErrorCode;
+
+namespace {
+
+/// Everything that was compiled out of the site's folder, with the csv files of its tables: enough to load it again.
+std::vector<std::pair<std::string, std::string>> files_of(const mappings::Library& library, base::Env& env) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& file : library.files()) {
+    if (file->shipped) continue;
+    out.emplace_back(file->name, library.sources().file(file->tree.source).text);
+    for (const mappings::ast::Decl& decl : file->tree.decls) {
+      const auto* table = decl.get_if<mappings::ast::TableDecl>();
+      if (table == nullptr || table->source != mappings::ast::TableDecl::Source::csv || !table->location) continue;
+      auto text = env.read_file(base::join_path(library.root(), table->location->text), base::limits::kMessageBytesMax);
+      if (text) out.emplace_back(table->location->text, std::move(*text));
+    }
+  }
+  return out;
+}
+
+std::string hash_of(const mappings::Library& library, const std::vector<std::pair<std::string, std::string>>& files) {
+  std::string all;
+  const auto add = [&all](std::string_view name, std::string_view text) {
+    all += name;
+    all += '\0';
+    all += base::sha256(text);
+  };
+  for (const auto& [name, text] : files) add(name, text);
+  for (const auto& file : library.files())
+    if (file->shipped) add(file->name, library.sources().file(file->tree.source).text);
+  return base::sha256_hex(all);
+}
+
+}  // namespace
+
+base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
+  SiteLoad out;
+  auto library = std::make_shared<mappings::Library>();
+  TRY_VOID(library->add_site(env, folder, out.diagnostics));
+  out.library = library;
+  library->link(out.diagnostics);
+  auto tables = mappings::load_tables(*library, env, out.diagnostics);
+  detail::PendingSite pending = detail::read_site(*library, out.diagnostics);
+  auto compiled = std::make_shared<mappings::CompiledLibrary>(
+      mappings::compile(*library, out.diagnostics, pending.requests));
+  detail::connect_site(*library, *compiled, pending, out.diagnostics);
+  detail::check_site(*library, pending, out.diagnostics);
+  if (!out.diagnostics.ok()) return out;
+
+  auto site = std::make_shared<Site>();
+  site->folder = folder;
+  site->server = std::move(pending.server);
+  site->data_folder = base::join_path(folder, site->server.text("data"));
+  for (detail::PendingChannel& channel : pending.channels) site->channels.push_back(std::move(channel.definition));
+  site->library = library;
+  site->compiled = compiled;
+  site->expressions = mappings::Program::of_expressions(compiled->unit);
+  site->tables = std::move(tables);
+  site->files = files_of(*library, env);
+  site->hash = hash_of(*library, site->files);
+  out.site = std::move(site);
+  return out;
+}
+
+SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files) {
+  const auto env = detail::make_text_env(std::move(files));
+  auto loaded = load_site(*env, ".");
+  if (loaded) return std::move(*loaded);
+  SiteLoad out;
+  out.library = std::make_shared<mappings::Library>();
+  base::Diagnostic failure;
+  failure.code = loaded.error().code;
+  failure.message = loaded.error().message();
+  out.diagnostics.add(std::move(failure));
+  return out;
+}
+
+base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& references) {
+  const auto place = [](base::Status status, const std::string& where) -> base::Status {
+    if (status) return status;
+    base::Error error = status.error();
+    error.place = error.place.empty() ? where : where + ", " + error.place;
+    return base::fail(std::move(error));
+  };
+  TRY_VOID(place(resolve(site.server, env, references), "server"));
+  site.data_folder = base::join_path(site.folder, site.server.text("data"));
+  for (ChannelDefinition& channel : site.channels) {
+    if (channel.disabled) continue;
+    TRY_VOID(place(resolve(channel.source_options, env, references), "channel " + channel.name + ", source"));
+    for (DestinationDefinition& destination : channel.destinations) {
+      const std::string where = "channel " + channel.name + ", destination " + destination.name;
+      TRY_VOID(place(resolve(destination.options, env, references), where));
+      destination.connections = static_cast<std::uint32_t>(destination.options.number("connections"));
+      if (destination.connections > 1)
+        return base::fail(ErrorCode::E0915, "more than one connection is not in this version", where, "connections 1");
+    }
+  }
+  return {};
+}
+
+base::Result<std::string> render(const DestinationDefinition::Template& name, const Options& options,
+                                 const std::vector<std::string>& values) {
+  if (name.parts.empty()) return options.text(name.option);
+  std::string out = name.literals.front();
+  for (std::size_t i = 0; i < name.parts.size(); ++i) {
+    const std::string& value = i < values.size() ? values[i] : std::string();
+    for (const char c : value)
+      if (c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+        return base::fail(ErrorCode::cannot_deliver, "option " + name.option + ": a part of the name leads out of its folder");
+    out += value + name.literals[i + 1];
+  }
+  return out;
+}
+
+}  // namespace kiln::channels

@@ -1,0 +1,293 @@
+// Checks between the parts of a site (hmap.md §20).
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "channels/detail/site_builder.h"
+
+namespace kiln::channels::detail {
+
+namespace ast = mappings::ast;
+using base::Diagnostics;
+using base::ErrorCode;
+
+namespace {
+
+/// What one condition says about one path: its text is (or is not) among these.
+struct Constraint {
+  bool negated = false;
+  std::set<std::string> values;
+};
+
+std::string text_of(const ast::Expr& expr, const base::SourceMap& sources) {
+  std::string out;
+  for (const char c : sources.text(expr.span))
+    if (c != ' ' && c != '\n' && c != '\t' && c != '\r') out += c;
+  return out;
+}
+
+const std::string* literal_of(const ast::Expr& expr) {
+  const auto* literal = expr.get_if<ast::Literal>();
+  return literal == nullptr ? nullptr : &literal->text;
+}
+
+void collect(const ast::Expr& expr, const base::SourceMap& sources, bool negated, std::map<std::string, Constraint>& out) {
+  if (const auto* inner = expr.get_if<ast::Not>()) {
+    if (const auto* pair = inner->operand->get_if<ast::Binary>(); pair == nullptr || pair->op != ast::BinaryOp::logical_and)
+      collect(*inner->operand, sources, !negated, out);
+    return;
+  }
+  if (const auto* is = expr.get_if<ast::Is>(); is != nullptr && is->kind == ast::Is::Kind::valued) {
+    out.try_emplace(text_of(*is->operand, sources) + " valued", Constraint{is->negated != negated, {"yes"}});
+    return;
+  }
+  const auto* binary = expr.get_if<ast::Binary>();
+  if (binary == nullptr) return;
+  if (binary->op == ast::BinaryOp::logical_and && !negated) {
+    collect(*binary->left, sources, false, out);
+    collect(*binary->right, sources, false, out);
+    return;
+  }
+  Constraint constraint;
+  if (binary->op == ast::BinaryOp::eq || binary->op == ast::BinaryOp::ne) {
+    const std::string* value = literal_of(*binary->right);
+    if (value == nullptr) return;
+    constraint.values.insert(*value);
+    constraint.negated = (binary->op == ast::BinaryOp::ne) != negated;
+  } else if (binary->op == ast::BinaryOp::in) {
+    const auto* list = binary->right->get_if<ast::List>();
+    if (list == nullptr) return;
+    for (const auto& item : list->items) {
+      const std::string* value = literal_of(*item);
+      if (value == nullptr) return;
+      constraint.values.insert(*value);
+    }
+    constraint.negated = negated;
+  } else {
+    return;
+  }
+  out.try_emplace(text_of(*binary->left, sources), std::move(constraint));
+}
+
+bool disjoint(const Constraint& a, const Constraint& b) {
+  if (a.negated && b.negated) return false;
+  if (!a.negated && !b.negated)
+    return std::ranges::none_of(a.values, [&](const auto& value) { return b.values.contains(value); });
+  const Constraint& only = a.negated ? b : a;
+  const Constraint& except = a.negated ? a : b;
+  return std::ranges::all_of(only.values, [&](const auto& value) { return except.values.contains(value); });
+}
+
+bool is_loopback(std::string_view host) {
+  return host.starts_with("127.") || host == "::1" || host == "[::1]" || host == "localhost";
+}
+bool is_any(std::string_view host) { return host == "0.0.0.0" || host == "::" || host == "[::]"; }
+
+struct Endpoint {
+  std::string host, port, owner;
+  base::Span span;
+};
+
+class Checker {
+ public:
+  Checker(const mappings::Library& library, const PendingSite& site, Diagnostics& diagnostics)
+      : library_(library), site_(site), diagnostics_(diagnostics) {}
+
+  void check() {
+    for (const PendingChannel& channel : site_.channels) {
+      check_listener(channel.definition);
+      check_results(channel);
+      check_taken(channel.definition);
+      for (const auto& destination : channel.definition.destinations) check_destination(destination);
+      check_tls(channel.definition.source_options);
+    }
+    check_http();
+    check_ports();
+    check_cycles();
+  }
+
+ private:
+  static base::Span span_of(const Options& options, std::string_view name, base::Span otherwise) {
+    const OptionValue* value = options.find(name);
+    const bool written = value != nullptr && value->origin != OptionValue::Origin::default_value;
+    return written ? value->span : otherwise;
+  }
+
+  void check_listener(const ChannelDefinition& channel) {
+    const Options& options = channel.source_options;
+    if (channel.source == nullptr || find_field(options.fields(), "bind") == nullptr) return;
+    const OptionValue* bind = options.find("bind");
+    if (bind == nullptr || !bind->resolved || is_loopback(bind->text) || options.has("tls") || options.has("insecure")) return;
+    report(diagnostics_, ErrorCode::E0911, bind->span, "plaintext listener on a non-loopback address",
+           "`tls { … }` or `insecure accept_risk`");
+  }
+
+  void check_http() {
+    const Options& http = site_.server.block("http");
+    const OptionValue* listen = http.find("listen");
+    if (listen == nullptr || !listen->resolved || http.has("insecure") || http.has("tls")) return;
+    if (is_loopback(listen->text.substr(0, listen->text.rfind(':')))) return;
+    report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext listener on a non-loopback address",
+           "`tls { … }` or `insecure accept_risk`");
+  }
+
+  void check_ports() {
+    std::vector<Endpoint> seen;
+    const auto add = [&](const std::string& address, const std::string& owner, base::Span span) {
+      if (address.empty()) return;
+      Endpoint one{address.substr(0, address.rfind(':')), address.substr(address.rfind(':') + 1), owner, span};
+      for (const Endpoint& other : seen)
+        if (other.port == one.port && (other.host == one.host || is_any(other.host) || is_any(one.host))) {
+          report(diagnostics_, ErrorCode::E0903, span, "port " + one.port + " is taken by " + other.owner + " and " + owner,
+                 "one listener; route with `map … if`, or bind to different addresses");
+          return;
+        }
+      seen.push_back(std::move(one));
+    };
+    const Options& http = site_.server.block("http");
+    const OptionValue* listen = http.find("listen");
+    if (listen != nullptr && listen->resolved) add(listen->text, "the FHIR server", listen->span);
+    for (const PendingChannel& pending : site_.channels) {
+      const ChannelDefinition& channel = pending.definition;
+      if (channel.disabled || channel.source == nullptr || channel.source->listens_on == nullptr) continue;
+      add(channel.source->listens_on(channel.source_options), "channel " + channel.name,
+          span_of(channel.source_options, "port", channel.span));
+    }
+  }
+
+  /// Two map statements of one name need conditions that exclude each other and one type (E0906); a result nobody sends is
+  /// W0916.
+  void check_results(const PendingChannel& channel) {
+    const auto& maps = channel.definition.maps;
+    for (std::size_t b = 1; b < maps.size(); ++b)
+      for (std::size_t a = 0; a < b; ++a)
+        if (maps[a].result == maps[b].result && !may_share(channel, a, b)) {
+          report(diagnostics_, ErrorCode::E0906, maps[b].span,
+                 "`" + maps[b].result + "` is set by two `map` statements that can both apply",
+                 "conditions that exclude each other");
+          break;
+        }
+    std::set<std::string> reported;
+    for (const MapRoute& map : maps) {
+      const bool sent = std::ranges::any_of(channel.definition.destinations,
+                                            [&](const auto& destination) { return destination.from == map.result; });
+      if (!sent && reported.insert(map.result).second)
+        report(diagnostics_, ErrorCode::W0916, map.span, "`" + map.result + "` is never delivered", {},
+               base::Severity::warning);
+    }
+  }
+
+  bool may_share(const PendingChannel& channel, std::size_t a, std::size_t b) const {
+    const MapRoute& first = channel.definition.maps[a];
+    const MapRoute& second = channel.definition.maps[b];
+    if (first.kind != second.kind) return false;
+    bool overlap = first.takes.empty();
+    for (std::size_t i = 0; i < first.takes.size(); ++i) overlap = overlap || (first.takes[i] && second.takes[i]);
+    if (!overlap) return true;
+    const auto& conditions = channel.routes;
+    if (!conditions[a].clause->condition || !conditions[b].clause->condition) return false;
+    return exclude_each_other(*conditions[a].clause->condition, *conditions[b].clause->condition, library_.sources());
+  }
+
+  void check_taken(const ChannelDefinition& channel) {
+    const bool passes = std::ranges::any_of(channel.destinations, [](const auto& to) { return to.from == "source"; });
+    if (passes) return;
+    for (std::size_t i = 0; i < channel.accept.size(); ++i) {
+      const bool taken = std::ranges::any_of(channel.maps, [&](const MapRoute& map) { return map.takes[i]; });
+      if (!taken)
+        report(diagnostics_, ErrorCode::E0908, channel.accept[i].span,
+               channel.accept[i].name + " is accepted, but no map or destination takes it");
+    }
+  }
+
+  void check_destination(const DestinationDefinition& destination) {
+    check_tls(destination.options);
+    if (destination.connections > 1 && !destination.ordered)
+      report(diagnostics_, ErrorCode::E0912, span_of(destination.options, "connections", destination.span),
+             "`connections " + std::to_string(destination.connections) + "` without `order by` can reorder messages",
+             "add `order by`, or `connections 1`");
+  }
+
+  void check_tls(const Options& options) {
+    const OptionValue* tls = options.find("tls");
+    if (tls == nullptr || tls->block.empty()) return;
+    const Options& block = tls->block.front();
+    if (block.has("cert") != block.has("key"))
+      report(diagnostics_, ErrorCode::E0910, tls->span,
+             block.has("cert") ? "`tls` has a certificate without key" : "`tls` has a key without certificate");
+  }
+
+  /// The channels that get what this one sends: by the store (origin any), or over a loopback connection.
+  std::vector<std::pair<std::size_t, std::string>> successors(const ChannelDefinition& from) const {
+    std::vector<std::pair<std::size_t, std::string>> out;
+    for (const DestinationDefinition& to : from.destinations) {
+      if (to.connector == nullptr) continue;
+      const std::string_view kind = to.connector->name;
+      for (std::size_t i = 0; i < site_.channels.size(); ++i) {
+        const ChannelDefinition& next = site_.channels[i].definition;
+        if (next.disabled || next.source == nullptr || site_.channels[i].where) continue;
+        const std::string_view source = next.source->name;
+        if (kind == "fhir" && source == "fhir" && !to.options.has("url") && next.source_options.text("origin") == "any")
+          out.emplace_back(i, " → store → ");
+        if (kind == "mllp" && source == "mllp" && is_loopback(to.options.text("host")) &&
+            to.options.number("port") == next.source_options.number("port"))
+          out.emplace_back(i, " → ");
+      }
+    }
+    return out;
+  }
+
+  void check_cycles() {
+    std::vector<int> state(site_.channels.size(), 0);  // 0 new, 1 on the path, 2 done
+    std::vector<std::pair<std::size_t, std::string>> path;
+    for (std::size_t i = 0; i < site_.channels.size(); ++i)
+      if (state[i] == 0 && !site_.channels[i].definition.disabled) visit(i, state, path);
+  }
+
+  void visit(std::size_t at, std::vector<int>& state, std::vector<std::pair<std::size_t, std::string>>& path) {
+    state[at] = 1;
+    for (const auto& [next, link] : successors(site_.channels[at].definition)) {
+      path.emplace_back(at, link);
+      if (state[next] == 1) report_cycle(next, path);
+      if (state[next] == 0) visit(next, state, path);
+      path.pop_back();
+    }
+    state[at] = 2;
+  }
+
+  void report_cycle(std::size_t start, const std::vector<std::pair<std::size_t, std::string>>& path) {
+    std::string text;
+    bool inside = false;
+    for (const auto& [channel, link] : path) {
+      inside = inside || channel == start;
+      if (inside) text += site_.channels[channel].definition.name + link;
+    }
+    const ChannelDefinition& first = site_.channels[start].definition;
+    report(diagnostics_, ErrorCode::E0907, first.span, text + first.name + " is a cycle",
+           "`origin client`, or break it with `accept … where`");
+  }
+
+  const mappings::Library& library_;
+  const PendingSite& site_;
+  Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+bool exclude_each_other(const ast::Expr& a, const ast::Expr& b, const base::SourceMap& sources) {
+  std::map<std::string, Constraint> first, second;
+  collect(a, sources, false, first);
+  collect(b, sources, false, second);
+  for (const auto& [path, constraint] : first) {
+    const auto other = second.find(path);
+    if (other != second.end() && disjoint(constraint, other->second)) return true;
+  }
+  return false;
+}
+
+void check_site(const mappings::Library& library, const PendingSite& site, Diagnostics& diagnostics) {
+  Checker(library, site, diagnostics).check();
+}
+
+}  // namespace kiln::channels::detail

@@ -1,0 +1,194 @@
+// Step two of loading a site: maps and compiled expressions into the definitions.
+
+#include <algorithm>
+
+#include "channels/detail/site_builder.h"
+
+namespace kiln::channels::detail {
+
+namespace ast = mappings::ast;
+using base::Diagnostics;
+using base::ErrorCode;
+
+namespace {
+
+ContentKind content_of(mappings::DataKind kind) {
+  return kind == mappings::DataKind::hl7    ? ContentKind::hl7
+         : kind == mappings::DataKind::fhir ? ContentKind::fhir
+                                            : ContentKind::csv;
+}
+
+std::string print_type(const mappings::DataType& type) {
+  return std::string(name_of(content_of(type.kind))) + " " + type.name;
+}
+
+/// Whether a map's source takes what an accept entry lets in.
+bool takes(const mappings::MapInfo& map, const AcceptType& accept) {
+  if (content_of(map.source.kind) != accept.kind) return false;
+  if (accept.kind != ContentKind::hl7) return map.source.name == accept.name;
+  if (map.source_structure != accept.structure) return false;
+  return map.source_event.empty() || accept.event.empty() || map.source_event == accept.event;
+}
+
+class Connector {
+ public:
+  Connector(const mappings::Library& library, const mappings::CompiledLibrary& compiled, Diagnostics& diagnostics)
+      : library_(library), compiled_(compiled), diagnostics_(diagnostics) {}
+
+  void connect(PendingChannel& channel) {
+    if (channel.where) channel.definition.accept_where = expression(*channel.where);
+    for (PendingRoute& route : channel.routes) connect_route(channel, route);
+    for (std::size_t i = 0; i < channel.destinations.size(); ++i)
+      connect_destination(channel, channel.destinations[i], channel.definition.destinations[i]);
+  }
+
+ private:
+  SiteExpression expression(const PendingExpression& pending) const {
+    SiteExpression out;
+    out.span = pending.expr->span;
+    for (std::size_t i = 0; i < pending.count; ++i) {
+      const std::size_t request = pending.first_request + i;
+      const auto index = request < compiled_.expressions.size() ? compiled_.expressions[request] : std::nullopt;
+      out.per_accept.push_back(index.value_or(0));  // nothing: its error was reported, the site is not used
+    }
+    return out;
+  }
+
+  /// The maps a route's name stands for: one, or those of a package.
+  std::vector<const mappings::MapInfo*> find_maps(const PendingChannel& channel, const ast::QName& name,
+                                                  std::string& qualified) const {
+    const auto found = library_.resolve(*channel.file, name, mappings::DeclKind::map);
+    if (!found.ambiguous.empty()) {
+      library_.report_ambiguous(found, name.text(), name.span, diagnostics_);
+      return {};
+    }
+    if (found.found != nullptr && found.parts == name.parts.size()) {
+      qualified = found.found->qualified();
+      if (const auto* map = compiled_.find_map(qualified)) return {map};
+      return {};
+    }
+    qualified = name.text();
+    return compiled_.find_package(qualified);
+  }
+
+  void report_unknown(const PendingChannel& channel, const ast::QName& name) {
+    const auto names = library_.names_in_scope(*channel.file, mappings::DeclKind::map);
+    report(diagnostics_, ErrorCode::E0901, name.span, "unknown map `" + name.text() + "`", did_you_mean(name.text(), names));
+  }
+
+  void connect_route(PendingChannel& channel, const PendingRoute& pending) {
+    const ast::RouteClause& clause = *pending.clause;
+    MapRoute route;
+    route.result = clause.result.text;
+    route.span = clause.result.span;
+    if (pending.condition) route.condition = expression(*pending.condition);
+    const std::size_t errors = diagnostics_.errors();
+    std::string qualified;
+    const auto maps = find_maps(channel, clause.map, qualified);
+    route.takes.assign(channel.definition.accept.size(), false);
+    if (maps.empty()) {
+      // A map that is declared but has errors of its own is not unknown.
+      const bool declared = library_.resolve(*channel.file, clause.map, mappings::DeclKind::map).found != nullptr;
+      if (diagnostics_.errors() == errors && !declared) report_unknown(channel, clause.map);
+      route.takes.assign(channel.definition.accept.size(), true);  // no further complaints about this one
+    } else {
+      if (diagnostics_.ok()) route.program = compiled_.program(qualified);
+      route.kind = content_of(maps.front()->target.kind);
+      if (maps.size() == 1) route.result_type = maps.front()->target.name;
+      for (std::size_t i = 0; i < route.takes.size(); ++i)
+        for (const auto* map : maps)
+          if (takes(*map, channel.definition.accept[i])) route.takes[i] = true;
+      const bool none = std::ranges::find(route.takes, true) == route.takes.end();
+      if (none && !route.takes.empty())
+        report(diagnostics_, ErrorCode::E0902, clause.map.span,
+               "`" + clause.map.text() + "` takes " + print_type(maps.front()->source) + "; the channel accepts " +
+                   name_of(channel.definition.accept.front().kind) + " " + channel.definition.accept.front().name);
+      if (channel.definition.ack_on == AckOn::stored)
+        for (const auto* map : maps)
+          if (map->can_reject) {
+            report(diagnostics_, ErrorCode::W0913, clause.map.span,
+                   "`" + clause.map.text() + "` can reject, but the ack is sent at `stored`", "`ack … on mapped`",
+                   base::Severity::warning);
+            break;
+          }
+    }
+    channel.definition.maps.push_back(std::move(route));
+  }
+
+  void connect_destination(PendingChannel& channel, const PendingDestination& pending, DestinationDefinition& definition) {
+    const ast::DestinationClause& clause = *pending.clause;
+    definition.ordered = pending.ordered;
+    if (pending.condition) definition.condition = expression(*pending.condition);
+    for (std::size_t i = 0; i < pending.templates.size(); ++i) {
+      DestinationDefinition::Template name;
+      name.option = pending.templates[i].option;
+      name.literals = pending.templates[i].literals;
+      for (const PendingExpression& part : pending.parts[i]) name.parts.push_back(expression(part));
+      definition.templates.push_back(std::move(name));
+    }
+    connect_from(channel, clause, definition);
+    if (definition.connector == nullptr || definition.from.empty() || definition.connector->content.has(definition.kind)) return;
+    const MapRoute* route = find_route(channel.definition, definition.from);
+    const std::string takes = definition.connector->content.hl7 ? "hl7" : definition.connector->content.fhir ? "fhir" : "rows";
+    const std::string what = route == nullptr ? std::string(name_of(definition.kind))
+                                              : std::string(name_of(definition.kind)) + " " + route->result_type;
+    report(diagnostics_, ErrorCode::E0902, clause.from ? clause.from->span : clause.name.span,
+           "`" + definition.name + "` (" + definition.connector->name + ") takes " + takes + "; `" + definition.from + "` is " + what,
+           definition.kind == ContentKind::hl7 ? "a map to " + takes : "`from source`, or a map to " + takes);
+  }
+
+  static const MapRoute* find_route(const ChannelDefinition& channel, const std::string& result) {
+    for (const MapRoute& route : channel.maps)
+      if (route.result == result) return &route;
+    return nullptr;
+  }
+
+  /// `from`, or what is meant without it: the only result, or the source when there is no map.
+  void connect_from(PendingChannel& channel, const ast::DestinationClause& clause, DestinationDefinition& definition) {
+    std::vector<std::string_view> results;
+    for (const MapRoute& route : channel.definition.maps)
+      if (std::ranges::find(results, route.result) == results.end()) results.push_back(route.result);
+    std::string from = clause.from ? clause.from->text : results.empty() ? "source" : std::string(results.front());
+    if (!clause.from && results.size() > 1) {
+      report(diagnostics_, ErrorCode::E0905, clause.name.span,
+             "`" + definition.name + "` needs `from`: the channel has several results", "from " + std::string(results.front()));
+      return;
+    }
+    if (from == "source") {
+      definition.kind = source_kind(channel.definition);
+    } else if (const MapRoute* route = find_route(channel.definition, from)) {
+      definition.kind = route->kind;
+    } else {
+      results.emplace_back("source");
+      report(diagnostics_, ErrorCode::E0901, clause.from->span, "no `map` of this channel sets `" + from + "`",
+             did_you_mean(from, results));
+      return;
+    }
+    definition.from = std::move(from);
+  }
+
+  static ContentKind source_kind(const ChannelDefinition& channel) {
+    if (!channel.accept.empty()) return channel.accept.front().kind;
+    if (channel.source == nullptr) return ContentKind::hl7;
+    const std::string content =
+        find_field(channel.source->options, "content") != nullptr ? channel.source_options.text("content") : std::string();
+    if (content == "fhir") return ContentKind::fhir;
+    if (content == "csv") return ContentKind::csv;
+    const ContentSet& gives = channel.source->content;
+    return gives.hl7 ? ContentKind::hl7 : gives.fhir ? ContentKind::fhir : ContentKind::csv;
+  }
+
+  const mappings::Library& library_;
+  const mappings::CompiledLibrary& compiled_;
+  Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+void connect_site(const mappings::Library& library, const mappings::CompiledLibrary& compiled, PendingSite& site,
+                  Diagnostics& diagnostics) {
+  Connector connector(library, compiled, diagnostics);
+  for (PendingChannel& channel : site.channels) connector.connect(channel);
+}
+
+}  // namespace kiln::channels::detail

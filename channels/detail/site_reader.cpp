@@ -1,0 +1,326 @@
+// Step one of loading a site: syntax trees to definitions, without maps.
+
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "channels/detail/site_builder.h"
+#include "engine/base/partial_date.h"
+#include "fhir/definitions/definitions.h"
+#include "hl7/dictionary/dictionary.h"
+#include "hl7/dictionary/version.h"
+
+namespace kiln::channels::detail {
+
+namespace ast = mappings::ast;
+using base::Diagnostics;
+using base::ErrorCode;
+
+namespace {
+
+constexpr const char* kCheckingVersion = "2.5.1";  ///< of an `accept hl7 X` without version
+
+mappings::DataType data_type(const AcceptType& type) {
+  mappings::DataType out;
+  out.kind = type.kind == ContentKind::hl7    ? mappings::DataKind::hl7
+             : type.kind == ContentKind::fhir ? mappings::DataKind::fhir
+                                              : mappings::DataKind::csv;
+  out.name = type.name;
+  out.version = type.kind == ContentKind::hl7 && type.version.empty() ? kCheckingVersion : type.version;
+  return out;
+}
+
+class Reader {
+ public:
+  Reader(const mappings::Library& library, Diagnostics& diagnostics) : library_(library), diagnostics_(diagnostics) {}
+
+  PendingSite read() {
+    bool has_server = false;
+    for (const auto& file : library_.files()) {
+      if (file->shipped) continue;
+      for (const ast::Decl& decl : file->tree.decls) {
+        if (const auto* server = std::get_if<ast::ServerDecl>(&decl.node)) {
+          if (std::exchange(has_server, true))
+            report(diagnostics_, ErrorCode::E0900, server->name_span, "a site has one `server` block");
+          site_.server_span = server->name_span;
+          site_.server = parse_options(server->options, server_options(), "server", server->name_span, diagnostics_).options;
+        }
+        if (const auto* channel = std::get_if<ast::ChannelDecl>(&decl.node)) read_channel(*file, *channel);
+      }
+    }
+    if (!has_server) site_.server = parse_options({}, server_options(), "server", {}, diagnostics_).options;
+    return std::move(site_);
+  }
+
+ private:
+  void read_channel(const mappings::LibraryFile& file, const ast::ChannelDecl& decl) {
+    PendingChannel out;
+    out.decl = &decl;
+    out.file = &file;
+    out.definition.name = decl.name.text;
+    out.definition.disabled = decl.disabled;
+    out.definition.file = file.name;
+    out.definition.span = decl.name.span;
+    if (!names_.insert(decl.name.text).second)
+      report(diagnostics_, ErrorCode::E0900, decl.name.span, "two channels are called `" + decl.name.text + "`");
+    for (const ast::Option& option : decl.options)
+      report(diagnostics_, ErrorCode::E0904, option.name.span, "a channel has no option `" + option.name.text + "`",
+             "options stand in the blocks of `source` and `to`");
+    read_source(out);
+    read_accept(out);
+    read_ack(out);
+    for (const ast::RouteClause& route : decl.routes) read_route(out, route);
+    for (const ast::DestinationClause& clause : decl.destinations) read_destination(out, clause);
+    if (decl.destinations.empty())
+      report(diagnostics_, ErrorCode::E0905, decl.name.span, "channel `" + decl.name.text + "` has no destination",
+             "to sink: drop from source { }");
+    site_.channels.push_back(std::move(out));
+  }
+
+  const ConnectorSpec* find_spec(ConnectorRole role, const ast::Name& name) {
+    const char* word = role == ConnectorRole::source ? "source" : "destination";
+    if (const ConnectorSpec* spec = find_connector(role, name.text)) return spec;
+    if (is_later_connector(role, name.text)) {
+      report(diagnostics_, ErrorCode::E0915, name.span, "`" + name.text + "` as " + word + " is not in this version");
+      return nullptr;
+    }
+    std::vector<std::string_view> names;
+    for (const ConnectorSpec* spec : all_connectors())
+      if (spec->role == role) names.emplace_back(spec->name);
+    report(diagnostics_, ErrorCode::E0904, name.span, std::string("there is no ") + word + " `" + name.text + "`",
+           did_you_mean(name.text, names));
+    return nullptr;
+  }
+
+  void check_options(const ConnectorSpec& spec, const Options& options, base::Span span) {
+    if (spec.check == nullptr) return;
+    for (const OptionProblem& problem : spec.check(options)) {
+      const OptionValue* value = options.find(problem.option);
+      report(diagnostics_, problem.code, value != nullptr ? value->span : span, "`" + problem.option + "`: " + problem.message,
+             problem.help);
+    }
+  }
+
+  void read_source(PendingChannel& out) {
+    const auto& sources = out.decl->sources;
+    if (sources.size() != 1) {
+      report(diagnostics_, sources.empty() ? ErrorCode::E0905 : ErrorCode::E0900,
+             sources.empty() ? out.decl->name.span : sources[1].span, "a channel has exactly one source");
+      if (sources.empty()) return;
+    }
+    const ast::SourceClause& clause = sources.front();
+    out.definition.source = find_spec(ConnectorRole::source, clause.connector);
+    if (out.definition.source == nullptr) return;
+    auto parsed = parse_options(clause.options, out.definition.source->options, clause.connector.text + " source",
+                                clause.connector.span, diagnostics_);
+    out.definition.source_options = std::move(parsed.options);
+    check_options(*out.definition.source, out.definition.source_options, clause.connector.span);
+    check_zone(out.definition.source_options);
+  }
+
+  void check_zone(const Options& options) {
+    if (find_field(options.fields(), "timezone") == nullptr) return;
+    const OptionValue* zone = options.find("timezone");
+    if (zone != nullptr && zone->resolved && !base::TimeZone::find(zone->text))
+      report(diagnostics_, ErrorCode::E0917, zone->span, "`timezone`: not an IANA time zone", "\"Europe/Berlin\", \"UTC\", …");
+  }
+
+  /// What the source gives: one kind, decided by `content` where it can give several.
+  static std::optional<ContentKind> source_kind(const ChannelDefinition& channel) {
+    if (channel.source == nullptr) return std::nullopt;
+    if (find_field(channel.source->options, "content") != nullptr) {
+      const std::string content = channel.source_options.text("content");
+      if (content.empty()) return std::nullopt;
+      return content == "fhir" ? ContentKind::fhir : content == "csv" ? ContentKind::csv : ContentKind::hl7;
+    }
+    const ContentSet& gives = channel.source->content;
+    return gives.hl7 ? ContentKind::hl7 : gives.fhir ? ContentKind::fhir : ContentKind::csv;
+  }
+
+  void read_accept(PendingChannel& out) {
+    const auto& accepts = out.decl->accepts;
+    if (accepts.empty()) return;
+    if (accepts.size() > 1) report(diagnostics_, ErrorCode::E0900, accepts[1].span, "a channel has one `accept`");
+    const ast::AcceptClause& clause = accepts.front();
+    for (const ast::Type& type : clause.types) read_accept_type(out, type);
+    if (clause.where) out.where = request(out, *clause.where, false);
+    if (!clause.otherwise) return;
+    AcceptElse& otherwise = out.definition.accept_else;
+    otherwise.text = clause.otherwise->text;
+    switch (clause.otherwise->action) {
+      case ast::Policy::Action::skip:
+        otherwise.kind = AcceptElse::Kind::skip;
+        break;
+      case ast::Policy::Action::quarantine:
+        otherwise.kind = AcceptElse::Kind::quarantine;
+        break;
+      case ast::Policy::Action::reject:
+        otherwise.kind = AcceptElse::Kind::reject;
+        otherwise.ack = clause.otherwise->ack.empty() ? "AR" : clause.otherwise->ack;
+        otherwise.code_given = clause.otherwise->code.has_value();
+        otherwise.code = clause.otherwise->code.value_or(200);
+        break;
+      default:
+        report(diagnostics_, ErrorCode::E0900, clause.otherwise->span, "`accept … else` takes reject, quarantine or skip");
+    }
+  }
+
+  void read_accept_type(PendingChannel& out, const ast::Type& type) {
+    AcceptType accept;
+    accept.name = type.name.text;
+    accept.version = type.version;
+    accept.span = type.span;
+    accept.kind = type.model == ast::Type::Model::hl7    ? ContentKind::hl7
+                  : type.model == ast::Type::Model::fhir ? ContentKind::fhir
+                                                         : ContentKind::csv;
+    if (type.model == ast::Type::Model::none) {
+      report(diagnostics_, ErrorCode::E0900, type.span, "write `accept hl7 …`, `accept fhir …` or `accept csv …`");
+      return;
+    }
+    const auto gives = source_kind(out.definition);
+    if (gives && *gives != accept.kind) {
+      report(diagnostics_, ErrorCode::E0902, type.span,
+             std::string(out.definition.source->name) + " source gives " + name_of(*gives) + ", not " + name_of(accept.kind));
+      return;
+    }
+    if (accept.kind == ContentKind::hl7 && !find_message(accept)) return;
+    if (accept.kind == ContentKind::fhir && fhir::find_type(accept.name) == nullptr)
+      return report(diagnostics_, ErrorCode::E0201, type.name.span, "R4 has no resource `" + accept.name + "`");
+    if (accept.kind == ContentKind::csv) {
+      const auto found = library_.resolve(*out.file, accept.name, mappings::DeclKind::csv);
+      if (found.found == nullptr)
+        return report(diagnostics_, ErrorCode::E0305, type.name.span, "unknown csv declaration `" + accept.name + "`",
+                      did_you_mean(accept.name, library_.names_in_scope(*out.file, mappings::DeclKind::csv)));
+    }
+    out.definition.accept.push_back(std::move(accept));
+  }
+
+  /// Structure and event of an hl7 type: a structure id, else an event of that version (E0108).
+  bool find_message(AcceptType& accept) {
+    const std::string version_text = accept.version.empty() ? kCheckingVersion : accept.version;
+    const auto version = hl7::find_version(version_text);
+    if (!version) {
+      report(diagnostics_, ErrorCode::E0108, accept.span, "there is no HL7 version " + version_text);
+      return false;
+    }
+    const hl7::Dictionary dictionary(*version);
+    if (dictionary.structure(accept.name)) {
+      accept.structure = accept.name;
+      return true;
+    }
+    const auto bar = accept.name.find('_');
+    const std::string code = accept.name.substr(0, bar);
+    const std::string trigger = bar == std::string::npos ? std::string() : accept.name.substr(bar + 1);
+    if (const auto structure = dictionary.event(code, trigger)) {
+      accept.structure = std::string(structure->id);
+      accept.event = code + "^" + trigger;
+      return true;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& one : dictionary.structures()) names.push_back(one.id);
+    report(diagnostics_, ErrorCode::E0108, accept.span,
+           version_text + " has no structure or event " + accept.name, did_you_mean(accept.name, names));
+    return false;
+  }
+
+  void read_ack(PendingChannel& out) {
+    const auto& acks = out.decl->acks;
+    if (acks.size() > 1) report(diagnostics_, ErrorCode::E0900, acks[1].span, "a channel has one `ack`");
+    if (acks.empty()) return;
+    const ast::AckClause& clause = acks.front();
+    const std::string& mode = clause.mode.text;
+    out.definition.ack = mode == "original"   ? AckMode::original
+                         : mode == "enhanced" ? AckMode::enhanced
+                         : mode == "none"     ? AckMode::none
+                                              : AckMode::automatic;
+    if (mode != "auto" && out.definition.ack == AckMode::automatic)
+      report(diagnostics_, ErrorCode::E0900, clause.mode.span, "`ack` takes auto, original, enhanced or none");
+    if (!clause.on) return;
+    const std::string& on = clause.on->text;
+    out.definition.ack_on = on == "stored" ? AckOn::stored : on == "delivered" ? AckOn::delivered : AckOn::mapped;
+    if (on != "mapped" && out.definition.ack_on == AckOn::mapped)
+      report(diagnostics_, ErrorCode::E0900, clause.on->span, "`ack … on` takes stored, mapped or delivered");
+  }
+
+  void read_route(PendingChannel& out, const ast::RouteClause& clause) {
+    PendingRoute route;
+    route.clause = &clause;
+    if (clause.condition) route.condition = request(out, *clause.condition, false);
+    if (clause.has_args || clause.of)
+      report(diagnostics_, ErrorCode::E0915, clause.span, "arguments and `of` of a map statement are not in this version");
+    out.routes.push_back(std::move(route));
+  }
+
+  void read_destination(PendingChannel& out, const ast::DestinationClause& clause) {
+    PendingDestination pending;
+    pending.clause = &clause;
+    DestinationDefinition definition;
+    definition.name = clause.name.text;
+    definition.span = clause.name.span;
+    for (const auto& other : out.definition.destinations)
+      if (other.name == definition.name)
+        report(diagnostics_, ErrorCode::E0900, clause.name.span, "two destinations are called `" + definition.name + "`");
+    definition.connector = find_spec(ConnectorRole::destination, clause.connector);
+    if (definition.connector != nullptr) {
+      auto parsed = parse_options(clause.options, table_of(*definition.connector), clause.connector.text,
+                                  clause.connector.span, diagnostics_);
+      definition.options = std::move(parsed.options);
+      definition.connections = static_cast<std::uint32_t>(definition.options.number("connections"));
+      check_options(*definition.connector, definition.options, clause.connector.span);
+      pending.ordered = !parsed.order_by.empty();
+      for (const ParsedExpressions& name : parsed.templates) {
+        std::vector<PendingExpression> parts;
+        for (const ast::Expr* expr : name.exprs) parts.push_back(request(out, *expr, true));
+        pending.parts.push_back(std::move(parts));
+      }
+      pending.templates = std::move(parsed.templates);
+    }
+    if (clause.condition) pending.condition = request(out, *clause.condition, false);
+    out.definition.destinations.push_back(std::move(definition));
+    out.destinations.push_back(std::move(pending));
+  }
+
+  /// A connector's own options and the common ones; built once, kept for the process.
+  static std::span<const FieldSpec> table_of(const ConnectorSpec& spec) {
+    static std::map<const ConnectorSpec*, std::vector<FieldSpec>> tables;
+    static std::mutex mutex;
+    const std::lock_guard lock(mutex);
+    auto& table = tables[&spec];
+    if (table.empty()) {
+      table.assign(spec.options.begin(), spec.options.end());
+      const auto common = common_destination_options();
+      table.insert(table.end(), common.begin(), common.end());
+    }
+    return table;
+  }
+
+  PendingExpression request(const PendingChannel& channel, const ast::Expr& expr, bool text) {
+    PendingExpression out;
+    out.expr = &expr;
+    out.text = text;
+    out.first_request = site_.requests.size();
+    for (const AcceptType& type : channel.definition.accept) {
+      mappings::ExpressionRequest one;
+      one.expr = &expr;
+      one.file = &channel.file->tree;
+      one.source = data_type(type);
+      one.want = text ? mappings::ExpressionRequest::Want::text : mappings::ExpressionRequest::Want::condition;
+      site_.requests.push_back(std::move(one));
+    }
+    out.count = channel.definition.accept.size();
+    if (out.count == 0 && channel.decl->accepts.empty())
+      report(diagnostics_, ErrorCode::E0905, expr.span, "a condition needs an `accept`, which says what the message is");
+    return out;
+  }
+
+  const mappings::Library& library_;
+  Diagnostics& diagnostics_;
+  PendingSite site_;
+  std::set<std::string> names_;
+};
+
+}  // namespace
+
+PendingSite read_site(const mappings::Library& library, Diagnostics& diagnostics) { return Reader(library, diagnostics).read(); }
+
+}  // namespace kiln::channels::detail
