@@ -26,7 +26,11 @@ namespace kiln::mappings {
 namespace ir {
 struct Unit;
 }
+namespace detail {
+struct Facts;
+}
 class TableSnapshot;
+struct CsvFormat;
 
 enum class DataKind : std::uint8_t { hl7, fhir, csv };
 
@@ -37,49 +41,55 @@ struct DataType {
   std::string version;  ///< hl7 only: "2.5.1"
 };
 
-/// A map, or a package that dispatches to its maps by message structure, then by message type. Immutable, cheap to
-/// copy, thread-safe; keeps the compiled unit alive.
+/// A map, or a package that dispatches to its maps by message structure, then by message type. Immutable,
+/// cheap to copy, thread-safe; keeps the compiled unit alive.
 class Program {
  public:
   Program() = default;
   /// The map with index `map` of the unit.
   Program(std::shared_ptr<const ir::Unit> unit, std::uint32_t map);
-  /// A package: the maps with these indexes. A run picks the one whose source fits; none: outcome rejected with E0914.
+  /// A package: the maps with these indexes. A run picks the one whose source fits; none: outcome rejected
+  /// with E0914.
   Program(std::shared_ptr<const ir::Unit> unit, std::string package, std::vector<std::uint32_t> maps);
 
+  /// No map: for Runner::evaluate_condition and evaluate_text of the unit's standalone expressions.
+  static Program of_expressions(std::shared_ptr<const ir::Unit> unit);
+
   explicit operator bool() const { return unit_ != nullptr; }
-  const std::string& name() const { return name_; }          ///< qualified name of the map or package
+  const std::string& name() const { return name_; }  ///< qualified name of the map or package
   bool is_package() const { return is_package_; }
-  DataType input() const;                                    ///< of the (first) map
+  DataType input() const;  ///< of the (first) map
   DataType output() const;
   /// A later run may reject with an ack code (W0913), as far as can be known statically.
   bool can_reject() const;
 
   const ir::Unit& unit() const { return *unit_; }
+  const std::shared_ptr<const detail::Facts>& facts() const { return facts_; }
   std::span<const std::uint32_t> maps() const { return maps_; }
 
  private:
   std::shared_ptr<const ir::Unit> unit_;
+  std::shared_ptr<const detail::Facts> facts_;
   std::string name_;
   std::vector<std::uint32_t> maps_;
   bool is_package_ = false;
 };
 
-/// Rows of a CSV input, already decoded and split: `columns` in the order of the csv declaration, cells[row * columns + c].
-/// Absent cells are views with data() == nullptr. Borrowed.
+/// Rows of a CSV input, already decoded and split: `columns` in the order of the csv declaration, cells[row *
+/// columns + c]. Absent cells are views with data() == nullptr. Borrowed.
 struct CsvInput {
   std::size_t columns = 0;
   std::span<const std::string_view> cells;
   std::span<const std::uint32_t> line_numbers;  ///< 1-based, one a row; empty: rows are counted from 1
 };
 
-/// Borrowed for the time of the run; the message must outlive the Runner's result only as far as lineage and unread
-/// fields are asked for.
+/// Borrowed for the time of the run; the message must outlive the Runner's result only as far as lineage and
+/// unread fields are asked for.
 using RunInput = std::variant<const hl7::Message*, base::JsonView, CsvInput>;
 
 /// One fetched or missing row of a lookup (hmap.md §8): `columns` in the order of the row type.
 struct LookupKey {
-  std::string lookup;                  ///< qualified name
+  std::string lookup;  ///< qualified name
   std::vector<std::string> arguments;
   bool operator==(const LookupKey&) const = default;
 };
@@ -90,40 +100,43 @@ struct LookupAnswer {
 };
 
 struct RunContext {
-  base::WallTime received;                       ///< run.received
-  std::string_view channel;                      ///< run.channel
-  const base::TimeZone* timezone = nullptr;      ///< for times without an offset in the value or in MSH-7; UTC when null
-  const TableSnapshot* tables = nullptr;         ///< csv tables and concept maps, one snapshot a message
-  std::span<const LookupAnswer> lookups;         ///< see RunResult::missing_lookups
+  base::WallTime received;   ///< run.received
+  std::string_view channel;  ///< run.channel
+  const base::TimeZone* timezone =
+      nullptr;  ///< for times without an offset in the value or in MSH-7; UTC when null
+  const TableSnapshot* tables = nullptr;  ///< csv tables and concept maps, one snapshot a message
+  std::span<const LookupAnswer> lookups;  ///< see RunResult::missing_lookups
   std::uint64_t steps_max = base::limits::kMapStepsMax;
   std::size_t output_bytes_max = base::limits::kMapOutputBytesMax;
-  bool strict = false;                           ///< notes become warnings
+  bool strict = false;  ///< notes become warnings
 };
 
 enum class Outcome : std::uint8_t { ok, ok_with_warnings, rejected, quarantined, failed };
 std::string_view name_of(Outcome outcome);
 
-/// Something the run has to say. Holds no patient data: `value` is masked (letters -> x, digits -> 9, at most 12 shown).
+/// Something the run has to say. Holds no patient data: `value` is masked (letters -> x, digits -> 9, at most
+/// 12 shown).
 struct RunDiagnostic {
   enum class Level : std::uint8_t { note, warning, error } level = Level::warning;
-  std::string_view code;        ///< stable: "bad-value", "unmapped-code", "dropped-repetition", "unplaced-segment", … Static.
-  std::string text;             ///< what happened, from the map or from Kiln
-  std::string rule;             ///< "module:map/handle.path@label", may be empty
-  std::string source;           ///< "PID-7", "Patient.birthDate", "row 3 column taken"; may be empty
-  std::string value;            ///< masked
+  std::string_view
+      code;  ///< stable: "bad-value", "unmapped-code", "dropped-repetition", "unplaced-segment", … Static.
+  std::string text;    ///< what happened, from the map or from Kiln
+  std::string rule;    ///< "module:map/handle.path@label", may be empty
+  std::string source;  ///< "PID-7", "Patient.birthDate", "row 3 column taken"; may be empty
+  std::string value;   ///< masked
 };
 
 /// One write: which rule, from where, to which byte of the output.
 struct LineageRecord {
-  std::uint32_t rule = 0;       ///< index into the unit's rules
-  std::uint32_t output = 0;     ///< byte offset of the value in RunResult::output
-  std::uint64_t source = 0;     ///< SourceRef; decode with result_reader.h
+  std::uint32_t rule = 0;    ///< index into the unit's rules
+  std::uint32_t output = 0;  ///< byte offset of the value in RunResult::output
+  std::uint64_t source = 0;  ///< SourceRef; decode with result_reader.h
 };
 
 struct CreatedResource {
-  std::string_view handle;      ///< as declared in the map
+  std::string_view handle;  ///< as declared in the map
   std::string type;
-  std::uint32_t entry = 0;      ///< index in Bundle.entry; two handles may share one after dedupe
+  std::uint32_t entry = 0;  ///< index in Bundle.entry; two handles may share one after dedupe
 };
 
 /// One CSV row iteration that quarantined itself: becomes a child message.
@@ -137,19 +150,20 @@ struct RunResult {
   Outcome outcome = Outcome::ok;
 
   /// rejected: what the acknowledgment says.
-  std::string ack_code;             ///< "AE" or "AR"
-  int error_code = 0;               ///< table 0357
-  std::string reason;               ///< rejected, quarantined and failed: text of the map or of Kiln, no patient data
-  std::string location;             ///< where it was decided: source path or rule
+  std::string ack_code;  ///< "AE" or "AR"
+  int error_code = 0;    ///< table 0357
+  std::string reason;    ///< rejected, quarantined and failed: text of the map or of Kiln, no patient data
+  std::string location;  ///< where it was decided: source path or rule
   base::ErrorCode error = base::ErrorCode::internal;  ///< failed only
 
-  std::string map;                  ///< qualified name of the map that ran (a package dispatches)
+  std::string map;  ///< qualified name of the map that ran (a package dispatches)
   DataKind output_kind = DataKind::fhir;
-  std::string output_type;          ///< "Bundle", "Patient", "ADT_A08", the csv declaration's name
-  /// fhir: compact JSON. hl7: one message, CR-ended segments. csv: rows in the csv declaration's format, without header.
-  /// Empty when the outcome is rejected, quarantined or failed.
+  std::string output_type;  ///< "Bundle", "Patient", "ADT_A08", the csv declaration's name
+  /// fhir: compact JSON. hl7: one message, CR-ended segments. csv: rows in the csv declaration's format,
+  /// without header. Empty when the outcome is rejected, quarantined or failed.
   std::string output;
-  std::string csv_header;           ///< the header line of a csv output, when the declaration has one
+  std::string csv_header;  ///< the header line of a csv output, when the declaration has one
+  std::shared_ptr<const CsvFormat> csv_format;   ///< of a csv output
   std::uint32_t csv_columns = 0;
   std::vector<std::uint32_t> csv_row_offsets;  ///< where each row starts in `output`
 
@@ -158,10 +172,10 @@ struct RunResult {
   std::uint64_t dropped_diagnostics = 0;
   std::vector<CreatedResource> created;
   std::vector<LineageRecord> lineage;
-  /// Not empty: lookups the map asked for and `RunContext::lookups` did not answer. The output is not valid then; fetch
-  /// these and run again. Each round asks only for keys that no earlier round asked for.
+  /// Not empty: lookups the map asked for and `RunContext::lookups` did not answer. The output is not valid
+  /// then; fetch these and run again. Each round asks only for keys that no earlier round asked for.
   std::vector<LookupKey> missing_lookups;
-  std::uint64_t steps = 0;          ///< IR instructions executed
+  std::uint64_t steps = 0;  ///< IR instructions executed
 
   bool ok() const { return outcome <= Outcome::ok_with_warnings; }
   bool skipped_all() const { return ok() && output.empty(); }  ///< the map wrote nothing
@@ -175,13 +189,22 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  /// Never throws for anything in the input. The result is valid until the next run on this Runner; move from it to keep it.
+  /// Never throws for anything in the input. The result is valid until the next run on this Runner; move from
+  /// it to keep it.
   RunResult& run(const Program& program, const RunInput& input, const RunContext& context);
 
-  /// Valued fields of the HL7 or CSV input (leaf elements of a FHIR input) that the last run did not read, as paths in
-  /// input order: "PD1-4.1", "Patient.photo". Valid input required; computed on demand.
+  /// A standalone expression of the unit (Unit::expressions, CompiledLibrary::expressions) as a condition, or
+  /// as text. Total: absent, null, bad and a run beyond its limits give false and "".
+  bool evaluate_condition(const Program& program, std::uint32_t expression, const RunInput& input,
+                          const RunContext& context);
+  std::string evaluate_text(const Program& program, std::uint32_t expression, const RunInput& input,
+                            const RunContext& context);
+
+  /// Valued fields of the HL7 or CSV input (leaf elements of a FHIR input) that the last run did not read, as
+  /// paths in input order: "PD1-4.1", "Patient.photo". Valid input required; computed on demand.
   std::vector<std::string> unread() const;
-  /// "PID-7", "Patient.birthDate", "row 3 column taken"; several for a value made of several. Of the last run.
+  /// "PID-7", "Patient.birthDate", "row 3 column taken"; several for a value made of several. Of the last
+  /// run.
   std::vector<std::string> source_paths(std::uint64_t source) const;
 
   class State;

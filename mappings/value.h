@@ -1,6 +1,6 @@
 #pragma once
-// Values of a running map (hmap.md §5, §10): absent, null ("" in HL7 v2) or a value. A Value is small, copied freely and
-// owns nothing: its text lives in the input, in the program or in the Arena of the run.
+// Values of a running map (hmap.md §5, §10): absent, null ("" in HL7 v2) or a value. A Value is small, copied
+// freely and owns nothing: its text lives in the input, in the program or in the Arena of the run.
 
 #include <cstdint>
 #include <span>
@@ -10,66 +10,71 @@
 #include "engine/base/partial_date.h"
 #include "mappings/arena.h"
 
+namespace re2 {
+class RE2;
+}
+
 namespace kiln::mappings {
 
 enum class ValueKind : std::uint8_t {
-  absent,    ///< no information
-  null_,     ///< the sender says: there is none ("" in v2, data-absent in FHIR)
-  bad,       ///< a conversion or function could not make sense of its input; `text` says why (no value in it)
+  absent,  ///< no information
+  null_,   ///< the sender says: there is none ("" in v2, data-absent in FHIR)
+  bad,     ///< a conversion or function could not make sense of its input; `text` says why (no value in it)
   boolean,
   integer,
-  decimal,   ///< `text` is valid JSON number text, digits kept
+  decimal,  ///< `text` is valid JSON number text, digits kept
   string,
-  date,      ///< date, dateTime or instant with its precision
-  time,      ///< `text` is hh:mm:ss[.f]
-  coded,     ///< a code with system and display, from a table or a Coding
-  hl7,       ///< a field repetition, component or subcomponent of the input message, not yet converted
-  json,      ///< an element of the FHIR input
-  row,       ///< one CSV row
-  object,    ///< a built object (a `{ … }` block) that is not yet part of an output
-  list
+  date,       ///< date, dateTime or instant with its precision
+  time,       ///< `text` is hh:mm:ss[.f]
+  hl7,        ///< a part of the input message, not yet converted
+  json,       ///< an element of the FHIR input
+  row,        ///< one CSV row
+  rows,       ///< rows of a `group by`: `items` are rows
+  table_row,  ///< a row of a table or lookup
+  object,     ///< a built object (a `{ … }` block) that is not yet part of an output
+  record,     ///< what a function builds: `items` are names (strings) and values in turn
+  reference,  ///< `ref handle`
+  list,
+  pattern  ///< a compiled regular expression of the program
 };
 
 /// Where a value comes from, for lineage. 0 = from no input (a constant).
 using SourceRef = std::uint64_t;
 
-/// code + system + display of a table row. All views may be empty.
-struct CodedValue {
-  std::string_view code, system, display, version;
-};
-
-/// A field repetition (component == 0), a component (subcomponent == 0) or a subcomponent of the input message.
-/// All numbers are 1-based; `segment` is the index in message order, from 0.
+/// A part of the input message: a byte range of Message::bytes(). Its level is in Value::flags.
 struct Hl7Ref {
-  std::uint16_t segment = 0;
-  std::uint16_t field = 0;
-  std::uint16_t repetition = 0;
-  std::uint8_t component = 0;
-  std::uint8_t subcomponent = 0;
+  std::uint32_t begin = 0, end = 0;
 };
+/// A segment (a parameter of a fn or datatype map) has its index in `begin`.
+enum class Hl7Level : std::uint8_t { field, repetition, component, leaf, segment };
 
+struct CreatedNode;
+struct TableCursor;
 struct OutputNode;  // mappings/targets/tree.h
-struct CsvRowRef {
-  const std::string_view* cells = nullptr;  ///< in column order of the declared csv type
-  std::uint32_t count = 0;
-  std::uint32_t number = 0;                 ///< 1-based row number in the file
-};
+/// Flag of the strings that precision() gives: base::DatePrecision in the low bits; such strings compare in
+/// that order.
+inline constexpr std::uint8_t kPrecisionFlag = 0x80;
+/// Flags of a decimal that parseDecimal() found behind a comparator ("<5,4"): only quantity() can keep it,
+/// anywhere else such a number is bad.
+enum class Comparator : std::uint8_t { none, less, less_or_equal, greater_or_equal, greater };
 
 struct Value {
   ValueKind kind = ValueKind::absent;
-  std::uint8_t flags = 0;
-  std::uint16_t type = 0;      ///< type id of the compiled unit, 0 = not known
-  std::uint32_t size = 0;      ///< of text or items
+  std::uint8_t flags = 0;  ///< see kPrecisionFlag, kComparatorMask, Hl7Level; 0 otherwise
+  std::uint16_t type = 0;  ///< type id of the compiled unit, 0 = not known
+  std::uint32_t size = 0;  ///< of text or items
   union {
     const char* text_data;
     const base::PartialDate* date;
-    const CodedValue* coded;
     const Value* items;
     const OutputNode* object;
-    const CsvRowRef* row;
+    const CreatedNode* created;
+    std::uint32_t row;  ///< index of the row, from 0
+    const TableCursor* table_row;
     const base::JsonView* json;
     std::int64_t integer;
     bool boolean;
+    const re2::RE2* pattern;
     Hl7Ref hl7;
   };
   SourceRef source = 0;

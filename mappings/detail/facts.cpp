@@ -34,6 +34,31 @@ bool has_live_write(const ir::Unit& unit, ir::Range body, std::uint16_t reg) {
   return false;
 }
 
+const hl7::Structure* structure_of(const ir::Unit& unit, const ir::Map& map) {
+  if (map.source != ir::Side::hl7) return nullptr;
+  const auto version = hl7::find_version(unit.text(map.source_version));
+  return hl7::Structure::find(version.value_or(hl7::Version::v2_5_1), unit.text(map.source_type));
+}
+
+CsvFormat format_of(const ir::Unit& unit, const ir::CsvSchema& schema) {
+  CsvFormat format;
+  format.name = unit.text(schema.name);
+  format.delimiter = schema.delimiter;
+  format.header = schema.header;
+  const std::string_view encoding = unit.text(schema.encoding);
+  if (encoding == "windows-1252") format.encoding = CsvEncoding::windows1252;
+  if (encoding == "iso-8859-1" || encoding == "latin1") format.encoding = CsvEncoding::latin1;
+  if (schema.null_text != ir::kNone) format.null_text = std::string(unit.text(schema.null_text));
+  for (ir::Index i = 0; i < schema.columns.count; ++i) {
+    const ir::CsvColumn& column = unit.csv_columns[schema.columns.first + i];
+    const std::string_view header =
+        column.header == ir::kNone ? unit.text(column.name) : unit.text(column.header);
+    format.columns.push_back(
+        {std::string(unit.text(column.name)), std::string(header), column.from, column.to, column.required});
+  }
+  return format;
+}
+
 }  // namespace
 
 std::uint16_t slot_of(const ir::Unit& unit, ir::Index shape, std::string_view member) {
@@ -58,6 +83,9 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   for (const ir::Create& create : unit.creates) {
     facts->live_creates.push_back(has_live_write(unit, create.body, create.reg));
   }
+  for (const ir::Map& map : unit.maps) facts->structures.push_back(structure_of(unit, map));
+  for (const ir::Map& map : unit.expressions) facts->expression_structures.push_back(structure_of(unit, map));
+  for (const ir::CsvSchema& schema : unit.csv_schemas) facts->csv_formats.push_back(format_of(unit, schema));
   return facts;
 }
 

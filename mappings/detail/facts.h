@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hl7/structure.h"
+#include "mappings/csv.h"
 #include "mappings/detail/ir.h"
 
 namespace kiln::mappings::detail {
@@ -26,8 +28,12 @@ struct MemberFacts {
 
 /// Immutable; belongs to one unit and lives with the Program.
 struct Facts {
-  std::vector<ShapeFacts> shapes;          ///< parallel to Unit::shapes
-  std::vector<MemberFacts> members;        ///< parallel to Unit::members
+  std::vector<ShapeFacts> shapes;    ///< parallel to Unit::shapes
+  std::vector<MemberFacts> members;  ///< parallel to Unit::members
+  std::vector<const hl7::Structure*>
+      structures;  ///< parallel to Unit::maps; nullptr where the source is not v2
+  std::vector<const hl7::Structure*> expression_structures;  ///< parallel to Unit::expressions
+  std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
   std::vector<std::uint8_t> live_creates;  ///< parallel to Unit::creates: some rule in it is not constant
 };
 

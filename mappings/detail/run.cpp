@@ -1,0 +1,310 @@
+// The frame of a run: input, choice of the map, registers, and what comes of it.
+
+#include "mappings/detail/run.h"
+
+#include <cstring>
+
+#include "engine/base/json.h"
+#include "engine/base/text.h"
+#include "mappings/detail/conversions.h"
+#include "mappings/detail/sha1.h"
+#include "mappings/targets/csv.h"
+#include "mappings/targets/fhir.h"
+#include "mappings/targets/hl7.h"
+
+namespace kiln::mappings::detail {
+namespace {
+
+constexpr std::uint32_t kCallsMax = 200;
+
+/// Empties a result and keeps its memory.
+void clear_result(RunResult& result) {
+  result.outcome = Outcome::ok;
+  result.ack_code.clear();
+  result.error_code = 0;
+  result.reason.clear();
+  result.location.clear();
+  result.error = base::ErrorCode::internal;
+  result.map.clear();
+  result.output_type.clear();
+  result.output.clear();
+  result.csv_header.clear();
+  result.csv_columns = 0;
+  result.csv_format.reset();
+  result.csv_row_offsets.clear();
+  result.children.clear();
+  result.diagnostics.clear();
+  result.dropped_diagnostics = 0;
+  result.created.clear();
+  result.lineage.clear();
+  result.missing_lookups.clear();
+  result.steps = 0;
+}
+
+DataKind kind_of_input(const RunInput& input) {
+  return static_cast<DataKind>(input.index());
+}
+
+bool same_side(ir::Side side, DataKind kind) {
+  return static_cast<int>(side) == static_cast<int>(kind);
+}
+
+}  // namespace
+
+void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input, const RunContext& context) {
+  unit_ = &unit;
+  facts_ = &facts;
+  map_ = nullptr;
+  context_ = &context;
+  input_kind_ = kind_of_input(input);
+  arena_.reset();
+  clear_result(result_);
+  halt_ = Halt::none;
+  rule_ = ir::kNone;
+  steps_ = 0;
+  steps_max_ = context.steps_max;
+  calls_ = 0;
+  sequence_ = 0;
+  created_.clear();
+  loop_numbers_.clear();
+  loop_stack_.clear();
+  references_.clear();
+  source_pairs_.clear();
+  removals_.clear();
+  scratch_.clear();
+  undo_.clear();
+  row_loops_ = 0;
+  rows_.clear();
+  resources_.clear();
+  references_indexed_ = false;
+  root_ = nullptr;
+  message_ = nullptr;
+  message_offset_.reset();
+  message_offset_known_ = false;
+  message_seed_.clear();
+  read_.clear();
+  switch (input_kind_) {
+    case DataKind::hl7: {
+      message_ = std::get<const hl7::Message*>(input);
+      const std::string& bytes = message_->bytes();
+      bytes_ = bytes.data();
+      delimiters_ = message_->delimiters();
+      plain_ = message_->text_is_plain();
+      read_.resize(bytes.size() / 64 + 1);
+      segments_.clear();
+      segments_.resize(message_->segment_count());
+      break;
+    }
+    case DataKind::fhir:
+      json_ = std::get<base::JsonView>(input);
+      break;
+    case DataKind::csv:
+      csv_ = std::get<CsvInput>(input);
+      break;
+  }
+}
+
+bool Run::fits(const ir::Map& map) const {
+  if (!same_side(map.source, input_kind_)) return false;
+  switch (input_kind_) {
+    case DataKind::hl7: {
+      if (structure_choice_.structure == nullptr ||
+          text(map.source_type) != structure_choice_.structure->id())
+        return false;
+      const std::string_view event = text(map.source_event);
+      const std::size_t caret = event.find('^');
+      return event.empty() || (caret == std::string_view::npos ? event : event.substr(caret + 1)) == trigger_;
+    }
+    case DataKind::fhir:
+      return json_["resourceType"].text() == text(map.source_type);
+    case DataKind::csv:
+      return true;
+  }
+  return false;
+}
+
+void Run::choose_structure() {
+  segment_ids_.clear();
+  for (std::uint32_t i = 0; i < message_->segment_count(); ++i)
+    segment_ids_.push_back(message_->segment(i).id());
+  const hl7::RepetitionView type = message_->header().field(9).repetition(1);
+  const std::string code = type.component(1).to_text(), structure = type.component(3).to_text();
+  trigger_ = type.component(2).to_text();
+  const std::string version = message_->header().field(12).repetition(1).component(1).to_text();
+  structure_choice_ = hl7::choose_structure({code, trigger_, structure, version}, segment_ids_);
+}
+
+const ir::Map* Run::choose_map(const Program& program) {
+  if (!program.is_package()) return &unit_->maps[program.maps()[0]];
+  if (message_ != nullptr) choose_structure();
+  const ir::Map* chosen = nullptr;
+  for (const std::uint32_t index : program.maps()) {
+    const ir::Map& map = unit_->maps[index];
+    // A map of one event goes before one of the whole structure.
+    if (fits(map) &&
+        (chosen == nullptr || (chosen->source_event == ir::kNone && map.source_event != ir::kNone)))
+      chosen = &map;
+  }
+  return chosen;
+}
+
+void Run::no_map(const Program& program) {
+  std::string what = "the input";
+  if (message_ != nullptr) {
+    what = message_->header().field(9).repetition(1).raw();
+  } else if (input_kind_ == DataKind::fhir) {
+    what = json_["resourceType"].text();
+  }
+  stop(Outcome::rejected, "no map of package `" + program.name() + "` takes " + what);
+  result_.diagnostics.push_back({RunDiagnostic::Level::error, "E0914", result_.reason, {}, {}, {}});
+  constexpr int kUnsupportedMessageType = 200;
+  result_.ack_code = "AR";
+  result_.error_code = kUnsupportedMessageType;
+  result_.location = message_ != nullptr ? "MSH-9" : "";
+}
+
+Frame Run::new_frame(const ir::Function& function) {
+  Frame frame;
+  frame.function = &function;
+  frame.locals = arena_.array<Value>(function.locals).data();
+  frame.objects = arena_.array<OutputNode*>(std::max<std::size_t>(function.objects, 1)).data();
+  return frame;
+}
+
+void Run::open_registers(const ir::Map& map) {
+  constexpr std::int32_t kUnknown = -2;
+  segment_base_ = map.segments.first;
+  group_base_ = map.groups.first;
+  segment_registers_.assign(map.segments.count, kUnknown);
+  group_registers_.assign(map.groups.count, kUnknown);
+}
+
+void Run::run_map(const ir::Map& map, const hl7::Structure* structure) {
+  map_ = &map;
+  result_.map = text(map.name);
+  result_.output_type = text(map.bundle_type != ir::kNone ? ir::kNone : map.target_type);
+  if (map.bundle_type != ir::kNone) result_.output_type = "Bundle";
+  result_.output_kind = static_cast<DataKind>(map.target);
+  open_registers(map);
+  if (message_ != nullptr) match_groups(structure);
+  const ir::Function& function = unit_->functions[map.function];
+  frame_ = new_frame(function);
+  bind_input(function);
+  if (map.shape != ir::kNone) {
+    root_ = &new_node(arena_, nullptr);
+    make_object(arena_, *root_, map.shape, members_of(map.shape));
+    frame_.objects[0] = root_;
+  }
+  exec_body(function.body);
+}
+
+void Run::bind_input(const ir::Function& function) {
+  if (function.parameters == 0) return;
+  if (input_kind_ == DataKind::fhir) frame_.locals[0] = json_value(json_, 0);
+  if (input_kind_ == DataKind::csv) {
+    ir::Expr rows;
+    rows.op = ir::Op::all_rows;
+    frame_.locals[0] = column_of(rows);
+  }
+}
+
+/// The part of a derived id that stands for the message: the same for a message that is sent again.
+const std::string& Run::message_seed() {
+  if (!message_seed_.empty()) return message_seed_;
+  switch (input_kind_) {
+    case DataKind::hl7:
+      for (const std::uint32_t number : {3u, 4u, 10u}) {
+        const Hl7Ref at = field_of(0, number);
+        message_seed_.append(bytes_ + at.begin, at.end - at.begin).append("|");
+      }
+      break;
+    case DataKind::fhir: {
+      message_seed_.append(json_["resourceType"].text()).append("|").append(json_["id"].text()).append("|");
+      const std::string_view version = json_["meta"]["versionId"].text();
+      message_seed_.append(version.empty() ? base::sha256_hex(base::print_json(json_)) : version).append("|");
+      break;
+    }
+    case DataKind::csv: {
+      std::string cells;
+      for (const std::string_view cell : csv_.cells)
+        cells.append(std::to_string(cell.size())).append(":").append(cell);
+      message_seed_.append(base::sha256_hex(cells)).append("|");
+      break;
+    }
+  }
+  message_seed_.append(text(map_->name)).append("|");
+  return message_seed_;
+}
+
+void Run::finish() {
+  if (halt_ == Halt::none) {
+    if (message_ != nullptr) note_unplaced();
+    switch (map_->target) {
+      case ir::Side::fhir:
+        FhirTarget(*this).print();
+        break;
+      case ir::Side::hl7:
+        Hl7Target(*this).print();
+        break;
+      case ir::Side::csv:
+        CsvTarget(*this).print();
+        break;
+    }
+    if (result_.output.size() > context_->output_bytes_max) {
+      stop(Outcome::failed, "the output is larger than the limit");
+      result_.error = base::ErrorCode::limit_exceeded;
+    }
+  }
+  result_.steps = steps_;
+  if (result_.ok()) return;
+  result_.output.clear();
+  result_.created.clear();
+  result_.lineage.clear();
+  result_.csv_row_offsets.clear();
+  result_.children.clear();
+}
+
+RunResult& Run::execute(const Program& program, const RunInput& input, const RunContext& context) {
+  begin(program.unit(), *program.facts(), input, context);
+  const ir::Map* map = choose_map(program);
+  if (map == nullptr) {
+    no_map(program);
+  } else if (!same_side(map->source, input_kind_)) {
+    stop(Outcome::failed, "the map does not take this kind of input");
+  } else {
+    if (map->target_csv != ir::kNone) {
+      result_.csv_format = {program.facts(), &facts_->csv_formats[map->target_csv]};
+    }
+    run_map(*map, facts_->structures[static_cast<std::size_t>(map - unit_->maps.data())]);
+    finish();
+  }
+  return result_;
+}
+
+void Run::begin_expression(const Program& program, std::uint32_t expression, const RunInput& input,
+                           const RunContext& context) {
+  begin(program.unit(), *program.facts(), input, context);
+  const ir::Map& map = unit_->expressions[expression];
+  map_ = &map;
+  open_registers(map);
+  if (message_ != nullptr) match_groups(facts_->expression_structures[expression]);
+  const ir::Function& function = unit_->functions[map.function];
+  frame_ = new_frame(function);
+  bind_input(function);
+}
+
+bool Run::evaluate_condition(const Program& program, std::uint32_t expression, const RunInput& input,
+                             const RunContext& context) {
+  begin_expression(program, expression, input, context);
+  const bool result = truth(unit_->functions[map_->function].expr);
+  return halt_ == Halt::none && result;
+}
+
+std::string Run::evaluate_text(const Program& program, std::uint32_t expression, const RunInput& input,
+                               const RunContext& context) {
+  begin_expression(program, expression, input, context);
+  const Value value = eval(unit_->functions[map_->function].expr);
+  return halt_ == Halt::none && value.is_value() ? std::string(text_of(value)) : std::string();
+}
+
+}  // namespace kiln::mappings::detail

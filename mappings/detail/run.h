@@ -1,0 +1,316 @@
+#pragma once
+// One run of a compiled map: walks the IR and builds the output tree. Scalars are evaluated to Values;
+// whatever ends in the output is written straight to its place ("destination passing"), so that no object is
+// built twice.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hl7/message.h"
+#include "hl7/structure.h"
+#include "mappings/arena.h"
+#include "mappings/detail/facts.h"
+#include "mappings/detail/ir.h"
+#include "mappings/detail/source_ref.h"
+#include "mappings/function.h"
+#include "mappings/program.h"
+#include "mappings/targets/tree.h"
+#include "mappings/value.h"
+
+namespace kiln::mappings {
+
+/// A resource that a `create` made.
+struct CreatedNode : OutputNode {
+  const ir::Create* create = nullptr;
+  std::string_view handle, resource_type;
+  std::string_view system, value;  ///< of the identity; value empty: none
+  std::string_view authority;      ///< what stands for the system in the seed when the system has no URI
+  OutputNode* identity = nullptr;  ///< the Identifier to add
+  CreatedNode* merged_into = nullptr;
+  std::uint32_t first_loop = 0, loops = 0;  ///< range in Run::loop_numbers_
+  std::uint32_t entry = 0;
+  std::uint32_t sequence = 0;  ///< in order of creation, from 1
+  bool skipped = false;
+  bool exists = false;
+  char uuid[36] = {};
+};
+
+namespace detail {
+
+/// Why the run leaves the statements it is in: skip ends the innermost create, rows the innermost iteration
+/// over rows.
+enum class Halt : std::uint8_t { none, skip, rows, stop };
+
+struct Frame {
+  const ir::Function* function = nullptr;
+  Value* locals = nullptr;
+  OutputNode** objects = nullptr;
+};
+
+/// One JSON Patch `remove` (on null delete with request patch).
+struct PatchRemoval {
+  const OutputNode* root;
+  std::string_view member;
+};
+
+/// Where a value goes. `node` is known at once, or (a choice element) when the variant is.
+struct Dest {
+  OutputNode* node = nullptr;
+  OutputNode* parent = nullptr;  ///< choice: the object that holds the variants
+  const ir::Choice* choice = nullptr;
+  OutputNode* list = nullptr;          ///< append: each value becomes an item
+  const ir::Member* member = nullptr;  ///< of the slot written; nullptr where there is none
+  const ir::Write* write = nullptr;
+};
+
+class Run {
+ public:
+  Run() = default;
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  RunResult& execute(const Program& program, const RunInput& input, const RunContext& context);
+  bool evaluate_condition(const Program& program, std::uint32_t expression, const RunInput& input,
+                          const RunContext& context);
+  std::string evaluate_text(const Program& program, std::uint32_t expression, const RunInput& input,
+                            const RunContext& context);
+
+  std::vector<std::string> unread() const;
+  std::vector<std::string> source_paths(SourceRef source) const;
+
+ private:
+  friend class FhirTarget;
+  friend class Hl7Target;
+  friend class CsvTarget;
+
+  // run.cpp
+  void begin(const ir::Unit& unit, const Facts& facts, const RunInput& input, const RunContext& context);
+  void begin_expression(const Program& program, std::uint32_t expression, const RunInput& input,
+                        const RunContext& context);
+  const ir::Map* choose_map(const Program& program);
+  void choose_structure();
+  bool fits(const ir::Map& map) const;
+  void no_map(const Program& program);
+  void run_map(const ir::Map& map, const hl7::Structure* structure);
+  void bind_input(const ir::Function& function);
+  void open_registers(const ir::Map& map);
+  Frame new_frame(const ir::Function& function);
+  const std::string& message_seed();
+  void finish();
+
+  // run_lineage.cpp
+  bool is_read(std::uint32_t bit) const;
+  void unread_hl7(std::vector<std::string>& out) const;
+  void unread_json(const base::JsonView& view, const std::string& path, std::vector<std::string>& out) const;
+
+  // run_statements.cpp
+  void exec_body(ir::Range body);
+  void exec(const ir::Stmt& stmt);
+  void exec_write(const ir::Write& write);
+  void exec_create(const ir::Create& create);
+  void exec_add(const ir::Add& add);
+  void exec_emit(const ir::Emit& emit);
+  void exec_when(const ir::When& when);
+  void exec_require(const ir::Require& require);
+  void exec_warn(const ir::Warn& warn);
+  void read_identity(const ir::Create& create, CreatedNode& node);
+  std::string_view authority_of(const OutputNode& identity);
+  std::string location_of(ir::Index expr) const;
+
+  // run_loops.cpp
+  void exec_loop(const ir::Loop& loop);
+  void loop_groups(const ir::Loop& loop);
+  void loop_segments(const ir::Loop& loop);
+  void loop_values(const ir::Loop& loop);
+  void loop_row_groups(const ir::Loop& loop);
+  bool iterate(const ir::Loop& loop, std::uint32_t& number);
+  bool iterate_rows(const ir::Loop& loop, std::uint32_t& number, std::span<const Value> rows);
+  void reset(ir::Range segments);
+
+  // run_targets.cpp: writing
+  OutputNode* walk(OutputNode& base, ir::Range steps);
+  OutputNode* step_into(OutputNode& object, const ir::Step& step);
+  OutputNode& extension(OutputNode& object, const ir::Step& step, bool append);
+  bool is_set(const Dest& dest) const;
+  Dest destination(OutputNode& object, const ir::Write& write);
+  void clear_place(const Dest& dest);
+  void overwrite(const ir::Write& write, Dest& dest);
+  void remember(OutputNode* node);
+  bool emit_reference(const Value& value, Dest& dest);
+  void collect_references(OutputNode& node);
+  void mark_json_read(const base::JsonView& view);
+  OutputNode& place(Dest& dest);
+  bool emit(ir::Index expr, Dest& dest);
+  bool emit_object(const ir::Object& object, Dest& dest);
+  bool emit_datatype(const ir::Expr& expr, Dest& dest);
+  bool emit_call(const ir::Expr& expr, Dest& dest);
+  bool emit_each(const ir::Expr& expr, Dest& dest);
+  bool emit_variant(const ir::Expr& expr, Dest& dest);
+  bool emit_lookup(const ir::Expr& expr, Dest& dest);
+  bool emit_value(const Value& value, Dest& dest);
+  bool emit_null(Dest& dest);
+  bool emit_record(const Value& record, Dest& dest);
+  void put(OutputNode& node, const Value& value, const Dest& dest);
+  std::string_view date_text(const Value& value, const Dest& dest);
+
+  // run_expressions.cpp
+  Value eval(ir::Index expr);
+  Value eval_node(const ir::Expr& expr);
+  bool truth(ir::Index expr);
+  bool truth_of(const ir::Expr& expr);
+  bool compare(ir::Op op, const Value& a, const Value& b);
+  bool contains(const Value& list, const Value& value);
+  Value arithmetic(const ir::Expr& expr);
+  Value interpolate(const ir::Expr& expr);
+  Value eval_list(const ir::Expr& expr);
+  Value item_of(const ir::Expr& expr);
+  Value filter(const ir::Expr& expr);
+  Value each(const ir::Expr& expr);
+  Value of_type(const ir::Expr& expr);
+  ir::Index matching_arm(const ir::Expr& expr);
+  bool arm_fits(const ir::Arm& arm, const Value& subject, std::string_view text);
+  bool has_type(const Value& value, ir::TypeId type);
+  ir::Index branch_of(const ir::Expr& expr);
+  Value call_fn(const ir::Expr& expr);
+  Value call_builtin(const ir::Expr& expr);
+  Value argument(const Value& value, FunctionType type);
+  Value build(ir::Index expr, ir::Index shape);
+  Frame enter(const ir::Function& function, ir::Range args);
+
+  // run_hl7.cpp: reading v2
+  struct SegmentInfo {
+    std::uint64_t valued = 0;              ///< bit n-1: field n is valued (fields up to 64)
+    std::span<const std::uint32_t> marks;  ///< field separators, then the end
+    bool header = false;
+    bool opened = false;
+  };
+  std::int32_t segment_of(ir::Index ref);
+  std::int32_t find_segment(const ir::SegmentRef& ref);
+  const SegmentInfo& info(std::uint32_t segment);
+  Hl7Ref field_of(std::uint32_t segment, std::uint32_t field);
+  Hl7Ref part(Hl7Ref whole, char separator, std::uint32_t n) const;
+  Value hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type);
+  Value read_path(const ir::V2Path& path);
+  Value read_repetition(const ir::V2Path& path, Hl7Ref repetition);
+  Value read_all(const ir::V2Path& path, Hl7Ref field);
+  Value read_relative(const ir::Expr& expr);
+  Value relative(const Value& base, std::uint32_t first, std::uint32_t second, ir::TypeId type);
+  Value raw_of(const ir::Expr& expr);
+  std::string_view leaf_text(const Value& value);
+  std::string_view decode(std::string_view raw);
+  void mark_read(std::uint32_t begin, std::uint32_t end);
+  std::uint32_t repetitions(Hl7Ref field) const;
+
+  // run_groups.cpp
+  void match_groups(const hl7::Structure* structure);
+  std::uint32_t descend(std::uint32_t instance, ir::Range path) const;
+  std::int32_t group_of(ir::Index ref);
+  std::uint32_t find_by_id(std::uint32_t instance, std::uint32_t id, std::uint32_t from,
+                           std::uint32_t occurrence) const;
+  void note_unplaced();
+
+  // run_json.cpp: reading FHIR
+  Value json_value(base::JsonView view, ir::TypeId type);
+  Value fhir_member(const ir::Expr& expr);
+  void collect_member(const ir::Expr& expr, const Value& base, std::vector<Value>& out);
+  Value fhir_extension(const ir::Expr& expr);
+  Value resolve(const ir::Expr& expr);
+  Value resolve_one(const Value& reference);
+  Value object_member(const OutputNode& object, const ir::Expr& expr);
+  Value node_value(const OutputNode& node, ir::TypeId type);
+  void mark_node(std::uint32_t id);
+
+  // run_rows.cpp: CSV, tables, lookups
+  Value column_of(const ir::Expr& expr);
+  std::string_view csv_pattern(SourceRef source) const;
+  Value lookup(const ir::Expr& expr);
+  struct Found;
+  Found find_row(const ir::Expr& expr, const ir::Lookup& lookup);
+  void add_original(const ir::Lookup& lookup, OutputNode& node);
+  Value table_column(const ir::Expr& expr);
+
+  // run_convert.cpp
+  Value convert(const ir::Expr& expr);
+  Value convert_value(const Value& value, ir::Conversion conversion);
+  Value to_date(const Value& value, ir::Conversion conversion);
+  std::optional<base::PartialDate> date_of(const Value& value);
+  void apply_zone(base::PartialDate& date);
+  std::string_view text_of(const Value& value);
+
+  // run_policies.cpp
+  Value apply_policy(ir::Index policy, std::string_view code, std::string_view text, const Value& value);
+  Value handle_bad(const ir::Expr& expr, const Value& bad, const Value& original);
+  void note(RunDiagnostic::Level level, std::string_view code, std::string text, const Value* value);
+  void stop(Outcome outcome, std::string reason);
+  void reject(const ir::Policy& policy, std::string location);
+  void quarantine(std::string reason);
+  std::string rule_address() const;
+  std::string source_path(SourceRef source) const;
+  SourceRef combine(SourceRef a, SourceRef b);
+
+  std::string_view text(ir::StringId id) const { return unit_->text(id); }
+  std::uint32_t members_of(ir::Index shape) const { return unit_->shapes[shape].members.count; }
+
+  // input
+  const ir::Unit* unit_ = nullptr;
+  const Facts* facts_ = nullptr;
+  const ir::Map* map_ = nullptr;
+  const RunContext* context_ = nullptr;
+  DataKind input_kind_ = DataKind::hl7;
+  const hl7::Message* message_ = nullptr;
+  const char* bytes_ = nullptr;
+  hl7::Delimiters delimiters_;
+  bool plain_ = false;
+  base::JsonView json_;
+  struct SourceResource {
+    std::string_view full_url, type, id;
+    base::JsonView view;
+  };
+  std::vector<SourceResource> resources_;
+  bool references_indexed_ = false;
+  CsvInput csv_;
+
+  // state of the run
+  Arena arena_;
+  Frame frame_;
+  Halt halt_ = Halt::none;
+  std::uint32_t rule_ = ir::kNone;
+  std::uint64_t steps_ = 0, steps_max_ = 0;
+  std::uint32_t calls_ = 0;
+  ir::Index segment_base_ = 0, group_base_ = 0;
+  std::vector<std::int32_t> segment_registers_, group_registers_;
+  std::vector<SegmentInfo> segments_;
+  std::vector<std::uint32_t> segment_ids_;
+  hl7::GroupTree groups_;
+  std::uint32_t sequence_ = 0;
+  std::vector<std::uint64_t> read_;
+  std::vector<CreatedNode*> created_;
+  std::vector<std::uint32_t> loop_numbers_, loop_stack_;
+  std::vector<OutputNode*> references_;
+  std::vector<std::pair<SourceRef, SourceRef>> source_pairs_;
+  std::vector<PatchRemoval> removals_;
+  std::vector<Value> scratch_;
+  OutputNode* root_ = nullptr;
+  std::string message_seed_, trigger_;
+  hl7::StructureChoice structure_choice_;
+  std::optional<std::int16_t> message_offset_;
+  bool message_offset_known_ = false;
+  // undo of a quarantined row iteration
+  struct Undo {
+    OutputNode* node;
+    OutputNode before;
+  };
+  std::vector<Undo> undo_;
+  std::uint32_t row_loops_ = 0;
+  std::string quarantine_reason_, quarantine_rule_;
+
+  std::vector<OutputNode*> rows_;  ///< emitted CSV rows
+  RunResult result_;
+};
+
+}  // namespace detail
+}  // namespace kiln::mappings

@@ -1,0 +1,193 @@
+// Built-in conversions (hmap.md §5, §7): from whatever a value is to one scalar type, exactly and without
+// guessing.
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "engine/base/text.h"
+#include "mappings/detail/conversions.h"
+#include "mappings/detail/run.h"
+
+namespace kiln::mappings::detail {
+
+/// The text of a scalar; of an HL7 composite its first leaf. Empty for what has none.
+std::string_view Run::text_of(const Value& value) {
+  switch (value.kind) {
+    case ValueKind::hl7:
+      return leaf_text(value);
+    case ValueKind::json:
+      mark_node(value.json->id());
+      return value.json->text();
+    case ValueKind::boolean:
+      return value.boolean ? "true" : "false";
+    case ValueKind::integer:
+      return print_integer(arena_, value.integer);
+    case ValueKind::date:
+      return print_fhir_date(arena_, *value.date);
+    case ValueKind::string:
+    case ValueKind::decimal:
+    case ValueKind::time:
+      return value.text();
+    case ValueKind::list:
+      return value.size == 0 ? std::string_view() : text_of(value.items[0]);
+    default:
+      return {};
+  }
+}
+
+void Run::apply_zone(base::PartialDate& date) {
+  if (!date.has_time() || date.has_offset) return;
+  if (!message_offset_known_) {
+    message_offset_known_ = true;
+    if (message_ != nullptr) {
+      const auto sent =
+          base::PartialDate::parse_hl7(message_->header().field(7).repetition(1).component(1).to_text());
+      if (sent && sent->has_offset) message_offset_ = sent->offset_minutes;
+    }
+  }
+  date.has_offset = true;
+  if (message_offset_) {
+    date.offset_minutes = *message_offset_;
+  } else {
+    date.offset_minutes = context_->timezone == nullptr
+                              ? std::int16_t{0}
+                              : static_cast<std::int16_t>(context_->timezone->offset_minutes(date));
+  }
+}
+
+std::optional<base::PartialDate> Run::date_of(const Value& value) {
+  if (value.kind == ValueKind::date) return *value.date;
+  const std::string_view text = text_of(value);
+  if (value.kind == ValueKind::hl7) return base::PartialDate::parse_hl7(text);
+  // A FHIR spelling has a '-' behind the year, an HL7 one never before its offset.
+  if (text.size() > 4 && text[4] == '-') return base::PartialDate::parse_fhir(text);
+  if (value.kind == ValueKind::json) return base::PartialDate::parse_fhir(text);
+  if (value.kind == ValueKind::string && map_ != nullptr && kind_of(value.source) == SourceKind::csv) {
+    if (const auto pattern = csv_pattern(value.source); !pattern.empty()) {
+      return base::PartialDate::parse_pattern(text, pattern);
+    }
+  }
+  return base::PartialDate::parse_hl7(text);
+}
+
+Value Run::to_date(const Value& value, ir::Conversion conversion) {
+  std::optional<base::PartialDate> date = date_of(value);
+  if (!date) return Value::bad("not a date");
+  const bool day_only = conversion == ir::Conversion::to_date || conversion == ir::Conversion::to_v2_date;
+  if (day_only) {
+    if (date->has_time()) *date = date->truncated(base::DatePrecision::day);
+    date->has_offset = false;
+    date->offset_minutes = 0;
+  } else {
+    const bool v2_to_v2 = conversion == ir::Conversion::to_v2_date_time;
+    if (!v2_to_v2) apply_zone(*date);
+  }
+  if (conversion == ir::Conversion::to_instant && date->precision < base::DatePrecision::second) {
+    return Value::bad("an instant needs a time with seconds");
+  }
+  return Value::of_date(arena_.make<base::PartialDate>(*date)).from(value.source);
+}
+
+Value Run::convert_value(const Value& value, ir::Conversion conversion) {
+  using ir::Conversion;
+  if (value.kind == ValueKind::bad) return value;
+  switch (conversion) {
+    case Conversion::to_date:
+    case Conversion::to_date_time:
+    case Conversion::to_instant:
+    case Conversion::to_v2_date:
+    case Conversion::to_v2_date_time:
+      return to_date(value, conversion);
+    case Conversion::to_boolean: {
+      if (value.kind == ValueKind::boolean) return value;
+      const auto parsed = parse_boolean(text_of(value));
+      return parsed ? Value::of_boolean(*parsed).from(value.source) : Value::bad("not a boolean");
+    }
+    case Conversion::to_integer:
+    case Conversion::to_positive_int:
+    case Conversion::to_unsigned_int: {
+      const auto number =
+          value.kind == ValueKind::integer ? std::optional(value.integer) : parse_integer(text_of(value));
+      const std::int64_t least = conversion == Conversion::to_positive_int ? 1 : 0;
+      if (!number) return Value::bad("not an integer");
+      if (*number > INT32_MAX || *number < INT32_MIN) return Value::bad("beyond 32 bits");
+      if (conversion != Conversion::to_integer && *number < least) return Value::bad("too small a number");
+      return Value::of_integer(*number).from(value.source);
+    }
+    case Conversion::to_decimal:
+    case Conversion::to_v2_number: {
+      if (value.kind == ValueKind::integer) return value;
+      if (value.kind == ValueKind::decimal)
+        return value.flags == 0 ? value : Value::bad("a number with a comparator");
+      const auto number = json_number(arena_, text_of(value));
+      return number ? Value::of_decimal(*number).from(value.source) : Value::bad("not a number");
+    }
+    case Conversion::to_time:
+    case Conversion::to_v2_time: {
+      const auto time = parse_time(arena_, text_of(value), conversion == Conversion::to_time);
+      return time ? Value::of_time(*time).from(value.source) : Value::bad("not a time");
+    }
+    case Conversion::to_code: {
+      const std::string_view code = base::trim(text_of(value));
+      if (!is_code(code)) return Value::bad("not a code");
+      return Value::of_string(code).from(value.source);
+    }
+    case Conversion::to_id: {
+      const std::string_view id = base::trim(text_of(value));
+      return is_id(id) ? Value::of_string(id).from(value.source) : Value::bad("not an id");
+    }
+    case Conversion::to_uri: {
+      const std::string_view uri = base::trim(text_of(value));
+      if (uri.empty() || uri.find_first_of(" \t\r\n") != std::string_view::npos)
+        return Value::bad("not a URI");
+      return Value::of_string(uri).from(value.source);
+    }
+    case Conversion::to_base64: {
+      std::string decoded;
+      const std::string_view text = text_of(value);
+      return base::base64_decode(text, decoded) ? Value::of_string(text).from(value.source)
+                                                : Value::bad("not base64");
+    }
+    case Conversion::to_v2_text:
+      if (value.kind == ValueKind::boolean ||
+          (value.kind == ValueKind::json && is_json_boolean(*value.json))) {
+        return Value::of_string(text_of(value) == "true" ? "Y" : "N").from(value.source);
+      }
+      if (value.kind == ValueKind::date) return value;
+      [[fallthrough]];
+    case Conversion::to_string:
+    case Conversion::to_markdown:
+    case Conversion::to_csv_text: {
+      if (value.kind == ValueKind::date && conversion == Conversion::to_csv_text) return value;
+      const std::string_view text = text_of(value);
+      return text.empty() ? Value() : Value::of_string(text).from(value.source);
+    }
+    case Conversion::to_reference:
+      if (value.kind == ValueKind::reference || value.kind == ValueKind::object) return value;
+      return Value::of_string(text_of(value)).from(value.source);
+    case Conversion::none:
+      return value;
+  }
+  return value;
+}
+
+Value Run::convert(const ir::Expr& expr) {
+  const Value value = eval(expr.a);
+  const auto conversion = static_cast<ir::Conversion>(expr.b);
+  if (!value.is_value()) return value.is_bad() ? handle_bad(expr, value, value) : value;
+  if (value.kind != ValueKind::list) {
+    const Value result = convert_value(value, conversion);
+    return result.is_bad() ? handle_bad(expr, result, value) : result;
+  }
+  const std::span<Value> values = arena_.array<Value>(value.size);
+  std::size_t kept = 0;
+  for (const Value& one : value.list()) {
+    Value result = one.is_value() ? convert_value(one, conversion) : one;
+    if (result.is_bad()) result = handle_bad(expr, result, one);
+    if (!result.is_absent()) values[kept++] = result;
+  }
+  return kept == 0 ? Value() : Value::of_list(values.first(kept));
+}
+
+}  // namespace kiln::mappings::detail

@@ -1,0 +1,422 @@
+// The switch over Op: expressions to Values.
+
+#include <re2/re2.h>
+
+#include <algorithm>
+
+#include "engine/base/decimal.h"
+#include "mappings/detail/conversions.h"
+#include "mappings/detail/run.h"
+
+namespace kiln::mappings::detail {
+
+Value Run::eval(ir::Index expr) {
+  if (++steps_ > steps_max_) {
+    stop(Outcome::failed, "the map took too many steps");
+    result_.error = base::ErrorCode::limit_exceeded;
+    return {};
+  }
+  return eval_node(unit_->exprs[expr]);
+}
+
+Value Run::eval_node(const ir::Expr& expr) {
+  using ir::Op;
+  switch (expr.op) {
+    case Op::omit:
+      return {};
+    case Op::skip:
+      if (halt_ == Halt::none) halt_ = Halt::skip;
+      return {};
+    case Op::constant: {
+      const ir::Constant& constant = unit_->constants[expr.a];
+      switch (constant.kind) {
+        case ir::ConstantKind::string:
+          return Value::of_string(text(constant.text));
+        case ir::ConstantKind::decimal:
+          return Value::of_decimal(text(constant.text));
+        case ir::ConstantKind::boolean:
+          return Value::of_boolean(constant.number != 0);
+        default:
+          return Value::of_integer(constant.number);
+      }
+    }
+    case Op::local:
+      return frame_.locals[expr.a];
+    case Op::list:
+      return eval_list(expr);
+    case Op::v2_path:
+      return read_path(unit_->v2_paths[expr.a]);
+    case Op::v2_relative:
+      return read_relative(expr);
+    case Op::raw:
+      return raw_of(expr);
+    case Op::fhir_member:
+      return fhir_member(expr);
+    case Op::fhir_extension:
+      return fhir_extension(expr);
+    case Op::item:
+      return item_of(expr);
+    case Op::filter:
+      return filter(expr);
+    case Op::each:
+      return each(expr);
+    case Op::of_type:
+      return of_type(expr);
+    case Op::resolve:
+      return resolve(expr);
+    case Op::csv_column:
+    case Op::group_rows:
+    case Op::all_rows:
+      return column_of(expr);
+    case Op::table_row:
+    case Op::lookup:
+      return lookup(expr);
+    case Op::table_column:
+      return table_column(expr);
+    case Op::interpolate:
+      return interpolate(expr);
+    case Op::add:
+    case Op::subtract:
+    case Op::multiply:
+    case Op::divide:
+    case Op::concat:
+      return arithmetic(expr);
+    case Op::equal:
+    case Op::not_equal:
+    case Op::less:
+    case Op::less_equal:
+    case Op::greater:
+    case Op::greater_equal:
+    case Op::in_list:
+    case Op::contains:
+    case Op::matches:
+    case Op::is_valued:
+    case Op::is_not_valued:
+    case Op::is_null:
+    case Op::is_not_null:
+    case Op::is_type:
+    case Op::is_not_type:
+    case Op::target_is_valued:
+    case Op::and_:
+    case Op::or_:
+    case Op::not_:
+      return Value::of_boolean(truth_of(expr));
+    case Op::coalesce: {
+      const Value first = eval(expr.a);
+      return first.is_value() ? first : eval(expr.b);
+    }
+    case Op::choose:
+    case Op::match: {
+      const ir::Index branch = branch_of(expr);
+      return branch == ir::kNone ? Value() : eval(branch);
+    }
+    case Op::call_fn:
+      return call_fn(expr);
+    case Op::call_builtin:
+      return call_builtin(expr);
+    case Op::call_datatype:
+    case Op::object: {
+      // Built apart, because the value is not on its way to a place in the output.
+      OutputNode& node = new_node(arena_, nullptr);
+      Dest dest;
+      dest.node = &node;
+      const bool wrote =
+          expr.op == Op::object ? emit_object(unit_->objects[expr.a], dest) : emit_datatype(expr, dest);
+      if (!wrote) return {};
+      Value value;
+      value.kind = ValueKind::object;
+      value.object = &node;
+      value.type = expr.type;
+      value.source = node.source;
+      return value;
+    }
+    case Op::convert:
+      return convert(expr);
+    case Op::variant:
+      return eval(expr.a);
+    case Op::ref: {
+      OutputNode* object = frame_.objects[expr.a];
+      if (object == nullptr) return {};
+      Value value;
+      value.kind = ValueKind::reference;
+      value.created = static_cast<const CreatedNode*>(object);
+      value.type = expr.type;
+      return value;
+    }
+    case Op::version:
+      return message_ == nullptr
+                 ? Value()
+                 : Value::of_string(arena_.copy(message_->header().field(12).component(1).to_text()));
+    case Op::run_received: {
+      const base::PartialDate date = context_->timezone != nullptr
+                                         ? context_->timezone->local(context_->received)
+                                         : base::PartialDate::from_wall(context_->received);
+      return Value::of_date(arena_.make<base::PartialDate>(date));
+    }
+    case Op::run_channel:
+      return context_->channel.empty() ? Value() : Value::of_string(context_->channel);
+    case Op::run_tz:
+      return context_->timezone == nullptr ? Value::of_string("UTC")
+                                           : Value::of_string(context_->timezone->name());
+  }
+  return {};
+}
+
+Value Run::eval_list(const ir::Expr& expr) {
+  std::vector<Value> values;
+  for (ir::Index i = 0; i < expr.b; ++i) {
+    const Value value = eval(unit_->args[expr.a + i]);
+    if (value.kind == ValueKind::list) {
+      values.insert(values.end(), value.list().begin(), value.list().end());
+    } else if (value.is_value()) {
+      values.push_back(value);
+    }
+  }
+  if (values.empty()) return {};
+  const std::span<Value> kept = arena_.array<Value>(values.size());
+  std::copy(values.begin(), values.end(), kept.begin());
+  return Value::of_list(kept);
+}
+
+Value Run::item_of(const ir::Expr& expr) {
+  const Value list = eval(expr.a);
+  if (list.kind != ValueKind::list) return expr.b == 1 || expr.b == ir::kNone ? list : Value();
+  if (list.size == 0) return {};
+  if (expr.b == ir::kNone) return list.items[list.size - 1];
+  return expr.b >= 1 && expr.b <= list.size ? list.items[expr.b - 1] : Value();
+}
+
+Value Run::filter(const ir::Expr& expr) {
+  const Value list = eval(expr.a);
+  if (!list.is_value()) return {};
+  const std::span<const Value> items = list.kind == ValueKind::list ? list.list() : std::span(&list, 1);
+  const bool first = expr.flags & ir::kFlagFirst;
+  const std::span<Value> kept = arena_.array<Value>(items.size());
+  std::size_t count = 0;
+  for (const Value& item : items) {
+    frame_.locals[expr.c] = item;
+    if (truth(expr.b)) kept[count++] = item;
+  }
+  if (count == 0) return {};
+  if (!first) return Value::of_list(kept.first(count));
+  if (count > 1)
+    note(RunDiagnostic::Level::note, "dropped-repetition", "only the first match is used", &kept[0]);
+  return kept[0];
+}
+
+Value Run::each(const ir::Expr& expr) {
+  const Value list = eval(expr.a);
+  if (!list.is_value()) return list;
+  const std::span<const Value> items = list.kind == ValueKind::list ? list.list() : std::span(&list, 1);
+  const std::span<Value> out = arena_.array<Value>(items.size());
+  std::size_t count = 0;
+  for (const Value& item : items) {
+    frame_.locals[expr.c] = item;
+    const Value value = eval(expr.b);
+    if (!value.is_absent()) out[count++] = value;
+  }
+  return count == 0 ? Value() : Value::of_list(out.first(count));
+}
+
+bool Run::has_type(const Value& value, ir::TypeId type) {
+  if (value.type == type) return true;
+  const ir::Type& wanted = unit_->types[type];
+  if (value.kind == ValueKind::json && value.json->is_object()) {
+    const base::JsonView resource_type = (*value.json)["resourceType"];
+    return resource_type.exists() && resource_type.text() == text(wanted.name);
+  }
+  return false;
+}
+
+Value Run::of_type(const ir::Expr& expr) {
+  const Value list = eval(expr.a);
+  const auto type = static_cast<ir::TypeId>(expr.b);
+  if (!list.is_value()) return {};
+  if (list.kind != ValueKind::list) return has_type(list, type) ? list : Value();
+  const std::span<Value> out = arena_.array<Value>(list.size);
+  std::size_t count = 0;
+  for (const Value& item : list.list()) {
+    if (has_type(item, type)) out[count++] = item;
+  }
+  return count == 0 ? Value() : Value::of_list(out.first(count));
+}
+
+Value Run::interpolate(const ir::Expr& expr) {
+  std::size_t size = 0;
+  SourceRef source = 0;
+  const std::span<std::string_view> parts = arena_.array<std::string_view>(expr.b);
+  for (ir::Index i = 0; i < expr.b; ++i) {
+    const Value value = eval(unit_->args[expr.a + i]);
+    if (!value.is_value()) return {};
+    parts[i] = text_of(value);
+    size += parts[i].size();
+    source = combine(source, value.source);
+  }
+  char* const out = arena_.chars(size);
+  char* at = out;
+  for (const std::string_view part : parts) {
+    std::copy(part.begin(), part.end(), at);
+    at += part.size();
+  }
+  return Value::of_string({out, size}).from(source);
+}
+
+Value Run::arithmetic(const ir::Expr& expr) {
+  const Value a = eval(expr.a), b = eval(expr.b);
+  if (!a.is_value() || !b.is_value()) return {};
+  const SourceRef source = combine(a.source, b.source);
+  const std::string_view left = text_of(a), right = text_of(b);
+  if (expr.op == ir::Op::concat) {
+    char* const out = arena_.chars(left.size() + right.size());
+    std::copy(left.begin(), left.end(), out);
+    std::copy(right.begin(), right.end(), out + left.size());
+    return Value::of_string({out, left.size() + right.size()}).from(source);
+  }
+  const auto x = base::Decimal::parse(left), y = base::Decimal::parse(right);
+  if (!x || !y) return handle_bad(expr, Value::bad("not a number"), x ? b : a);
+  constexpr int kDivisionDigits = 20;
+  std::optional<base::Decimal> result;
+  switch (expr.op) {
+    case ir::Op::add:
+      result = *x + *y;
+      break;
+    case ir::Op::subtract:
+      result = *x - *y;
+      break;
+    case ir::Op::multiply:
+      result = *x * *y;
+      break;
+    default:
+      result = x->divide(*y, kDivisionDigits);
+      break;
+  }
+  if (!result) return handle_bad(expr, Value::bad("division by zero"), b);
+  if (unit_->types[expr.type].primitive == ir::Primitive::integer) {
+    if (const auto integer = result->to_int64()) return Value::of_integer(*integer).from(source);
+  }
+  std::string printed = result->print();
+  if (expr.op == ir::Op::divide && printed.find('.') != std::string::npos) {
+    printed.erase(printed.find_last_not_of('0') + 1);
+    if (printed.back() == '.') printed.pop_back();
+  }
+  return Value::of_decimal(arena_.copy(printed)).from(source);
+}
+
+bool Run::arm_fits(const ir::Arm& arm, const Value& subject, std::string_view subject_text) {
+  switch (arm.kind) {
+    case ir::ArmKind::any:
+      return true;
+    case ir::ArmKind::texts:
+      for (ir::Index i = 0; i < arm.texts.count; ++i) {
+        if (subject.is_value() && text(unit_->arm_texts[arm.texts.first + i]) == subject_text) return true;
+      }
+      return false;
+    case ir::ArmKind::regex:
+      return subject.is_value() && re2::RE2::PartialMatch(subject_text, *unit_->regexes[arm.regex]);
+    case ir::ArmKind::type:
+      return subject.is_value() && has_type(subject, arm.type);
+  }
+  return false;
+}
+
+/// The expression that a `choose` or `match` comes down to; kNone: absent.
+ir::Index Run::branch_of(const ir::Expr& expr) {
+  if (expr.op == ir::Op::choose) return truth(expr.a) ? expr.b : expr.c;
+  const Value subject = eval(expr.a);
+  const std::string_view subject_text = text_of(subject);
+  for (ir::Index i = 0; i < expr.c; ++i) {
+    const ir::Arm& arm = unit_->arms[expr.b + i];
+    if (arm_fits(arm, subject, subject_text)) return arm.value;
+  }
+  return ir::kNone;
+}
+
+Frame Run::enter(const ir::Function& function, ir::Range args) {
+  Frame frame = new_frame(function);
+  for (ir::Index i = 0; i < args.count; ++i) frame.locals[i] = eval(unit_->args[args.first + i]);
+  return frame;
+}
+
+Value Run::call_fn(const ir::Expr& expr) {
+  const ir::Function& function = unit_->functions[expr.a];
+  const Frame inner = enter(function, {expr.b, expr.c});
+  const Frame outer = frame_;
+  frame_ = inner;
+  const Value value = eval(function.expr);
+  frame_ = outer;
+  return value;
+}
+
+Value Run::argument(const Value& value, FunctionType type) {
+  if (!value.is_value()) return value;
+  if (type == FunctionType::list) {
+    if (value.kind == ValueKind::list) return value;
+    const std::span<Value> one = arena_.array<Value>(1);
+    one[0] = value;
+    return Value::of_list(one);
+  }
+  if (value.kind == ValueKind::list && type != FunctionType::any)
+    return value.size == 0 ? Value() : argument(value.items[0], type);
+  switch (type) {
+    case FunctionType::string:
+    case FunctionType::uri: {
+      if (value.kind == ValueKind::string) return value;
+      return Value::of_string(text_of(value)).from(value.source);
+    }
+    case FunctionType::integer:
+      return convert_value(value, ir::Conversion::to_integer);
+    case FunctionType::decimal:
+      if (value.kind == ValueKind::decimal) return value;
+      return convert_value(value, ir::Conversion::to_decimal);
+    case FunctionType::boolean:
+      return convert_value(value, ir::Conversion::to_boolean);
+    case FunctionType::date: {
+      const auto date = date_of(value);
+      return date ? Value::of_date(arena_.make<base::PartialDate>(*date)).from(value.source)
+                  : Value::bad("not a date");
+    }
+    case FunctionType::any:
+      if (value.kind == ValueKind::hl7 || value.kind == ValueKind::json) {
+        const std::string_view scalar = text_of(value);
+        return scalar.empty() ? value : Value::of_string(scalar).from(value.source);
+      }
+      return value;
+    default:
+      return value;
+  }
+}
+
+Value Run::call_builtin(const ir::Expr& expr) {
+  const FunctionSpec& spec = *all_functions()[expr.a];
+  const std::span<Value> values = arena_.array<Value>(expr.c);
+  SourceRef source = 0;
+  std::size_t given = expr.c;
+  for (ir::Index i = 0; i < expr.c; ++i) {
+    const std::size_t last = spec.parameters.size() - 1;
+    const FunctionParameter& parameter = spec.parameters[std::min<std::size_t>(i, last)];
+    Value value = eval(unit_->args[expr.b + i]);
+    if (value.kind == ValueKind::list && parameter.type == FunctionType::list) {
+      // Items reach a function as plain scalars.
+      const std::span<Value> items = arena_.array<Value>(value.size);
+      for (std::uint32_t k = 0; k < value.size; ++k) {
+        items[k] = argument(value.items[k], FunctionType::any);
+        source = combine(source, value.items[k].source);
+      }
+      value = Value::of_list(items);
+    } else {
+      source = combine(source, value.source);
+    }
+    const Value converted = argument(value, parameter.type);
+    if (converted.is_bad()) return handle_bad(expr, converted, value);
+    values[i] = converted.is_null() ? Value() : converted;
+    if (values[i].is_absent() && !spec.takes_absent && !parameter.optional) return {};
+  }
+  while (given > 0 && values[given - 1].is_absent() && !spec.takes_absent) --given;  // optional ones left out
+  FunctionContext context{arena_, context_->received, context_->timezone};
+  Value result = spec.body(values.first(given), context);
+  if (result.is_bad()) return handle_bad(expr, result, values.empty() ? Value() : values[0]);
+  if (result.source == 0) result.source = source;
+  return result;
+}
+
+}  // namespace kiln::mappings::detail

@@ -1,0 +1,144 @@
+// Where values came from and what was never read (hmap.md §14); computed on demand.
+
+#include "mappings/detail/run.h"
+
+namespace kiln::mappings::detail {
+namespace {
+
+/// "PID-3[2].4" cut to what was asked for; a first repetition is named only where there are several.
+std::string hl7_path(const hl7::Message& message, Hl7Ref range, Hl7Level level, bool all_repetitions) {
+  const hl7::Location at = message.locate(range.begin);
+  const hl7::SegmentView segment = message.segment(at.segment);
+  std::string path(segment.name());
+  const std::uint32_t id = segment.id();
+  const bool several = message.find(id, 2).exists();
+  if (several) path += "[" + std::to_string(segment.occurrence()) + "]";
+  if (at.field == 0) return path;
+  path += "-" + std::to_string(at.field);
+  if (level == Hl7Level::field) return path;
+  const hl7::FieldView field = segment.field(at.field);
+  if (all_repetitions || field.repetition_count() > 1) path += "[" + std::to_string(at.repetition) + "]";
+  if (level == Hl7Level::repetition) return path;
+  path += "." + std::to_string(at.component);
+  if (level == Hl7Level::component) return path;
+  return path + "." + std::to_string(at.subcomponent);
+}
+
+bool find_json(const base::JsonView& view, std::uint32_t id, std::string& path) {
+  if (view.id() == id) return true;
+  std::size_t index = 0;
+  for (const base::JsonView child : view) {
+    const std::size_t size = path.size();
+    if (view.is_array()) {
+      path += "[" + std::to_string(index++) + "]";
+    } else {
+      path += "." + std::string(child.key());
+    }
+    if (find_json(child, id, path)) return true;
+    path.resize(size);
+  }
+  return false;
+}
+
+}  // namespace
+
+bool Run::is_read(std::uint32_t bit) const {
+  return bit >> 6 < read_.size() && (read_[bit >> 6] >> (bit & 63) & 1) != 0;
+}
+
+std::vector<std::string> Run::source_paths(SourceRef source) const {
+  std::vector<std::string> paths;
+  if (source == 0) return paths;
+  switch (kind_of(source)) {
+    case SourceKind::pair: {
+      if (source > source_pairs_.size()) return paths;
+      const auto& [a, b] = source_pairs_[source - 1];
+      paths = source_paths(a);
+      for (std::string& path : source_paths(b)) paths.push_back(std::move(path));
+      return paths;
+    }
+    case SourceKind::hl7:
+      if (message_ != nullptr)
+        paths.push_back(hl7_path(*message_, hl7_range(source), hl7_level(source), false));
+      return paths;
+    case SourceKind::json: {
+      std::string path(json_["resourceType"].text());
+      if (find_json(json_, static_cast<std::uint32_t>(source & 0xFFFFFFFFu), path))
+        paths.push_back(std::move(path));
+      return paths;
+    }
+    case SourceKind::csv: {
+      std::string name = std::to_string(csv_column(source) + 1);
+      if (map_ != nullptr && map_->source_csv != ir::kNone) {
+        const ir::Range columns = unit_->csv_schemas[map_->source_csv].columns;
+        if (csv_column(source) < columns.count)
+          name = text(unit_->csv_columns[columns.first + csv_column(source)].name);
+      }
+      paths.push_back("row " + std::to_string(csv_row(source) + 1) + " column " + name);
+      return paths;
+    }
+  }
+  return paths;
+}
+
+void Run::unread_hl7(std::vector<std::string>& out) const {
+  for (std::uint32_t s = 0; s < message_->segment_count(); ++s) {
+    const hl7::SegmentView segment = message_->segment(s);
+    const bool header = segment.index() == message_->header().index() && message_->header().exists();
+    for (std::uint32_t f = header ? 3 : 1; f <= segment.field_count(); ++f) {
+      const hl7::FieldView field = segment.field(f);
+      for (const hl7::RepetitionView repetition : field.repetitions()) {
+        const bool composite = repetition.component_count() > 1;
+        for (const hl7::ComponentView component : repetition.components()) {
+          const bool deep = component.sub_count() > 1;
+          for (const hl7::LeafView leaf : component.subs()) {
+            if (leaf.absent() || is_read(leaf.offset())) continue;
+            const Hl7Level level = deep        ? Hl7Level::leaf
+                                   : composite ? Hl7Level::component
+                                               : Hl7Level::repetition;
+            out.push_back(hl7_path(*message_, {leaf.offset(), leaf.end_offset()}, level, false));
+          }
+        }
+      }
+    }
+  }
+}
+
+void Run::unread_json(const base::JsonView& view, const std::string& path,
+                      std::vector<std::string>& out) const {
+  if (is_read(view.id())) return;
+  if (!view.is_object() && !view.is_array()) {
+    if (view.key() != "resourceType") out.push_back(path);
+    return;
+  }
+  std::size_t index = 0;
+  for (const base::JsonView child : view) {
+    unread_json(
+        child,
+        view.is_array() ? path + "[" + std::to_string(index++) + "]" : path + "." + std::string(child.key()),
+        out);
+  }
+}
+
+std::vector<std::string> Run::unread() const {
+  std::vector<std::string> out;
+  switch (input_kind_) {
+    case DataKind::hl7:
+      if (message_ != nullptr) unread_hl7(out);
+      break;
+    case DataKind::fhir:
+      unread_json(json_, std::string(json_["resourceType"].text()), out);
+      break;
+    case DataKind::csv:
+      for (std::size_t i = 0; i < csv_.cells.size(); ++i) {
+        if (csv_.cells[i].data() == nullptr || is_read(static_cast<std::uint32_t>(i))) continue;
+        const auto row = static_cast<std::uint32_t>(i / csv_.columns),
+                   column = static_cast<std::uint32_t>(i % csv_.columns);
+        for (std::string& path : source_paths(csv_source(row, column))) out.push_back(std::move(path));
+      }
+      break;
+  }
+  return out;
+}
+
+}  // namespace kiln::mappings::detail

@@ -1,0 +1,131 @@
+// What happens to bad, null and unmapped values, and how a run ends early (hmap.md §11).
+
+#include "mappings/detail/conversions.h"
+#include "mappings/detail/run.h"
+
+namespace kiln::mappings::detail {
+namespace {
+
+constexpr std::size_t kDiagnosticsKept = 100;
+
+}  // namespace
+
+std::string Run::rule_address() const {
+  return rule_ == ir::kNone ? std::string() : std::string(unit_->text(unit_->rules[rule_].address));
+}
+
+void Run::note(RunDiagnostic::Level level, std::string_view code, std::string what, const Value* value) {
+  const bool strict = context_->strict || (map_ != nullptr && map_->strict);
+  if (level == RunDiagnostic::Level::note && strict) level = RunDiagnostic::Level::warning;
+  if (level >= RunDiagnostic::Level::warning && result_.outcome == Outcome::ok) {
+    result_.outcome = Outcome::ok_with_warnings;
+  }
+  std::string rule = rule_address();
+  std::string source = value == nullptr ? std::string() : source_path(value->source);
+  // A rule that reads one place twice (condition and value) says so once.
+  if (!result_.diagnostics.empty()) {
+    const RunDiagnostic& before = result_.diagnostics.back();
+    if (before.code == code && before.rule == rule && before.source == source && before.text == what) return;
+  }
+  if (result_.diagnostics.size() >= kDiagnosticsKept) {
+    ++result_.dropped_diagnostics;
+    return;
+  }
+  std::string masked;
+  if (value != nullptr && value->is_value() && value->kind != ValueKind::object &&
+      value->kind != ValueKind::record && value->kind != ValueKind::rows) {
+    masked = mask(text_of(*value));
+  }
+  result_.diagnostics.push_back(
+      {level, code, std::move(what), std::move(rule), std::move(source), std::move(masked)});
+}
+
+void Run::stop(Outcome outcome, std::string reason) {
+  if (halt_ == Halt::stop) return;
+  halt_ = Halt::stop;
+  result_.outcome = outcome;
+  result_.reason = std::move(reason);
+}
+
+void Run::reject(const ir::Policy& policy, std::string location) {
+  if (halt_ == Halt::stop) return;
+  stop(Outcome::rejected, policy.text == ir::kNone ? "rejected by the map" : std::string(text(policy.text)));
+  result_.ack_code = policy.ar ? "AR" : "AE";
+  result_.error_code = policy.error;
+  result_.location = std::move(location);
+}
+
+/// Ends the message; inside a `for each` over CSV rows only the innermost iteration (hmap.md §11).
+void Run::quarantine(std::string reason) {
+  if (halt_ != Halt::none) return;
+  if (row_loops_ > 0) {
+    halt_ = Halt::rows;
+    quarantine_reason_ = std::move(reason);
+    quarantine_rule_ = rule_address();
+    return;
+  }
+  const std::string rule = rule_address();
+  stop(Outcome::quarantined, std::move(reason));
+  result_.location = rule;
+}
+
+Value Run::apply_policy(ir::Index index, std::string_view code, std::string_view what, const Value& value) {
+  if (index == ir::kNone) return {};
+  const ir::Policy& policy = unit_->policies[index];
+  if (policy.warn) {
+    std::string said(policy.text == ir::kNone ? what : text(policy.text));
+    note(RunDiagnostic::Level::warning, code, std::move(said), &value);
+  }
+  switch (policy.kind) {
+    case ir::PolicyKind::omit:
+      if (!policy.warn) note(RunDiagnostic::Level::note, code, std::string(what), &value);
+      return {};
+    case ir::PolicyKind::keep: {
+      const std::string_view kept = text_of(value);
+      return kept.empty() ? Value() : Value::of_string(kept).from(value.source);
+    }
+    case ir::PolicyKind::literal: {
+      const ir::Constant& literal = unit_->constants[policy.literal];
+      return Value::of_string(text(literal.text)).from(value.source);
+    }
+    case ir::PolicyKind::reject:
+      note(RunDiagnostic::Level::error, code, std::string(what), &value);
+      reject(policy, source_path(value.source));
+      return {};
+    case ir::PolicyKind::quarantine:
+      note(RunDiagnostic::Level::error, code, std::string(what), &value);
+      quarantine(policy.text == ir::kNone ? std::string(what) : std::string(text(policy.text)));
+      return {};
+    case ir::PolicyKind::delete_:
+      return Value::null().from(value.source);
+    case ir::PolicyKind::absent:
+      return {};
+    case ir::PolicyKind::skip:
+      note(RunDiagnostic::Level::note, code, std::string(what), &value);
+      if (halt_ == Halt::none) halt_ = Halt::skip;
+      return {};
+  }
+  return {};
+}
+
+Value Run::handle_bad(const ir::Expr& expr, const Value& bad, const Value& original) {
+  return apply_policy(unit_->policy_sets[expr.policies].bad, "bad-value", bad.text(), original);
+}
+
+SourceRef Run::combine(SourceRef a, SourceRef b) {
+  if (a == 0 || a == b) return b;
+  if (b == 0) return a;
+  source_pairs_.push_back({a, b});
+  return source_pairs_.size();  // pairs count from 1: a SourceRef of 0 means none
+}
+
+std::string Run::source_path(SourceRef source) const {
+  std::string joined;
+  for (const std::string& path : source_paths(source)) {
+    if (!joined.empty()) joined += ", ";
+    joined += path;
+  }
+  return joined;
+}
+
+}  // namespace kiln::mappings::detail

@@ -1,0 +1,224 @@
+// CSV rows and tables (hmap.md §8).
+
+#include <algorithm>
+
+#include "mappings/csv.h"
+#include "mappings/detail/conversions.h"
+#include "mappings/detail/run.h"
+#include "mappings/tables.h"
+
+namespace kiln::mappings {
+
+/// A row of a loaded table.
+struct TableCursor {
+  const TableData* table;
+  TableData::Row row;
+};
+
+namespace detail {
+
+/// What a lookup found: the row's columns, or what the policy put in their place.
+struct Run::Found {
+  bool hit = false;
+  std::string_view code, display, system;
+  const TableData* data = nullptr;
+  TableData::Row row = 0;
+  Value key;
+  Value instead;      ///< no hit: result of the policy
+  bool keep = false;  ///< no hit: the untranslated value stays
+};
+
+std::string_view Run::csv_pattern(SourceRef source) const {
+  if (map_ == nullptr || map_->source_csv == ir::kNone) return {};
+  const ir::Range columns = unit_->csv_schemas[map_->source_csv].columns;
+  const std::uint32_t column = csv_column(source);
+  return column < columns.count ? text(unit_->csv_columns[columns.first + column].pattern)
+                                : std::string_view();
+}
+
+Value Run::column_of(const ir::Expr& expr) {
+  if (expr.op == ir::Op::all_rows) {
+    const std::size_t count = csv_.columns == 0 ? 0 : csv_.cells.size() / csv_.columns;
+    const std::span<Value> rows = arena_.array<Value>(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      rows[i].kind = ValueKind::row;
+      rows[i].row = static_cast<std::uint32_t>(i);
+    }
+    return count == 0 ? Value() : Value::of_list(rows);
+  }
+  Value base = eval(expr.a);
+  if (expr.op == ir::Op::group_rows) {
+    if (base.kind == ValueKind::rows) base.kind = ValueKind::list;
+    return base;
+  }
+  if (base.kind == ValueKind::rows || base.kind == ValueKind::list)
+    base = base.size > 0 ? base.items[0] : Value();
+  if (base.kind != ValueKind::row || expr.b >= csv_.columns) return {};
+  const std::size_t index = base.row * csv_.columns + expr.b;
+  const std::string_view cell = csv_.cells[index];
+  if (cell.data() == nullptr) return {};
+  mark_node(static_cast<std::uint32_t>(index));
+  const SourceRef source = csv_source(base.row, expr.b);
+  if (CsvFile::is_null(cell)) return Value::null().from(source);
+  return Value::of_string(cell).from(source);
+}
+
+Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup) {
+  Found found;
+  const ir::Table& table = unit_->tables[lookup.table];
+  found.key = eval(lookup.key);
+  if (!found.key.is_value()) {
+    if (!found.key.is_null() && lookup.covers_absent && lookup.otherwise != ir::kNone) {
+      found.instead =
+          Value::of_string(text(unit_->constants[unit_->policies[lookup.otherwise].literal].text));
+    } else {
+      found.instead = found.key;
+    }
+    return found;
+  }
+  const std::string_view key = text_of(found.key);
+  if (table.kind == ir::TableKind::literal) {
+    const auto begin = unit_->table_rows.begin() + table.rows.first;
+    const auto end = begin + table.rows.count;
+    const auto at = std::lower_bound(begin, end, key, [&](const ir::TableRow& row, std::string_view wanted) {
+      return text(row.key) < wanted;
+    });
+    if (at != end && text(at->key) == key) {
+      found.hit = true;
+      found.code = text(at->value);
+      found.display = text(at->display);
+      found.system = text(table.system);
+      return found;
+    }
+  } else if (context_->tables != nullptr) {
+    found.data = context_->tables->find(text(table.name));
+    if (found.data != nullptr) {
+      if (const auto row = found.data->find(key)) {
+        found.hit = true;
+        found.row = *row;
+        found.code = found.data->has_code() ? found.data->code(*row) : std::string_view();
+        found.display = found.data->display(*row);
+        found.system = found.data->system(*row);
+        return found;
+      }
+    }
+  }
+  ir::Index policy = lookup.otherwise;
+  if (policy == ir::kNone) policy = table.otherwise;
+  if (policy == ir::kNone) policy = unit_->policy_sets[expr.policies].unmapped;
+  if (policy == ir::kNone) return found;
+  found.keep = unit_->policies[policy].kind == ir::PolicyKind::keep;
+  found.instead = apply_policy(policy, "unmapped-code",
+                               "the table " + std::string(text(table.name)) + " has no such code", found.key);
+  // A literal in `else` is a code of the table's system (hmap.md §8).
+  if (unit_->policies[policy].kind == ir::PolicyKind::literal) found.system = text(table.system);
+  return found;
+}
+
+Value Run::lookup(const ir::Expr& expr) {
+  const ir::Lookup& lookup = unit_->lookups[expr.a];
+  const Found found = find_row(expr, lookup);
+  if (!found.hit) return found.instead;
+  if (lookup.mode == ir::LookupMode::row && found.data != nullptr) {
+    Value value;
+    value.kind = ValueKind::table_row;
+    value.table_row = arena_.make<TableCursor>(TableCursor{found.data, found.row});
+    value.source = found.key.source;
+    return value;
+  }
+  std::string_view result = found.code;
+  if (lookup.mode == ir::LookupMode::column) {
+    const std::string_view column = text(lookup.column);
+    if (found.data != nullptr) {
+      result = found.data->cell(found.row, found.data->column(column));
+    } else if (column == "display") {
+      result = found.display;
+    } else if (column == "system") {
+      result = found.system;
+    }
+  }
+  if (result.empty()) return {};
+  return Value::of_string(result).from(found.key.source);
+}
+
+Value Run::table_column(const ir::Expr& expr) {
+  const Value row = eval(expr.a);
+  if (row.kind != ValueKind::table_row) return row.is_value() ? Value() : row;
+  const TableData& table = *row.table_row->table;
+  const std::string_view cell = table.cell(row.table_row->row, table.column(text(expr.b)));
+  return cell.data() == nullptr ? Value() : Value::of_string(cell).from(row.source);
+}
+
+/// Coding and CodeableConcept from a table: system, code and display; a concept keeps its original codings
+/// beside.
+bool Run::emit_lookup(const ir::Expr& expr, Dest& dest) {
+  const ir::Lookup& lookup = unit_->lookups[expr.a];
+  const Found found = find_row(expr, lookup);
+  if (halt_ != Halt::none) return false;
+  const bool concept_mode = lookup.mode == ir::LookupMode::codeable_concept;
+  if (!found.hit && !found.instead.is_value()) return found.instead.is_null() && emit_null(dest);
+  OutputNode* const before =
+      dest.list != nullptr && dest.list->kind == NodeKind::list ? dest.list->last : nullptr;
+  OutputNode& node = place(dest);
+  if (!found.hit && found.keep && concept_mode && lookup.original != ir::kNone) {
+    Dest inner = dest;
+    inner.list = nullptr;
+    inner.node = &node;
+    return emit(lookup.original, inner);
+  }
+  make_object(arena_, node, lookup.shape, members_of(lookup.shape));
+  node.needs_live = true;
+  OutputNode* coding = &node;
+  if (concept_mode) {
+    if (unit_->concept_coding == ir::kNoSlot) return false;
+    OutputNode& codings = slot(arena_, node, unit_->concept_coding);
+    coding = &append_item(arena_, codings);
+    const ir::Member& member =
+        unit_->members[unit_->shapes[lookup.shape].members.first + unit_->concept_coding];
+    make_object(arena_, *coding, member.shape, members_of(member.shape));
+  }
+  const std::string_view code = found.hit ? found.code : text_of(found.instead);
+  const std::string_view system = found.hit || !found.keep ? found.system : std::string_view();
+  const auto write_part = [&](std::uint16_t at, std::string_view part) {
+    if (at == ir::kNoSlot || part.empty()) return;
+    OutputNode& leaf = slot(arena_, *coding, at);
+    set_text(leaf, NodeKind::text, part);
+    leaf.rule = rule_;
+    leaf.source = found.key.source;
+    mark_live(&leaf);
+  };
+  write_part(unit_->coding_system, system);
+  write_part(unit_->coding_code, code);
+  write_part(unit_->coding_display, found.display);
+  if (concept_mode && found.hit && lookup.original != ir::kNone) add_original(lookup, node);
+  if (!node.live && dest.list != nullptr) {
+    dest.list->last = before;
+    (before == nullptr ? dest.list->first : before->next) = nullptr;
+    --dest.list->size;
+  }
+  return node.live;
+}
+
+void Run::add_original(const ir::Lookup& lookup, OutputNode& node) {
+  OutputNode& apart = new_node(arena_, nullptr);
+  Dest dest;
+  static const ir::Write kPlain{};
+  dest.write = &kPlain;
+  dest.node = &apart;
+  if (!emit(lookup.original, dest) || apart.kind != NodeKind::object || apart.shape != node.shape) return;
+  for (std::uint32_t i = 0; i < apart.size; ++i) {
+    if (apart.slots[i] == nullptr || is_vacant(*apart.slots[i])) continue;
+    OutputNode& to = slot(arena_, node, i);
+    if (i != unit_->concept_coding) {
+      if (is_vacant(to)) graft(arena_, to, *apart.slots[i]);
+      continue;
+    }
+    for (const OutputNode* item = apart.slots[i]->first; item != nullptr; item = item->next) {
+      if (!is_vacant(*item) && !equal_content(*to.first, *item))
+        graft(arena_, append_item(arena_, to), *item);
+    }
+  }
+}
+
+}  // namespace detail
+}  // namespace kiln::mappings

@@ -1,0 +1,212 @@
+// The switch over StmtOp.
+
+#include "mappings/detail/run.h"
+
+namespace kiln::mappings::detail {
+
+void Run::exec_body(ir::Range body) {
+  for (ir::Index i = 0; i < body.count && halt_ == Halt::none; ++i) exec(unit_->stmts[body.first + i]);
+}
+
+void Run::exec(const ir::Stmt& stmt) {
+  if (++steps_ > steps_max_) {
+    stop(Outcome::failed, "the map took too many steps");
+    result_.error = base::ErrorCode::limit_exceeded;
+    return;
+  }
+  switch (stmt.op) {
+    case ir::StmtOp::let: {
+      const ir::Let& let = unit_->lets[stmt.index];
+      frame_.locals[let.slot] = eval(let.value);
+      return;
+    }
+    case ir::StmtOp::write:
+      return exec_write(unit_->writes[stmt.index]);
+    case ir::StmtOp::create:
+      return exec_create(unit_->creates[stmt.index]);
+    case ir::StmtOp::add:
+      return exec_add(unit_->adds[stmt.index]);
+    case ir::StmtOp::emit:
+      return exec_emit(unit_->emits[stmt.index]);
+    case ir::StmtOp::loop:
+      return exec_loop(unit_->loops[stmt.index]);
+    case ir::StmtOp::when:
+      return exec_when(unit_->whens[stmt.index]);
+    case ir::StmtOp::require:
+      return exec_require(unit_->requires_[stmt.index]);
+    case ir::StmtOp::warn:
+      return exec_warn(unit_->warns[stmt.index]);
+    case ir::StmtOp::skip:
+      if (halt_ == Halt::none) halt_ = Halt::skip;
+      return;
+  }
+}
+
+void Run::exec_when(const ir::When& when) {
+  for (ir::Index i = 0; i < when.branches.count; ++i) {
+    const ir::WhenBranch& branch = unit_->when_branches[when.branches.first + i];
+    if (branch.condition == ir::kNone || truth(branch.condition)) return exec_body(branch.body);
+    if (halt_ != Halt::none) return;
+  }
+}
+
+void Run::exec_require(const ir::Require& require) {
+  if (truth(require.condition) || halt_ != Halt::none) return;
+  const ir::Policy& action = unit_->policies[require.action];
+  rule_ = ir::kNone;
+  switch (action.kind) {
+    case ir::PolicyKind::reject:
+      return reject(action, location_of(require.condition));
+    case ir::PolicyKind::quarantine:
+      return quarantine(action.text == ir::kNone ? "required by the map" : std::string(text(action.text)));
+    default:
+      if (action.text != ir::kNone) {
+        note(RunDiagnostic::Level::note, "skipped", std::string(text(action.text)), nullptr);
+      }
+      halt_ = Halt::skip;
+      return;
+  }
+}
+
+/// The first source path in a condition: where a failed `require` points to in ERR-2 or OperationOutcome.
+std::string Run::location_of(ir::Index expr) const {
+  const ir::Expr& at = unit_->exprs[expr];
+  using ir::Op;
+  switch (at.op) {
+    case Op::v2_path:
+      return std::string(text(unit_->v2_paths[at.a].text));
+    case Op::and_:
+    case Op::or_:
+    case Op::equal:
+    case Op::not_equal:
+    case Op::less:
+    case Op::less_equal:
+    case Op::greater:
+    case Op::greater_equal:
+    case Op::in_list:
+    case Op::contains:
+    case Op::coalesce: {
+      std::string left = location_of(at.a);
+      return left.empty() ? location_of(at.b) : left;
+    }
+    case Op::not_:
+    case Op::matches:
+    case Op::is_valued:
+    case Op::is_not_valued:
+    case Op::is_null:
+    case Op::is_not_null:
+    case Op::is_type:
+    case Op::is_not_type:
+    case Op::convert:
+    case Op::item:
+    case Op::filter:
+    case Op::v2_relative:
+    case Op::raw:
+      return location_of(at.a);
+    case Op::call_builtin:
+      return at.c > 0 ? location_of(unit_->args[at.b]) : std::string();
+    default:
+      return {};
+  }
+}
+
+void Run::exec_warn(const ir::Warn& warn) {
+  if (warn.condition != ir::kNone && !truth(warn.condition)) return;
+  if (halt_ != Halt::none) return;
+  rule_ = ir::kNone;
+  note(RunDiagnostic::Level::warning, "warning", std::string(text_of(eval(warn.text))), nullptr);
+}
+
+void Run::exec_create(const ir::Create& create) {
+  frame_.objects[create.reg] = nullptr;
+  rule_ = create.rule;
+  if (create.condition != ir::kNone && !truth(create.condition)) return;
+  if (halt_ != Halt::none) return;
+  CreatedNode& node = *new (arena_.allocate(sizeof(CreatedNode), alignof(CreatedNode))) CreatedNode;
+  node.create = &create;
+  node.handle = text(create.handle);
+  node.resource_type = text(unit_->shapes[create.shape].name);
+  node.sequence = ++sequence_;
+  make_object(arena_, node, create.shape, members_of(create.shape));
+  node.needs_live = facts_->live_creates[static_cast<std::size_t>(&create - unit_->creates.data())] != 0;
+  node.first_loop = static_cast<std::uint32_t>(loop_numbers_.size());
+  node.loops = static_cast<std::uint32_t>(loop_stack_.size());
+  loop_numbers_.insert(loop_numbers_.end(), loop_stack_.begin(), loop_stack_.end());
+  if (create.identity != ir::kNone) read_identity(create, node);
+  if (halt_ != Halt::none) return;
+  frame_.objects[create.reg] = &node;
+  created_.push_back(&node);
+  exec_body(create.body);
+  if (halt_ == Halt::skip) {
+    halt_ = Halt::none;
+    node.skipped = true;
+  }
+}
+
+void Run::read_identity(const ir::Create& create, CreatedNode& node) {
+  const Value identity = eval(create.identity);
+  if (identity.kind != ValueKind::object || identity.object->shape != unit_->identifier_shape) return;
+  OutputNode& object = *const_cast<OutputNode*>(identity.object);  // built by this run
+  const auto part = [&](std::uint16_t index) -> std::string_view {
+    if (index == ir::kNoSlot || index >= object.size || object.slots[index] == nullptr) return {};
+    const OutputNode& leaf = *object.slots[index];
+    return leaf.kind == NodeKind::text ? leaf.text() : std::string_view();
+  };
+  const std::string_view value = part(unit_->identifier_value);
+  if (value.empty()) return;
+  node.value = value;
+  node.system = part(unit_->identifier_system);
+  node.identity = &object;
+  mark_live(&node);
+  if (node.system.empty() && kind_of(object.source) == SourceKind::hl7) node.authority = authority_of(object);
+}
+
+/// The assigning authority as sent, for an identity whose system has no URI: it keeps apart what two
+/// authorities numbered alike.
+std::string_view Run::authority_of(const OutputNode& identity) {
+  const std::string_view type = text(unit_->types[identity.type].name);
+  const std::uint32_t component = type == "CX"                     ? 4
+                                  : type == "EI"                   ? 2
+                                  : type == "XCN" || type == "XON" ? (type == "XCN" ? 9 : 6)
+                                                                   : 0;
+  if (component == 0) return {};
+  Value source;
+  source.kind = ValueKind::hl7;
+  source.hl7 = hl7_range(identity.source);
+  source.flags = static_cast<std::uint8_t>(hl7_level(identity.source));
+  const Value part = relative(source, component, 0, 0);
+  if (part.kind != ValueKind::hl7) return {};
+  const std::uint32_t end = type == "EI" ? source.hl7.end : part.hl7.end;
+  return {bytes_ + part.hl7.begin, end - part.hl7.begin};
+}
+
+void Run::exec_add(const ir::Add& add) {
+  OutputNode* base = frame_.objects[add.base];
+  frame_.objects[add.reg] = nullptr;
+  if (base == nullptr) return;
+  rule_ = add.rule;
+  OutputNode* object = walk(*base, {add.path.first, add.path.count - 1});
+  if (object == nullptr) return;
+  const ir::Step& last = unit_->steps[add.path.first + add.path.count - 1];
+  OutputNode& list = slot(arena_, *object, last.slot);
+  OutputNode& node = append_item(arena_, list);
+  make_object(arena_, node, add.shape, members_of(add.shape));
+  frame_.objects[add.reg] = &node;
+  exec_body(add.body);
+}
+
+void Run::exec_emit(const ir::Emit& emit) {
+  rule_ = emit.rule;
+  OutputNode& row = new_node(arena_, nullptr);
+  make_object(arena_, row, emit.shape, members_of(emit.shape));
+  frame_.objects[emit.reg] = &row;
+  exec_body(emit.body);
+  if (halt_ == Halt::skip) {
+    halt_ = Halt::none;
+    return;
+  }
+  row.rule = emit.rule;
+  rows_.push_back(&row);
+}
+
+}  // namespace kiln::mappings::detail

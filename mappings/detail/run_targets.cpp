@@ -1,0 +1,502 @@
+// Writing into the output tree: paths, modes, objects, choices, null (hmap.md §6, §10).
+
+#include "mappings/detail/conversions.h"
+#include "mappings/detail/run.h"
+
+namespace kiln::mappings::detail {
+namespace {
+
+bool builds_objects(ir::Op op) {
+  using ir::Op;
+  switch (op) {
+    case Op::object:
+    case Op::call_datatype:
+    case Op::call_fn:
+    case Op::choose:
+    case Op::match:
+    case Op::coalesce:
+    case Op::each:
+    case Op::variant:
+    case Op::lookup:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Takes back the item that was appended last.
+void drop_last(OutputNode& list, OutputNode* before) {
+  list.last = before;
+  (before == nullptr ? list.first : before->next) = nullptr;
+  --list.size;
+}
+
+}  // namespace
+
+/// Inside a row iteration every node is copied before it changes, so that a quarantine can take the writes
+/// back.
+void Run::remember(OutputNode* node) {
+  if (row_loops_ == 0) return;
+  for (; node != nullptr; node = node->parent) {
+    undo_.push_back({node, *node});
+    if (node->kind == NodeKind::list && node->last != nullptr) undo_.push_back({node->last, *node->last});
+  }
+}
+
+OutputNode& Run::extension(OutputNode& object, const ir::Step& step, bool append) {
+  OutputNode& list = slot(arena_, object, step.slot);
+  const std::uint16_t url = facts_->shapes[step.shape].url;
+  if (!append && list.kind == NodeKind::list) {
+    for (OutputNode* item = list.first; item != nullptr; item = item->next) {
+      if (item->kind == NodeKind::object && item->slots[url] != nullptr &&
+          item->slots[url]->text() == text(step.url)) {
+        return *item;
+      }
+    }
+  }
+  remember(&list);
+  OutputNode& made = append_item(arena_, list);
+  make_object(arena_, made, step.shape, members_of(step.shape));
+  made.needs_live = true;
+  OutputNode& leaf = slot(arena_, made, url);
+  set_text(leaf, NodeKind::text, text(step.url));
+  leaf.rule = rule_;
+  return made;
+}
+
+OutputNode* Run::step_into(OutputNode& object, const ir::Step& step) {
+  OutputNode* node = nullptr;
+  switch (step.kind) {
+    case ir::StepKind::member: {
+      node = &slot(arena_, object, step.slot);
+      const ir::Member& member = unit_->members[unit_->shapes[object.shape].members.first + step.slot];
+      if (member.list) node = &item(arena_, *node, 1);
+      break;
+    }
+    case ir::StepKind::item:
+      node = &item(arena_, slot(arena_, object, step.slot), step.number);
+      break;
+    case ir::StepKind::extension:
+      node = &slot(arena_, extension(object, step, false), step.value_slot);
+      break;
+    case ir::StepKind::choice:
+      return nullptr;
+  }
+  if (step.shape != ir::kNone && step.kind != ir::StepKind::extension) {
+    make_object(arena_, *node, step.shape, members_of(step.shape));
+  }
+  node->needs_live |= step.dynamic;
+  remember(node);
+  return node;
+}
+
+OutputNode* Run::walk(OutputNode& base, ir::Range steps) {
+  OutputNode* at = &base;
+  for (ir::Index i = 0; i < steps.count && at != nullptr; ++i) {
+    if (at->kind != NodeKind::object) return nullptr;
+    at = step_into(*at, unit_->steps[steps.first + i]);
+  }
+  return at != nullptr && at->kind == NodeKind::object ? at : nullptr;
+}
+
+bool Run::is_set(const Dest& dest) const {
+  if (dest.choice != nullptr) {
+    for (ir::Index i = 0; i < dest.choice->variants.count; ++i) {
+      const std::uint16_t at = unit_->choice_variants[dest.choice->variants.first + i].slot;
+      const OutputNode* node = dest.parent->slots[at];
+      if (node != nullptr && !is_vacant(*node)) return true;
+    }
+    return false;
+  }
+  const OutputNode* node = dest.list != nullptr ? dest.list : dest.node;
+  return node != nullptr && !is_vacant(*node);
+}
+
+OutputNode& Run::place(Dest& dest) {
+  if (dest.node != nullptr) return *dest.node;
+  if (dest.list != nullptr) return append_item(arena_, *dest.list);
+  // A choice element whose value has only one possible type carries no Op::variant.
+  return slot(arena_, *dest.parent, unit_->choice_variants[dest.choice->variants.first].slot);
+}
+
+void Run::exec_write(const ir::Write& write) {
+  OutputNode* const base = frame_.objects[write.base];
+  if (base == nullptr) return;
+  if (write.guard_segment != ir::kNone) {
+    const std::int32_t segment = segment_of(write.guard_segment);
+    if (segment < 0 || (info(static_cast<std::uint32_t>(segment)).valued & write.guard_mask) == 0) return;
+  }
+  rule_ = write.rule;
+  if (write.condition != ir::kNone && !truth(write.condition)) return;
+  const ir::Expr& expr = unit_->exprs[write.value];
+  // A scalar is evaluated before its place is made: most rules of a map find nothing to write.
+  const bool builds = builds_objects(expr.op);
+  Value value;
+  if (!builds && write.mode != ir::WriteMode::set_if_unset) {
+    value = eval(write.value);
+    if (value.is_absent()) return;
+  }
+  if (halt_ != Halt::none) return;
+  remember(base);
+  OutputNode* const object =
+      write.path.count == 1 ? base : walk(*base, {write.path.first, write.path.count - 1});
+  if (object == nullptr) return;
+  Dest dest = destination(*object, write);
+  if (write.mode == ir::WriteMode::set_if_unset) {
+    if (is_set(dest)) return;
+    if (!builds) value = eval(write.value);
+  }
+  if (write.override_ && builds) return overwrite(write, dest);
+  if (builds) {
+    emit(write.value, dest);
+  } else if (halt_ == Halt::none && !value.is_absent()) {
+    if (write.override_) clear_place(dest);
+    emit_value(value, dest);
+  }
+}
+
+Dest Run::destination(OutputNode& object, const ir::Write& write) {
+  const ir::Step& last = unit_->steps[write.path.first + write.path.count - 1];
+  Dest dest;
+  dest.write = &write;
+  switch (last.kind) {
+    case ir::StepKind::member: {
+      dest.member = &unit_->members[unit_->shapes[object.shape].members.first + last.slot];
+      OutputNode& node = slot(arena_, object, last.slot);
+      (dest.member->list ? dest.list : dest.node) = &node;
+      break;
+    }
+    case ir::StepKind::item:
+      dest.member = &unit_->members[unit_->shapes[object.shape].members.first + last.slot];
+      dest.node = &item(arena_, slot(arena_, object, last.slot), last.number);
+      break;
+    case ir::StepKind::extension: {
+      OutputNode& made = extension(object, last, write.mode == ir::WriteMode::append);
+      dest.member = &unit_->members[unit_->shapes[last.shape].members.first + last.value_slot];
+      dest.node = &slot(arena_, made, last.value_slot);
+      break;
+    }
+    case ir::StepKind::choice:
+      dest.parent = &object;
+      dest.choice = &unit_->choices[last.choice];
+      break;
+  }
+  if (dest.node != nullptr && last.dynamic) dest.node->needs_live = true;
+  remember(dest.list != nullptr ? dest.list : dest.node);
+  return dest;
+}
+
+void Run::clear_place(const Dest& dest) {
+  if (dest.choice != nullptr) {
+    for (ir::Index i = 0; i < dest.choice->variants.count; ++i) {
+      OutputNode* node = dest.parent->slots[unit_->choice_variants[dest.choice->variants.first + i].slot];
+      if (node == nullptr) continue;
+      remember(node);
+      clear(*node);
+    }
+    return;
+  }
+  clear(dest.list != nullptr ? *dest.list : *dest.node);
+}
+
+/// `override` replaces what is there only by something: the new value is built apart first.
+void Run::overwrite(const ir::Write& write, Dest& dest) {
+  OutputNode& holder = new_node(arena_, nullptr);
+  Dest apart;
+  apart.write = &write;
+  apart.member = dest.member;
+  if (dest.choice != nullptr) {
+    make_object(arena_, holder, dest.parent->shape, dest.parent->size);
+    apart.parent = &holder;
+    apart.choice = dest.choice;
+  } else {
+    (dest.list != nullptr ? apart.list : apart.node) = &holder;
+  }
+  if (!emit(write.value, apart) || halt_ != Halt::none) return;
+  clear_place(dest);
+  if (dest.choice == nullptr) return graft(arena_, dest.list != nullptr ? *dest.list : *dest.node, holder);
+  for (std::uint32_t i = 0; i < holder.size; ++i) {
+    if (holder.slots[i] != nullptr) graft(arena_, slot(arena_, *dest.parent, i), *holder.slots[i]);
+  }
+}
+
+/// Writes what the expression yields; true when something is there that would be printed.
+bool Run::emit(ir::Index index, Dest& dest) {
+  using ir::Op;
+  const ir::Expr& expr = unit_->exprs[index];
+  switch (expr.op) {
+    case Op::choose:
+    case Op::match: {
+      ++steps_;
+      const ir::Index branch = branch_of(expr);
+      return branch != ir::kNone && halt_ == Halt::none && emit(branch, dest);
+    }
+    case Op::coalesce:
+      return emit(expr.a, dest) || (halt_ == Halt::none && emit(expr.b, dest));
+    case Op::variant:
+      return emit_variant(expr, dest);
+    case Op::each:
+      return emit_each(expr, dest);
+    case Op::call_fn:
+      return emit_call(expr, dest);
+    case Op::lookup:
+      if (unit_->lookups[expr.a].mode != ir::LookupMode::code &&
+          unit_->lookups[expr.a].mode != ir::LookupMode::column) {
+        return emit_lookup(expr, dest);
+      }
+      break;
+    case Op::object:
+    case Op::call_datatype: {
+      ++steps_;
+      if (dest.list == nullptr) {
+        Dest inner = dest;
+        inner.node = &place(dest);
+        return expr.op == Op::object ? emit_object(unit_->objects[expr.a], inner)
+                                     : emit_datatype(expr, inner);
+      }
+      OutputNode* const before = dest.list->kind == NodeKind::list ? dest.list->last : nullptr;
+      Dest inner = dest;
+      inner.list = nullptr;
+      inner.node = &append_item(arena_, *dest.list);
+      const bool wrote =
+          expr.op == Op::object ? emit_object(unit_->objects[expr.a], inner) : emit_datatype(expr, inner);
+      if (!wrote) drop_last(*dest.list, before);
+      return wrote;
+    }
+    default:
+      break;
+  }
+  const Value value = eval(index);
+  return halt_ == Halt::none && emit_value(value, dest);
+}
+
+bool Run::emit_object(const ir::Object& object, Dest& dest) {
+  OutputNode& node = *dest.node;
+  make_object(arena_, node, object.shape, members_of(object.shape));
+  if (node.kind != NodeKind::object || node.shape != object.shape) return false;
+  if (!object.all_constant) node.needs_live = true;
+  OutputNode* const outer = frame_.objects[object.reg];
+  const std::uint32_t rule = rule_;
+  frame_.objects[object.reg] = &node;
+  exec_body(object.body);
+  frame_.objects[object.reg] = outer;
+  rule_ = rule;
+  return !is_vacant(node);
+}
+
+bool Run::emit_datatype(const ir::Expr& expr, Dest& dest) {
+  const Value source = eval(expr.b);
+  if (source.is_absent() || halt_ != Halt::none) return false;
+  if (source.is_null()) return emit_null(dest);
+  OutputNode& node = *dest.node;
+  const ir::Function& function = unit_->functions[expr.a];
+  make_object(arena_, node, function.shape, members_of(function.shape));
+  if (node.shape != function.shape) return false;
+  if (!function.all_constant) node.needs_live = true;
+  node.source = source.source;
+  node.type = source.type;
+  const Frame outer = frame_;
+  frame_ = new_frame(function);
+  frame_.locals[0] = source;
+  frame_.objects[0] = &node;
+  const std::uint32_t rule = rule_;
+  exec_body(function.body);
+  rule_ = rule;
+  frame_ = outer;
+  return !is_vacant(node);
+}
+
+bool Run::emit_call(const ir::Expr& expr, Dest& dest) {
+  const ir::Function& function = unit_->functions[expr.a];
+  const Frame inner = enter(function, {expr.b, expr.c});
+  const Frame outer = frame_;
+  frame_ = inner;
+  const bool wrote = halt_ == Halt::none && emit(function.expr, dest);
+  frame_ = outer;
+  return wrote;
+}
+
+bool Run::emit_each(const ir::Expr& expr, Dest& dest) {
+  const Value list = eval(expr.a);
+  if (list.is_absent()) return false;
+  const std::span<const Value> items = list.kind == ValueKind::list ? list.list() : std::span(&list, 1);
+  bool wrote = false;
+  for (const Value& item : items) {
+    frame_.locals[expr.c] = item;
+    wrote |= emit(expr.b, dest);
+    if (halt_ != Halt::none) return false;
+  }
+  return wrote;
+}
+
+bool Run::emit_variant(const ir::Expr& expr, Dest& dest) {
+  if (dest.choice == nullptr) return emit(expr.a, dest);
+  const ir::ChoiceVariant& variant = unit_->choice_variants[dest.choice->variants.first + expr.b];
+  Dest inner = dest;
+  inner.choice = nullptr;
+  inner.member = &unit_->members[unit_->shapes[dest.parent->shape].members.first + variant.slot];
+  inner.node = &slot(arena_, *dest.parent, variant.slot);
+  remember(inner.node);
+  return emit(expr.a, inner);
+}
+
+bool Run::emit_null(Dest& dest) {
+  const ir::Policy& policy = unit_->policies[unit_->policy_sets[dest.write->policies].null];
+  const bool fhir = map_ != nullptr && map_->target == ir::Side::fhir;
+  switch (policy.kind) {
+    case ir::PolicyKind::delete_:
+      if (fhir) {
+        if (dest.member != nullptr)
+          removals_.push_back({frame_.objects[dest.write->base], text(dest.member->name)});
+        return false;
+      }
+      place(dest).kind = NodeKind::null_;
+      break;
+    case ir::PolicyKind::absent:
+      if (!fhir) return false;
+      place(dest).kind = NodeKind::absent_reason;
+      break;
+    default:
+      note(RunDiagnostic::Level::note, "null-omitted", "the sender deletes this value; nothing is written",
+           nullptr);
+      return false;
+  }
+  OutputNode& node = dest.list != nullptr ? *dest.list->last : place(dest);
+  node.rule = rule_;
+  mark_live(&node);
+  return true;
+}
+
+bool Run::emit_record(const Value& record, Dest& dest) {
+  const ir::Index shape = dest.member != nullptr ? dest.member->shape : ir::kNone;
+  if (shape == ir::kNone) return false;
+  OutputNode& node = place(dest);
+  make_object(arena_, node, shape, members_of(shape));
+  node.needs_live = true;
+  bool wrote = false;
+  for (std::uint32_t i = 0; i + 1 < record.size; i += 2) {
+    const std::uint16_t at = slot_of(*unit_, shape, record.items[i].text());
+    if (at == ir::kNoSlot || record.items[i + 1].is_absent()) continue;
+    Dest inner;
+    inner.write = dest.write;
+    inner.node = &slot(arena_, node, at);
+    inner.member = &unit_->members[unit_->shapes[shape].members.first + at];
+    Value part = record.items[i + 1];
+    if (part.source == 0) part.source = record.source;
+    put(*inner.node, part, inner);
+    wrote = true;
+  }
+  return wrote;
+}
+
+std::string_view Run::date_text(const Value& value, const Dest& dest) {
+  const ir::Side side = map_ == nullptr ? ir::Side::fhir : map_->target;
+  if (side == ir::Side::hl7) return print_hl7_date(arena_, *value.date);
+  if (side == ir::Side::csv && dest.member != nullptr && dest.member->pattern != ir::kNone) {
+    return arena_.copy(value.date->print_pattern(text(dest.member->pattern)));
+  }
+  return print_fhir_date(arena_, *value.date);
+}
+
+void Run::put(OutputNode& node, const Value& value, const Dest& dest) {
+  switch (value.kind) {
+    case ValueKind::boolean:
+      set_text(node, NodeKind::token, value.boolean ? "true" : "false");
+      break;
+    case ValueKind::integer:
+      set_text(node, NodeKind::token, print_integer(arena_, value.integer));
+      break;
+    case ValueKind::decimal:
+      set_text(node, NodeKind::token, value.text());
+      break;
+    case ValueKind::date:
+      set_text(node, NodeKind::text, date_text(value, dest));
+      break;
+    case ValueKind::json:
+      mark_json_read(*value.json);
+      node.kind = NodeKind::json;
+      node.json = value.json;
+      break;
+    default: {
+      const std::string_view scalar = text_of(value);
+      if (scalar.empty()) return;
+      set_text(node, NodeKind::text, scalar);
+      break;
+    }
+  }
+  node.rule = rule_;
+  node.source = value.source;
+  if (!dest.write->constant) mark_live(&node);
+}
+
+bool Run::emit_reference(const Value& value, Dest& dest) {
+  OutputNode* node = &place(dest);
+  const ir::Index shape = dest.member == nullptr ? ir::kNone : dest.member->shape;
+  if (shape != ir::kNone && facts_->shapes[shape].reference != ir::kNoSlot) {
+    make_object(arena_, *node, shape, members_of(shape));
+    node->needs_live = true;
+    node = &slot(arena_, *node, facts_->shapes[shape].reference);
+  }
+  node->kind = NodeKind::reference;
+  node->target = value.created;
+  node->rule = rule_;
+  references_.push_back(node);
+  return true;
+}
+
+bool Run::emit_value(const Value& value, Dest& dest) {
+  switch (value.kind) {
+    case ValueKind::absent:
+    case ValueKind::bad:
+      return false;
+    case ValueKind::null_:
+      return emit_null(dest);
+    case ValueKind::list: {
+      if (dest.list == nullptr) {
+        if (value.size > 1) {
+          note(RunDiagnostic::Level::note, "dropped-repetition", "only the first value is used",
+               &value.items[0]);
+        }
+        return value.size > 0 && emit_value(value.items[0], dest);
+      }
+      bool wrote = false;
+      for (const Value& item : value.list()) wrote |= emit_value(item, dest);
+      return wrote;
+    }
+    case ValueKind::object: {
+      OutputNode& node = place(dest);
+      graft(arena_, node, *value.object);
+      collect_references(node);
+      return !is_vacant(node);
+    }
+    case ValueKind::record:
+      return emit_record(value, dest);
+    case ValueKind::reference:
+      return emit_reference(value, dest);
+    case ValueKind::row:
+    case ValueKind::rows:
+    case ValueKind::table_row:
+    case ValueKind::pattern:
+      return false;
+    default: {
+      OutputNode& node = place(dest);
+      put(node, value, dest);
+      return true;
+    }
+  }
+}
+
+/// A grafted copy of an object holds references of its own that have to be resolved.
+void Run::collect_references(OutputNode& node) {
+  if (node.kind == NodeKind::reference) {
+    references_.push_back(&node);
+  } else if (node.kind == NodeKind::object) {
+    for (std::uint32_t i = 0; i < node.size; ++i) {
+      if (node.slots[i] != nullptr) collect_references(*node.slots[i]);
+    }
+  } else if (node.kind == NodeKind::list) {
+    for (OutputNode* item = node.first; item != nullptr; item = item->next) collect_references(*item);
+  }
+}
+
+}  // namespace kiln::mappings::detail

@@ -1,0 +1,337 @@
+#include "mappings/targets/fhir.h"
+
+#include "engine/base/json.h"
+#include "engine/base/text.h"
+
+namespace kiln::mappings::detail {
+namespace {
+
+constexpr std::string_view kAbsent =
+    "{\"extension\":[{\"url\":\"http://hl7.org/fhir/StructureDefinition/"
+    "data-absent-reason\",\"valueCode\":\"unknown\"}]}";
+
+void put_percent(OutputBuffer& out, char c) {
+  const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                     c == '.' || c == '_' || c == '~';
+  if (plain) return out.put(c);
+  constexpr char kHex[] = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  const char escaped[] = {'%', kHex[byte >> 4], kHex[byte & 15]};
+  out.put(std::string_view(escaped, 3));
+}
+
+/// One part of a token search value: FHIR escapes `\ , | $` with a backslash, then the URL escapes.
+void put_token(OutputBuffer& out, std::string_view text) {
+  for (const char c : text) {
+    if (c == '\\' || c == ',' || c == '|' || c == '$') put_percent(out, '\\');
+    put_percent(out, c);
+  }
+}
+
+std::string_view method_of(ir::RequestKind kind) {
+  switch (kind) {
+    case ir::RequestKind::create:
+    case ir::RequestKind::ensure:
+      return "POST";
+    case ir::RequestKind::patch:
+      return "PATCH";
+    default:
+      return "PUT";
+  }
+}
+
+bool is_primitive(const ir::Unit& unit, const ir::Member& member) {
+  return unit.types[member.type].kind == ir::TypeKind::primitive;
+}
+
+}  // namespace
+
+void FhirTarget::record(const OutputNode& node) {
+  if (node.rule == ir::kNone) return;
+  run_.result_.lineage.push_back({node.rule, static_cast<std::uint32_t>(out_.size()), node.source});
+}
+
+void FhirTarget::print() {
+  const bool bundle = run_.map_->bundle_type != ir::kNone;
+  if (bundle) {
+    merge_duplicates();
+    for (CreatedNode* node : run_.created_) {
+      if (!node->skipped && node->merged_into == nullptr) add_identity(*node);
+    }
+  }
+  settle_references();
+  if (bundle) {
+    name_resources();
+    print_bundle();
+  } else if (run_.root_ != nullptr && !is_vacant(*run_.root_)) {
+    print_resource(*run_.root_, {});
+  }
+  out_.finish();
+}
+
+void FhirTarget::print_bundle() {
+  const std::string_view type = run_.unit_->text(run_.map_->bundle_type);
+  const bool requests = type == "transaction" || type == "batch";
+  out_.put("{\"resourceType\":\"Bundle\",\"type\":");
+  out_.put_string(type);
+  bool any = false;
+  for (const CreatedNode* created : run_.created_) {
+    const CreatedNode& node = *created;
+    if (!node.exists) continue;
+    out_.put(any ? std::string_view(",{\"fullUrl\":\"urn:uuid:") : ",\"entry\":[{\"fullUrl\":\"urn:uuid:");
+    any = true;
+    out_.put(std::string_view(node.uuid, sizeof node.uuid));
+    out_.put("\",\"resource\":");
+    const ir::RequestKind request = node.create->request;
+    if (requests && request == ir::RequestKind::patch) {
+      print_patch(node);
+    } else {
+      const bool by_id = requests && !conditional(node) && request != ir::RequestKind::create &&
+                         request != ir::RequestKind::none;
+      print_resource(node,
+                     by_id && own_id(node).empty() ? std::string_view(node.uuid, sizeof node.uuid) : "");
+    }
+    if (requests && request != ir::RequestKind::none) print_request(node);
+    out_.put('}');
+  }
+  if (!any) return out_.truncate(0);  // nothing to store: no Bundle at all
+  out_.put("]}");
+}
+
+std::string_view FhirTarget::own_id(const CreatedNode& node) const {
+  const std::uint16_t at = run_.facts_->shapes[node.shape].id;
+  if (at == ir::kNoSlot || node.slots[at] == nullptr || node.slots[at]->kind != NodeKind::text) return {};
+  return node.slots[at]->text();
+}
+
+/// A conditional request needs an identity that means one thing: a value whose authority has no URI could be
+/// anybody's.
+bool FhirTarget::conditional(const CreatedNode& node) const {
+  const ir::RequestKind kind = node.create->request;
+  const bool wanted =
+      kind == ir::RequestKind::upsert || kind == ir::RequestKind::ensure || kind == ir::RequestKind::patch;
+  return wanted && !node.value.empty() && (!node.system.empty() || node.authority.empty());
+}
+
+void FhirTarget::print_conditional(const CreatedNode& node) {
+  out_.put("identifier=");
+  put_token(out_, node.system);
+  out_.put("%7C");
+  put_token(out_, node.value);
+}
+
+void FhirTarget::print_request(const CreatedNode& node) {
+  const bool by_identity = conditional(node);
+  ir::RequestKind kind = node.create->request;
+  if (kind == ir::RequestKind::ensure && !by_identity) kind = ir::RequestKind::update;
+  out_.put(",\"request\":{\"method\":\"");
+  out_.put(method_of(kind));
+  out_.put("\",\"url\":\"");
+  out_.put(node.resource_type);
+  if (kind == ir::RequestKind::create || kind == ir::RequestKind::ensure) {
+    if (kind == ir::RequestKind::ensure) {
+      out_.put("\",\"ifNoneExist\":\"");
+      print_conditional(node);
+    }
+  } else if (by_identity) {
+    out_.put('?');
+    print_conditional(node);
+  } else {
+    out_.put('/');
+    const std::string_view id = own_id(node);
+    out_.put(id.empty() ? std::string_view(node.uuid, sizeof node.uuid) : id);
+  }
+  out_.put("\"}");
+}
+
+/// A JSON Patch in a Binary, as a transaction wants it: `add` replaces a member that is there; a removal is
+/// made to succeed on a member that is not there by adding it first.
+void FhirTarget::print_patch(const CreatedNode& node) {
+  std::string patch;
+  {
+    FhirTarget inner(run_, patch);
+    inner.out_.put('[');
+    bool first = true;
+    const ir::Range members = run_.unit_->shapes[node.shape].members;
+    const auto open = [&](std::string_view op, std::string_view name) {
+      inner.out_.put(first ? "{\"op\":\"" : ",{\"op\":\"");
+      first = false;
+      inner.out_.put(op);
+      inner.out_.put("\",\"path\":\"/");
+      inner.out_.put(name);
+      inner.out_.put('"');
+    };
+    for (std::uint32_t i = 0; i < node.size; ++i) {
+      const ir::Member& member = run_.unit_->members[members.first + i];
+      if (node.slots[i] == nullptr || is_vacant(*node.slots[i])) continue;
+      const std::size_t mark = inner.out_.size();
+      const bool was_first = first;
+      open("add", run_.unit_->text(member.name));
+      inner.out_.put(",\"value\":");
+      if (inner.print_value(*node.slots[i], member)) {
+        inner.out_.put('}');
+      } else {
+        inner.out_.truncate(mark);
+        first = was_first;
+      }
+    }
+    for (const PatchRemoval& removal : run_.removals_) {
+      if (removal.root != &node) continue;
+      open("add", removal.member);
+      inner.out_.put(",\"value\":\"\"}");
+      open("remove", removal.member);
+      inner.out_.put('}');
+    }
+    inner.out_.put(']');
+    inner.out_.finish();
+  }
+  out_.put("{\"resourceType\":\"Binary\",\"contentType\":\"application/json-patch+json\",\"data\":\"");
+  out_.put(base::base64_encode(patch));
+  out_.put("\"}");
+}
+
+void FhirTarget::print_resource(const OutputNode& object, std::string_view id) {
+  out_.put("{\"resourceType\":\"");
+  out_.put(run_.unit_->text(run_.unit_->shapes[object.shape].name));
+  out_.put('"');
+  if (!id.empty()) {
+    out_.put(",\"id\":\"");
+    out_.put(id);
+    out_.put('"');
+  }
+  print_members(object, false);
+  out_.put('}');
+}
+
+bool FhirTarget::print_members(const OutputNode& object, bool first) {
+  const ir::Index begin = run_.unit_->shapes[object.shape].members.first;
+  bool wrote = false;
+  for (std::uint32_t i = 0; i < object.size; ++i) {
+    const OutputNode* node = object.slots[i];
+    if (node == nullptr || node->kind == NodeKind::empty || (node->needs_live && !node->live)) continue;
+    const std::size_t mark = out_.size();
+    if (!first || wrote) out_.put(',');
+    if (print_member(*node, run_.unit_->members[begin + i], run_.facts_->members[begin + i])) {
+      wrote = true;
+    } else {
+      out_.truncate(mark);
+    }
+  }
+  return wrote;
+}
+
+bool FhirTarget::print_member(const OutputNode& node, const ir::Member& member, const MemberFacts& facts) {
+  if (node.kind == NodeKind::absent_reason && is_primitive(*run_.unit_, member)) {
+    out_.put("\"_");
+    out_.put(facts.key.substr(1));
+    record(node);
+    out_.put(kAbsent);
+    return true;
+  }
+  out_.put(facts.key);
+  if (member.list && node.kind != NodeKind::list) {
+    out_.put('[');
+    if (!print_value(node, member)) return false;
+    out_.put(']');
+    return true;
+  }
+  return print_value(node, member);
+}
+
+bool FhirTarget::print_items(const OutputNode& list, const ir::Member& member) {
+  out_.put('[');
+  bool wrote = false, real = false;
+  for (const OutputNode* item = list.first; item != nullptr; item = item->next) {
+    const std::size_t mark = out_.size();
+    if (wrote) out_.put(',');
+    if (print_value(*item, member)) {
+      wrote = real = true;
+    } else {
+      out_.truncate(mark);
+      // The extensions of a primitive list stand at the index of their item (FHIR json.html#primitive).
+      if (member.is_companion && item->next != nullptr) {
+        out_.put(wrote ? ",null" : "null");
+        wrote = true;
+      }
+    }
+  }
+  out_.put(']');
+  return real;
+}
+
+bool FhirTarget::print_value(const OutputNode& node, const ir::Member& member) {
+  if (node.needs_live && !node.live) return false;
+  switch (node.kind) {
+    case NodeKind::text:
+      record(node);
+      out_.put_string(node.text());
+      return true;
+    case NodeKind::token:
+      record(node);
+      out_.put(node.text());
+      return true;
+    case NodeKind::object: {
+      out_.put('{');
+      if (!print_members(node, true)) return false;
+      out_.put('}');
+      return true;
+    }
+    case NodeKind::list:
+      return print_items(node, member);
+    case NodeKind::reference: {
+      if (!node.live) return false;
+      const CreatedNode& target = survivor(*node.target);
+      record(node);
+      out_.put("\"urn:uuid:");
+      out_.put(std::string_view(target.uuid, sizeof target.uuid));
+      out_.put('"');
+      return true;
+    }
+    case NodeKind::json:
+      record(node);
+      print_json(*node.json);
+      return true;
+    case NodeKind::absent_reason:
+      if (is_primitive(*run_.unit_, member)) return false;
+      record(node);
+      out_.put(kAbsent);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void FhirTarget::print_json(const base::JsonView& view) {
+  switch (view.kind()) {
+    case base::JsonKind::string:
+      return out_.put_string(view.text());
+    case base::JsonKind::object: {
+      out_.put('{');
+      bool first = true;
+      for (const base::JsonView child : view) {
+        if (!first) out_.put(',');
+        first = false;
+        out_.put_string(child.key());
+        out_.put(':');
+        print_json(child);
+      }
+      return out_.put('}');
+    }
+    case base::JsonKind::array: {
+      out_.put('[');
+      bool first = true;
+      for (const base::JsonView child : view) {
+        if (!first) out_.put(',');
+        first = false;
+        print_json(child);
+      }
+      return out_.put(']');
+    }
+    case base::JsonKind::null_:
+      return out_.put("null");
+    default:
+      return out_.put(view.text());
+  }
+}
+
+}  // namespace kiln::mappings::detail

@@ -1,0 +1,50 @@
+#pragma once
+// The FHIR target: resources of a run to a Bundle, or to one resource (hmap.md §6, §9).
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mappings/detail/run.h"
+#include "mappings/targets/output_buffer.h"
+
+namespace kiln::mappings::detail {
+
+/// Settles the resources of a run (dedupe, identities, references) and prints them into its result.
+class FhirTarget {
+ public:
+  explicit FhirTarget(Run& run) : FhirTarget(run, run.result_.output) {}
+  void print();
+
+ private:
+  FhirTarget(Run& run, std::string& output) : run_(run), out_(output) {}
+  void merge_duplicates();
+  void merge(OutputNode& into, OutputNode& from);
+  void merge_list(OutputNode& into, OutputNode& from);
+  void add_identity(CreatedNode& node);
+  void settle_references();
+  void name_resources();
+  void seed_of(const CreatedNode& node, std::string& seed);
+
+  void print_bundle();
+  void print_request(const CreatedNode& node);
+  void print_conditional(const CreatedNode& node);
+  void print_patch(const CreatedNode& node);
+  void print_resource(const OutputNode& object, std::string_view id);
+  bool print_members(const OutputNode& object, bool first);
+  bool print_member(const OutputNode& node, const ir::Member& member, const MemberFacts& facts);
+  bool print_value(const OutputNode& node, const ir::Member& member);
+  bool print_items(const OutputNode& list, const ir::Member& member);
+  void print_json(const base::JsonView& view);
+  bool conditional(const CreatedNode& node) const;
+  std::string_view own_id(const CreatedNode& node) const;
+  void record(const OutputNode& node);
+
+  Run& run_;
+  OutputBuffer out_;
+  std::string seed_;
+};
+
+const CreatedNode& survivor(const CreatedNode& node);
+
+}  // namespace kiln::mappings::detail

@@ -1,0 +1,170 @@
+// What a Bundle will hold: duplicates merged, identities written, references to what really exists.
+
+#include <unordered_map>
+
+#include "mappings/detail/sha1.h"
+#include "mappings/targets/fhir.h"
+
+namespace kiln::mappings::detail {
+
+const CreatedNode& survivor(const CreatedNode& node) {
+  const CreatedNode* at = &node;
+  while (at->merged_into != nullptr) at = at->merged_into;
+  return *at;
+}
+
+void FhirTarget::merge_list(OutputNode& into, OutputNode& from) {
+  for (OutputNode* item = from.first; item != nullptr; item = item->next) {
+    if (is_vacant(*item)) continue;
+    bool known = false;
+    for (const OutputNode* have = into.kind == NodeKind::list ? into.first : nullptr;
+         have != nullptr && !known; have = have->next) {
+      known = equal_content(*have, *item);
+    }
+    if (known) continue;
+    OutputNode& copy = append_item(run_.arena_, into);
+    graft(run_.arena_, copy, *item);
+    run_.collect_references(copy);
+  }
+}
+
+/// Adds what `from` has and `into` has not; a scalar that differs stays as it is and is noted.
+void FhirTarget::merge(OutputNode& into, OutputNode& from) {
+  for (std::uint32_t i = 0; i < from.size; ++i) {
+    OutputNode* part = from.slots[i];
+    if (part == nullptr || is_vacant(*part)) continue;
+    OutputNode& to = slot(run_.arena_, into, i);
+    if (is_vacant(to)) {
+      clear(to);
+      graft(run_.arena_, to, *part);
+      run_.collect_references(to);
+    } else if (to.kind == NodeKind::list && part->kind == NodeKind::list) {
+      merge_list(to, *part);
+    } else if (to.kind == NodeKind::object && part->kind == NodeKind::object && to.shape == part->shape) {
+      merge(to, *part);
+    } else if (!equal_content(to, *part)) {
+      run_.rule_ = part->rule;
+      run_.note(RunDiagnostic::Level::note, "identity-conflict",
+                "two creates of one identity differ; the first value stays", nullptr);
+    }
+  }
+  into.live |= from.live;
+}
+
+void FhirTarget::merge_duplicates() {
+  std::unordered_map<std::string, CreatedNode*> known;
+  const bool many = run_.created_.size() > 32;
+  for (std::size_t i = 0; i < run_.created_.size(); ++i) {
+    CreatedNode& node = *run_.created_[i];
+    if (node.skipped || node.value.empty()) continue;
+    CreatedNode* first = nullptr;
+    if (many) {
+      seed_of(node, seed_);
+      const auto [at, fresh] = known.emplace(seed_, &node);
+      if (!fresh) first = at->second;
+    } else {
+      for (std::size_t k = 0; k < i && first == nullptr; ++k) {
+        CreatedNode& before = *run_.created_[k];
+        const bool same = !before.skipped && before.merged_into == nullptr && before.value == node.value &&
+                          before.system == node.system && before.resource_type == node.resource_type &&
+                          before.authority == node.authority;
+        if (same) first = &before;
+      }
+    }
+    if (first == nullptr) continue;
+    node.merged_into = first;
+    if (first->shape == node.shape) merge(*first, node);
+  }
+}
+
+/// The identity has to be found again by a conditional request, so it is among the resource's identifiers.
+void FhirTarget::add_identity(CreatedNode& node) {
+  const std::uint16_t at = run_.facts_->shapes[node.shape].identifier;
+  if (node.identity == nullptr || at == ir::kNoSlot) return;
+  const ir::Member& member = run_.unit_->members[run_.unit_->shapes[node.shape].members.first + at];
+  OutputNode& place = slot(run_.arena_, node, at);
+  const auto same = [&](const OutputNode& other) {
+    if (other.kind != NodeKind::object || is_vacant(other)) return false;
+    const auto text = [&](std::uint16_t part) {
+      const OutputNode* leaf = part == ir::kNoSlot || part >= other.size ? nullptr : other.slots[part];
+      return leaf == nullptr || leaf->kind != NodeKind::text ? std::string_view() : leaf->text();
+    };
+    return text(run_.unit_->identifier_value) == node.value &&
+           text(run_.unit_->identifier_system) == node.system;
+  };
+  if (!member.list) {
+    if (is_vacant(place)) graft(run_.arena_, place, *node.identity);
+    return;
+  }
+  if (place.kind == NodeKind::list) {
+    for (const OutputNode* item = place.first; item != nullptr; item = item->next) {
+      if (same(*item)) return;
+    }
+  }
+  graft(run_.arena_, append_item(run_.arena_, place), *node.identity);
+}
+
+/// A resource exists when one of its rules wrote something; a reference counts when its target exists. Least
+/// fixed point, so that two empty resources that refer to each other do not keep each other alive.
+void FhirTarget::settle_references() {
+  const auto exists = [](const CreatedNode& node) {
+    const CreatedNode& kept = survivor(node);
+    return !kept.skipped && (kept.live || !kept.needs_live);
+  };
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (OutputNode* reference : run_.references_) {
+      if (reference->live || reference->kind != NodeKind::reference || !exists(*reference->target)) continue;
+      mark_live(reference);
+      changed = true;
+    }
+  }
+  for (CreatedNode* node : run_.created_) node->exists = node->merged_into == nullptr && exists(*node);
+  for (const OutputNode* reference : run_.references_) {
+    if (reference->live || reference->kind != NodeKind::reference) continue;
+    run_.rule_ = reference->rule;
+    run_.note(RunDiagnostic::Level::note, "elided-reference",
+              "the resource `" + std::string(reference->target->handle) + "` was not created", nullptr);
+  }
+}
+
+void FhirTarget::seed_of(const CreatedNode& node, std::string& seed) {
+  seed.clear();
+  if (!node.value.empty()) {
+    // The authority always belongs to the seed: one number of two authorities is two patients.
+    seed.append(node.resource_type).append("|").append(node.system.empty() ? node.authority : node.system);
+    seed.append("|").append(node.value);
+    return;
+  }
+  seed.append(run_.message_seed()).append(node.handle).append("|");
+  for (std::uint32_t i = 0; i < node.loops; ++i) {
+    if (i > 0) seed += '.';
+    seed += std::to_string(run_.loop_numbers_[node.first_loop + i]);
+  }
+}
+
+void FhirTarget::name_resources() {
+  std::uint32_t entry = 0;
+  for (CreatedNode* node : run_.created_) {
+    if (!node->exists) {
+      if (node->skipped || node->merged_into != nullptr) continue;
+      run_.rule_ = node->create->rule;
+      run_.note(RunDiagnostic::Level::note, "nothing-written",
+                "no rule of `" + std::string(node->handle) + "` wrote anything; the resource is left out",
+                nullptr);
+      continue;
+    }
+    node->entry = entry++;
+    seed_of(*node, seed_);
+    uuid5_into(seed_, node->uuid);
+  }
+  for (const CreatedNode* node : run_.created_) {
+    const CreatedNode& kept = survivor(*node);
+    if (kept.exists && !node->skipped) {
+      run_.result_.created.push_back({node->handle, std::string(node->resource_type), kept.entry});
+    }
+  }
+}
+
+}  // namespace kiln::mappings::detail

@@ -1,0 +1,155 @@
+#include "mappings/targets/tree.h"
+
+#include <cstring>
+
+namespace kiln::mappings {
+
+void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::uint32_t members) {
+  if (node.kind == NodeKind::object) return;
+  node.kind = NodeKind::object;
+  node.shape = shape;
+  node.size = members;
+  node.slots = static_cast<OutputNode**>(arena.allocate(sizeof(OutputNode*) * members, alignof(OutputNode*)));
+  std::memset(static_cast<void*>(node.slots), 0, sizeof(OutputNode*) * members);
+}
+
+OutputNode& new_node(Arena& arena, OutputNode* parent) {
+  OutputNode& node = *new (arena.allocate(sizeof(OutputNode), alignof(OutputNode))) OutputNode;
+  node.parent = parent;
+  return node;
+}
+
+OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index) {
+  OutputNode*& at = object.slots[index];
+  if (!at) at = &new_node(arena, &object);
+  return *at;
+}
+
+OutputNode& append_item(Arena& arena, OutputNode& list) {
+  OutputNode& node = new_node(arena, &list);
+  if (list.kind != NodeKind::list) {
+    list.kind = NodeKind::list;
+    list.first = nullptr;
+    list.last = nullptr;
+    list.size = 0;
+  }
+  if (list.last) {
+    list.last->next = &node;
+  } else {
+    list.first = &node;
+  }
+  list.last = &node;
+  ++list.size;
+  return node;
+}
+
+OutputNode& item(Arena& arena, OutputNode& list, std::uint32_t index) {
+  while (list.kind != NodeKind::list || list.size < index) append_item(arena, list);
+  OutputNode* at = list.first;
+  for (std::uint32_t i = 1; i < index; ++i) at = at->next;
+  return *at;
+}
+
+void clear(OutputNode& node) {
+  node.kind = NodeKind::empty;
+  node.slots = nullptr;
+  node.last = nullptr;
+  node.size = 0;
+  node.shape = ir::kNone;
+  node.live = false;
+  node.needs_live = false;
+  node.source = 0;
+}
+
+void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
+  to.needs_live = to.needs_live || from.needs_live;
+  to.type = from.type;
+  to.rule = from.rule;
+  to.source = from.source;
+  switch (from.kind) {
+    case NodeKind::object:
+      make_object(arena, to, from.shape, from.size);
+      for (std::uint32_t i = 0; i < from.size && i < to.size; ++i) {
+        if (from.slots[i]) graft(arena, slot(arena, to, i), *from.slots[i]);
+      }
+      break;
+    case NodeKind::list:
+      for (const OutputNode* child = from.first; child; child = child->next) {
+        graft(arena, append_item(arena, to), *child);
+      }
+      break;
+    default:
+      to.kind = from.kind;
+      to.text_data = from.text_data;
+      to.size = from.size;
+      break;
+  }
+  if (from.live) mark_live(&to);
+}
+
+bool is_vacant(const OutputNode& node) {
+  if (node.needs_live && !node.live) return true;
+  switch (node.kind) {
+    case NodeKind::empty:
+      return true;
+    case NodeKind::object:
+      for (std::uint32_t i = 0; i < node.size; ++i) {
+        if (node.slots[i] && !is_vacant(*node.slots[i])) return false;
+      }
+      return true;
+    case NodeKind::list:
+      for (const OutputNode* child = node.first; child; child = child->next) {
+        if (!is_vacant(*child)) return false;
+      }
+      return true;
+    default:
+      return false;
+  }
+}
+
+namespace {
+
+bool equal_members(const OutputNode& a, const OutputNode& b) {
+  const std::uint32_t size = a.size < b.size ? b.size : a.size;
+  for (std::uint32_t i = 0; i < size; ++i) {
+    const OutputNode* x = i < a.size ? a.slots[i] : nullptr;
+    const OutputNode* y = i < b.size ? b.slots[i] : nullptr;
+    const bool no_x = !x || is_vacant(*x), no_y = !y || is_vacant(*y);
+    if (no_x != no_y || (!no_x && !equal_content(*x, *y))) return false;
+  }
+  return true;
+}
+
+bool equal_items(const OutputNode& a, const OutputNode& b) {
+  const OutputNode* x = a.first;
+  const OutputNode* y = b.first;
+  for (;; x = x->next, y = y->next) {
+    while (x && is_vacant(*x)) x = x->next;
+    while (y && is_vacant(*y)) y = y->next;
+    if (!x || !y) return x == y;
+    if (!equal_content(*x, *y)) return false;
+  }
+}
+
+}  // namespace
+
+bool equal_content(const OutputNode& a, const OutputNode& b) {
+  if (a.kind != b.kind) return false;
+  switch (a.kind) {
+    case NodeKind::text:
+    case NodeKind::token:
+      return a.text() == b.text();
+    case NodeKind::reference:
+      return a.target == b.target;
+    case NodeKind::json:
+      return a.json->same_node(*b.json);
+    case NodeKind::object:
+      return equal_members(a, b);
+    case NodeKind::list:
+      return equal_items(a, b);
+    default:
+      return true;
+  }
+}
+
+}  // namespace kiln::mappings

@@ -1,0 +1,82 @@
+#pragma once
+// The tree that a map writes into, whatever the target: FHIR elements, HL7 segments, CSV rows (hmap.md §6,
+// §17). An object is an array of slots, one for each member of its ir::Shape, in output order; printing is
+// one walk. Nodes live in the Arena of the run.
+
+#include <cstdint>
+#include <string_view>
+
+#include "mappings/arena.h"
+#include "mappings/detail/ir.h"
+#include "mappings/value.h"
+
+namespace kiln::mappings {
+
+struct CreatedNode;
+
+enum class NodeKind : std::uint8_t {
+  empty,  ///< made on the way to something that was not written
+  object,
+  list,
+  text,           ///< JSON string, HL7 leaf, CSV cell
+  token,          ///< JSON number or boolean, printed as it is
+  null_,          ///< "" in HL7; in FHIR nothing
+  absent_reason,  ///< FHIR: data-absent-reason `unknown` instead of a value
+  reference,      ///< symbolic; resolved when all resources are known
+  json            ///< a copied element of the FHIR input
+};
+
+struct OutputNode {
+  OutputNode* parent = nullptr;
+  OutputNode* next = nullptr;  ///< next item of the list
+  union {
+    OutputNode** slots;  ///< object: `size` of them, nullptr where nothing was written
+    OutputNode* first;   ///< list: first item
+    const char* text_data;
+    const CreatedNode* target;
+    const base::JsonView* json;
+  };
+  OutputNode* last = nullptr;   ///< list: last item
+  std::uint32_t size = 0;       ///< slots of an object, items of a list, bytes of a text
+  ir::Index shape = ir::kNone;  ///< object
+  std::uint32_t rule = 0;       ///< the rule that wrote the value
+  NodeKind kind = NodeKind::empty;
+  bool needs_live = false;  ///< some rule below is not constant: without a live value nothing is printed
+  bool live = false;        ///< a rule that is not constant wrote here or below
+  ir::TypeId type = 0;      ///< of the value it was made from
+  SourceRef source = 0;
+
+  OutputNode() : slots(nullptr) {}
+  std::string_view text() const { return {text_data, size}; }
+  bool is_scalar() const { return kind >= NodeKind::text; }
+};
+
+/// Makes `node` an (empty) object of the shape with `members` slots; does nothing when it is one already.
+void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::uint32_t members);
+OutputNode& new_node(Arena& arena, OutputNode* parent);
+/// The node in a slot, made when missing.
+OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index);
+/// A new last item; makes `list` a list.
+OutputNode& append_item(Arena& arena, OutputNode& list);
+/// Item `index` from 1, made (with those before it) when missing.
+OutputNode& item(Arena& arena, OutputNode& list, std::uint32_t index);
+
+inline void mark_live(OutputNode* node) {
+  for (; node && !node->live; node = node->parent) node->live = true;
+}
+inline void set_text(OutputNode& node, NodeKind kind, std::string_view text) {
+  node.kind = kind;
+  node.text_data = text.data();
+  node.size = static_cast<std::uint32_t>(text.size());
+}
+/// Empties the node; its place in the parent stays.
+void clear(OutputNode& node);
+
+/// Deep copy of content, liveness and lineage into `to`.
+void graft(Arena& arena, OutputNode& to, const OutputNode& from);
+/// Nothing would be printed for it.
+bool is_vacant(const OutputNode& node);
+/// Same printed content. Both of the same shape.
+bool equal_content(const OutputNode& a, const OutputNode& b);
+
+}  // namespace kiln::mappings
