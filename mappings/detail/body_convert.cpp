@@ -71,8 +71,8 @@ std::optional<ir::Conversion> Body::builtin(const StaticType& from, std::string_
   const bool number = one_of(name, {"NM", "SI", "SNM", "SEQ"});
   const bool date = one_of(name, {"DT", "DTM", "TS"});
   if (!text && !number && !date && name != "TM") {
-    // A composite reads as its first component when the sender left the rest out: only on demand.
-    return std::nullopt;
+    // On demand a composite reads as its first leaf, as a receiver of a plain value would (hl7v2.md §6).
+    return explicit_cast && is_text_primitive(to) ? std::optional(conversion) : std::nullopt;
   }
   if (is_text_primitive(to)) return text || number || explicit_cast ? std::optional(conversion) : std::nullopt;
   if (is_number_primitive(to)) return number || explicit_cast ? std::optional(conversion) : std::nullopt;
@@ -330,7 +330,7 @@ Checked Body::to_csv(Checked value, const Destination& destination, base::Span s
 Checked Body::by_datatype_map(Checked value, const Declaration& map, const StaticType& result, base::Span span) {
   const ir::Index function = state_.datatype(map, span);
   if (function == ir::kNone) return failed(span);
-  return done(make(ir::Op::call_datatype, function, value.expr), result, span, false, true);
+  return done(make(ir::Op::call_datatype, function, value.expr), result, span, false, value.optional);
 }
 
 const Declaration* Body::find_conversion(const StaticType& from, std::string_view to, const Destination& destination,

@@ -153,7 +153,8 @@ Checked Body::via(const ast::Via& via, const Destination& destination, base::Spa
     lookup.otherwise = state_.policy(*via.otherwise);
     can_reject_ = can_reject_ || via.otherwise->action == ast::Policy::Action::reject;
   }
-  const bool literal = via.otherwise && via.otherwise->action == ast::Policy::Action::literal;
+  const auto& effective = via.otherwise ? via.otherwise : table.decl->otherwise;
+  const bool literal = effective && effective->action == ast::Policy::Action::literal;
   lookup.covers_absent = literal && destination.required;
   lookup.text = state_.builder.string(text_of(via.operand->span));
   if (lookup.mode == ir::LookupMode::code) {

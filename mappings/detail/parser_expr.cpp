@@ -261,7 +261,8 @@ ExprPtr Parser::parse_postfix() {
   const std::uint32_t begin = here();
   ExprPtr value = parse_primary();
   while (!failed_) {
-    if (is(Kind::dot)) {
+    // `.4` at the start of a line is the target of the next assignment (v2 datatype maps).
+    if (is(Kind::dot) && (same_line() || !is(Kind::number, 1))) {
       advance();
       value = parse_dot(begin, std::move(value));
     } else if (is(Kind::left_bracket) && same_line()) {

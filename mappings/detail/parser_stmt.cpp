@@ -59,7 +59,8 @@ std::optional<ast::Stmt::Node> Parser::statement_node() {
     const auto reason = optional_string();
     return ast::Skip{reason ? reason->text : std::string()};
   }
-  if (is(Kind::ident) || is(Kind::v2ref)) return parse_assign();
+  const bool component = is(Kind::dot) && is(Kind::number, 1);
+  if (is(Kind::ident) || is(Kind::v2ref) || component) return parse_assign();
   expected("a statement");
   return std::nullopt;
 }
@@ -159,6 +160,7 @@ bool Parser::parse_target_root(ast::Target& target) {
     }
     return true;
   }
+  if (is(Kind::dot) && is(Kind::number, 1)) return parse_target_step(target);
   if (is_word("ext") && is(Kind::left_paren, 1)) {
     const std::uint32_t begin = here();
     advance();

@@ -45,7 +45,9 @@ std::optional<hl7::DatatypeDef> datatype(hl7::Version version, std::string_view 
 std::optional<hl7::FieldDef> component(hl7::Version version, std::string_view id, int position) {
   const auto def = datatype(version, id);
   if (!def || position < 1) return std::nullopt;
-  return def->component(static_cast<std::size_t>(position));
+  const auto found = def->component(static_cast<std::size_t>(position));
+  // A withdrawn component whose type the version no longer states has its last one.
+  return found && found->datatype == "-" ? component_in_any(id, position) : found;
 }
 
 std::optional<hl7::FieldDef> component_in_any(std::string_view id, int position) {
@@ -53,7 +55,8 @@ std::optional<hl7::FieldDef> component_in_any(std::string_view id, int position)
   for (std::size_t v = hl7::kVersionCount; v-- > 0;) {
     const auto def = hl7::Dictionary(hl7::kVersions[v]).datatype(id);
     if (!def) continue;
-    if (auto found = def->component(static_cast<std::size_t>(position))) return found;
+    auto found = def->component(static_cast<std::size_t>(position));
+    if (found && found->datatype != "-") return found;
   }
   return std::nullopt;
 }
