@@ -43,6 +43,7 @@ bool append_encoded(std::string& out, std::string_view text, CsvEncoding encodin
 
 bool needs_quotes(std::string_view cell, const CsvFormat& format) {
   if (cell.empty()) return false;
+  if (cell.starts_with("\xEF\xBB\xBF")) return true;  // would be taken for a byte order mark
   if (cell.front() == ' ' || cell.back() == ' ' || cell.front() == '\t' || cell.back() == '\t') return true;
   const char special[] = {format.delimiter, '"', '\r', '\n'};
   return cell.find_first_of(std::string_view(special, sizeof special)) != std::string_view::npos;
