@@ -82,8 +82,9 @@ Result<std::int64_t> SqliteConnection::version_count(std::string_view type, std:
 Result<std::vector<StoredVersion>> SqliteConnection::history(const fhir::HistoryRange& range) {
   static const std::string of_resource =
       versions_where("WHERE r.type=?1 AND r.id=?2 AND v.seq<?3 AND v.seq>=?4 ORDER BY v.vid DESC LIMIT ?5");
+  // The "+" keeps the planner from collecting the whole type first: versions are walked from the newest.
   static const std::string of_type =
-      versions_where("WHERE v.seq<?3 AND v.seq>=?4 AND r.type=?1 ORDER BY v.seq DESC LIMIT ?5");
+      versions_where("WHERE v.seq<?3 AND v.seq>=?4 AND +r.type=?1 ORDER BY v.seq DESC LIMIT ?5");
   static const std::string of_all =
       versions_where("WHERE v.seq<?3 AND v.seq>=?4 ORDER BY v.seq DESC LIMIT ?5");
   std::int64_t from = 0, type = 0;

@@ -22,6 +22,20 @@ namespace {
 /// Rows counted to compare clauses; beyond, a clause just counts as wide.
 constexpr std::int64_t kProbeRows = 300;
 
+/// The budget of one search; off again however the search ends, since writes use the same connection.
+class SearchBudget {
+ public:
+  explicit SearchBudget(base::Database& database) : database_(database) {
+    database_.set_budget(base::limits::kSearchStepsMax);
+  }
+  SearchBudget(const SearchBudget&) = delete;
+  SearchBudget& operator=(const SearchBudget&) = delete;
+  ~SearchBudget() { database_.set_budget(0); }
+
+ private:
+  base::Database& database_;
+};
+
 }  // namespace
 
 Result<bool> SqliteConnection::run_search(const SqlText& sql,
@@ -105,19 +119,21 @@ Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::str
   TRY(const std::size_t driver, choose_driver(drivers));
 
   const bool by_seq = query.sort == fhir::SortKey::last_updated;
+  const bool led = driver < rows.size();
   SqlText sql;
-  sql.add("SELECT ").add(columns).add(" FROM ");
-  if (driver < rows.size()) {
-    sql.add("(SELECT DISTINCT rid FROM (").add(rows[driver]).add(")");
-    if (!by_seq && ordered) {
-      if (query.after) sql.add(query.descending ? " WHERE rid<?" : " WHERE rid>?").value(*query.after);
-      sql.add(query.descending ? " ORDER BY rid DESC" : " ORDER BY rid");
-    }
-    sql.add(") d CROSS JOIN resource r ON r.rid=d.rid WHERE r.deleted=0");
+  if (led) {
+    // One value: the index itself is walked in order and only as far as LIMIT asks; a resource may be there
+    // twice (one code in two systems), hence DISTINCT. Several values: their rows are merged first.
+    const bool single = query.clauses[driver].values.size() == 1;
+    sql.add(single ? "SELECT DISTINCT " : "SELECT ").add(columns);
+    sql.add(single ? " FROM (" : " FROM (SELECT DISTINCT rid FROM (").add(rows[driver]);
+    sql.add(single ? ") d" : ")) d").add(" CROSS JOIN resource r ON r.rid=d.rid WHERE r.deleted=0");
   } else if (by_seq) {
-    sql.add("resource r WHERE r.type=? AND r.deleted=0").value(type);
+    sql.add("SELECT ").add(columns).add(" FROM resource r WHERE r.type=? AND r.deleted=0").value(type);
   } else {
-    sql.add("resource r WHERE r.rid>=? AND r.rid<? AND r.deleted=0")
+    sql.add("SELECT ")
+        .add(columns)
+        .add(" FROM resource r WHERE r.rid>=? AND r.rid<? AND r.deleted=0")
         .value(first_rid(type))
         .value(first_rid(type + 1));
   }
@@ -133,15 +149,14 @@ Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::str
     }
   }
   if (query.up_to_seq > 0) sql.add(" AND r.seq<=?").value(query.up_to_seq);
-  if (query.after) {
-    sql.add(by_seq ? " AND r.seq" : " AND r.rid").add(query.descending ? "<?" : ">?").value(*query.after);
-  }
-  if (ordered) sql.add(by_seq ? " ORDER BY r.seq" : " ORDER BY r.rid").add(query.descending ? " DESC" : "");
+  const std::string_view key = by_seq ? "r.seq" : led ? "d.rid" : "r.rid";
+  if (query.after) sql.add(" AND ").add(key).add(query.descending ? "<?" : ">?").value(*query.after);
+  if (ordered) sql.add(" ORDER BY ").add(key).add(query.descending ? " DESC" : "");
   return std::move(sql.add(" LIMIT ?").value(limit));
 }
 
 Result<std::vector<fhir::Match>> SqliteConnection::find(const SearchQuery& query, std::size_t limit) {
-  database_.set_budget(base::limits::kSearchStepsMax);
+  const SearchBudget budget(database_);
   TRY(const SqlText sql,
       search_text(query, "r.rid, r.id, r.vid, r.seq", false, static_cast<std::int64_t>(limit)));
   std::vector<fhir::Match> matches;
@@ -149,13 +164,12 @@ Result<std::vector<fhir::Match>> SqliteConnection::find(const SearchQuery& query
     matches.push_back({query.type, std::string(row.text(1)), row.integer(0), row.integer(2), row.integer(3)});
     return {};
   });
-  database_.set_budget(0);
   if (!done) return fail(std::move(done).error());
   return matches;
 }
 
 Result<fhir::SearchPage> SqliteConnection::search(const SearchQuery& query) {
-  database_.set_budget(base::limits::kSearchStepsMax);
+  const SearchBudget budget(database_);
   const auto limit = static_cast<std::int64_t>(query.count) + 1;
   TRY(const SqlText sql, search_text(query, "r.rid, r.id, r.vid, r.seq", true, limit));
   fhir::SearchPage page;
@@ -181,16 +195,15 @@ Result<fhir::SearchPage> SqliteConnection::search(const SearchQuery& query) {
     page.rows.push_back(std::move(version));
     return {};
   });
-  database_.set_budget(0);
   if (!done) return fail(std::move(done).error());
   return page;
 }
 
 Result<std::int64_t> SqliteConnection::count(const SearchQuery& query, std::int64_t limit) {
-  database_.set_budget(base::limits::kSearchStepsMax);
+  const SearchBudget budget(database_);
   SearchQuery all = query;
   all.after.reset();
-  TRY(const SqlText inner, search_text(all, "1", false, limit));
+  TRY(const SqlText inner, search_text(all, "r.rid", false, limit));
   SqlText sql;
   sql.add("SELECT count(*) FROM (").add(inner).add(")");
   std::int64_t count = 0;
@@ -198,7 +211,6 @@ Result<std::int64_t> SqliteConnection::count(const SearchQuery& query, std::int6
     count = row.integer(0);
     return {};
   });
-  database_.set_budget(0);
   if (!done) return fail(std::move(done).error());
   return count;
 }
