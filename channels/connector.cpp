@@ -82,15 +82,24 @@ bool is_later_connector(ConnectorRole role, std::string_view name) {
 
 std::span<const FieldSpec> common_destination_options() {
   static constexpr FieldSpec kOptions[] = {
-      {.name = "connections", .type = FieldType::integer,
-       .summary = "parallel sends; more than 1 needs `order by` and is not in this version", .default_value = "1",
-       .min = 1, .max = 64},
-      {.name = "order", .type = FieldType::expressions,
+      {.name = "connections",
+       .type = FieldType::integer,
+       .summary = "parallel sends; more than 1 needs `order by` and is not in this version",
+       .default_value = "1",
+       .min = 1,
+       .max = 64},
+      {.name = "order",
+       .type = FieldType::expressions,
        .summary = "strict order per key; with one connection the order is strict anyway"},
-      {.name = "retry", .type = FieldType::retry, .summary = "how often and how fast a failed send is tried again",
+      {.name = "retry",
+       .type = FieldType::retry,
+       .summary = "how often and how fast a failed send is tried again",
        .default_value = "forever backoff 1s..60s jitter"},
-      {.name = "nak", .type = FieldType::nak, .summary = "what a negative acknowledgement means; CE as AE, CR as AR",
-       .default_value = "AE retry, AR block", .repeated = true},
+      {.name = "nak",
+       .type = FieldType::nak,
+       .summary = "what a negative acknowledgement means; CE as AE, CR as AR",
+       .default_value = "AE retry, AR block",
+       .repeated = true},
   };
   return kOptions;
 }

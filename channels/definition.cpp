@@ -11,7 +11,8 @@ using base::ErrorCode;
 
 namespace {
 
-/// Everything that was compiled out of the site's folder, with the csv files of its tables: enough to load it again.
+/// Everything that was compiled out of the site's folder, with the csv files of its tables: enough to load it
+/// again.
 std::vector<std::pair<std::string, std::string>> files_of(const mappings::Library& library, base::Env& env) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& file : library.files()) {
@@ -19,15 +20,18 @@ std::vector<std::pair<std::string, std::string>> files_of(const mappings::Librar
     out.emplace_back(file->name, library.sources().file(file->tree.source).text);
     for (const mappings::ast::Decl& decl : file->tree.decls) {
       const auto* table = decl.get_if<mappings::ast::TableDecl>();
-      if (table == nullptr || table->source != mappings::ast::TableDecl::Source::csv || !table->location) continue;
-      auto text = env.read_file(base::join_path(library.root(), table->location->text), base::limits::kMessageBytesMax);
+      if (table == nullptr || table->source != mappings::ast::TableDecl::Source::csv || !table->location)
+        continue;
+      auto text = env.read_file(base::join_path(library.root(), table->location->text),
+                                base::limits::kMessageBytesMax);
       if (text) out.emplace_back(table->location->text, std::move(*text));
     }
   }
   return out;
 }
 
-std::string hash_of(const mappings::Library& library, const std::vector<std::pair<std::string, std::string>>& files) {
+std::string hash_of(const mappings::Library& library,
+                    const std::vector<std::pair<std::string, std::string>>& files) {
   std::string all;
   const auto add = [&all](std::string_view name, std::string_view text) {
     all += name;
@@ -60,7 +64,8 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
   site->folder = folder;
   site->server = std::move(pending.server);
   site->data_folder = base::join_path(folder, site->server.text("data"));
-  for (detail::PendingChannel& channel : pending.channels) site->channels.push_back(std::move(channel.definition));
+  for (detail::PendingChannel& channel : pending.channels)
+    site->channels.push_back(std::move(channel.definition));
   site->library = library;
   site->compiled = compiled;
   site->expressions = mappings::Program::of_expressions(compiled->unit);
@@ -101,7 +106,8 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
       TRY_VOID(place(resolve(destination.options, env, references), where));
       destination.connections = static_cast<std::uint32_t>(destination.options.number("connections"));
       if (destination.connections > 1)
-        return base::fail(ErrorCode::E0915, "more than one connection is not in this version", where, "connections 1");
+        return base::fail(ErrorCode::E0915, "more than one connection is not in this version", where,
+                          "connections 1");
     }
   }
   return {};
@@ -115,7 +121,8 @@ base::Result<std::string> render(const DestinationDefinition::Template& name, co
     const std::string& value = i < values.size() ? values[i] : std::string();
     for (const char c : value)
       if (c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-        return base::fail(ErrorCode::cannot_deliver, "option " + name.option + ": a part of the name leads out of its folder");
+        return base::fail(ErrorCode::cannot_deliver,
+                          "option " + name.option + ": a part of the name leads out of its folder");
     out += value + name.literals[i + 1];
   }
   return out;

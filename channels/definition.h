@@ -101,7 +101,7 @@ struct Site {
       library;  ///< source texts and syntax trees: tests, tables, csv declarations
   std::shared_ptr<const mappings::CompiledLibrary> compiled;  ///< maps and expressions
   mappings::Program expressions;  ///< of every SiteExpression, for Runner::evaluate_condition and _text
-  std::shared_ptr<const mappings::TableSnapshot> tables;      ///< csv tables and concept maps as read at load
+  std::shared_ptr<const mappings::TableSnapshot> tables;  ///< csv tables and concept maps as read at load
   /// (name, text) of every file of the site that was compiled; load_site_texts() makes the same site of them.
   std::vector<std::pair<std::string, std::string>> files;
   std::string hash;  ///< SHA-256 (hex) over the names and texts of all files that were compiled
@@ -119,8 +119,9 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder);
 /// As load_site(), of files given as text ({"kiln.conf", …}); for tests and editors.
 SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files);
 
-/// The value of a name_template option for one message: its literals with `values` between them, one per part. A value may
-/// not lead out of the folder: `/`, `\\`, control characters, "." and ".." are refused. Errors: cannot_deliver.
+/// The value of a name_template option for one message: its literals with `values` between them, one per
+/// part. A value may not lead out of the folder: `/`, `\\`, control characters, "." and ".." are refused.
+/// Errors: cannot_deliver.
 base::Result<std::string> render(const DestinationDefinition::Template& name, const Options& options,
                                  const std::vector<std::string>& values);
 

@@ -50,7 +50,8 @@ const char* json_type(FieldType type) {
 void write_field(base::JsonWriter& json, const FieldSpec& field) {
   json.begin_object();
   json.member("type", json_type(field.type)).member("description", field.summary);
-  if (field.type != FieldType::integer && field.type != FieldType::boolean) json.member("format", name_of(field.type));
+  if (field.type != FieldType::integer && field.type != FieldType::boolean)
+    json.member("format", name_of(field.type));
   if (field.default_value != nullptr) json.member("x-default", field.default_value);
   if (field.later) json.key("x-later").boolean(true);
   if (field.type == FieldType::integer) json.key("minimum").integer(field.min);

@@ -35,7 +35,9 @@ const std::vector<OptionValue>* Options::all(std::string_view name) const {
   return found == values_.end() ? nullptr : &found->second;
 }
 
-void Options::add(std::string_view name, OptionValue value) { values_[std::string(name)].push_back(std::move(value)); }
+void Options::add(std::string_view name, OptionValue value) {
+  values_[std::string(name)].push_back(std::move(value));
+}
 
 ReferenceSource process_references() {
   ReferenceSource out;
@@ -51,20 +53,25 @@ using base::ErrorCode;
 constexpr std::uint64_t kSecretBytesMax = 64u << 10;
 
 /// The text a reference stands for.
-base::Result<std::string> look_up(const OptionValue& value, base::Env& env, const ReferenceSource& references) {
+base::Result<std::string> look_up(const OptionValue& value, base::Env& env,
+                                  const ReferenceSource& references) {
   if (value.origin == OptionValue::Origin::env) {
-    const char* found = references.environment == nullptr ? nullptr : references.environment(value.reference.c_str());
+    const char* found =
+        references.environment == nullptr ? nullptr : references.environment(value.reference.c_str());
     if (found == nullptr)
-      return base::fail(ErrorCode::config_unresolved, "the environment variable " + value.reference + " is not set");
+      return base::fail(ErrorCode::config_unresolved,
+                        "the environment variable " + value.reference + " is not set");
     return std::string(found);
   }
   std::string path = value.reference;
   if (value.origin == OptionValue::Origin::cred) {
     if (references.credentials_folder.empty())
-      return base::fail(ErrorCode::config_unresolved, "cred(\"" + value.reference + "\"): there is no credentials folder",
-                        "", "set CREDENTIALS_DIRECTORY, or start as a service with LoadCredential");
+      return base::fail(ErrorCode::config_unresolved,
+                        "cred(\"" + value.reference + "\"): there is no credentials folder", "",
+                        "set CREDENTIALS_DIRECTORY, or start as a service with LoadCredential");
     if (path.find('/') != std::string::npos || path == ".." || path == ".")
-      return base::fail(ErrorCode::config_unresolved, "cred(\"" + value.reference + "\"): not a credential's name");
+      return base::fail(ErrorCode::config_unresolved,
+                        "cred(\"" + value.reference + "\"): not a credential's name");
     path = base::join_path(references.credentials_folder, path);
   }
   auto text = env.read_file(path, kSecretBytesMax);
@@ -85,7 +92,8 @@ base::Status resolve(Options& options, base::Env& env, const ReferenceSource& re
       if (!value.resolved) {
         TRY(std::string text, look_up(value, env, references));
         auto parsed = detail::parse_option_text(*field, std::move(text));
-        if (!parsed) return base::fail(ErrorCode::channel_option, "option " + name + ": " + parsed.error().text);
+        if (!parsed)
+          return base::fail(ErrorCode::channel_option, "option " + name + ": " + parsed.error().text);
         value.text = std::move(parsed->text);
         value.number = parsed->number;
         value.number_max = parsed->number_max;

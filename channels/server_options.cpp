@@ -9,38 +9,71 @@ constexpr const char* kDurabilityWords[] = {"full", "relaxed"};
 constexpr const char* kInsecureWords[] = {"accept_risk"};
 
 constexpr FieldSpec kHttp[] = {
-    {.name = "listen", .type = FieldType::address, .summary = "where FHIR (/fhir) is served",
+    {.name = "listen",
+     .type = FieldType::address,
+     .summary = "where FHIR (/fhir) is served",
      .default_value = "127.0.0.1:8080"},
-    {.name = "insecure", .type = FieldType::word, .summary = "plaintext beyond loopback, knowingly", .words = kInsecureWords},
+    {.name = "insecure",
+     .type = FieldType::word,
+     .summary = "plaintext beyond loopback, knowingly",
+     .words = kInsecureWords},
     {.name = "tls", .type = FieldType::any, .summary = "encryption", .later = true},
 };
 constexpr FieldSpec kJournal[] = {
-    {.name = "durability", .type = FieldType::word, .summary = "full: every answer waits for the disk",
-     .default_value = "full", .words = kDurabilityWords},
-    {.name = "retention", .type = FieldType::duration, .summary = "how long finished days are kept", .later = true},
+    {.name = "durability",
+     .type = FieldType::word,
+     .summary = "full: every answer waits for the disk",
+     .default_value = "full",
+     .words = kDurabilityWords},
+    {.name = "retention",
+     .type = FieldType::duration,
+     .summary = "how long finished days are kept",
+     .later = true},
 };
 constexpr FieldSpec kFhirLimits[] = {
-    {.name = "body", .type = FieldType::size, .summary = "largest request body", .default_value = "16MB", .min = 1024,
+    {.name = "body",
+     .type = FieldType::size,
+     .summary = "largest request body",
+     .default_value = "16MB",
+     .min = 1024,
      .max = std::int64_t{1} << 30},
-    {.name = "bundle_entries", .type = FieldType::integer, .summary = "most entries of one Bundle",
-     .default_value = "5000", .min = 1, .max = 1'000'000},
+    {.name = "bundle_entries",
+     .type = FieldType::integer,
+     .summary = "most entries of one Bundle",
+     .default_value = "5000",
+     .min = 1,
+     .max = 1'000'000},
 };
 constexpr FieldSpec kLimits[] = {
-    {.name = "inflight", .type = FieldType::size, .summary = "bytes of all messages in work; beyond, nothing is read",
-     .default_value = "64MB", .min = 1 << 20, .max = std::int64_t{16} << 30},
+    {.name = "inflight",
+     .type = FieldType::size,
+     .summary = "bytes of all messages in work; beyond, nothing is read",
+     .default_value = "64MB",
+     .min = 1 << 20,
+     .max = std::int64_t{16} << 30},
     {.name = "fhir", .type = FieldType::block, .summary = "of the FHIR server", .fields = kFhirLimits},
 };
 constexpr FieldSpec kServer[] = {
-    {.name = "data", .type = FieldType::path, .summary = "folder of journal and store, relative to the site",
+    {.name = "data",
+     .type = FieldType::path,
+     .summary = "folder of journal and store, relative to the site",
      .default_value = "\"data\""},
-    {.name = "timezone", .type = FieldType::string, .summary = "IANA zone of times without offset",
+    {.name = "timezone",
+     .type = FieldType::string,
+     .summary = "IANA zone of times without offset",
      .default_value = "\"UTC\""},
-    {.name = "http", .type = FieldType::block, .summary = "FHIR server; without the block it listens on its default",
+    {.name = "http",
+     .type = FieldType::block,
+     .summary = "FHIR server; without the block it listens on its default",
      .fields = kHttp},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
     {.name = "alert", .type = FieldType::any, .summary = "alert rule", .later = true, .repeated = true},
-    {.name = "query", .type = FieldType::any, .summary = "SQL query of a lookup", .later = true, .repeated = true},
+    {.name = "query",
+     .type = FieldType::any,
+     .summary = "SQL query of a lookup",
+     .later = true,
+     .repeated = true},
     {.name = "poison", .type = FieldType::any, .summary = "messages that crash", .later = true},
     {.name = "replay", .type = FieldType::any, .summary = "pace of replays", .later = true},
     {.name = "egress", .type = FieldType::any, .summary = "where may be connected to", .later = true},
@@ -50,6 +83,8 @@ constexpr FieldSpec kServer[] = {
 
 }  // namespace
 
-std::span<const FieldSpec> server_options() { return kServer; }
+std::span<const FieldSpec> server_options() {
+  return kServer;
+}
 
 }  // namespace kiln::channels

@@ -9,8 +9,8 @@ namespace kiln::channels::detail {
 namespace ast = mappings::ast;
 using base::ErrorCode;
 
-void report(base::Diagnostics& diagnostics, ErrorCode code, base::Span span, std::string message, std::string help,
-            base::Severity severity) {
+void report(base::Diagnostics& diagnostics, ErrorCode code, base::Span span, std::string message,
+            std::string help, base::Severity severity) {
   base::Diagnostic out;
   out.code = code;
   out.severity = severity;
@@ -29,18 +29,22 @@ namespace {
 
 class Parser {
  public:
-  Parser(std::string owner, base::Diagnostics& diagnostics) : owner_(std::move(owner)), diagnostics_(diagnostics) {}
+  Parser(std::string owner, base::Diagnostics& diagnostics)
+      : owner_(std::move(owner)), diagnostics_(diagnostics) {}
 
-  ParsedOptions parse(const std::vector<ast::Option>& written, std::span<const FieldSpec> fields, base::Span owner_span) {
+  ParsedOptions parse(const std::vector<ast::Option>& written, std::span<const FieldSpec> fields,
+                      base::Span owner_span) {
     ParsedOptions out;
     out.options = Options(fields);
     for (const ast::Option& option : written) parse_option(option, fields, out);
     for (const FieldSpec& field : fields) {
       if (out.options.has(field.name)) continue;
       if (field.required && !failed(field.name))
-        report(diagnostics_, ErrorCode::E0905, owner_span, owner_ + " needs `" + field.name + "`", field.summary);
+        report(diagnostics_, ErrorCode::E0905, owner_span, owner_ + " needs `" + field.name + "`",
+               field.summary);
       if (auto value = default_of(field)) out.options.add(field.name, std::move(*value));
-      if (field.type == FieldType::block && !field.later && !failed(field.name)) add_default_block(field, out);
+      if (field.type == FieldType::block && !field.later && !failed(field.name))
+        add_default_block(field, out);
     }
     return out;
   }
@@ -61,16 +65,18 @@ class Parser {
     if (field == nullptr) {
       std::vector<std::string_view> names;
       for (const FieldSpec& known : fields) names.emplace_back(known.name);
-      report(diagnostics_, ErrorCode::E0904, option.name.span, owner_ + " has no option `" + option.name.text + "`",
-             did_you_mean(option.name.text, names));
+      report(diagnostics_, ErrorCode::E0904, option.name.span,
+             owner_ + " has no option `" + option.name.text + "`", did_you_mean(option.name.text, names));
       return;
     }
     if (!field->repeated && (out.options.has(field->name) || failed(field->name))) {
       wrong(option, option.name.span, "is given twice");
       return;
     }
-    if (field->type == FieldType::block || field->type == FieldType::named_block) return parse_block(option, *field, out);
-    if (option.has_children && field->type != FieldType::any) return wrong(option, option.name.span, "takes no block");
+    if (field->type == FieldType::block || field->type == FieldType::named_block)
+      return parse_block(option, *field, out);
+    if (option.has_children && field->type != FieldType::any)
+      return wrong(option, option.name.span, "takes no block");
     if (field->type == FieldType::expressions) return parse_order(option, *field, out);
     if (!option.by.empty()) return wrong(option, option.name.span, "takes no `by`");
     if (field->type == FieldType::retry) return parse_retry(option, out);
@@ -82,7 +88,8 @@ class Parser {
     OptionValue value;
     value.span = option.name.span;
     const bool named = field.type == FieldType::named_block;
-    if (named != (option.values.size() == 1)) return wrong(option, option.name.span, named ? "needs a name" : "takes no value");
+    if (named != (option.values.size() == 1))
+      return wrong(option, option.name.span, named ? "needs a name" : "takes no value");
     if (!option.has_children) return wrong(option, option.name.span, "needs a block { … }");
     if (named) value.text = option.values.front().text;
     Parser inner(owner_ + " " + field.name, diagnostics_);
@@ -101,7 +108,8 @@ class Parser {
   }
 
   void parse_order(const ast::Option& option, const FieldSpec& field, ParsedOptions& out) {
-    if (option.by.empty() || !option.values.empty()) return wrong(option, option.name.span, "write `order by PID-3[1].1`");
+    if (option.by.empty() || !option.values.empty())
+      return wrong(option, option.name.span, "write `order by PID-3[1].1`");
     OptionValue value;
     value.span = option.span;
     for (const ast::ExprPtr& expr : option.by) {
@@ -114,7 +122,8 @@ class Parser {
   /// The values after the lead word, if the field has one.
   bool take_lead(const ast::Option& option, const FieldSpec& field, std::size_t& at) {
     if (field.lead == nullptr) return true;
-    if (option.values.empty() || option.values[0].kind != ast::OptionValue::Kind::word || option.values[0].text != field.lead) {
+    if (option.values.empty() || option.values[0].kind != ast::OptionValue::Kind::word ||
+        option.values[0].text != field.lead) {
       wrong(option, option.name.span, std::string("write `") + field.name + " " + field.lead + " …`");
       return false;
     }
@@ -148,7 +157,8 @@ class Parser {
     if (written.expr != nullptr) return parse_template(option, written, field, out);
     std::string text = written.text;
     for (std::size_t i = at + 1; i < option.values.size(); ++i) text += " " + option.values[i].text;
-    if (!kind_fits(written, field)) return wrong(option, written.span, std::string("a ") + name_of(field.type) + " is expected");
+    if (!kind_fits(written, field))
+      return wrong(option, written.span, std::string("a ") + name_of(field.type) + " is expected");
     auto value = parse_option_text(field, std::move(text));
     if (!value) return wrong(option, written.span, value.error().text);
     value->span = written.span;
@@ -180,8 +190,9 @@ class Parser {
     OptionValue value;
     value.span = written.span;
     value.resolved = false;
-    const ast::Literal* argument =
-        written.args.size() == 1 && written.args[0].value ? written.args[0].value->get_if<ast::Literal>() : nullptr;
+    const ast::Literal* argument = written.args.size() == 1 && written.args[0].value
+                                       ? written.args[0].value->get_if<ast::Literal>()
+                                       : nullptr;
     if (argument == nullptr || argument->kind != ast::Literal::Kind::string)
       return wrong(option, written.span, "a reference is written " + written.text + "(\"name\")");
     value.reference = argument->text;
@@ -191,7 +202,8 @@ class Parser {
     if (value.origin == OptionValue::Origin::literal)
       return wrong(option, written.span, "`" + written.text + "` is not known; env(\"X\") is");
     if (value.origin != OptionValue::Origin::env && field.type != FieldType::secret)
-      return wrong(option, written.span, "only secrets come from " + written.text + "(…); other values from env(\"X\")");
+      return wrong(option, written.span,
+                   "only secrets come from " + written.text + "(…); other values from env(\"X\")");
     out.options.add(field.name, std::move(value));
   }
 
@@ -233,7 +245,8 @@ class Parser {
     if (!is_word(values[0], "forever")) {
       const auto& text = values[0].text;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), policy.attempts_max);
-      if (error != std::errc() || end != text.data() + text.size() || policy.attempts_max == 0) return bad(values[0].span);
+      if (error != std::errc() || end != text.data() + text.size() || policy.attempts_max == 0)
+        return bad(values[0].span);
       policy.forever = false;
     }
     policy.jitter = false;
@@ -242,8 +255,9 @@ class Parser {
       const bool more = i + 1 < values.size();
       if (is_word(values[i], "jitter")) {
         policy.jitter = true;
-      } else if (is_word(values[i], "backoff") && more && values[i + 1].kind == ast::OptionValue::Kind::duration_range &&
-                 values[i + 1].number > 0 && values[i + 1].number <= values[i + 1].number_end) {
+      } else if (is_word(values[i], "backoff") && more &&
+                 values[i + 1].kind == ast::OptionValue::Kind::duration_range && values[i + 1].number > 0 &&
+                 values[i + 1].number <= values[i + 1].number_end) {
         policy.backoff_min_ms = values[++i].number;
         policy.backoff_max_ms = values[i].number_end;
       } else if (is_word(values[i], "then") && more && !policy.forever &&
@@ -265,7 +279,8 @@ class Parser {
   void parse_nak(const ast::Option& option, ParsedOptions& out) {
     const auto& values = option.values;
     const bool code = values.size() == 2 && (is_word(values[0], "AE") || is_word(values[0], "AR"));
-    if (!code || !(is_word(values[1], "retry") || is_word(values[1], "block") || is_word(values[1], "quarantine")))
+    if (!code ||
+        !(is_word(values[1], "retry") || is_word(values[1], "block") || is_word(values[1], "quarantine")))
       return wrong(option, option.name.span, "write `nak AE|AR retry|block|quarantine`");
     const NakAction action = values[1].text == "retry"   ? NakAction::retry
                              : values[1].text == "block" ? NakAction::block

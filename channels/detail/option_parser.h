@@ -22,10 +22,11 @@ struct ParsedOptions {
   std::vector<const mappings::ast::Expr*> order_by;
 };
 
-/// `owner` is what diagnostics call the block: "mllp source", "mllp", "server". `owner_span` is underlined when an option is
-/// missing. The trees must outlive the result.
-ParsedOptions parse_options(const std::vector<mappings::ast::Option>& written, std::span<const FieldSpec> fields,
-                            const std::string& owner, base::Span owner_span, base::Diagnostics& diagnostics);
+/// `owner` is what diagnostics call the block: "mllp source", "mllp", "server". `owner_span` is underlined
+/// when an option is missing. The trees must outlive the result.
+ParsedOptions parse_options(const std::vector<mappings::ast::Option>& written,
+                            std::span<const FieldSpec> fields, const std::string& owner,
+                            base::Span owner_span, base::Diagnostics& diagnostics);
 
 /// Adds one diagnostic.
 void report(base::Diagnostics& diagnostics, base::ErrorCode code, base::Span span, std::string message,

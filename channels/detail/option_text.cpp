@@ -45,7 +45,8 @@ base::Result<OptionValue> parse_number(const FieldSpec& field, OptionValue value
   std::optional<std::int64_t> number;
   if (field.type == FieldType::integer) {
     std::int64_t parsed = 0;
-    const auto [end, error] = std::from_chars(value.text.data(), value.text.data() + value.text.size(), parsed);
+    const auto [end, error] =
+        std::from_chars(value.text.data(), value.text.data() + value.text.size(), parsed);
     if (error == std::errc() && end == value.text.data() + value.text.size()) number = parsed;
   } else {
     number = field.type == FieldType::size ? parse_size(value.text) : parse_duration(value.text);
@@ -58,12 +59,18 @@ base::Result<OptionValue> parse_number(const FieldSpec& field, OptionValue value
 
 }  // namespace
 
-std::optional<std::int64_t> parse_duration(std::string_view text) { return parse_with_unit(text, kDurations); }
-std::optional<std::int64_t> parse_size(std::string_view text) { return parse_with_unit(text, kSizes); }
+std::optional<std::int64_t> parse_duration(std::string_view text) {
+  return parse_with_unit(text, kDurations);
+}
+std::optional<std::int64_t> parse_size(std::string_view text) {
+  return parse_with_unit(text, kSizes);
+}
 
 std::string check_range(const FieldSpec& field, std::int64_t number) {
   if (number >= field.min && number <= field.max) return {};
-  const char* unit = field.type == FieldType::duration ? " ms" : field.type == FieldType::size ? " bytes" : "";
+  const char* unit = field.type == FieldType::duration ? " ms"
+                     : field.type == FieldType::size   ? " bytes"
+                                                       : "";
   if (field.max == INT64_MAX) return "at least " + std::to_string(field.min) + unit;
   return "a value from " + std::to_string(field.min) + " to " + std::to_string(field.max) + unit;
 }
@@ -83,7 +90,8 @@ base::Result<OptionValue> parse_option_text(const FieldSpec& field, std::string 
     case FieldType::duration_range: {
       const auto dots = value.text.find("..");
       const auto low = parse_duration(std::string_view(value.text).substr(0, dots));
-      const auto high = dots == std::string::npos ? low : parse_duration(std::string_view(value.text).substr(dots + 2));
+      const auto high =
+          dots == std::string::npos ? low : parse_duration(std::string_view(value.text).substr(dots + 2));
       if (!low || !high || *low > *high) return expected("a range like 1s..5m");
       value.number = *low;
       value.number_max = *high;
@@ -107,7 +115,8 @@ base::Result<OptionValue> parse_option_text(const FieldSpec& field, std::string 
 }
 
 std::optional<OptionValue> default_of(const FieldSpec& field) {
-  if (field.default_value == nullptr || field.type == FieldType::retry || field.type == FieldType::nak) return std::nullopt;
+  if (field.default_value == nullptr || field.type == FieldType::retry || field.type == FieldType::nak)
+    return std::nullopt;
   std::string text = field.default_value;
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
   auto value = parse_option_text(field, std::move(text));

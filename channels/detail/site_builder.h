@@ -1,6 +1,6 @@
 #pragma once
-// From the syntax trees of a site to its definition, in two steps around the compile: first everything that needs no map,
-// with the expressions to compile; then maps, expressions and the checks between them.
+// From the syntax trees of a site to its definition, in two steps around the compile: first everything that
+// needs no map, with the expressions to compile; then maps, expressions and the checks between them.
 
 #include <string>
 #include <vector>
@@ -13,8 +13,8 @@ namespace kiln::channels::detail {
 /// Where the compiled expression goes, once all requests have their index.
 struct PendingExpression {
   const mappings::ast::Expr* expr = nullptr;
-  bool text = false;                     ///< else a condition
-  std::size_t first_request = 0;         ///< requests [first, first + count): one per accept entry
+  bool text = false;              ///< else a condition
+  std::size_t first_request = 0;  ///< requests [first, first + count): one per accept entry
   std::size_t count = 0;
 };
 
@@ -52,13 +52,15 @@ struct PendingSite {
 PendingSite read_site(const mappings::Library& library, base::Diagnostics& diagnostics);
 
 /// Step two: fills maps and expressions in. Reports E0901, E0902, E0905 (`from`).
-void connect_site(const mappings::Library& library, const mappings::CompiledLibrary& compiled, PendingSite& site,
-                  base::Diagnostics& diagnostics);
+void connect_site(const mappings::Library& library, const mappings::CompiledLibrary& compiled,
+                  PendingSite& site, base::Diagnostics& diagnostics);
 
-/// Checks between the parts of the connected site: E0903, E0906, E0907, E0908, E0910, E0911, E0912, W0913, W0916.
+/// Checks between the parts of the connected site: E0903, E0906, E0907, E0908, E0910, E0911, E0912, W0913,
+/// W0916.
 void check_site(const mappings::Library& library, const PendingSite& site, base::Diagnostics& diagnostics);
 
 /// True when both conditions can never hold for one message, as far as their text shows it.
-bool exclude_each_other(const mappings::ast::Expr& a, const mappings::ast::Expr& b, const base::SourceMap& sources);
+bool exclude_each_other(const mappings::ast::Expr& a, const mappings::ast::Expr& b,
+                        const base::SourceMap& sources);
 
 }  // namespace kiln::channels::detail

@@ -32,9 +32,11 @@ const std::string* literal_of(const ast::Expr& expr) {
   return literal == nullptr ? nullptr : &literal->text;
 }
 
-void collect(const ast::Expr& expr, const base::SourceMap& sources, bool negated, std::map<std::string, Constraint>& out) {
+void collect(const ast::Expr& expr, const base::SourceMap& sources, bool negated,
+             std::map<std::string, Constraint>& out) {
   if (const auto* inner = expr.get_if<ast::Not>()) {
-    if (const auto* pair = inner->operand->get_if<ast::Binary>(); pair == nullptr || pair->op != ast::BinaryOp::logical_and)
+    if (const auto* pair = inner->operand->get_if<ast::Binary>();
+        pair == nullptr || pair->op != ast::BinaryOp::logical_and)
       collect(*inner->operand, sources, !negated, out);
     return;
   }
@@ -82,7 +84,9 @@ bool disjoint(const Constraint& a, const Constraint& b) {
 bool is_loopback(std::string_view host) {
   return host.starts_with("127.") || host == "::1" || host == "[::1]" || host == "localhost";
 }
-bool is_any(std::string_view host) { return host == "0.0.0.0" || host == "::" || host == "[::]"; }
+bool is_any(std::string_view host) {
+  return host == "0.0.0.0" || host == "::" || host == "[::]";
+}
 
 struct Endpoint {
   std::string host, port, owner;
@@ -118,7 +122,9 @@ class Checker {
     const Options& options = channel.source_options;
     if (channel.source == nullptr || find_field(options.fields(), "bind") == nullptr) return;
     const OptionValue* bind = options.find("bind");
-    if (bind == nullptr || !bind->resolved || is_loopback(bind->text) || options.has("tls") || options.has("insecure")) return;
+    if (bind == nullptr || !bind->resolved || is_loopback(bind->text) || options.has("tls") ||
+        options.has("insecure"))
+      return;
     report(diagnostics_, ErrorCode::E0911, bind->span, "plaintext listener on a non-loopback address",
            "`tls { … }` or `insecure accept_risk`");
   }
@@ -136,10 +142,12 @@ class Checker {
     std::vector<Endpoint> seen;
     const auto add = [&](const std::string& address, const std::string& owner, base::Span span) {
       if (address.empty()) return;
-      Endpoint one{address.substr(0, address.rfind(':')), address.substr(address.rfind(':') + 1), owner, span};
+      Endpoint one{address.substr(0, address.rfind(':')), address.substr(address.rfind(':') + 1), owner,
+                   span};
       for (const Endpoint& other : seen)
         if (other.port == one.port && (other.host == one.host || is_any(other.host) || is_any(one.host))) {
-          report(diagnostics_, ErrorCode::E0903, span, "port " + one.port + " is taken by " + other.owner + " and " + owner,
+          report(diagnostics_, ErrorCode::E0903, span,
+                 "port " + one.port + " is taken by " + other.owner + " and " + owner,
                  "one listener; route with `map … if`, or bind to different addresses");
           return;
         }
@@ -156,8 +164,8 @@ class Checker {
     }
   }
 
-  /// Two map statements of one name need conditions that exclude each other and one type (E0906); a result nobody sends is
-  /// W0916.
+  /// Two map statements of one name need conditions that exclude each other and one type (E0906); a result
+  /// nobody sends is W0916.
   void check_results(const PendingChannel& channel) {
     const auto& maps = channel.definition.maps;
     for (std::size_t b = 1; b < maps.size(); ++b)
@@ -170,8 +178,9 @@ class Checker {
         }
     std::set<std::string> reported;
     for (const MapRoute& map : maps) {
-      const bool sent = std::ranges::any_of(channel.definition.destinations,
-                                            [&](const auto& destination) { return destination.from == map.result; });
+      const bool sent = std::ranges::any_of(channel.definition.destinations, [&](const auto& destination) {
+        return destination.from == map.result;
+      });
       if (!sent && reported.insert(map.result).second)
         report(diagnostics_, ErrorCode::W0916, map.span, "`" + map.result + "` is never delivered", {},
                base::Severity::warning);
@@ -183,15 +192,18 @@ class Checker {
     const MapRoute& second = channel.definition.maps[b];
     if (first.kind != second.kind) return false;
     bool overlap = first.takes.empty();
-    for (std::size_t i = 0; i < first.takes.size(); ++i) overlap = overlap || (first.takes[i] && second.takes[i]);
+    for (std::size_t i = 0; i < first.takes.size(); ++i)
+      overlap = overlap || (first.takes[i] && second.takes[i]);
     if (!overlap) return true;
     const auto& conditions = channel.routes;
     if (!conditions[a].clause->condition || !conditions[b].clause->condition) return false;
-    return exclude_each_other(*conditions[a].clause->condition, *conditions[b].clause->condition, library_.sources());
+    return exclude_each_other(*conditions[a].clause->condition, *conditions[b].clause->condition,
+                              library_.sources());
   }
 
   void check_taken(const ChannelDefinition& channel) {
-    const bool passes = std::ranges::any_of(channel.destinations, [](const auto& to) { return to.from == "source"; });
+    const bool passes =
+        std::ranges::any_of(channel.destinations, [](const auto& to) { return to.from == "source"; });
     if (passes) return;
     for (std::size_t i = 0; i < channel.accept.size(); ++i) {
       const bool taken = std::ranges::any_of(channel.maps, [&](const MapRoute& map) { return map.takes[i]; });
@@ -205,7 +217,8 @@ class Checker {
     check_tls(destination.options);
     if (destination.connections > 1 && !destination.ordered)
       report(diagnostics_, ErrorCode::E0912, span_of(destination.options, "connections", destination.span),
-             "`connections " + std::to_string(destination.connections) + "` without `order by` can reorder messages",
+             "`connections " + std::to_string(destination.connections) +
+                 "` without `order by` can reorder messages",
              "add `order by`, or `connections 1`");
   }
 
@@ -214,8 +227,9 @@ class Checker {
     if (tls == nullptr || tls->block.empty()) return;
     const Options& block = tls->block.front();
     if (block.has("cert") != block.has("key"))
-      report(diagnostics_, ErrorCode::E0910, tls->span,
-             block.has("cert") ? "`tls` has a certificate without key" : "`tls` has a key without certificate");
+      report(
+          diagnostics_, ErrorCode::E0910, tls->span,
+          block.has("cert") ? "`tls` has a certificate without key" : "`tls` has a key without certificate");
   }
 
   /// The channels that get what this one sends: by the store (origin any), or over a loopback connection.
@@ -228,7 +242,8 @@ class Checker {
         const ChannelDefinition& next = site_.channels[i].definition;
         if (next.disabled || next.source == nullptr || site_.channels[i].where) continue;
         const std::string_view source = next.source->name;
-        if (kind == "fhir" && source == "fhir" && !to.options.has("url") && next.source_options.text("origin") == "any")
+        if (kind == "fhir" && source == "fhir" && !to.options.has("url") &&
+            next.source_options.text("origin") == "any")
           out.emplace_back(i, " → store → ");
         if (kind == "mllp" && source == "mllp" && is_loopback(to.options.text("host")) &&
             to.options.number("port") == next.source_options.number("port"))
@@ -245,7 +260,8 @@ class Checker {
       if (state[i] == 0 && !site_.channels[i].definition.disabled) visit(i, state, path);
   }
 
-  void visit(std::size_t at, std::vector<int>& state, std::vector<std::pair<std::size_t, std::string>>& path) {
+  void visit(std::size_t at, std::vector<int>& state,
+             std::vector<std::pair<std::size_t, std::string>>& path) {
     state[at] = 1;
     for (const auto& [next, link] : successors(site_.channels[at].definition)) {
       path.emplace_back(at, link);

@@ -32,7 +32,8 @@ bool takes(const mappings::MapInfo& map, const AcceptType& accept) {
 
 class Connector {
  public:
-  Connector(const mappings::Library& library, const mappings::CompiledLibrary& compiled, Diagnostics& diagnostics)
+  Connector(const mappings::Library& library, const mappings::CompiledLibrary& compiled,
+            Diagnostics& diagnostics)
       : library_(library), compiled_(compiled), diagnostics_(diagnostics) {}
 
   void connect(PendingChannel& channel) {
@@ -48,7 +49,8 @@ class Connector {
     out.span = pending.expr->span;
     for (std::size_t i = 0; i < pending.count; ++i) {
       const std::size_t request = pending.first_request + i;
-      const auto index = request < compiled_.expressions.size() ? compiled_.expressions[request] : std::nullopt;
+      const auto index =
+          request < compiled_.expressions.size() ? compiled_.expressions[request] : std::nullopt;
       out.per_accept.push_back(index.value_or(0));  // nothing: its error was reported, the site is not used
     }
     return out;
@@ -73,7 +75,8 @@ class Connector {
 
   void report_unknown(const PendingChannel& channel, const ast::QName& name) {
     const auto names = library_.names_in_scope(*channel.file, mappings::DeclKind::map);
-    report(diagnostics_, ErrorCode::E0901, name.span, "unknown map `" + name.text() + "`", did_you_mean(name.text(), names));
+    report(diagnostics_, ErrorCode::E0901, name.span, "unknown map `" + name.text() + "`",
+           did_you_mean(name.text(), names));
   }
 
   void connect_route(PendingChannel& channel, const PendingRoute& pending) {
@@ -88,7 +91,8 @@ class Connector {
     route.takes.assign(channel.definition.accept.size(), false);
     if (maps.empty()) {
       // A map that is declared but has errors of its own is not unknown.
-      const bool declared = library_.resolve(*channel.file, clause.map, mappings::DeclKind::map).found != nullptr;
+      const bool declared =
+          library_.resolve(*channel.file, clause.map, mappings::DeclKind::map).found != nullptr;
       if (diagnostics_.errors() == errors && !declared) report_unknown(channel, clause.map);
       route.takes.assign(channel.definition.accept.size(), true);  // no further complaints about this one
     } else {
@@ -101,21 +105,23 @@ class Connector {
       const bool none = std::ranges::find(route.takes, true) == route.takes.end();
       if (none && !route.takes.empty())
         report(diagnostics_, ErrorCode::E0902, clause.map.span,
-               "`" + clause.map.text() + "` takes " + print_type(maps.front()->source) + "; the channel accepts " +
-                   name_of(channel.definition.accept.front().kind) + " " + channel.definition.accept.front().name);
+               "`" + clause.map.text() + "` takes " + print_type(maps.front()->source) +
+                   "; the channel accepts " + name_of(channel.definition.accept.front().kind) + " " +
+                   channel.definition.accept.front().name);
       if (channel.definition.ack_on == AckOn::stored)
         for (const auto* map : maps)
           if (map->can_reject) {
             report(diagnostics_, ErrorCode::W0913, clause.map.span,
-                   "`" + clause.map.text() + "` can reject, but the ack is sent at `stored`", "`ack … on mapped`",
-                   base::Severity::warning);
+                   "`" + clause.map.text() + "` can reject, but the ack is sent at `stored`",
+                   "`ack … on mapped`", base::Severity::warning);
             break;
           }
     }
     channel.definition.maps.push_back(std::move(route));
   }
 
-  void connect_destination(PendingChannel& channel, const PendingDestination& pending, DestinationDefinition& definition) {
+  void connect_destination(PendingChannel& channel, const PendingDestination& pending,
+                           DestinationDefinition& definition) {
     const ast::DestinationClause& clause = *pending.clause;
     definition.ordered = pending.ordered;
     if (pending.condition) definition.condition = expression(*pending.condition);
@@ -127,13 +133,19 @@ class Connector {
       definition.templates.push_back(std::move(name));
     }
     connect_from(channel, clause, definition);
-    if (definition.connector == nullptr || definition.from.empty() || definition.connector->content.has(definition.kind)) return;
+    if (definition.connector == nullptr || definition.from.empty() ||
+        definition.connector->content.has(definition.kind))
+      return;
     const MapRoute* route = find_route(channel.definition, definition.from);
-    const std::string takes = definition.connector->content.hl7 ? "hl7" : definition.connector->content.fhir ? "fhir" : "rows";
-    const std::string what = route == nullptr ? std::string(name_of(definition.kind))
-                                              : std::string(name_of(definition.kind)) + " " + route->result_type;
+    const std::string takes = definition.connector->content.hl7    ? "hl7"
+                              : definition.connector->content.fhir ? "fhir"
+                                                                   : "rows";
+    const std::string what = route == nullptr
+                                 ? std::string(name_of(definition.kind))
+                                 : std::string(name_of(definition.kind)) + " " + route->result_type;
     report(diagnostics_, ErrorCode::E0902, clause.from ? clause.from->span : clause.name.span,
-           "`" + definition.name + "` (" + definition.connector->name + ") takes " + takes + "; `" + definition.from + "` is " + what,
+           "`" + definition.name + "` (" + definition.connector->name + ") takes " + takes + "; `" +
+               definition.from + "` is " + what,
            definition.kind == ContentKind::hl7 ? "a map to " + takes : "`from source`, or a map to " + takes);
   }
 
@@ -144,14 +156,18 @@ class Connector {
   }
 
   /// `from`, or what is meant without it: the only result, or the source when there is no map.
-  void connect_from(PendingChannel& channel, const ast::DestinationClause& clause, DestinationDefinition& definition) {
+  void connect_from(PendingChannel& channel, const ast::DestinationClause& clause,
+                    DestinationDefinition& definition) {
     std::vector<std::string_view> results;
     for (const MapRoute& route : channel.definition.maps)
       if (std::ranges::find(results, route.result) == results.end()) results.push_back(route.result);
-    std::string from = clause.from ? clause.from->text : results.empty() ? "source" : std::string(results.front());
+    std::string from = clause.from       ? clause.from->text
+                       : results.empty() ? "source"
+                                         : std::string(results.front());
     if (!clause.from && results.size() > 1) {
       report(diagnostics_, ErrorCode::E0905, clause.name.span,
-             "`" + definition.name + "` needs `from`: the channel has several results", "from " + std::string(results.front()));
+             "`" + definition.name + "` needs `from`: the channel has several results",
+             "from " + std::string(results.front()));
       return;
     }
     if (from == "source") {
@@ -160,8 +176,8 @@ class Connector {
       definition.kind = route->kind;
     } else {
       results.emplace_back("source");
-      report(diagnostics_, ErrorCode::E0901, clause.from->span, "no `map` of this channel sets `" + from + "`",
-             did_you_mean(from, results));
+      report(diagnostics_, ErrorCode::E0901, clause.from->span,
+             "no `map` of this channel sets `" + from + "`", did_you_mean(from, results));
       return;
     }
     definition.from = std::move(from);
@@ -170,8 +186,9 @@ class Connector {
   static ContentKind source_kind(const ChannelDefinition& channel) {
     if (!channel.accept.empty()) return channel.accept.front().kind;
     if (channel.source == nullptr) return ContentKind::hl7;
-    const std::string content =
-        find_field(channel.source->options, "content") != nullptr ? channel.source_options.text("content") : std::string();
+    const std::string content = find_field(channel.source->options, "content") != nullptr
+                                    ? channel.source_options.text("content")
+                                    : std::string();
     if (content == "fhir") return ContentKind::fhir;
     if (content == "csv") return ContentKind::csv;
     const ContentSet& gives = channel.source->content;
@@ -185,8 +202,8 @@ class Connector {
 
 }  // namespace
 
-void connect_site(const mappings::Library& library, const mappings::CompiledLibrary& compiled, PendingSite& site,
-                  Diagnostics& diagnostics) {
+void connect_site(const mappings::Library& library, const mappings::CompiledLibrary& compiled,
+                  PendingSite& site, Diagnostics& diagnostics) {
   Connector connector(library, compiled, diagnostics);
   for (PendingChannel& channel : site.channels) connector.connect(channel);
 }

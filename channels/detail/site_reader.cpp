@@ -32,7 +32,8 @@ mappings::DataType data_type(const AcceptType& type) {
 
 class Reader {
  public:
-  Reader(const mappings::Library& library, Diagnostics& diagnostics) : library_(library), diagnostics_(diagnostics) {}
+  Reader(const mappings::Library& library, Diagnostics& diagnostics)
+      : library_(library), diagnostics_(diagnostics) {}
 
   PendingSite read() {
     bool has_server = false;
@@ -43,7 +44,9 @@ class Reader {
           if (std::exchange(has_server, true))
             report(diagnostics_, ErrorCode::E0900, server->name_span, "a site has one `server` block");
           site_.server_span = server->name_span;
-          site_.server = parse_options(server->options, server_options(), "server", server->name_span, diagnostics_).options;
+          site_.server =
+              parse_options(server->options, server_options(), "server", server->name_span, diagnostics_)
+                  .options;
         }
         if (const auto* channel = std::get_if<ast::ChannelDecl>(&decl.node)) read_channel(*file, *channel);
       }
@@ -62,9 +65,11 @@ class Reader {
     out.definition.file = file.name;
     out.definition.span = decl.name.span;
     if (!names_.insert(decl.name.text).second)
-      report(diagnostics_, ErrorCode::E0900, decl.name.span, "two channels are called `" + decl.name.text + "`");
+      report(diagnostics_, ErrorCode::E0900, decl.name.span,
+             "two channels are called `" + decl.name.text + "`");
     for (const ast::Option& option : decl.options)
-      report(diagnostics_, ErrorCode::E0904, option.name.span, "a channel has no option `" + option.name.text + "`",
+      report(diagnostics_, ErrorCode::E0904, option.name.span,
+             "a channel has no option `" + option.name.text + "`",
              "options stand in the blocks of `source` and `to`");
     read_source(out);
     read_accept(out);
@@ -72,8 +77,8 @@ class Reader {
     for (const ast::RouteClause& route : decl.routes) read_route(out, route);
     for (const ast::DestinationClause& clause : decl.destinations) read_destination(out, clause);
     if (decl.destinations.empty())
-      report(diagnostics_, ErrorCode::E0905, decl.name.span, "channel `" + decl.name.text + "` has no destination",
-             "to sink: drop from source { }");
+      report(diagnostics_, ErrorCode::E0905, decl.name.span,
+             "channel `" + decl.name.text + "` has no destination", "to sink: drop from source { }");
     site_.channels.push_back(std::move(out));
   }
 
@@ -81,14 +86,15 @@ class Reader {
     const char* word = role == ConnectorRole::source ? "source" : "destination";
     if (const ConnectorSpec* spec = find_connector(role, name.text)) return spec;
     if (is_later_connector(role, name.text)) {
-      report(diagnostics_, ErrorCode::E0915, name.span, "`" + name.text + "` as " + word + " is not in this version");
+      report(diagnostics_, ErrorCode::E0915, name.span,
+             "`" + name.text + "` as " + word + " is not in this version");
       return nullptr;
     }
     std::vector<std::string_view> names;
     for (const ConnectorSpec* spec : all_connectors())
       if (spec->role == role) names.emplace_back(spec->name);
-    report(diagnostics_, ErrorCode::E0904, name.span, std::string("there is no ") + word + " `" + name.text + "`",
-           did_you_mean(name.text, names));
+    report(diagnostics_, ErrorCode::E0904, name.span,
+           std::string("there is no ") + word + " `" + name.text + "`", did_you_mean(name.text, names));
     return nullptr;
   }
 
@@ -96,8 +102,8 @@ class Reader {
     if (spec.check == nullptr) return;
     for (const OptionProblem& problem : spec.check(options)) {
       const OptionValue* value = options.find(problem.option);
-      report(diagnostics_, problem.code, value != nullptr ? value->span : span, "`" + problem.option + "`: " + problem.message,
-             problem.help);
+      report(diagnostics_, problem.code, value != nullptr ? value->span : span,
+             "`" + problem.option + "`: " + problem.message, problem.help);
     }
   }
 
@@ -111,8 +117,8 @@ class Reader {
     const ast::SourceClause& clause = sources.front();
     out.definition.source = find_spec(ConnectorRole::source, clause.connector);
     if (out.definition.source == nullptr) return;
-    auto parsed = parse_options(clause.options, out.definition.source->options, clause.connector.text + " source",
-                                clause.connector.span, diagnostics_);
+    auto parsed = parse_options(clause.options, out.definition.source->options,
+                                clause.connector.text + " source", clause.connector.span, diagnostics_);
     out.definition.source_options = std::move(parsed.options);
     check_options(*out.definition.source, out.definition.source_options, clause.connector.span);
     check_zone(out.definition.source_options);
@@ -122,7 +128,8 @@ class Reader {
     if (find_field(options.fields(), "timezone") == nullptr) return;
     const OptionValue* zone = options.find("timezone");
     if (zone != nullptr && zone->resolved && !base::TimeZone::find(zone->text))
-      report(diagnostics_, ErrorCode::E0917, zone->span, "`timezone`: not an IANA time zone", "\"Europe/Berlin\", \"UTC\", …");
+      report(diagnostics_, ErrorCode::E0917, zone->span, "`timezone`: not an IANA time zone",
+             "\"Europe/Berlin\", \"UTC\", …");
   }
 
   /// What the source gives: one kind, decided by `content` where it can give several.
@@ -140,7 +147,8 @@ class Reader {
   void read_accept(PendingChannel& out) {
     const auto& accepts = out.decl->accepts;
     if (accepts.empty()) return;
-    if (accepts.size() > 1) report(diagnostics_, ErrorCode::E0900, accepts[1].span, "a channel has one `accept`");
+    if (accepts.size() > 1)
+      report(diagnostics_, ErrorCode::E0900, accepts[1].span, "a channel has one `accept`");
     const ast::AcceptClause& clause = accepts.front();
     for (const ast::Type& type : clause.types) read_accept_type(out, type);
     if (clause.where) out.where = request(out, *clause.where, false);
@@ -161,7 +169,8 @@ class Reader {
         otherwise.code = clause.otherwise->code.value_or(200);
         break;
       default:
-        report(diagnostics_, ErrorCode::E0900, clause.otherwise->span, "`accept … else` takes reject, quarantine or skip");
+        report(diagnostics_, ErrorCode::E0900, clause.otherwise->span,
+               "`accept … else` takes reject, quarantine or skip");
     }
   }
 
@@ -174,22 +183,26 @@ class Reader {
                   : type.model == ast::Type::Model::fhir ? ContentKind::fhir
                                                          : ContentKind::csv;
     if (type.model == ast::Type::Model::none) {
-      report(diagnostics_, ErrorCode::E0900, type.span, "write `accept hl7 …`, `accept fhir …` or `accept csv …`");
+      report(diagnostics_, ErrorCode::E0900, type.span,
+             "write `accept hl7 …`, `accept fhir …` or `accept csv …`");
       return;
     }
     const auto gives = source_kind(out.definition);
     if (gives && *gives != accept.kind) {
       report(diagnostics_, ErrorCode::E0902, type.span,
-             std::string(out.definition.source->name) + " source gives " + name_of(*gives) + ", not " + name_of(accept.kind));
+             std::string(out.definition.source->name) + " source gives " + name_of(*gives) + ", not " +
+                 name_of(accept.kind));
       return;
     }
     if (accept.kind == ContentKind::hl7 && !find_message(accept)) return;
     if (accept.kind == ContentKind::fhir && fhir::find_type(accept.name) == nullptr)
-      return report(diagnostics_, ErrorCode::E0201, type.name.span, "R4 has no resource `" + accept.name + "`");
+      return report(diagnostics_, ErrorCode::E0201, type.name.span,
+                    "R4 has no resource `" + accept.name + "`");
     if (accept.kind == ContentKind::csv) {
       const auto found = library_.resolve(*out.file, accept.name, mappings::DeclKind::csv);
       if (found.found == nullptr)
-        return report(diagnostics_, ErrorCode::E0305, type.name.span, "unknown csv declaration `" + accept.name + "`",
+        return report(diagnostics_, ErrorCode::E0305, type.name.span,
+                      "unknown csv declaration `" + accept.name + "`",
                       did_you_mean(accept.name, library_.names_in_scope(*out.file, mappings::DeclKind::csv)));
     }
     out.definition.accept.push_back(std::move(accept));
@@ -234,10 +247,13 @@ class Reader {
                          : mode == "none"     ? AckMode::none
                                               : AckMode::automatic;
     if (mode != "auto" && out.definition.ack == AckMode::automatic)
-      report(diagnostics_, ErrorCode::E0900, clause.mode.span, "`ack` takes auto, original, enhanced or none");
+      report(diagnostics_, ErrorCode::E0900, clause.mode.span,
+             "`ack` takes auto, original, enhanced or none");
     if (!clause.on) return;
     const std::string& on = clause.on->text;
-    out.definition.ack_on = on == "stored" ? AckOn::stored : on == "delivered" ? AckOn::delivered : AckOn::mapped;
+    out.definition.ack_on = on == "stored"      ? AckOn::stored
+                            : on == "delivered" ? AckOn::delivered
+                                                : AckOn::mapped;
     if (on != "mapped" && out.definition.ack_on == AckOn::mapped)
       report(diagnostics_, ErrorCode::E0900, clause.on->span, "`ack … on` takes stored, mapped or delivered");
   }
@@ -247,7 +263,8 @@ class Reader {
     route.clause = &clause;
     if (clause.condition) route.condition = request(out, *clause.condition, false);
     if (clause.has_args || clause.of)
-      report(diagnostics_, ErrorCode::E0915, clause.span, "arguments and `of` of a map statement are not in this version");
+      report(diagnostics_, ErrorCode::E0915, clause.span,
+             "arguments and `of` of a map statement are not in this version");
     out.routes.push_back(std::move(route));
   }
 
@@ -259,7 +276,8 @@ class Reader {
     definition.span = clause.name.span;
     for (const auto& other : out.definition.destinations)
       if (other.name == definition.name)
-        report(diagnostics_, ErrorCode::E0900, clause.name.span, "two destinations are called `" + definition.name + "`");
+        report(diagnostics_, ErrorCode::E0900, clause.name.span,
+               "two destinations are called `" + definition.name + "`");
     definition.connector = find_spec(ConnectorRole::destination, clause.connector);
     if (definition.connector != nullptr) {
       auto parsed = parse_options(clause.options, table_of(*definition.connector), clause.connector.text,
@@ -304,12 +322,14 @@ class Reader {
       one.expr = &expr;
       one.file = &channel.file->tree;
       one.source = data_type(type);
-      one.want = text ? mappings::ExpressionRequest::Want::text : mappings::ExpressionRequest::Want::condition;
+      one.want =
+          text ? mappings::ExpressionRequest::Want::text : mappings::ExpressionRequest::Want::condition;
       site_.requests.push_back(std::move(one));
     }
     out.count = channel.definition.accept.size();
     if (out.count == 0 && channel.decl->accepts.empty())
-      report(diagnostics_, ErrorCode::E0905, expr.span, "a condition needs an `accept`, which says what the message is");
+      report(diagnostics_, ErrorCode::E0905, expr.span,
+             "a condition needs an `accept`, which says what the message is");
     return out;
   }
 
@@ -321,6 +341,8 @@ class Reader {
 
 }  // namespace
 
-PendingSite read_site(const mappings::Library& library, Diagnostics& diagnostics) { return Reader(library, diagnostics).read(); }
+PendingSite read_site(const mappings::Library& library, Diagnostics& diagnostics) {
+  return Reader(library, diagnostics).read();
+}
 
 }  // namespace kiln::channels::detail

@@ -21,7 +21,8 @@ class TextEnv final : public base::Env {
   base::Result<std::string> read_file(const std::string& path, std::uint64_t max_bytes) override {
     const auto found = files_.find(plain(path));
     if (found == files_.end()) return base::fail(ErrorCode::file_not_found, "there is no such file", path);
-    if (found->second.size() > max_bytes) return base::fail(ErrorCode::limit_exceeded, "the file is too large", path);
+    if (found->second.size() > max_bytes)
+      return base::fail(ErrorCode::limit_exceeded, "the file is too large", path);
     return found->second;
   }
   base::Result<std::vector<base::FileInfo>> list(const std::string& folder) override {
@@ -38,7 +39,8 @@ class TextEnv final : public base::Env {
       info.size = info.is_directory ? 0 : text.size();
       found.emplace(info.name, info);
     }
-    if (found.empty() && !name.empty()) return base::fail(ErrorCode::file_not_found, "there is no such folder", folder);
+    if (found.empty() && !name.empty())
+      return base::fail(ErrorCode::file_not_found, "there is no such folder", folder);
     std::vector<base::FileInfo> out;
     for (auto& [file, info] : found) out.push_back(std::move(info));
     return out;
@@ -59,7 +61,9 @@ class TextEnv final : public base::Env {
   bool exists(const std::string& path) override { return info(path).has_value(); }
 
   base::Status write_file_atomic(const std::string& path, std::string_view) override { return refuse(path); }
-  base::Result<std::unique_ptr<base::AppendFile>> open_append(const std::string& path) override { return refuse(path); }
+  base::Result<std::unique_ptr<base::AppendFile>> open_append(const std::string& path) override {
+    return refuse(path);
+  }
   base::Status make_folders(const std::string& path) override { return refuse(path); }
   base::Status rename(const std::string& from, const std::string&, bool) override { return refuse(from); }
   base::Status remove(const std::string& path) override { return refuse(path); }

@@ -1,5 +1,6 @@
 #pragma once
-// Files given as text, as an Env: a site out of the journal, a test or an editor loads by the same code as a folder.
+// Files given as text, as an Env: a site out of the journal, a test or an editor loads by the same code as a
+// folder.
 
 #include <map>
 #include <memory>

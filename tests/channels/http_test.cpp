@@ -77,7 +77,8 @@ struct Fixture {
 
 TEST_CASE("http server answers requests, also pipelined and in any cut", "[http]") {
   Fixture fixture;
-  const std::string two = "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nxyz";
+  const std::string two =
+      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nxyz";
   const std::string answer = fixture.raw({two});
   CHECK(answer.find("GET /a ") != std::string::npos);
   CHECK(answer.find("POST /b xyz") > answer.find("GET /a "));
@@ -87,8 +88,8 @@ TEST_CASE("http server answers requests, also pipelined and in any cut", "[http]
   for (const char c : two) bytes.emplace_back(1, c);
   const std::string cut = fixture.raw(bytes);
   CHECK(cut.find("POST /b xyz") != std::string::npos);
-  const std::string chunked =
-      fixture.raw({"PUT /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"});
+  const std::string chunked = fixture.raw(
+      {"PUT /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"});
   CHECK(chunked.find("PUT /c abc") != std::string::npos);
   CHECK(fixture.server->status().requests == 5);
 }
@@ -141,10 +142,11 @@ TEST_CASE("http server keeps its limits", "[http]") {
   for (int i = 0; i < 101; ++i) many += "A: b\r\n";
   CHECK(fixture.status(many + "\r\n") == 431);
   CHECK(fixture.status("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n") == 413);
-  CHECK(fixture.status("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n80\r\n" + std::string(128, 'a') +
-                       "\r\n0\r\n\r\n") == 413);
+  CHECK(fixture.status("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n80\r\n" +
+                       std::string(128, 'a') + "\r\n0\r\n\r\n") == 413);
   CHECK(fixture.raw({"GET / HTTP/1.1\r\nHos"}, 500).starts_with("HTTP/1.1 408"));
-  CHECK(fixture.raw({"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na"}, 500).starts_with("HTTP/1.1 408"));
+  CHECK(fixture.raw({"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na"}, 500)
+            .starts_with("HTTP/1.1 408"));
 }
 
 base::Task<void> fetch(HttpClient* client, std::string method, std::string target, std::int64_t timeout_ms,
@@ -185,7 +187,8 @@ TEST_CASE("http client keeps its connection and replaces a dead one", "[http]") 
 TEST_CASE("http client gives up in time", "[http]") {
   Net net;
   std::vector<base::StreamPtr> held;
-  auto listener = net.listen("127.0.0.1", 0, [&held](base::StreamPtr stream) { held.push_back(std::move(stream)); });
+  auto listener =
+      net.listen("127.0.0.1", 0, [&held](base::StreamPtr stream) { held.push_back(std::move(stream)); });
   REQUIRE(listener);
   HttpClient client(net, "127.0.0.1", (*listener)->port());
   HttpExchange exchange;
@@ -198,9 +201,12 @@ TEST_CASE("http client gives up in time", "[http]") {
 TEST_CASE("http over the control socket: owner only, a dead file is replaced, a live one refused", "[http]") {
   Net net;
   test::TempFolder folder;
-  for (const std::string& path : {folder.path() + "/k.sock", folder.path() + "/" + std::string(110, 'd') + "/k.sock"}) {
+  for (const std::string& path :
+       {folder.path() + "/k.sock", folder.path() + "/" + std::string(110, 'd') + "/k.sock"}) {
     REQUIRE(base::system_env().make_folders(std::string(base::folder_of(path))));
-    auto listen = [&net, path](base::Network::OnAccept on_accept) { return net.listen_unix(path, std::move(on_accept)); };
+    auto listen = [&net, path](base::Network::OnAccept on_accept) {
+      return net.listen_unix(path, std::move(on_accept));
+    };
     auto server = HttpServer::start(net, HttpListen(listen), &echo);
     REQUIRE(server);
     CHECK(test::file_mode(path) == 0600);
@@ -230,8 +236,8 @@ TEST_CASE("URLs of remote servers", "[http]") {
   CHECK(url->path == "/r4");
   CHECK(HttpUrl::parse("http://[::1]:90")->host == "::1");
   CHECK(HttpUrl::parse("https://a")->https);
-  for (const char* bad : {"ftp://a", "http://", "http://a:0", "http://a:99999", "http://u@a", "http://a b", "a", "http://a:x",
-                          "http://[::1", "http://a/?q=1", "http://a#f"})
+  for (const char* bad : {"ftp://a", "http://", "http://a:0", "http://a:99999", "http://u@a", "http://a b",
+                          "a", "http://a:x", "http://[::1", "http://a/?q=1", "http://a#f"})
     CHECK_FALSE(HttpUrl::parse(bad));
 }
 

@@ -1,0 +1,137 @@
+// Whole sites: definitions, diagnostics pinned by goldens, references.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+
+#include "channels/definition.h"
+#include "channels/detail/option_text.h"
+#include "engine/base/env.h"
+
+namespace kiln::channels {
+namespace {
+
+const std::string kFolder = std::string(KILN_SOURCE_DIR) + "/tests/diagnostics/channels/";
+
+/// `tests/diagnostics/channels/<name>.site` holds files, each after a line `=== name`; `<name>.txt` what is
+/// reported.
+std::vector<std::pair<std::string, std::string>> read_site_file(const std::string& path) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const std::string text = base::system_env().read_file(path, 1 << 20).value_or("");
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    const std::string line = text.substr(at, end - at);
+    at = end;
+    if (line.starts_with("=== "))
+      out.emplace_back(line.substr(4, line.size() - 5), "");
+    else if (!out.empty())
+      out.back().second += line;
+  }
+  return out;
+}
+
+TEST_CASE("diagnostics of sites", "[site]") {
+  const auto files = base::system_env().list(kFolder);
+  REQUIRE(files);
+  std::size_t seen = 0;
+  for (const auto& file : *files) {
+    if (!file.name.ends_with(".site")) continue;
+    ++seen;
+    INFO(file.name);
+    const SiteLoad loaded = load_site_texts(read_site_file(kFolder + file.name));
+    std::string text = base::render(loaded.diagnostics, loaded.library->sources());
+    if (text.empty()) text = "no findings\n";
+    const std::string golden = kFolder + file.name.substr(0, file.name.size() - 5) + ".txt";
+    if (std::getenv("APPROVE") != nullptr) REQUIRE(base::system_env().write_file_atomic(golden, text));
+    CHECK(base::system_env().read_file(golden, 1 << 20).value_or("<no golden: run with APPROVE=1>") == text);
+  }
+  CHECK(seen >= 15);
+}
+
+TEST_CASE("every option table can be read", "[site]") {
+  const auto read = [](std::span<const FieldSpec> fields, auto&& self) -> void {
+    for (const FieldSpec& field : fields) {
+      INFO(field.name);
+      CHECK(std::string(field.summary) != "");
+      if (field.default_value != nullptr && field.type != FieldType::retry && field.type != FieldType::nak)
+        CHECK(detail::default_of(field).has_value());
+      self(field.fields, self);
+    }
+  };
+  for (const ConnectorSpec* spec : all_connectors()) read(spec->options, read);
+  read(server_options(), read);
+  read(common_destination_options(), read);
+  CHECK(print_field_schema(server_options()).find("\"x-later\":true") != std::string::npos);
+}
+
+const char* const kChannel = R"(channel c {
+  source mllp { port env("KILN_TEST_PORT"); max_message env("KILN_TEST_SIZE") }
+  accept hl7 ADT_A01 2.5.1 where MSH-9.2 == "A01" else skip "other event"
+  to out: file from source if PV1-2 == "I" { file "out/${MSH-10}.hl7"; retry 3 backoff 2s..8s then stop; nak AR quarantine }
+  to rest: drop from source { }
+}
+)";
+
+const char* environment(const char* name) {
+  if (std::string(name) == "KILN_TEST_PORT") return "2575";
+  if (std::string(name) == "KILN_TEST_SIZE") return "4MB";
+  return nullptr;
+}
+
+TEST_CASE("a site is loaded, resolved and loaded again from its files", "[site]") {
+  const SiteLoad loaded = load_site_texts({{"channels/c.channel", kChannel}});
+  INFO(base::render(loaded.diagnostics, loaded.library->sources()));
+  REQUIRE(loaded.site);
+  Site& site = *loaded.site;
+  REQUIRE(site.channels.size() == 1);
+  const ChannelDefinition& channel = site.channels[0];
+  CHECK(channel.accept[0].structure == "ADT_A01");
+  CHECK((channel.accept_else.kind == AcceptElse::Kind::skip));
+  CHECK(channel.accept_where->per_accept.size() == 1);
+  const DestinationDefinition& out = channel.destinations[0];
+  CHECK(out.options.retry.attempts_max == 3);
+  CHECK((out.options.retry.then == RetryEnd::stop));
+  CHECK((out.options.nak.on_reject == NakAction::quarantine));
+  REQUIRE(out.templates.size() == 1);
+  CHECK(render(out.templates[0], out.options, {"ID7"}).value() == "out/ID7.hl7");
+  CHECK_FALSE(render(out.templates[0], out.options, {"../x"}));
+  CHECK(load_site_texts(site.files).site->hash == site.hash);
+
+  ReferenceSource references;
+  references.environment = &environment;
+  REQUIRE(resolve_site(site, base::system_env(), references));
+  CHECK(channel.source_options.number("port") == 2575);
+  CHECK(channel.source_options.number("max_message") == 4 << 20);
+  CHECK(site.server.block("http").text("listen") == "127.0.0.1:8080");
+}
+
+TEST_CASE("a reference without value, or of the wrong type, is named", "[site]") {
+  const SiteLoad loaded = load_site_texts({{"channels/c.channel", kChannel}});
+  REQUIRE(loaded.site);
+  ReferenceSource references;
+  references.environment = [](const char*) -> const char* { return nullptr; };
+  const auto missing = resolve_site(*loaded.site, base::system_env(), references);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().message().find("KILN_TEST_") != std::string::npos);
+  references.environment = [](const char*) -> const char* { return "secret-nonsense"; };
+  const auto wrong = resolve_site(*loaded.site, base::system_env(), references);
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().message().find("secret-nonsense") == std::string::npos);
+}
+
+TEST_CASE("what is not in this version passes check and is refused at start", "[site]") {
+  const SiteLoad loaded = load_site_texts({{"channels/c.channel", R"(channel c {
+  source mllp { port 2575; bind "0.0.0.0"; tls { cert cred("a.crt"); key cred("a.key") } }
+  accept hl7 ADT_A01 2.5.1
+  to out: mllp from source { host "pas.example.org"; port 2600; connections 4; order by PID-3[1].1 }
+}
+)"}});
+  INFO(base::render(loaded.diagnostics, loaded.library->sources()));
+  REQUIRE(loaded.site);
+  const auto refused = resolve_site(*loaded.site, base::system_env(), ReferenceSource());
+  REQUIRE_FALSE(refused);
+  CHECK((refused.error().code == base::ErrorCode::E0915));
+  CHECK(refused.error().message().find("tls") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace kiln::channels
