@@ -98,6 +98,7 @@ class SqliteConnection final : public fhir::Store {
                                 const std::function<base::Status(base::Statement&)>& on_row);
   base::Result<SqlText> search_text(const fhir::SearchQuery& query, std::string_view columns, bool ordered,
                                     std::int64_t limit);
+  base::Result<std::vector<SeqRange>> seq_ranges_of(const fhir::SearchClause& clause);
   base::Result<std::size_t> choose_driver(const std::vector<SqlText>& rows);
 
   StoreOptions options_;

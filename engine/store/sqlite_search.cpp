@@ -81,6 +81,42 @@ Result<std::size_t> SqliteConnection::choose_driver(const std::vector<SqlText>& 
   return best;
 }
 
+/// lastUpdated follows seq, so a comparison of times is one of positions. Empty for other parameters.
+Result<std::vector<SeqRange>> SqliteConnection::seq_ranges_of(const SearchClause& clause) {
+  using fhir::Prefix;
+  std::vector<SeqRange> ranges;
+  if (clause.parameter->kind != fhir::ParameterKind::last_updated) return ranges;
+  for (const fhir::SearchValue& value : clause.values) {
+    TRY(const std::int64_t from, seq_not_before(value.low));
+    TRY(const std::int64_t to, seq_not_before(value.high == INT64_MAX ? value.high : value.high + 1));
+    switch (value.prefix) {
+      case Prefix::eq:
+      case Prefix::ap:
+        ranges.push_back({from, to});
+        break;
+      case Prefix::ne:
+        ranges.push_back({0, from});
+        ranges.push_back({to, INT64_MAX});
+        break;
+      case Prefix::gt:
+      case Prefix::sa:
+        ranges.push_back({to, INT64_MAX});
+        break;
+      case Prefix::lt:
+      case Prefix::eb:
+        ranges.push_back({0, from});
+        break;
+      case Prefix::ge:
+        ranges.push_back({from, INT64_MAX});
+        break;
+      case Prefix::le:
+        ranges.push_back({0, to});
+        break;
+    }
+  }
+  return ranges;
+}
+
 Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::string_view columns,
                                               bool ordered, std::int64_t limit) {
   const fhir::TypeParameters* parameters = fhir::type_parameters(query.type);
@@ -90,28 +126,7 @@ Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::str
 
   std::vector<SqlText> rows, drivers;
   for (const SearchClause& clause : query.clauses) {
-    std::vector<SeqRange> ranges;
-    if (clause.parameter->kind == fhir::ParameterKind::last_updated) {
-      for (const fhir::SearchValue& value : clause.values) {
-        TRY(const std::int64_t from, seq_not_before(value.low));
-        TRY(const std::int64_t to, seq_not_before(value.high == INT64_MAX ? value.high : value.high + 1));
-        using fhir::Prefix;
-        const auto prefix = value.prefix;
-        if (prefix == Prefix::ne) {
-          ranges.push_back({0, from});
-          ranges.push_back({to, INT64_MAX});
-        } else {
-          const bool up = prefix == Prefix::gt || prefix == Prefix::sa,
-                     down = prefix == Prefix::lt || prefix == Prefix::eb;
-          ranges.push_back({up                               ? to
-                            : (down || prefix == Prefix::le) ? 0
-                                                             : from,
-                            down                           ? from
-                            : (up || prefix == Prefix::ge) ? INT64_MAX
-                                                           : to});
-        }
-      }
-    }
+    TRY(const std::vector<SeqRange> ranges, seq_ranges_of(clause));
     TRY(SqlText text, builder.rows_of(clause, ranges));
     rows.push_back(std::move(text));
     drivers.push_back(SearchSql::is_negative(clause) ? SqlText{} : rows.back());
