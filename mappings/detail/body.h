@@ -48,6 +48,7 @@ struct Target {
   std::string datatype;             ///< v2 datatype map
   const CsvModel* csv = nullptr;
   std::string address;              ///< "patient" of the rule address, "" at the top
+  bool literal = false;             ///< `{ … }`: made here and written by nobody else
 };
 
 /// One write of an object block, for E0205, E0206, W0211 and `dynamic`.
@@ -156,7 +157,8 @@ class Body {
   std::optional<StaticType> component_type(const StaticType& type, int position, base::Span span);
   Checked component(const ast::Component& component, base::Span span);
   Checked component_of(Checked base, int position, base::Span span, base::Span base_span);
-  Checked repetitions(ir::V2Path path, const ast::Selector& selector, bool repeats, bool want_list, base::Span span);
+  Checked repetitions(ir::V2Path path, StaticType type, const ast::Selector& selector, bool repeats, bool want_list,
+                      base::Span span);
   std::vector<StructureTree::Found> reachable(std::string_view name, std::size_t& context_index) const;
 
   // body_fhir.cpp: FHIR elements, csv columns, table columns

@@ -176,7 +176,10 @@ bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::Type
       state_.report(ErrorCode::E0201, current.span, "`" + current.name.text + "` is a choice; build it whole: `" + current.name.text + " = { … } as …`");
       return false;
     }
-    if (element->is_list() && !indexed) {
+    // An object literal is written by its own rules only, so a list on the way has one item. In a resource others may
+    // have appended to it.
+    const bool own_list = element->is_list() && target_.literal && place.reg == target_.reg;
+    if (element->is_list() && !indexed && !own_list && !content->is_primitive()) {
       auto& diagnostic = state_.report(ErrorCode::E0202, current.span, "`" + text_of(target.span) + "` goes through a list",
                                        "`" + current.name.text + "` is 0..*");
       diagnostic.helps.push_back("`" + current.name.text + " += { " + target.steps[at + 1].name.text + " … }`");
@@ -197,6 +200,10 @@ bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::Type
     }
     const ir::Index next = builder.draft(shape, slot).shape;
     step(place, shape, slot, next, current.name.text);
+    if (own_list && !indexed) {
+      place.steps.back().kind = ir::StepKind::item;
+      place.steps.back().number = 1;
+    }
     if (indexed) {
       ++at;
       place.steps.back().kind = ir::StepKind::item;

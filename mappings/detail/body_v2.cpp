@@ -332,8 +332,8 @@ std::optional<StaticType> Body::component_type(const StaticType& type, int posit
   return std::nullopt;
 }
 
-Checked Body::repetitions(ir::V2Path path, const ast::Selector& selector, bool repeats, bool want_list,
-                          base::Span span) {
+Checked Body::repetitions(ir::V2Path path, StaticType type, const ast::Selector& selector, bool repeats,
+                          bool want_list, base::Span span) {
   switch (selector.kind) {
     case ast::Selector::Kind::all:
       path.repetition = ir::RepKind::all;
@@ -356,9 +356,6 @@ Checked Body::repetitions(ir::V2Path path, const ast::Selector& selector, bool r
       path.list = repeats && want_list;
       break;
   }
-  StaticType type = state_.unit().types[path.type].kind == ir::TypeKind::v2_varies
-                        ? v2_type("varies")
-                        : v2_type(state_.unit().text(state_.unit().types[path.type].name));
   type.list = path.list;
   const auto index = static_cast<ir::Index>(state_.unit().v2_paths.size());
   state_.unit().v2_paths.push_back(path);
@@ -418,7 +415,7 @@ Checked Body::v2_ref(const ast::V2Ref& ref, base::Span span, bool want_list) {
     const std::string tail = ref.component.value > 0 ? "." + std::to_string(ref.component.value) : "";
     diagnostic.helps.push_back("`" + name + "[1]" + tail + "` or `" + name + "[where …]" + tail + "`");
   }
-  Checked result = repetitions(path, ref.selector, field->repeats, want_list, span);
+  Checked result = repetitions(path, type, ref.selector, field->repeats, want_list, span);
   result.optional = !(field->required || known_valued(ref.segment.text + "-" + std::to_string(ref.field.value)));
   return result;
 }

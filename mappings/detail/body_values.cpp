@@ -244,6 +244,7 @@ Checked Body::object_value(const ast::Object& object, const Destination& destina
   inner.fhir = type;
   inner.shape = state_.builder.fhir_shape(*type);
   inner.address = target_.address;
+  inner.literal = true;
   const Target outer = std::exchange(target_, inner);
   ir::Object lowered;
   lowered.shape = inner.shape;
