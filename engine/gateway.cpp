@@ -107,7 +107,8 @@ Status Gateway::start_channels() {
     ChannelRuntime::Parts parts{
         site_,   &definition, journal_.get(), &net_.executor(), &clock_,
         &random_, &processor_, &budget_,
-        {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()}};
+        {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
+        {}};
     channels_.push_back(std::make_unique<ChannelRuntime>(std::move(parts)));
     waiting.erase(definition.name);
   }

@@ -2,6 +2,7 @@
 // One channel at work (architecture.md §2): source -> journal -> filter and maps -> acknowledgement -> queues. accept() is
 // the only place with this order; recovery and replay join it behind the journal step.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -59,6 +60,8 @@ class ChannelRuntime final : public channels::Intake {
     Processor* processor;
     InflightBudget* budget;
     channels::Surroundings around;  ///< what its connectors run on
+    /// Makes destinations instead of their connectors, for tests; empty: the connectors do.
+    std::function<std::unique_ptr<channels::Destination>(const channels::DestinationDefinition&)> make_destination;
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;

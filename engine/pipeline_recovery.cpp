@@ -28,7 +28,8 @@ Status ChannelRuntime::start_queues(const std::map<std::string, std::uint64_t>& 
   for (const channels::DestinationDefinition& destination : parts_.definition->destinations) {
     if (std::string_view(destination.connector->name) == "drop") continue;
     DeliveryQueue::Settings settings{parts_.definition->name, destination.name, destination.options.retry, destination.options.nak};
-    auto connector = destination.connector->make_destination(destination.options, parts_.around);
+    auto connector = parts_.make_destination ? parts_.make_destination(destination)
+                                             : destination.connector->make_destination(destination.options, parts_.around);
     queues_.push_back(std::make_unique<DeliveryQueue>(std::move(settings), std::move(connector), *parts_.journal, *parts_.executor,
                                                       *parts_.clock, *parts_.random));
     const auto found = waiting.find(destination.name);

@@ -181,11 +181,11 @@ class Run {
     } else if (std::string_view(destination.connector->name) == "drop") {
       plan_.endings.push_back(ended(destination.name, DeliveryState::sent, "dropped"));
     } else {
-      plan_.outputs.push_back(make_output(destination, from));
+      queue(destination, from);
     }
   }
 
-  Output make_output(const channels::DestinationDefinition& destination, const mappings::RunResult* from) {
+  void queue(const channels::DestinationDefinition& destination, const mappings::RunResult* from) {
     Output output;
     output.destination = destination.name;
     output.kind = destination.kind;
@@ -197,13 +197,18 @@ class Run {
       output.csv_header = from->csv_header;
       if (output.kind == ContentKind::hl7) output.control_id = control_id_of(output.body);
     }
-    for (const auto& name_template : destination.templates) {
-      std::string name = name_template.literals.front();
-      for (std::size_t i = 0; i < name_template.parts.size(); ++i)
-        name += text(name_template.parts[i]) + name_template.literals[i + 1];
-      output.rendered.emplace_back(name_template.option, std::move(name));
+    for (const auto& name : destination.templates) {
+      std::vector<std::string> values;
+      for (const auto& part : name.parts) values.push_back(text(part));
+      auto rendered = channels::render(name, destination.options, values);
+      if (!rendered) {
+        plan_.endings.push_back(ended(destination.name, DeliveryState::quarantined, rendered.error().info().code));
+        plan_.endings.back().detail = rendered.error().text;
+        return;
+      }
+      output.rendered.emplace_back(name.option, std::move(*rendered));
     }
-    return output;
+    plan_.outputs.push_back(std::move(output));
   }
 
   mappings::Runner& runner_;
@@ -243,17 +248,9 @@ void identify(const channels::ChannelDefinition& channel, const std::string& sou
   std::memcpy(message.dedupe.data(), hash.data(), message.dedupe.size());
 }
 
-const mappings::Program& Processor::expressions(const channels::Site& site) {
-  if (compiled_ != site.compiled) {
-    compiled_ = site.compiled;
-    expressions_ = mappings::Program::of_expressions(compiled_->unit);
-  }
-  return expressions_;
-}
-
 Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message) {
   const auto input = Input::read(site, channel, message);
-  if (input) return Run(runner_, expressions(site), channel, message, *input).plan();
+  if (input) return Run(runner_, site.expressions, channel, message, *input).plan();
   Plan plan;
   if (message.kind == ContentKind::hl7) {
     reject_unreadable(plan, input.error());

@@ -36,10 +36,7 @@ class Processor {
   Plan process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message);
 
  private:
-  const mappings::Program& expressions(const channels::Site& site);
   mappings::Runner runner_;
-  std::shared_ptr<const mappings::CompiledLibrary> compiled_;  ///< what `expressions_` belongs to
-  mappings::Program expressions_;
 };
 
 /// The reply to an hl7 message, or empty when none is to be sent: a function of the stored message, its number and the plan.

@@ -1,0 +1,88 @@
+#include "engine/detail/memory_journal.h"
+
+namespace kiln::engine::detail {
+
+using base::Result;
+using base::Status;
+
+void MemoryJournal::append(NewMessage message, std::function<void(Result<MessageId>)> done) {
+  const MessageId id = records_.size() + 1;
+  if (message.dedupe != DedupeKey{}) seen_[message.dedupe] = id;
+  records_[id].message = std::move(message);
+  done(id);
+}
+
+void MemoryJournal::store(Processed processed, std::function<void(Status)> done) {
+  Record& record = records_[processed.id];
+  record.processed = true;
+  for (Output& output : processed.outputs) {
+    PendingOutput pending;
+    pending.id = processed.id;
+    if (output.is_source) output.body = record.message.body;
+    pending.output = output;
+    record.pending[output.destination] = std::move(pending);
+  }
+  for (const Ending& ending : processed.endings) record.endings[ending.destination] = ending;
+  for (std::size_t i = 0; i < processed.children.size(); ++i) {
+    Record child;
+    child.message = processed.children[i];
+    child.message.parent = processed.id;
+    child.processed = true;
+    child.endings[processed.child_endings[i].destination] = processed.child_endings[i];
+    records_[records_.size() + 1] = std::move(child);
+  }
+  done({});
+}
+
+void MemoryJournal::end(MessageId id, std::string, Ending ending, std::function<void(Status)> done) {
+  records_[id].pending.erase(ending.destination);
+  records_[id].endings[ending.destination] = std::move(ending);
+  if (done) done({});
+}
+
+void MemoryJournal::note_attempt(MessageId id, std::string, std::string destination, std::uint32_t attempts, bool in_doubt,
+                                 std::function<void(Status)> done) {
+  PendingOutput& pending = records_[id].pending[destination];
+  pending.attempts = attempts;
+  pending.in_doubt = in_doubt;
+  if (done) done({});
+}
+
+void MemoryJournal::note_unframed(std::string, channels::Unframed what) { unframed_.push_back(std::move(what)); }
+
+void MemoryJournal::note_processing(MessageId, std::function<void(Result<std::uint32_t>)> done) { done(1u); }
+
+void MemoryJournal::read_pending(std::string, std::string destination, MessageId after, std::size_t limit, std::size_t,
+                                 std::function<void(Result<std::vector<PendingOutput>>)> done) {
+  std::vector<PendingOutput> out;
+  for (auto at = records_.upper_bound(after); at != records_.end() && out.size() < limit; ++at)
+    if (const auto found = at->second.pending.find(destination); found != at->second.pending.end()) out.push_back(found->second);
+  done(std::move(out));
+}
+
+void MemoryJournal::read_message(MessageId id, std::function<void(Result<StoredMessage>)> done) {
+  const auto found = records_.find(id);
+  if (found == records_.end()) return done(base::fail(base::ErrorCode::message_not_found));
+  done(StoredMessage{id, found->second.message});
+}
+
+void MemoryJournal::read_ending(MessageId id, std::string destination, std::function<void(Result<std::optional<Ending>>)> done) {
+  const auto& endings = records_[id].endings;
+  const auto found = endings.find(destination);
+  done(found == endings.end() ? std::optional<Ending>() : std::optional<Ending>(found->second));
+}
+
+void MemoryJournal::find_duplicate(DedupeKey key, std::function<void(Result<MessageId>)> done) {
+  const auto found = seen_.find(key);
+  done(found == seen_.end() ? MessageId{0} : found->second);
+}
+
+void MemoryJournal::keep_config(std::string hash, std::string text) { configs_[std::move(hash)] = std::move(text); }
+
+void MemoryJournal::read_config(std::string hash, std::function<void(Result<std::string>)> done) {
+  const auto found = configs_.find(hash);
+  if (found == configs_.end()) return done(base::fail(base::ErrorCode::message_not_found));
+  done(found->second);
+}
+
+}  // namespace kiln::engine::detail

@@ -1,0 +1,45 @@
+#pragma once
+// A journal in memory, for tests of channels. One thread; callbacks run at once.
+
+#include <map>
+#include <set>
+
+#include "engine/journal/journal.h"
+
+namespace kiln::engine::detail {
+
+class MemoryJournal final : public Journal {
+ public:
+  struct Record {
+    NewMessage message;
+    std::map<std::string, PendingOutput> pending;  ///< by destination
+    std::map<std::string, Ending> endings;
+    bool processed = false;
+  };
+  const std::map<MessageId, Record>& records() const { return records_; }
+
+  void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
+  void store(Processed processed, std::function<void(base::Status)> done) override;
+  void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
+  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
+                    std::function<void(base::Status)> done) override;
+  void note_unframed(std::string channel, channels::Unframed what) override;
+  void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
+  void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit, std::size_t bytes_max,
+                    std::function<void(base::Result<std::vector<PendingOutput>>)> done) override;
+  void read_message(MessageId id, std::function<void(base::Result<StoredMessage>)> done) override;
+  void read_ending(MessageId id, std::string destination,
+                   std::function<void(base::Result<std::optional<Ending>>)> done) override;
+  bool maybe_seen(const DedupeKey& key) const override { return seen_.contains(key); }
+  void find_duplicate(DedupeKey key, std::function<void(base::Result<MessageId>)> done) override;
+  void keep_config(std::string hash, std::string text) override;
+  void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) override;
+
+ private:
+  std::map<MessageId, Record> records_;
+  std::map<DedupeKey, MessageId> seen_;
+  std::map<std::string, std::string> configs_;
+  std::vector<channels::Unframed> unframed_;
+};
+
+}  // namespace kiln::engine::detail
