@@ -22,14 +22,27 @@ void refuse_later_features(detail::CompilerState& state, const Declaration& decl
   }
 }
 
-void compile_declaration(detail::CompilerState& state, const Declaration& declaration, std::vector<MapInfo>& maps) {
+void compile_declaration(detail::CompilerState& state, const Declaration& declaration,
+                         std::vector<MapInfo>& maps) {
   switch (declaration.kind) {
-    case DeclKind::fn: state.fn(declaration, declaration.span); break;
-    case DeclKind::datatype: state.datatype(declaration, declaration.span); break;
-    case DeclKind::table: state.table(declaration); break;
-    case DeclKind::csv: state.csv(declaration); break;
-    case DeclKind::fragment: detail::check_fragment(state, declaration); break;
-    case DeclKind::lookup: refuse_later_features(state, declaration); break;
+    case DeclKind::fn:
+      state.fn(declaration, declaration.span);
+      break;
+    case DeclKind::datatype:
+      state.datatype(declaration, declaration.span);
+      break;
+    case DeclKind::table:
+      state.table(declaration);
+      break;
+    case DeclKind::csv:
+      state.csv(declaration);
+      break;
+    case DeclKind::fragment:
+      detail::check_fragment(state, declaration);
+      break;
+    case DeclKind::lookup:
+      refuse_later_features(state, declaration);
+      break;
     case DeclKind::map:
       if (declaration.decl->get_if<ast::MapDecl>() == nullptr) {
         refuse_later_features(state, declaration);
@@ -37,17 +50,22 @@ void compile_declaration(detail::CompilerState& state, const Declaration& declar
         maps.push_back(std::move(*info));
       }
       break;
-    case DeclKind::extension: state.type(*declaration.file, declaration.decl->get_if<ast::ExtensionDecl>()->type); break;
-    default: break;
+    case DeclKind::extension:
+      state.type(*declaration.file, declaration.decl->get_if<ast::ExtensionDecl>()->type);
+      break;
+    default:
+      break;
   }
 }
 
 }  // namespace
 
-CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics, std::span<const ExpressionRequest> requests) {
+CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
+                        std::span<const ExpressionRequest> requests) {
   detail::CompilerState state(library, diagnostics);
   CompiledLibrary result;
-  for (const auto& declaration : library.declarations()) compile_declaration(state, *declaration, result.maps);
+  for (const auto& declaration : library.declarations())
+    compile_declaration(state, *declaration, result.maps);
   for (const auto& request : requests) {
     const std::size_t errors = diagnostics.errors();
     auto made = detail::compile_expression(state, request);
@@ -75,7 +93,8 @@ const MapInfo* CompiledLibrary::find_map(std::string_view name) const {
 std::vector<const MapInfo*> CompiledLibrary::find_package(std::string_view name) const {
   std::vector<const MapInfo*> found;
   for (const auto& map : maps) {
-    if (map.package == name || (map.package.starts_with(name) && map.package[name.size()] == '.')) found.push_back(&map);
+    if (map.package == name || (map.package.starts_with(name) && map.package[name.size()] == '.'))
+      found.push_back(&map);
   }
   std::sort(found.begin(), found.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
   return found;

@@ -1,6 +1,6 @@
 #pragma once
-// From syntax trees to runnable maps: name resolution, static checks (hmap.md §18) and lowering into the compiled form
-// that the runtime executes. Compiling does no I/O and is deterministic.
+// From syntax trees to runnable maps: name resolution, static checks (hmap.md §18) and lowering into the
+// compiled form that the runtime executes. Compiling does no I/O and is deterministic.
 
 #include <cstdint>
 #include <memory>
@@ -20,17 +20,19 @@ class Library;
 
 /// What a map takes and gives, for channels and the CLI.
 struct MapInfo {
-  std::string name;          ///< qualified: "std.v2fhir.adt.adt_a01"
-  std::string package;       ///< "std.v2fhir.adt"
-  std::uint32_t map = 0;     ///< index in Unit::maps
-  DataType source, target;   ///< hl7 names are as written: a structure id or an event
+  std::string name;              ///< qualified: "std.v2fhir.adt.adt_a01"
+  std::string package;           ///< "std.v2fhir.adt"
+  std::uint32_t map = 0;         ///< index in Unit::maps
+  DataType source, target;       ///< hl7 names are as written: a structure id or an event
   std::string source_structure;  ///< hl7: the structure id, also when `source` is an event
   std::string source_event;      ///< hl7: "ADT^A08" when the source is one event only, else empty
-  bool can_reject = false;   ///< holds a `require … else reject`, a reject policy or calls something that does (W0913)
-  base::Span span;           ///< of the name in the declaration
+  bool can_reject =
+      false;  ///< holds a `require … else reject`, a reject policy or calls something that does (W0913)
+  base::Span span;  ///< of the name in the declaration
 };
 
-/// A standalone expression against one source type: `accept … where`, `map … if`, `order by`, `${…}` of an option.
+/// A standalone expression against one source type: `accept … where`, `map … if`, `order by`, `${…}` of an
+/// option.
 struct ExpressionRequest {
   enum class Want : std::uint8_t { condition, text };
   const ast::Expr* expr = nullptr;
@@ -49,14 +51,15 @@ class CompiledLibrary {
 
   /// By qualified name, or by its last part when that is unambiguous; nullptr when there is none.
   const MapInfo* find_map(std::string_view name) const;
-  /// The maps of a package and of what is nested in it ("std.v2fhir"), in order of name; empty when there are none.
+  /// The maps of a package and of what is nested in it ("std.v2fhir"), in order of name; empty when there are
+  /// none.
   std::vector<const MapInfo*> find_package(std::string_view name) const;
   /// A runnable map or package of that name; empty Program when there is neither.
   Program program(std::string_view map_or_package) const;
 };
 
-/// Compiles every declaration of the library's files. Findings go to `diagnostics`; with errors among them the result
-/// still lists the maps whose signature is understood.
+/// Compiles every declaration of the library's files. Findings go to `diagnostics`; with errors among them
+/// the result still lists the maps whose signature is understood.
 CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
                         std::span<const ExpressionRequest> requests = {});
 

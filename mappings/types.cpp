@@ -13,12 +13,14 @@ StaticType fhir_type(const fhir::TypeDef* type) {
   return result;
 }
 
-StaticType fhir_type(std::string_view name) { return fhir_type(fhir::find_type(name == "bool" ? "boolean" : name)); }
+StaticType fhir_type(std::string_view name) {
+  return fhir_type(fhir::find_type(name == "bool" ? "boolean" : name));
+}
 
 StaticType v2_type(std::string_view datatype) {
   StaticType result;
-  const bool varies = datatype == "varies" || datatype == "VARIES" || datatype == "Varies" || datatype == "*" ||
-                      datatype == "var" || datatype.empty();
+  const bool varies = datatype == "varies" || datatype == "VARIES" || datatype == "Varies" ||
+                      datatype == "*" || datatype == "var" || datatype.empty();
   result.kind = varies ? StaticType::Kind::varies : StaticType::Kind::v2;
   result.name = datatype;
   return result;
@@ -33,9 +35,15 @@ StaticType absent_type() {
 std::string name_of(const StaticType& type) {
   std::string name;
   switch (type.kind) {
-    case StaticType::Kind::error: name = "?"; break;
-    case StaticType::Kind::absent: name = "omit"; break;
-    case StaticType::Kind::fhir: name = type.fhir->name(); break;
+    case StaticType::Kind::error:
+      name = "?";
+      break;
+    case StaticType::Kind::absent:
+      name = "omit";
+      break;
+    case StaticType::Kind::fhir:
+      name = type.fhir->name();
+      break;
     case StaticType::Kind::choice:
       for (const auto* variant : type.variants) {
         if (!name.empty()) name += '|';
@@ -46,21 +54,35 @@ std::string name_of(const StaticType& type) {
         }
       }
       break;
-    case StaticType::Kind::v2: name = type.name; break;
-    case StaticType::Kind::varies: name = "varies"; break;
-    case StaticType::Kind::segment: name = type.name; break;
-    case StaticType::Kind::csv_row: name = "row"; break;
-    case StaticType::Kind::csv_group: name = "group of rows"; break;
-    case StaticType::Kind::table_row: name = "table row"; break;
-    case StaticType::Kind::duration: name = "duration"; break;
+    case StaticType::Kind::v2:
+      name = type.name;
+      break;
+    case StaticType::Kind::varies:
+      name = "varies";
+      break;
+    case StaticType::Kind::segment:
+      name = type.name;
+      break;
+    case StaticType::Kind::csv_row:
+      name = "row";
+      break;
+    case StaticType::Kind::csv_group:
+      name = "group of rows";
+      break;
+    case StaticType::Kind::table_row:
+      name = "table row";
+      break;
+    case StaticType::Kind::duration:
+      name = "duration";
+      break;
   }
   if (type.list) name += '*';
   return name;
 }
 
 bool is_text_primitive(std::string_view name) {
-  static constexpr std::array kText = {"string", "code", "id",   "markdown",     "uri",  "url",
-                                       "canonical", "oid", "uuid", "base64Binary", "xhtml"};
+  static constexpr std::array kText = {"string",    "code", "id",   "markdown",     "uri",  "url",
+                                       "canonical", "oid",  "uuid", "base64Binary", "xhtml"};
   return std::find(kText.begin(), kText.end(), name) != kText.end();
 }
 

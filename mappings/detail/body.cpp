@@ -27,7 +27,9 @@ void Body::set_target_structure(const hl7::StructureDef& structure, hl7::Version
   target_version_ = version;
 }
 
-void Body::set_this(std::uint16_t slot, StaticType type) { this_.push_back({slot, std::move(type)}); }
+void Body::set_this(std::uint16_t slot, StaticType type) {
+  this_.push_back({slot, std::move(type)});
+}
 
 std::uint16_t Body::declare_local(std::string_view name, StaticType type, base::Span span) {
   Binding binding;
@@ -69,7 +71,10 @@ Checked Body::done(ir::Expr expr, StaticType type, base::Span span, bool constan
   return checked;
 }
 
-Checked Body::failed(base::Span span) { return done(make(ir::Op::omit), StaticType{}, span); }
+/// Not optional: what is wrong already needs no W0211 on top.
+Checked Body::failed(base::Span span) {
+  return done(make(ir::Op::omit), StaticType{}, span, false, false);
+}
 
 Checked Body::local(std::uint16_t slot, StaticType type, base::Span span, bool optional) {
   return done(make(ir::Op::local, slot), std::move(type), span, false, optional);
@@ -118,7 +123,8 @@ bool Body::reduce_where(ir::Index index) {
       break;
     }
     const bool passes = expr.op == ir::Op::fhir_member || expr.op == ir::Op::v2_relative ||
-                        expr.op == ir::Op::of_type || expr.op == ir::Op::resolve || expr.op == ir::Op::csv_column;
+                        expr.op == ir::Op::of_type || expr.op == ir::Op::resolve ||
+                        expr.op == ir::Op::csv_column;
     if (!passes) return false;
     if (expr.op == ir::Op::fhir_member) {
       // A list element behind the filter is still a list.
@@ -140,10 +146,11 @@ Checked Body::to_scalar(Checked value) {
 
 void Body::scalar_error(const Checked& value, base::Span span, std::string_view wanted) {
   const std::string source = text_of(span);
-  auto& diagnostic = state_.report(ErrorCode::E0203, span,
-                                   std::string(wanted) + " gets a list: " + source + " is " + name_of(value.type),
-                                   "a list");
-  diagnostic.helps.push_back("choose one: `[1]`, `[last]`, `[where …]`, or join them: `join(\", \", " + source + ")`");
+  auto& diagnostic =
+      state_.report(ErrorCode::E0203, span,
+                    std::string(wanted) + " gets a list: " + source + " is " + name_of(value.type), "a list");
+  diagnostic.helps.push_back("choose one: `[1]`, `[last]`, `[where …]`, or join them: `join(\", \", " +
+                             source + ")`");
 }
 
 Checked Body::check_scalar(const ast::Expr& expr, std::string_view wanted) {
@@ -160,9 +167,9 @@ Destination Body::destination_of(const StaticType& type, std::string name) const
   destination.type = type;
   destination.list = type.list;
   destination.name = std::move(name);
-  destination.kind = type.is_v2()                               ? Destination::Kind::v2_view
-                     : type.kind == StaticType::Kind::fhir      ? Destination::Kind::fhir
-                                                                : Destination::Kind::any;
+  destination.kind = type.is_v2()                          ? Destination::Kind::v2_view
+                     : type.kind == StaticType::Kind::fhir ? Destination::Kind::fhir
+                                                           : Destination::Kind::any;
   return destination;
 }
 

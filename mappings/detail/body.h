@@ -1,6 +1,6 @@
 #pragma once
-// Checks and lowers one function: a map with the fragments it includes, a datatype map, a fn, or an expression. The
-// methods are spread over body_*.cpp by subject.
+// Checks and lowers one function: a map with the fragments it includes, a datatype map, a fn, or an
+// expression. The methods are spread over body_*.cpp by subject.
 
 #include <optional>
 #include <set>
@@ -23,16 +23,22 @@ struct Checked {
 
 /// Where a value goes; decides conversions.
 struct Destination {
-  enum class Kind : std::uint8_t { fhir, v2, v2_view, csv, any };  ///< v2: output; v2_view: read as that datatype
+  enum class Kind : std::uint8_t {
+    fhir,
+    v2,
+    v2_view,
+    csv,
+    any
+  };  ///< v2: output; v2_view: read as that datatype
   Kind kind = Kind::any;
   StaticType type;                            ///< fhir or choice, v2 datatype, csv column; unset for any
   const fhir::ElementDef* element = nullptr;  ///< fhir: the element, for bindings, targets and choices
   ir::Index shape = ir::kNone;                ///< fhir: shape that the element belongs to
   bool list = false;                          ///< lists are welcome
   bool required = false;
-  bool explicit_cast = false;                 ///< the value stands under `as`
-  std::string name;                           ///< "Encounter.class", for messages
-  std::string variant;                        ///< `using`
+  bool explicit_cast = false;  ///< the value stands under `as`
+  std::string name;            ///< "Encounter.class", for messages
+  std::string variant;         ///< `using`
   base::Span cast_span;
 };
 
@@ -43,26 +49,26 @@ struct Target {
   std::uint16_t reg = 0;
   ir::Index shape = ir::kNone;
   const fhir::TypeDef* fhir = nullptr;
-  int group = -1;                   ///< v2 structure or group: node in the target's tree, -1 the message
-  std::string segment;              ///< v2 segment
-  std::string datatype;             ///< v2 datatype map
+  int group = -1;        ///< v2 structure or group: node in the target's tree, -1 the message
+  std::string segment;   ///< v2 segment
+  std::string datatype;  ///< v2 datatype map
   const CsvModel* csv = nullptr;
-  std::string address;              ///< "patient" of the rule address, "" at the top
-  bool literal = false;             ///< `{ … }`: made here and written by nobody else
+  std::string address;   ///< "patient" of the rule address, "" at the top
+  bool literal = false;  ///< `{ … }`: made here and written by nobody else
 };
 
 /// One write of an object block, for E0205, E0206, W0211 and `dynamic`.
 struct WriteNote {
   std::uint16_t reg = 0;
-  std::string path;                 ///< "type.coding", base name for choices
-  std::string variant;              ///< JSON name of the choice variant, empty when told at run time
-  bool set = false;                 ///< `=` without override
+  std::string path;     ///< "type.coding", base name for choices
+  std::string variant;  ///< JSON name of the choice variant, empty when told at run time
+  bool set = false;     ///< `=` without override
   bool set_if_unset = false;
-  bool optional = true;             ///< may write nothing
+  bool optional = true;  ///< may write nothing
   bool constant = false;
   base::Span span;
   std::vector<std::pair<std::string, bool>> conditions;  ///< atoms and whether they hold
-  std::vector<ir::Index> step_ids;  ///< indexes in Unit::steps, for `dynamic`
+  std::vector<ir::Index> step_ids;                       ///< indexes in Unit::steps, for `dynamic`
   std::vector<std::string> prefixes;
 };
 
@@ -105,14 +111,14 @@ class Body {
     std::string name;
     StaticType type;
     std::uint16_t slot = 0;
-    Target target;        ///< handle
+    Target target;  ///< handle
     bool alive = true;
     bool in_loop = false;
     base::Span span;
   };
   struct Context {
     ir::BaseKind kind = ir::BaseKind::message;
-    ir::Index group = ir::kNone;    ///< group_loop: GroupRef
+    ir::Index group = ir::kNone;  ///< group_loop: GroupRef
     int node = -1;
     ir::Index segment = ir::kNone;  ///< segment_loop: SegmentRef
     std::string name;
@@ -157,8 +163,8 @@ class Body {
   std::optional<StaticType> component_type(const StaticType& type, int position, base::Span span);
   Checked component(const ast::Component& component, base::Span span);
   Checked component_of(Checked base, int position, base::Span span, base::Span base_span);
-  Checked repetitions(ir::V2Path path, StaticType type, const ast::Selector& selector, bool repeats, bool want_list,
-                      base::Span span);
+  Checked repetitions(ir::V2Path path, StaticType type, const ast::Selector& selector, bool repeats,
+                      bool want_list, base::Span span);
   std::vector<StructureTree::Found> reachable(std::string_view name, std::size_t& context_index) const;
 
   // body_fhir.cpp: FHIR elements, csv columns, table columns
@@ -191,8 +197,9 @@ class Body {
   Checked call_fn(const Declaration& declaration, const ast::Call& call, base::Span span);
   Checked call_builtin(std::string_view name, const std::vector<const ast::Expr*>& args, base::Span span,
                        std::optional<Checked> self = std::nullopt);
-  std::vector<const ast::Expr*> ordered_args(const std::vector<ast::Param>& params, const std::vector<ast::Arg>& args,
-                                             std::string_view name, base::Span span);
+  std::vector<const ast::Expr*> ordered_args(const std::vector<ast::Param>& params,
+                                             const std::vector<ast::Arg>& args, std::string_view name,
+                                             base::Span span);
 
   // body_values.cpp: values towards a destination
   Checked match_value(const ast::Match& match, const Destination& destination, base::Span span);
@@ -212,18 +219,20 @@ class Body {
   Checked convert_item(Checked value, const Destination& destination, base::Span span);
   Checked to_fhir(Checked value, const Destination& destination, base::Span span);
   Checked to_choice(Checked value, const Destination& destination, base::Span span);
-  Checked to_primitive(Checked value, const StaticType& type, const Destination& destination, base::Span span);
+  Checked to_primitive(Checked value, const StaticType& type, const Destination& destination,
+                       base::Span span);
   Checked to_v2(Checked value, const Destination& destination, base::Span span);
   Checked to_csv(Checked value, const Destination& destination, base::Span span);
   Checked reference(const ast::Ref& ref, const Destination& destination, base::Span span);
   Checked by_datatype_map(Checked value, const Declaration& map, const StaticType& result, base::Span span);
-  const Declaration* find_conversion(const StaticType& from, std::string_view to, const Destination& destination,
-                                     base::Span span, bool quiet = false);
+  const Declaration* find_conversion(const StaticType& from, std::string_view to,
+                                     const Destination& destination, base::Span span, bool quiet = false);
   std::vector<std::string> sources_of(std::string_view to);
   void report_no_conversion(const StaticType& from, const Destination& destination, base::Span span);
   Checked with_variant(Checked value, const fhir::ElementType& type, const Destination& destination);
   void check_binding(const Checked& value, const Destination& destination, base::Span span);
-  std::optional<ir::Conversion> builtin(const StaticType& from, std::string_view to, bool explicit_cast) const;
+  std::optional<ir::Conversion> builtin(const StaticType& from, std::string_view to,
+                                        bool explicit_cast) const;
 
   // body_tables.cpp
   Checked via(const ast::Via& via, const Destination& destination, base::Span span);
@@ -238,9 +247,9 @@ class Body {
     std::vector<ir::Step> steps;
     std::vector<ir::Index> owners;
     Destination destination;
-    std::string path;                  ///< "type.coding", choices by base name
-    std::vector<std::string> prefixes; ///< path of each step
-    bool list = false;                 ///< the last element repeats
+    std::string path;                   ///< "type.coding", choices by base name
+    std::vector<std::string> prefixes;  ///< path of each step
+    bool list = false;                  ///< the last element repeats
     bool indexed = false;
     std::uint16_t reg = 0;
     std::string address;
@@ -248,7 +257,8 @@ class Body {
   };
   Place place(const ast::Target& target);
   bool start_fhir(const ast::Target& target, std::size_t& at, Target& base, Place& place);
-  bool walk_fhir(const ast::Target& target, std::size_t at, const fhir::TypeDef* type, ir::Index shape, Place& place);
+  bool walk_fhir(const ast::Target& target, std::size_t at, const fhir::TypeDef* type, ir::Index shape,
+                 Place& place);
   bool last_fhir(const ast::TargetStep& step, const fhir::ElementDef& element, ir::Index shape, Place& place);
   bool extension_step(const ast::TargetStep& step, ir::Index shape, Place& place);
   bool walk_v2(const ast::Target& target, const Target& base, Place& place);
@@ -256,8 +266,8 @@ class Body {
   bool walk_csv(const ast::Target& target, const Target& base, Place& place);
   void step(Place& place, ir::Index owner, std::uint16_t slot, ir::Index shape, std::string_view name);
   ir::Index segment_shape(std::string_view id);
-  std::uint16_t v2_member(ir::Index shape, std::string_view name, int order, std::string_view datatype, bool list,
-                          bool required);
+  std::uint16_t v2_member(ir::Index shape, std::string_view name, int order, std::string_view datatype,
+                          bool list, bool required);
   bool enter_groups(const std::vector<int>& groups, ir::Index& shape, Place& place);
   ir::Index group_shape(int node);
 
@@ -274,10 +284,12 @@ class Body {
                        std::vector<ir::Stmt>& out);
   bool fits_fragment(const Declaration& declaration, base::Span span);
   void bind_parameters(const Declaration& declaration, const ast::Include& include, base::Span span,
-                       std::vector<ir::Stmt>& out, std::vector<Context>& contexts, std::vector<Binding>& bindings);
+                       std::vector<ir::Stmt>& out, std::vector<Context>& contexts,
+                       std::vector<Binding>& bindings);
   void require(const ast::Require& require, std::vector<ir::Stmt>& out);
   ir::Index identity(const ast::Expr& expr, const fhir::TypeDef& type, base::Span span);
-  ir::Index rule(std::string_view path, const std::optional<ast::Name>& label, base::Span span, base::Span source);
+  ir::Index rule(std::string_view path, const std::optional<ast::Name>& label, base::Span span,
+                 base::Span source);
   std::string where_address(const Place& place) const;
   void note_write(const ast::Assign& assign, const Place& place, const Checked& value, ir::Range steps);
   std::optional<hl7::Version> version_guard(const ast::Expr& condition) const;
@@ -291,7 +303,8 @@ class Body {
   // body_rules.cpp: checks over the rules of an object
   void check_rules(std::size_t first, std::uint16_t reg, const fhir::TypeDef* type, base::Span span);
   static bool exclusive(const WriteNote& a, const WriteNote& b);
-  void collect_atoms(const ast::Expr& condition, bool holds, std::vector<std::pair<std::string, bool>>& atoms) const;
+  void collect_atoms(const ast::Expr& condition, bool holds,
+                     std::vector<std::pair<std::string, bool>>& atoms) const;
   void narrow_by(const ast::Expr& condition, bool holds);
   void mark_dynamic(std::size_t first, std::uint16_t reg);
   void find_guard(ir::Write& write) const;
@@ -326,7 +339,6 @@ class Body {
   std::vector<WriteNote> notes_;
   std::vector<std::pair<std::string, bool>> conditions_;  ///< that hold where we are
   std::set<std::string> written_segments_;
-
 };
 
 }  // namespace kiln::mappings::detail

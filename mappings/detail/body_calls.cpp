@@ -11,30 +11,38 @@ using base::ErrorCode;
 
 namespace {
 
-
 /// What a parameter of a built-in takes; the run time converts between plain values.
 bool fits(FunctionType wanted, const StaticType& type) {
   using Kind = StaticType::Kind;
-  if (type.is_error() || type.kind == Kind::absent || type.kind == Kind::choice || type.kind == Kind::varies) return true;
+  if (type.is_error() || type.kind == Kind::absent || type.kind == Kind::choice || type.kind == Kind::varies)
+    return true;
   const bool v2_flat = type.kind == Kind::v2;
-  const auto name = type.kind == Kind::v2 ? type.name : type.is_primitive() ? type.fhir->name() : std::string_view();
-  const bool date_like = name == "DT" || name == "DTM" || name == "TS" || name == "date" || name == "dateTime" ||
-                         name == "instant";
+  const auto name = type.kind == Kind::v2 ? type.name
+                    : type.is_primitive() ? type.fhir->name()
+                                          : std::string_view();
+  const bool date_like = name == "DT" || name == "DTM" || name == "TS" || name == "date" ||
+                         name == "dateTime" || name == "instant";
   const bool number_like = name == "NM" || name == "SI" || name == "integer" || name == "decimal" ||
                            name == "positiveInt" || name == "unsignedInt";
   switch (wanted) {
     case FunctionType::any:
     case FunctionType::same:
     case FunctionType::item:
-    case FunctionType::list: return true;
+    case FunctionType::list:
+      return true;
     case FunctionType::string:
     case FunctionType::regex:
-    case FunctionType::uri: return v2_flat || type.is_primitive();
+    case FunctionType::uri:
+      return v2_flat || type.is_primitive();
     case FunctionType::integer:
-    case FunctionType::decimal: return number_like || name == "ST" || name == "ID" || name == "IS";
-    case FunctionType::boolean: return name == "boolean" || name == "ID";
-    case FunctionType::date: return date_like;
-    case FunctionType::time: return name == "TM" || name == "time" || date_like;
+    case FunctionType::decimal:
+      return number_like || name == "ST" || name == "ID" || name == "IS";
+    case FunctionType::boolean:
+      return name == "boolean" || name == "ID";
+    case FunctionType::date:
+      return date_like;
+    case FunctionType::time:
+      return name == "TM" || name == "time" || date_like;
     case FunctionType::quantity:
       return type.is_complex("Quantity") || (type.is_complex() && type.fhir->is_a("Quantity"));
   }
@@ -43,20 +51,29 @@ bool fits(FunctionType wanted, const StaticType& type) {
 
 StaticType result_type(FunctionType type, std::string_view function, const std::vector<Checked>& args) {
   switch (type) {
-    case FunctionType::integer: return fhir_type("integer");
-    case FunctionType::decimal: return fhir_type("decimal");
-    case FunctionType::boolean: return fhir_type("boolean");
-    case FunctionType::date: return fhir_type(function == "date" ? "date" : "dateTime");
-    case FunctionType::time: return fhir_type("time");
-    case FunctionType::uri: return fhir_type("uri");
-    case FunctionType::quantity: return fhir_type("Quantity");
-    case FunctionType::list: return args.empty() || !args.front().type.list ? fhir_type("string").as_list() : args.front().type;
+    case FunctionType::integer:
+      return fhir_type("integer");
+    case FunctionType::decimal:
+      return fhir_type("decimal");
+    case FunctionType::boolean:
+      return fhir_type("boolean");
+    case FunctionType::date:
+      return fhir_type(function == "date" ? "date" : "dateTime");
+    case FunctionType::time:
+      return fhir_type("time");
+    case FunctionType::uri:
+      return fhir_type("uri");
+    case FunctionType::quantity:
+      return fhir_type("Quantity");
+    case FunctionType::list:
+      return args.empty() || !args.front().type.list ? fhir_type("string").as_list() : args.front().type;
     case FunctionType::same:
     case FunctionType::item:
     case FunctionType::any:
       if (args.empty()) return fhir_type("string");
       return type == FunctionType::item ? args.front().type.item() : args.front().type;
-    default: return fhir_type("string");
+    default:
+      return fhir_type("string");
   }
 }
 
@@ -70,10 +87,12 @@ std::vector<const ast::Expr*> Body::ordered_args(const std::vector<ast::Param>& 
   for (const auto& arg : args) {
     std::size_t at = next++;
     if (arg.name) {
-      const auto found = std::find_if(params.begin(), params.end(), [&](const auto& p) { return p.name.text == arg.name->text; });
+      const auto found = std::find_if(params.begin(), params.end(),
+                                      [&](const auto& p) { return p.name.text == arg.name->text; });
       at = static_cast<std::size_t>(found - params.begin());
       if (found == params.end()) {
-        auto& diagnostic = state_.report(ErrorCode::E0501, arg.name->span, std::string(name) + " has no parameter `" + arg.name->text + "`");
+        auto& diagnostic = state_.report(ErrorCode::E0501, arg.name->span,
+                                         std::string(name) + " has no parameter `" + arg.name->text + "`");
         std::vector<std::string_view> names;
         for (const auto& param : params) names.push_back(param.name.text);
         suggest(diagnostic, arg.name->text, names);
@@ -89,7 +108,8 @@ std::vector<const ast::Expr*> Body::ordered_args(const std::vector<ast::Param>& 
   }
   for (std::size_t i = 0; i < params.size(); ++i) {
     if (ordered[i] != nullptr || params[i].type.arity == ast::Type::Arity::optional) continue;
-    if (params[i].type.model == ast::Type::Model::hl7 && params[i].type.name.text == params[i].name.text) continue;
+    if (params[i].type.model == ast::Type::Model::hl7 && params[i].type.name.text == params[i].name.text)
+      continue;
     state_.report(ErrorCode::E0501, span, std::string(name) + " needs `" + params[i].name.text + "`");
   }
   return ordered;
@@ -104,8 +124,9 @@ Checked Body::call_fn(const Declaration& declaration, const ast::Call& call, bas
       args.push_back(failed(span).expr);
       continue;
     }
-    Destination destination = destination_of(state_.type(*declaration.file, decl.params[i].type),
-                                             std::string(declaration.name) + "(" + decl.params[i].name.text + ")");
+    Destination destination =
+        destination_of(state_.type(*declaration.file, decl.params[i].type),
+                       std::string(declaration.name) + "(" + decl.params[i].name.text + ")");
     args.push_back(value(*ordered[i], destination).expr);
   }
   const ir::Index function = state_.fn(declaration, span);
@@ -131,7 +152,9 @@ Checked Body::call_builtin(std::string_view name, const std::vector<const ast::E
   for (const auto* expr : exprs) {
     const std::size_t at = values.size();
     if (at >= spec->parameters.size() && !spec->variadic) {
-      state_.report(ErrorCode::E0501, expr->span, std::string(name) + " takes at most " + std::to_string(spec->parameters.size()) + " arguments");
+      state_.report(
+          ErrorCode::E0501, expr->span,
+          std::string(name) + " takes at most " + std::to_string(spec->parameters.size()) + " arguments");
       return failed(span);
     }
     const auto& parameter = spec->parameters[std::min(at, spec->parameters.size() - 1)];
@@ -146,8 +169,10 @@ Checked Body::call_builtin(std::string_view name, const std::vector<const ast::E
     const bool flat = value.type.kind != StaticType::Kind::v2 || is_v2_primitive(version_, value.type.name) ||
                       value.type.name == "TS" || list || parameter.type == FunctionType::any;
     if (!fits(parameter.type, value.type) || !flat) {
-      auto& diagnostic = state_.report(ErrorCode::E0501, expr->span, std::string(name) + " expects " + std::string(name_of(parameter.type)) +
-                                           ", got " + name_of(value.type));
+      auto& diagnostic =
+          state_.report(ErrorCode::E0501, expr->span,
+                        std::string(name) + " expects " + std::string(name_of(parameter.type)) + ", got " +
+                            name_of(value.type));
       if (!flat) diagnostic.helps.push_back("a component: `" + text_of(expr->span) + ".1`");
       return failed(span);
     }
@@ -158,7 +183,8 @@ Checked Body::call_builtin(std::string_view name, const std::vector<const ast::E
   }
   for (std::size_t i = values.size(); i < spec->parameters.size(); ++i) {
     if (spec->parameters[i].optional || (spec->variadic && i + 1 == spec->parameters.size())) continue;
-    state_.report(ErrorCode::E0501, span, std::string(name) + " needs `" + std::string(spec->parameters[i].name) + "`");
+    state_.report(ErrorCode::E0501, span,
+                  std::string(name) + " needs `" + std::string(spec->parameters[i].name) + "`");
     return failed(span);
   }
   const StaticType type = result_type(spec->result, name, values);
@@ -169,8 +195,8 @@ Checked Body::call_builtin(std::string_view name, const std::vector<const ast::E
     }
   }
   const ir::Range range = state_.builder.args(args);
-  return done(make(ir::Op::call_builtin, position, range.first, range.count), type, span, constant && !args.empty(),
-              optional && !spec->takes_absent);
+  return done(make(ir::Op::call_builtin, position, range.first, range.count), type, span,
+              constant && !args.empty(), optional && !spec->takes_absent);
 }
 
 Checked Body::call(const ast::Call& call, base::Span span) {
@@ -203,7 +229,8 @@ Checked Body::call(const ast::Call& call, base::Span span) {
     if (ident->name == "resolve" && args.size() == 1) {
       Checked reference = check(*args.front());
       if (!reference.type.is_error() && !reference.type.is_complex("Reference")) {
-        state_.report(ErrorCode::E0501, args.front()->span, "resolve follows a Reference, got " + name_of(reference.type));
+        state_.report(ErrorCode::E0501, args.front()->span,
+                      "resolve follows a Reference, got " + name_of(reference.type));
         return failed(span);
       }
       StaticType type = fhir_type("Resource");
@@ -211,7 +238,8 @@ Checked Body::call(const ast::Call& call, base::Span span) {
       return done(make(ir::Op::resolve, reference.expr), type, span);
     }
     if (find_function(ident->name) != nullptr) return call_builtin(ident->name, args, span);
-    auto& diagnostic = state_.report(ErrorCode::E0305, call.callee->span, "unknown function `" + ident->name + "`");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0305, call.callee->span, "unknown function `" + ident->name + "`");
     auto names = state_.library.names_in_scope(*file_, DeclKind::fn);
     for (const auto* spec : all_functions()) names.push_back(spec->name);
     names.insert(names.end(), {"raw", "resolve"});

@@ -46,7 +46,9 @@ bool one_of(std::string_view name, std::initializer_list<std::string_view> list)
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-bool is_date_primitive(std::string_view name) { return one_of(name, {"date", "dateTime", "instant"}); }
+bool is_date_primitive(std::string_view name) {
+  return one_of(name, {"date", "dateTime", "instant"});
+}
 bool is_number_primitive(std::string_view name) {
   return one_of(name, {"integer", "positiveInt", "unsignedInt", "decimal"});
 }
@@ -63,7 +65,8 @@ bool primitive_fits(std::string_view from, std::string_view to, bool explicit_ca
 }  // namespace
 
 /// v2 primitive to FHIR primitive.
-std::optional<ir::Conversion> Body::builtin(const StaticType& from, std::string_view to, bool explicit_cast) const {
+std::optional<ir::Conversion> Body::builtin(const StaticType& from, std::string_view to,
+                                            bool explicit_cast) const {
   const ir::Conversion conversion = conversion_to(to);
   if (from.kind == StaticType::Kind::varies) return explicit_cast ? std::optional(conversion) : std::nullopt;
   const std::string_view name = from.name;
@@ -74,7 +77,8 @@ std::optional<ir::Conversion> Body::builtin(const StaticType& from, std::string_
     // On demand a composite reads as its first leaf, as a receiver of a plain value would (hl7v2.md §6).
     return explicit_cast && is_text_primitive(to) ? std::optional(conversion) : std::nullopt;
   }
-  if (is_text_primitive(to)) return text || number || explicit_cast ? std::optional(conversion) : std::nullopt;
+  if (is_text_primitive(to))
+    return text || number || explicit_cast ? std::optional(conversion) : std::nullopt;
   if (is_number_primitive(to)) return number || explicit_cast ? std::optional(conversion) : std::nullopt;
   if (is_date_primitive(to)) return date || explicit_cast ? std::optional(conversion) : std::nullopt;
   if (to == "time") return name == "TM" || explicit_cast ? std::optional(conversion) : std::nullopt;
@@ -91,10 +95,12 @@ Checked Body::convert(Checked value, const Destination& destination, base::Span 
     if (!value.type.list) return convert_item(std::move(value), destination, span);
     const std::string source = text_of(span);
     auto& diagnostic = state_.report(ErrorCode::E0203, span,
-                                     "`" + destination.name + "` (0..1 " + name_of(destination.type) + ") gets a list: " +
-                                         source + " is " + name_of(value.type),
+                                     "`" + destination.name + "` (0..1 " + name_of(destination.type) +
+                                         ") gets a list: " + source + " is " + name_of(value.type),
                                      "a list");
-    diagnostic.helps.push_back("choose one: `[1]`, `[last]`, `[where …]`; one object each: `… each { … }`; or `join(\", \", " + source + ")`");
+    diagnostic.helps.push_back(
+        "choose one: `[1]`, `[last]`, `[where …]`; one object each: `… each { … }`; or `join(\", \", " +
+        source + ")`");
     return failed(span);
   }
   const std::uint16_t slot = new_local();
@@ -108,9 +114,12 @@ Checked Body::convert(Checked value, const Destination& destination, base::Span 
 
 Checked Body::convert_item(Checked value, const Destination& destination, base::Span span) {
   switch (destination.kind) {
-    case Destination::Kind::fhir: return to_fhir(std::move(value), destination, span);
-    case Destination::Kind::v2: return to_v2(std::move(value), destination, span);
-    case Destination::Kind::csv: return to_csv(std::move(value), destination, span);
+    case Destination::Kind::fhir:
+      return to_fhir(std::move(value), destination, span);
+    case Destination::Kind::v2:
+      return to_v2(std::move(value), destination, span);
+    case Destination::Kind::csv:
+      return to_csv(std::move(value), destination, span);
     case Destination::Kind::v2_view: {
       const auto& wanted = destination.type.name;
       const bool fits = value.type.kind == StaticType::Kind::varies || value.type.name == wanted ||
@@ -124,7 +133,8 @@ Checked Body::convert_item(Checked value, const Destination& destination, base::
       value.type = destination.type;
       return value;
     }
-    case Destination::Kind::any: break;
+    case Destination::Kind::any:
+      break;
   }
   return value;
 }
@@ -135,8 +145,9 @@ Checked Body::to_fhir(Checked value, const Destination& destination, base::Span 
   if (wanted.kind == StaticType::Kind::choice) return to_choice(std::move(value), destination, span);
   if (wanted.is_primitive()) return to_primitive(std::move(value), wanted, destination, span);
   const std::string_view name = wanted.fhir->name();
-  if (value.type.kind == StaticType::Kind::fhir && (value.type.fhir == wanted.fhir || value.type.fhir->is_a(name) ||
-                                                    wanted.fhir->is_a(value.type.fhir->name()))) {
+  if (value.type.kind == StaticType::Kind::fhir &&
+      (value.type.fhir == wanted.fhir || value.type.fhir->is_a(name) ||
+       wanted.fhir->is_a(value.type.fhir->name()))) {
     return value;
   }
   if (value.type.kind == StaticType::Kind::choice) {
@@ -152,7 +163,8 @@ Checked Body::to_fhir(Checked value, const Destination& destination, base::Span 
   return failed(span);
 }
 
-Checked Body::to_primitive(Checked value, const StaticType& type, const Destination& destination, base::Span span) {
+Checked Body::to_primitive(Checked value, const StaticType& type, const Destination& destination,
+                           base::Span span) {
   const std::string_view name = type.fhir->name();
   Checked result;
   const auto apply = [&] {
@@ -182,10 +194,11 @@ Checked Body::to_primitive(Checked value, const StaticType& type, const Destinat
       return by_datatype_map(std::move(value), *map, type, span);
     }
   }
-  const bool some = value.type.kind == StaticType::Kind::choice && destination.explicit_cast &&
-                    std::any_of(value.type.variants.begin(), value.type.variants.end(), [&](const auto* variant) {
-                      return variant->is_primitive() && primitive_fits(variant->name(), name, true);
-                    });
+  const bool some =
+      value.type.kind == StaticType::Kind::choice && destination.explicit_cast &&
+      std::any_of(value.type.variants.begin(), value.type.variants.end(), [&](const auto* variant) {
+        return variant->is_primitive() && primitive_fits(variant->name(), name, true);
+      });
   if (some || value.type.kind == StaticType::Kind::table_row) {
     apply();
     return result;
@@ -198,7 +211,8 @@ Checked Body::with_variant(Checked value, const fhir::ElementType& type, const D
   const auto slot = state_.builder.fhir_member(destination.shape, *destination.element, &type);
   const ir::Index position = state_.builder.choice_position(destination.shape, slot);
   const base::Span span = state_.unit().expr_spans[value.expr];
-  return done(make(ir::Op::variant, value.expr, position), fhir_type(&type.type()), span, value.constant, value.optional);
+  return done(make(ir::Op::variant, value.expr, position), fhir_type(&type.type()), span, value.constant,
+              value.optional);
 }
 
 Checked Body::to_choice(Checked value, const Destination& destination, base::Span span) {
@@ -220,7 +234,8 @@ Checked Body::to_choice(Checked value, const Destination& destination, base::Spa
   }
   if (value.type.is_v2()) {
     std::vector<const fhir::ElementType*> fitting;
-    static constexpr std::array kOrder = {"dateTime", "date", "time", "decimal", "integer", "string", "code", "boolean"};
+    static constexpr std::array kOrder = {"dateTime", "date",   "time", "decimal",
+                                          "integer",  "string", "code", "boolean"};
     for (const auto* name : kOrder) {
       const auto* allowed = element.find_type(name);
       if (allowed != nullptr && builtin(value.type, name, false)) {
@@ -238,12 +253,15 @@ Checked Body::to_choice(Checked value, const Destination& destination, base::Spa
       return with_variant(to_fhir(std::move(value), single, span), *fitting.front(), destination);
     }
     if (fitting.size() > 1) {
-      auto& diagnostic = state_.report(ErrorCode::E0214, span, "the type of `" + destination.name + "[x]` cannot be told from " + name_of(value.type));
+      auto& diagnostic = state_.report(
+          ErrorCode::E0214, span,
+          "the type of `" + destination.name + "[x]` cannot be told from " + name_of(value.type));
       for (const auto* type : fitting) diagnostic.helps.push_back("`as " + std::string(type->name()) + "`");
       return failed(span);
     }
   }
-  auto& diagnostic = state_.report(ErrorCode::E0207, span, destination.name + "[x] does not allow " + name_of(value.type));
+  auto& diagnostic =
+      state_.report(ErrorCode::E0207, span, destination.name + "[x] does not allow " + name_of(value.type));
   std::string allowed;
   for (const auto& type : element.types()) allowed += (allowed.empty() ? "" : " ") + std::string(type.name());
   diagnostic.notes.push_back("allowed: " + allowed);
@@ -255,7 +273,8 @@ void Body::check_binding(const Checked& value, const Destination& destination, b
   const auto* element = destination.element;
   if (element == nullptr || element->binding() != fhir::BindingStrength::required) return;
   const fhir::ValueSet* set = element->value_set();
-  if (set == nullptr || set->rule() != fhir::ValueSetRule::list || !destination.type.is_primitive("code")) return;
+  if (set == nullptr || set->rule() != fhir::ValueSetRule::list || !destination.type.is_primitive("code"))
+    return;
   const std::string url(set->url());
   const std::string name = url.substr(url.rfind('/') + 1);
   std::vector<std::string> codes;
@@ -265,26 +284,29 @@ void Body::check_binding(const Checked& value, const Destination& destination, b
     if (expr.op != ir::Op::constant) return;
     const std::string text(state_.unit().text(state_.unit().constants[expr.a].text));
     if (set->contains(text)) return;
-    auto& diagnostic = state_.report(ErrorCode::E0403, span, "\"" + text + "\" is not in required value set " + name);
+    auto& diagnostic =
+        state_.report(ErrorCode::E0403, span, "\"" + text + "\" is not in required value set " + name);
     diagnostic.notes.push_back(listed(codes));
     return;
   }
   if (!value.type.is_v2() || destination.explicit_cast) return;
-  auto& diagnostic = state_.report(ErrorCode::E0204, span, name_of(value.type) + " cannot become a code of required value set " + name +
-                                                               " without a table");
+  auto& diagnostic = state_.report(
+      ErrorCode::E0204, span,
+      name_of(value.type) + " cannot become a code of required value set " + name + " without a table");
   diagnostic.notes.push_back(listed(codes));
   diagnostic.helps.push_back("`" + text_of(span) + " via … else …`");
 }
 
 Checked Body::to_v2(Checked value, const Destination& destination, base::Span span) {
   const std::string_view to = destination.type.name;
-  const bool primitive = is_v2_primitive(target_version_, to) || to == "TS" || destination.type.kind == StaticType::Kind::varies;
+  const bool primitive =
+      is_v2_primitive(target_version_, to) || to == "TS" || destination.type.kind == StaticType::Kind::varies;
   const auto scalar = [&] {
-    const ir::Conversion conversion = to == "NM" || to == "SI"                  ? ir::Conversion::to_v2_number
-                                      : to == "DT"                              ? ir::Conversion::to_v2_date
-                                      : to == "DTM" || to == "TS"               ? ir::Conversion::to_v2_date_time
-                                      : to == "TM"                              ? ir::Conversion::to_v2_time
-                                                                                : ir::Conversion::to_v2_text;
+    const ir::Conversion conversion = to == "NM" || to == "SI"    ? ir::Conversion::to_v2_number
+                                      : to == "DT"                ? ir::Conversion::to_v2_date
+                                      : to == "DTM" || to == "TS" ? ir::Conversion::to_v2_date_time
+                                      : to == "TM"                ? ir::Conversion::to_v2_time
+                                                                  : ir::Conversion::to_v2_text;
     return done(make(ir::Op::convert, value.expr, static_cast<ir::Index>(conversion)), destination.type, span,
                 value.constant, value.optional);
   };
@@ -304,8 +326,10 @@ Checked Body::to_v2(Checked value, const Destination& destination, base::Span sp
   if (value.type.is_v2()) {
     if (primitive && is_v2_primitive(version_, value.type.name)) return scalar();
     if (primitive && value.type.name == "TS") return scalar();
-    state_.report(ErrorCode::E0990, span, "copying HL7 composites (" + name_of(value.type) + " to " + std::string(to) +
-                                              ") is not available in this version")
+    state_
+        .report(ErrorCode::E0990, span,
+                "copying HL7 composites (" + name_of(value.type) + " to " + std::string(to) +
+                    ") is not available in this version")
         .helps.push_back("write the components one by one");
     return failed(span);
   }
@@ -327,14 +351,15 @@ Checked Body::to_csv(Checked value, const Destination& destination, base::Span s
   return to_primitive(std::move(value), destination.type, column, span);
 }
 
-Checked Body::by_datatype_map(Checked value, const Declaration& map, const StaticType& result, base::Span span) {
+Checked Body::by_datatype_map(Checked value, const Declaration& map, const StaticType& result,
+                              base::Span span) {
   const ir::Index function = state_.datatype(map, span);
   if (function == ir::kNone) return failed(span);
   return done(make(ir::Op::call_datatype, function, value.expr), result, span, false, value.optional);
 }
 
-const Declaration* Body::find_conversion(const StaticType& from, std::string_view to, const Destination& destination,
-                                         base::Span span, bool quiet) {
+const Declaration* Body::find_conversion(const StaticType& from, std::string_view to,
+                                         const Destination& destination, base::Span span, bool quiet) {
   std::string_view source = from.kind == StaticType::Kind::fhir ? from.fhir->name() : from.name;
   if (from.kind == StaticType::Kind::varies) source = to == "CodeableConcept" || to == "Coding" ? "CWE" : "";
   const bool to_v2_type = from.kind == StaticType::Kind::fhir && destination.kind == Destination::Kind::v2;
@@ -351,23 +376,29 @@ const Declaration* Body::find_conversion(const StaticType& from, std::string_vie
     const bool source_fits = exact_source || (from.is_v2() && hl7::widens(source, decl.source.text));
     const bool target_fits = exact_target || (to_v2_type && hl7::widens(to, decl.target.name.text));
     if (!source_fits || !target_fits) continue;
-    candidates.push_back({conversion.declaration, conversion.distance * 2 + (exact_source && exact_target ? 0 : 1000)});
+    candidates.push_back(
+        {conversion.declaration, conversion.distance * 2 + (exact_source && exact_target ? 0 : 1000)});
   }
   if (candidates.empty()) {
     if (!destination.variant.empty() && !quiet) {
-      state_.report(ErrorCode::E0204, span, "no datatype map " + std::string(source) + "@" + destination.variant + " -> " + std::string(to) + " is in scope");
+      state_.report(ErrorCode::E0204, span,
+                    "no datatype map " + std::string(source) + "@" + destination.variant + " -> " +
+                        std::string(to) + " is in scope");
     }
     return nullptr;
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.rank < b.rank; });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const auto& a, const auto& b) { return a.rank < b.rank; });
   if (candidates.size() > 1 && candidates[0].rank == candidates[1].rank && !quiet) {
     std::vector<std::string> packages;
     for (const auto& c : candidates) {
       if (c.rank == candidates[0].rank) packages.emplace_back(c.declaration->package);
     }
-    auto& diagnostic = state_.report(ErrorCode::E0301, span, "two datatype maps " + std::string(source) + " -> " + std::string(to) +
-                                                                 " are in scope (" + listed(packages) + ")");
-    diagnostic.helps.push_back("name one of them `" + std::string(source) + "@Variant` and write `using Variant`");
+    auto& diagnostic = state_.report(ErrorCode::E0301, span,
+                                     "two datatype maps " + std::string(source) + " -> " + std::string(to) +
+                                         " are in scope (" + listed(packages) + ")");
+    diagnostic.helps.push_back("name one of them `" + std::string(source) +
+                               "@Variant` and write `using Variant`");
   }
   return candidates.front().declaration;
 }
@@ -385,6 +416,13 @@ std::vector<std::string> Body::sources_of(std::string_view to) {
 
 void Body::report_no_conversion(const StaticType& from, const Destination& destination, base::Span span) {
   const std::string to = name_of(destination.type);
+  if (destination.name.starts_with("ext(")) {
+    const std::string extension = destination.name.substr(4, destination.name.size() - 5);
+    state_.report(
+        ErrorCode::E0210, span,
+        "extension `" + extension + "` holds " + to + ", " + text_of(span) + " is " + name_of(from));
+    return;
+  }
   auto& diagnostic = state_.report(ErrorCode::E0204, span, name_of(from) + " cannot become " + to);
   if (!destination.name.empty()) diagnostic.label = "for `" + destination.name + "`";
   const auto sources = sources_of(to);
@@ -393,7 +431,8 @@ void Body::report_no_conversion(const StaticType& from, const Destination& desti
   } else if (destination.type.is_primitive() && from.is_primitive()) {
     diagnostic.helps.push_back("convert it: `" + text_of(span) + " as " + to + "`");
   } else if (from.kind == StaticType::Kind::v2 && !is_v2_primitive(version_, from.name)) {
-    diagnostic.helps.push_back("a component: `" + text_of(span) + ".1`, or a datatype map: `datatype " + name_of(from) + " -> " + to + " { … }`");
+    diagnostic.helps.push_back("a component: `" + text_of(span) + ".1`, or a datatype map: `datatype " +
+                               name_of(from) + " -> " + to + " { … }`");
   } else if (from.is_v2() && destination.type.is_primitive()) {
     diagnostic.helps.push_back("say it: `" + text_of(span) + " as " + to + "`");
   } else {
@@ -406,12 +445,15 @@ Checked Body::reference(const ast::Ref& ref, const Destination& destination, bas
   if (binding == nullptr || binding->kind != Binding::Kind::handle) {
     for (auto it = bindings_.rbegin(); it != bindings_.rend() && binding == nullptr; ++it) {
       if (it->name != ref.handle.text || it->kind != Binding::Kind::handle || it->alive) continue;
-      auto& diagnostic = state_.report(ErrorCode::E0209, ref.handle.span, "handle `" + ref.handle.text + "` is created in " +
-                                           (it->in_loop ? "a loop" : "a block") + " and is out of scope here");
+      auto& diagnostic =
+          state_.report(ErrorCode::E0209, ref.handle.span,
+                        "handle `" + ref.handle.text + "` is created in " +
+                            (it->in_loop ? "a loop" : "a block") + " and is out of scope here");
       diagnostic.helps.push_back("collect inside the loop: `… += ref " + ref.handle.text + "`");
       return failed(span);
     }
-    auto& diagnostic = state_.report(ErrorCode::E0305, ref.handle.span, "no resource `" + ref.handle.text + "` is created here");
+    auto& diagnostic = state_.report(ErrorCode::E0305, ref.handle.span,
+                                     "no resource `" + ref.handle.text + "` is created here");
     std::vector<std::string_view> names;
     for (const auto& other : bindings_) {
       if (other.kind == Binding::Kind::handle && other.alive) names.push_back(other.name);
@@ -427,8 +469,13 @@ Checked Body::reference(const ast::Ref& ref, const Destination& destination, bas
   const fhir::ElementType* allowed = destination.element->find_type("Reference");
   if (allowed != nullptr && !allowed->allows_target(type)) {
     std::string targets;
-    for (const auto& target : allowed->targets()) targets += (targets.empty() ? "" : "|") + std::string(target.name());
-    state_.report(ErrorCode::E0208, ref.handle.span, "`" + destination.name + "` takes " + targets + "; `" + ref.handle.text + "` is a " + std::string(type));
+    for (const auto& target : allowed->targets())
+      targets += (targets.empty() ? "" : "|") + std::string(target.name());
+    state_.report(ErrorCode::E0208, ref.handle.span,
+                  "`" + destination.name + "` takes " + targets + "; `" + ref.handle.text +
+                      (std::string_view("AEIOU").find(type.front()) == std::string_view::npos ? "` is a "
+                                                                                              : "` is an ") +
+                      std::string(type));
     return failed(span);
   }
   return convert(std::move(made), destination, span);

@@ -45,7 +45,8 @@ Checked Body::literal(const ast::Literal& literal) {
   if (literal.kind == Kind::duration) {
     StaticType type;
     type.kind = StaticType::Kind::duration;
-    const auto index = state_.builder.constant(ir::ConstantKind::duration_ms, literal.text, literal.milliseconds);
+    const auto index =
+        state_.builder.constant(ir::ConstantKind::duration_ms, literal.text, literal.milliseconds);
     return done(make(ir::Op::constant, index), type, literal.span, true, false);
   }
   const auto points = std::count(literal.text.begin(), literal.text.end(), '.');
@@ -54,20 +55,24 @@ Checked Body::literal(const ast::Literal& literal) {
   const auto kind = integer ? ir::ConstantKind::integer : ir::ConstantKind::decimal;
   const std::int64_t number = integer ? std::strtoll(literal.text.c_str(), nullptr, 10) : 0;
   const auto index = state_.builder.constant(kind, literal.text, number);
-  return done(make(ir::Op::constant, index), fhir_type(integer ? "integer" : "decimal"), literal.span, true, false);
+  return done(make(ir::Op::constant, index), fhir_type(integer ? "integer" : "decimal"), literal.span, true,
+              false);
 }
 
 Checked Body::interpolation(const ast::Interpolation& text, base::Span span) {
   std::vector<ir::Index> parts;
   bool optional = false, constant = true;
   for (const auto& part : text.parts) {
-    Checked piece = part.expr ? check_scalar(*part.expr, "a text") : constant_text(part.text, "string", part.span);
+    Checked piece =
+        part.expr ? check_scalar(*part.expr, "a text") : constant_text(part.text, "string", part.span);
     if (part.expr && !piece.type.is_error()) {
-      const bool plain = piece.type.is_v2() || piece.type.is_primitive() || piece.type.kind == StaticType::Kind::choice ||
+      const bool plain = piece.type.is_v2() || piece.type.is_primitive() ||
+                         piece.type.kind == StaticType::Kind::choice ||
                          piece.type.kind == StaticType::Kind::absent;
       if (!plain) {
-        state_.report(ErrorCode::E0501, part.expr->span,
-                      "a text takes plain values, " + text_of(part.expr->span) + " is " + name_of(piece.type));
+        state_.report(
+            ErrorCode::E0501, part.expr->span,
+            "a text takes plain values, " + text_of(part.expr->span) + " is " + name_of(piece.type));
       }
     }
     optional = optional || piece.optional;
@@ -75,7 +80,8 @@ Checked Body::interpolation(const ast::Interpolation& text, base::Span span) {
     parts.push_back(piece.expr);
   }
   const ir::Range range = state_.builder.args(parts);
-  return done(make(ir::Op::interpolate, range.first, range.count), fhir_type("string"), span, constant, optional);
+  return done(make(ir::Op::interpolate, range.first, range.count), fhir_type("string"), span, constant,
+              optional);
 }
 
 Checked Body::this_value(base::Span span) {
@@ -113,7 +119,8 @@ Checked Body::constant_decl(const Declaration& declaration, base::Span span) {
 Checked Body::ident(const ast::Ident& ident, base::Span span) {
   if (const Binding* binding = find_binding(ident.name)) {
     if (binding->kind == Binding::Kind::value) return local(binding->slot, binding->type, span, true);
-    state_.report(ErrorCode::E0501, span, "`" + ident.name + "` is a created resource; it cannot be read here",
+    state_.report(ErrorCode::E0501, span,
+                  "`" + ident.name + "` is a created resource; it cannot be read here",
                   "write `ref " + ident.name + "` to refer to it");
     return failed(span);
   }
@@ -160,8 +167,9 @@ ir::Index Body::condition(const ast::Expr& expr) {
   Checked value = check_scalar(expr, "a condition");
   const bool boolean = value.type.is_error() || value.type.is_primitive("boolean");
   if (!boolean) {
-    auto& diagnostic = state_.report(ErrorCode::E0501, expr.span, "a condition is expected, " + text_of(expr.span) +
-                                                                      " is " + name_of(value.type));
+    auto& diagnostic =
+        state_.report(ErrorCode::E0501, expr.span,
+                      "a condition is expected, " + text_of(expr.span) + " is " + name_of(value.type));
     diagnostic.helps.push_back("compare it, or test it: `" + text_of(expr.span) + " is valued`");
   }
   return value.expr;
@@ -184,8 +192,10 @@ Checked Body::binary(const ast::Binary& binary, base::Span span) {
     case Op::subtract:
     case Op::multiply:
     case Op::divide:
-    case Op::concat: return arithmetic(binary, span);
-    default: return compare(binary, span);
+    case Op::concat:
+      return arithmetic(binary, span);
+    default:
+      return compare(binary, span);
   }
 }
 
@@ -215,14 +225,17 @@ Checked Body::arithmetic(const ast::Binary& binary, base::Span span) {
   if (left.type.is_error() || right.type.is_error()) return failed(span);
   using Op = ast::BinaryOp;
   const bool constant = left.constant && right.constant, optional = left.optional || right.optional;
-  const bool texts = is_textual(left.type) && is_textual(right.type) && !(is_number(left.type) && is_number(right.type));
+  const bool texts =
+      is_textual(left.type) && is_textual(right.type) && !(is_number(left.type) && is_number(right.type));
   if (binary.op == Op::concat || (binary.op == Op::add && texts)) {
     return done(make(ir::Op::concat, left.expr, right.expr), fhir_type("string"), span, constant, optional);
   }
-  for (const auto& [side, expr] : {std::pair(&left, binary.left.get()), std::pair(&right, binary.right.get())}) {
+  for (const auto& [side, expr] :
+       {std::pair(&left, binary.left.get()), std::pair(&right, binary.right.get())}) {
     if (is_number(side->type)) continue;
-    auto& diagnostic = state_.report(ErrorCode::E0501, expr->span,
-                                     "a number is expected, " + text_of(expr->span) + " is " + name_of(side->type));
+    auto& diagnostic =
+        state_.report(ErrorCode::E0501, expr->span,
+                      "a number is expected, " + text_of(expr->span) + " is " + name_of(side->type));
     diagnostic.helps.push_back("`as decimal`, or `parseDecimal(…)`");
     return failed(span);
   }
@@ -253,16 +266,19 @@ Checked Body::compare(const ast::Binary& binary, base::Span span) {
     if (!right.type.list && !right.type.is_error()) {
       state_.report(ErrorCode::E0501, binary.right->span, "`in` takes a list: `[\"A\", \"B\"]`");
     }
-    return done(make(ir::Op::in_list, left.expr, right.expr), boolean, span, left.constant && right.constant, false);
+    return done(make(ir::Op::in_list, left.expr, right.expr), boolean, span, left.constant && right.constant,
+                false);
   }
   if (binary.op == Op::contains) {
     Checked left = check(*binary.left);
     Checked right = check_scalar(*binary.right, "`contains`");
     return done(make(ir::Op::contains, left.expr, right.expr), boolean, span, false, false);
   }
-  Checked left = check_scalar(*binary.left, "a comparison"), right = check_scalar(*binary.right, "a comparison");
+  Checked left = check_scalar(*binary.left, "a comparison"),
+          right = check_scalar(*binary.right, "a comparison");
   if (left.type.is_error() || right.type.is_error()) return failed(span);
-  for (const auto& [side, expr] : {std::pair(&left, binary.left.get()), std::pair(&right, binary.right.get())}) {
+  for (const auto& [side, expr] :
+       {std::pair(&left, binary.left.get()), std::pair(&right, binary.right.get())}) {
     if (!side->type.is_complex() && side->type.kind != StaticType::Kind::table_row) continue;
     auto& diagnostic = state_.report(ErrorCode::E0501, expr->span,
                                      name_of(side->type) + " cannot be compared", "not a plain value");
@@ -271,12 +287,23 @@ Checked Body::compare(const ast::Binary& binary, base::Span span) {
   }
   ir::Op op = ir::Op::equal;
   switch (binary.op) {
-    case Op::ne: op = ir::Op::not_equal; break;
-    case Op::lt: op = ir::Op::less; break;
-    case Op::le: op = ir::Op::less_equal; break;
-    case Op::gt: op = ir::Op::greater; break;
-    case Op::ge: op = ir::Op::greater_equal; break;
-    default: break;
+    case Op::ne:
+      op = ir::Op::not_equal;
+      break;
+    case Op::lt:
+      op = ir::Op::less;
+      break;
+    case Op::le:
+      op = ir::Op::less_equal;
+      break;
+    case Op::gt:
+      op = ir::Op::greater;
+      break;
+    case Op::ge:
+      op = ir::Op::greater_equal;
+      break;
+    default:
+      break;
   }
   // A version is compared as text: `version >= 2.7`.
   for (auto* side : {&left, &right}) {
@@ -291,10 +318,12 @@ Checked Body::compare(const ast::Binary& binary, base::Span span) {
   return done(expr, boolean, span, left.constant && right.constant, false);
 }
 
-/// `system is valued` inside an object that has an element `system` and no such name: what was written so far.
+/// `system is valued` inside an object that has an element `system` and no such name: what was written so
+/// far.
 std::optional<Checked> Body::own_element_test(const ast::Is& is, base::Span span) {
   const auto* name = is.operand->get_if<ast::Ident>();
-  if (name == nullptr || is.kind != ast::Is::Kind::valued || target_.kind != Target::Kind::fhir) return std::nullopt;
+  if (name == nullptr || is.kind != ast::Is::Kind::valued || target_.kind != Target::Kind::fhir)
+    return std::nullopt;
   if (find_binding(name->name) != nullptr) return std::nullopt;
   const fhir::ElementDef* element = target_.fhir->element(name->name);
   if (element == nullptr) return std::nullopt;
@@ -308,7 +337,8 @@ std::optional<Checked> Body::own_element_test(const ast::Is& is, base::Span span
     step.shape = state_.builder.draft(target_.shape, step.slot).shape;
   }
   const ir::Range range = state_.builder.steps({step}, {target_.shape});
-  Checked test = done(make(ir::Op::target_is_valued, target_.reg, range.first), fhir_type("boolean"), span, false, false);
+  Checked test = done(make(ir::Op::target_is_valued, target_.reg, range.first), fhir_type("boolean"), span,
+                      false, false);
   if (!is.negated) return test;
   return done(make(ir::Op::not_, test.expr), fhir_type("boolean"), span, false, false);
 }
@@ -317,7 +347,8 @@ Checked Body::is_test(const ast::Is& is, base::Span span) {
   if (auto own = own_element_test(is, span)) return *own;
   const StaticType boolean = fhir_type("boolean");
   const auto* path = is.operand->get_if<ast::V2Ref>();
-  Checked value = path ? v2_ref(*path, is.operand->span, path->selector.kind != ast::Selector::Kind::none) : check(*is.operand);
+  Checked value = path ? v2_ref(*path, is.operand->span, path->selector.kind != ast::Selector::Kind::none)
+                       : check(*is.operand);
   if (value.type.is_error()) return failed(span);
   if (is.kind != ast::Is::Kind::type) {
     const bool valued = is.kind == ast::Is::Kind::valued;
@@ -332,8 +363,9 @@ Checked Body::is_test(const ast::Is& is, base::Span span) {
   const bool choice = value.type.kind == StaticType::Kind::choice;
   const bool narrowed_to_one = value.type.kind == StaticType::Kind::fhir && value.type.element != nullptr;
   if (type.kind != StaticType::Kind::fhir || !(choice || narrowed_to_one)) {
-    state_.report(ErrorCode::E0501, span, "`is " + name_of(type) + "` tests a choice element, " +
-                                              text_of(is.operand->span) + " is " + name_of(value.type));
+    state_.report(ErrorCode::E0501, span,
+                  "`is " + name_of(type) + "` tests a choice element, " + text_of(is.operand->span) + " is " +
+                      name_of(value.type));
     return failed(span);
   }
   if (choice && std::find(variants.begin(), variants.end(), type.fhir) == variants.end()) {
@@ -342,7 +374,8 @@ Checked Body::is_test(const ast::Is& is, base::Span span) {
     diagnostic.notes.push_back("allowed: " + name_of(value.type));
   }
   const auto id = state_.builder.type(type);
-  return done(make(is.negated ? ir::Op::is_not_type : ir::Op::is_type, value.expr, id), boolean, span, false, false);
+  return done(make(is.negated ? ir::Op::is_not_type : ir::Op::is_type, value.expr, id), boolean, span, false,
+              false);
 }
 
 }  // namespace kiln::mappings::detail

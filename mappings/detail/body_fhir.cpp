@@ -32,7 +32,8 @@ std::vector<std::string_view> element_names(const fhir::TypeDef& type) {
 }  // namespace
 
 Checked Body::run_member(const ast::Name& name, base::Span span) {
-  if (name.text == "received") return done(make(ir::Op::run_received), fhir_type("instant"), span, false, false);
+  if (name.text == "received")
+    return done(make(ir::Op::run_received), fhir_type("instant"), span, false, false);
   if (name.text == "channel") return done(make(ir::Op::run_channel), fhir_type("string"), span, false, false);
   if (name.text == "tz") return done(make(ir::Op::run_tz), fhir_type("string"), span, false, false);
   auto& diagnostic = state_.report(ErrorCode::E0305, name.span, "`run` has no `" + name.text + "`");
@@ -56,19 +57,23 @@ Checked Body::member(const ast::Member& member, base::Span span) {
 
 Checked Body::member_of(Checked base, const ast::Name& name, base::Span span) {
   switch (base.type.kind) {
-    case StaticType::Kind::error: return failed(span);
+    case StaticType::Kind::error:
+      return failed(span);
     case StaticType::Kind::fhir:
-    case StaticType::Kind::choice: return fhir_member(std::move(base), name, span);
+    case StaticType::Kind::choice:
+      return fhir_member(std::move(base), name, span);
     case StaticType::Kind::csv_row:
-    case StaticType::Kind::csv_group: return csv_member(std::move(base), name, span);
+    case StaticType::Kind::csv_group:
+      return csv_member(std::move(base), name, span);
     case StaticType::Kind::table_row: {
       const auto column = state_.builder.string(name.text);
       return done(make(ir::Op::table_column, base.expr, column), fhir_type("string"), name.span);
     }
-    default: break;
+    default:
+      break;
   }
-  auto& diagnostic = state_.report(ErrorCode::E0201, name.span,
-                                   name_of(base.type) + " has no element `" + name.text + "`");
+  auto& diagnostic =
+      state_.report(ErrorCode::E0201, name.span, name_of(base.type) + " has no element `" + name.text + "`");
   if (base.type.is_v2()) diagnostic.helps.push_back("components of HL7 values are numbered: `.1`");
   return failed(span);
 }
@@ -103,7 +108,8 @@ Checked Body::fhir_member(Checked base, const ast::Name& name, base::Span span) 
       for (const auto* gone : it->excluded) std::erase(type.variants, gone);
       if (it->type.kind == StaticType::Kind::fhir) break;
     }
-    if (type.kind == StaticType::Kind::choice && type.variants.size() == 1) type = fhir_type(type.variants.front());
+    if (type.kind == StaticType::Kind::choice && type.variants.size() == 1)
+      type = fhir_type(type.variants.front());
   } else {
     const auto* only = element->types().empty() ? nullptr : &element->types().front();
     names.push_back(fhir_name(state_.builder, *element, nullptr));
@@ -134,9 +140,9 @@ Checked Body::csv_member(Checked base, const ast::Name& name, base::Span span) {
     type.list = base.type.list;
     return done(make(ir::Op::csv_column, base.expr, i), type, span, false, !column.required);
   }
-  auto& diagnostic = state_.report(ErrorCode::E0801, name.span,
-                                   "CSV column \"" + name.text + "\" is not in " +
-                                       std::string(state_.unit().text(schema.name)));
+  auto& diagnostic = state_.report(
+      ErrorCode::E0801, name.span,
+      "CSV column \"" + name.text + "\" is not in " + std::string(state_.unit().text(schema.name)));
   suggest(diagnostic, name.text, names);
   return failed(span);
 }
@@ -144,7 +150,8 @@ Checked Body::csv_member(Checked base, const ast::Name& name, base::Span span) {
 const Declaration* Body::find_extension(const ast::Name& name) {
   const auto found = state_.library.resolve(*file_, name.text, DeclKind::extension);
   if (found.found == nullptr) {
-    auto& diagnostic = state_.report(ErrorCode::E0305, name.span, "no extension `" + name.text + "` is declared");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0305, name.span, "no extension `" + name.text + "` is declared");
     suggest(diagnostic, name.text, state_.library.names_in_scope(*file_, DeclKind::extension));
     diagnostic.helps.push_back("declare it: `extension " + name.text + " = \"http://…\" : string`");
   }
@@ -168,12 +175,14 @@ Checked Body::extension(const ast::ExtStep& step, base::Span span) {
   const auto name = static_cast<ir::Index>(state_.unit().fhir_names.size());
   state_.unit().fhir_names.push_back(fhir_name(state_.builder, *value, element_type));
   type.list = base.type.list;
-  return done(make(ir::Op::fhir_extension, base.expr, state_.builder.string(decl.url.text), name), type, span);
+  return done(make(ir::Op::fhir_extension, base.expr, state_.builder.string(decl.url.text), name), type,
+              span);
 }
 
 Checked Body::table_index(const Declaration& declaration, const ast::Selector& selector, base::Span span) {
   if (selector.kind != ast::Selector::Kind::at) {
-    state_.report(ErrorCode::E0501, selector.span, "a table is read with a key: `" + std::string(declaration.name) + "[key]`");
+    state_.report(ErrorCode::E0501, selector.span,
+                  "a table is read with a key: `" + std::string(declaration.name) + "[key]`");
     return failed(span);
   }
   TableModel& table = state_.table(declaration);
@@ -202,16 +211,19 @@ Checked Body::index(const ast::Index& index, base::Span span) {
   if (base.type.is_error()) return failed(span);
   const bool can_index = base.type.list && !base.type.is_v2();
   if (!can_index) {
-    auto& diagnostic = state_.report(ErrorCode::E0501, index.selector.span,
-                                     text_of(index.base->span) + " is " + name_of(base.type) + ", not a list");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0501, index.selector.span,
+                      text_of(index.base->span) + " is " + name_of(base.type) + ", not a list");
     if (base.type.is_v2()) diagnostic.helps.push_back("a repetition is chosen at the field: `PID-3[1]`");
     return failed(span);
   }
   const StaticType item = base.type.item();
   switch (index.selector.kind) {
     case ast::Selector::Kind::none:
-    case ast::Selector::Kind::all: return base;
-    case ast::Selector::Kind::last: return done(make(ir::Op::item, base.expr, ir::kNone), item, span);
+    case ast::Selector::Kind::all:
+      return base;
+    case ast::Selector::Kind::last:
+      return done(make(ir::Op::item, base.expr, ir::kNone), item, span);
     case ast::Selector::Kind::where: {
       const std::uint16_t slot = new_local();
       this_.push_back({slot, item});
@@ -219,10 +231,12 @@ Checked Body::index(const ast::Index& index, base::Span span) {
       this_.pop_back();
       return done(make(ir::Op::filter, base.expr, test, slot), base.type, span);
     }
-    case ast::Selector::Kind::at: break;
+    case ast::Selector::Kind::at:
+      break;
   }
   const auto* number = index.selector.expr->get_if<ast::Literal>();
-  const int position = number && number->kind == ast::Literal::Kind::number ? std::atoi(number->text.c_str()) : 0;
+  const int position =
+      number && number->kind == ast::Literal::Kind::number ? std::atoi(number->text.c_str()) : 0;
   if (position < 1) {
     state_.report(ErrorCode::E0501, index.selector.span, "the index of a list is a number from 1");
     return failed(span);
@@ -238,8 +252,9 @@ Checked Body::of_type(const ast::Of& of, base::Span span) {
   const bool takes = type.kind == StaticType::Kind::fhir &&
                      (base.type.kind == StaticType::Kind::choice || base.type.kind == StaticType::Kind::fhir);
   if (!takes) {
-    state_.report(ErrorCode::E0501, span, "`of` chooses FHIR values by type, " + text_of(of.operand->span) + " is " +
-                                              name_of(base.type));
+    state_.report(
+        ErrorCode::E0501, span,
+        "`of` chooses FHIR values by type, " + text_of(of.operand->span) + " is " + name_of(base.type));
     return failed(span);
   }
   type.list = base.type.list;

@@ -20,7 +20,8 @@ bool Body::loop_over_structure(const ast::ForEach& loop, const ast::Ident& name,
   const base::Span span = loop.source->span;
   std::size_t at = 0;
   auto found = reachable(name.name, at);
-  if (found.empty() && name.name.starts_with('Z') && segment_model(name.name, span, true) && !contexts_.empty()) {
+  if (found.empty() && name.name.starts_with('Z') && segment_model(name.name, span, true) &&
+      !contexts_.empty()) {
     at = contexts_.size() - 1;
     while (at > context_floor_ && contexts_[at].kind == ir::BaseKind::segment_loop) --at;
     found.push_back({-1, {}, false});
@@ -46,7 +47,8 @@ bool Body::loop_over_structure(const ast::ForEach& loop, const ast::Ident& name,
   const Context outer = contexts_[at];
   Context inner;
   inner.name = name.name;
-  const bool is_group = found.front().node >= 0 && tree_->node(found.front().node).kind == hl7::NodeKind::group;
+  const bool is_group =
+      found.front().node >= 0 && tree_->node(found.front().node).kind == hl7::NodeKind::group;
   if (is_group) {
     ir::GroupRef ref;
     ref.parent = outer.group;
@@ -80,7 +82,8 @@ bool Body::loop_over_structure(const ast::ForEach& loop, const ast::Ident& name,
     lowered.reset_segments.first = static_cast<ir::Index>(resets.size());
     const auto& refs = state_.unit().segment_refs;
     for (std::size_t i = first_segment_ref_; i < refs.size(); ++i) {
-      if (refs[i].base == ir::BaseKind::group_loop && refs[i].group == lowered.source) resets.push_back(static_cast<ir::Index>(i));
+      if (refs[i].base == ir::BaseKind::group_loop && refs[i].group == lowered.source)
+        resets.push_back(static_cast<ir::Index>(i));
     }
     lowered.reset_segments.count = static_cast<ir::Index>(resets.size()) - lowered.reset_segments.first;
   }
@@ -92,7 +95,8 @@ bool Body::loop_over_values(const ast::ForEach& loop, ir::Loop& lowered) {
   Checked list = path ? v2_ref(*path, loop.source->span, true) : check(*loop.source);
   if (list.type.is_error()) return false;
   if (!list.type.list && !list.type.is_v2()) {
-    state_.report(ErrorCode::E0501, loop.source->span, "`for each` needs a list; " + text_of(loop.source->span) + " is " + name_of(list.type));
+    state_.report(ErrorCode::E0501, loop.source->span,
+                  "`for each` needs a list; " + text_of(loop.source->span) + " is " + name_of(list.type));
     return false;
   }
   StaticType item = list.type.item();
@@ -142,8 +146,9 @@ void Body::for_each(const ast::ForEach& loop, std::vector<ir::Stmt>& out) {
   ++loop_depth_;
   const std::size_t conditions = conditions_.size(), narrowed = narrowed_.size();
   const auto* ident = loop.source->get_if<ast::Ident>();
-  const bool structural = ident != nullptr && tree_ != nullptr && find_binding(ident->name) == nullptr &&
-                          (!tree_->below(-1, ident->name).empty() || segment_model(ident->name, loop.source->span, true));
+  const bool structural =
+      ident != nullptr && tree_ != nullptr && find_binding(ident->name) == nullptr &&
+      (!tree_->below(-1, ident->name).empty() || segment_model(ident->name, loop.source->span, true));
   const bool ok = structural ? loop_over_structure(loop, *ident, lowered) : loop_over_values(loop, lowered);
   --loop_depth_;
   loop_indexes_.pop_back();
@@ -166,16 +171,20 @@ bool Body::fits_fragment(const Declaration& declaration, base::Span span) {
     here = target_.fhir->name();
     fits = wanted == here || target_.fhir->is_a(wanted);
   }
-  if (decl.target.model == ast::Type::Model::fhir && wanted == "Bundle" && target_.kind == Target::Kind::none) fits = true;
+  if (decl.target.model == ast::Type::Model::fhir && wanted == "Bundle" && target_.kind == Target::Kind::none)
+    fits = true;
   if (wanted == "Bundle" && target_.kind == Target::Kind::none) fits = true;
   if (!fits) {
-    state_.report(ErrorCode::E0215, span, "fragment " + std::string(declaration.name) + " builds " + wanted + "; this block builds " + here);
+    state_.report(
+        ErrorCode::E0215, span,
+        "fragment " + std::string(declaration.name) + " builds " + wanted + "; this block builds " + here);
   }
   return fits;
 }
 
 void Body::bind_parameters(const Declaration& declaration, const ast::Include& include, base::Span span,
-                           std::vector<ir::Stmt>& out, std::vector<Context>& contexts, std::vector<Binding>& bindings) {
+                           std::vector<ir::Stmt>& out, std::vector<Context>& contexts,
+                           std::vector<Binding>& bindings) {
   const auto& decl = *declaration.decl->get_if<ast::FragmentDecl>();
   const auto ordered = ordered_args(decl.params, include.args, declaration.name, span);
   for (std::size_t i = 0; i < decl.params.size(); ++i) {
@@ -186,7 +195,8 @@ void Body::bind_parameters(const Declaration& declaration, const ast::Include& i
       Context context;
       context.kind = ir::BaseKind::segment_loop;
       context.name = param.type.name.text;
-      context.segment = find_in_contexts(name ? name->name : param.type.name.text, ordered[i] ? ordered[i]->span : span);
+      context.segment =
+          find_in_contexts(name ? name->name : param.type.name.text, ordered[i] ? ordered[i]->span : span);
       if (context.segment != ir::kNone) contexts.push_back(context);
       continue;
     }
@@ -195,15 +205,17 @@ void Body::bind_parameters(const Declaration& declaration, const ast::Include& i
     binding.type = state_.type(*declaration.file, param.type);
     binding.span = param.name.span;
     binding.slot = new_local();
-    const ir::Index value = ordered[i] ? this->value(*ordered[i], destination_of(binding.type, param.name.text)).expr
-                                       : done(make(ir::Op::omit), absent_type(), span, true).expr;
+    const ir::Index value = ordered[i]
+                                ? this->value(*ordered[i], destination_of(binding.type, param.name.text)).expr
+                                : done(make(ir::Op::omit), absent_type(), span, true).expr;
     out.push_back({ir::StmtOp::let, static_cast<ir::Index>(state_.unit().lets.size())});
     state_.unit().lets.push_back({binding.slot, value});
     bindings.push_back(std::move(binding));
   }
 }
 
-/// Lowers the fragment's statements in place: its segments become the caller's, its rules keep its own address.
+/// Lowers the fragment's statements in place: its segments become the caller's, its rules keep its own
+/// address.
 void Body::inline_fragment(const Declaration& declaration, const ast::Include& include, base::Span span,
                            std::vector<ir::Stmt>& out) {
   auto& stack = state_.include_stack;
@@ -218,7 +230,8 @@ void Body::inline_fragment(const Declaration& declaration, const ast::Include& i
   const auto& decl = *declaration.decl->get_if<ast::FragmentDecl>();
   stack.push_back(declaration.decl);
   const LibraryFile* file = std::exchange(file_, declaration.file);
-  std::string address = std::exchange(address_, std::string(declaration.package) + ":" + std::string(declaration.name) + ".");
+  std::string address =
+      std::exchange(address_, std::string(declaration.package) + ":" + std::string(declaration.name) + ".");
   std::string target_address = std::exchange(target_.address, "");
   const std::size_t context_floor = std::exchange(context_floor_, contexts_.size());
   const std::size_t binding_floor = std::exchange(binding_floor_, bindings_.size());

@@ -1,5 +1,5 @@
-// What holds where: narrowing, conditions that exclude each other, double writes, and the guards that let the run time
-// skip a rule whose fields are all empty.
+// What holds where: narrowing, conditions that exclude each other, double writes, and the guards that let the
+// run time skip a rule whose fields are all empty.
 
 #include <algorithm>
 #include <map>
@@ -12,7 +12,8 @@ using base::ErrorCode;
 
 void Body::narrow_by(const ast::Expr& condition, bool holds) {
   if (const auto* both = condition.get_if<ast::Binary>()) {
-    const bool passes = (both->op == ast::BinaryOp::logical_and && holds) || (both->op == ast::BinaryOp::logical_or && !holds);
+    const bool passes = (both->op == ast::BinaryOp::logical_and && holds) ||
+                        (both->op == ast::BinaryOp::logical_or && !holds);
     if (!passes) return;
     narrow_by(*both->left, holds);
     narrow_by(*both->right, holds);
@@ -31,9 +32,11 @@ void Body::narrow_by(const ast::Expr& condition, bool holds) {
   }
 }
 
-void Body::collect_atoms(const ast::Expr& condition, bool holds, std::vector<std::pair<std::string, bool>>& atoms) const {
+void Body::collect_atoms(const ast::Expr& condition, bool holds,
+                         std::vector<std::pair<std::string, bool>>& atoms) const {
   if (const auto* both = condition.get_if<ast::Binary>()) {
-    const bool passes = (both->op == ast::BinaryOp::logical_and && holds) || (both->op == ast::BinaryOp::logical_or && !holds);
+    const bool passes = (both->op == ast::BinaryOp::logical_and && holds) ||
+                        (both->op == ast::BinaryOp::logical_or && !holds);
     if (passes) {
       collect_atoms(*both->left, holds, atoms);
       collect_atoms(*both->right, holds, atoms);
@@ -45,10 +48,13 @@ void Body::collect_atoms(const ast::Expr& condition, bool holds, std::vector<std
       return;
     }
   }
-  if (const auto* negated = condition.get_if<ast::Not>()) return collect_atoms(*negated->operand, !holds, atoms);
+  if (const auto* negated = condition.get_if<ast::Not>())
+    return collect_atoms(*negated->operand, !holds, atoms);
   if (const auto* is = condition.get_if<ast::Is>()) {
     const std::string operand = text_of(is->operand->span);
-    const std::string test = is->kind == ast::Is::Kind::valued ? "valued" : is->kind == ast::Is::Kind::null ? "null" : is->type.name.text;
+    const std::string test = is->kind == ast::Is::Kind::valued ? "valued"
+                             : is->kind == ast::Is::Kind::null ? "null"
+                                                               : is->type.name.text;
     atoms.push_back({operand + " is " + test, holds != is->negated});
     return;
   }
@@ -78,7 +84,8 @@ bool Body::known_valued(std::string_view text) const {
   for (const auto& [atom, holds] : conditions_) {
     if (!holds || !atom.starts_with(text)) continue;
     const std::string_view rest = std::string_view(atom).substr(text.size());
-    if (rest.ends_with(" is valued") && (rest.front() == ' ' || rest.front() == '.' || rest.front() == '[')) return true;
+    if (rest.ends_with(" is valued") && (rest.front() == ' ' || rest.front() == '.' || rest.front() == '['))
+      return true;
   }
   return false;
 }
@@ -93,15 +100,20 @@ void Body::check_rules(std::size_t first, std::uint16_t reg, const fhir::TypeDef
     for (std::size_t i = 0; i < notes.size(); ++i) {
       for (std::size_t j = i + 1; j < notes.size(); ++j) {
         if (!notes[i]->set || !notes[j]->set || exclusive(*notes[i], *notes[j])) continue;
-        const std::string line = std::to_string(state_.library.sources().position(notes[i]->span.file, notes[i]->span.begin).line);
+        const std::string line =
+            std::to_string(state_.library.sources().position(notes[i]->span.file, notes[i]->span.begin).line);
         const std::string owner = type ? std::string(type->name()) + "." : "";
-        const bool variants = !notes[i]->variant.empty() && !notes[j]->variant.empty() && notes[i]->variant != notes[j]->variant;
+        const bool variants = !notes[i]->variant.empty() && !notes[j]->variant.empty() &&
+                              notes[i]->variant != notes[j]->variant;
         if (variants) {
-          auto& diagnostic = state_.report(ErrorCode::E0206, notes[j]->span, notes[i]->variant + " and " + notes[j]->variant + " may both be written");
+          auto& diagnostic =
+              state_.report(ErrorCode::E0206, notes[j]->span,
+                            notes[i]->variant + " and " + notes[j]->variant + " may both be written");
           diagnostic.notes.push_back("the first is written in line " + line);
           diagnostic.helps.push_back("`" + path + " ?= …` writes only when the first did not");
         } else {
-          auto& diagnostic = state_.report(ErrorCode::E0205, notes[j]->span, owner + path + " is set twice and both rules can apply");
+          auto& diagnostic = state_.report(ErrorCode::E0205, notes[j]->span,
+                                           owner + path + " is set twice and both rules can apply");
           diagnostic.notes.push_back("first set in line " + line);
           diagnostic.helps.push_back("`override`, `?=` or a condition that excludes the other");
         }
@@ -110,12 +122,16 @@ void Body::check_rules(std::size_t first, std::uint16_t reg, const fhir::TypeDef
     if (type == nullptr || !type->is_resource()) continue;
     const fhir::ElementDef* element = type->element(path);
     if (element == nullptr || !element->is_required()) continue;
-    const bool maybe_none = std::all_of(notes.begin(), notes.end(), [](const auto* note) { return note->optional; });
+    const bool maybe_none =
+        std::all_of(notes.begin(), notes.end(), [](const auto* note) { return note->optional; });
     if (!maybe_none) continue;
-    auto& diagnostic = state_.report(ErrorCode::W0211, notes.front()->span, std::string(type->name()) + "." + path + " is required but " +
-                                         (notes.size() == 1 ? "this rule" : "these rules") + " may write nothing");
+    auto& diagnostic =
+        state_.report(ErrorCode::W0211, notes.front()->span,
+                      std::string(type->name()) + "." + path + " is required but " +
+                          (notes.size() == 1 ? "this rule" : "these rules") + " may write nothing");
     diagnostic.severity = base::Severity::warning;
-    diagnostic.helps.push_back("add `?? \"unknown\"` or `else`, or say when it is there: `require … is valued`");
+    diagnostic.helps.push_back(
+        "add `?? \"unknown\"` or `else`, or say when it is there: `require … is valued`");
   }
 }
 
@@ -138,9 +154,8 @@ ir::Range Body::object_block(const ast::Block& block, std::uint16_t reg, bool& a
   const ir::Range range = this->block(block);
   check_rules(first, reg, target_.fhir, block.span);
   mark_dynamic(first, reg);
-  all_constant = std::all_of(block.statements.begin(), block.statements.end(), [](const auto& stmt) {
-    return stmt.template get_if<ast::Assign>() != nullptr;
-  });
+  all_constant = std::all_of(block.statements.begin(), block.statements.end(),
+                             [](const auto& stmt) { return stmt.template get_if<ast::Assign>() != nullptr; });
   for (std::size_t i = first; i < notes_.size(); ++i) {
     if (notes_[i].reg == reg && !notes_[i].constant) all_constant = false;
   }
@@ -165,7 +180,8 @@ bool Body::guard_of(ir::Index index, ir::Index& segment, std::uint64_t& mask) co
   switch (expr.op) {
     case ir::Op::v2_path: {
       const ir::V2Path& path = unit.v2_paths[expr.a];
-      if (path.field == 0 || path.field > 64 || (segment != ir::kNone && segment != path.segment)) return false;
+      if (path.field == 0 || path.field > 64 || (segment != ir::kNone && segment != path.segment))
+        return false;
       segment = path.segment;
       mask |= std::uint64_t{1} << (path.field - 1);
       return true;
@@ -174,10 +190,14 @@ bool Body::guard_of(ir::Index index, ir::Index& segment, std::uint64_t& mask) co
     case ir::Op::variant:
     case ir::Op::v2_relative:
     case ir::Op::raw:
-    case ir::Op::each: return guard_of(expr.a, segment, mask);
-    case ir::Op::call_datatype: return guard_of(expr.b, segment, mask);
-    case ir::Op::coalesce: return guard_of(expr.a, segment, mask) && guard_of(expr.b, segment, mask);
-    case ir::Op::choose: return expr.c == ir::kNone && guard_of(expr.b, segment, mask);
+    case ir::Op::each:
+      return guard_of(expr.a, segment, mask);
+    case ir::Op::call_datatype:
+      return guard_of(expr.b, segment, mask);
+    case ir::Op::coalesce:
+      return guard_of(expr.a, segment, mask) && guard_of(expr.b, segment, mask);
+    case ir::Op::choose:
+      return expr.c == ir::kNone && guard_of(expr.b, segment, mask);
     case ir::Op::lookup: {
       const ir::Lookup& lookup = unit.lookups[expr.a];
       return !lookup.covers_absent && guard_of(lookup.key, segment, mask);
@@ -193,7 +213,8 @@ bool Body::guard_of(ir::Index index, ir::Index& segment, std::uint64_t& mask) co
       }
       return mask != 0;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 

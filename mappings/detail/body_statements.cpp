@@ -47,8 +47,10 @@ void Body::statement(const ast::Stmt& stmt, std::vector<ir::Stmt>& out) {
   if (const auto* s = stmt.get_if<ast::Include>()) {
     const auto* declaration = state_.library.resolve(*file_, s->fragment, DeclKind::fragment).found;
     if (declaration == nullptr) {
-      auto& diagnostic = state_.report(ErrorCode::E0305, s->fragment.span, "unknown fragment `" + s->fragment.text() + "`");
-      suggest(diagnostic, s->fragment.parts.back().text, state_.library.names_in_scope(*file_, DeclKind::fragment));
+      auto& diagnostic =
+          state_.report(ErrorCode::E0305, s->fragment.span, "unknown fragment `" + s->fragment.text() + "`");
+      suggest(diagnostic, s->fragment.parts.back().text,
+              state_.library.names_in_scope(*file_, DeclKind::fragment));
       return;
     }
     inline_fragment(*declaration, *s, stmt.span, out);
@@ -69,10 +71,18 @@ void Body::on_event(const ast::OnEvent& event) {
   const ir::Index policy = state_.policy(event.policy);
   can_reject_ = can_reject_ || event.policy.action == ast::Policy::Action::reject;
   switch (event.event) {
-    case ast::OnEvent::Event::bad: policies_.bad = policy; break;
-    case ast::OnEvent::Event::null: policies_.null = policy; break;
-    case ast::OnEvent::Event::unmapped: policies_.unmapped = policy; break;
-    case ast::OnEvent::Event::missing: policies_.missing = policy; break;
+    case ast::OnEvent::Event::bad:
+      policies_.bad = policy;
+      break;
+    case ast::OnEvent::Event::null:
+      policies_.null = policy;
+      break;
+    case ast::OnEvent::Event::unmapped:
+      policies_.unmapped = policy;
+      break;
+    case ast::OnEvent::Event::missing:
+      policies_.missing = policy;
+      break;
   }
 }
 
@@ -87,7 +97,8 @@ void Body::require(const ast::Require& require, std::vector<ir::Stmt>& out) {
   collect_atoms(*require.condition, true, conditions_);
 }
 
-ir::Index Body::rule(std::string_view path, const std::optional<ast::Name>& label, base::Span span, base::Span source) {
+ir::Index Body::rule(std::string_view path, const std::optional<ast::Name>& label, base::Span span,
+                     base::Span source) {
   std::string address = address_ + std::string(path);
   if (path.empty()) address.pop_back();
   if (label) address += "@" + label->text;
@@ -122,12 +133,16 @@ void Body::assign(const ast::Assign& assign, base::Span span, std::vector<ir::St
   const bool append = assign.op == ast::Assign::Op::append;
   if (place.ok && place.list && !append && !place.indexed && assign.op == ast::Assign::Op::set &&
       target_.kind != Target::Kind::csv) {
-    auto& diagnostic = state_.report(ErrorCode::E0202, assign.op_span, "`" + text_of(assign.target.span) + "` is a list (0..*); `=` would replace it");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0202, assign.op_span,
+                      "`" + text_of(assign.target.span) + "` is a list (0..*); `=` would replace it");
     diagnostic.helps.push_back("`" + text_of(assign.target.span) + " += …`");
     place.ok = false;
   }
   if (place.ok && append && !place.list) {
-    auto& diagnostic = state_.report(ErrorCode::E0202, assign.op_span, "`" + text_of(assign.target.span) + "` is a single value; `+=` appends to lists");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0202, assign.op_span,
+                      "`" + text_of(assign.target.span) + "` is a single value; `+=` appends to lists");
     diagnostic.helps.push_back("`" + text_of(assign.target.span) + " = …`");
     place.ok = false;
   }
@@ -136,9 +151,9 @@ void Body::assign(const ast::Assign& assign, base::Span span, std::vector<ir::St
     Checked value = this->value(*assign.value, place.destination);
     const ir::Range steps = state_.builder.steps(place.steps, place.owners);
     write.base = place.reg;
-    write.mode = append                                            ? ir::WriteMode::append
-                 : assign.op == ast::Assign::Op::set_if_unset      ? ir::WriteMode::set_if_unset
-                                                                   : ir::WriteMode::set;
+    write.mode = append                                       ? ir::WriteMode::append
+                 : assign.op == ast::Assign::Op::set_if_unset ? ir::WriteMode::set_if_unset
+                                                              : ir::WriteMode::set;
     write.override_ = assign.override_earlier;
     write.constant = value.constant;
     write.path = steps;
@@ -177,7 +192,9 @@ void Body::note_write(const ast::Assign& assign, const Place& place, const Check
 ir::Index Body::identity(const ast::Expr& expr, const fhir::TypeDef& type, base::Span span) {
   const fhir::ElementDef* element = type.element("identifier");
   if (element == nullptr) {
-    auto& diagnostic = state_.report(ErrorCode::E0213, span, std::string(type.name()) + " has no `identifier`; `identity` cannot be written");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0213, span,
+                      std::string(type.name()) + " has no `identifier`; `identity` cannot be written");
     diagnostic.helps.push_back("leave `identity` out: `update` by the message-scoped id");
     return ir::kNone;
   }
@@ -196,7 +213,8 @@ ir::Index Body::identity(const ast::Expr& expr, const fhir::TypeDef& type, base:
 void Body::create(const ast::Create& create, std::vector<ir::Stmt>& out) {
   const fhir::TypeDef* type = fhir::find_resource_type(create.type.name.text);
   if (type == nullptr) {
-    auto& diagnostic = state_.report(ErrorCode::E0201, create.type.span, "FHIR R4 has no resource type " + create.type.name.text);
+    auto& diagnostic = state_.report(ErrorCode::E0201, create.type.span,
+                                     "FHIR R4 has no resource type " + create.type.name.text);
     std::vector<std::string_view> names;
     for (const auto& other : fhir::all_types()) {
       if (other.is_resource() && !other.is_abstract()) names.push_back(other.name());
@@ -214,13 +232,24 @@ void Body::create(const ast::Create& create, std::vector<ir::Stmt>& out) {
   if (create.identity) made.identity = identity(*create.identity, *type, create.identity->span);
   using Request = ast::Create::Request;
   switch (create.request) {
-    case Request::create: made.request = ir::RequestKind::create; break;
-    case Request::ensure: made.request = ir::RequestKind::ensure; break;
-    case Request::upsert: made.request = ir::RequestKind::upsert; break;
-    case Request::patch: made.request = ir::RequestKind::patch; break;
-    case Request::none: made.request = ir::RequestKind::none; break;
+    case Request::create:
+      made.request = ir::RequestKind::create;
+      break;
+    case Request::ensure:
+      made.request = ir::RequestKind::ensure;
+      break;
+    case Request::upsert:
+      made.request = ir::RequestKind::upsert;
+      break;
+    case Request::patch:
+      made.request = ir::RequestKind::patch;
+      break;
+    case Request::none:
+      made.request = ir::RequestKind::none;
+      break;
     case Request::not_given:
-    case Request::update: break;
+    case Request::update:
+      break;
   }
   if (create.request == Request::patch) {
     state_.report(ErrorCode::E0990, create.request_span, "`request patch` is not available in this version");
@@ -250,7 +279,8 @@ void Body::create(const ast::Create& create, std::vector<ir::Stmt>& out) {
 }
 
 void Body::add(const ast::Add& add, std::vector<ir::Stmt>& out) {
-  const bool group_target = target_.kind == Target::Kind::v2 && target_.segment.empty() && target_.datatype.empty() && target_tree_;
+  const bool group_target =
+      target_.kind == Target::Kind::v2 && target_.segment.empty() && target_.datatype.empty() && target_tree_;
   if (!group_target) {
     state_.report(ErrorCode::E0215, add.name.span, "`add` builds segments and groups of an HL7 message");
     return;
@@ -260,11 +290,14 @@ void Body::add(const ast::Add& add, std::vector<ir::Stmt>& out) {
   // The path to it may not repeat; the thing itself may.
   std::erase_if(found, [](const auto& f) { return f.repeating; });
   if (found.empty()) {
-    auto& diagnostic = state_.report(ErrorCode::E0103, add.name.span, add.name.text + " cannot be added to " + std::string(target_tree_->id()) + " at this point");
+    auto& diagnostic = state_.report(
+        ErrorCode::E0103, add.name.span,
+        add.name.text + " cannot be added to " + std::string(target_tree_->id()) + " at this point");
     if (!all.empty()) {
       const int group = target_tree_->group_of(all.front().node);
       diagnostic.label = add.name.text + " lives in " + target_tree_->path_of(group);
-      diagnostic.helps.push_back("`add " + std::string(target_tree_->node(group).name) + " { add " + add.name.text + " { … } }`");
+      diagnostic.helps.push_back("`add " + std::string(target_tree_->node(group).name) + " { add " +
+                                 add.name.text + " { … } }`");
     }
     return;
   }
@@ -305,7 +338,8 @@ void Body::add(const ast::Add& add, std::vector<ir::Stmt>& out) {
 
 void Body::emit(const ast::Emit& emit, base::Span span, std::vector<ir::Stmt>& out) {
   if (target_.kind != Target::Kind::csv) {
-    state_.report(ErrorCode::E0215, {span.file, span.begin, span.begin + 4}, "`emit` writes a row of a csv target");
+    state_.report(ErrorCode::E0215, {span.file, span.begin, span.begin + 4},
+                  "`emit` writes a row of a csv target");
     return;
   }
   ir::Emit lowered;
@@ -363,7 +397,8 @@ void Body::when(const ast::When& when, std::vector<ir::Stmt>& out) {
   for (const auto& one : when.branches) branch(one.condition.get(), one.body);
   if (when.otherwise) branch(nullptr, *when.otherwise);
   ir::When lowered;
-  lowered.branches = {static_cast<ir::Index>(state_.unit().when_branches.size()), static_cast<ir::Index>(branches.size())};
+  lowered.branches = {static_cast<ir::Index>(state_.unit().when_branches.size()),
+                      static_cast<ir::Index>(branches.size())};
   state_.unit().when_branches.insert(state_.unit().when_branches.end(), branches.begin(), branches.end());
   out.push_back({ir::StmtOp::when, static_cast<ir::Index>(state_.unit().whens.size())});
   state_.unit().whens.push_back(lowered);

@@ -31,15 +31,20 @@ void Body::check_outputs(const TableModel& table, const ast::Via& via, const Des
   for (const auto& code : set->codes()) codes.emplace_back(code.code());
   for (const auto& row : table.decl->rows) {
     if (set->contains(row.value.text)) continue;
-    auto& diagnostic = state_.report(ErrorCode::E0403, row.value.span, "table " + std::string(table.declaration->name) + " produces \"" +
-                                         row.value.text + "\", not in required value set " + value_set_name(*set));
+    auto& diagnostic =
+        state_.report(ErrorCode::E0403, row.value.span,
+                      "table " + std::string(table.declaration->name) + " produces \"" + row.value.text +
+                          "\", not in required value set " + value_set_name(*set));
     diagnostic.notes.push_back(listed(codes));
-    diagnostic.notes.push_back("used for `" + destination.name + "` at " + state_.library.sources().place(via.table.span));
+    diagnostic.notes.push_back("used for `" + destination.name + "` at " +
+                               state_.library.sources().place(via.table.span));
   }
   const auto check = [&](const std::optional<ast::Policy>& policy) {
-    if (!policy || policy->action != ast::Policy::Action::literal || set->contains(policy->value->text)) return;
-    auto& diagnostic = state_.report(ErrorCode::E0403, policy->value->span, "\"" + policy->value->text +
-                                         "\" is not in required value set " + value_set_name(*set));
+    if (!policy || policy->action != ast::Policy::Action::literal || set->contains(policy->value->text))
+      return;
+    auto& diagnostic =
+        state_.report(ErrorCode::E0403, policy->value->span,
+                      "\"" + policy->value->text + "\" is not in required value set " + value_set_name(*set));
     diagnostic.notes.push_back(listed(codes));
   };
   check(via.otherwise);
@@ -64,14 +69,16 @@ void Body::check_coverage(const TableModel& table, const Checked& key, base::Spa
   std::vector<std::string> missing;
   for (const auto& code : codes->codes) {
     const bool covered = std::any_of(table.decl->rows.begin(), table.decl->rows.end(), [&](const auto& row) {
-      return std::any_of(row.keys.begin(), row.keys.end(), [&](const auto& k) { return k.text == code.code; });
+      return std::any_of(row.keys.begin(), row.keys.end(),
+                         [&](const auto& k) { return k.text == code.code; });
     });
     if (!covered) missing.emplace_back(code.code);
   }
   if (missing.empty()) return;
-  auto& diagnostic = state_.report(ErrorCode::W0404, span, "table " + std::string(table.declaration->name) + " does not cover " +
-                                       std::string(hl7::version_text(version_)) + " table " + std::string(field->table) +
-                                       " codes " + listed(missing));
+  auto& diagnostic = state_.report(ErrorCode::W0404, span,
+                                   "table " + std::string(table.declaration->name) + " does not cover " +
+                                       std::string(hl7::version_text(version_)) + " table " +
+                                       std::string(field->table) + " codes " + listed(missing));
   diagnostic.severity = base::Severity::warning;
 }
 
@@ -81,20 +88,22 @@ ir::LookupMode Body::lookup_mode(const TableModel& table, const Destination& des
   const bool coding = type.is_complex("Coding"), codeable = type.is_complex("CodeableConcept");
   if (!coding && !codeable) return ir::LookupMode::code;
   if (!table.decl->system && table.decl->source == ast::TableDecl::Source::rows) {
-    auto& diagnostic = state_.report(ErrorCode::E0407, span, destination.name + " is a " + name_of(type) + "; table " +
+    auto& diagnostic = state_.report(ErrorCode::E0407, span,
+                                     destination.name + " is a " + name_of(type) + "; table " +
                                          std::string(table.declaration->name) + " has no `system`");
     diagnostic.helps.push_back("`table " + std::string(table.declaration->name) + " system \"…\" { … }`");
   }
   return coding ? ir::LookupMode::coding : ir::LookupMode::codeable_concept;
 }
 
-void Body::fill_coded(ir::Lookup& lookup, StaticType& type, const Checked& key, const Destination& destination,
-                      base::Span span) {
+void Body::fill_coded(ir::Lookup& lookup, StaticType& type, const Checked& key,
+                      const Destination& destination, base::Span span) {
   auto& builder = state_.builder;
   const auto* coding = fhir::find_type("Coding");
   const auto* concept_type = fhir::find_type("CodeableConcept");
   const ir::Index coding_shape = builder.fhir_shape(*coding);
-  for (const auto* element : {"system", "code", "display"}) builder.fhir_member(coding_shape, *coding->element(element), nullptr);
+  for (const auto* element : {"system", "code", "display"})
+    builder.fhir_member(coding_shape, *coding->element(element), nullptr);
   lookup.shape = coding_shape;
   type = fhir_type(coding);
   if (lookup.mode != ir::LookupMode::codeable_concept) return;
@@ -119,8 +128,10 @@ Checked Body::via(const ast::Via& via, const Destination& destination, base::Spa
       state_.report(ErrorCode::E0302, via.table.span, "`" + via.table.text() + "` comes from two imports")
           .helps.push_back("`use … as` or a qualified name");
     } else {
-      auto& diagnostic = state_.report(ErrorCode::E0305, via.table.span, "unknown table `" + via.table.text() + "`");
-      suggest(diagnostic, via.table.parts.front().text, state_.library.names_in_scope(*file_, DeclKind::table));
+      auto& diagnostic =
+          state_.report(ErrorCode::E0305, via.table.span, "unknown table `" + via.table.text() + "`");
+      suggest(diagnostic, via.table.parts.front().text,
+              state_.library.names_in_scope(*file_, DeclKind::table));
     }
     return failed(span);
   }
@@ -137,14 +148,18 @@ Checked Body::via(const ast::Via& via, const Destination& destination, base::Spa
     }
     if (table.decl->source == ast::TableDecl::Source::rows && lookup.mode == ir::LookupMode::column &&
         extra.text != "system" && extra.text != "display" && extra.text != "code") {
-      auto& diagnostic = state_.report(ErrorCode::E0401, extra.span, "table " + std::string(table.declaration->name) + " has no column `" + extra.text + "`");
+      auto& diagnostic = state_.report(
+          ErrorCode::E0401, extra.span,
+          "table " + std::string(table.declaration->name) + " has no column `" + extra.text + "`");
       diagnostic.notes.push_back("a literal table has code, display and system");
     }
   }
   const bool has_default = via.otherwise || table.decl->otherwise || policies_.unmapped != ir::kNone;
   if (!has_default) {
-    auto& diagnostic = state_.report(ErrorCode::E0406, span, "`via " + via.table.text() + "` needs an `else`");
-    diagnostic.helps.push_back("keep | omit | warn … | reject … | quarantine | \"value\"; or a row `_ => …` in the table");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0406, span, "`via " + via.table.text() + "` needs an `else`");
+    diagnostic.helps.push_back(
+        "keep | omit | warn … | reject … | quarantine | \"value\"; or a row `_ => …` in the table");
   }
   Checked key = check(*via.operand);
   if (!destination.list || destination.kind == Destination::Kind::any) key = to_scalar(key);

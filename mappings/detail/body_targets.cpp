@@ -26,9 +26,11 @@ bool Body::start_fhir(const ast::Target& target, std::size_t& at, Target& base, 
   const bool own = target_.kind == Target::Kind::fhir &&
                    (first.kind != StepKind::element || target_.fhir->element(first.name.text) != nullptr);
   if (!own && first.kind == StepKind::element) {
-    if (const Binding* binding = find_binding(first.name.text); binding && binding->kind == Binding::Kind::handle) {
+    if (const Binding* binding = find_binding(first.name.text);
+        binding && binding->kind == Binding::Kind::handle) {
       if (target.steps.size() == 1) {
-        state_.report(ErrorCode::E0215, target.span, "`" + first.name.text + "` is a created resource; write to its elements");
+        state_.report(ErrorCode::E0215, target.span,
+                      "`" + first.name.text + "` is a created resource; write to its elements");
         return false;
       }
       base = binding->target;
@@ -36,15 +38,19 @@ bool Body::start_fhir(const ast::Target& target, std::size_t& at, Target& base, 
     } else {
       for (auto it = bindings_.rbegin(); it != bindings_.rend(); ++it) {
         if (it->kind != Binding::Kind::handle || it->alive || it->name != first.name.text) continue;
-        state_.report(ErrorCode::E0209, first.span, "handle `" + first.name.text + "` is created in " +
-                                                        (it->in_loop ? "a loop" : "a block") + " and is out of scope here")
+        state_
+            .report(ErrorCode::E0209, first.span,
+                    "handle `" + first.name.text + "` is created in " + (it->in_loop ? "a loop" : "a block") +
+                        " and is out of scope here")
             .helps.push_back("write inside the block that creates it");
         return false;
       }
     }
   }
   if (base.kind != Target::Kind::fhir) {
-    auto& diagnostic = state_.report(ErrorCode::E0215, target.span, "nothing is built here that `" + text_of(target.span) + "` could belong to");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0215, target.span,
+                      "nothing is built here that `" + text_of(target.span) + "` could belong to");
     std::vector<std::string_view> names;
     for (const auto& binding : bindings_) {
       if (binding.kind == Binding::Kind::handle && binding.alive) names.push_back(binding.name);
@@ -66,7 +72,8 @@ bool Body::extension_step(const ast::TargetStep& target_step, ir::Index shape, P
   if (type.is_error()) return false;
   const auto* extension = fhir::find_type("Extension");
   const fhir::ElementDef* value = extension->element("value");
-  const fhir::ElementType* element_type = type.kind == StaticType::Kind::fhir ? value->find_type(type.fhir->name()) : nullptr;
+  const fhir::ElementType* element_type =
+      type.kind == StaticType::Kind::fhir ? value->find_type(type.fhir->name()) : nullptr;
   if (element_type == nullptr) {
     state_.report(ErrorCode::E0207, decl.type.span, "Extension.value[x] does not allow " + name_of(type));
     return false;
@@ -99,7 +106,8 @@ bool Body::extension_step(const ast::TargetStep& target_step, ir::Index shape, P
 }
 
 /// The element that is written.
-bool Body::last_fhir(const ast::TargetStep& target_step, const fhir::ElementDef& element, ir::Index shape, Place& place) {
+bool Body::last_fhir(const ast::TargetStep& target_step, const fhir::ElementDef& element, ir::Index shape,
+                     Place& place) {
   auto& builder = state_.builder;
   Destination& destination = place.destination;
   destination.kind = Destination::Kind::fhir;
@@ -124,7 +132,8 @@ bool Body::last_fhir(const ast::TargetStep& target_step, const fhir::ElementDef&
   return true;
 }
 
-bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::TypeDef* type, ir::Index shape, Place& place) {
+bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::TypeDef* type, ir::Index shape,
+                     Place& place) {
   auto& builder = state_.builder;
   for (; at < target.steps.size(); ++at) {
     const ast::TargetStep& current = target.steps[at];
@@ -144,13 +153,17 @@ bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::Type
     }
     const fhir::ElementDef* element = type->element(current.name.text);
     if (element == nullptr) {
-      auto& diagnostic = state_.report(ErrorCode::E0201, current.span, std::string(type->name()) + " has no element `" + current.name.text + "`");
+      auto& diagnostic =
+          state_.report(ErrorCode::E0201, current.span,
+                        std::string(type->name()) + " has no element `" + current.name.text + "`");
       std::vector<std::string_view> names;
       for (const auto& other : type->elements()) names.push_back(other.name());
       suggest(diagnostic, current.name.text, names);
       const auto variant = type->element_by_json_name(current.name.text);
       if (variant && variant.type != nullptr) {
-        diagnostic.helps.push_back("a choice goes by its base name: `" + std::string(variant.element->name()) + " = … as " + std::string(variant.type->name()) + "`");
+        diagnostic.helps.push_back("a choice goes by its base name: `" +
+                                   std::string(variant.element->name()) + " = … as " +
+                                   std::string(variant.type->name()) + "`");
       }
       return false;
     }
@@ -173,22 +186,27 @@ bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::Type
     const bool extends_primitive = target.steps[at + 1].kind == StepKind::ext;
     const fhir::TypeDef* content = element->is_choice() ? nullptr : element->only_type();
     if (content == nullptr) {
-      state_.report(ErrorCode::E0201, current.span, "`" + current.name.text + "` is a choice; build it whole: `" + current.name.text + " = { … } as …`");
+      state_.report(ErrorCode::E0201, current.span,
+                    "`" + current.name.text + "` is a choice; build it whole: `" + current.name.text +
+                        " = { … } as …`");
       return false;
     }
-    // An object literal is written by its own rules only, so a list on the way has one item. In a resource others may
-    // have appended to it.
+    // An object literal is written by its own rules only, so a list on the way has one item. In a resource
+    // others may have appended to it.
     const bool own_list = element->is_list() && target_.literal && place.reg == target_.reg;
     if (element->is_list() && !indexed && !own_list && !content->is_primitive()) {
-      auto& diagnostic = state_.report(ErrorCode::E0202, current.span, "`" + text_of(target.span) + "` goes through a list",
-                                       "`" + current.name.text + "` is 0..*");
-      diagnostic.helps.push_back("`" + current.name.text + " += { " + target.steps[at + 1].name.text + " … }`");
+      auto& diagnostic =
+          state_.report(ErrorCode::E0202, current.span, "`" + text_of(target.span) + "` goes through a list",
+                        "`" + current.name.text + "` is 0..*");
+      diagnostic.helps.push_back("`" + current.name.text + " += { " + target.steps[at + 1].name.text +
+                                 " … }`");
       return false;
     }
     const auto slot = builder.fhir_member(shape, *element, nullptr);
     if (content->is_primitive()) {
       if (!extends_primitive) {
-        state_.report(ErrorCode::E0201, target.steps[at + 1].span, std::string(content->name()) + " has no elements");
+        state_.report(ErrorCode::E0201, target.steps[at + 1].span,
+                      std::string(content->name()) + " has no elements");
         return false;
       }
       const auto twin = builder.companion(shape, slot);
@@ -221,7 +239,9 @@ bool Body::walk_csv(const ast::Target& target, const Target& base, Place& place)
   const ast::TargetStep& first = target.steps.front();
   const int column = first.kind == StepKind::element ? base.csv->find(first.name.text) : -1;
   if (column < 0 || target.steps.size() != 1) {
-    auto& diagnostic = state_.report(ErrorCode::E0801, first.span, "CSV column \"" + text_of(target.span) + "\" is not in " + base.csv->decl->name.text);
+    auto& diagnostic =
+        state_.report(ErrorCode::E0801, first.span,
+                      "CSV column \"" + text_of(target.span) + "\" is not in " + base.csv->decl->name.text);
     suggest(diagnostic, first.name.text, base.csv->names());
     return false;
   }

@@ -9,8 +9,8 @@ namespace kiln::mappings::detail {
 using base::ErrorCode;
 using StepKind = ast::TargetStep::Kind;
 
-std::uint16_t Body::v2_member(ir::Index shape, std::string_view name, int order, std::string_view datatype_name, bool list,
-                              bool required) {
+std::uint16_t Body::v2_member(ir::Index shape, std::string_view name, int order,
+                              std::string_view datatype_name, bool list, bool required) {
   auto& builder = state_.builder;
   ir::Member made;
   made.name = builder.string(name);
@@ -31,7 +31,8 @@ ir::Index Body::segment_shape(std::string_view id) {
 }
 
 ir::Index Body::group_shape(int node) {
-  const std::string name = std::string(target_tree_->id()) + (node < 0 ? "" : "." + target_tree_->path_of(node));
+  const std::string name =
+      std::string(target_tree_->id()) + (node < 0 ? "" : "." + target_tree_->path_of(node));
   const auto kind = node < 0 ? ir::ShapeKind::v2_structure : ir::ShapeKind::v2_group;
   return state_.builder.shape(kind, name, state_.builder.type(name, ir::TypeKind::group));
 }
@@ -62,7 +63,9 @@ bool Body::enter_segment(const ast::TargetStep& first, const Target& base, Place
   std::erase_if(found, [](const auto& f) { return f.repeating; });
   if (found.empty()) {
     const bool z = id.starts_with('Z');
-    auto& diagnostic = state_.report(ErrorCode::E0103, first.span, "segment " + id + " cannot occur in " + std::string(target_tree_->id()) + " at this point");
+    auto& diagnostic = state_.report(
+        ErrorCode::E0103, first.span,
+        "segment " + id + " cannot occur in " + std::string(target_tree_->id()) + " at this point");
     if (!all.empty()) {
       const int group = target_tree_->group_of(all.front().node);
       diagnostic.label = id + " lives in " + target_tree_->path_of(group);
@@ -74,7 +77,8 @@ bool Body::enter_segment(const ast::TargetStep& first, const Target& base, Place
   }
   const auto& node = target_tree_->node(found.front().node);
   if (node.repeats) {
-    auto& diagnostic = state_.report(ErrorCode::E0202, first.span, "segment " + id + " repeats in " + std::string(target_tree_->id()));
+    auto& diagnostic = state_.report(ErrorCode::E0202, first.span,
+                                     "segment " + id + " repeats in " + std::string(target_tree_->id()));
     diagnostic.helps.push_back("`add " + id + " { " + id + "-" + std::to_string(first.number) + " = … }`");
     return false;
   }
@@ -118,7 +122,8 @@ bool Body::walk_v2(const ast::Target& target, const Target& base, Place& place) 
       place.path.clear();  // `PID-5` names its segment itself
     }
     const auto model = hl7::Dictionary(target_version_).segment(first.name.text);
-    const auto field = model ? model->field(static_cast<std::size_t>(std::max(first.number, 1))) : std::nullopt;
+    const auto field =
+        model ? model->field(static_cast<std::size_t>(std::max(first.number, 1))) : std::nullopt;
     if (!field) {
       const hl7::Version source = std::exchange(version_, target_version_);
       SegmentModel segment;
@@ -129,7 +134,8 @@ bool Body::walk_v2(const ast::Target& target, const Target& base, Place& place) 
       return false;
     }
     const std::string number = std::to_string(first.number);
-    const auto slot = v2_member(shape, number, first.number, field->datatype, field->repeats(), field->usage == 'R');
+    const auto slot =
+        v2_member(shape, number, first.number, field->datatype, field->repeats(), field->usage == 'R');
     const ir::Index next = state_.builder.draft(shape, slot).shape;
     step(place, shape, slot, next, first.name.text + "-" + number);
     place.list = field->repeats();
@@ -138,7 +144,8 @@ bool Body::walk_v2(const ast::Target& target, const Target& base, Place& place) 
     at = 1;
     if (at < target.steps.size() && target.steps[at].kind == StepKind::index) {
       if (!field->repeats()) {
-        state_.report(ErrorCode::E0202, target.steps[at].span, first.name.text + "-" + number + " does not repeat");
+        state_.report(ErrorCode::E0202, target.steps[at].span,
+                      first.name.text + "-" + number + " does not repeat");
         return false;
       }
       place.steps.back().kind = ir::StepKind::item;
@@ -161,7 +168,9 @@ bool Body::walk_v2(const ast::Target& target, const Target& base, Place& place) 
       return false;
     }
     const bool flat = shape == ir::kNone;
-    const auto part = flat ? std::nullopt : (base.datatype.empty() ? detail::component(target_version_, type, current.number) : component_in_any(type, current.number));
+    const auto part = flat ? std::nullopt
+                           : (base.datatype.empty() ? detail::component(target_version_, type, current.number)
+                                                    : component_in_any(type, current.number));
     if (!part) {
       if (flat && current.number == 1) continue;  // a plain value is its own first component
       report_component(type, current.number, current.span);

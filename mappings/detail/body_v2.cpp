@@ -74,7 +74,8 @@ ir::Index Body::make_segment_ref(std::string_view segment, const std::vector<int
   return add_segment_ref(ref);
 }
 
-/// Where a segment or group of that name is found without passing a repeating group, from the innermost context out.
+/// Where a segment or group of that name is found without passing a repeating group, from the innermost
+/// context out.
 std::vector<StructureTree::Found> Body::reachable(std::string_view name, std::size_t& context_index) const {
   for (std::size_t i = contexts_.size(); i > context_floor_; --i) {
     const Context& context = contexts_[i - 1];
@@ -105,8 +106,8 @@ std::optional<SegmentModel> Body::segment_model(std::string_view id, base::Span 
   auto& diagnostic = state_.report(ErrorCode::E0104, span, "unknown segment " + std::string(id),
                                    "no segment of HL7 v" + std::string(hl7::version_text(version_)));
   if (const auto first = hl7::first_version_with_segment(id)) {
-    diagnostic.notes.push_back(std::string(id) + " exists from " + std::string(hl7::version_text(*first)) + "; " +
-                               version_note_);
+    diagnostic.notes.push_back(std::string(id) + " exists from " + std::string(hl7::version_text(*first)) +
+                               "; " + version_note_);
   } else if (id.starts_with('Z')) {
     diagnostic.helps.push_back("declare it: `segment " + std::string(id) + " { 3 bedCode : CWE }`");
   } else {
@@ -130,18 +131,20 @@ void Body::report_ambiguous(std::string_view what, std::string_view name, base::
     diagnostic.notes.push_back(path + "." + std::string(name));
     if (nearest.empty() && group >= 0) nearest = std::string(tree_->node(group).name);
   }
-  diagnostic.helps.push_back("enter one with `for each " + nearest + " {`, or name the path: `" + nearest + "." +
-                             std::string(what) + "`");
+  diagnostic.helps.push_back("enter one with `for each " + nearest + " {`, or name the path: `" + nearest +
+                             "." + std::string(what) + "`");
 }
 
-void Body::report_misplaced(std::string_view name, base::Span span, const std::vector<StructureTree::Found>& all) {
+void Body::report_misplaced(std::string_view name, base::Span span,
+                            const std::vector<StructureTree::Found>& all) {
   auto& diagnostic = state_.report(
       ErrorCode::E0103, span,
       "segment " + std::string(name) + " cannot occur in " + std::string(tree_->id()) + " at this point");
   if (all.empty()) {
     diagnostic.label = std::string(tree_->id()) + " has no " + std::string(name);
-    diagnostic.notes.push_back(std::string(tree_->id()) + " of HL7 v" + std::string(hl7::version_text(version_)) +
-                               " does not contain " + std::string(name) + " in any group");
+    diagnostic.notes.push_back(std::string(tree_->id()) + " of HL7 v" +
+                               std::string(hl7::version_text(version_)) + " does not contain " +
+                               std::string(name) + " in any group");
     return;
   }
   for (const auto& found : all) {
@@ -221,7 +224,8 @@ ir::Index Body::segment_of_path(const ast::V2Ref& ref, std::vector<std::pair<ast
   const std::string segment = ref.segment.text;
   if (groups.empty()) return find_in_contexts(segment, ref.segment.span);
   if (tree_ == nullptr) return find_in_contexts(segment, ref.segment.span);
-  // The innermost running iteration of the first group, else the group below the innermost context that has it.
+  // The innermost running iteration of the first group, else the group below the innermost context that has
+  // it.
   ir::SegmentRef made;
   int from = -1;
   std::size_t next = 0;
@@ -276,9 +280,9 @@ ir::Index Body::find_segment(const ast::V2Ref& ref) {
 void Body::report_field(const SegmentModel& model, int field, base::Span span) {
   const std::string id(model.id), number = std::to_string(field);
   const std::string version(hl7::version_text(version_));
-  auto& diagnostic = state_.report(ErrorCode::E0101, span,
-                                   "segment " + id + " has no field " + number +
-                                       (model.declared ? "" : " in HL7 v" + version));
+  auto& diagnostic = state_.report(
+      ErrorCode::E0101, span,
+      "segment " + id + " has no field " + number + (model.declared ? "" : " in HL7 v" + version));
   const int last = model.last_field();
   const auto last_field = model.field(last);
   diagnostic.label = id + " ends at " + id + "-" + std::to_string(last) +
@@ -289,15 +293,14 @@ void Body::report_field(const SegmentModel& model, int field, base::Span span) {
   if (!first) return;
   const auto def = hl7::Dictionary(*first).segment(id)->field(static_cast<std::size_t>(field));
   const std::string from(hl7::version_text(*first));
-  diagnostic.notes.push_back(id + "-" + number + " \"" + std::string(def->name) + "\" exists from " + from + "; " +
-                             version_note_);
+  diagnostic.notes.push_back(id + "-" + number + " \"" + std::string(def->name) + "\" exists from " + from +
+                             "; " + version_note_);
   std::string instead;
   for (int i = 1; i <= last; ++i) {
     const auto candidate = model.field(i);
-    if (candidate->datatype != def->datatype) continue;
-    const auto later = hl7::Dictionary(*first).segment(id)->field(static_cast<std::size_t>(i));
-    if (!later || (later->usage != 'W' && later->usage != 'B')) continue;
-    instead += (instead.empty() ? "" : " / ") + id + "-" + std::to_string(i) + (candidate->repeats ? "[*]" : "");
+    if (candidate->datatype != def->datatype || is_v2_primitive(version_, def->datatype)) continue;
+    instead +=
+        (instead.empty() ? "" : " / ") + id + "-" + std::to_string(i) + (candidate->repeats ? "[*]" : "");
   }
   diagnostic.helps.push_back((instead.empty() ? "" : "use " + instead + ", ") + "declare `hl7 " +
                              (tree_ ? std::string(tree_->id()) : id) + " " + from +
@@ -323,8 +326,8 @@ void Body::report_component(std::string_view name, int position, base::Span span
 std::optional<StaticType> Body::component_type(const StaticType& type, int position, base::Span span) {
   if (type.kind == StaticType::Kind::error) return StaticType{};
   if (type.kind == StaticType::Kind::varies) return v2_type(position == 1 ? "varies" : "ST");
-  const auto found = any_version_ ? component_in_any(type.name, position)
-                                  : detail::component(version_, type.name, position);
+  const auto found =
+      any_version_ ? component_in_any(type.name, position) : detail::component(version_, type.name, position);
   if (found) return v2_type(found->datatype);
   // A plain value is its own first component.
   if (position == 1 && is_v2_primitive(version_, type.name)) return type;
@@ -339,11 +342,17 @@ Checked Body::repetitions(ir::V2Path path, StaticType type, const ast::Selector&
       path.repetition = ir::RepKind::all;
       path.list = true;
       break;
-    case ast::Selector::Kind::last: path.repetition = ir::RepKind::last; break;
-    case ast::Selector::Kind::where: path.list = true; path.repetition = ir::RepKind::where; break;
+    case ast::Selector::Kind::last:
+      path.repetition = ir::RepKind::last;
+      break;
+    case ast::Selector::Kind::where:
+      path.list = true;
+      path.repetition = ir::RepKind::where;
+      break;
     case ast::Selector::Kind::at: {
       const auto* number = selector.expr->get_if<ast::Literal>();
-      if (number == nullptr || number->kind != ast::Literal::Kind::number || std::atoi(number->text.c_str()) < 1) {
+      if (number == nullptr || number->kind != ast::Literal::Kind::number ||
+          std::atoi(number->text.c_str()) < 1) {
         state_.report(ErrorCode::E0501, selector.span, "the repetition of a field is a number from 1");
         return failed(span);
       }
@@ -411,12 +420,14 @@ Checked Body::v2_ref(const ast::V2Ref& ref, base::Span span, bool want_list) {
   }
   if (strict_ && field->repeats && !want_list && ref.selector.kind == ast::Selector::Kind::none) {
     const std::string name = ref.segment.text + "-" + std::to_string(ref.field.value);
-    auto& diagnostic = state_.report(ErrorCode::E0107, span, name + " repeats; a scalar is needed here (strict)");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0107, span, name + " repeats; a scalar is needed here (strict)");
     const std::string tail = ref.component.value > 0 ? "." + std::to_string(ref.component.value) : "";
     diagnostic.helps.push_back("`" + name + "[1]" + tail + "` or `" + name + "[where …]" + tail + "`");
   }
   Checked result = repetitions(path, type, ref.selector, field->repeats, want_list, span);
-  result.optional = !(field->required || known_valued(ref.segment.text + "-" + std::to_string(ref.field.value)));
+  result.optional =
+      !(field->required || known_valued(ref.segment.text + "-" + std::to_string(ref.field.value)));
   return result;
 }
 
@@ -435,11 +446,12 @@ Checked Body::component_of(Checked base, int position, base::Span span, base::Sp
 }
 
 Checked Body::component(const ast::Component& component, base::Span span) {
-  Checked base = component.base->get_if<ast::This>() ? this_value(component.base->span) : check(*component.base);
+  Checked base =
+      component.base->get_if<ast::This>() ? this_value(component.base->span) : check(*component.base);
   if (base.type.is_error()) return failed(span);
   if (!base.type.is_v2()) {
-    state_.report(ErrorCode::E0102, component.number.span,
-                  name_of(base.type) + " has no components", "only HL7 v2 values have numbered components");
+    state_.report(ErrorCode::E0102, component.number.span, name_of(base.type) + " has no components",
+                  "only HL7 v2 values have numbered components");
     return failed(span);
   }
   return component_of(std::move(base), component.number.value, component.number.span, component.base->span);

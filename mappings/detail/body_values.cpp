@@ -1,5 +1,5 @@
-// Values on their way to a destination: the destination's type reaches through match, if, ??, each, as and objects to
-// the leaves, where the conversion is chosen.
+// Values on their way to a destination: the destination's type reaches through match, if, ??, each, as and
+// objects to the leaves, where the conversion is chosen.
 
 #include <algorithm>
 
@@ -73,8 +73,8 @@ Checked Body::choose_value(const ast::Expr* test, const ast::Expr& then, const a
   Checked result;
   result = join_types(result, otherwise ? std::vector{first.type, second.type} : std::vector{first.type});
   const bool optional = otherwise == nullptr || first.optional || second.optional;
-  return done(make(ir::Op::choose, guard, first.expr, otherwise ? second.expr : ir::kNone), result.type, span, false,
-              optional);
+  return done(make(ir::Op::choose, guard, first.expr, otherwise ? second.expr : ir::kNone), result.type, span,
+              false, optional);
 }
 
 Checked Body::coalesce_value(const ast::Binary& binary, const Destination& destination, base::Span span) {
@@ -84,8 +84,8 @@ Checked Body::coalesce_value(const ast::Binary& binary, const Destination& desti
     right = to_scalar(right);
   }
   Checked result = join_types({}, {left.type, right.type});
-  return done(make(ir::Op::coalesce, left.expr, right.expr), result.type, span, left.constant && right.constant,
-              left.optional && right.optional);
+  return done(make(ir::Op::coalesce, left.expr, right.expr), result.type, span,
+              left.constant && right.constant, left.optional && right.optional);
 }
 
 /// The datatype that OBX-5 has in an arm of literal datatype names: all of them read as the widest.
@@ -121,12 +121,15 @@ void Body::check_arms(const ast::Match& match) {
       if (pattern.kind == ast::Pattern::Kind::literal) key = "\"" + pattern.literal.text + "\"";
       if (pattern.kind == ast::Pattern::Kind::is_type) key = "is " + pattern.type.name.text;
       if (pattern.kind == ast::Pattern::Kind::any) key = "_";
-      const auto same = std::find_if(seen.begin(), seen.end(), [&](const auto& s) { return !key.empty() && s.first == key; });
+      const auto same = std::find_if(seen.begin(), seen.end(),
+                                     [&](const auto& s) { return !key.empty() && s.first == key; });
       if (any || same != seen.end()) {
         const base::Span earlier = any ? *any : same->second;
         const auto line = state_.library.sources().position(earlier.file, earlier.begin).line;
-        state_.report(ErrorCode::W0408, pattern.span, "arm " + (key.empty() ? "re\"…\"" : key) +
-                                                          " is unreachable: matched by line " + std::to_string(line))
+        state_
+            .report(ErrorCode::W0408, pattern.span,
+                    "arm " + (key.empty() ? "re\"…\"" : key) + " is unreachable: matched by line " +
+                        std::to_string(line))
             .severity = base::Severity::warning;
       }
       if (pattern.kind == ast::Pattern::Kind::any) any = pattern.span;
@@ -142,8 +145,10 @@ Checked Body::match_value(const ast::Match& match, const Destination& destinatio
   std::string narrows;
   if (path != nullptr && !subject.type.is_error()) {
     const auto& v2_path = state_.unit().v2_paths[state_.unit().exprs[subject.expr].a];
-    if (path->segment.text == "OBX" && path->field.value == 2) narrows = std::to_string(v2_path.segment) + ":5";
-    if (path->segment.text == "MFE" && path->field.value == 5) narrows = std::to_string(v2_path.segment) + ":4";
+    if (path->segment.text == "OBX" && path->field.value == 2)
+      narrows = std::to_string(v2_path.segment) + ":5";
+    if (path->segment.text == "MFE" && path->field.value == 5)
+      narrows = std::to_string(v2_path.segment) + ":4";
   }
   std::vector<ir::Arm> arms;
   std::vector<StaticType> types;
@@ -171,8 +176,10 @@ Checked Body::match_value(const ast::Match& match, const Destination& destinatio
         single.type = state_.builder.type(type);
         if (type.kind == StaticType::Kind::fhir) {
           if (subject.type.kind == StaticType::Kind::choice &&
-              std::find(subject.type.variants.begin(), subject.type.variants.end(), type.fhir) == subject.type.variants.end()) {
-            auto& diagnostic = state_.report(ErrorCode::E0207, pattern.span, subject_text + " is never " + name_of(type));
+              std::find(subject.type.variants.begin(), subject.type.variants.end(), type.fhir) ==
+                  subject.type.variants.end()) {
+            auto& diagnostic =
+                state_.report(ErrorCode::E0207, pattern.span, subject_text + " is never " + name_of(type));
             diagnostic.notes.push_back("allowed: " + name_of(subject.type));
           }
           if (arm.patterns.size() == 1) narrowed_.push_back({subject_text, type, {}});
@@ -181,7 +188,8 @@ Checked Body::match_value(const ast::Match& match, const Destination& destinatio
       }
       extra.push_back(single);
     }
-    const bool any = std::any_of(arm.patterns.begin(), arm.patterns.end(), [](const auto& p) { return p.kind == ast::Pattern::Kind::any; });
+    const bool any = std::any_of(arm.patterns.begin(), arm.patterns.end(),
+                                 [](const auto& p) { return p.kind == ast::Pattern::Kind::any; });
     if (any && !matched.empty()) narrowed_.push_back({subject_text, {}, matched});
     if (!narrows.empty()) {
       const StaticType type = narrowed_type(arm.patterns, subject);
@@ -193,7 +201,8 @@ Checked Body::match_value(const ast::Match& match, const Destination& destinatio
     if (any) optional = result.optional;
     lowered.value = result.expr;
     if (!texts.empty()) {
-      lowered.texts = {static_cast<ir::Index>(state_.unit().arm_texts.size()), static_cast<ir::Index>(texts.size())};
+      lowered.texts = {static_cast<ir::Index>(state_.unit().arm_texts.size()),
+                       static_cast<ir::Index>(texts.size())};
       state_.unit().arm_texts.insert(state_.unit().arm_texts.end(), texts.begin(), texts.end());
       arms.push_back(lowered);
     }
@@ -205,14 +214,19 @@ Checked Body::match_value(const ast::Match& match, const Destination& destinatio
   const auto first = static_cast<ir::Index>(state_.unit().arms.size());
   state_.unit().arms.insert(state_.unit().arms.end(), arms.begin(), arms.end());
   Checked result = join_types({}, types);
-  return done(make(ir::Op::match, subject.expr, first, static_cast<ir::Index>(arms.size())), result.type, span, false, optional);
+  return done(make(ir::Op::match, subject.expr, first, static_cast<ir::Index>(arms.size())), result.type,
+              span, false, optional);
 }
 
-/// The type an object literal builds: the destination's, or for a choice the one complex type that has all members.
-const fhir::TypeDef* Body::object_type(const ast::Block& block, const Destination& destination, base::Span span) {
-  if (destination.type.kind == StaticType::Kind::fhir && !destination.type.is_primitive()) return destination.type.fhir;
+/// The type an object literal builds: the destination's, or for a choice the one complex type that has all
+/// members.
+const fhir::TypeDef* Body::object_type(const ast::Block& block, const Destination& destination,
+                                       base::Span span) {
+  if (destination.type.kind == StaticType::Kind::fhir && !destination.type.is_primitive())
+    return destination.type.fhir;
   if (destination.type.kind == StaticType::Kind::fhir) {
-    state_.report(ErrorCode::E0204, span, "`" + destination.name + "` is " + name_of(destination.type) + ", not an object");
+    state_.report(ErrorCode::E0204, span,
+                  "`" + destination.name + "` is " + name_of(destination.type) + ", not an object");
     return nullptr;
   }
   std::vector<const fhir::TypeDef*> fitting;
@@ -221,7 +235,8 @@ const fhir::TypeDef* Body::object_type(const ast::Block& block, const Destinatio
       const bool all = !variant->is_primitive() &&
                        std::all_of(block.statements.begin(), block.statements.end(), [&](const auto& stmt) {
                          const auto* assign = stmt.template get_if<ast::Assign>();
-                         return assign == nullptr || assign->target.steps.front().kind != ast::TargetStep::Kind::element ||
+                         return assign == nullptr ||
+                                assign->target.steps.front().kind != ast::TargetStep::Kind::element ||
                                 variant->element(assign->target.steps.front().name.text) != nullptr;
                        });
       if (all) fitting.push_back(variant);
@@ -250,10 +265,14 @@ Checked Body::object_value(const ast::Object& object, const Destination& destina
   lowered.shape = inner.shape;
   lowered.reg = inner.reg;
   lowered.body = object_block(*object.block, inner.reg, lowered.all_constant);
+  const bool sure =
+      lowered.all_constant || std::any_of(notes_.begin(), notes_.end(), [&](const WriteNote& note) {
+        return note.reg == inner.reg && !note.constant && !note.optional;
+      });
   target_ = outer;
   const auto index = static_cast<ir::Index>(state_.unit().objects.size());
   state_.unit().objects.push_back(lowered);
-  Checked made = done(make(ir::Op::object, index), fhir_type(type), span, lowered.all_constant, !lowered.all_constant);
+  Checked made = done(make(ir::Op::object, index), fhir_type(type), span, lowered.all_constant, !sure);
   return convert(std::move(made), destination, span);
 }
 
@@ -281,7 +300,8 @@ Checked Body::as_value(const ast::As& as, const Destination& destination, base::
   if (destination.type.kind == StaticType::Kind::choice && type.kind == StaticType::Kind::fhir) {
     const auto& variants = destination.type.variants;
     if (std::find(variants.begin(), variants.end(), type.fhir) == variants.end()) {
-      auto& diagnostic = state_.report(ErrorCode::E0207, as.type.span, destination.name + "[x] does not allow " + name_of(type));
+      auto& diagnostic = state_.report(ErrorCode::E0207, as.type.span,
+                                       destination.name + "[x] does not allow " + name_of(type));
       diagnostic.notes.push_back("allowed: " + name_of(destination.type));
       return failed(span);
     }

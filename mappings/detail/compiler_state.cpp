@@ -23,7 +23,8 @@ std::vector<std::string_view> CsvModel::names() const {
   return names;
 }
 
-void suggest(base::Diagnostic& diagnostic, std::string_view wrong, const std::vector<std::string_view>& candidates) {
+void suggest(base::Diagnostic& diagnostic, std::string_view wrong,
+             const std::vector<std::string_view>& candidates) {
   const auto near = base::nearest(wrong, candidates);
   if (!near.empty()) diagnostic.helps.push_back("did you mean `" + std::string(near) + "`?");
 }
@@ -40,7 +41,8 @@ std::string listed(const std::vector<std::string>& names, std::size_t limit) {
 CompilerState::CompilerState(const Library& the_library, base::Diagnostics& diagnostics)
     : library(the_library), diagnostics_(diagnostics) {}
 
-base::Diagnostic& CompilerState::report(ErrorCode code, base::Span span, std::string message, std::string label) {
+base::Diagnostic& CompilerState::report(ErrorCode code, base::Span span, std::string message,
+                                        std::string label) {
   base::Diagnostic made;
   made.code = code;
   if (base::error_info(code).code[0] == 'W') made.severity = base::Severity::warning;
@@ -102,13 +104,27 @@ ir::Index CompilerState::policy(const ast::Policy& written) {
   ir::Policy policy;
   policy.warn = written.warn;
   switch (written.action) {
-    case Action::keep: policy.kind = ir::PolicyKind::keep; break;
-    case Action::omit: policy.kind = ir::PolicyKind::omit; break;
-    case Action::reject: policy.kind = ir::PolicyKind::reject; break;
-    case Action::quarantine: policy.kind = ir::PolicyKind::quarantine; break;
-    case Action::erase: policy.kind = ir::PolicyKind::delete_; break;
-    case Action::absent: policy.kind = ir::PolicyKind::absent; break;
-    case Action::skip: policy.kind = ir::PolicyKind::skip; break;
+    case Action::keep:
+      policy.kind = ir::PolicyKind::keep;
+      break;
+    case Action::omit:
+      policy.kind = ir::PolicyKind::omit;
+      break;
+    case Action::reject:
+      policy.kind = ir::PolicyKind::reject;
+      break;
+    case Action::quarantine:
+      policy.kind = ir::PolicyKind::quarantine;
+      break;
+    case Action::erase:
+      policy.kind = ir::PolicyKind::delete_;
+      break;
+    case Action::absent:
+      policy.kind = ir::PolicyKind::absent;
+      break;
+    case Action::skip:
+      policy.kind = ir::PolicyKind::skip;
+      break;
     case Action::literal:
       policy.kind = ir::PolicyKind::literal;
       policy.literal = builder.constant(ir::ConstantKind::string, written.value->text);
@@ -127,8 +143,11 @@ ir::Index CompilerState::regex(const std::string& pattern, base::Span span) {
   options.set_log_errors(false);
   auto compiled = std::make_shared<const re2::RE2>(pattern, options);
   if (!compiled->ok()) {
-    const bool reference = pattern.find("\\1") != std::string::npos || compiled->error_code() == re2::RE2::ErrorBadEscape;
-    auto& diagnostic = report(ErrorCode::E0503, span, reference ? "the pattern uses a back-reference" : "the pattern is not understood: " + compiled->error());
+    const bool reference =
+        pattern.find("\\1") != std::string::npos || compiled->error_code() == re2::RE2::ErrorBadEscape;
+    auto& diagnostic = report(ErrorCode::E0503, span,
+                              reference ? "the pattern uses a back-reference"
+                                        : "the pattern is not understood: " + compiled->error());
     diagnostic.helps.push_back("only linear-time patterns: no back-references, no look-around");
   }
   const auto index = static_cast<ir::Index>(unit().regexes.size());
@@ -155,7 +174,8 @@ CsvModel& CompilerState::csv(const Declaration& declaration) {
     if (option.name.text == "encoding") schema.encoding = builder.string(value->text);
     if (option.name.text == "null") schema.null_text = builder.string(option.values.back().text);
   }
-  schema.columns = {static_cast<ir::Index>(unit().csv_columns.size()), static_cast<ir::Index>(model->decl->columns.size())};
+  schema.columns = {static_cast<ir::Index>(unit().csv_columns.size()),
+                    static_cast<ir::Index>(model->decl->columns.size())};
   std::vector<ir::CsvColumn> columns;
   for (const auto& column : model->decl->columns) {
     StaticType column_type = type(*declaration.file, column.type);
@@ -182,8 +202,10 @@ CsvModel& CompilerState::csv(const Declaration& declaration) {
 }
 
 ir::Range CompilerState::table_rows(std::vector<ir::TableRow> rows) {
-  std::stable_sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return unit().text(a.key) < unit().text(b.key); });
-  const ir::Range range{static_cast<ir::Index>(unit().table_rows.size()), static_cast<ir::Index>(rows.size())};
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const auto& a, const auto& b) { return unit().text(a.key) < unit().text(b.key); });
+  const ir::Range range{static_cast<ir::Index>(unit().table_rows.size()),
+                        static_cast<ir::Index>(rows.size())};
   unit().table_rows.insert(unit().table_rows.end(), rows.begin(), rows.end());
   return range;
 }
@@ -208,7 +230,8 @@ TableModel& CompilerState::table(const Declaration& declaration) {
     if (decl.key) made.key_column = builder.string(decl.key->text);
     if (decl.reload) made.reload_ms = decl.reload->milliseconds;
   } else if (decl.source != ast::TableDecl::Source::rows) {
-    report(ErrorCode::E0990, decl.name.span, "tables from a concept map or an HL7 table are not available in this version")
+    report(ErrorCode::E0990, decl.name.span,
+           "tables from a concept map or an HL7 table are not available in this version")
         .helps.push_back("write the rows: `table " + decl.name.text + " { \"M\" => \"male\" … }`");
   }
   std::vector<ir::TableRow> rows;
@@ -217,10 +240,12 @@ TableModel& CompilerState::table(const Declaration& declaration) {
     for (const auto& key : row.keys) {
       if (!keys.emplace(key.text, key.span).second) {
         const auto line = library.sources().position(keys[key.text].file, keys[key.text].begin).line;
-        report(ErrorCode::W0408, key.span, "row \"" + key.text + "\" is unreachable: matched by line " + std::to_string(line));
+        report(ErrorCode::W0408, key.span,
+               "row \"" + key.text + "\" is unreachable: matched by line " + std::to_string(line));
         continue;
       }
-      rows.push_back({builder.string(key.text), builder.string(row.value.text), row.display ? builder.string(row.display->text) : ir::kNone});
+      rows.push_back({builder.string(key.text), builder.string(row.value.text),
+                      row.display ? builder.string(row.display->text) : ir::kNone});
     }
   }
   made.rows = table_rows(std::move(rows));
@@ -249,7 +274,9 @@ ir::Index CompilerState::inverse(TableModel& table, base::Span use) {
   for (const auto& [value, source] : sources) {
     const std::string key = source.preferred.empty() ? source.keys.front() : source.preferred;
     if (source.keys.size() > 1 && source.preferred.empty()) {
-      auto& diagnostic = report(ErrorCode::E0405, use, std::string(table.declaration->name) + ".inverse is not unique: \"" + value + "\" comes from " + listed(source.keys));
+      auto& diagnostic = report(ErrorCode::E0405, use,
+                                std::string(table.declaration->name) + ".inverse is not unique: \"" + value +
+                                    "\" comes from " + listed(source.keys));
       diagnostic.helps.push_back("mark one row `preferred`");
     }
     rows.push_back({builder.string(value), builder.string(key), ir::kNone});
@@ -277,7 +304,8 @@ bool CompilerState::report_cycle(const Declaration& declaration, base::Span use)
   for (auto it = at; it != call_stack_.end(); ++it) chain += std::string((*it)->name) + " -> ";
   chain += declaration.name;
   const bool is_fn = declaration.kind == DeclKind::fn;
-  report(ErrorCode::E0502, use, (is_fn ? "fn " : "datatype map ") + std::string(declaration.name) + " calls itself (" + chain + ")")
+  report(ErrorCode::E0502, use,
+         (is_fn ? "fn " : "datatype map ") + std::string(declaration.name) + " calls itself (" + chain + ")")
       .helps.push_back("no recursion");
   return true;
 }
@@ -303,7 +331,8 @@ ir::Index CompilerState::fn(const Declaration& declaration, base::Span use) {
 
 void CompilerState::compile_fn(const Declaration& declaration, ir::Index index) {
   const auto& decl = *declaration.decl->get_if<ast::FnDecl>();
-  Body body(*this, *declaration.file, std::string(declaration.package) + ":" + std::string(declaration.name) + ".");
+  Body body(*this, *declaration.file,
+            std::string(declaration.package) + ":" + std::string(declaration.name) + ".");
   for (const auto& param : decl.params) {
     const bool segment = param.type.model == ast::Type::Model::hl7 && !is_datatype(param.type.name.text);
     if (segment) {
@@ -313,7 +342,8 @@ void CompilerState::compile_fn(const Declaration& declaration, ir::Index index) 
     }
     body.declare_local(param.name.text, type(*declaration.file, param.type), param.name.span);
   }
-  const Checked value = body.value(*decl.body, body.destination_of(fn_result(declaration), std::string(declaration.name)));
+  const Checked value =
+      body.value(*decl.body, body.destination_of(fn_result(declaration), std::string(declaration.name)));
   ir::Function& function = unit().functions[index];
   function.parameters = static_cast<std::uint16_t>(decl.params.size());
   function.expr = value.expr;
@@ -327,7 +357,8 @@ ir::Index CompilerState::datatype(const Declaration& declaration, base::Span use
     return found->second.function;
   }
   const auto& decl = *declaration.decl->get_if<ast::DatatypeDecl>();
-  const std::string name = decl.source.text + (decl.variant ? "@" + decl.variant->text : "") + "->" + decl.target.name.text;
+  const std::string name =
+      decl.source.text + (decl.variant ? "@" + decl.variant->text : "") + "->" + decl.target.name.text;
   const ir::Index function = reserve_function(std::string(declaration.package) + ":" + name);
   made_[declaration.decl] = {Progress::running, function};
   call_stack_.push_back(&declaration);
@@ -339,7 +370,8 @@ ir::Index CompilerState::datatype(const Declaration& declaration, base::Span use
 
 void CompilerState::compile_datatype(const Declaration& declaration, ir::Index index) {
   const auto& decl = *declaration.decl->get_if<ast::DatatypeDecl>();
-  const std::string name = decl.source.text + (decl.variant ? "@" + decl.variant->text : "") + "->" + decl.target.name.text;
+  const std::string name =
+      decl.source.text + (decl.variant ? "@" + decl.variant->text : "") + "->" + decl.target.name.text;
   Body body(*this, *declaration.file, std::string(declaration.package) + ":" + name + ".");
   StaticType source = is_datatype(decl.source.text) ? v2_type(decl.source.text) : fhir_type(decl.source.text);
   if (source.is_error()) {
@@ -355,7 +387,8 @@ void CompilerState::compile_datatype(const Declaration& declaration, ir::Index i
   } else if (is_datatype(decl.target.name.text)) {
     target.kind = Target::Kind::v2;
     target.datatype = decl.target.name.text;
-    target.shape = builder.shape(ir::ShapeKind::v2_datatype, target.datatype, builder.type(v2_type(decl.target.name.text)));
+    target.shape = builder.shape(ir::ShapeKind::v2_datatype, target.datatype,
+                                 builder.type(v2_type(decl.target.name.text)));
   } else if (!result.is_error() && source.kind == StaticType::Kind::fhir) {
     target.kind = Target::Kind::fhir;
     target.fhir = result.fhir;

@@ -1,6 +1,6 @@
 #pragma once
-// What all declarations of one compile share: the unit under construction, findings, and declarations that are
-// compiled on first use.
+// What all declarations of one compile share: the unit under construction, findings, and declarations that
+// are compiled on first use.
 
 #include <map>
 #include <memory>
@@ -46,8 +46,10 @@ class CompilerState {
   UnitBuilder builder;
   ir::Unit& unit() { return builder.unit; }
 
-  /// Adds a finding; the same code at the same place is kept once. The reference is valid until the next call.
-  base::Diagnostic& report(base::ErrorCode code, base::Span span, std::string message, std::string label = {});
+  /// Adds a finding; the same code at the same place is kept once. The reference is valid until the next
+  /// call.
+  base::Diagnostic& report(base::ErrorCode code, base::Span span, std::string message,
+                           std::string label = {});
   std::string_view source_text(base::Span span) const { return library.sources().text(span); }
 
   /// The compiled fn; kNone when it calls itself (E0502 is reported) or its signature is wrong.
@@ -95,7 +97,8 @@ class CompilerState {
 };
 
 /// "did you mean `x`?" as a help line, when something is near.
-void suggest(base::Diagnostic& diagnostic, std::string_view wrong, const std::vector<std::string_view>& candidates);
+void suggest(base::Diagnostic& diagnostic, std::string_view wrong,
+             const std::vector<std::string_view>& candidates);
 /// "a, b and c" of at most `limit` names.
 std::string listed(const std::vector<std::string>& names, std::size_t limit = 12);
 

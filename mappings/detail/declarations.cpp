@@ -14,13 +14,15 @@ hl7::Version version_of(CompilerState& state, const std::string& text, base::Spa
   if (text.empty()) return kDefaultVersion;
   if (const auto found = hl7::find_version(text)) return *found;
   std::string known;
-  for (const auto version : hl7::kVersions) known += (known.empty() ? "" : " ") + std::string(hl7::version_text(version));
-  state.report(ErrorCode::E0108, span, "HL7 version " + text + " is not known").notes.push_back("known: " + known);
+  for (const auto version : hl7::kVersions)
+    known += (known.empty() ? "" : " ") + std::string(hl7::version_text(version));
+  state.report(ErrorCode::E0108, span, "HL7 version " + text + " is not known")
+      .notes.push_back("known: " + known);
   return kDefaultVersion;
 }
 
-std::optional<StructureChoice> structure_of(CompilerState& state, hl7::Version version, const std::string& name,
-                                            base::Span span) {
+std::optional<StructureChoice> structure_of(CompilerState& state, hl7::Version version,
+                                            const std::string& name, base::Span span) {
   auto found = find_structure(version, name);
   if (found) return found;
   const hl7::Dictionary dictionary(version);
@@ -47,7 +49,8 @@ class MapCompiler {
       : state_(state),
         declaration_(declaration),
         decl_(*declaration.decl->get_if<ast::MapDecl>()),
-        body_(state, *declaration.file, std::string(declaration.package) + ":" + std::string(declaration.name) + "/") {}
+        body_(state, *declaration.file,
+              std::string(declaration.package) + ":" + std::string(declaration.name) + "/") {}
 
   std::optional<MapInfo> run() {
     info_.name = declaration_.qualified();
@@ -58,11 +61,14 @@ class MapCompiler {
     map_.strict = decl_.strict;
     body_.set_strict(decl_.strict);
     if (decl_.params.empty()) {
-      state_.report(ErrorCode::E0215, decl_.name.span, "a map needs its source as parameter: `map " + decl_.name.text + "(msg: hl7 ADT_A01 2.5.1)`");
+      state_.report(
+          ErrorCode::E0215, decl_.name.span,
+          "a map needs its source as parameter: `map " + decl_.name.text + "(msg: hl7 ADT_A01 2.5.1)`");
       return std::nullopt;
     }
     if (decl_.params.size() > 1) {
-      state_.report(ErrorCode::E0990, decl_.params[1].name.span, "further parameters of a map are not available in this version");
+      state_.report(ErrorCode::E0990, decl_.params[1].name.span,
+                    "further parameters of a map are not available in this version");
     }
     if (!source(decl_.params.front()) || !target()) return std::nullopt;
     const auto function = static_cast<ir::Index>(state_.unit().functions.size());
@@ -124,7 +130,8 @@ class MapCompiler {
       return true;
     }
     if (type.kind != StaticType::Kind::fhir || !type.fhir->is_resource()) {
-      state_.report(ErrorCode::E0501, param.type.span, "a map takes an HL7 message, a FHIR resource or CSV rows, not " + name_of(type));
+      state_.report(ErrorCode::E0501, param.type.span,
+                    "a map takes an HL7 message, a FHIR resource or CSV rows, not " + name_of(type));
       return false;
     }
     map_.source = ir::Side::fhir;
@@ -142,7 +149,8 @@ class MapCompiler {
     if (decl_.model == ast::Type::Model::csv) {
       const auto found = state_.library.resolve(*declaration_.file, name, DeclKind::csv);
       if (found.found == nullptr) {
-        auto& diagnostic = state_.report(ErrorCode::E0305, decl_.target.span, "no csv `" + name + "` is declared");
+        auto& diagnostic =
+            state_.report(ErrorCode::E0305, decl_.target.span, "no csv `" + name + "` is declared");
         suggest(diagnostic, name, state_.library.names_in_scope(*declaration_.file, DeclKind::csv));
         return false;
       }
@@ -158,7 +166,8 @@ class MapCompiler {
     }
     const fhir::TypeDef* type = fhir::find_resource_type(name);
     if (type == nullptr) {
-      auto& diagnostic = state_.report(ErrorCode::E0201, decl_.target.span, "FHIR R4 has no resource type " + name);
+      auto& diagnostic =
+          state_.report(ErrorCode::E0201, decl_.target.span, "FHIR R4 has no resource type " + name);
       std::vector<std::string_view> names;
       for (const auto& other : fhir::all_types()) {
         if (other.is_resource() && !other.is_abstract()) names.push_back(other.name());
@@ -224,11 +233,13 @@ std::optional<MapInfo> compile_map(CompilerState& state, const Declaration& decl
 
 void check_fragment(CompilerState& state, const Declaration& declaration) {
   const auto& decl = *declaration.decl->get_if<ast::FragmentDecl>();
-  Body body(state, *declaration.file, std::string(declaration.package) + ":" + std::string(declaration.name) + ".");
+  Body body(state, *declaration.file,
+            std::string(declaration.package) + ":" + std::string(declaration.name) + ".");
   for (const auto& param : decl.params) {
     const std::string& name = param.type.name.text;
     if (param.type.model == ast::Type::Model::hl7 && !is_datatype(name)) {
-      if (!hl7::first_version_with_segment(name) && state.library.resolve(*declaration.file, name, DeclKind::segment).found == nullptr) {
+      if (!hl7::first_version_with_segment(name) &&
+          state.library.resolve(*declaration.file, name, DeclKind::segment).found == nullptr) {
         auto& diagnostic = state.report(ErrorCode::E0104, param.type.name.span, "unknown segment " + name);
         diagnostic.helps.push_back("a fragment takes segments and values: `fragment F(PID: hl7 PID)`");
         continue;
@@ -249,7 +260,8 @@ void check_fragment(CompilerState& state, const Declaration& declaration) {
     }
     target.kind = Target::Kind::v2;
     target.segment = segment;
-    target.shape = state.builder.shape(ir::ShapeKind::v2_segment, segment, state.builder.type(segment, ir::TypeKind::segment));
+    target.shape = state.builder.shape(ir::ShapeKind::v2_segment, segment,
+                                       state.builder.type(segment, ir::TypeKind::segment));
   } else {
     const StaticType type = state.type(*declaration.file, decl.target);
     if (type.is_error()) return;
@@ -278,7 +290,8 @@ std::optional<std::uint32_t> compile_expression(CompilerState& state, const Expr
     const hl7::Version version = version_of(state, request.source.version, span);
     const auto structure = structure_of(state, version, request.source.name, span);
     if (!structure) return std::nullopt;
-    body.set_version(version, "the channel accepts " + request.source.name + " " + std::string(hl7::version_text(version)));
+    body.set_version(version, "the channel accepts " + request.source.name + " " +
+                                  std::string(hl7::version_text(version)));
     body.set_source(structure->structure);
     made.source_type = state.builder.string(structure->structure.id);
     made.source_version = state.builder.string(hl7::version_text(version));

@@ -17,26 +17,50 @@ struct Range {
   Index first = 0, count = 0;
 };
 
-// ---- types ---------------------------------------------------------------------------------------------------------
+// ---- types
+// ---------------------------------------------------------------------------------------------------------
 
 enum class TypeKind : std::uint8_t {
-  none,            ///< unknown, or the value `omit`
-  primitive,       ///< scalar of hmap = FHIR primitive, see Primitive
-  fhir,            ///< FHIR complex type, backbone element or resource
-  v2_primitive,    ///< v2 datatype without components (ST, NM, DTM …)
-  v2_composite,    ///< v2 datatype with components
-  v2_varies,       ///< OBX-5 and the like outside a narrowing match
-  segment, group,  ///< v2
-  csv_row, csv_group, table_row,
-  choice           ///< FHIR value whose type is one of several, known at run time by the value's own type
+  none,          ///< unknown, or the value `omit`
+  primitive,     ///< scalar of hmap = FHIR primitive, see Primitive
+  fhir,          ///< FHIR complex type, backbone element or resource
+  v2_primitive,  ///< v2 datatype without components (ST, NM, DTM …)
+  v2_composite,  ///< v2 datatype with components
+  v2_varies,     ///< OBX-5 and the like outside a narrowing match
+  segment,
+  group,  ///< v2
+  csv_row,
+  csv_group,
+  table_row,
+  choice  ///< FHIR value whose type is one of several, known at run time by the value's own type
 };
 
 enum class Primitive : std::uint8_t {
-  none, boolean, integer, positive_int, unsigned_int, decimal, string, code, id, markdown, uri, url, canonical, oid,
-  uuid, base64_binary, date, date_time, instant, time, xhtml
+  none,
+  boolean,
+  integer,
+  positive_int,
+  unsigned_int,
+  decimal,
+  string,
+  code,
+  id,
+  markdown,
+  uri,
+  url,
+  canonical,
+  oid,
+  uuid,
+  base64_binary,
+  date,
+  date_time,
+  instant,
+  time,
+  xhtml
 };
 
-/// Two equal types of a unit have the same TypeId, so `is T` compares ids. Ids 1 … 20 are the Primitives in order.
+/// Two equal types of a unit have the same TypeId, so `is T` compares ids. Ids 1 … 20 are the Primitives in
+/// order.
 struct Type {
   TypeKind kind = TypeKind::none;
   Primitive primitive = Primitive::none;
@@ -44,31 +68,32 @@ struct Type {
   Index shape = kNone;    ///< shape used when the unit builds values of this type
 };
 
-// ---- output shapes -------------------------------------------------------------------------------------------------
+// ---- output shapes
+// -------------------------------------------------------------------------------------------------
 
 enum class ShapeKind : std::uint8_t { fhir, v2_structure, v2_group, v2_segment, v2_datatype, csv_row };
 
 struct Member {
-  StringId name = kNone;           ///< "deceasedBoolean", "_birthDate", "PID", "5" (field or component number), column
-  StringId key = kNone;            ///< FHIR: `"name":` ready to append
-  std::uint16_t order = 0;         ///< position in the definition; v2: field, component, place in the structure
-  TypeId type = 0;                 ///< of one item
-  Index shape = kNone;             ///< of one item, when it is an object
-  bool list = false;               ///< JSON array, field repetition, repeating segment or group
-  bool is_companion = false;       ///< `_x` of a FHIR primitive x: an Element (or array of them)
+  StringId name = kNone;  ///< "deceasedBoolean", "_birthDate", "PID", "5" (field or component number), column
+  StringId key = kNone;   ///< FHIR: `"name":` ready to append
+  std::uint16_t order = 0;    ///< position in the definition; v2: field, component, place in the structure
+  TypeId type = 0;            ///< of one item
+  Index shape = kNone;        ///< of one item, when it is an object
+  bool list = false;          ///< JSON array, field repetition, repeating segment or group
+  bool is_companion = false;  ///< `_x` of a FHIR primitive x: an Element (or array of them)
   std::uint16_t companion = kNoSlot;  ///< slot of `_x`, if any rule writes one
-  Index choice = kNone;            ///< into Unit::choices, for variants of value[x]
-  StringId pattern = kNone;        ///< CSV date pattern of the column
-  bool required = false;           ///< min 1 (FHIR, v2) or `required` (CSV)
+  Index choice = kNone;               ///< into Unit::choices, for variants of value[x]
+  StringId pattern = kNone;           ///< CSV date pattern of the column
+  bool required = false;              ///< min 1 (FHIR, v2) or `required` (CSV)
 };
 
 struct Shape {
   ShapeKind kind = ShapeKind::fhir;
   TypeId type = 0;
-  StringId name = kNone;         ///< type name; for FHIR resources also the resourceType
-  bool resource = false;         ///< prints "resourceType" first
-  std::uint32_t segment = 0;     ///< v2_segment: packed id, see pack_segment
-  Range members;                 ///< slot n of an instance is members[first + n]; sorted by output order
+  StringId name = kNone;      ///< type name; for FHIR resources also the resourceType
+  bool resource = false;      ///< prints "resourceType" first
+  std::uint32_t segment = 0;  ///< v2_segment: packed id, see pack_segment
+  Range members;              ///< slot n of an instance is members[first + n]; sorted by output order
 };
 
 /// The variants of one choice element that the unit writes. `=` and `?=` see them as one element.

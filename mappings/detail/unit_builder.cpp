@@ -9,21 +9,30 @@ namespace kiln::mappings::detail {
 namespace {
 
 constexpr std::array<std::string_view, 20> kPrimitives = {
-    "boolean", "integer", "positiveInt", "unsignedInt", "decimal", "string", "code", "id", "markdown", "uri",
-    "url", "canonical", "oid", "uuid", "base64Binary", "date", "dateTime", "instant", "time", "xhtml"};
+    "boolean",      "integer",  "positiveInt", "unsignedInt", "decimal",   "string", "code",
+    "id",           "markdown", "uri",         "url",         "canonical", "oid",    "uuid",
+    "base64Binary", "date",     "dateTime",    "instant",     "time",      "xhtml"};
 
 ir::TypeKind kind_of(const StaticType& type) {
   switch (type.kind) {
     case StaticType::Kind::fhir:
       return type.fhir->is_primitive() ? ir::TypeKind::primitive : ir::TypeKind::fhir;
-    case StaticType::Kind::choice: return ir::TypeKind::choice;
-    case StaticType::Kind::v2: return ir::TypeKind::v2_composite;
-    case StaticType::Kind::varies: return ir::TypeKind::v2_varies;
-    case StaticType::Kind::segment: return ir::TypeKind::segment;
-    case StaticType::Kind::csv_row: return ir::TypeKind::csv_row;
-    case StaticType::Kind::csv_group: return ir::TypeKind::csv_group;
-    case StaticType::Kind::table_row: return ir::TypeKind::table_row;
-    default: return ir::TypeKind::none;
+    case StaticType::Kind::choice:
+      return ir::TypeKind::choice;
+    case StaticType::Kind::v2:
+      return ir::TypeKind::v2_composite;
+    case StaticType::Kind::varies:
+      return ir::TypeKind::v2_varies;
+    case StaticType::Kind::segment:
+      return ir::TypeKind::segment;
+    case StaticType::Kind::csv_row:
+      return ir::TypeKind::csv_row;
+    case StaticType::Kind::csv_group:
+      return ir::TypeKind::csv_group;
+    case StaticType::Kind::table_row:
+      return ir::TypeKind::table_row;
+    default:
+      return ir::TypeKind::none;
   }
 }
 
@@ -70,7 +79,8 @@ ir::TypeId UnitBuilder::type(const StaticType& type_of) {
   if (kind == ir::TypeKind::choice) return type("choice", kind);
   const std::string_view name = type_of.kind == StaticType::Kind::fhir ? type_of.fhir->name() : type_of.name;
   if (type_of.kind == StaticType::Kind::v2) {
-    static constexpr std::array kFlat = {"ST", "ID", "IS", "NM", "SI", "TX", "FT", "DT", "DTM", "TM", "GTS", "SNM"};
+    static constexpr std::array kFlat = {"ST", "ID", "IS",  "NM", "SI",  "TX",
+                                         "FT", "DT", "DTM", "TM", "GTS", "SNM"};
     const bool flat = std::find(kFlat.begin(), kFlat.end(), name) != kFlat.end();
     return type(name, flat ? ir::TypeKind::v2_primitive : ir::TypeKind::v2_composite);
   }
@@ -88,7 +98,9 @@ ir::Index UnitBuilder::constant(ir::ConstantKind kind, std::string_view text, st
 }
 
 ir::Index UnitBuilder::policy(const ir::Policy& wanted) {
-  const auto tie = [](const ir::Policy& p) { return std::tie(p.kind, p.warn, p.ar, p.error, p.text, p.literal); };
+  const auto tie = [](const ir::Policy& p) {
+    return std::tie(p.kind, p.warn, p.ar, p.error, p.text, p.literal);
+  };
   for (std::size_t i = 0; i < unit.policies.size(); ++i) {
     if (tie(unit.policies[i]) == tie(wanted)) return static_cast<ir::Index>(i);
   }
@@ -209,7 +221,8 @@ ir::Index UnitBuilder::choice(ir::Index shape_id, std::string_view name) {
 ir::Index UnitBuilder::choice_position(ir::Index shape_id, std::uint16_t slot) const {
   const ir::Index choice_id = drafts_[shape_id].members[slot].choice;
   const auto& variants = choice_drafts_[choice_id].variants;
-  const auto found = std::find_if(variants.begin(), variants.end(), [&](const auto& v) { return v.slot == slot; });
+  const auto found =
+      std::find_if(variants.begin(), variants.end(), [&](const auto& v) { return v.slot == slot; });
   return static_cast<ir::Index>(found - variants.begin());
 }
 
@@ -231,7 +244,8 @@ void UnitBuilder::sort_members() {
       return std::tuple(left.order, left.is_companion) < std::tuple(right.order, right.is_companion);
     });
     draft.final_slot.resize(order.size());
-    unit.shapes[s].members = {static_cast<ir::Index>(unit.members.size()), static_cast<ir::Index>(order.size())};
+    unit.shapes[s].members = {static_cast<ir::Index>(unit.members.size()),
+                              static_cast<ir::Index>(order.size())};
     for (std::size_t i = 0; i < order.size(); ++i) {
       draft.final_slot[order[i]] = static_cast<std::uint16_t>(i);
       unit.members.push_back(draft.members[order[i]]);

@@ -13,8 +13,8 @@
 
 namespace kiln::mappings::detail {
 
-/// Until finish(), slots in Steps, ChoiceVariants and companions are draft slots (order of first use); finish() sorts
-/// the members of every shape into output order and rewrites them.
+/// Until finish(), slots in Steps, ChoiceVariants and companions are draft slots (order of first use);
+/// finish() sorts the members of every shape into output order and rewrites them.
 class UnitBuilder {
  public:
   UnitBuilder();

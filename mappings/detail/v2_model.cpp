@@ -8,7 +8,8 @@ std::optional<SegmentModel::Field> SegmentModel::field(int position) const {
   if (position < 1) return std::nullopt;
   if (declared != nullptr) {
     for (const auto& field : declared->fields) {
-      if (field.number.value == position) return Field{field.type.text, field.name.text, {}, field.repeats, false, 'O'};
+      if (field.number.value == position)
+        return Field{field.type.text, field.name.text, {}, field.repeats, false, 'O'};
     }
     return std::nullopt;
   }
@@ -61,14 +62,18 @@ std::optional<hl7::FieldDef> component_in_any(std::string_view id, int position)
   return std::nullopt;
 }
 
-bool is_datatype(std::string_view id) { return datatype(hl7::Version::v2_9, id).has_value(); }
+bool is_datatype(std::string_view id) {
+  return datatype(hl7::Version::v2_9, id).has_value();
+}
 
 bool is_v2_primitive(hl7::Version version, std::string_view id) {
   const auto def = datatype(version, id);
   return !def || def->primitive();
 }
 
-StructureTree::StructureTree(const hl7::StructureDef& structure) : id_(structure.id) { add(structure.nodes, -1); }
+StructureTree::StructureTree(const hl7::StructureDef& structure) : id_(structure.id) {
+  add(structure.nodes, -1);
+}
 
 void StructureTree::add(const hl7::RecordList<hl7::NodeDef>& list, int parent) {
   for (const auto& def : list) {

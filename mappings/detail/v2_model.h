@@ -1,6 +1,6 @@
 #pragma once
-// The v2 dictionary as the checker asks it: fields and components with the version bridge, and message structures as a
-// flat tree that segments and groups are found in.
+// The v2 dictionary as the checker asks it: fields and components with the version bridge, and message
+// structures as a flat tree that segments and groups are found in.
 
 #include <cstdint>
 #include <optional>
@@ -29,8 +29,8 @@ struct SegmentModel {
   int last_field() const;
 };
 
-/// The component of a datatype in `version`; when the version does not define the datatype, in the nearest newer, then
-/// older version that does.
+/// The component of a datatype in `version`; when the version does not define the datatype, in the nearest
+/// newer, then older version that does.
 std::optional<hl7::FieldDef> component(hl7::Version version, std::string_view datatype, int position);
 /// The definition, found the same way.
 std::optional<hl7::DatatypeDef> datatype(hl7::Version version, std::string_view id);

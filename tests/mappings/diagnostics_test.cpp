@@ -1,4 +1,5 @@
-// Wrong scripts and the exact text they get: tests/diagnostics/check/<code>_<what>.hmap with .expected beside it.
+// Wrong scripts and the exact text they get: tests/diagnostics/check/<code>_<what>.hmap with .expected beside
+// it.
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -52,10 +53,10 @@ TEST_CASE("wrong scripts are explained") {
     covered.insert(code);
     test::check_golden(path.substr(0, path.size() - 5) + ".expected", output);
   }
-  for (const char* code :
-       {"E0101", "E0102", "E0103", "E0104", "E0105", "W0106", "E0107", "E0108", "E0201", "E0202", "E0203", "E0204", "E0205",
-        "E0206", "E0207", "E0208", "E0209", "E0210", "W0211", "E0212", "E0213", "E0214", "E0215", "E0301", "E0305", "E0403",
-        "W0404", "E0405", "E0406", "E0407", "W0408", "E0501", "E0502", "E0503", "E0801", "E0990"}) {
+  for (const char* code : {"E0101", "E0102", "E0103", "E0104", "E0105", "W0106", "E0107", "E0108", "E0201",
+                           "E0202", "E0203", "E0204", "E0205", "E0206", "E0207", "E0208", "E0209", "E0210",
+                           "W0211", "E0212", "E0213", "E0214", "E0215", "E0301", "E0305", "E0403", "W0404",
+                           "E0405", "E0406", "E0407", "W0408", "E0501", "E0502", "E0503", "E0801", "E0990"}) {
     INFO(code);
     CHECK(covered.contains(code));
   }
