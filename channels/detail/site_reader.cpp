@@ -2,7 +2,6 @@
 
 #include <map>
 #include <mutex>
-#include <set>
 
 #include "channels/detail/site_builder.h"
 #include "engine/base/partial_date.h"
@@ -64,9 +63,6 @@ class Reader {
     out.definition.disabled = decl.disabled;
     out.definition.file = file.name;
     out.definition.span = decl.name.span;
-    if (!names_.insert(decl.name.text).second)
-      report(diagnostics_, ErrorCode::E0900, decl.name.span,
-             "two channels are called `" + decl.name.text + "`");
     for (const ast::Option& option : decl.options)
       report(diagnostics_, ErrorCode::E0904, option.name.span,
              "a channel has no option `" + option.name.text + "`",
@@ -336,7 +332,6 @@ class Reader {
   const mappings::Library& library_;
   Diagnostics& diagnostics_;
   PendingSite site_;
-  std::set<std::string> names_;
 };
 
 }  // namespace

@@ -34,6 +34,7 @@ channels::Options options_of(const channels::ConnectorSpec& spec) {
     if (auto value = channels::detail::default_of(field)) out.add(field.name, std::move(*value));
   channels::OptionValue port;
   out.add("port", port);
+  out.values()["connections_per_peer"].front().number = 1000;  // all clients of a bench are one address
   return out;
 }
 

@@ -118,6 +118,23 @@ TEST_CASE("a reference without value, or of the wrong type, is named", "[site]")
   CHECK(wrong.error().message().find("secret-nonsense") == std::string::npos);
 }
 
+TEST_CASE("the example channels of the design check without findings", "[site]") {
+  const std::string folder = std::string(KILN_SOURCE_DIR) + "/../shared/design/hmap-examples/";
+  if (!base::system_env().exists(folder)) {
+    WARN("skipped: no design examples beside this checkout");
+    return;
+  }
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const char* name : {"channels/adt_in.channel", "channels/patient_out.channel", "maps/patient_to_a08.hmap"}) {
+    auto text = base::system_env().read_file(folder + std::string(base::name_of(name)), 1 << 20);
+    REQUIRE(text);
+    files.emplace_back(name, std::move(*text));
+  }
+  const SiteLoad loaded = load_site_texts(files);
+  INFO(base::render(loaded.diagnostics, loaded.library->sources()));
+  CHECK(loaded.diagnostics.ok());
+}
+
 TEST_CASE("what is not in this version passes check and is refused at start", "[site]") {
   const SiteLoad loaded = load_site_texts({{"channels/c.channel", R"(channel c {
   source mllp { port 2575; bind "0.0.0.0"; tls { cert cred("a.crt"); key cred("a.key") } }
