@@ -125,7 +125,8 @@ TEST_CASE("the example channels of the design check without findings", "[site]")
     return;
   }
   std::vector<std::pair<std::string, std::string>> files;
-  for (const char* name : {"channels/adt_in.channel", "channels/patient_out.channel", "maps/patient_to_a08.hmap"}) {
+  for (const char* name :
+       {"channels/adt_in.channel", "channels/patient_out.channel", "maps/patient_to_a08.hmap"}) {
     auto text = base::system_env().read_file(folder + std::string(base::name_of(name)), 1 << 20);
     REQUIRE(text);
     files.emplace_back(name, std::move(*text));
