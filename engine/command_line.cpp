@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <deque>
 #include <memory>
 
 #include "engine/base/json.h"
@@ -28,17 +29,18 @@ struct Bound {
   const CommandSpec* spec;
   CLI::App* app;
   std::vector<std::pair<std::string, CLI::Option*>> options;
+  std::deque<std::vector<std::string>> values;  ///< what CLI11 fills; a deque, because it keeps their addresses
 };
 
-Bound bind(CLI::App& root, const CommandSpec& spec) {
-  Bound bound{&spec, root.add_subcommand(spec.name, spec.summary), {}};
+void bind(Bound& bound, CLI::App& root, const CommandSpec& spec) {
+  bound.spec = &spec;
+  bound.app = root.add_subcommand(spec.name, spec.summary);
   bound.app->footer(footer(spec));
   bound.app->group(spec.group);
   for (const ArgumentSpec& argument : spec.arguments) {
-    CLI::Option* option = bound.app->add_option(argument.name, argument.summary);
-    option->required(argument.required);
-    if (argument.repeated) option->expected(argument.required ? 1 : 0, 1 << 20);
-    else option->expected(1);
+    CLI::Option* option = bound.app->add_option(argument.name, bound.values.emplace_back(), argument.summary);
+    option->required(argument.required)->type_name("");
+    if (!argument.repeated) option->expected(1);
     bound.options.emplace_back(argument.name, option);
   }
   for (const OptionSpec& spec_option : spec.options) {
@@ -46,18 +48,17 @@ Bound bind(CLI::App& root, const CommandSpec& spec) {
     if (spec_option.value == nullptr) {
       option = bound.app->add_flag(spec_option.name)->description(spec_option.summary);
     } else {
-      option = bound.app->add_option(spec_option.name, spec_option.summary);
-      option->type_name(spec_option.value)->expected(1);
-      if (spec_option.repeated) option->expected(1)->take_all();
+      option = bound.app->add_option(spec_option.name, bound.values.emplace_back(), spec_option.summary);
+      option->type_name(spec_option.value)->allow_extra_args(false);
+      if (!spec_option.repeated) option->expected(1);
     }
     option->required(spec_option.required);
     bound.options.emplace_back(spec_option.name, option);
   }
   bound.options.emplace_back("--json", bound.app->add_flag("--json")->description("print results as JSON, stable for scripts"));
-  return bound;
 }
 
-int usage_error(const CLI::App& root, const CLI::ParseError& error, const std::vector<Bound>& verbs) {
+int usage_error(const CLI::App& root, const CLI::ParseError& error, const std::deque<Bound>& verbs) {
   int exit_code = kExitUsage;
   std::string verb;
   for (const Bound& bound : verbs) {
@@ -77,10 +78,10 @@ int run_command_line(int argc, const char* const* argv) {
   root.require_subcommand(1);
   root.footer("`kiln VERB --help` explains a verb with examples. Exit codes: 0 ok, 1 found something, 64 usage,\n"
               "69 engine not reachable, 74 I/O, 75 try again, 78 configuration.");
-  std::vector<Bound> verbs;
+  std::deque<Bound> verbs;
   for (const char* group : kGroups)
     for (const CommandSpec* spec : all_commands())
-      if (std::string_view(spec->group) == group) verbs.push_back(bind(root, *spec));
+      if (std::string_view(spec->group) == group) bind(verbs.emplace_back(), root, *spec);
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& success) {
