@@ -36,7 +36,7 @@ const ir::Shape* shape(const ir::Unit& unit, std::string_view name) {
   return nullptr;
 }
 
-TEST_CASE("the shipped library compiles") {
+TEST_CASE("maps and packages of the shipped library are found by name") {
   Compiled compiled;
   compiled.library.require_all_shipped();
   compiled.finish();
