@@ -251,9 +251,6 @@ void Body::create(const ast::Create& create, std::vector<ir::Stmt>& out) {
     case Request::update:
       break;
   }
-  if (create.request == Request::patch) {
-    state_.report(ErrorCode::E0990, create.request_span, "`request patch` is not available in this version");
-  }
   Binding binding;
   binding.kind = Binding::Kind::handle;
   binding.name = create.handle.text;
