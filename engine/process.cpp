@@ -151,10 +151,15 @@ class Run {
     return runner_.evaluate_text(expressions_, expression.per_accept[input_.accepted()], input_.run_input(), context_);
   }
 
+  /// A map that does not take this type of message gives nothing for it; the site check has seen to it that another does.
+  bool takes(const channels::MapRoute& route) const {
+    return input_.accepted() >= route.takes.size() || route.takes[input_.accepted()];
+  }
+
   /// False when a map decided about the whole message.
   bool run_maps() {
     for (const channels::MapRoute& route : channel_.maps) {
-      if (!holds(route.condition)) continue;
+      if (!takes(route) || !holds(route.condition)) continue;
       mappings::RunResult& result = runner_.run(route.program, input_.run_input(), context_);
       for (auto& diagnostic : result.diagnostics) plan_.diagnostics.push_back(std::move(diagnostic));
       if (take_outcome(plan_, result)) return false;

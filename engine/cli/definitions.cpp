@@ -86,8 +86,8 @@ const CommandSpec& definitions_spec() {
   };
   static const CommandSpec spec{
       .name = "definitions",
-      .group = "files",
-      .summary = "Show or check the FHIR definitions that are compiled in",
+      .group = "Developer",
+      .summary = "show or check the FHIR definitions that are compiled in",
       .details =
           "With --check for each of the two packages, makes the tables again from them "
           "and compares bytes with the committed ones.",
