@@ -168,7 +168,9 @@ Checked Body::call_builtin(std::string_view name, const std::vector<const ast::E
     }
     const bool flat = value.type.kind != StaticType::Kind::v2 || is_v2_primitive(version_, value.type.name) ||
                       value.type.name == "TS" || list || parameter.type == FunctionType::any;
-    if (!fits(parameter.type, value.type) || !flat) {
+    // A date or number written as text in the map is read when it is used.
+    const bool written = value.constant && value.type.is_primitive("string");
+    if ((!fits(parameter.type, value.type) && !written) || !flat) {
       auto& diagnostic =
           state_.report(ErrorCode::E0501, expr->span,
                         std::string(name) + " expects " + std::string(name_of(parameter.type)) + ", got " +
@@ -196,7 +198,7 @@ Checked Body::call_builtin(std::string_view name, const std::vector<const ast::E
   }
   const ir::Range range = state_.builder.args(args);
   return done(make(ir::Op::call_builtin, position, range.first, range.count), type, span,
-              constant && !args.empty(), optional && !spec->takes_absent);
+              constant && !args.empty() && !type.is_complex(), optional && !spec->takes_absent);
 }
 
 Checked Body::call(const ast::Call& call, base::Span span) {
@@ -225,6 +227,11 @@ Checked Body::call(const ast::Call& call, base::Span span) {
         return failed(span);
       }
       return done(make(ir::Op::raw, path.expr), fhir_type("string"), span);
+    }
+    if (ident->name == "matches" && args.size() == 2 && args[1]->get_if<ast::Regex>() != nullptr) {
+      Checked text = check_scalar(*args[0], "matches");
+      const ir::Index regex = state_.regex(args[1]->get_if<ast::Regex>()->pattern, args[1]->span);
+      return done(make(ir::Op::matches, text.expr, regex), fhir_type("boolean"), span, false, false);
     }
     if (ident->name == "resolve" && args.size() == 1) {
       Checked reference = check(*args.front());
