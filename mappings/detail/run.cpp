@@ -74,6 +74,9 @@ void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input,
   scratch_.clear();
   undo_.clear();
   row_loops_ = 0;
+  quiet_ = false;
+  split_.range = {};
+  split_.count = 0;
   rows_.clear();
   resources_.clear();
   references_indexed_ = false;

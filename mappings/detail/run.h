@@ -193,6 +193,7 @@ class Run {
   const SegmentInfo& info(std::uint32_t segment);
   Hl7Ref field_of(std::uint32_t segment, std::uint32_t field);
   Hl7Ref part(Hl7Ref whole, char separator, std::uint32_t n) const;
+  Hl7Ref component(Hl7Ref repetition, std::uint32_t n);
   Value hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type);
   Value read_path(const ir::V2Path& path);
   Value read_repetition(const ir::V2Path& path, Hl7Ref repetition);
@@ -212,6 +213,7 @@ class Run {
   std::uint32_t find_by_id(std::uint32_t instance, std::uint32_t id, std::uint32_t from,
                            std::uint32_t occurrence) const;
   void note_unplaced();
+  void note_segment(std::uint32_t segment, std::string_view code, std::string_view what);
 
   // run_json.cpp: reading FHIR
   Value json_value(base::JsonView view, ir::TypeId type);
@@ -231,6 +233,7 @@ class Run {
   struct Found;
   Found find_row(const ir::Expr& expr, const ir::Lookup& lookup);
   void add_original(const ir::Lookup& lookup, OutputNode& node);
+  Value typed_cell(const Value& cell, ir::Primitive type);
   Value table_column(const ir::Expr& expr);
 
   // run_convert.cpp
@@ -285,6 +288,14 @@ class Run {
   std::vector<std::int32_t> segment_registers_, group_registers_;
   std::vector<SegmentInfo> segments_;
   std::vector<std::uint32_t> segment_ids_;
+  /// Where the components of the repetition read last begin: a datatype map reads them one after the other.
+  struct Split {
+    static constexpr std::uint32_t kMax = 24;
+    Hl7Ref range;
+    std::uint32_t count = 0;
+    std::uint32_t begins[kMax + 1] = {};
+  };
+  Split split_;
   hl7::GroupTree groups_;
   std::uint32_t sequence_ = 0;
   std::vector<std::uint64_t> read_;
@@ -306,6 +317,7 @@ class Run {
   };
   std::vector<Undo> undo_;
   std::uint32_t row_loops_ = 0;
+  bool quiet_ = false;
   std::string quarantine_reason_, quarantine_rule_;
 
   std::vector<OutputNode*> rows_;  ///< emitted CSV rows

@@ -134,7 +134,10 @@ bool Run::truth_of(const ir::Expr& expr) {
     }
     case Op::is_valued:
     case Op::is_not_valued: {
+      const bool outer = quiet_;
+      quiet_ = true;  // whether something is there drops nothing
       const Value value = eval(expr.a);
+      quiet_ = outer;
       if (value.kind == ValueKind::hl7) mark_read(value.hl7.begin, value.hl7.end);
       if (value.kind == ValueKind::json) mark_node(value.json->id());
       return value.is_value() == (expr.op == Op::is_valued);

@@ -64,21 +64,33 @@ std::int32_t Run::find_segment(const ir::SegmentRef& ref) {
   return as_register(groups_.find_segment(instance, ref.node, ref.occurrence));
 }
 
+void Run::note_segment(std::uint32_t segment, std::string_view code, std::string_view what) {
+  constexpr std::size_t kDiagnosticsKept = 100;
+  if (result_.diagnostics.size() >= kDiagnosticsKept) {
+    ++result_.dropped_diagnostics;
+    return;
+  }
+  const hl7::SegmentView view = message_->segment(segment);
+  const bool strict = context_->strict || map_->strict;
+  if (strict && result_.outcome == Outcome::ok) result_.outcome = Outcome::ok_with_warnings;
+  std::string place(view.name());
+  place.append("[").append(std::to_string(view.occurrence())).append("]");
+  result_.diagnostics.push_back({strict ? RunDiagnostic::Level::warning : RunDiagnostic::Level::note,
+                                 code,
+                                 std::string(what),
+                                 {},
+                                 std::move(place),
+                                 {}});
+}
+
+/// A segment that fits nowhere, or that no rule looked at, does not disappear silently.
 void Run::note_unplaced() {
   for (const std::uint32_t segment : groups_.unplaced()) {
-    if (result_.diagnostics.size() >= 100) {
-      ++result_.dropped_diagnostics;
-      continue;
-    }
-    const hl7::SegmentView view = message_->segment(segment);
-    const bool strict = context_->strict || map_->strict;
-    if (strict && result_.outcome == Outcome::ok) result_.outcome = Outcome::ok_with_warnings;
-    result_.diagnostics.push_back({strict ? RunDiagnostic::Level::warning : RunDiagnostic::Level::note,
-                                   "unplaced-segment",
-                                   "the segment fits nowhere in the structure",
-                                   {},
-                                   std::string(view.name()) + "[" + std::to_string(view.occurrence()) + "]",
-                                   {}});
+    note_segment(segment, "unplaced-segment", "the segment fits nowhere in the structure");
+  }
+  for (std::uint32_t i = 1; i < segments_.size(); ++i) {
+    if (segments_[i].opened || groups_.placements()[i].placing == hl7::Placing::unplaced) continue;
+    note_segment(i, "unread-segment", "no rule of the map read this segment");
   }
 }
 

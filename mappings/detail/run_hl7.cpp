@@ -68,6 +68,23 @@ Hl7Ref Run::part(Hl7Ref whole, char separator, std::uint32_t n) const {
   return {begin, end};
 }
 
+Hl7Ref Run::component(Hl7Ref repetition, std::uint32_t n) {
+  if (n > Split::kMax) return part(repetition, delimiters_.component, n);
+  if (split_.range.begin != repetition.begin || split_.range.end != repetition.end) {
+    split_.range = repetition;
+    split_.count = 0;
+    std::uint32_t at = repetition.begin;
+    while (split_.count < Split::kMax) {
+      split_.begins[split_.count++] = at;
+      at = find(bytes_, at, repetition.end, delimiters_.component) + 1;
+      if (at > repetition.end) break;
+    }
+    split_.begins[split_.count] = at;
+  }
+  if (n > split_.count) return {repetition.end, repetition.end};
+  return {split_.begins[n - 1], split_.begins[n] - 1};
+}
+
 std::uint32_t Run::repetitions(Hl7Ref field) const {
   if (field.begin == field.end) return 0;
   std::uint32_t count = 1;
@@ -116,9 +133,9 @@ Value Run::hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type) {
 
 Value Run::read_repetition(const ir::V2Path& path, Hl7Ref repetition) {
   if (path.component == 0) return hl7_value(repetition, Hl7Level::repetition, path.type);
-  const Hl7Ref component = part(repetition, delimiters_.component, path.component);
-  if (path.subcomponent == 0) return hl7_value(component, Hl7Level::component, path.type);
-  return hl7_value(part(component, delimiters_.subcomponent, path.subcomponent), Hl7Level::leaf, path.type);
+  const Hl7Ref part_of = component(repetition, path.component);
+  if (path.subcomponent == 0) return hl7_value(part_of, Hl7Level::component, path.type);
+  return hl7_value(part(part_of, delimiters_.subcomponent, path.subcomponent), Hl7Level::leaf, path.type);
 }
 
 Value Run::read_all(const ir::V2Path& path, Hl7Ref field) {
@@ -200,7 +217,7 @@ Value Run::relative(const Value& base, std::uint32_t first, std::uint32_t second
     level = Hl7Level::repetition;
   }
   if (level == Hl7Level::repetition) {
-    range = part(range, delimiters_.component, first);
+    range = component(range, first);
     level = Hl7Level::component;
     if (second == 0) return hl7_value(range, level, type);
     return hl7_value(part(range, delimiters_.subcomponent, second), Hl7Level::leaf, type);

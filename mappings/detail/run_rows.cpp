@@ -60,7 +60,32 @@ Value Run::column_of(const ir::Expr& expr) {
   mark_node(static_cast<std::uint32_t>(index));
   const SourceRef source = csv_source(base.row, expr.b);
   if (CsvFile::is_null(cell)) return Value::null().from(source);
-  return Value::of_string(cell).from(source);
+  const Value written = Value::of_string(cell).from(source);
+  const Value typed = typed_cell(written, unit_->types[expr.type].primitive);
+  return typed.is_bad() ? handle_bad(expr, typed, written) : typed;
+}
+
+/// A cell as its column is declared; what does not fit goes by `on bad`.
+Value Run::typed_cell(const Value& cell, ir::Primitive type) {
+  using ir::Conversion;
+  switch (type) {
+    case ir::Primitive::date:
+      return convert_value(cell, Conversion::to_date);
+    case ir::Primitive::date_time:
+      return convert_value(cell, Conversion::to_date_time);
+    case ir::Primitive::instant:
+      return convert_value(cell, Conversion::to_instant);
+    case ir::Primitive::time:
+      return convert_value(cell, Conversion::to_time);
+    case ir::Primitive::boolean:
+      return convert_value(cell, Conversion::to_boolean);
+    case ir::Primitive::integer:
+      return convert_value(cell, Conversion::to_integer);
+    case ir::Primitive::decimal:
+      return convert_value(cell, Conversion::to_decimal);
+    default:
+      return cell;
+  }
 }
 
 Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup) {

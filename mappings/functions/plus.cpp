@@ -100,7 +100,7 @@ constexpr FunctionExample kExamples[] = {
     FunctionExample{"plus(\"2025-01-31\", 1, \"month\")", "\"2025-02-28\""},
     FunctionExample{"plus(\"2025-12-31\", 1)", "\"2026-01-01\""},
     FunctionExample{"plus(\"2025-08-18T23:30:00Z\", 45, \"minute\")", "\"2025-08-19T00:15:00Z\""},
-    FunctionExample{"plus(\"196106\", -1, \"month\")", "\"1961-05\""}};
+    FunctionExample{"plus(\"196106\", 0 - 1, \"month\")", "\"1961-05\""}};
 
 }  // namespace
 

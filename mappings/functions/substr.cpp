@@ -24,7 +24,7 @@ constexpr FunctionParameter kParameters[] = {
                       "first character, from 1; negative counts from the end"},
     FunctionParameter{"length", FunctionType::integer, true, "number of characters; the rest when left out"}};
 constexpr FunctionExample kExamples[] = {FunctionExample{"substr(\"ABCDE\", 2, 3)", "\"BCD\""},
-                                         FunctionExample{"substr(\"ABCDE\", -2)", "\"DE\""},
+                                         FunctionExample{"substr(\"ABCDE\", 0 - 2)", "\"DE\""},
                                          FunctionExample{"substr(\"ABC\", 9)", "absent"}};
 
 }  // namespace

@@ -49,6 +49,7 @@ void FhirTarget::merge(OutputNode& into, OutputNode& from) {
     }
   }
   into.live |= from.live;
+  into.pending |= from.pending;
 }
 
 void FhirTarget::merge_duplicates() {

@@ -57,6 +57,7 @@ void clear(OutputNode& node) {
   node.size = 0;
   node.shape = ir::kNone;
   node.live = false;
+  node.pending = false;
   node.needs_live = false;
   node.source = 0;
 }
@@ -85,10 +86,11 @@ void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
       break;
   }
   if (from.live) mark_live(&to);
+  if (from.pending) mark_pending(&to);
 }
 
 bool is_vacant(const OutputNode& node) {
-  if (node.needs_live && !node.live) return true;
+  if (node.needs_live && !node.live && !node.pending) return true;
   switch (node.kind) {
     case NodeKind::empty:
       return true;

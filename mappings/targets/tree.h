@@ -43,6 +43,7 @@ struct OutputNode {
   NodeKind kind = NodeKind::empty;
   bool needs_live = false;  ///< some rule below is not constant: without a live value nothing is printed
   bool live = false;        ///< a rule that is not constant wrote here or below
+  bool pending = false;     ///< holds a reference that is not settled yet
   ir::TypeId type = 0;      ///< of the value it was made from
   SourceRef source = 0;
 
@@ -61,6 +62,10 @@ OutputNode& append_item(Arena& arena, OutputNode& list);
 /// Item `index` from 1, made (with those before it) when missing.
 OutputNode& item(Arena& arena, OutputNode& list, std::uint32_t index);
 
+/// A reference below may turn out to be live when all resources are known: until then nothing here counts as vacant.
+inline void mark_pending(OutputNode* node) {
+  for (; node && !node->pending; node = node->parent) node->pending = true;
+}
 inline void mark_live(OutputNode* node) {
   for (; node && !node->live; node = node->parent) node->live = true;
 }

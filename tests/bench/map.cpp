@@ -1,0 +1,127 @@
+// Maps a message again and again: parse alone, ADT^A01 to a Bundle, ORU^R01 with 20 OBX to a Bundle.
+//   bench_map [--seconds S] | --callgrind-iterations N CASE      (CASE: parse, adt, oru)
+// The second form runs one case N times and nothing else, for instruction counts under valgrind.
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hl7/message.h"
+#include "mappings/compiler.h"
+#include "mappings/package.h"
+#include "mappings/program.h"
+
+namespace {
+
+using namespace kiln;  // NOLINT(google-build-using-namespace): a program, not a header
+
+std::string join(const std::vector<std::string>& segments) {
+  std::string message;
+  for (const std::string& segment : segments) message += segment + "\r";
+  return message;
+}
+
+/// About 1.5 KB; 9 entries.
+std::string adt() {
+  return join({
+      "MSH|^~\\&|HIS|NORTH|KILN|NORTH|20260302081500+0100||ADT^A01^ADT_A01|N0000471|P|2.5.1|||AL|NE|||||",
+      "EVN|A01|20260302081000|||OPER7^Clerk^Ada||20260302080500",
+      "PID|1||70044^^^NORTH&1.2.36.77&ISO^MR~H-99812^^^KASSE&1.2.36.78&ISO^HC||Lindqvist^Marja^Tove^^Dr.^^L||"
+      "19790411063000|F|"
+      "Holm^Marja^^^^^M||Havnegade 4^2. th.^Aarhus^^8000^DK^H~Postboks 12^^Aarhus^^8001^DK^M||"
+      "+45 5550 1234^PRN^PH~^NET^Internet^marja@example.org|+45 5550 "
+      "9999^WPN^PH|da^Danish^ISO639|M^Married^HL70002|LUT|"
+      "ACC7781^^^NORTH&1.2.36.82&ISO|||||||||N",
+      "PD1||||0815^Okafor^Ben",
+      "NK1|1|Lindqvist^Per^^^^^L|SPO^Spouse^HL70063|Havnegade 4^2. th.^Aarhus^^8000^DK|+45 5550 "
+      "1235^PRN^PH||N",
+      "NK1|2|Holm^Ingrid^^^^^L|MTH^Mother^HL70063|Skovvej 19^^Odense^^5000^DK|+45 5550 4321^PRN^PH||E",
+      "PV1|1|I|M3^04^B^NORTH^^^^^Medical ward "
+      "3|E|||0815^Okafor^Ben^^^Dr.^^^NORTH&1.2.36.79&ISO|0921^Meyer^Lis^^^Dr.^^^NORTH&1.2.36.79&"
+      "ISO||MED||||7|||0815^Okafor^Ben|IN|V77123^^^NORTH&1.2.36.80&ISO|||||||||||||||||||||||||"
+      "20260302080000",
+      "AL1|1|DA|70618^Penicillin^SCT|SV|Rash~Itching|20150301",
+      "AL1|2|FA|762952008^Peanut^SCT|MO|Swelling|2001",
+      "DG1|1||J18.9^Pneumonia, unspecified^I10|Pneumonia|20260301|A",
+      "DG1|2||I10^Essential hypertension^I10|Hypertension|2019|W",
+      "OBX|1|NM|8302-2^Body height^LN||171|cm^^UCUM|||||F",
+  });
+}
+
+std::string oru() {
+  std::vector<std::string> segments = {
+      "MSH|^~\\&|LAB|NORTH|KILN|NORTH|20260302081500+0100||ORU^R01^ORU_R01|L0001|P|2.5.1",
+      "PID|1||70044^^^NORTH&1.2.36.77&ISO^MR||Lindqvist^Marja^Tove||19790411|F", "ORC|RE|P100^HIS|F200^LAB",
+      "OBR|1|P100^HIS|F200^LAB|24323-8^Metabolic "
+      "panel^LN|||20260302070000|||||||||||||||20260302080000+0100|||F"};
+  for (int i = 1; i <= 20; ++i) {
+    const std::string n = std::to_string(i);
+    segments.push_back("OBX|" + n + "|NM|" + std::to_string(2000 + i) + "-7^Analyte " + n + "^LN||" + n +
+                       ".50|mmol/L^^UCUM|1.0-9.9|N|||F|||20260302070000");
+  }
+  return join(segments);
+}
+
+struct Bench {
+  mappings::Program program;
+  std::string message;
+  mappings::Runner runner;
+
+  std::size_t once() {
+    const auto parsed = hl7::Message::parse(message);
+    if (!parsed) std::abort();
+    if (!program) return parsed->segment_count();
+    mappings::RunContext context;
+    const mappings::RunResult& result = runner.run(program, &*parsed, context);
+    if (!result.ok()) {
+      std::fprintf(stderr, "%s\n", result.reason.c_str());
+      std::abort();
+    }
+    return result.output.size();
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mappings::Library library;
+  base::Diagnostics diagnostics;
+  library.require_all_shipped();
+  library.link(diagnostics);
+  const mappings::CompiledLibrary compiled = mappings::compile(library, diagnostics);
+  if (!diagnostics.ok()) {
+    std::fputs(base::render(diagnostics, library.sources()).c_str(), stderr);
+    return 1;
+  }
+  Bench parse{{}, adt(), {}};
+  Bench map_adt{compiled.program("std.v2fhir.adt.adt_a01"), adt(), {}};
+  Bench map_oru{compiled.program("std.v2fhir.oru.oru_r01"), oru(), {}};
+  const std::pair<const char*, Bench*> cases[] = {{"parse", &parse}, {"adt", &map_adt}, {"oru", &map_oru}};
+  if (argc == 4 && std::string(argv[1]) == "--callgrind-iterations") {
+    for (const auto& [name, bench] : cases) {
+      if (std::string(argv[3]) != name) continue;
+      for (int i = std::atoi(argv[2]); i > 0; --i) bench->once();
+      return 0;
+    }
+    return 2;
+  }
+  const double seconds = argc == 3 && std::string(argv[1]) == "--seconds" ? std::atof(argv[2]) : 2.0;
+  for (const auto& [name, bench] : cases) {
+    const std::size_t size = bench->once();
+    // Processor time of this thread: the figure is per core also on a busy machine.
+    const std::clock_t begin = std::clock();
+    std::uint64_t runs = 0;
+    double used = 0;
+    do {
+      for (int i = 0; i < 200; ++i) bench->once();
+      runs += 200;
+      used = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    } while (used < seconds);
+    std::printf("%-6s %9.0f /s/core   %zu bytes in, %zu %s out\n", name, static_cast<double>(runs) / used,
+                bench->message.size(), size, bench->program ? "bytes" : "segments");
+  }
+}
