@@ -70,6 +70,29 @@ int usage_error(const CLI::App& root, const CLI::ParseError& error, const std::d
   return exit_code;
 }
 
+/// A negated query term (`-state:sent`) is a value, but CLI11 takes whatever starts with `-` for an option: it parses the
+/// term with this byte in the place of the `-`.
+constexpr char kNegated = '\x01';
+
+bool is_negated_term(std::string_view argument) {
+  const auto colon = argument.find(':');
+  return argument.starts_with('-') && colon != std::string_view::npos &&
+         argument.substr(1, colon - 1).find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
+}
+
+std::vector<std::string> hide_negations(int argc, const char* const* argv) {
+  std::vector<std::string> out(argv, argv + argc);
+  for (std::string& argument : out)
+    if (is_negated_term(argument)) argument.front() = kNegated;
+  return out;
+}
+
+std::vector<std::string> show_negations(std::vector<std::string> values) {
+  for (std::string& value : values)
+    if (value.starts_with(kNegated)) value.front() = '-';
+  return values;
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
@@ -82,8 +105,11 @@ int run_command_line(int argc, const char* const* argv) {
   for (const char* group : kGroups)
     for (const CommandSpec* spec : all_commands())
       if (std::string_view(spec->group) == group) bind(verbs.emplace_back(), root, *spec);
+  const std::vector<std::string> arguments_given = hide_negations(argc, argv);
+  std::vector<const char*> pointers;
+  for (const std::string& argument : arguments_given) pointers.push_back(argument.c_str());
   try {
-    root.parse(argc, argv);
+    root.parse(argc, pointers.data());
   } catch (const CLI::Success& success) {
     return root.exit(success);
   } catch (const CLI::ParseError& error) {
@@ -93,7 +119,7 @@ int run_command_line(int argc, const char* const* argv) {
     if (!root.got_subcommand(bound.app)) continue;
     Arguments arguments;
     for (const auto& [name, option] : bound.options)
-      if (option->count() > 0) arguments.values[name] = option->results();
+      if (option->count() > 0) arguments.values[name] = show_negations(option->results());
     return bound.spec->run(arguments);
   }
   return kExitUsage;
