@@ -1,0 +1,16 @@
+#pragma once
+// The option table of the MLLP listener, and what it means for the framer (hl7v2.md §12).
+
+#include <span>
+
+#include "channels/field_spec.h"
+#include "channels/options.h"
+#include "hl7/mllp/framer.h"
+
+namespace kiln::channels::detail {
+
+std::span<const FieldSpec> mllp_source_options();
+/// `options` are resolved and of that table.
+hl7::mllp::FramerOptions framer_options(const Options& options);
+
+}  // namespace kiln::channels::detail
