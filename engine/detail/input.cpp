@@ -25,6 +25,14 @@ std::shared_ptr<const base::TimeZone> zone_of(const channels::Site& site, const 
   return zone ? std::make_shared<const base::TimeZone>(*zone) : nullptr;
 }
 
+/// A frame or file part is one message. Two run together would be mapped and acknowledged as the first, and the second would
+/// be lost: the sender is told instead.
+Status refuse_second_header(const hl7::Message& message) {
+  for (std::uint32_t i = 1; i < message.segment_count(); ++i)
+    if (message.segment(i).id() == hl7::segment_id("MSH")) return base::fail(base::ErrorCode::second_header);
+  return {};
+}
+
 }  // namespace
 
 hl7::ParseOptions parse_options(const channels::ChannelDefinition& channel) {
@@ -45,6 +53,7 @@ Result<Input> Input::read(const channels::Site& site, const channels::ChannelDef
   switch (message.kind) {
     case ContentKind::hl7: {
       TRY(auto parsed, hl7::Message::parse(message.body, parse_options(channel)));
+      TRY_VOID(refuse_second_header(parsed));
       input.message_ = std::make_unique<hl7::Message>(std::move(parsed));
       input.accept_hl7(channel);
       break;
