@@ -1,6 +1,7 @@
 #include "engine/delivery.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
@@ -27,10 +28,11 @@ DeliveryQueue::DeliveryQueue(Settings settings, std::unique_ptr<channels::Destin
 
 DeliveryQueue::~DeliveryQueue() { *alive_ = false; }
 
-base::Status DeliveryQueue::start(std::uint64_t waiting, bool clean_stop) {
+base::Status DeliveryQueue::start(std::uint64_t waiting, MessageId last_id, bool clean_stop) {
   TRY_VOID(destination_->start());
   counters_.pending = waiting;
   more_in_journal_ = waiting > 0;
+  pushed_up_to_ = last_id;
   // Ends are recorded after the send without waiting, so after a crash up to that many may have arrived unrecorded.
   if (!clean_stop) suspects_ = limits::kUnrecordedSendsMax + destination_->batch_max();
   running_ = true;
@@ -69,7 +71,8 @@ Task<void> DeliveryQueue::stop() {
 
 /// Until every end of this queue is durable or has failed.
 Task<void> DeliveryQueue::wait_for_records() {
-  while (unrecorded_ > 0) co_await recorded_.wait(milliseconds(20));
+  journal_.flush();
+  while (unrecorded_ > given_up_) co_await recorded_.wait(milliseconds(20));
 }
 
 Task<void> DeliveryQueue::run() {
@@ -82,7 +85,7 @@ Task<void> DeliveryQueue::run() {
       co_await wake_.wait(milliseconds(-1));
     } else {
       co_await send_batch();
-      while (unrecorded_ >= limits::kUnrecordedSendsMax) co_await recorded_.wait(milliseconds(20));
+      while (unrecorded_ >= limits::kUnrecordedSendsMax && !stopping_) co_await recorded_.wait(milliseconds(20));
       if (delay_.count() > 0 && !stopping_) {
         next_try_ = clock_.mono() + delay_;
         co_await wake_.wait(delay_);
@@ -93,12 +96,13 @@ Task<void> DeliveryQueue::run() {
   running_ = false;
 }
 
-/// Loads the next part of the queue from the journal.
+/// Loads the next part of the queue from the journal, as far as it was pushed: beyond that a later message may be durable while
+/// an earlier one is not yet (its commit failed and will be repeated), and reading on would lose the earlier one.
 Task<void> DeliveryQueue::fill() {
   using Loaded = base::Result<std::vector<PendingOutput>>;
   base::Completion<Loaded> completion(executor_);
   const MessageId after = loaded_up_to_;
-  const MessageId pushed_before = pushed_up_to_;
+  const MessageId complete_up_to = pushed_up_to_;
   journal_.read_pending(settings_.channel, settings_.destination, after, limits::kDeliveryWindowMax,
                         limits::kDeliveryWindowBytesMax, [completion](Loaded r) { completion.set(std::move(r)); });
   Loaded loaded = co_await completion;
@@ -109,7 +113,10 @@ Task<void> DeliveryQueue::fill() {
     co_await wake_.wait(milliseconds(1000));
     co_return;
   }
+  bool any = false;
   for (PendingOutput& output : *loaded) {
+    if (output.id > complete_up_to) break;
+    any = true;
     loaded_up_to_ = output.id;
     if (suspects_ > 0) {
       --suspects_;
@@ -118,11 +125,10 @@ Task<void> DeliveryQueue::fill() {
     window_bytes_ += output.output.body.size();
     window_.push_back(std::move(output));
   }
-  if (!loaded->empty()) co_return;
+  if (any) co_return;
   suspects_ = 0;
-  // What was pushed while the read was under way may not be in its answer: then read again.
-  more_in_journal_ = pushed_up_to_ > pushed_before;
-  if (!more_in_journal_) loaded_up_to_ = std::max(loaded_up_to_, pushed_up_to_);
+  loaded_up_to_ = std::max(loaded_up_to_, complete_up_to);
+  more_in_journal_ = pushed_up_to_ > complete_up_to;  // pushed while the read was under way
 }
 
 channels::Outgoing DeliveryQueue::outgoing(const PendingOutput& output) const {
@@ -213,27 +219,39 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ending.attempts = output.attempts;
   ending.in_doubt = output.in_doubt;
   ending.sent_hash = base::sha256(output.output.body);
-  record(output.id, std::move(ending));
+  ++unrecorded_;
+  record(output.id, std::make_shared<const Ending>(std::move(ending)));
 }
 
-/// Makes an end durable. While the disk is full the end is tried again every second: the message went out, and forgetting
-/// that would send it twice after a restart.
-void DeliveryQueue::record(MessageId id, Ending ending) {
-  ++unrecorded_;
-  auto done = [this, id, ending, alive = alive_](base::Status status) {
-    executor_.post([this, id, ending, alive, ok = status.has_value()] {
-      if (!*alive) return;
-      --unrecorded_;
-      if (!ok && !stopping_) {
-        executor_.post_after(milliseconds(1000), [this, id, ending, alive] {
-          if (*alive) record(id, ending);
-        });
-        return;
-      }
-      recorded_.notify();
+void DeliveryQueue::record(MessageId id, std::shared_ptr<const Ending> ending) {
+  auto done = [this, id, ending, alive = alive_, executor = &executor_](base::Status status) {
+    executor->post([this, id, ending, alive, ok = status.has_value()] {
+      if (*alive) recorded(id, ending, ok);
     });
   };
-  journal_.end(id, settings_.channel, std::move(ending), std::move(done));
+  journal_.end(id, settings_.channel, *ending, std::move(done));
+  if (std::exchange(flush_due_, true)) return;
+  executor_.post_after(milliseconds(limits::kRecordDelayMs), [this, alive = alive_] {
+    if (!*alive) return;
+    flush_due_ = false;
+    journal_.flush();
+  });
+}
+
+/// While the disk is full an end is tried again every second: the message went out, and forgetting that would send it twice
+/// after a restart. It counts as unrecorded all the while, so that no more than the limit goes out unrecorded.
+void DeliveryQueue::recorded(MessageId id, std::shared_ptr<const Ending> ending, bool ok) {
+  if (ok) {
+    --unrecorded_;
+  } else if (stopping_) {
+    ++given_up_;
+  } else {
+    executor_.post_after(milliseconds(1000), [this, id, ending, alive = alive_] {
+      if (*alive) record(id, ending);
+    });
+    return;
+  }
+  recorded_.notify();
 }
 
 /// Doubles from the smallest to the largest; jitter takes a random point of the upper half.

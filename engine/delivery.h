@@ -39,19 +39,21 @@ class DeliveryQueue {
                 base::TimerExecutor& executor, const base::Clock& clock, base::Random& random);
   ~DeliveryQueue();
 
-  /// Starts the connector and the worker. `waiting` outputs are in the journal already; when the last stop was not orderly,
-  /// those that may have been sent without being recorded are marked in doubt.
-  base::Status start(std::uint64_t waiting, bool clean_stop);
-  /// Takes a durable output; calls come in message order.
+  /// Starts the connector and the worker. `waiting` outputs are in the journal already, all of messages up to `last_id`; when
+  /// the last stop was not orderly, those that may have been sent without being recorded are marked in doubt.
+  base::Status start(std::uint64_t waiting, MessageId last_id, bool clean_stop);
+  /// Takes a durable output. Calls come in message order: nothing below `output.id` becomes durable later.
   void push(PendingOutput output);
   /// Goes on after a block with a fresh attempt count.
   void resume();
-  /// Ends the attempt in progress and waits until its outcome is recorded.
+  /// Ends the attempt in progress and waits until its outcome is recorded, or cannot be (then unrecorded() is not 0).
   base::Task<void> stop();
 
   QueueStatus status() const;
   channels::ConnectorStatus connector_status() const { return destination_->status(); }
   const std::string& name() const { return settings_.destination; }
+  /// Outcomes that are not durable. After stop(): the journal would not take them, so the next start must take them as in doubt.
+  std::size_t unrecorded() const { return unrecorded_; }
 
  private:
   base::Task<void> run();
@@ -63,7 +65,8 @@ class DeliveryQueue {
   void retry_later(PendingOutput& output, const channels::SendOutcome& outcome);
   void block(const channels::SendOutcome& outcome);
   void end(const PendingOutput& output, DeliveryState state, const channels::SendOutcome& outcome);
-  void record(MessageId id, Ending ending);
+  void record(MessageId id, std::shared_ptr<const Ending> ending);
+  void recorded(MessageId id, std::shared_ptr<const Ending> ending, bool ok);
   channels::Outgoing outgoing(const PendingOutput& output) const;
   std::chrono::nanoseconds backoff(std::uint32_t attempts);
 
@@ -77,13 +80,15 @@ class DeliveryQueue {
   std::deque<PendingOutput> window_;
   std::size_t window_bytes_ = 0;
   MessageId loaded_up_to_ = 0;   ///< last message that entered the window
-  MessageId pushed_up_to_ = 0;   ///< last message that push() saw
+  MessageId pushed_up_to_ = 0;   ///< everything up to here that will ever be in this queue is in the journal
   bool more_in_journal_ = false;
   std::size_t suspects_ = 0;     ///< how many of the next outputs may have been sent before a crash
 
   base::Event wake_;
   base::Event recorded_;
   std::size_t unrecorded_ = 0;   ///< ends not yet durable
+  bool flush_due_ = false;       ///< a timer runs that makes the journal commit them
+  std::size_t given_up_ = 0;     ///< of these: refused by the journal after stop() began
   std::chrono::nanoseconds delay_{0};
   base::MonoTime next_try_{0};
   bool blocked_ = false, stopping_ = false, running_ = false;

@@ -150,7 +150,8 @@ Status Gateway::start_queues() {
     waiting[key.substr(0, slash)][key.substr(slash + 1)] = count;
   }
   for (const auto& channel : channels_)
-    TRY_VOID(channel->start_queues(waiting[channel->definition().name], journal_->recovered().clean_stop));
+    TRY_VOID(channel->start_queues(waiting[channel->definition().name], journal_->recovered().last_id,
+                                   journal_->recovered().clean_stop));
   return {};
 }
 

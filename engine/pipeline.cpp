@@ -36,7 +36,8 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   counters_.last_received = in.received_at;
   const std::string source_key = in.key;
   NewMessage message = make_message(std::move(in));
-  identify(*parts_.definition, source_key, message);
+  const Opened opened = open_message(*parts_.site, *parts_.definition, message);
+  identify(*parts_.definition, source_key, opened, message);
   const DedupeKey key = message.dedupe;
   if (key != DedupeKey{}) {
     if (parts_.journal->maybe_seen(key)) {
@@ -60,9 +61,9 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   parts_.budget->take(bytes);
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
-  Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message);
+  Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message, opened);
   const Result<MessageId> id = co_await appended;
-  Answer answer = id ? settle(*id, message, std::move(plan)) : refuse(message, id.error());
+  Answer answer = id ? settle(*id, std::move(message), opened, std::move(plan)) : refuse(message, opened, id.error());
   finish(key, answer, bytes);
   co_return answer;
 }
@@ -110,54 +111,67 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message) {
     answer.taken = Taken::refused;
     answer.reply = (*ending)->reply;
   } else {
-    answer.reply = make_reply(*parts_.definition, original->message, *id, hl7::AckCode::AA, {}, {});
+    const Opened opened = open_message(*parts_.site, *parts_.definition, original->message);
+    answer.reply = make_reply(*parts_.definition, original->message, opened, *id, hl7::AckCode::AA, {}, {});
   }
   co_return answer;
 }
 
+/// Whoever is answered when the message is stored cannot be told of a rejection any more: it is quarantined instead.
+bool ChannelRuntime::is_rejected(const Plan& plan) const {
+  return plan.verdict == Plan::Verdict::rejected && parts_.definition->ack_on != channels::AckOn::stored;
+}
+
+/// What the journal keeps of a plan; the number is not known yet.
+Processed ChannelRuntime::take_outcome(Plan& plan) const {
+  Processed out;
+  out.channel = parts_.definition->name;
+  out.outputs = std::move(plan.outputs);
+  out.endings = std::move(plan.endings);
+  out.children = std::move(plan.children);
+  out.child_endings = std::move(plan.child_endings);
+  if (plan.verdict == Plan::Verdict::accepted && !(out.outputs.empty() && out.endings.empty())) return out;
+  Ending ending;
+  ending.destination = kNoDestination;
+  ending.code = plan.code;
+  ending.detail = plan.reason;
+  ending.state = is_rejected(plan)                             ? DeliveryState::rejected
+                 : plan.verdict == Plan::Verdict::rejected ||
+                         plan.verdict == Plan::Verdict::quarantined ? DeliveryState::quarantined
+                                                                   : DeliveryState::filtered;
+  out.endings.push_back(std::move(ending));
+  return out;
+}
+
+/// Counts a durable plan; `state` of its ending as a whole, when it has one.
+void ChannelRuntime::count(const Processed& processed) {
+  const Ending* whole = nullptr;
+  for (const Ending& ending : processed.endings)
+    if (ending.destination == kNoDestination) whole = &ending;
+  if (whole == nullptr) ++counters_.accepted;
+  else if (whole->state == DeliveryState::rejected) ++counters_.rejected;
+  else if (whole->state == DeliveryState::quarantined) ++counters_.quarantined;
+  else ++counters_.filtered;
+}
+
 /// The plan of a durable message becomes its reply, its queue entries and its endings.
-Answer ChannelRuntime::settle(MessageId id, const NewMessage& message, Plan plan) {
-  auto processed = std::make_shared<Processed>();
+Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& opened, Plan plan) {
+  const bool rejected = is_rejected(plan);
+  auto processed = std::make_shared<Processed>(take_outcome(plan));
   processed->id = id;
-  processed->channel = message.channel;
-  processed->outputs = std::move(plan.outputs);
-  processed->endings = std::move(plan.endings);
-  processed->children = std::move(plan.children);
-  processed->child_endings = std::move(plan.child_endings);
   Answer answer;
-  answer.taken = Taken::stored;
-  // Whoever is answered when the message is stored cannot be told of a rejection any more: it is quarantined instead.
-  const bool answered_before = parts_.definition->ack_on == channels::AckOn::stored;
-  const bool rejected = plan.verdict == Plan::Verdict::rejected && !answered_before;
-  if (rejected) answer.taken = Taken::refused;
-  answer.reply = make_reply(*parts_.definition, message, id, rejected ? plan.ack : hl7::AckCode::AA,
+  answer.taken = rejected ? Taken::refused : Taken::stored;
+  answer.reply = make_reply(*parts_.definition, message, opened, id, rejected ? plan.ack : hl7::AckCode::AA,
                             rejected ? plan.errors : std::vector<hl7::AckError>(), rejected ? plan.reason : std::string());
-  if (plan.verdict != Plan::Verdict::accepted || (processed->outputs.empty() && processed->endings.empty())) {
-    Ending ending;
-    ending.destination = kNoDestination;
-    ending.code = plan.code;
-    ending.detail = plan.reason;
-    ending.state = rejected                                          ? DeliveryState::rejected
-                   : plan.verdict == Plan::Verdict::rejected ||
-                           plan.verdict == Plan::Verdict::quarantined ? DeliveryState::quarantined
-                                                                     : DeliveryState::filtered;
-    if (rejected) ending.reply = answer.reply;
-    if (ending.state == DeliveryState::rejected) ++counters_.rejected;
-    if (ending.state == DeliveryState::quarantined) ++counters_.quarantined;
-    if (ending.state == DeliveryState::filtered) ++counters_.filtered;
-    processed->endings.push_back(std::move(ending));
-  } else {
-    ++counters_.accepted;
-  }
-  for (const Output& output : processed->outputs)
-    if (output.is_source) bodies_.try_emplace(id, message);
-  storing_.emplace(id, std::pair(processed, false));
+  if (rejected) processed->endings.back().reply = answer.reply;
+  count(*processed);
+  storing_.emplace(id, Storing{processed, std::make_shared<const NewMessage>(std::move(message)), false});
   store(std::move(processed));
   return answer;
 }
 
 /// Nothing is durable: the sender must keep the message (reliability.md R7).
-Answer ChannelRuntime::refuse(const NewMessage& message, const base::Error& error) {
+Answer ChannelRuntime::refuse(const NewMessage& message, const Opened& opened, const base::Error& error) {
   ++counters_.not_stored;
   base::log(base::LogLevel::error, "message-not-stored",
             {{"channel", base::Safe::name(parts_.definition->name)}, {"error", base::Safe::code(error.code)}});
@@ -167,7 +181,7 @@ Answer ChannelRuntime::refuse(const NewMessage& message, const base::Error& erro
                               ? parts_.definition->source_options.text("on_store_failure") : "AE";
   answer.close = how == "close";
   if (!answer.close)
-    answer.reply = make_refusal(*parts_.definition, message, how == "AR" ? hl7::AckCode::AR : hl7::AckCode::AE, error,
+    answer.reply = make_refusal(*parts_.definition, message, opened, how == "AR" ? hl7::AckCode::AR : hl7::AckCode::AE, error,
                                 parts_.clock->wall());
   return answer;
 }
@@ -179,6 +193,12 @@ void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
     });
   };
   parts_.journal->store(*processed, std::move(done));
+  if (std::exchange(flush_due_, true)) return;
+  parts_.executor->post_after(milliseconds(base::limits::kStoreDelayMs), [this, alive = alive_] {
+    if (!*alive) return;
+    flush_due_ = false;
+    parts_.journal->flush();
+  });
 }
 
 /// While the disk is full a plan is stored again every second; plans behind it wait, so that no queue is reordered.
@@ -189,26 +209,30 @@ void ChannelRuntime::stored(std::shared_ptr<Processed> processed, bool ok) {
     });
     return;
   }
-  storing_[processed->id].second = true;
+  storing_.at(processed->id).durable = true;
   flush_stored();
 }
 
 void ChannelRuntime::flush_stored() {
-  while (!storing_.empty() && storing_.begin()->second.second) {
-    push(*storing_.begin()->second.first);
-    bodies_.erase(storing_.begin()->first);
+  while (!storing_.empty() && storing_.begin()->second.durable) {
+    const Storing next = std::move(storing_.begin()->second);
     storing_.erase(storing_.begin());
+    push(*next.processed, next.message->body);
   }
 }
 
-void ChannelRuntime::push(Processed& processed) {
+void ChannelRuntime::push(Processed& processed, const std::string& source) {
   for (Output& output : processed.outputs) {
     DeliveryQueue* queue = find_queue(output.destination);
+    if (queue == nullptr) {
+      ++before_queues_[output.destination];
+      continue;
+    }
     PendingOutput pending;
     pending.id = processed.id;
-    if (output.is_source) output.body = bodies_.at(processed.id).body;
+    if (output.is_source) output.body = source;
     pending.output = std::move(output);
-    if (queue != nullptr) queue->push(std::move(pending));
+    queue->push(std::move(pending));
   }
 }
 
@@ -229,7 +253,8 @@ Task<Answer> ChannelRuntime::report(channels::Unframed what) {
     head.channel = parts_.definition->name;
     head.body = what.head;
     const base::Error error{base::ErrorCode::limit_exceeded, {}, {}, {}};
-    answer.reply = make_refusal(*parts_.definition, head, hl7::AckCode::AR, error, what.received_at);
+    const Opened opened = open_message(*parts_.site, *parts_.definition, head);
+    answer.reply = make_refusal(*parts_.definition, head, opened, hl7::AckCode::AR, error, what.received_at);
     answer.close = true;
   }
   parts_.journal->note_unframed(parts_.definition->name, std::move(what));

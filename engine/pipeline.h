@@ -66,10 +66,12 @@ class ChannelRuntime final : public channels::Intake {
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;
 
-  /// Makes the connectors and starts the queues; `waiting` is the number of outputs of a destination in the journal.
-  base::Status start_queues(const std::map<std::string, std::uint64_t>& waiting, bool clean_stop);
-  /// Processes messages that were accepted before a crash, in order; before start_source().
+  /// Processes messages that were accepted before a crash, in order; before start_queues(). Their outputs are durable when the
+  /// task ends, however long the disk is full.
   base::Task<base::Status> recover(std::vector<MessageId> ids);
+  /// Makes the connectors and starts the queues; `waiting` is the number of outputs per destination that recovered() found, of
+  /// messages up to `last_id`.
+  base::Status start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id, bool clean_stop);
   base::Status start_source();
   base::Task<void> stop_source();
   base::Task<void> stop_queues();
@@ -95,22 +97,30 @@ class ChannelRuntime final : public channels::Intake {
   NewMessage make_message(channels::Inbound in) const;
   base::Task<base::Result<MessageId>> append(NewMessage message);
   base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message);
-  channels::Answer settle(MessageId id, const NewMessage& message, Plan plan);
-  channels::Answer refuse(const NewMessage& message, const base::Error& error);
+  bool is_rejected(const Plan& plan) const;
+  Processed take_outcome(Plan& plan) const;
+  void count(const Processed& processed);
+  channels::Answer settle(MessageId id, NewMessage message, const Opened& opened, Plan plan);
+  channels::Answer refuse(const NewMessage& message, const Opened& opened, const base::Error& error);
   void store(std::shared_ptr<Processed> processed);
   void stored(std::shared_ptr<Processed> processed, bool ok);
   void flush_stored();
   void finish(const DedupeKey& key, const channels::Answer& answer, std::size_t bytes);
-  void push(Processed& processed);
+  void push(Processed& processed, const std::string& source);
 
   Parts parts_;
   std::unique_ptr<channels::Source> source_;
   std::vector<std::unique_ptr<DeliveryQueue>> queues_;
   ChannelCounters counters_;
   std::map<DedupeKey, Waiters> in_flight_;
-  /// Plans on their way into the journal, in message order; true once durable. Queues get them in this order only.
-  std::map<MessageId, std::pair<std::shared_ptr<Processed>, bool>> storing_;
-  std::map<MessageId, NewMessage> bodies_;  ///< of `storing_`, for outputs that are the source itself
+  struct Storing {
+    std::shared_ptr<Processed> processed;
+    std::shared_ptr<const NewMessage> message;
+    bool durable = false;
+  };
+  std::map<MessageId, Storing> storing_;  ///< in message order: queues get outputs in this order only
+  bool flush_due_ = false;  ///< a timer runs that makes the journal commit what store() left to the next append
+  std::map<std::string, std::uint64_t> before_queues_;  ///< outputs per destination that recovery made; they are in the journal
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -24,7 +24,8 @@ const char* name_of(Plan::Verdict verdict) {
 
 }  // namespace
 
-Status ChannelRuntime::start_queues(const std::map<std::string, std::uint64_t>& waiting, bool clean_stop) {
+Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id, bool clean_stop) {
+  for (const auto& [destination, count] : before_queues_) waiting[destination] += count;
   for (const channels::DestinationDefinition& destination : parts_.definition->destinations) {
     if (std::string_view(destination.connector->name) == "drop") continue;
     DeliveryQueue::Settings settings{parts_.definition->name, destination.name, destination.options.retry, destination.options.nak};
@@ -32,8 +33,7 @@ Status ChannelRuntime::start_queues(const std::map<std::string, std::uint64_t>& 
                                              : destination.connector->make_destination(destination.options, parts_.around);
     queues_.push_back(std::make_unique<DeliveryQueue>(std::move(settings), std::move(connector), *parts_.journal, *parts_.executor,
                                                       *parts_.clock, *parts_.random));
-    const auto found = waiting.find(destination.name);
-    TRY_VOID(queues_.back()->start(found == waiting.end() ? 0 : found->second, clean_stop));
+    TRY_VOID(queues_.back()->start(waiting[destination.name], last_id, clean_stop));
   }
   return {};
 }
@@ -66,18 +66,22 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids) {
     parts_.journal->read_message(id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
     Result<StoredMessage> stored = co_await read;
     Plan plan;
+    Opened opened = base::fail(base::ErrorCode::internal);  // what killed the process is not even parsed
     if (*attempts > kPoisonAttempts || !stored) {
       plan.verdict = Plan::Verdict::quarantined;
       plan.code = stored ? "poison-crash" : base::error_info(stored.error().code).code;
       plan.reason = stored ? "processing did not end " + std::to_string(*attempts - 1) + " times" : "the record is not readable";
     } else {
-      plan = parts_.processor->process(*parts_.site, *parts_.definition, stored->message);
+      opened = open_message(*parts_.site, *parts_.definition, stored->message);
+      plan = parts_.processor->process(*parts_.site, *parts_.definition, stored->message, opened);
     }
     NewMessage message;
     if (stored) message = std::move(stored->message);
     message.channel = parts_.definition->name;
-    settle(id, message, std::move(plan));
+    settle(id, std::move(message), opened, std::move(plan));
   }
+  base::Event pause(*parts_.executor);
+  while (!storing_.empty()) co_await pause.wait(std::chrono::milliseconds(5));
   base::log(base::LogLevel::info, "recovered",
             {{"channel", base::Safe::name(parts_.definition->name)}, {"messages", static_cast<std::int64_t>(ids.size())}});
   co_return Status{};
@@ -90,7 +94,8 @@ Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, std::
   message.dedupe = {};
   message.config_hash = parts_.site->hash;
   message.received = parts_.clock->wall();
-  Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message);
+  const Opened opened = open_message(*parts_.site, *parts_.definition, message);
+  Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message, opened);
   const auto wanted = [&destinations](const std::string& name) {
     return destinations.empty() || std::find(destinations.begin(), destinations.end(), name) != destinations.end();
   };
@@ -109,7 +114,7 @@ Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, std::
   parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
   const Result<MessageId> id = co_await appended;
   if (!id) co_return base::fail(id.error());
-  settle(*id, message, std::move(plan));
+  settle(*id, std::move(message), opened, std::move(plan));
   outcome.id = *id;
   co_return outcome;
 }

@@ -228,16 +228,21 @@ class Run {
 
 }  // namespace
 
-void identify(const channels::ChannelDefinition& channel, const std::string& source_key, NewMessage& message) {
+Opened open_message(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message) {
+  return Input::read(site, channel, message);
+}
+
+void identify(const channels::ChannelDefinition& channel, const std::string& source_key, const Opened& opened,
+              NewMessage& message) {
   std::string key = source_key;
   if (message.kind == ContentKind::hl7) {
-    auto parsed = hl7::Message::parse(message.body);
-    if (parsed) {
-      message.type = parsed->header().field(9).raw();
-      message.control_id = parsed->header().field(10).to_text();
+    if (opened) {
+      const hl7::SegmentView header = opened->hl7()->header();
+      message.type = header.field(9).raw();
+      message.control_id = header.field(10).to_text();
       if (key.empty() && !message.control_id.empty()) {
         for (const std::uint32_t field : {3u, 4u, 10u}) {
-          key += parsed->header().field(field).raw();
+          key += header.field(field).raw();
           key += '\r';
         }
         key += base::sha256(message.body);
@@ -254,7 +259,11 @@ void identify(const channels::ChannelDefinition& channel, const std::string& sou
 }
 
 Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message) {
-  const auto input = Input::read(site, channel, message);
+  return process(site, channel, message, open_message(site, channel, message));
+}
+
+Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message,
+                        const Opened& input) {
   if (input) return Run(runner_, site.expressions, channel, message, *input).plan();
   Plan plan;
   if (message.kind == ContentKind::hl7) {
@@ -281,16 +290,17 @@ hl7::AckCode accept_form(hl7::AckCode code) {
   }
 }
 
-std::string build_reply(const channels::ChannelDefinition& channel, const NewMessage& message, hl7::AckInput input) {
+std::string build_reply(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
+                        hl7::AckInput input) {
   if (message.kind != ContentKind::hl7 || channel.ack == channels::AckMode::none) return {};
-  auto parsed = hl7::Message::parse(message.body, detail::parse_options(channel));
-  if (!parsed) {
+  if (!opened) {
     const bool close = channel.source_options.has("on_garbage") && channel.source_options.text("on_garbage") == "close";
     const hl7::Unparsable built = hl7::make_ack_for_unparsable(message.body, input);
     return close && !built.header ? std::string() : built.ack;
   }
-  if (!hl7::may_acknowledge(*parsed)) return {};
-  hl7::AckDemand demand = hl7::ack_demand(*parsed);
+  const hl7::Message& parsed = *opened->hl7();
+  if (!hl7::may_acknowledge(parsed)) return {};
+  hl7::AckDemand demand = hl7::ack_demand(parsed);
   if (channel.ack == channels::AckMode::original) demand.mode = hl7::AckMode::original;
   if (channel.ack == channels::AckMode::enhanced && demand.mode == hl7::AckMode::original) {
     demand.mode = hl7::AckMode::enhanced;
@@ -300,30 +310,30 @@ std::string build_reply(const channels::ChannelDefinition& channel, const NewMes
     input.code = accept_form(input.code);
     if (!hl7::wanted(demand.accept, input.code)) return {};
   }
-  return hl7::make_ack(*parsed, input);
+  return hl7::make_ack(parsed, input);
 }
 
 }  // namespace
 
-std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message, MessageId id, hl7::AckCode ack,
-                       const std::vector<hl7::AckError>& errors, const std::string& text) {
+std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
+                       MessageId id, hl7::AckCode ack, const std::vector<hl7::AckError>& errors, const std::string& text) {
   hl7::AckInput input;
   input.code = ack;
   input.errors = errors;
   input.control_id = "K" + std::to_string(id);
   input.time = ack_time(message.received);
   input.text = text;
-  return build_reply(channel, message, std::move(input));
+  return build_reply(channel, message, opened, std::move(input));
 }
 
-std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message, hl7::AckCode ack,
-                         const base::Error& error, base::WallTime now) {
+std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
+                         hl7::AckCode ack, const base::Error& error, base::WallTime now) {
   hl7::AckInput input;
   input.code = ack;
   input.errors.push_back(hl7::ack_error(error));
   input.control_id = "K0-" + std::to_string(now.micros);
   input.time = ack_time(now);
-  return build_reply(channel, message, std::move(input));
+  return build_reply(channel, message, opened, std::move(input));
 }
 
 }  // namespace kiln::engine

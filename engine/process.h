@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "channels/definition.h"
+#include "engine/detail/input.h"
 #include "engine/journal/journal.h"
 #include "hl7/ack.h"
 #include "mappings/program.h"
@@ -27,13 +28,20 @@ struct Plan {
   std::vector<mappings::RunDiagnostic> diagnostics;
 };
 
+/// A message parsed once, or why it cannot be; identify, process and make_reply all read from it.
+using Opened = base::Result<detail::Input>;
+Opened open_message(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message);
+
 /// Type, control id and dedupe key of an input (reliability.md R3). `message.body`, `channel`, `kind` and `name` are set.
-void identify(const channels::ChannelDefinition& channel, const std::string& source_key, NewMessage& message);
+void identify(const channels::ChannelDefinition& channel, const std::string& source_key, const Opened& opened,
+              NewMessage& message);
 
 /// One per thread: it keeps the map runner's buffers.
 class Processor {
  public:
   Plan process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message);
+  Plan process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message,
+               const Opened& opened);
 
  private:
   mappings::Runner runner_;
@@ -41,10 +49,10 @@ class Processor {
 
 /// The reply to an hl7 message, or empty when none is to be sent: a function of the stored message, its number and the plan.
 /// `duplicate` answers of accepted messages are the same bytes.
-std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message, MessageId id, hl7::AckCode ack,
-                       const std::vector<hl7::AckError>& errors, const std::string& text);
+std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
+                       MessageId id, hl7::AckCode ack, const std::vector<hl7::AckError>& errors, const std::string& text);
 /// The reply when nothing could be stored; has no number.
-std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message, hl7::AckCode ack,
-                         const base::Error& error, base::WallTime now);
+std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
+                         hl7::AckCode ack, const base::Error& error, base::WallTime now);
 
 }  // namespace kiln::engine

@@ -75,7 +75,7 @@ class Bench {
 
   Result<mappings::ChannelTestOutcome> run(const mappings::ChannelTestRequest& request) {
     for (const mappings::TestFault& fault : request.faults) received_[fault.destination].faults += fault.times;
-    TRY_VOID(runtime_.start_queues({}, true));
+    TRY_VOID(runtime_.start_queues({}, 0, true));
     channels::Answer answer;
     for (const mappings::TestInput& input : request.inputs) {
       base::spawn(offer(runtime_, make_inbound(input, clock_), &answer));

@@ -60,6 +60,8 @@ inline constexpr std::size_t kGroupCommitMax = 4'096;                  ///< reco
 inline constexpr std::size_t kDeliveryWindowMax = 1'024;               ///< outputs of one destination kept in memory
 inline constexpr std::size_t kDeliveryWindowBytesMax = 4u << 20;       ///< of their bodies
 inline constexpr std::size_t kUnrecordedSendsMax = 128;                ///< sent outputs whose end is not durable yet, per destination
+inline constexpr std::int64_t kStoreDelayMs = 2;                       ///< how long the outputs of a message wait for a commit they can share
+inline constexpr std::int64_t kRecordDelayMs = 5;                      ///< how long the end of a delivery waits for a commit it can share
 inline constexpr std::size_t kGroupCommitBytesMax = 16u << 20;
 
 }  // namespace kiln::base::limits

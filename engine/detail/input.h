@@ -22,12 +22,15 @@ class Input {
   static base::Result<Input> read(const channels::Site& site, const channels::ChannelDefinition& channel,
                                   const NewMessage& message);
   Input(Input&&) noexcept = default;
+  Input& operator=(Input&&) noexcept = default;
 
   bool is_accepted() const { return accepted_.has_value(); }
   std::size_t accepted() const { return *accepted_; }  ///< index in ChannelDefinition::accept
   int refusal_code() const { return refusal_code_; }   ///< table 0357: 200 message type, 201 event
   const char* refusal_text() const { return refusal_code_ == 201 ? "event not taken here" : "message type not taken here"; }
 
+  /// The parsed message of an hl7 input, else nullptr. Valid as long as this object.
+  const hl7::Message* hl7() const { return message_.get(); }
   /// Valid as long as this object.
   mappings::RunInput run_input() const;
   mappings::RunContext context() const { return context_; }

@@ -20,6 +20,7 @@ class MemoryJournal final : public Journal {
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void store(Processed processed, std::function<void(base::Status)> done) override;
+  void flush() override {}
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
   void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
                     std::function<void(base::Status)> done) override;

@@ -49,18 +49,24 @@ std::optional<DayFileName> DayFileName::parse(std::string_view name) {
 Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFileName name, MessageId first_id) {
   DayFile file;
   const std::string path = base::join_path(folder, name.print());
-  const bool is_new = !env.exists(path);
   base::DatabaseOptions options;
   options.path = path;
   options.vfs = env.sqlite_vfs();
   TRY(file.database_, base::Database::open(options));
   file.name_ = std::move(name);
-  if (is_new) {
-    TRY_VOID(file.create_schema(first_id));
-    TRY_VOID(env.sync_folder(folder));
-  }
+  TRY(const bool complete, file.has_schema());
+  if (!complete) TRY_VOID(file.create_schema(first_id));
+  // Also for a file that is there: whoever made it may have ended before this call.
+  TRY_VOID(env.sync_folder(folder));
   TRY_VOID(file.check_format());
   return file;
+}
+
+/// The tables are made in one transaction: a crash or a full disk before its commit leaves a file without any.
+Result<bool> DayFile::has_schema() {
+  TRY(auto select, database_.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='meta')"));
+  TRY_VOID(select.step());
+  return select.integer(0) != 0;
 }
 
 Status DayFile::create_schema(MessageId first_id) {
@@ -97,7 +103,7 @@ Result<MessageId> DayFile::last_id() {
   return static_cast<MessageId>(select.integer(0));
 }
 
-Status DayFile::insert_message(MessageId id, const NewMessage& m) {
+Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed) {
   TRY(auto insert, database_.cached("INSERT INTO msg(id, received_us, channel, kind, type, control_id, peer, name, action,"
                                     " dedupe, crc, key_id, config, parent, replay_of, framing_fault, body)"
                                     " VALUES(?,?,?,?,?,?,?,?,?,?,?,0,(SELECT id FROM config WHERE hash=?),?,?,?,?)"));
@@ -115,8 +121,10 @@ Status DayFile::insert_message(MessageId id, const NewMessage& m) {
   else insert.bind_null(14);
   insert.bind(15, std::int64_t{m.framing_fault}).bind_blob(16, m.body);
   TRY_VOID(insert.run());
-  TRY(auto open, database_.cached("INSERT INTO unprocessed(id, attempts) VALUES(?, 0)"));
-  TRY_VOID(open.bind(1, static_cast<std::int64_t>(id)).run());
+  if (!processed) {
+    TRY(auto open, database_.cached("INSERT INTO unprocessed(id, attempts) VALUES(?, 0)"));
+    TRY_VOID(open.bind(1, static_cast<std::int64_t>(id)).run());
+  }
   if (!has_key) return {};
   TRY(auto seen, database_.cached("INSERT INTO seen(id, key) VALUES(?, ?)"));
   return seen.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(key_head(m.dedupe))).run();

@@ -27,7 +27,8 @@ struct DayFileName {
 /// happens between begin() and commit().
 class DayFile {
  public:
-  /// Creates the file (and syncs its folder, S4) or opens an existing one. `first_id` is kept in a new file.
+  /// Creates the file (and syncs its folder, S4) or opens an existing one. `first_id` is kept in a new file, and in one whose
+  /// creation was interrupted: a file without tables holds nothing.
   static base::Result<DayFile> open(base::Env& env, const std::string& folder, DayFileName name, MessageId first_id);
   DayFile(DayFile&&) noexcept = default;
   DayFile& operator=(DayFile&&) noexcept = default;
@@ -40,7 +41,8 @@ class DayFile {
   base::Status commit() { return database_.commit(); }
   void rollback() { database_.rollback(); }
 
-  base::Status insert_message(MessageId id, const NewMessage& message);
+  /// `processed`: its outputs are stored in the same transaction, so it never waits for processing.
+  base::Status insert_message(MessageId id, const NewMessage& message, bool processed);
   base::Status insert_output(MessageId id, const std::string& channel, const Output& output);
   base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending, base::WallTime at);
   /// True when the row was there.
@@ -70,6 +72,7 @@ class DayFile {
 
  private:
   DayFile() = default;
+  base::Result<bool> has_schema();
   base::Status create_schema(MessageId first_id);
   base::Status check_format();
   base::Database database_;

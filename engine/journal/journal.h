@@ -99,6 +99,7 @@ struct StoredMessage {
 /// What a start finds.
 struct Recovered {
   bool clean_stop = true;
+  MessageId last_id = 0;               ///< last number given; every pending output belongs to a message up to it
   std::vector<MessageId> unprocessed;  ///< accepted, outputs not stored; in order
   /// channel/destination -> number waiting
   std::vector<std::pair<std::string, std::uint64_t>> pending;
@@ -112,9 +113,13 @@ class Journal {
   virtual ~Journal() = default;
 
   virtual void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) = 0;
+  /// What processing made of a durable message. May wait for the next append or for flush(): a message then costs one sync of
+  /// the disk, not two, and after a crash its outputs are derived again.
   virtual void store(Processed processed, std::function<void(base::Status)> done) = 0;
-  /// Ends one pending output: its outbox row goes, the outcome stays.
+  /// Ends one pending output: its outbox row goes, the outcome stays. May wait like store().
   virtual void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) = 0;
+  /// Commits what waits now.
+  virtual void flush() = 0;
   /// Remembers attempts of a pending output, so that they count across restarts.
   virtual void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
                             bool in_doubt, std::function<void(base::Status)> done) = 0;

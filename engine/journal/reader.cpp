@@ -185,9 +185,13 @@ Result<JournalReader> JournalReader::open(base::Env& env, const std::string& fol
     options.read_only = true;
     options.vfs = env.sqlite_vfs();
     TRY(file->database, Database::open(options));
+    TRY(auto tables, file->database.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='meta')"));
+    TRY_VOID(tables.step());
+    if (tables.integer(0) == 0) continue;  // created, but its first transaction is not committed yet: it holds nothing
+    tables.reset();
     TRY(auto select, file->database.prepare("SELECT value FROM meta WHERE key='first_id'"));
     TRY(const bool found, select.step());
-    if (!found) continue;  // created, but its first transaction is not committed yet: it holds nothing
+    if (!found) continue;
     file->first_id = static_cast<MessageId>(std::stoull(std::string(select.text(0))));
     reader.files_.push_back(std::move(file));
   }
@@ -240,9 +244,11 @@ Result<MessageSummary> JournalReader::summary(MessageId id) {
 }
 
 Result<StoredMessage> JournalReader::message(MessageId id) {
-  File* file = file_of(id);
-  if (file == nullptr) return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
-  return read_stored_message(file->database, id);
+  Result<StoredMessage> found = base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  // A part that was detached after midnight is in the file of its whole, one before the file its number is in.
+  for (auto at = files_.rbegin(); at != files_.rend() && !found && found.error().code == ErrorCode::message_not_found; ++at)
+    if ((*at)->first_id <= id) found = read_stored_message((*at)->database, id);
+  return found;
 }
 
 Result<PendingOutput> JournalReader::pending_output(MessageId id, const std::string& destination) {

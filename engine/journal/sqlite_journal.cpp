@@ -51,7 +51,7 @@ Status SqliteJournal::open_files() {
   for (const auto& entry : entries) {
     const auto name = DayFileName::parse(entry.name);
     if (!name) continue;
-    TRY(DayFile file, DayFile::open(env_, options_.folder, *name, 0));
+    TRY(DayFile file, DayFile::open(env_, options_.folder, *name, next_id_));
     TRY_VOID(recover(file));
     files_.emplace(name->generation, std::move(file));
   }
@@ -60,6 +60,7 @@ Status SqliteJournal::open_files() {
     files_.emplace(1, std::move(file));
     return {};
   }
+  recovered_.last_id = next_id_ - 1;
   TRY(recovered_.clean_stop, current().clean_stop());
   return current().set_clean_stop(false);
 }
@@ -116,13 +117,26 @@ Status SqliteJournal::close() {
 }
 
 void SqliteJournal::enqueue(Job job) {
-  bool schedule = false;
   {
     const std::lock_guard lock(queue_mutex_);
     queue_.push_back(std::move(job));
-    schedule = !std::exchange(scheduled_, true);
+    if (std::exchange(scheduled_, true)) return;
   }
-  if (schedule) committer_.post([this] { drain(); });
+  committer_.post([this] { drain(); });
+}
+
+/// Waits for the next enqueue() or flush().
+void SqliteJournal::enqueue_lazily(Job job) {
+  const std::lock_guard lock(queue_mutex_);
+  queue_.push_back(std::move(job));
+}
+
+void SqliteJournal::flush() {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (queue_.empty() || std::exchange(scheduled_, true)) return;
+  }
+  committer_.post([this] { drain(); });
 }
 
 void SqliteJournal::enqueue_read(std::function<void()> read) {
@@ -196,6 +210,7 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   }
   file.rollback();
   next_id_ = first_free;
+  config_file_ = nullptr;
   if (status.error().code == ErrorCode::fsync_failed) {
     // What reached the disk is unknown: nobody is answered, and only a restart from the disk may go on (R7).
     stopped_ = true;
@@ -217,9 +232,26 @@ void SqliteJournal::finish(Job& job, const Status& status) {
   if (job.done) job.done(status);
 }
 
-Status SqliteJournal::insert_new(DayFile& file, MessageId id, const NewMessage& message) {
-  if (message.config_hash == config_hash_) TRY_VOID(file.keep_config(config_hash_, config_text_));
-  return file.insert_message(id, message);
+Status SqliteJournal::insert_new(DayFile& file, MessageId id, const NewMessage& message, bool processed) {
+  if (message.config_hash == config_hash_ && config_file_ != &file) {
+    TRY_VOID(file.keep_config(config_hash_, config_text_));
+    config_file_ = &file;
+  }
+  return file.insert_message(id, message, processed);
+}
+
+/// Outputs, endings and children of a message. Children are messages of their own that have ended already.
+Status SqliteJournal::insert_parts(DayFile& file, MessageId id, const Processed& processed) {
+  for (const Output& output : processed.outputs) TRY_VOID(file.insert_output(id, processed.channel, output));
+  for (const Ending& ending : processed.endings) TRY_VOID(file.insert_ending(id, processed.channel, ending, clock_.wall()));
+  for (std::size_t i = 0; i < processed.children.size(); ++i) {
+    NewMessage child = processed.children[i];
+    child.parent = id;
+    const MessageId child_id = next_id_++;
+    TRY_VOID(insert_new(file, child_id, child, true));
+    TRY_VOID(file.insert_ending(child_id, child.channel, processed.child_endings[i], clock_.wall()));
+  }
+  return {};
 }
 
 void SqliteJournal::append(NewMessage message, std::function<void(Result<MessageId>)> done) {
@@ -229,7 +261,7 @@ void SqliteJournal::append(NewMessage message, std::function<void(Result<Message
   const std::uint64_t key = key_head(message.dedupe);
   job.change = [this, id, message = std::move(message)](DayFile& file) {
     *id = next_id_++;
-    return insert_new(file, *id, message);
+    return insert_new(file, *id, message, false);
   };
   job.done = [this, id, key, done = std::move(done)](const Status& status) {
     if (!status) return done(base::fail(status.error()));
@@ -247,21 +279,11 @@ void SqliteJournal::store(Processed processed, std::function<void(Status)> done)
   job.file_of = processed.id;
   for (const Output& output : processed.outputs) job.bytes += output.body.size();
   job.change = [this, processed = std::move(processed)](DayFile& file) -> Status {
-    for (const Output& output : processed.outputs) TRY_VOID(file.insert_output(processed.id, processed.channel, output));
-    for (const Ending& ending : processed.endings)
-      TRY_VOID(file.insert_ending(processed.id, processed.channel, ending, clock_.wall()));
-    for (std::size_t i = 0; i < processed.children.size(); ++i) {
-      NewMessage child = processed.children[i];
-      child.parent = processed.id;
-      const MessageId id = next_id_++;
-      TRY_VOID(insert_new(file, id, child));
-      TRY_VOID(file.insert_ending(id, child.channel, processed.child_endings[i], clock_.wall()));
-      TRY_VOID(file.close_message(id));
-    }
+    TRY_VOID(insert_parts(file, processed.id, processed));
     return file.close_message(processed.id);
   };
   job.done = std::move(done);
-  enqueue(std::move(job));
+  enqueue_lazily(std::move(job));
 }
 
 void SqliteJournal::end(MessageId id, std::string channel, Ending ending, std::function<void(Status)> done) {
@@ -272,7 +294,7 @@ void SqliteJournal::end(MessageId id, std::string channel, Ending ending, std::f
     return file.insert_ending(id, channel, ending, clock_.wall());
   };
   job.done = std::move(done);
-  enqueue(std::move(job));
+  enqueue_lazily(std::move(job));
 }
 
 void SqliteJournal::note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
@@ -318,6 +340,7 @@ void SqliteJournal::keep_config(std::string hash, std::string text) {
   job.change = [this, hash = std::move(hash), text = std::move(text)](DayFile& file) {
     config_hash_ = hash;
     config_text_ = text;
+    config_file_ = nullptr;
     return file.keep_config(hash, text);
   };
   enqueue(std::move(job));

@@ -39,6 +39,7 @@ class SqliteJournal final : public Journal {
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void store(Processed processed, std::function<void(base::Status)> done) override;
+  void flush() override;
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
   void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
                     std::function<void(base::Status)> done) override;
@@ -75,12 +76,14 @@ class SqliteJournal final : public Journal {
   std::string today() const;
 
   void enqueue(Job job);
+  void enqueue_lazily(Job job);
   void enqueue_read(std::function<void()> read);
   void drain();
   void commit_group(std::vector<Job>& group);
   void commit_jobs(DayFile& file, const std::vector<Job*>& jobs);
   void finish(Job& job, const base::Status& status);
-  base::Status insert_new(DayFile& file, MessageId id, const NewMessage& message);
+  base::Status insert_new(DayFile& file, MessageId id, const NewMessage& message, bool processed);
+  base::Status insert_parts(DayFile& file, MessageId id, const Processed& processed);
 
   base::Env& env_;
   const base::Clock& clock_;
@@ -98,6 +101,7 @@ class SqliteJournal final : public Journal {
   std::map<std::uint32_t, DayFile> files_;  ///< by generation
   MessageId next_id_ = 1;
   std::string config_hash_, config_text_;
+  const DayFile* config_file_ = nullptr;  ///< last file that is known to hold it
 
   mutable std::mutex seen_mutex_;
   SeenSet seen_;

@@ -19,10 +19,14 @@ void SqliteJournal::read_pending(std::string channel, std::string destination, M
                 done = std::move(done)] {
     std::vector<PendingOutput> out;
     std::vector<MessageId> corrupt;
+    std::size_t bytes = 0;
     for (auto& [generation, file] : files_) {
-      if (out.size() >= limit) break;
-      const base::Status status = file.pending(channel, destination, after, limit, bytes_max, out, corrupt);
+      // A file that was cut short by either limit has more: nothing of a later one may come before that.
+      if (out.size() >= limit || bytes >= bytes_max) break;
+      const std::size_t had = out.size();
+      const base::Status status = file.pending(channel, destination, after, limit, bytes_max - bytes, out, corrupt);
       if (!status) return done(base::fail(status.error()));
+      for (std::size_t i = had; i < out.size(); ++i) bytes += out[i].output.body.size();
     }
     for (const MessageId id : corrupt) {
       base::log(base::LogLevel::error, "corrupt-record", {{"msg", static_cast<std::int64_t>(id)}});
@@ -38,9 +42,11 @@ void SqliteJournal::read_pending(std::string channel, std::string destination, M
 
 void SqliteJournal::read_message(MessageId id, std::function<void(Result<StoredMessage>)> done) {
   enqueue_read([this, id, done = std::move(done)] {
-    auto file = file_of(id);
-    if (!file) return done(base::fail(file.error()));
-    done((*file)->message(id));
+    Result<StoredMessage> found = base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+    // A part that was detached after midnight is in the file of its whole, one before the file its number is in.
+    for (auto at = files_.rbegin(); at != files_.rend() && !found && found.error().code == ErrorCode::message_not_found; ++at)
+      if (at->second.first_id() <= id) found = at->second.message(id);
+    done(std::move(found));
   });
 }
 
