@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <initializer_list>
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -181,33 +182,59 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed) {
   return ~crc32c_table(bytes, ~seed);
 }
 
+namespace {
+
+/// One algorithm, looked up once for the process, with a context for each thread: looking up costs more than hashing a
+/// message does.
+class Digest {
+ public:
+  explicit Digest(const EVP_MD* algorithm) : algorithm_(algorithm), context_(EVP_MD_CTX_new()) {}
+  ~Digest() { EVP_MD_CTX_free(context_); }
+  Digest(const Digest&) = delete;
+  Digest& operator=(const Digest&) = delete;
+  void hash(std::initializer_list<std::string_view> parts, unsigned char* out) {
+    EVP_DigestInit_ex2(context_, algorithm_, nullptr);
+    for (const std::string_view part : parts) EVP_DigestUpdate(context_, part.data(), part.size());
+    EVP_DigestFinal_ex(context_, out, nullptr);
+  }
+
+ private:
+  const EVP_MD* algorithm_;
+  EVP_MD_CTX* context_;
+};
+
+std::string format_uuid(const unsigned char* bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out(36, '-');
+  std::size_t at = 0;
+  for (int i = 0; i < 16; ++i) {
+    if (at == 8 || at == 13 || at == 18 || at == 23) ++at;
+    out[at++] = kDigits[bytes[i] >> 4];
+    out[at++] = kDigits[bytes[i] & 15];
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string sha256(std::string_view bytes) {
+  static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local Digest digest(algorithm);
   std::string out(32, '\0');
-  unsigned size = 32;
-  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &size, EVP_sha256(), nullptr);
+  digest.hash({bytes}, reinterpret_cast<unsigned char*>(out.data()));
   return out;
 }
 
 std::string sha256_hex(std::string_view bytes) { return hex(sha256(bytes)); }
 
-namespace {
-
-std::string format_uuid(const unsigned char* bytes) {
-  const std::string digits = hex({reinterpret_cast<const char*>(bytes), 16});
-  return digits.substr(0, 8) + "-" + digits.substr(8, 4) + "-" + digits.substr(12, 4) + "-" + digits.substr(16, 4) +
-         "-" + digits.substr(20);
-}
-
-}  // namespace
-
 std::string uuid5(std::string_view space, std::string_view name) {
-  std::array<unsigned char, 20> digest{};
-  unsigned size = digest.size();
-  const std::string input = std::string(space) + std::string(name);
-  EVP_Digest(input.data(), input.size(), digest.data(), &size, EVP_sha1(), nullptr);
-  digest[6] = static_cast<unsigned char>((digest[6] & 0x0F) | 0x50);
-  digest[8] = static_cast<unsigned char>((digest[8] & 0x3F) | 0x80);
-  return format_uuid(digest.data());
+  static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+  thread_local Digest digest(algorithm);
+  std::array<unsigned char, 20> bytes{};
+  digest.hash({space, name}, bytes.data());
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0F) | 0x50);
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3F) | 0x80);
+  return format_uuid(bytes.data());
 }
 
 std::string uuid_bytes(std::string_view text) {
