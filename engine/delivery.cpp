@@ -61,11 +61,21 @@ void DeliveryQueue::resume() {
   wake_.notify();
 }
 
-Task<void> DeliveryQueue::stop() {
-  stopping_ = true;
+void DeliveryQueue::begin_stop() {
+  if (std::exchange(stopping_, true)) return;
   wake_.notify();
+  base::spawn(stop_destination());
+}
+
+Task<void> DeliveryQueue::stop_destination() {
   co_await destination_->stop();
-  while (running_) co_await recorded_.wait(milliseconds(20));
+  destination_stopped_ = true;
+  recorded_.notify();
+}
+
+Task<void> DeliveryQueue::stop() {
+  begin_stop();
+  while (running_ || !destination_stopped_) co_await recorded_.wait(milliseconds(20));
   co_await wait_for_records();
 }
 

@@ -48,6 +48,8 @@ class DeliveryQueue {
   void resume();
   /// Ends the attempt in progress and waits until its outcome is recorded, or cannot be (then unrecorded() is not 0).
   base::Task<void> stop();
+  /// Begins what stop() waits for: with many queues, all stop side by side and none adds its wait to another's.
+  void begin_stop();
 
   QueueStatus status() const;
   channels::ConnectorStatus connector_status() const { return destination_->status(); }
@@ -57,6 +59,7 @@ class DeliveryQueue {
 
  private:
   base::Task<void> run();
+  base::Task<void> stop_destination();
   base::Task<void> fill();
   base::Task<void> send_batch();
   base::Task<void> wait_for_records();
@@ -91,7 +94,7 @@ class DeliveryQueue {
   std::size_t given_up_ = 0;     ///< of these: refused by the journal after stop() began
   std::chrono::nanoseconds delay_{0};
   base::MonoTime next_try_{0};
-  bool blocked_ = false, stopping_ = false, running_ = false;
+  bool blocked_ = false, stopping_ = false, running_ = false, destination_stopped_ = false;
   QueueStatus counters_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

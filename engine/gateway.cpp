@@ -207,6 +207,8 @@ Task<void> Gateway::drain() {
   for (const auto& channel : channels_) co_await channel->stop_source();
   if (http_) co_await http_->stop();
   if (control_) co_await control_->stop();
+  for (const auto& channel : channels_)
+    for (const auto& queue : channel->queues()) queue->begin_stop();
   for (const auto& channel : channels_) co_await channel->stop_queues();
   base::Completion<bool> flushed(net_.executor());
   journal_->find_duplicate({}, [flushed](base::Result<MessageId>) { flushed.set(true); });

@@ -284,6 +284,14 @@ SendOutcome MllpDestination::judge(std::string answer, const std::string& contro
 base::Task<void> MllpDestination::stop() {
   stopping_ = true;
   if (connecting_) connecting_->set(base::fail(ErrorCode::cancelled, "stopped"));
+  // A message on its way gets its answer, so that nothing is in doubt when the receiver answers (reliability.md R12).
+  const auto end = around_.clock.mono() + std::chrono::milliseconds(base::limits::kDrainAckMs);
+  while (sending_) {
+    const auto left = end - around_.clock.mono();
+    if (left.count() <= 0) break;
+    auto wait = idle_.wait(left);
+    co_await wait;
+  }
   const LinkPtr link = link_;
   if (link) link->close();
   while (sending_) {
