@@ -14,6 +14,8 @@ namespace mllp = hl7::mllp;
 using base::ErrorCode;
 using Kind = SendOutcome::Kind;
 
+constexpr std::int64_t kDrainMs = 5'000;  ///< wait for the answer under way when the engine stops
+
 constexpr FieldSpec kTls[] = {
     {.name = "ca",
      .type = FieldType::secret,
@@ -285,7 +287,7 @@ base::Task<void> MllpDestination::stop() {
   stopping_ = true;
   if (connecting_) connecting_->set(base::fail(ErrorCode::cancelled, "stopped"));
   // A message on its way gets its answer, so that nothing is in doubt when the receiver answers (reliability.md R12).
-  const auto end = around_.clock.mono() + std::chrono::milliseconds(base::limits::kDrainAckMs);
+  const auto end = around_.clock.mono() + std::chrono::milliseconds(kDrainMs);
   while (sending_) {
     const auto left = end - around_.clock.mono();
     if (left.count() <= 0) break;

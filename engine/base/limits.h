@@ -19,7 +19,6 @@ inline constexpr std::size_t kMllpGarbageCloseBytes = 64u << 10;       ///< garb
 inline constexpr std::int64_t kMllpIdleMs = 600'000;
 inline constexpr std::int64_t kMllpFrameMs = 30'000;
 inline constexpr std::int64_t kAckWaitMs = 30'000;
-inline constexpr std::int64_t kDrainAckMs = 5'000;                     ///< wait for an acknowledgement when the engine stops
 inline constexpr std::size_t kConnectionsPerListenerMax = 5'000;
 inline constexpr std::size_t kConnectionsPerPeerMax = 100;             ///< of one listener, per client address
 inline constexpr std::size_t kMllpPipelinedMax = 256;                  ///< unanswered frames of a connection; beyond, it is not read
