@@ -151,5 +151,21 @@ TEST_CASE("what is not in this version passes check and is refused at start", "[
   CHECK(refused.error().message().find("tls") != std::string::npos);
 }
 
+TEST_CASE("an acknowledgement after delivery is refused at start", "[site]") {
+  const SiteLoad loaded = load_site_texts({{"channels/c.channel", R"(channel c {
+  source mllp { port 2575 }
+  accept hl7 ADT_A01 2.5.1
+  ack original on delivered
+  to out: mllp from source { host "pas.example.org"; port 2600 }
+}
+)"}});
+  INFO(base::render(loaded.diagnostics, loaded.library->sources()));
+  REQUIRE(loaded.site);
+  const auto refused = resolve_site(*loaded.site, base::system_env(), ReferenceSource());
+  REQUIRE_FALSE(refused);
+  CHECK((refused.error().code == base::ErrorCode::E0915));
+  CHECK(refused.error().remedy.find("on mapped") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace kiln::channels
