@@ -221,17 +221,26 @@ class Engine:
         self.data = self.site / "data"
         self.log = self.site.parent / (self.site.name + ".engine.log")
         self.process = None
+        self.mark = 0  # where the log of the last start begins
         _engines.append(self)
 
     def start(self, environment=None, ready=True):
         """Returns when every listener is open."""
-        mark = self.log.stat().st_size if self.log.exists() else 0
+        self.mark = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.wrap + [self.kiln, "run", str(self.site)], stdout=subprocess.DEVNULL, stderr=log,
                                             env={**os.environ, **(environment or {})}, start_new_session=True)
         if ready:
-            wait_for(f"{self.site} is ready", lambda: b"ready (" in self.log.read_bytes()[mark:] or self.check_alive())
+            wait_for(f"{self.site} is ready", lambda: self.is_ready() or self.check_alive())
         return self
+
+    def is_ready(self):
+        return b"ready (" in self.log.read_bytes()[self.mark:]
+
+    def wait_ready_or_ended(self):
+        """True when it serves."""
+        wait_for("ready or ended", lambda: self.is_ready() or not self.is_running())
+        return self.is_running()
 
     def check_alive(self):
         if self.process.poll() is not None:
@@ -380,8 +389,9 @@ def adt(control, patient="700412", event="A01", extra="", msh="", version="2.5.1
 
 
 def run_cases(cases, *arguments):
-    """Runs test functions one after the other, a line each; exit 1 when one fails, and what it left is kept."""
-    failed = 0
+    """Runs test functions one after the other, a line each. The exit code: 1 when one fails, and what it left is kept; 4 when
+    all were skipped."""
+    failed = skipped = 0
     for case in cases:
         name = case.__name__.replace("_", " ")
         begin = time.monotonic()
@@ -389,6 +399,7 @@ def run_cases(cases, *arguments):
             case(*arguments)
             print(f"ok      {name} ({time.monotonic() - begin:.1f} s)", flush=True)
         except Skipped as why:
+            skipped += 1
             print(f"skipped {name}: {why}", flush=True)
         except Exception as error:  # one case must not hide the others
             failed += 1
@@ -399,18 +410,15 @@ def run_cases(cases, *arguments):
                     lines.append(str(frame.tb_lineno))
                 frame = frame.tb_next
             print(f"FAILED  {name} (line {' < '.join(reversed(lines))}): {type(error).__name__}: {error}", flush=True)
-    return finish(failed)
+    if failed:
+        print("kept: " + ", ".join(str(f) for f in _folders))
+        _folders.clear()
+        return 1
+    return SKIPPED if skipped == len(cases) else 0
 
 
 class Skipped(Exception):
     """A case that cannot run here, with the reason."""
-
-
-def finish(failed):
-    if failed:
-        print("kept: " + ", ".join(str(f) for f in _folders))
-        _folders.clear()
-    return 1 if failed else 0
 
 
 @atexit.register

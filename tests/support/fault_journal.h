@@ -1,0 +1,72 @@
+#pragma once
+// A journal that fails where a test says so and passes everything else on.
+
+#include <map>
+#include <utility>
+
+#include "engine/journal/journal.h"
+
+namespace kiln::test {
+
+/// Failures are counted down per message; a failed call changes nothing, as on a full disk. `inner` outlives this object.
+class FaultJournal final : public engine::Journal {
+ public:
+  explicit FaultJournal(engine::Journal& inner) : inner_(inner) {}
+
+  std::map<engine::MessageId, int> fail_store;  ///< how many more store() calls of that message fail
+  std::map<engine::MessageId, int> fail_end;    ///< the same of end()
+  int fail_append = 0;                          ///< how many more append() calls fail
+  base::ErrorCode error = base::ErrorCode::disk_full;
+  int ends = 0, stores = 0;  ///< calls seen
+
+  void append(engine::NewMessage message, std::function<void(base::Result<engine::MessageId>)> done) override {
+    if (fail_append > 0 && fail_append-- > 0) return done(base::fail(error));
+    inner_.append(std::move(message), std::move(done));
+  }
+  void store(engine::Processed processed, std::function<void(base::Status)> done) override {
+    ++stores;
+    if (int& left = fail_store[processed.id]; left > 0 && left-- > 0) return done(base::fail(error));
+    inner_.store(std::move(processed), std::move(done));
+  }
+  void flush() override { inner_.flush(); }
+  void end(engine::MessageId id, std::string channel, engine::Ending ending, std::function<void(base::Status)> done) override {
+    ++ends;
+    if (int& left = fail_end[id]; left > 0 && left-- > 0) return done(base::fail(error));
+    inner_.end(id, std::move(channel), std::move(ending), std::move(done));
+  }
+  void note_attempt(engine::MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
+                    std::function<void(base::Status)> done) override {
+    inner_.note_attempt(id, std::move(channel), std::move(destination), attempts, in_doubt, std::move(done));
+  }
+  void note_unframed(std::string channel, channels::Unframed what) override {
+    inner_.note_unframed(std::move(channel), std::move(what));
+  }
+  void note_processing(engine::MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override {
+    inner_.note_processing(id, std::move(done));
+  }
+  void read_pending(std::string channel, std::string destination, engine::MessageId after, std::size_t limit,
+                    std::size_t bytes_max,
+                    std::function<void(base::Result<std::vector<engine::PendingOutput>>)> done) override {
+    inner_.read_pending(std::move(channel), std::move(destination), after, limit, bytes_max, std::move(done));
+  }
+  void read_message(engine::MessageId id, std::function<void(base::Result<engine::StoredMessage>)> done) override {
+    inner_.read_message(id, std::move(done));
+  }
+  void read_ending(engine::MessageId id, std::string destination,
+                   std::function<void(base::Result<std::optional<engine::Ending>>)> done) override {
+    inner_.read_ending(id, std::move(destination), std::move(done));
+  }
+  bool maybe_seen(const engine::DedupeKey& key) const override { return inner_.maybe_seen(key); }
+  void find_duplicate(engine::DedupeKey key, std::function<void(base::Result<engine::MessageId>)> done) override {
+    inner_.find_duplicate(key, std::move(done));
+  }
+  void keep_config(std::string hash, std::string text) override { inner_.keep_config(std::move(hash), std::move(text)); }
+  void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) override {
+    inner_.read_config(std::move(hash), std::move(done));
+  }
+
+ private:
+  engine::Journal& inner_;
+};
+
+}  // namespace kiln::test
