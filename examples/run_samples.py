@@ -56,17 +56,23 @@ class Engine:
     def __init__(self, kiln, site):
         self.kiln, self.site = kiln, site
         self.data = site / "data"
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log = self.data / "engine.log"
+        self.log_begin = 0
         self.process = None
 
+    def read_log(self):
+        """Of this run: the file goes on from run to run."""
+        return self.log.read_bytes()[self.log_begin:].decode(errors="replace")
+
     def start(self):
-        with open(self.log, "wb") as log:
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self.log, "ab") as log:
+            self.log_begin = log.tell()
             # A session of its own: Ctrl-C reaches this script only, which then stops the engine once.
             self.process = subprocess.Popen([self.kiln, "run", str(self.site)], stdout=subprocess.DEVNULL, stderr=log,
                                             start_new_session=True)
         deadline = time.monotonic() + READY_SECONDS
-        while b"ready (" not in self.log.read_bytes():
+        while "ready (" not in self.read_log():
             if self.process.poll() is not None:
                 raise Failure(self.why_not_started(), 69)
             if time.monotonic() > deadline:
@@ -74,7 +80,7 @@ class Engine:
             time.sleep(0.01)
 
     def why_not_started(self):
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if not line.startswith("{")]
+        lines = [line for line in self.read_log().splitlines() if not line.startswith("{")]
         text = f"the engine did not start (exit {self.process.returncode}):\n   " + "\n   ".join(lines[-8:])
         if "Address already in use" in text:
             text += "\n   another program listens on that port (`ss -ltnp` names it): stop it, or change the port in the site"
@@ -263,7 +269,8 @@ def differences(rows, expected):
             out.append(f"{row.name}: got {' | '.join(got[1:])}; expected {' | '.join(want[1:])}")
         elif row.history != "new":
             ack = "200" if want[1] == "201" else want[1]
-            if got[1] != ack or any(int(g) > int(w) for g, w in zip(got[2:5], want[2:5])):
+            reason = want[5] if row.history == "again" else ""
+            if (got[1], got[5]) != (ack, reason) or any(int(g) > int(w) for g, w in zip(got[2:5], want[2:5])):
                 out.append(f"{row.name}, sent before: got {' | '.join(got[1:])}; at first {' | '.join(want[1:])}")
     out += [f"{name}: was not sent" for name in expected]
     return out
@@ -313,8 +320,8 @@ def main():
     parser.add_argument("--site", required=True, type=pathlib.Path)
     parser.add_argument("--once", action="store_true")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGHUP, on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell may have set it to be ignored
+        signal.signal(number, on_signal)
     engine = Engine(options.kiln, options.site)
     code = 0
     try:
