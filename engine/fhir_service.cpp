@@ -1,5 +1,6 @@
 #include "engine/fhir_service.h"
 
+#include <algorithm>
 #include <future>
 
 #include "engine/base/json.h"
@@ -17,6 +18,9 @@ using channels::ChangeBatch;
 using channels::SendOutcome;
 
 namespace {
+
+/// Cursor of a consumer that is known and has taken nothing: 0 would be one that is not known yet, which skips what is there.
+constexpr std::int64_t kBeforeFirst = -1;
 
 fhir::ServerContext make_context(const FhirService::Parts& parts, fhir::IdSource& ids) {
   fhir::ServerContext context;
@@ -87,8 +91,13 @@ void FhirService::drain() {
     for (std::size_t i = 0; status && i < group.size(); ++i) group[i].work(*parts_.writer);
     if (status) status = parts_.writer->commit();
     if (!status) parts_.writer->rollback();
+    // What reached the disk is unknown, and a later fsync may not be believed.
+    if (!status && status.error().code == base::ErrorCode::fsync_failed && parts_.fail_stop) parts_.fail_stop();
     for (Job& job : group) job.done(status);
-    parts_.home->post([this] { changed_.notify(); });
+    parts_.home->post([this] {
+      ++commits_;
+      changed_.notify();
+    });
   }
 }
 
@@ -175,11 +184,12 @@ Result<std::uint64_t> FhirService::position(const std::string& consumer) {
   job.work = [found, consumer](fhir::Store& store) {
     const auto cursor = store.cursor(consumer);
     if (!cursor || *cursor != 0) {
-      *found = cursor ? Result<std::uint64_t>(static_cast<std::uint64_t>(*cursor)) : base::fail(cursor.error());
+      *found = cursor ? Result<std::uint64_t>(static_cast<std::uint64_t>(std::max<std::int64_t>(*cursor, 0)))
+                      : base::fail(cursor.error());
       return;
     }
     const auto last = store.last_seq();
-    const Status set = last ? store.set_cursor(consumer, *last) : base::fail(last.error());
+    const Status set = last ? store.set_cursor(consumer, *last == 0 ? kBeforeFirst : *last) : base::fail(last.error());
     *found = set ? Result<std::uint64_t>(static_cast<std::uint64_t>(*last)) : base::fail(set.error());
   };
   job.done = [found, &promise](const Status& status) {
@@ -214,11 +224,13 @@ Result<ChangeBatch> FhirService::read_now(fhir::Store& store, std::uint64_t afte
 Task<Result<ChangeBatch>> FhirService::read(std::uint64_t after, std::size_t limit, std::int64_t wait_ms) {
   const base::MonoTime until = parts_.clock->mono() + std::chrono::milliseconds(wait_ms);
   for (;;) {
+    const std::uint64_t commits = commits_;
     base::Completion<Result<ChangeBatch>> completion(*parts_.home);
     on_read([this, after, limit, completion](fhir::Store& store) { completion.set(read_now(store, after, limit)); });
     Result<ChangeBatch> batch = co_await completion;
     const base::MonoTime left = until - parts_.clock->mono();
     if (!batch || !batch->changes.empty() || left.count() <= 0) co_return batch;
+    if (commits != commits_) continue;
     const std::uint64_t wakes = wakes_;
     const bool notified = co_await changed_.wait(left);
     if (!notified || wakes != wakes_) co_return batch;

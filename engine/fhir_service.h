@@ -32,6 +32,8 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
     const fhir::Access* access = nullptr;
     std::string base_url;
     std::string version;
+    /// Called on the write thread at the first failed fsync; must end the process (reliability.md R7). Empty: nothing is called.
+    std::function<void()> fail_stop;
   };
   explicit FhirService(Parts parts);
   ~FhirService() override;
@@ -69,6 +71,7 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   std::deque<Job> queue_;
   bool scheduled_ = false;
   base::Event changed_;      ///< after every commit, and by wake()
+  std::uint64_t commits_ = 0;  ///< groups that home knows of: a commit between a read and its wait is not missed
   std::uint64_t wakes_ = 0;
 };
 

@@ -4,13 +4,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <map>
+#include <future>
 
 #include "engine/admin/control_api.h"
 #include "engine/base/log.h"
-#include "engine/base/partial_date.h"
 #include "engine/security/loopback_access.h"
 #include "engine/store/sqlite_store.h"
 #include "engine/version.h"
@@ -28,6 +28,12 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
       budget_(net_.executor()) {}
 
 Gateway::~Gateway() {
+  // After a failed start work may still be under way on the other threads; what it uses is destroyed before they are.
+  for (base::ThreadExecutor* thread : {&file_work_, &journal_read_, &store_read_, &store_write_, &committer_}) {
+    std::promise<void> idle;
+    thread->post([&idle] { idle.set_value(); });
+    idle.get_future().wait();
+  }
   if (lock_ >= 0) ::close(lock_);
 }
 
@@ -87,6 +93,7 @@ Status Gateway::open_store() {
   parts.access = access_.get();
   parts.base_url = fhir_url();
   parts.version = kVersion;
+  parts.fail_stop = [] { ::_exit(74); };
   fhir_ = std::make_unique<FhirService>(std::move(parts));
   return {};
 }
@@ -110,7 +117,8 @@ Status Gateway::start_channels() {
         {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
         {}};
     channels_.push_back(std::make_unique<ChannelRuntime>(std::move(parts)));
-    waiting.erase(definition.name);
+    for (const auto& destination : definition.destinations)
+      if (std::string_view(destination.connector->name) != "drop") waiting[definition.name].erase(destination.name);
   }
   for (const auto& [channel, counts] : waiting)
     for (const auto& [destination, count] : counts)
@@ -126,13 +134,21 @@ Task<void> Gateway::recover_and_listen() {
     base::Completion<base::Result<StoredMessage>> read(net_.executor());
     journal_->read_message(id, [read](base::Result<StoredMessage> stored) { read.set(std::move(stored)); });
     const base::Result<StoredMessage> stored = co_await read;
-    unprocessed[stored ? stored->message.channel : std::string()].push_back(id);
-  }
-  for (const auto& channel : channels_) {
-    auto recovering = channel->recover(std::move(unprocessed[channel->definition().name]));
-    started_ = co_await std::move(recovering);
+    if (stored) {
+      unprocessed[stored->message.channel].push_back(id);
+      continue;
+    }
+    auto setting_aside = set_aside(id, stored.error());
+    started_ = co_await std::move(setting_aside);
     if (!started_) break;
   }
+  for (const auto& channel : channels_) {
+    if (!started_) break;
+    auto recovering = channel->recover(std::move(unprocessed[channel->definition().name]));
+    started_ = co_await std::move(recovering);
+    unprocessed.erase(channel->definition().name);
+  }
+  if (started_) note_unserved(unprocessed);
   if (started_) started_ = start_queues();
   for (const auto& channel : channels_) {
     if (!started_) break;
@@ -141,6 +157,29 @@ Task<void> Gateway::recover_and_listen() {
   }
   if (started_) started_ = serve_http();
   net_.stop();
+}
+
+/// A record that cannot be read is quarantined and the others go on (reliability.md R14); a disk that cannot be read ends the start.
+Task<Status> Gateway::set_aside(MessageId id, base::Error why) {
+  if (why.info().category == base::ErrorCategory::io) co_return base::fail(why);
+  base::log(base::LogLevel::error, "corrupt-record", {{"msg", static_cast<std::int64_t>(id)}});
+  Processed processed;
+  processed.id = id;
+  processed.endings.resize(1);
+  processed.endings[0].destination = kNoDestination;
+  processed.endings[0].state = DeliveryState::quarantined;
+  processed.endings[0].code = why.info().code;
+  base::Completion<Status> stored(net_.executor());
+  journal_->store(std::move(processed), [stored](Status status) { stored.set(std::move(status)); });
+  journal_->flush();
+  Status status = co_await stored;
+  co_return status;
+}
+
+void Gateway::note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const {
+  for (const auto& [channel, ids] : unprocessed)
+    say("note: " + std::to_string(ids.size()) + " accepted messages of " + channel +
+        ", which this site does not serve, are not processed; they stay in the journal until it does");
 }
 
 Status Gateway::start_queues() {
@@ -213,7 +252,15 @@ Task<void> Gateway::drain() {
   base::Completion<bool> flushed(net_.executor());
   journal_->find_duplicate({}, [flushed](base::Result<MessageId>) { flushed.set(true); });
   co_await flushed;
-  if (const Status closed = journal_->close(); !closed) {
+  std::size_t unrecorded = 0;
+  for (const auto& channel : channels_)
+    for (const auto& queue : channel->queues()) unrecorded += queue->unrecorded();
+  if (unrecorded > 0) {
+    // The next start must take what was sent last as in doubt, as after a crash.
+    base::log(base::LogLevel::error, "outcomes-not-recorded", {{"messages", static_cast<std::int64_t>(unrecorded)}});
+    exit_code_ = 74;
+  }
+  if (const Status closed = journal_->close(unrecorded == 0); !closed) {
     base::log(base::LogLevel::error, "journal-close-failed", {{"error", base::Safe::code(closed.error().code)}});
     exit_code_ = 74;
   }
@@ -221,11 +268,12 @@ Task<void> Gateway::drain() {
 }
 
 base::Result<JournalReader*> Gateway::journal_reader() {
-  const std::string today = base::PartialDate::from_wall(clock_.wall(), base::DatePrecision::day).print_hl7();
-  if (!reader_ || reader_day_ != today) {
-    TRY(auto opened, JournalReader::open(env_, base::join_path(site_->data_folder, "journal")));
+  const std::string folder = base::join_path(site_->data_folder, "journal");
+  TRY(const auto entries, env_.list(folder));
+  const auto files = std::count_if(entries.begin(), entries.end(), [](const auto& entry) { return DayFileName::parse(entry.name).has_value(); });
+  if (!reader_ || reader_->file_count() != static_cast<std::size_t>(files)) {
+    TRY(auto opened, JournalReader::open(env_, folder));
     reader_ = std::make_unique<JournalReader>(std::move(opened));
-    reader_day_ = today;
   }
   return reader_.get();
 }

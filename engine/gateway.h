@@ -3,6 +3,7 @@
 // is the reverse (reliability.md R11, R12).
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,7 +41,7 @@ class Gateway {
   const channels::Site& site() const { return *site_; }
   base::TimerExecutor& executor() { return net_.executor(); }
   base::Executor& reader_executor() { return journal_read_; }
-  /// Only on reader_executor(): the journal as search and show see it; opened again when a day has passed.
+  /// Only on reader_executor(): the journal as search and show see it; opened again when a file came or went.
   base::Result<JournalReader*> journal_reader();
   Journal& journal() { return *journal_; }
   const base::Clock& clock() const { return clock_; }
@@ -54,6 +55,8 @@ class Gateway {
   base::Status start_queues();
   base::Status serve_http();
   base::Task<void> recover_and_listen();
+  base::Task<base::Status> set_aside(MessageId id, base::Error why);
+  void note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const;
   base::Task<void> drain();
   base::Task<base::HttpResponse> on_fhir(base::HttpRequest request);
   void say(const std::string& line) const;
@@ -80,7 +83,6 @@ class Gateway {
   std::vector<std::unique_ptr<ChannelRuntime>> channels_;
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
-  std::string reader_day_;
 };
 
 }  // namespace kiln::engine

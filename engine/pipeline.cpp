@@ -188,8 +188,8 @@ Answer ChannelRuntime::refuse(const NewMessage& message, const Opened& opened, c
 
 void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
   auto done = [this, processed, alive = alive_, executor = parts_.executor](Status status) {
-    executor->post([this, processed, alive, ok = status.has_value()] {
-      if (*alive) stored(processed, ok);
+    executor->post([this, processed, alive, status = std::move(status)] {
+      if (*alive) stored(processed, status);
     });
   };
   parts_.journal->store(*processed, std::move(done));
@@ -201,16 +201,27 @@ void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
   });
 }
 
-/// While the disk is full a plan is stored again every second; plans behind it wait, so that no queue is reordered.
-void ChannelRuntime::stored(std::shared_ptr<Processed> processed, bool ok) {
-  if (!ok) {
-    parts_.executor->post_after(milliseconds(1000), [this, processed, alive = alive_] {
-      if (*alive) store(processed);
-    });
-    return;
+/// While the disk is full a plan is stored again every second; plans behind it wait, so that no queue is reordered. A plan the
+/// journal will never take is set aside, so that it does not hold the channel up for ever.
+void ChannelRuntime::stored(std::shared_ptr<Processed> processed, const Status& status) {
+  if (status) {
+    storing_.at(processed->id).durable = true;
+    return flush_stored();
   }
-  storing_.at(processed->id).durable = true;
-  flush_stored();
+  base::log(base::LogLevel::error, "plan-not-stored",
+            {{"channel", base::Safe::name(parts_.definition->name)}, {"msg", static_cast<std::int64_t>(processed->id)},
+             {"error", base::Safe::code(status.error().code)}});
+  if (status.error().info().category != base::ErrorCategory::io && !processed->outputs.empty()) {
+    Ending ending;
+    ending.destination = kNoDestination;
+    ending.state = DeliveryState::quarantined;
+    ending.code = status.error().info().code;
+    *processed = Processed{.id = processed->id, .channel = processed->channel, .outputs = {}, .endings = {ending},
+                           .children = {}, .child_endings = {}};
+  }
+  parts_.executor->post_after(milliseconds(1000), [this, processed, alive = alive_] {
+    if (*alive) store(processed);
+  });
 }
 
 void ChannelRuntime::flush_stored() {

@@ -103,7 +103,7 @@ class ChannelRuntime final : public channels::Intake {
   channels::Answer settle(MessageId id, NewMessage message, const Opened& opened, Plan plan);
   channels::Answer refuse(const NewMessage& message, const Opened& opened, const base::Error& error);
   void store(std::shared_ptr<Processed> processed);
-  void stored(std::shared_ptr<Processed> processed, bool ok);
+  void stored(std::shared_ptr<Processed> processed, const base::Status& status);
   void flush_stored();
   void finish(const DedupeKey& key, const channels::Answer& answer, std::size_t bytes);
   void push(Processed& processed, const std::string& source);

@@ -54,6 +54,9 @@ class JournalReader {
   JournalReader& operator=(JournalReader&&) noexcept;
   ~JournalReader();
 
+  /// Number of journal files that were there, complete, at open().
+  std::size_t file_count() const { return files_.size(); }
+
   base::Result<std::vector<MessageSummary>> search(const Query& query, const SearchOptions& options);
   base::Result<MessageSummary> summary(MessageId id);
   base::Result<StoredMessage> message(MessageId id);

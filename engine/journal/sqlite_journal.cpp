@@ -110,10 +110,10 @@ Result<DayFile*> SqliteJournal::file_of(MessageId id) {
   return found;
 }
 
-Status SqliteJournal::close() {
+Status SqliteJournal::close(bool orderly) {
   // The committer has run all that was queued before this call when the owner's executor is drained; what is left runs here.
   drain();
-  return current().set_clean_stop(true);
+  return orderly ? current().set_clean_stop(true) : Status{};
 }
 
 void SqliteJournal::enqueue(Job job) {

@@ -34,8 +34,9 @@ class SqliteJournal final : public Journal {
 
   /// What was found at open(); call before any message is taken.
   const Recovered& recovered() const { return recovered_; }
-  /// Commits what waits and marks an orderly stop. Call from the thread that owns the journal, then destroy it.
-  base::Status close();
+  /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Call from the thread
+  /// that owns the journal, then destroy it.
+  base::Status close(bool orderly = true);
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void store(Processed processed, std::function<void(base::Status)> done) override;

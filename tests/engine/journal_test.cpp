@@ -258,6 +258,65 @@ TEST_CASE("search reads the newest first, filters and pages") {
   CHECK(ids("", {3, 0, true, 4}) == "5 6 7 ");
 }
 
+TEST_CASE("a page of the queue that one file cuts short does not go on with the next file") {
+  Fixture f;
+  for (int day = 0; day < 2; ++day) {
+    f.clock.set_wall({kStart + day * kDay});
+    for (int i = 0; i < 3; ++i) f.store(f.append(sample("D" + std::to_string(day) + std::to_string(i))), {"pas"});
+  }
+  std::string ids;
+  for (MessageId after = 0;;) {
+    std::vector<PendingOutput> page;
+    f.journal->read_pending("adt_in", "pas", after, 100, 20, [&](auto r) { page = std::move(*r); });  // two bodies
+    if (page.empty()) break;
+    for (const auto& output : page) ids += std::to_string(output.id) + " ";
+    after = page.back().id;
+  }
+  CHECK(ids == "1 2 3 4 5 6 ");
+}
+
+TEST_CASE("a file whose creation was interrupted is completed, not refused") {
+  Fixture f;
+  f.store(f.append(sample("A")), {"pas"});
+  const std::string next = f.folder.path() + "/journal/000002-20261119.db";
+  SECTION("while the engine runs: a full disk at midnight") {
+    { auto empty = base::Database::open({.path = next}); REQUIRE(empty.has_value()); }
+    CHECK(f.reader().message(1).has_value());
+    f.clock.set_wall({kStart + kDay});
+    CHECK(f.append(sample("B")) == 2);
+  }
+  SECTION("at the next start") {
+    REQUIRE(base::system_env().open_append(next).has_value());
+    f.reopen(false);
+    CHECK(f.journal->recovered().last_id == 1);
+    CHECK(f.append(sample("B")) == 2);
+  }
+  std::string found;
+  for (MessageId id = 1; id <= 2; ++id)
+    f.journal->read_message(id, [&](auto r) { found += r ? r->message.control_id : "-"; });
+  CHECK(found == "AB");
+  CHECK(f.reader().message(2)->message.control_id == "B");
+}
+
+TEST_CASE("a part detached after midnight is found") {
+  Fixture f;
+  const MessageId whole = f.append(sample("A"));
+  f.clock.set_wall({kStart + kDay});
+  f.append(sample("B"));
+  Processed p;
+  p.id = whole;
+  p.channel = "adt_in";
+  p.children.push_back(sample("part"));
+  p.child_endings.resize(1);
+  p.child_endings[0].destination = kNoDestination;
+  f.journal->store(p, [](base::Status s) { REQUIRE(s.has_value()); });
+  std::string found;
+  f.journal->read_message(3, [&](auto r) { found = r ? r->message.control_id : r.error().message(); });
+  CHECK(found == "part");
+  CHECK(f.reader().message(3)->message.parent == whole);
+  CHECK(f.append(sample("C")) == 4);
+}
+
 TEST_CASE("a wrong query says what is wrong") {
   for (const auto& [text, remedy] : std::vector<std::pair<const char*, const char*>>{
            {"chanel:x", "did you mean `channel:`"}, {"state:lost", "pending"}, {"since:soon", "2h"}, {"msg:x", "msg:4711"}}) {
