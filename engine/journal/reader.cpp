@@ -83,7 +83,8 @@ void add_term(Where& where, const QueryTerm& term) {
     case Field::before: where.add(term.negated, "m.received_us<?"); return where.integer(term.low);
     case Field::msg:
     case Field::replay_of:
-      where.add(term.negated, term.field == Field::msg ? "m.id BETWEEN ? AND ?" : "m.replay_of BETWEEN ? AND ?");
+      where.add(term.negated, term.field == Field::msg ? "m.id BETWEEN ? AND ?"
+                                                             : "m.replay_of IS NOT NULL AND m.replay_of BETWEEN ? AND ?");
       where.integer(term.low);
       return where.integer(term.high);
   }
