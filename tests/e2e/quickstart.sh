@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import signal
+import stat
 import subprocess
 import sys
 
@@ -169,6 +170,13 @@ def the_census_has_the_inpatients():
     check_file("census.csv", "\n".join([header] + rows) + "\n")
 
 
+def patient_data_is_for_the_owner_only():
+    open_to_others = [p for folder in ("data", "out", "census") for p in (site / folder).rglob("*")
+                      if p.name != "engine.log" and p.is_file() and p.stat().st_mode & 0o077]
+    assert not open_to_others, open_to_others
+    assert stat.S_IMODE((site / "data/kiln.sock").stat().st_mode) == 0o600
+
+
 def states_in_the_journal():
     states = collections.Counter(m["state"] for m in engine.search("-channel:lab_csv_in"))
     assert states == {"sent": 11, "rejected": 3}, states
@@ -267,10 +275,11 @@ def other_exit_codes():
     broken = write_site(folder / "broken", {"kiln.conf": "server {\n  data \"data\"\n}\n",
                                             "channels/a.channel": "module a\n\nchannel a {\n  source mllp { prot 1 }\n}\n"})
     engine.command("run", broken, code=78)
-    engine.command("check", broken, code=1)
+    engine.command("check", broken, code=78)
     engine.command("check", site)
     engine.command("test", site)
-    engine.command("check", folder / "absent", code=2)
+    engine.command("check", folder / "absent", code=1)
+    engine.command("convert", "--map", "std.v2fhir", folder / "absent", code=2)
     answers = engine.command_json("send", "--to", f"127.0.0.1:{engine.port('adt_in')}", site / "samples/adt_in/06_a40_merge.hl7", code=1)
     assert answers[0]["ack"] == "AR" and answers[0]["control_id"] == "QS0006", answers
     bundle = engine.command("convert", "--map", "std.v2fhir", site / "samples/adt_in/01_a01_admission.hl7")
@@ -293,7 +302,7 @@ def main():
     before = [samples_have_the_expected_outcome, samples_again_change_nothing, a_wrong_outcome_is_reported,
               the_example_script_stays_up_until_interrupted, a_taken_port_is_named]
     after = [fhir_resources_are_as_expected, fhir_searches_find_them, v2_was_sent_on_unchanged_and_as_A08, the_census_has_the_inpatients,
-             states_in_the_journal, search_and_show_ask_the_engine, search_and_show_read_the_journal_of_a_stopped_engine,
+             patient_data_is_for_the_owner_only, states_in_the_journal, search_and_show_ask_the_engine, search_and_show_read_the_journal_of_a_stopped_engine,
              a_dry_run_changes_nothing, replay_by_number_to_one_destination, replay_by_filter_keeps_the_order,
              replay_of_what_failed_nowhere_is_skipped, other_exit_codes, the_books_balance]
     return run_cases(before + [the_engine_starts_on_what_the_samples_left] + after)
