@@ -1,5 +1,7 @@
 #include "mappings/detail/facts.h"
 
+#include "mappings/detail/guards.h"
+
 namespace kiln::mappings::detail {
 namespace {
 
@@ -38,6 +40,19 @@ const hl7::Structure* structure_of(const ir::Unit& unit, const ir::Map& map) {
   if (map.source != ir::Side::hl7) return nullptr;
   const auto version = hl7::find_version(unit.text(map.source_version));
   return hl7::Structure::find(version.value_or(hl7::Version::v2_5_1), unit.text(map.source_type));
+}
+
+Value value_of(const ir::Unit& unit, const ir::Constant& constant) {
+  switch (constant.kind) {
+    case ir::ConstantKind::string:
+      return Value::of_string(unit.text(constant.text));
+    case ir::ConstantKind::decimal:
+      return Value::of_decimal(unit.text(constant.text));
+    case ir::ConstantKind::boolean:
+      return Value::of_boolean(constant.number != 0);
+    default:
+      return Value::of_integer(constant.number);
+  }
 }
 
 CsvFormat format_of(const ir::Unit& unit, const ir::CsvSchema& schema) {
@@ -83,6 +98,8 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   for (const ir::Create& create : unit.creates) {
     facts->live_creates.push_back(has_live_write(unit, create.body, create.reg));
   }
+  facts->component_guards = component_guards(unit);
+  for (const ir::Constant& constant : unit.constants) facts->constants.push_back(value_of(unit, constant));
   for (const ir::Map& map : unit.maps) facts->structures.push_back(structure_of(unit, map));
   for (const ir::Map& map : unit.expressions) facts->expression_structures.push_back(structure_of(unit, map));
   for (const ir::CsvSchema& schema : unit.csv_schemas) facts->csv_formats.push_back(format_of(unit, schema));

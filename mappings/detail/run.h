@@ -49,6 +49,8 @@ struct Frame {
   const ir::Function* function = nullptr;
   Value* locals = nullptr;
   OutputNode** objects = nullptr;
+  /// Components of parameter 0 that hold something, bit n-1 for component n; all where that is not known.
+  std::uint32_t valued = ~std::uint32_t{0};
 };
 
 /// One JSON Patch `remove` (on null delete with request patch).
@@ -194,6 +196,8 @@ class Run {
   Hl7Ref field_of(std::uint32_t segment, std::uint32_t field);
   Hl7Ref part(Hl7Ref whole, char separator, std::uint32_t n) const;
   Hl7Ref component(Hl7Ref repetition, std::uint32_t n);
+  void split(Hl7Ref repetition);
+  std::uint32_t valued_parts(const Value& value);
   Value hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type);
   Value read_path(const ir::V2Path& path);
   Value read_repetition(const ir::V2Path& path, Hl7Ref repetition);
@@ -293,6 +297,7 @@ class Run {
     static constexpr std::uint32_t kMax = 24;
     Hl7Ref range;
     std::uint32_t count = 0;
+    std::uint32_t valued = 0;  ///< bit n-1: component n is not empty
     std::uint32_t begins[kMax + 1] = {};
   };
   Split split_;

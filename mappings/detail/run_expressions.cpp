@@ -27,19 +27,8 @@ Value Run::eval_node(const ir::Expr& expr) {
     case Op::skip:
       if (halt_ == Halt::none) halt_ = Halt::skip;
       return {};
-    case Op::constant: {
-      const ir::Constant& constant = unit_->constants[expr.a];
-      switch (constant.kind) {
-        case ir::ConstantKind::string:
-          return Value::of_string(text(constant.text));
-        case ir::ConstantKind::decimal:
-          return Value::of_decimal(text(constant.text));
-        case ir::ConstantKind::boolean:
-          return Value::of_boolean(constant.number != 0);
-        default:
-          return Value::of_integer(constant.number);
-      }
-    }
+    case Op::constant:
+      return facts_->constants[expr.a];
     case Op::local:
       return frame_.locals[expr.a];
     case Op::list:

@@ -68,18 +68,58 @@ Hl7Ref Run::part(Hl7Ref whole, char separator, std::uint32_t n) const {
   return {begin, end};
 }
 
+void Run::split(Hl7Ref repetition) {
+  split_.range = repetition;
+  split_.count = 0;
+  split_.valued = 0;
+  const char separator = delimiters_.component;
+  std::uint32_t at = repetition.begin;
+  while (split_.count < Split::kMax) {
+    split_.begins[split_.count] = at;
+    const std::uint32_t end = find(bytes_, at, repetition.end, separator);
+    if (end > at) split_.valued |= std::uint32_t{1} << split_.count;
+    ++split_.count;
+    at = end + 1;
+    if (at > repetition.end) break;
+  }
+  split_.begins[split_.count] = at;
+  // What is beyond the table may hold something.
+  if (at <= repetition.end) split_.valued |= ~std::uint32_t{0} << Split::kMax;
+}
+
+/// Frame::valued of a datatype map that is called with the value.
+std::uint32_t Run::valued_parts(const Value& value) {
+  constexpr std::uint32_t kAll = ~std::uint32_t{0};
+  if (value.kind != ValueKind::hl7) return kAll;
+  Hl7Ref range = value.hl7;
+  switch (static_cast<Hl7Level>(value.flags)) {
+    case Hl7Level::field:
+      range.end = find(bytes_, range.begin, range.end, delimiters_.repetition);
+      [[fallthrough]];
+    case Hl7Level::repetition:
+      if (split_.range.begin != range.begin || split_.range.end != range.end) split(range);
+      return split_.valued;
+    case Hl7Level::component: {
+      std::uint32_t valued = 0, bit = 1;
+      for (std::uint32_t at = range.begin; at < range.end && bit != 0; bit <<= 1) {
+        const std::uint32_t end = find(bytes_, at, range.end, delimiters_.subcomponent);
+        if (end > at) valued |= bit;
+        at = end + 1;
+      }
+      return bit == 0 ? kAll : valued;
+    }
+    case Hl7Level::leaf:
+      return 1;
+    case Hl7Level::segment:
+      return kAll;
+  }
+  return kAll;
+}
+
 Hl7Ref Run::component(Hl7Ref repetition, std::uint32_t n) {
   if (n > Split::kMax) return part(repetition, delimiters_.component, n);
   if (split_.range.begin != repetition.begin || split_.range.end != repetition.end) {
-    split_.range = repetition;
-    split_.count = 0;
-    std::uint32_t at = repetition.begin;
-    while (split_.count < Split::kMax) {
-      split_.begins[split_.count++] = at;
-      at = find(bytes_, at, repetition.end, delimiters_.component) + 1;
-      if (at > repetition.end) break;
-    }
-    split_.begins[split_.count] = at;
+    split(repetition);
   }
   if (n > split_.count) return {repetition.end, repetition.end};
   return {split_.begins[n - 1], split_.begins[n] - 1};

@@ -122,6 +122,8 @@ OutputNode& Run::place(Dest& dest) {
 void Run::exec_write(const ir::Write& write) {
   OutputNode* const base = frame_.objects[write.base];
   if (base == nullptr) return;
+  const std::uint32_t parts = facts_->component_guards[static_cast<std::size_t>(&write - unit_->writes.data())];
+  if (parts != 0 && (frame_.valued & parts) == 0) return;
   if (write.guard_segment != ir::kNone) {
     const std::int32_t segment = segment_of(write.guard_segment);
     if (segment < 0 || (info(static_cast<std::uint32_t>(segment)).valued & write.guard_mask) == 0) return;
@@ -299,6 +301,7 @@ bool Run::emit_datatype(const ir::Expr& expr, Dest& dest) {
   frame_ = new_frame(function);
   frame_.locals[0] = source;
   frame_.objects[0] = &node;
+  frame_.valued = valued_parts(source);
   const std::uint32_t rule = rule_;
   exec_body(function.body);
   rule_ = rule;
