@@ -68,11 +68,7 @@ Status Gateway::open_journal() {
   options.folder = base::join_path(site_->data_folder, "journal");
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
-  base::JsonWriter text;
-  text.begin_array();
-  for (const auto& [name, content] : site_->files) text.begin_array().string(name).string(content).end_array();
-  text.end_array();
-  journal_->keep_config(site_->hash, text.take());
+  journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }
 
@@ -130,12 +126,17 @@ Status Gateway::start_channels() {
 /// Recovery ends before any queue delivers and before anything listens (reliability.md R11).
 Task<void> Gateway::recover_and_listen() {
   std::map<std::string, std::vector<MessageId>> unprocessed;
+  SiteVersions versions;
   for (const MessageId id : journal_->recovered().unprocessed) {
     base::Completion<base::Result<StoredMessage>> read(net_.executor());
     journal_->read_message(id, [read](base::Result<StoredMessage> stored) { read.set(std::move(stored)); });
     const base::Result<StoredMessage> stored = co_await read;
     if (stored) {
       unprocessed[stored->message.channel].push_back(id);
+      const std::string hash = stored->message.config_hash;
+      if (hash == site_->hash || versions.contains(hash)) continue;
+      auto reading = read_version(hash);
+      versions[hash] = co_await std::move(reading);
       continue;
     }
     auto setting_aside = set_aside(id, stored.error());
@@ -144,7 +145,7 @@ Task<void> Gateway::recover_and_listen() {
   }
   for (const auto& channel : channels_) {
     if (!started_) break;
-    auto recovering = channel->recover(std::move(unprocessed[channel->definition().name]));
+    auto recovering = channel->recover(std::move(unprocessed[channel->definition().name]), versions);
     started_ = co_await std::move(recovering);
     unprocessed.erase(channel->definition().name);
   }
@@ -174,6 +175,17 @@ Task<Status> Gateway::set_aside(MessageId id, base::Error why) {
   journal_->flush();
   Status status = co_await stored;
   co_return status;
+}
+
+/// The site version of messages that a crash left unprocessed; null when it cannot be loaded: then the current one is used.
+Task<std::shared_ptr<const channels::Site>> Gateway::read_version(std::string hash) {
+  base::Completion<base::Result<std::string>> read(net_.executor());
+  journal_->read_config(hash, [read](base::Result<std::string> text) { read.set(std::move(text)); });
+  const base::Result<std::string> text = co_await read;
+  auto loaded = text ? load_site_version(*text, hash, *site_, env_) : base::fail(text.error());
+  if (loaded) co_return *loaded;
+  say("note: messages accepted by an earlier version of this site are processed by the current one (" + loaded.error().message() + ")");
+  co_return nullptr;
 }
 
 void Gateway::note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const {

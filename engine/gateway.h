@@ -56,6 +56,7 @@ class Gateway {
   base::Status serve_http();
   base::Task<void> recover_and_listen();
   base::Task<base::Status> set_aside(MessageId id, base::Error why);
+  base::Task<std::shared_ptr<const channels::Site>> read_version(std::string hash);
   void note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const;
   base::Task<void> drain();
   base::Task<base::HttpResponse> on_fhir(base::HttpRequest request);

@@ -41,7 +41,7 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   const DedupeKey key = message.dedupe;
   if (key != DedupeKey{}) {
     if (parts_.journal->maybe_seen(key)) {
-      auto known = stored_answer(message);
+      auto known = stored_answer(message, source_key.empty());
       std::optional<Answer> answer = co_await std::move(known);
       if (answer) {
         ++counters_.duplicates;
@@ -92,8 +92,10 @@ void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::siz
   for (const auto& waiter : waiters) waiter.set(answer);
 }
 
-/// The answer a stored message got, byte for byte (reliability.md R3); nothing when no message has that key.
-Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message) {
+/// The answer a stored message got, byte for byte (reliability.md R3); nothing when no message has that key. A sender that
+/// repeats a message gets its refusal again; an input that a source knows by its place (a file that an operator moved back from
+/// failed/) is tried again, since it went nowhere.
+Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bool keep_refusal) {
   base::Completion<Result<MessageId>> found(*parts_.executor);
   parts_.journal->find_duplicate(message.dedupe, [found](Result<MessageId> id) { found.set(std::move(id)); });
   const Result<MessageId> id = co_await found;
@@ -108,6 +110,7 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message) {
   Answer answer;
   answer.taken = Taken::stored;
   if (ending && *ending && (*ending)->state == DeliveryState::rejected) {
+    if (!keep_refusal) co_return std::nullopt;
     answer.taken = Taken::refused;
     answer.reply = (*ending)->reply;
   } else {

@@ -11,6 +11,7 @@
 #include "channels/intake.h"
 #include "engine/delivery.h"
 #include "engine/process.h"
+#include "engine/site_version.h"
 
 namespace kiln::engine {
 
@@ -67,8 +68,9 @@ class ChannelRuntime final : public channels::Intake {
   ~ChannelRuntime() override;
 
   /// Processes messages that were accepted before a crash, in order; before start_queues(). Their outputs are durable when the
-  /// task ends, however long the disk is full.
-  base::Task<base::Status> recover(std::vector<MessageId> ids);
+  /// task ends, however long the disk is full. A message is processed by the version of `versions` it is pinned to; by the
+  /// current site when there is none, or when that version has no such channel.
+  base::Task<base::Status> recover(std::vector<MessageId> ids, SiteVersions versions);
   /// Makes the connectors and starts the queues; `waiting` is the number of outputs per destination that recovered() found, of
   /// messages up to `last_id`.
   base::Status start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id, bool clean_stop);
@@ -96,7 +98,8 @@ class ChannelRuntime final : public channels::Intake {
   using Waiters = std::vector<base::Completion<channels::Answer>>;
   NewMessage make_message(channels::Inbound in) const;
   base::Task<base::Result<MessageId>> append(NewMessage message);
-  base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message);
+  base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal);
+  Plan process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened);
   bool is_rejected(const Plan& plan) const;
   Processed take_outcome(Plan& plan) const;
   void count(const Processed& processed);

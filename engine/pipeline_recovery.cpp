@@ -55,8 +55,24 @@ channels::ConnectorStatus ChannelRuntime::source_status() const {
   return source_ ? source_->status() : channels::ConnectorStatus{};
 }
 
+/// The plan by the site version the message is pinned to (reliability.md R13).
+Plan ChannelRuntime::process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened) {
+  const channels::Site* site = parts_.site.get();
+  const channels::ChannelDefinition* definition = parts_.definition;
+  if (const auto pinned = versions.find(message.config_hash); pinned != versions.end() && pinned->second) {
+    for (const channels::ChannelDefinition& candidate : pinned->second->channels) {
+      if (candidate.name != definition->name) continue;
+      site = pinned->second.get();
+      definition = &candidate;
+      break;
+    }
+  }
+  opened = open_message(*site, *definition, message);
+  return parts_.processor->process(*site, *definition, message, opened);
+}
+
 /// The attempt is counted durably before it is made, so that it counts even when it ends the process.
-Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids) {
+Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions versions) {
   for (const MessageId id : ids) {
     base::Completion<Result<std::uint32_t>> counted(*parts_.executor);
     parts_.journal->note_processing(id, [counted](Result<std::uint32_t> attempts) { counted.set(std::move(attempts)); });
@@ -72,8 +88,7 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids) {
       plan.code = stored ? "poison-crash" : base::error_info(stored.error().code).code;
       plan.reason = stored ? "processing did not end " + std::to_string(*attempts - 1) + " times" : "the record is not readable";
     } else {
-      opened = open_message(*parts_.site, *parts_.definition, stored->message);
-      plan = parts_.processor->process(*parts_.site, *parts_.definition, stored->message, opened);
+      plan = process_again(stored->message, versions, opened);
     }
     NewMessage message;
     if (stored) message = std::move(stored->message);

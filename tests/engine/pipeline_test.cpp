@@ -45,7 +45,7 @@ class TestDestination final : public channels::Destination {
       const base::Error down{base::ErrorCode::connect_failed, "test", {}, {}};
       co_return SendOutcome::failed(SendOutcome::Kind::retry, down);
     }
-    receiver_.got += message.control_id + " ";
+    receiver_.got += (message.destination == "d" ? "" : message.destination + ":") + message.control_id + " ";
     co_return SendOutcome::sent("AA");
   }
   base::Task<void> stop() override { co_return; }
@@ -55,8 +55,10 @@ class TestDestination final : public channels::Destination {
   Receiver& receiver_;
 };
 
-base::Task<void> offer(ChannelRuntime& channel, std::string bytes, base::WallTime at, Answer* answer, bool* done) {
+base::Task<void> offer(ChannelRuntime& channel, std::string bytes, base::WallTime at, Answer* answer, bool* done,
+                       std::string key = {}) {
   channels::Inbound in;
+  in.key = std::move(key);
   in.bytes = std::move(bytes);
   in.peer = "test";
   in.received_at = at;
@@ -65,8 +67,8 @@ base::Task<void> offer(ChannelRuntime& channel, std::string bytes, base::WallTim
   *done = true;
 }
 
-base::Task<void> run_recovery(ChannelRuntime& channel, std::vector<MessageId> ids, bool* done) {
-  auto recovering = channel.recover(std::move(ids));
+base::Task<void> run_recovery(ChannelRuntime& channel, std::vector<MessageId> ids, SiteVersions versions, bool* done) {
+  auto recovering = channel.recover(std::move(ids), std::move(versions));
   const base::Status status = co_await std::move(recovering);
   *done = status.has_value();
 }
@@ -92,12 +94,17 @@ struct Fixture {
   std::unique_ptr<test::FaultJournal> journal;
   std::unique_ptr<ChannelRuntime> channel;
 
+  SiteVersions versions;  ///< what recovery finds in the journal
+
   Fixture() {
-    auto loaded = channels::load_site_texts({{"channels/c.channel", kChannel}});
+    site = load(kChannel);
+    open();
+  }
+  static std::shared_ptr<channels::Site> load(const std::string& text) {
+    auto loaded = channels::load_site_texts({{"channels/c.channel", text}});
     INFO(base::render(loaded.diagnostics, loaded.library->sources()));
     REQUIRE(loaded.site);
-    site = loaded.site;
-    open();
+    return loaded.site;
   }
   ~Fixture() { stop(); }
 
@@ -119,7 +126,7 @@ struct Fixture {
   /// As the gateway does it.
   void start() {
     bool recovered = false;
-    base::spawn(run_recovery(*channel, disk->recovered().unprocessed, &recovered));
+    base::spawn(run_recovery(*channel, disk->recovered().unprocessed, versions, &recovered));
     executor.run(seconds(30));
     REQUIRE(recovered);
     std::map<std::string, std::uint64_t> waiting;
@@ -154,10 +161,10 @@ struct Fixture {
     disk->append(stored(control_id), [](auto id) { REQUIRE(id.has_value()); });
     executor.run_ready();
   }
-  Answer send(std::string bytes) {
+  Answer send(std::string bytes, std::string key = {}) {
     Answer answer;
     bool done = false;
-    base::spawn(offer(*channel, std::move(bytes), clock.wall(), &answer, &done));
+    base::spawn(offer(*channel, std::move(bytes), clock.wall(), &answer, &done, std::move(key)));
     executor.run_ready();
     REQUIRE(done);
     return answer;
@@ -207,6 +214,43 @@ TEST_CASE("recovery on a full disk goes on when there is space", "[pipeline]") {
   f.start();
   f.executor.run(seconds(5));
   CHECK(f.receiver.got == "M1 M2 ");
+}
+
+TEST_CASE("a message is finished by the site version that accepted it", "[pipeline]") {
+  Fixture f;
+  f.append_unprocessed("M1");
+  f.versions[f.site->hash] = f.site;
+  std::string text = kChannel;
+  text.insert(text.rfind('}'), "  to e: mllp from source { host \"127.0.0.1\"; port 2 }\n");
+  f.site = Fixture::load(text);
+  f.crash();
+  f.start();
+  f.send(adt("M2"));
+  f.executor.run(seconds(5));
+  CHECK(f.receiver.got.starts_with("M1 "));
+  CHECK(f.receiver.got.find("e:M1") == std::string::npos);
+  CHECK(f.receiver.got.find("e:M2") != std::string::npos);
+}
+
+TEST_CASE("a site version comes back out of its text", "[pipeline]") {
+  const auto site = Fixture::load(kChannel);
+  const std::string text = print_site_version(*site);
+  const auto again = load_site_version(text, site->hash, *site, base::system_env());
+  REQUIRE(again.has_value());
+  CHECK((*again)->channels.size() == 1);
+  CHECK((*again)->hash == site->hash);
+  CHECK_FALSE(load_site_version(text, "other", *site, base::system_env()).has_value());
+  CHECK_FALSE(load_site_version("[", site->hash, *site, base::system_env()).has_value());
+}
+
+TEST_CASE("an input known by its place is tried again after a refusal, and only then", "[pipeline]") {
+  Fixture f;
+  f.start();
+  CHECK(f.send(adt("M1", "ORU^R01^ORU_R01"), "a.hl7:1:1").taken == Taken::refused);
+  CHECK(f.send(adt("M1"), "a.hl7:1:1").taken == Taken::stored);  // as after the map was mended
+  CHECK(f.send(adt("M1"), "a.hl7:1:1").taken == Taken::stored);
+  f.executor.run(seconds(1));
+  CHECK(f.receiver.got == "M1 ");
 }
 
 TEST_CASE("a full disk answers AE, and the same message is taken when there is space", "[pipeline]") {
