@@ -295,7 +295,10 @@ class Engine:
         return sum(d["pending"] for c in self.status()["channels"] for d in c["destinations"])
 
     def wait_drained(self, seconds=PATIENCE):
-        wait_for("all queues are empty", lambda: self.pending() == 0, seconds)
+        """Until every accepted message has ended everywhere: in the journal, and then in the counters. An acknowledgement may
+        leave before the outputs of its message are queued, so the counters alone would not tell."""
+        wait_for("every message has ended", lambda: not self.search("state:pending"), seconds)
+        wait_for("the counters say so too", lambda: self.pending() == 0)
 
     def search(self, query=""):
         return self.control("GET", "/api/v1/messages?limit=1000&q=" + urllib.parse.quote(query))[1]["messages"]
