@@ -47,6 +47,14 @@ def a_failing_test_is_reported():
     assert code == 1 and "adt_in.channel" in text, f"exit {code}\n{text}"
 
 
+def options_of_later_versions_are_refused_at_the_start():
+    copy = temp_folder() / "site"
+    shutil.copytree(source / "examples/hospital", copy, ignore=shutil.ignore_patterns("data"))
+    code, text = kiln("run", copy)
+    assert code == 78 and "E0915" in text and "tls" in text, f"exit {code}\n{text}"
+    assert not (copy / "data").exists()
+
+
 def the_readme_names_every_site():
     text = (source / "examples/README.md").read_text()
     assert all(f"`{s.name}/`" in text for s in SITES), text
@@ -61,4 +69,5 @@ def the_script_explains_itself():
 
 SITES = sorted(p for p in (source / "examples").iterdir() if p.is_dir() and p.name != "__pycache__")
 sys.exit(run_cases([the_folders_are_sites, they_pass_the_check, they_pass_their_tests, a_failing_test_is_reported,
+                    options_of_later_versions_are_refused_at_the_start,
                     the_readme_names_every_site, the_script_explains_itself]))
