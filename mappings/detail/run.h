@@ -141,7 +141,10 @@ class Run {
   Dest destination(OutputNode& object, const ir::Write& write);
   void clear_place(const Dest& dest);
   void overwrite(const ir::Write& write, Dest& dest);
-  void remember(OutputNode* node);
+  void keep_for_undo(OutputNode* node);
+  void remember(OutputNode* node) {
+    if (row_loops_ != 0) keep_for_undo(node);
+  }
   bool emit_reference(const Value& value, Dest& dest);
   void collect_references(OutputNode& node);
   void mark_json_read(const base::JsonView& view);
@@ -162,6 +165,7 @@ class Run {
   // run_expressions.cpp
   Value eval(ir::Index expr);
   Value eval_node(const ir::Expr& expr);
+  [[gnu::cold, gnu::noinline]] Value too_many_steps();
   bool truth(ir::Index expr);
   bool truth_of(const ir::Expr& expr);
   bool compare(ir::Op op, const Value& a, const Value& b);
@@ -192,7 +196,11 @@ class Run {
   };
   std::int32_t segment_of(ir::Index ref);
   std::int32_t find_segment(const ir::SegmentRef& ref);
-  const SegmentInfo& info(std::uint32_t segment);
+  const SegmentInfo& open_segment(std::uint32_t segment);
+  const SegmentInfo& info(std::uint32_t segment) {
+    const SegmentInfo& found = segments_[segment];
+    return found.opened ? found : open_segment(segment);
+  }
   Hl7Ref field_of(std::uint32_t segment, std::uint32_t field);
   Hl7Ref part(Hl7Ref whole, char separator, std::uint32_t n) const;
   Hl7Ref component(Hl7Ref repetition, std::uint32_t n);

@@ -59,8 +59,7 @@ std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
 
 bool Run::truth(ir::Index expr) {
   if (++steps_ > steps_max_) {
-    stop(Outcome::failed, "the map took too many steps");
-    result_.error = base::ErrorCode::limit_exceeded;
+    too_many_steps();
     return false;
   }
   return truth_of(unit_->exprs[expr]);

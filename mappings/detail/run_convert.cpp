@@ -139,8 +139,9 @@ Value Run::convert_value(const Value& value, ir::Conversion conversion) {
     }
     case Conversion::to_uri: {
       const std::string_view uri = base::trim(text_of(value));
-      if (uri.empty() || uri.find_first_of(" \t\r\n") != std::string_view::npos)
-        return Value::bad("not a URI");
+      bool blank = uri.empty();
+      for (const char c : uri) blank |= c == ' ' || c == '\t' || c == '\r' || c == '\n';
+      if (blank) return Value::bad("not a URI");
       return Value::of_string(uri).from(value.source);
     }
     case Conversion::to_base64: {

@@ -11,12 +11,14 @@
 namespace kiln::mappings::detail {
 
 Value Run::eval(ir::Index expr) {
-  if (++steps_ > steps_max_) {
-    stop(Outcome::failed, "the map took too many steps");
-    result_.error = base::ErrorCode::limit_exceeded;
-    return {};
-  }
+  if (++steps_ > steps_max_) return too_many_steps();
   return eval_node(unit_->exprs[expr]);
+}
+
+Value Run::too_many_steps() {
+  stop(Outcome::failed, "the map took too many steps");
+  result_.error = base::ErrorCode::limit_exceeded;
+  return {};
 }
 
 Value Run::eval_node(const ir::Expr& expr) {

@@ -27,9 +27,8 @@ std::int32_t Run::segment_of(ir::Index ref) {
   return known;
 }
 
-const Run::SegmentInfo& Run::info(std::uint32_t segment) {
+const Run::SegmentInfo& Run::open_segment(std::uint32_t segment) {
   SegmentInfo& found = segments_[segment];
-  if (found.opened) return found;
   found.opened = true;
   const hl7::SegmentView view = message_->segment(segment);
   found.marks = view.separators();
@@ -269,8 +268,14 @@ Value Run::relative(const Value& base, std::uint32_t first, std::uint32_t second
 }
 
 Value Run::read_relative(const ir::Expr& expr) {
-  const Value base = eval(expr.a);
   const std::uint32_t second = expr.c == ir::kNone ? 0 : expr.c;
+  const ir::Expr& from = unit_->exprs[expr.a];
+  if (from.op == ir::Op::local) {  // nearly every rule of a datatype map
+    ++steps_;
+    const Value& local = frame_.locals[from.a];
+    if (local.kind != ValueKind::list) return relative(local, expr.b, second, expr.type);
+  }
+  const Value base = eval(expr.a);
   if (base.kind != ValueKind::list) return relative(base, expr.b, second, expr.type);
   const std::span<Value> values = arena_.array<Value>(base.size);
   std::size_t kept = 0;

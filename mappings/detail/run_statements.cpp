@@ -10,8 +10,7 @@ void Run::exec_body(ir::Range body) {
 
 void Run::exec(const ir::Stmt& stmt) {
   if (++steps_ > steps_max_) {
-    stop(Outcome::failed, "the map took too many steps");
-    result_.error = base::ErrorCode::limit_exceeded;
+    too_many_steps();
     return;
   }
   switch (stmt.op) {

@@ -6,22 +6,17 @@
 namespace kiln::mappings::detail {
 namespace {
 
+constexpr std::uint64_t bit(ir::Op op) {
+  return std::uint64_t{1} << static_cast<unsigned>(op);
+}
+
 bool builds_objects(ir::Op op) {
   using ir::Op;
-  switch (op) {
-    case Op::object:
-    case Op::call_datatype:
-    case Op::call_fn:
-    case Op::choose:
-    case Op::match:
-    case Op::coalesce:
-    case Op::each:
-    case Op::variant:
-    case Op::lookup:
-      return true;
-    default:
-      return false;
-  }
+  static_assert(static_cast<unsigned>(Op::run_tz) < 64);
+  constexpr std::uint64_t kBuilders = bit(Op::object) | bit(Op::call_datatype) | bit(Op::call_fn) |
+                                      bit(Op::choose) | bit(Op::match) | bit(Op::coalesce) | bit(Op::each) |
+                                      bit(Op::variant) | bit(Op::lookup);
+  return (kBuilders & bit(op)) != 0;
 }
 
 /// Takes back the item that was appended last.
@@ -35,8 +30,7 @@ void drop_last(OutputNode& list, OutputNode* before) {
 
 /// Inside a row iteration every node is copied before it changes, so that a quarantine can take the writes
 /// back.
-void Run::remember(OutputNode* node) {
-  if (row_loops_ == 0) return;
+void Run::keep_for_undo(OutputNode* node) {
   for (; node != nullptr; node = node->parent) {
     undo_.push_back({node, *node});
     if (node->kind == NodeKind::list && node->last != nullptr) undo_.push_back({node->last, *node->last});
@@ -122,7 +116,8 @@ OutputNode& Run::place(Dest& dest) {
 void Run::exec_write(const ir::Write& write) {
   OutputNode* const base = frame_.objects[write.base];
   if (base == nullptr) return;
-  const std::uint32_t parts = facts_->component_guards[static_cast<std::size_t>(&write - unit_->writes.data())];
+  const auto index = static_cast<std::size_t>(&write - unit_->writes.data());
+  const std::uint32_t parts = facts_->component_guards[index];
   if (parts != 0 && (frame_.valued & parts) == 0) return;
   if (write.guard_segment != ir::kNone) {
     const std::int32_t segment = segment_of(write.guard_segment);

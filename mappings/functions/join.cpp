@@ -23,7 +23,7 @@ Value call(std::span<const Value> arguments, FunctionContext& context) {
       add(value);
     }
   }
-  return detail::string_result(context.arena, out);
+  return any ? detail::string_result(context.arena, out) : Value();
 }
 
 constexpr FunctionParameter kParameters[] = {

@@ -3,6 +3,18 @@
 #include <cstdint>
 
 namespace kiln::mappings {
+namespace {
+
+/// Some byte of the word cannot stand in a JSON string as it is.
+inline bool has_special(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
+  const std::uint64_t quote = word ^ (kOnes * '"'), slash = word ^ (kOnes * '\\');
+  const std::uint64_t special =
+      ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) | ((word - kOnes * 0x20) & ~word);
+  return (special & kHighs) != 0;
+}
+
+}  // namespace
 
 void OutputBuffer::grow(std::size_t more) {
   const std::size_t used = size();
@@ -19,17 +31,24 @@ void OutputBuffer::put_string(std::string_view value) {
   *at_++ = '"';
   const char* from = value.data();
   const char* const end = from + value.size();
-  constexpr std::uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
   while (end - from >= 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, from, 8);
-    const std::uint64_t quote = word ^ (kOnes * '"'), slash = word ^ (kOnes * '\\');
-    const std::uint64_t special =
-        ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) | ((word - kOnes * 0x20) & ~word);
-    if (special & kHighs) break;
+    if (has_special(word)) break;
     std::memcpy(at_, &word, 8);
     at_ += 8;
     from += 8;
+  }
+  if (end - from < 8 && end - value.data() >= 8) {
+    // The rest again as the last 8 bytes: what stands before it is plain and already written.
+    std::uint64_t word = 0;
+    std::memcpy(&word, end - 8, 8);
+    if (!has_special(word)) {
+      at_ -= 8 - (end - from);
+      std::memcpy(at_, &word, 8);
+      at_ += 8;
+      from = end;
+    }
   }
   for (; from != end; ++from) {
     const auto c = static_cast<unsigned char>(*from);

@@ -1,47 +1,6 @@
 #include "mappings/targets/tree.h"
 
-#include <cstring>
-
 namespace kiln::mappings {
-
-void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::uint32_t members) {
-  if (node.kind == NodeKind::object) return;
-  node.kind = NodeKind::object;
-  node.shape = shape;
-  node.size = members;
-  node.slots = static_cast<OutputNode**>(arena.allocate(sizeof(OutputNode*) * members, alignof(OutputNode*)));
-  std::memset(static_cast<void*>(node.slots), 0, sizeof(OutputNode*) * members);
-}
-
-OutputNode& new_node(Arena& arena, OutputNode* parent) {
-  OutputNode& node = *new (arena.allocate(sizeof(OutputNode), alignof(OutputNode))) OutputNode;
-  node.parent = parent;
-  return node;
-}
-
-OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index) {
-  OutputNode*& at = object.slots[index];
-  if (!at) at = &new_node(arena, &object);
-  return *at;
-}
-
-OutputNode& append_item(Arena& arena, OutputNode& list) {
-  OutputNode& node = new_node(arena, &list);
-  if (list.kind != NodeKind::list) {
-    list.kind = NodeKind::list;
-    list.first = nullptr;
-    list.last = nullptr;
-    list.size = 0;
-  }
-  if (list.last) {
-    list.last->next = &node;
-  } else {
-    list.first = &node;
-  }
-  list.last = &node;
-  ++list.size;
-  return node;
-}
 
 OutputNode& item(Arena& arena, OutputNode& list, std::uint32_t index) {
   while (list.kind != NodeKind::list || list.size < index) append_item(arena, list);

@@ -53,12 +53,43 @@ struct OutputNode {
 };
 
 /// Makes `node` an (empty) object of the shape with `members` slots; does nothing when it is one already.
-void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::uint32_t members);
-OutputNode& new_node(Arena& arena, OutputNode* parent);
+inline void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::uint32_t members) {
+  if (node.kind == NodeKind::object) return;
+  node.kind = NodeKind::object;
+  node.shape = shape;
+  node.size = members;
+  node.slots = static_cast<OutputNode**>(arena.allocate(sizeof(OutputNode*) * members, alignof(OutputNode*)));
+  for (std::uint32_t i = 0; i < members; ++i) node.slots[i] = nullptr;
+}
+
+inline OutputNode& new_node(Arena& arena, OutputNode* parent) {
+  OutputNode& node = *new (arena.allocate(sizeof(OutputNode), alignof(OutputNode))) OutputNode;
+  node.parent = parent;
+  return node;
+}
+
 /// The node in a slot, made when missing.
-OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index);
+inline OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index) {
+  OutputNode*& at = object.slots[index];
+  if (at == nullptr) at = &new_node(arena, &object);
+  return *at;
+}
+
 /// A new last item; makes `list` a list.
-OutputNode& append_item(Arena& arena, OutputNode& list);
+inline OutputNode& append_item(Arena& arena, OutputNode& list) {
+  OutputNode& node = new_node(arena, &list);
+  if (list.kind != NodeKind::list) {
+    list.kind = NodeKind::list;
+    list.first = nullptr;
+    list.last = nullptr;
+    list.size = 0;
+  }
+  (list.last == nullptr ? list.first : list.last->next) = &node;
+  list.last = &node;
+  ++list.size;
+  return node;
+}
+
 /// Item `index` from 1, made (with those before it) when missing.
 OutputNode& item(Arena& arena, OutputNode& list, std::uint32_t index);
 
