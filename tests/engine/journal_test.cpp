@@ -70,6 +70,7 @@ struct Fixture {
       p.outputs.push_back(output);
     }
     journal->store(p, [](base::Status s) { REQUIRE(s.has_value()); });
+    journal->flush();
   }
   std::vector<PendingOutput> pending(const std::string& destination, MessageId after = 0, std::size_t limit = 100) {
     std::vector<PendingOutput> out;
@@ -85,6 +86,7 @@ struct Fixture {
     e.state = state;
     e.attempts = 1;
     journal->end(id, "adt_in", e, [](base::Status s) { REQUIRE(s.has_value()); });
+    journal->flush();
   }
   JournalReader reader() {
     auto r = JournalReader::open(base::system_env(), folder.path() + "/journal");
@@ -218,6 +220,7 @@ TEST_CASE("one bad change does not spoil its group") {
   again.outputs[0].destination = "pas";  // the same key twice: refused by the table
   bool refused = false;
   f.journal->store(again, [&](base::Status s) { refused = !s.has_value(); });
+  f.journal->flush();
   CHECK(refused);
   CHECK(f.pending("pas").size() == 1);
   CHECK(f.append(sample("B")) == 2);

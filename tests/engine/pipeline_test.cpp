@@ -286,6 +286,7 @@ TEST_CASE("repetitions of a message in flight share its answer, also a refusal",
   Fixture f;
   f.start();
   f.journal->fail_append = GENERATE(0, 1);
+  f.journal->later = &f.executor;
   Answer answers[3];
   bool done[3] = {};
   for (int i = 0; i < 3; ++i) base::spawn(offer(*f.channel, adt("M1"), f.clock.wall(), &answers[i], &done[i]));

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "engine/base/executor.h"
 #include "engine/journal/journal.h"
 
 namespace kiln::test {
@@ -17,21 +18,19 @@ class FaultJournal final : public engine::Journal {
   std::map<engine::MessageId, int> fail_end;    ///< the same of end()
   int fail_append = 0;                          ///< how many more append() calls fail
   base::ErrorCode error = base::ErrorCode::disk_full;
-  int ends = 0, stores = 0;  ///< calls seen
+  base::Executor* later = nullptr;  ///< where failures are told; nullptr: inside the call
 
   void append(engine::NewMessage message, std::function<void(base::Result<engine::MessageId>)> done) override {
-    if (fail_append > 0 && fail_append-- > 0) return done(base::fail(error));
+    if (fail_append > 0 && fail_append-- > 0) return tell(std::move(done));
     inner_.append(std::move(message), std::move(done));
   }
   void store(engine::Processed processed, std::function<void(base::Status)> done) override {
-    ++stores;
-    if (int& left = fail_store[processed.id]; left > 0 && left-- > 0) return done(base::fail(error));
+    if (int& left = fail_store[processed.id]; left > 0 && left-- > 0) return tell(std::move(done));
     inner_.store(std::move(processed), std::move(done));
   }
   void flush() override { inner_.flush(); }
   void end(engine::MessageId id, std::string channel, engine::Ending ending, std::function<void(base::Status)> done) override {
-    ++ends;
-    if (int& left = fail_end[id]; left > 0 && left-- > 0) return done(base::fail(error));
+    if (int& left = fail_end[id]; left > 0 && left-- > 0) return tell(std::move(done));
     inner_.end(id, std::move(channel), std::move(ending), std::move(done));
   }
   void note_attempt(engine::MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
@@ -66,6 +65,12 @@ class FaultJournal final : public engine::Journal {
   }
 
  private:
+  template <class Done>
+  void tell(Done done) {
+    if (later == nullptr) return done(base::fail(error));
+    later->post([done = std::move(done), code = error] { done(base::fail(code)); });
+  }
+
   engine::Journal& inner_;
 };
 
