@@ -10,6 +10,15 @@
 #include "mappings/detail/run.h"
 
 namespace kiln::mappings::detail {
+namespace {
+
+/// base::trim, for texts that hardly ever need it.
+inline std::string_view trimmed(std::string_view text) {
+  const auto solid = [](char c) { return static_cast<unsigned char>(c) > ' '; };
+  return text.empty() || (solid(text.front()) && solid(text.back())) ? text : base::trim(text);
+}
+
+}  // namespace
 
 /// The text of a scalar; of an HL7 composite its first leaf. Empty for what has none.
 std::string_view Run::text_of(const Value& value) {
@@ -129,16 +138,16 @@ Value Run::convert_value(const Value& value, ir::Conversion conversion) {
       return time ? Value::of_time(*time).from(value.source) : Value::bad("not a time");
     }
     case Conversion::to_code: {
-      const std::string_view code = base::trim(text_of(value));
+      const std::string_view code = trimmed(text_of(value));
       if (!is_code(code)) return Value::bad("not a code");
       return Value::of_string(code).from(value.source);
     }
     case Conversion::to_id: {
-      const std::string_view id = base::trim(text_of(value));
+      const std::string_view id = trimmed(text_of(value));
       return is_id(id) ? Value::of_string(id).from(value.source) : Value::bad("not an id");
     }
     case Conversion::to_uri: {
-      const std::string_view uri = base::trim(text_of(value));
+      const std::string_view uri = trimmed(text_of(value));
       bool blank = uri.empty();
       for (const char c : uri) blank |= c == ' ' || c == '\t' || c == '\r' || c == '\n';
       if (blank) return Value::bad("not a URI");

@@ -150,19 +150,19 @@ void Run::mark_read(std::uint32_t begin, std::uint32_t end) {
 
 /// Absent, null or the range as a value. What holds nothing but delimiters of lower levels is absent.
 Value Run::hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type) {
-  const char* at = bytes_ + ref.begin;
-  const char* end = bytes_ + ref.end;
-  if (at != end &&
-      (*at == delimiters_.component || *at == delimiters_.subcomponent || *at == delimiters_.repetition)) {
-    while (at != end && (*at == delimiters_.component || *at == delimiters_.subcomponent ||
-                         *at == delimiters_.repetition)) {
-      ++at;
-    }
-  }
-  if (at == end) return {};
   Value value;
-  value.kind = ref.end - ref.begin == 2 && at[0] == '"' && at[1] == '"' ? ValueKind::null_ : ValueKind::hl7;
-  if (value.kind == ValueKind::null_) mark_read(ref.begin, ref.end);
+  const char* at = bytes_ + ref.begin;
+  const char* const end = bytes_ + ref.end;
+  while (at != end &&
+         (*at == delimiters_.component || *at == delimiters_.subcomponent || *at == delimiters_.repetition)) {
+    ++at;
+  }
+  if (at == end) return value;
+  value.kind = ValueKind::hl7;
+  if (*at == '"' && ref.end - ref.begin == 2 && at[1] == '"') {
+    value.kind = ValueKind::null_;
+    mark_read(ref.begin, ref.end);
+  }
   value.flags = static_cast<std::uint8_t>(level);
   value.type = type;
   value.hl7 = ref;
@@ -311,11 +311,11 @@ std::string_view Run::leaf_text(const Value& value) {
       break;
   }
   mark_read(range.begin, range.end);
-  return decode({bytes_ + range.begin, range.end - range.begin});
+  const std::string_view raw(bytes_ + range.begin, range.end - range.begin);
+  return plain_ ? raw : decode(raw);
 }
 
 std::string_view Run::decode(std::string_view raw) {
-  if (plain_) return raw;
   bool special = false;
   for (const char c : raw) special |= c == delimiters_.escape || static_cast<signed char>(c) < 0;
   if (!special) return raw;

@@ -19,8 +19,11 @@ void Run::exec(const ir::Stmt& stmt) {
       frame_.locals[let.slot] = eval(let.value);
       return;
     }
-    case ir::StmtOp::write:
+    case ir::StmtOp::write: {
+      const std::uint32_t parts = facts_->component_guards[stmt.index];
+      if (parts != 0 && (frame_.valued & parts) == 0) return;
       return exec_write(unit_->writes[stmt.index]);
+    }
     case ir::StmtOp::create:
       return exec_create(unit_->creates[stmt.index]);
     case ir::StmtOp::add:

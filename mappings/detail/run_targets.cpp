@@ -116,9 +116,6 @@ OutputNode& Run::place(Dest& dest) {
 void Run::exec_write(const ir::Write& write) {
   OutputNode* const base = frame_.objects[write.base];
   if (base == nullptr) return;
-  const auto index = static_cast<std::size_t>(&write - unit_->writes.data());
-  const std::uint32_t parts = facts_->component_guards[index];
-  if (parts != 0 && (frame_.valued & parts) == 0) return;
   if (write.guard_segment != ir::kNone) {
     const std::int32_t segment = segment_of(write.guard_segment);
     if (segment < 0 || (info(static_cast<std::uint32_t>(segment)).valued & write.guard_mask) == 0) return;

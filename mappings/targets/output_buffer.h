@@ -1,22 +1,22 @@
 #pragma once
-// Appending to a std::string without a call per piece.
+// Appending to a growing text without a call per piece.
 
+#include <cstddef>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace kiln::mappings {
 
-/// Writes into `text`; finish() gives the string its size. One at a time per string.
+/// Collects a text; finish() hands it to the string that the buffer was made for. Not thread-safe.
 class OutputBuffer {
  public:
-  explicit OutputBuffer(std::string& text) : text_(text) {
-    text_.resize(text_.capacity() < kFirst ? kFirst : text_.capacity());
-    at_ = text_.data();
-    end_ = at_ + text_.size();
-  }
-  std::size_t size() const { return static_cast<std::size_t>(at_ - text_.data()); }
-  void truncate(std::size_t size) { at_ = text_.data() + size; }
+  /// `text` is written by finish() only and has to live until then.
+  explicit OutputBuffer(std::string& text)
+      : text_(text), data_(new char[kFirst]), at_(data_.get()), end_(at_ + kFirst) {}
+  std::size_t size() const { return static_cast<std::size_t>(at_ - data_.get()); }
+  void truncate(std::size_t size) { at_ = data_.get() + size; }
   void put(char c) {
     if (at_ == end_) grow(1);
     *at_++ = c;
@@ -28,13 +28,14 @@ class OutputBuffer {
   }
   /// A JSON string with quotes.
   void put_string(std::string_view value);
-  void finish() { text_.resize(size()); }
+  void finish() { text_.assign(data_.get(), size()); }
 
  private:
-  static constexpr std::size_t kFirst = 16u << 10;
+  static constexpr std::size_t kFirst = 32u << 10;
   void grow(std::size_t more);
 
   std::string& text_;
+  std::unique_ptr<char[]> data_;  ///< not initialised: only what is before at_ means anything
   char* at_;
   char* end_;
 };
