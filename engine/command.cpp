@@ -18,22 +18,31 @@ std::vector<std::string> Arguments::all(std::string_view name) const {
   return at == values.end() ? std::vector<std::string>() : at->second;
 }
 
-bool is_terminal(std::FILE* stream) { return ::isatty(::fileno(stream)) != 0 && std::getenv("NO_COLOR") == nullptr; }
+bool is_terminal(std::FILE* stream) {
+  return ::isatty(::fileno(stream)) != 0 && std::getenv("NO_COLOR") == nullptr;
+}
 
 namespace {
 
 int exit_code(base::ErrorCategory category) {
   switch (category) {
-    case base::ErrorCategory::usage: return kExitUsage;
+    case base::ErrorCategory::usage:
+      return kExitUsage;
     case base::ErrorCategory::config:
-    case base::ErrorCategory::static_check: return kExitConfig;
-    case base::ErrorCategory::unavailable: return kExitUnreachable;
-    case base::ErrorCategory::io: return kExitIo;
-    case base::ErrorCategory::conflict: return kExitRetry;
-    case base::ErrorCategory::denied: return 77;
+    case base::ErrorCategory::static_check:
+      return kExitConfig;
+    case base::ErrorCategory::unavailable:
+      return kExitUnreachable;
+    case base::ErrorCategory::io:
+      return kExitIo;
+    case base::ErrorCategory::conflict:
+      return kExitRetry;
+    case base::ErrorCategory::denied:
+      return 77;
     case base::ErrorCategory::input:
     case base::ErrorCategory::not_found:
-    case base::ErrorCategory::internal: return kExitFound;
+    case base::ErrorCategory::internal:
+      return kExitFound;
   }
   return kExitFound;
 }
@@ -44,7 +53,8 @@ int report(const base::Error& error, const Arguments& arguments) {
   if (arguments.json()) {
     base::JsonWriter json;
     json.begin_object().key("error").begin_object();
-    json.member("code", error.info().code).member("text", error.text.empty() ? error.info().text : error.text);
+    json.member("code", error.info().code)
+        .member("text", error.text.empty() ? error.info().text : error.text);
     if (!error.place.empty()) json.member("place", error.place);
     if (!error.remedy.empty()) json.member("remedy", error.remedy);
     json.end_object().end_object();
@@ -55,7 +65,9 @@ int report(const base::Error& error, const Arguments& arguments) {
   return exit_code(error.info().category);
 }
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 Progress::Progress(std::string what) : what_(std::move(what)) {}
 

@@ -1,6 +1,7 @@
 #pragma once
-// Subcommands of `kiln`. One verb = one file engine/cli/<verb>.cpp that defines `const CommandSpec& <verb>_spec()`; the
-// build lists them in all_commands(). Parsing, --help and its examples come from the spec.
+// Subcommands of `kiln`. One verb = one file engine/cli/<verb>.cpp that defines `const CommandSpec&
+// <verb>_spec()`; the build lists them in all_commands(). Parsing, --help and its examples come from the
+// spec.
 
 #include <cstdio>
 #include <functional>
@@ -17,8 +18,8 @@ namespace kiln::engine {
 /// Exit codes (operations.md §2).
 enum ExitCode : int {
   kExitOk = 0,
-  kExitFound = 1,         ///< found something: a failed test, a refused message, a difference
-  kExitUsageFile = 2,     ///< verbs that only read files: usage, or a file that cannot be read
+  kExitFound = 1,      ///< found something: a failed test, a refused message, a difference
+  kExitUsageFile = 2,  ///< verbs that only read files: usage, or a file that cannot be read
   kExitUsage = 64,
   kExitUnreachable = 69,  ///< engine not reachable
   kExitIo = 74,           ///< I/O or fsync fail-stop
@@ -27,8 +28,8 @@ enum ExitCode : int {
 };
 
 struct OptionSpec {
-  const char* name;            ///< "--map"; a flag when `value` is nullptr
-  const char* value = nullptr; ///< "MAP": what stands in its place in --help
+  const char* name;             ///< "--map"; a flag when `value` is nullptr
+  const char* value = nullptr;  ///< "MAP": what stands in its place in --help
   const char* summary = "";
   bool required = false;
   bool repeated = false;
@@ -49,7 +50,8 @@ struct ExampleSpec {
 /// Parsed command line; views into it live as long as it does.
 class Arguments {
  public:
-  std::map<std::string, std::vector<std::string>, std::less<>> values;  ///< by option ("--map") or argument name ("SITE")
+  std::map<std::string, std::vector<std::string>, std::less<>>
+      values;  ///< by option ("--map") or argument name ("SITE")
 
   bool has(std::string_view name) const { return values.find(name) != values.end(); }
   std::string text(std::string_view name, std::string_view otherwise = {}) const;
@@ -59,7 +61,7 @@ class Arguments {
 
 struct CommandSpec {
   const char* name;
-  const char* group;    ///< heading in `kiln --help`
+  const char* group;  ///< heading in `kiln --help`
   const char* summary;
   const char* details;  ///< paragraphs for `kiln VERB --help`, may be ""
   std::span<const ArgumentSpec> arguments;

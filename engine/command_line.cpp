@@ -29,7 +29,8 @@ struct Bound {
   const CommandSpec* spec;
   CLI::App* app;
   std::vector<std::pair<std::string, CLI::Option*>> options;
-  std::deque<std::vector<std::string>> values;  ///< what CLI11 fills; a deque, because it keeps their addresses
+  std::deque<std::vector<std::string>>
+      values;  ///< what CLI11 fills; a deque, because it keeps their addresses
 };
 
 void bind(Bound& bound, CLI::App& root, const CommandSpec& spec) {
@@ -55,7 +56,8 @@ void bind(Bound& bound, CLI::App& root, const CommandSpec& spec) {
     option->required(spec_option.required);
     bound.options.emplace_back(spec_option.name, option);
   }
-  bound.options.emplace_back("--json", bound.app->add_flag("--json")->description("print results as JSON, stable for scripts"));
+  bound.options.emplace_back(
+      "--json", bound.app->add_flag("--json")->description("print results as JSON, stable for scripts"));
 }
 
 int usage_error(const CLI::App& root, const CLI::ParseError& error, const std::deque<Bound>& verbs) {
@@ -70,14 +72,15 @@ int usage_error(const CLI::App& root, const CLI::ParseError& error, const std::d
   return exit_code;
 }
 
-/// A negated query term (`-state:sent`) is a value, but CLI11 takes whatever starts with `-` for an option: it parses the
-/// term with this byte in the place of the `-`.
+/// A negated query term (`-state:sent`) is a value, but CLI11 takes whatever starts with `-` for an option:
+/// it parses the term with this byte in the place of the `-`.
 constexpr char kNegated = '\x01';
 
 bool is_negated_term(std::string_view argument) {
   const auto colon = argument.find(':');
   return argument.starts_with('-') && colon != std::string_view::npos &&
-         argument.substr(1, colon - 1).find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
+         argument.substr(1, colon - 1).find_first_not_of("abcdefghijklmnopqrstuvwxyz_") ==
+             std::string_view::npos;
 }
 
 std::vector<std::string> hide_negations(int argc, const char* const* argv) {
@@ -99,8 +102,9 @@ int run_command_line(int argc, const char* const* argv) {
   CLI::App root{"Kiln: an HL7 v2 interface engine and FHIR R4 gateway", "kiln"};
   root.set_version_flag("--version", std::string("kiln ") + kVersion);
   root.require_subcommand(1);
-  root.footer("`kiln VERB --help` explains a verb with examples. Exit codes: 0 ok, 1 found something, 64 usage,\n"
-              "69 engine not reachable, 74 I/O, 75 try again, 78 configuration.");
+  root.footer(
+      "`kiln VERB --help` explains a verb with examples. Exit codes: 0 ok, 1 found something, 64 usage,\n"
+      "69 engine not reachable, 74 I/O, 75 try again, 78 configuration.");
   std::deque<Bound> verbs;
   for (const char* group : kGroups)
     for (const CommandSpec* spec : all_commands())

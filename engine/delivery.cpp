@@ -15,8 +15,9 @@ using std::chrono::milliseconds;
 using Kind = SendOutcome::Kind;
 namespace limits = base::limits;
 
-DeliveryQueue::DeliveryQueue(Settings settings, std::unique_ptr<channels::Destination> destination, Journal& journal,
-                             base::TimerExecutor& executor, const base::Clock& clock, base::Random& random)
+DeliveryQueue::DeliveryQueue(Settings settings, std::unique_ptr<channels::Destination> destination,
+                             Journal& journal, base::TimerExecutor& executor, const base::Clock& clock,
+                             base::Random& random)
     : settings_(std::move(settings)),
       destination_(std::move(destination)),
       journal_(journal),
@@ -26,14 +27,17 @@ DeliveryQueue::DeliveryQueue(Settings settings, std::unique_ptr<channels::Destin
       wake_(executor),
       recorded_(executor) {}
 
-DeliveryQueue::~DeliveryQueue() { *alive_ = false; }
+DeliveryQueue::~DeliveryQueue() {
+  *alive_ = false;
+}
 
 base::Status DeliveryQueue::start(std::uint64_t waiting, MessageId last_id, bool clean_stop) {
   TRY_VOID(destination_->start());
   counters_.pending = waiting;
   more_in_journal_ = waiting > 0;
   pushed_up_to_ = last_id;
-  // Ends are recorded after the send without waiting, so after a crash up to that many may have arrived unrecorded.
+  // Ends are recorded after the send without waiting, so after a crash up to that many may have arrived
+  // unrecorded.
   if (!clean_stop) suspects_ = limits::kUnrecordedSendsMax + destination_->batch_max();
   running_ = true;
   base::spawn(run());
@@ -43,7 +47,8 @@ base::Status DeliveryQueue::start(std::uint64_t waiting, MessageId last_id, bool
 void DeliveryQueue::push(PendingOutput output) {
   ++counters_.pending;
   pushed_up_to_ = output.id;
-  const bool full = window_.size() >= limits::kDeliveryWindowMax || window_bytes_ >= limits::kDeliveryWindowBytesMax;
+  const bool full =
+      window_.size() >= limits::kDeliveryWindowMax || window_bytes_ >= limits::kDeliveryWindowBytesMax;
   if (more_in_journal_ || full) {
     more_in_journal_ = true;
     return;
@@ -95,7 +100,8 @@ Task<void> DeliveryQueue::run() {
       co_await wake_.wait(milliseconds(-1));
     } else {
       co_await send_batch();
-      while (unrecorded_ >= limits::kUnrecordedSendsMax && !stopping_) co_await recorded_.wait(milliseconds(20));
+      while (unrecorded_ >= limits::kUnrecordedSendsMax && !stopping_)
+        co_await recorded_.wait(milliseconds(20));
       if (delay_.count() > 0 && !stopping_) {
         next_try_ = clock_.mono() + delay_;
         co_await wake_.wait(delay_);
@@ -106,19 +112,22 @@ Task<void> DeliveryQueue::run() {
   running_ = false;
 }
 
-/// Loads the next part of the queue from the journal, as far as it was pushed: beyond that a later message may be durable while
-/// an earlier one is not yet (its commit failed and will be repeated), and reading on would lose the earlier one.
+/// Loads the next part of the queue from the journal, as far as it was pushed: beyond that a later message
+/// may be durable while an earlier one is not yet (its commit failed and will be repeated), and reading on
+/// would lose the earlier one.
 Task<void> DeliveryQueue::fill() {
   using Loaded = base::Result<std::vector<PendingOutput>>;
   base::Completion<Loaded> completion(executor_);
   const MessageId after = loaded_up_to_;
   const MessageId complete_up_to = pushed_up_to_;
   journal_.read_pending(settings_.channel, settings_.destination, after, limits::kDeliveryWindowMax,
-                        limits::kDeliveryWindowBytesMax, [completion](Loaded r) { completion.set(std::move(r)); });
+                        limits::kDeliveryWindowBytesMax,
+                        [completion](Loaded r) { completion.set(std::move(r)); });
   Loaded loaded = co_await completion;
   if (!loaded) {
     base::log(base::LogLevel::error, "queue-not-readable",
-              {{"channel", base::Safe::name(settings_.channel)}, {"destination", base::Safe::name(settings_.destination)},
+              {{"channel", base::Safe::name(settings_.channel)},
+               {"destination", base::Safe::name(settings_.destination)},
                {"error", base::Safe::code(loaded.error().code)}});
     co_await wake_.wait(milliseconds(1000));
     co_return;
@@ -180,18 +189,25 @@ bool DeliveryQueue::settle(PendingOutput& output, const SendOutcome& outcome) {
     counters_.last_error.clear();
     return true;
   }
-  counters_.last_error = std::string(base::error_info(outcome.error).code) + (outcome.detail.empty() ? "" : ": " + outcome.detail);
+  counters_.last_error = std::string(base::error_info(outcome.error).code) +
+                         (outcome.detail.empty() ? "" : ": " + outcome.detail);
   auto action = channels::NakAction::retry;
   if (outcome.kind == Kind::bad) action = channels::NakAction::quarantine;
   if (outcome.kind == Kind::negative)
     action = outcome.code.ends_with('R') ? settings_.nak.on_reject : settings_.nak.on_error;
   const channels::RetryPolicy& retry = settings_.retry;
   if (action == channels::NakAction::retry && !retry.forever && output.attempts >= retry.attempts_max)
-    action = retry.then == channels::RetryEnd::quarantine ? channels::NakAction::quarantine : channels::NakAction::block;
+    action = retry.then == channels::RetryEnd::quarantine ? channels::NakAction::quarantine
+                                                          : channels::NakAction::block;
   switch (action) {
-    case channels::NakAction::retry: retry_later(output, outcome); return false;
-    case channels::NakAction::block: block(outcome); return false;
-    case channels::NakAction::quarantine: break;
+    case channels::NakAction::retry:
+      retry_later(output, outcome);
+      return false;
+    case channels::NakAction::block:
+      block(outcome);
+      return false;
+    case channels::NakAction::quarantine:
+      break;
   }
   end(output, DeliveryState::quarantined, outcome);
   ++counters_.quarantined;
@@ -201,21 +217,27 @@ bool DeliveryQueue::settle(PendingOutput& output, const SendOutcome& outcome) {
 void DeliveryQueue::retry_later(PendingOutput& output, const SendOutcome& outcome) {
   ++counters_.retries;
   if (outcome.kind == Kind::in_doubt) output.in_doubt = true;
-  journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, output.in_doubt, nullptr);
+  journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, output.in_doubt,
+                        nullptr);
   delay_ = backoff(output.attempts);
-  if (outcome.retry_after_ms) delay_ = std::max<std::chrono::nanoseconds>(delay_, milliseconds(*outcome.retry_after_ms));
+  if (outcome.retry_after_ms)
+    delay_ = std::max<std::chrono::nanoseconds>(delay_, milliseconds(*outcome.retry_after_ms));
   if (output.attempts == 1 || output.attempts % 16 == 0)
     base::log(base::LogLevel::warn, "delivery-retry",
-              {{"channel", base::Safe::name(settings_.channel)}, {"destination", base::Safe::name(settings_.destination)},
-               {"msg", static_cast<std::int64_t>(output.id)}, {"attempts", output.attempts},
+              {{"channel", base::Safe::name(settings_.channel)},
+               {"destination", base::Safe::name(settings_.destination)},
+               {"msg", static_cast<std::int64_t>(output.id)},
+               {"attempts", output.attempts},
                {"error", base::Safe::code(outcome.error)}});
 }
 
 void DeliveryQueue::block(const SendOutcome& outcome) {
   blocked_ = true;
   base::log(base::LogLevel::error, "destination-blocked",
-            {{"channel", base::Safe::name(settings_.channel)}, {"destination", base::Safe::name(settings_.destination)},
-             {"msg", static_cast<std::int64_t>(window_.front().id)}, {"error", base::Safe::code(outcome.error)}});
+            {{"channel", base::Safe::name(settings_.channel)},
+             {"destination", base::Safe::name(settings_.destination)},
+             {"msg", static_cast<std::int64_t>(window_.front().id)},
+             {"error", base::Safe::code(outcome.error)}});
 }
 
 void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const SendOutcome& outcome) {
@@ -248,8 +270,9 @@ void DeliveryQueue::record(MessageId id, std::shared_ptr<const Ending> ending) {
   });
 }
 
-/// While the disk is full an end is tried again every second: the message went out, and forgetting that would send it twice
-/// after a restart. It counts as unrecorded all the while, so that no more than the limit goes out unrecorded.
+/// While the disk is full an end is tried again every second: the message went out, and forgetting that would
+/// send it twice after a restart. It counts as unrecorded all the while, so that no more than the limit goes
+/// out unrecorded.
 void DeliveryQueue::recorded(MessageId id, std::shared_ptr<const Ending> ending, bool ok) {
   if (ok) {
     --unrecorded_;
@@ -271,7 +294,8 @@ std::chrono::nanoseconds DeliveryQueue::backoff(std::uint32_t attempts) {
   for (std::uint32_t i = 1; i < attempts && delay < retry.backoff_max_ms; ++i) delay *= 2;
   delay = std::min(delay, std::max<std::int64_t>(1, retry.backoff_max_ms));
   if (retry.jitter && delay > 1)
-    delay = delay / 2 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(delay - delay / 2))) + 1;
+    delay = delay / 2 +
+            static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(delay - delay / 2))) + 1;
   return milliseconds(delay);
 }
 
@@ -283,7 +307,8 @@ QueueStatus DeliveryQueue::status() const {
     out.head_attempts = window_.front().attempts;
   }
   if (delay_.count() > 0)
-    out.next_try_ms = std::max<std::int64_t>(0, std::chrono::duration_cast<milliseconds>(next_try_ - clock_.mono()).count());
+    out.next_try_ms = std::max<std::int64_t>(
+        0, std::chrono::duration_cast<milliseconds>(next_try_ - clock_.mono()).count());
   return out;
 }
 

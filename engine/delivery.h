@@ -1,6 +1,6 @@
 #pragma once
-// Delivery of one destination's queue: in order, one batch at a time, retried by policy (reliability.md R2, R4, R6;
-// operations.md §6).
+// Delivery of one destination's queue: in order, one batch at a time, retried by policy (reliability.md R2,
+// R4, R6; operations.md §6).
 
 #include <cstdint>
 #include <deque>
@@ -19,14 +19,15 @@ namespace kiln::engine {
 struct QueueStatus {
   std::uint64_t pending = 0;
   std::uint64_t sent = 0, quarantined = 0, retries = 0;  ///< since start
-  bool blocked = false;          ///< waits for an operator (nak … block, retry … stop)
-  MessageId head = 0;            ///< message that is tried now or next; 0 when none
+  bool blocked = false;  ///< waits for an operator (nak … block, retry … stop)
+  MessageId head = 0;    ///< message that is tried now or next; 0 when none
   std::uint32_t head_attempts = 0;
   std::int64_t next_try_ms = -1;  ///< until the next attempt; -1 when none is scheduled
-  std::string last_error;        ///< one line without content
+  std::string last_error;         ///< one line without content
 };
 
-/// Everything on the executor's thread. The queue itself is in the journal; this object keeps a window of it in memory.
+/// Everything on the executor's thread. The queue itself is in the journal; this object keeps a window of it
+/// in memory.
 class DeliveryQueue {
  public:
   struct Settings {
@@ -39,22 +40,26 @@ class DeliveryQueue {
                 base::TimerExecutor& executor, const base::Clock& clock, base::Random& random);
   ~DeliveryQueue();
 
-  /// Starts the connector and the worker. `waiting` outputs are in the journal already, all of messages up to `last_id`; when
-  /// the last stop was not orderly, those that may have been sent without being recorded are marked in doubt.
+  /// Starts the connector and the worker. `waiting` outputs are in the journal already, all of messages up to
+  /// `last_id`; when the last stop was not orderly, those that may have been sent without being recorded are
+  /// marked in doubt.
   base::Status start(std::uint64_t waiting, MessageId last_id, bool clean_stop);
   /// Takes a durable output. Calls come in message order: nothing below `output.id` becomes durable later.
   void push(PendingOutput output);
   /// Goes on after a block with a fresh attempt count.
   void resume();
-  /// Ends the attempt in progress and waits until its outcome is recorded, or cannot be (then unrecorded() is not 0).
+  /// Ends the attempt in progress and waits until its outcome is recorded, or cannot be (then unrecorded() is
+  /// not 0).
   base::Task<void> stop();
-  /// Begins what stop() waits for: with many queues, all stop side by side and none adds its wait to another's.
+  /// Begins what stop() waits for: with many queues, all stop side by side and none adds its wait to
+  /// another's.
   void begin_stop();
 
   QueueStatus status() const;
   channels::ConnectorStatus connector_status() const { return destination_->status(); }
   const std::string& name() const { return settings_.destination; }
-  /// Outcomes that are not durable. After stop(): the journal would not take them, so the next start must take them as in doubt.
+  /// Outcomes that are not durable. After stop(): the journal would not take them, so the next start must
+  /// take them as in doubt.
   std::size_t unrecorded() const { return unrecorded_; }
 
  private:
@@ -82,16 +87,16 @@ class DeliveryQueue {
 
   std::deque<PendingOutput> window_;
   std::size_t window_bytes_ = 0;
-  MessageId loaded_up_to_ = 0;   ///< last message that entered the window
-  MessageId pushed_up_to_ = 0;   ///< everything up to here that will ever be in this queue is in the journal
+  MessageId loaded_up_to_ = 0;  ///< last message that entered the window
+  MessageId pushed_up_to_ = 0;  ///< everything up to here that will ever be in this queue is in the journal
   bool more_in_journal_ = false;
-  std::size_t suspects_ = 0;     ///< how many of the next outputs may have been sent before a crash
+  std::size_t suspects_ = 0;  ///< how many of the next outputs may have been sent before a crash
 
   base::Event wake_;
   base::Event recorded_;
-  std::size_t unrecorded_ = 0;   ///< ends not yet durable
-  bool flush_due_ = false;       ///< a timer runs that makes the journal commit them
-  std::size_t given_up_ = 0;     ///< of these: refused by the journal after stop() began
+  std::size_t unrecorded_ = 0;  ///< ends not yet durable
+  bool flush_due_ = false;      ///< a timer runs that makes the journal commit them
+  std::size_t given_up_ = 0;    ///< of these: refused by the journal after stop() began
   std::chrono::nanoseconds delay_{0};
   base::MonoTime next_try_{0};
   bool blocked_ = false, stopping_ = false, running_ = false, destination_stopped_ = false;

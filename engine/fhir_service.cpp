@@ -19,7 +19,8 @@ using channels::SendOutcome;
 
 namespace {
 
-/// Cursor of a consumer that is known and has taken nothing: 0 would be one that is not known yet, which skips what is there.
+/// Cursor of a consumer that is known and has taken nothing: 0 would be one that is not known yet, which
+/// skips what is there.
 constexpr std::int64_t kBeforeFirst = -1;
 
 fhir::ServerContext make_context(const FhirService::Parts& parts, fhir::IdSource& ids) {
@@ -46,7 +47,8 @@ HttpResponse error_response(const base::Error& error) {
 SendOutcome failed_outcome(const fhir::Failure& failure) {
   const base::ErrorInfo& info = failure.error.info();
   const bool again = info.retry || info.category == base::ErrorCategory::io;
-  SendOutcome outcome = SendOutcome::failed(again ? SendOutcome::Kind::retry : SendOutcome::Kind::bad, failure.error);
+  SendOutcome outcome =
+      SendOutcome::failed(again ? SendOutcome::Kind::retry : SendOutcome::Kind::bad, failure.error);
   outcome.code = std::to_string(failure.status());
   outcome.reply = fhir::print_outcome(failure);
   return outcome;
@@ -92,7 +94,8 @@ void FhirService::drain() {
     if (status) status = parts_.writer->commit();
     if (!status) parts_.writer->rollback();
     // What reached the disk is unknown, and a later fsync may not be believed.
-    if (!status && status.error().code == base::ErrorCode::fsync_failed && parts_.fail_stop) parts_.fail_stop();
+    if (!status && status.error().code == base::ErrorCode::fsync_failed && parts_.fail_stop)
+      parts_.fail_stop();
     for (Job& job : group) job.done(status);
     parts_.home->post([this] {
       ++commits_;
@@ -105,21 +108,20 @@ void FhirService::on_read(std::function<void(fhir::Store&)> work) {
   parts_.read_executor->post([this, work = std::move(work)] { work(*parts_.reader); });
 }
 
-void FhirService::handle(base::HttpRequest request, fhir::Principal principal, std::function<void(HttpResponse)> answer) {
+void FhirService::handle(base::HttpRequest request, fhir::Principal principal,
+                         std::function<void(HttpResponse)> answer) {
   auto reply = [home = parts_.home, answer = std::move(answer)](HttpResponse response) {
     home->post([answer, response = std::move(response)]() mutable { answer(std::move(response)); });
   };
   if (!fhir::is_write(request, context_)) {
-    on_read([this, request = std::move(request), principal = std::move(principal), reply](fhir::Store& store) {
-      reply(fhir::handle(request, principal, store, context_));
-    });
+    on_read([this, request = std::move(request), principal = std::move(principal),
+             reply](fhir::Store& store) { reply(fhir::handle(request, principal, store, context_)); });
     return;
   }
   auto response = std::make_shared<HttpResponse>();
   Job job;
-  job.work = [this, response, request = std::move(request), principal = std::move(principal)](fhir::Store& store) {
-    *response = fhir::handle(request, principal, store, context_);
-  };
+  job.work = [this, response, request = std::move(request), principal = std::move(principal)](
+                 fhir::Store& store) { *response = fhir::handle(request, principal, store, context_); };
   job.done = [response, reply](const Status& status) {
     reply(status ? std::move(*response) : error_response(status.error()));
   };
@@ -128,7 +130,8 @@ void FhirService::handle(base::HttpRequest request, fhir::Principal principal, s
 
 // ---- sink ----
 
-/// Runs inside the shared transaction; the pair (message, destination) makes a repetition harmless (architecture.md §3).
+/// Runs inside the shared transaction; the pair (message, destination) makes a repetition harmless
+/// (architecture.md §3).
 SendOutcome FhirService::apply_one(fhir::Store& store, const channels::Outgoing& message) {
   const std::string dest = message.channel + "/" + message.destination;
   const auto msg_id = static_cast<std::int64_t>(message.msg_id);
@@ -144,11 +147,13 @@ SendOutcome FhirService::apply_one(fhir::Store& store, const channels::Outgoing&
   options.origin = origin;
   const auto applied = fhir::apply_bundle(store, document->root(), context_, options);
   if (!applied) return failed_outcome(applied.error());
-  if (const Status marked = store.mark_delivered(msg_id, dest); !marked) return failed_outcome(marked.error());
+  if (const Status marked = store.mark_delivered(msg_id, dest); !marked)
+    return failed_outcome(marked.error());
   if (const Status kept = scope->keep(); !kept) return failed_outcome(kept.error());
   std::size_t written = 0;
   for (const auto& entry : applied->entries) written += entry.unchanged ? 0 : 1;
-  return SendOutcome::sent("200", std::to_string(written) + " of " + std::to_string(applied->entries.size()) + " written");
+  return SendOutcome::sent(
+      "200", std::to_string(written) + " of " + std::to_string(applied->entries.size()) + " written");
 }
 
 /// One job, so one commit; ends at the first message that is not applied, so that order is kept.
@@ -157,7 +162,8 @@ Task<std::vector<SendOutcome>> FhirService::apply_batch(std::vector<channels::Ou
   base::Completion<Outcomes> completion(*parts_.home);
   auto outcomes = std::make_shared<Outcomes>();
   Job job;
-  job.work = [this, outcomes, batch = std::make_shared<std::vector<channels::Outgoing>>(std::move(messages))](fhir::Store& store) {
+  job.work = [this, outcomes, batch = std::make_shared<std::vector<channels::Outgoing>>(std::move(messages))](
+                 fhir::Store& store) {
     for (const channels::Outgoing& message : *batch) {
       outcomes->push_back(apply_one(store, message));
       if (outcomes->back().kind != SendOutcome::Kind::sent) return;
@@ -189,7 +195,8 @@ Result<std::uint64_t> FhirService::position(const std::string& consumer) {
       return;
     }
     const auto last = store.last_seq();
-    const Status set = last ? store.set_cursor(consumer, *last == 0 ? kBeforeFirst : *last) : base::fail(last.error());
+    const Status set =
+        last ? store.set_cursor(consumer, *last == 0 ? kBeforeFirst : *last) : base::fail(last.error());
     *found = set ? Result<std::uint64_t>(static_cast<std::uint64_t>(*last)) : base::fail(set.error());
   };
   job.done = [found, &promise](const Status& status) {
@@ -206,7 +213,7 @@ Result<ChangeBatch> FhirService::read_now(fhir::Store& store, std::uint64_t afte
   for (const fhir::StoredVersion& version : versions) {
     channels::Change change;
     change.position = static_cast<std::uint64_t>(version.seq);
-    change.action = version.deleted() ? channels::ChangeAction::delete_
+    change.action = version.deleted()  ? channels::ChangeAction::delete_
                     : version.vid == 1 ? channels::ChangeAction::create
                                        : channels::ChangeAction::update;
     change.by_channel = version.origin != fhir::kClientOrigin;
@@ -226,7 +233,9 @@ Task<Result<ChangeBatch>> FhirService::read(std::uint64_t after, std::size_t lim
   for (;;) {
     const std::uint64_t commits = commits_;
     base::Completion<Result<ChangeBatch>> completion(*parts_.home);
-    on_read([this, after, limit, completion](fhir::Store& store) { completion.set(read_now(store, after, limit)); });
+    on_read([this, after, limit, completion](fhir::Store& store) {
+      completion.set(read_now(store, after, limit));
+    });
     Result<ChangeBatch> batch = co_await completion;
     const base::MonoTime left = until - parts_.clock->mono();
     if (!batch || !batch->changes.empty() || left.count() <= 0) co_return batch;
@@ -244,7 +253,9 @@ Task<Status> FhirService::advance(std::string consumer, std::uint64_t position) 
   job.work = [status, consumer = std::move(consumer), position](fhir::Store& store) {
     *status = store.set_cursor(consumer, static_cast<std::int64_t>(position));
   };
-  job.done = [status, completion](const Status& committed) { completion.set(committed ? *status : committed); };
+  job.done = [status, completion](const Status& committed) {
+    completion.set(committed ? *status : committed);
+  };
   enqueue(std::move(job));
   Status result = co_await completion;
   co_return result;

@@ -1,6 +1,6 @@
 #pragma once
-// The built-in FHIR store as the engine uses it: one writing thread with group commit, one reading thread, the change feed
-// and the sink of channels (fhir.md §5; architecture.md §2).
+// The built-in FHIR store as the engine uses it: one writing thread with group commit, one reading thread,
+// the change feed and the sink of channels (fhir.md §5; architecture.md §2).
 
 #include <deque>
 #include <functional>
@@ -24,22 +24,24 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
  public:
   struct Parts {
     std::unique_ptr<fhir::Store> writer, reader;
-    base::Executor* write_executor = nullptr;       ///< the only thread that uses `writer`
-    base::Executor* read_executor = nullptr;        ///< the only thread that uses `reader`
-    base::TimerExecutor* home = nullptr;            ///< where answers and resumed coroutines run
+    base::Executor* write_executor = nullptr;  ///< the only thread that uses `writer`
+    base::Executor* read_executor = nullptr;   ///< the only thread that uses `reader`
+    base::TimerExecutor* home = nullptr;       ///< where answers and resumed coroutines run
     const base::Clock* clock = nullptr;
-    base::Random* random = nullptr;                 ///< used on the write thread
+    base::Random* random = nullptr;  ///< used on the write thread
     const fhir::Access* access = nullptr;
     std::string base_url;
     std::string version;
-    /// Called on the write thread at the first failed fsync; must end the process (reliability.md R7). Empty: nothing is called.
+    /// Called on the write thread at the first failed fsync; must end the process (reliability.md R7). Empty:
+    /// nothing is called.
     std::function<void()> fail_stop;
   };
   explicit FhirService(Parts parts);
   ~FhirService() override;
 
   /// One HTTP request of the FHIR API; `answer` runs on the home executor, for writes after the commit.
-  void handle(base::HttpRequest request, fhir::Principal principal, std::function<void(base::HttpResponse)> answer);
+  void handle(base::HttpRequest request, fhir::Principal principal,
+              std::function<void(base::HttpResponse)> answer);
 
   base::Result<std::uint64_t> position(const std::string& consumer) override;
   base::Task<base::Result<channels::ChangeBatch>> read(std::uint64_t after, std::size_t limit,
@@ -47,7 +49,8 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   base::Task<base::Status> advance(std::string consumer, std::uint64_t position) override;
   void wake() override;
 
-  base::Task<std::vector<channels::SendOutcome>> apply_batch(std::vector<channels::Outgoing> messages) override;
+  base::Task<std::vector<channels::SendOutcome>> apply_batch(
+      std::vector<channels::Outgoing> messages) override;
 
   /// Numbers for status: current resources per type. Blocks on the reading thread; for tools and tests.
   base::Result<fhir::StoreCounts> counts();
@@ -70,8 +73,9 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   std::mutex mutex_;
   std::deque<Job> queue_;
   bool scheduled_ = false;
-  base::Event changed_;      ///< after every commit, and by wake()
-  std::uint64_t commits_ = 0;  ///< groups that home knows of: a commit between a read and its wait is not missed
+  base::Event changed_;  ///< after every commit, and by wake()
+  std::uint64_t commits_ =
+      0;  ///< groups that home knows of: a commit between a read and its wait is not missed
   std::uint64_t wakes_ = 0;
 };
 

@@ -23,8 +23,9 @@ using base::Task;
 
 namespace {
 
-/// Deliveries may lag behind, a sender waits for its answer: when processors are short, work behind the acknowledgement gets a
-/// third of what the threads before it get. Never less, so that queues drain also under full load.
+/// Deliveries may lag behind, a sender waits for its answer: when processors are short, work behind the
+/// acknowledgement gets a third of what the threads before it get. Never less, so that queues drain also
+/// under full load.
 void give_way(base::Executor& executor) {
   constexpr int kNice = 5;
   executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
@@ -40,8 +41,10 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
       budget_(net_.executor()) {}
 
 Gateway::~Gateway() {
-  // After a failed start work may still be under way on the other threads; what it uses is destroyed before they are.
-  for (base::ThreadExecutor* thread : {&file_work_, &journal_read_, &store_read_, &store_write_, &committer_}) {
+  // After a failed start work may still be under way on the other threads; what it uses is destroyed before
+  // they are.
+  for (base::ThreadExecutor* thread :
+       {&file_work_, &journal_read_, &store_read_, &store_write_, &committer_}) {
     std::promise<void> idle;
     thread->post([&idle] { idle.set_value(); });
     idle.get_future().wait();
@@ -67,7 +70,8 @@ Status Gateway::start() {
   return started_;
 }
 
-/// One engine per data folder: two committers on one journal would break the rule of one writer (reliability.md S1).
+/// One engine per data folder: two committers on one journal would break the rule of one writer
+/// (reliability.md S1).
 Status Gateway::lock_data() {
   const std::string path = base::join_path(site_->data_folder, "kiln.lock");
   lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -122,13 +126,20 @@ Status Gateway::start_channels() {
   for (const channels::ChannelDefinition& definition : site_->channels) {
     if (definition.disabled) continue;
     ChannelRuntime::Parts parts{
-        site_,   &definition, journal_.get(), &net_.executor(), &clock_,
-        &random_, &processor_, &budget_,
+        site_,
+        &definition,
+        journal_.get(),
+        &net_.executor(),
+        &clock_,
+        &random_,
+        &processor_,
+        &budget_,
         {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
         {}};
     channels_.push_back(std::make_unique<ChannelRuntime>(std::move(parts)));
     for (const auto& destination : definition.destinations)
-      if (std::string_view(destination.connector->name) != "drop") waiting[definition.name].erase(destination.name);
+      if (std::string_view(destination.connector->name) != "drop")
+        waiting[definition.name].erase(destination.name);
   }
   for (const auto& [channel, counts] : waiting)
     for (const auto& [destination, count] : counts)
@@ -168,13 +179,16 @@ Task<void> Gateway::recover_and_listen() {
   for (const auto& channel : channels_) {
     if (!started_) break;
     started_ = channel->start_source();
-    if (!started_) started_.error().place = channel->definition().name + (started_.error().place.empty() ? "" : ", " + started_.error().place);
+    if (!started_)
+      started_.error().place =
+          channel->definition().name + (started_.error().place.empty() ? "" : ", " + started_.error().place);
   }
   if (started_) started_ = serve_http();
   net_.stop();
 }
 
-/// A record that cannot be read is quarantined and the others go on (reliability.md R14); a disk that cannot be read ends the start.
+/// A record that cannot be read is quarantined and the others go on (reliability.md R14); a disk that cannot
+/// be read ends the start.
 Task<Status> Gateway::set_aside(MessageId id, base::Error why) {
   if (why.info().category == base::ErrorCategory::io) co_return base::fail(why);
   base::log(base::LogLevel::error, "corrupt-record", {{"msg", static_cast<std::int64_t>(id)}});
@@ -191,14 +205,16 @@ Task<Status> Gateway::set_aside(MessageId id, base::Error why) {
   co_return status;
 }
 
-/// The site version of messages that a crash left unprocessed; null when it cannot be loaded: then the current one is used.
+/// The site version of messages that a crash left unprocessed; null when it cannot be loaded: then the
+/// current one is used.
 Task<std::shared_ptr<const channels::Site>> Gateway::read_version(std::string hash) {
   base::Completion<base::Result<std::string>> read(net_.executor());
   journal_->read_config(hash, [read](base::Result<std::string> text) { read.set(std::move(text)); });
   const base::Result<std::string> text = co_await read;
   auto loaded = text ? load_site_version(*text, hash, *site_, env_) : base::fail(text.error());
   if (loaded) co_return *loaded;
-  say("note: messages accepted by an earlier version of this site are processed by the current one (" + loaded.error().message() + ")");
+  say("note: messages accepted by an earlier version of this site are processed by the current one (" +
+      loaded.error().message() + ")");
   co_return nullptr;
 }
 
@@ -230,7 +246,9 @@ Status Gateway::serve_http() {
   auto handler = [this](base::HttpRequest request) { return on_fhir(std::move(request)); };
   TRY(http_, channels::HttpServer::start(net_, host, port, handler));
   const std::string socket = base::join_path(site_->data_folder, "kiln.sock");
-  auto listen_unix = [this, socket](base::Network::OnAccept on_accept) { return net_.listen_unix(socket, std::move(on_accept)); };
+  auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
+    return net_.listen_unix(socket, std::move(on_accept));
+  };
   auto control = [this](base::HttpRequest request) { return handle_control(*this, std::move(request)); };
   TRY(control_, channels::HttpServer::start(net_, listen_unix, control));
   return {};
@@ -241,13 +259,15 @@ Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request) {
     base::HttpResponse response;
     response.status = 404;
     response.headers.set("Content-Type", "text/plain; charset=UTF-8");
-    response.body = "Kiln " + std::string(kVersion) + ": the FHIR API is at /fhir (/fhir/metadata describes it)\n";
+    response.body =
+        "Kiln " + std::string(kVersion) + ": the FHIR API is at /fhir (/fhir/metadata describes it)\n";
     co_return response;
   }
   fhir::Principal principal;
   principal.loopback = is_loopback(request.peer);
   base::Completion<base::HttpResponse> answered(net_.executor());
-  fhir_->handle(std::move(request), principal, [answered](base::HttpResponse response) { answered.set(std::move(response)); });
+  fhir_->handle(std::move(request), principal,
+                [answered](base::HttpResponse response) { answered.set(std::move(response)); });
   base::HttpResponse response = co_await answered;
   co_return response;
 }
@@ -283,11 +303,13 @@ Task<void> Gateway::drain() {
     for (const auto& queue : channel->queues()) unrecorded += queue->unrecorded();
   if (unrecorded > 0) {
     // The next start must take what was sent last as in doubt, as after a crash.
-    base::log(base::LogLevel::error, "outcomes-not-recorded", {{"messages", static_cast<std::int64_t>(unrecorded)}});
+    base::log(base::LogLevel::error, "outcomes-not-recorded",
+              {{"messages", static_cast<std::int64_t>(unrecorded)}});
     exit_code_ = 74;
   }
   if (const Status closed = journal_->close(unrecorded == 0); !closed) {
-    base::log(base::LogLevel::error, "journal-close-failed", {{"error", base::Safe::code(closed.error().code)}});
+    base::log(base::LogLevel::error, "journal-close-failed",
+              {{"error", base::Safe::code(closed.error().code)}});
     exit_code_ = 74;
   }
   net_.stop();
@@ -296,7 +318,9 @@ Task<void> Gateway::drain() {
 base::Result<JournalReader*> Gateway::journal_reader() {
   const std::string folder = base::join_path(site_->data_folder, "journal");
   TRY(const auto entries, env_.list(folder));
-  const auto files = std::count_if(entries.begin(), entries.end(), [](const auto& entry) { return DayFileName::parse(entry.name).has_value(); });
+  const auto files = std::count_if(entries.begin(), entries.end(), [](const auto& entry) {
+    return DayFileName::parse(entry.name).has_value();
+  });
   if (!reader_ || reader_->file_count() != static_cast<std::size_t>(files)) {
     TRY(auto opened, JournalReader::open(env_, folder));
     reader_ = std::make_unique<JournalReader>(std::move(opened));

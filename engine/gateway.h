@@ -1,6 +1,6 @@
 #pragma once
-// The composition root: one running site. Start order: journal -> store -> queues -> recovery -> sources -> HTTP; stop order
-// is the reverse (reliability.md R11, R12).
+// The composition root: one running site. Start order: journal -> store -> queues -> recovery -> sources ->
+// HTTP; stop order is the reverse (reliability.md R11, R12).
 
 #include <functional>
 #include <map>
@@ -20,7 +20,8 @@
 namespace kiln::engine {
 
 struct GatewayOptions {
-  std::function<void(const std::string&)> say;  ///< one line for people at each step of start and stop; may be empty
+  std::function<void(const std::string&)>
+      say;  ///< one line for people at each step of start and stop; may be empty
 };
 
 class Gateway {

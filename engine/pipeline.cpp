@@ -18,19 +18,28 @@ void InflightBudget::give_back(std::size_t bytes) {
   if (has_room()) freed_.notify();
 }
 
-bool InflightBudget::has_room() const { return used_ < base::limits::kInflightBytesMax; }
+bool InflightBudget::has_room() const {
+  return used_ < base::limits::kInflightBytesMax;
+}
 
 Task<void> InflightBudget::room() {
   while (!has_room()) co_await freed_.wait(milliseconds(-1));
 }
 
 ChannelRuntime::ChannelRuntime(Parts parts) : parts_(std::move(parts)) {}
-ChannelRuntime::~ChannelRuntime() { *alive_ = false; }
+ChannelRuntime::~ChannelRuntime() {
+  *alive_ = false;
+}
 
-bool ChannelRuntime::has_room() const { return parts_.budget->has_room(); }
-Task<void> ChannelRuntime::room() { return parts_.budget->room(); }
+bool ChannelRuntime::has_room() const {
+  return parts_.budget->has_room();
+}
+Task<void> ChannelRuntime::room() {
+  return parts_.budget->room();
+}
 
-/// The order of one message (architecture.md §2). The commit and the map run side by side; the answer waits for both.
+/// The order of one message (architecture.md §2). The commit and the map run side by side; the answer waits
+/// for both.
 Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   ++counters_.received;
   counters_.last_received = in.received_at;
@@ -63,7 +72,8 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
   Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message, opened);
   const Result<MessageId> id = co_await appended;
-  Answer answer = id ? settle(*id, std::move(message), opened, std::move(plan)) : refuse(message, opened, id.error());
+  Answer answer =
+      id ? settle(*id, std::move(message), opened, std::move(plan)) : refuse(message, opened, id.error());
   finish(key, answer, bytes);
   co_return answer;
 }
@@ -92,9 +102,9 @@ void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::siz
   for (const auto& waiter : waiters) waiter.set(answer);
 }
 
-/// The answer a stored message got, byte for byte (reliability.md R3); nothing when no message has that key. A sender that
-/// repeats a message gets its refusal again; an input that a source knows by its place (a file that an operator moved back from
-/// failed/) is tried again, since it went nowhere.
+/// The answer a stored message got, byte for byte (reliability.md R3); nothing when no message has that key.
+/// A sender that repeats a message gets its refusal again; an input that a source knows by its place (a file
+/// that an operator moved back from failed/) is tried again, since it went nowhere.
 Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bool keep_refusal) {
   base::Completion<Result<MessageId>> found(*parts_.executor);
   parts_.journal->find_duplicate(message.dedupe, [found](Result<MessageId> id) { found.set(std::move(id)); });
@@ -105,7 +115,8 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
   const Result<StoredMessage> original = co_await read;
   if (!original) co_return std::nullopt;
   base::Completion<Result<std::optional<Ending>>> ended(*parts_.executor);
-  parts_.journal->read_ending(*id, kNoDestination, [ended](Result<std::optional<Ending>> ending) { ended.set(std::move(ending)); });
+  parts_.journal->read_ending(
+      *id, kNoDestination, [ended](Result<std::optional<Ending>> ending) { ended.set(std::move(ending)); });
   const Result<std::optional<Ending>> ending = co_await ended;
   Answer answer;
   answer.taken = Taken::stored;
@@ -120,7 +131,8 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
   co_return answer;
 }
 
-/// Whoever is answered when the message is stored cannot be told of a rejection any more: it is quarantined instead.
+/// Whoever is answered when the message is stored cannot be told of a rejection any more: it is quarantined
+/// instead.
 bool ChannelRuntime::is_rejected(const Plan& plan) const {
   return plan.verdict == Plan::Verdict::rejected && parts_.definition->ack_on != channels::AckOn::stored;
 }
@@ -138,10 +150,10 @@ Processed ChannelRuntime::take_outcome(Plan& plan) const {
   ending.destination = kNoDestination;
   ending.code = plan.code;
   ending.detail = plan.reason;
-  ending.state = is_rejected(plan)                             ? DeliveryState::rejected
-                 : plan.verdict == Plan::Verdict::rejected ||
-                         plan.verdict == Plan::Verdict::quarantined ? DeliveryState::quarantined
-                                                                   : DeliveryState::filtered;
+  ending.state = is_rejected(plan) ? DeliveryState::rejected
+                 : plan.verdict == Plan::Verdict::rejected || plan.verdict == Plan::Verdict::quarantined
+                     ? DeliveryState::quarantined
+                     : DeliveryState::filtered;
   out.endings.push_back(std::move(ending));
   return out;
 }
@@ -151,10 +163,14 @@ void ChannelRuntime::count(const Processed& processed) {
   const Ending* whole = nullptr;
   for (const Ending& ending : processed.endings)
     if (ending.destination == kNoDestination) whole = &ending;
-  if (whole == nullptr) ++counters_.accepted;
-  else if (whole->state == DeliveryState::rejected) ++counters_.rejected;
-  else if (whole->state == DeliveryState::quarantined) ++counters_.quarantined;
-  else ++counters_.filtered;
+  if (whole == nullptr)
+    ++counters_.accepted;
+  else if (whole->state == DeliveryState::rejected)
+    ++counters_.rejected;
+  else if (whole->state == DeliveryState::quarantined)
+    ++counters_.quarantined;
+  else
+    ++counters_.filtered;
 }
 
 /// The plan of a durable message becomes its reply, its queue entries and its endings.
@@ -165,7 +181,8 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
   Answer answer;
   answer.taken = rejected ? Taken::refused : Taken::stored;
   answer.reply = make_reply(*parts_.definition, message, opened, id, rejected ? plan.ack : hl7::AckCode::AA,
-                            rejected ? plan.errors : std::vector<hl7::AckError>(), rejected ? plan.reason : std::string());
+                            rejected ? plan.errors : std::vector<hl7::AckError>(),
+                            rejected ? plan.reason : std::string());
   if (rejected) processed->endings.back().reply = answer.reply;
   count(*processed);
   storing_.emplace(id, Storing{processed, std::make_shared<const NewMessage>(std::move(message)), false});
@@ -176,16 +193,19 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
 /// Nothing is durable: the sender must keep the message (reliability.md R7).
 Answer ChannelRuntime::refuse(const NewMessage& message, const Opened& opened, const base::Error& error) {
   ++counters_.not_stored;
-  base::log(base::LogLevel::error, "message-not-stored",
-            {{"channel", base::Safe::name(parts_.definition->name)}, {"error", base::Safe::code(error.code)}});
+  base::log(
+      base::LogLevel::error, "message-not-stored",
+      {{"channel", base::Safe::name(parts_.definition->name)}, {"error", base::Safe::code(error.code)}});
   Answer answer;
   answer.taken = Taken::not_stored;
   const std::string how = parts_.definition->source_options.has("on_store_failure")
-                              ? parts_.definition->source_options.text("on_store_failure") : "AE";
+                              ? parts_.definition->source_options.text("on_store_failure")
+                              : "AE";
   answer.close = how == "close";
   if (!answer.close)
-    answer.reply = make_refusal(*parts_.definition, message, opened, how == "AR" ? hl7::AckCode::AR : hl7::AckCode::AE, error,
-                                parts_.clock->wall());
+    answer.reply =
+        make_refusal(*parts_.definition, message, opened, how == "AR" ? hl7::AckCode::AR : hl7::AckCode::AE,
+                     error, parts_.clock->wall());
   return answer;
 }
 
@@ -204,23 +224,29 @@ void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
   });
 }
 
-/// While the disk is full a plan is stored again every second; plans behind it wait, so that no queue is reordered. A plan the
-/// journal will never take is set aside, so that it does not hold the channel up for ever.
+/// While the disk is full a plan is stored again every second; plans behind it wait, so that no queue is
+/// reordered. A plan the journal will never take is set aside, so that it does not hold the channel up for
+/// ever.
 void ChannelRuntime::stored(std::shared_ptr<Processed> processed, const Status& status) {
   if (status) {
     storing_.at(processed->id).durable = true;
     return flush_stored();
   }
   base::log(base::LogLevel::error, "plan-not-stored",
-            {{"channel", base::Safe::name(parts_.definition->name)}, {"msg", static_cast<std::int64_t>(processed->id)},
+            {{"channel", base::Safe::name(parts_.definition->name)},
+             {"msg", static_cast<std::int64_t>(processed->id)},
              {"error", base::Safe::code(status.error().code)}});
   if (status.error().info().category != base::ErrorCategory::io && !processed->outputs.empty()) {
     Ending ending;
     ending.destination = kNoDestination;
     ending.state = DeliveryState::quarantined;
     ending.code = status.error().info().code;
-    *processed = Processed{.id = processed->id, .channel = processed->channel, .outputs = {}, .endings = {ending},
-                           .children = {}, .child_endings = {}};
+    *processed = Processed{.id = processed->id,
+                           .channel = processed->channel,
+                           .outputs = {},
+                           .endings = {ending},
+                           .children = {},
+                           .child_endings = {}};
   }
   parts_.executor->post_after(milliseconds(1000), [this, processed, alive = alive_] {
     if (*alive) store(processed);
@@ -259,7 +285,8 @@ DeliveryQueue* ChannelRuntime::find_queue(std::string_view name) const {
 Task<Answer> ChannelRuntime::report(channels::Unframed what) {
   ++counters_.unframed;
   base::log(base::LogLevel::warn, "unframed-bytes",
-            {{"channel", base::Safe::name(parts_.definition->name)}, {"peer", base::Safe::name(what.peer)},
+            {{"channel", base::Safe::name(parts_.definition->name)},
+             {"peer", base::Safe::name(what.peer)},
              {"bytes", static_cast<std::int64_t>(what.bytes)}});
   Answer answer;
   if (what.kind == channels::Unframed::Kind::oversize && what.name.empty()) {

@@ -1,6 +1,6 @@
 #pragma once
-// One channel at work (architecture.md §2): source -> journal -> filter and maps -> acknowledgement -> queues. accept() is
-// the only place with this order; recovery and replay join it behind the journal step.
+// One channel at work (architecture.md §2): source -> journal -> filter and maps -> acknowledgement ->
+// queues. accept() is the only place with this order; recovery and replay join it behind the journal step.
 
 #include <functional>
 #include <map>
@@ -30,14 +30,14 @@ class InflightBudget {
 };
 
 struct ChannelCounters {
-  std::uint64_t received = 0, accepted = 0, rejected = 0, filtered = 0, quarantined = 0, duplicates = 0, not_stored = 0,
-                unframed = 0, replayed = 0;
+  std::uint64_t received = 0, accepted = 0, rejected = 0, filtered = 0, quarantined = 0, duplicates = 0,
+                not_stored = 0, unframed = 0, replayed = 0;
   base::WallTime last_received;
 };
 
 /// What a replay of one message would do, or did.
 struct ReplayOutcome {
-  MessageId id = 0;  ///< of the new message; 0 in a dry run
+  MessageId id = 0;     ///< of the new message; 0 in a dry run
   std::string verdict;  ///< accepted, rejected, quarantined, filtered
   std::string reason;
   struct Part {
@@ -62,17 +62,19 @@ class ChannelRuntime final : public channels::Intake {
     InflightBudget* budget;
     channels::Surroundings around;  ///< what its connectors run on
     /// Makes destinations instead of their connectors, for tests; empty: the connectors do.
-    std::function<std::unique_ptr<channels::Destination>(const channels::DestinationDefinition&)> make_destination;
+    std::function<std::unique_ptr<channels::Destination>(const channels::DestinationDefinition&)>
+        make_destination;
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;
 
-  /// Processes messages that were accepted before a crash, in order; before start_queues(). Their outputs are durable when the
-  /// task ends, however long the disk is full. A message is processed by the version of `versions` it is pinned to; by the
-  /// current site when there is none, or when that version has no such channel.
+  /// Processes messages that were accepted before a crash, in order; before start_queues(). Their outputs are
+  /// durable when the task ends, however long the disk is full. A message is processed by the version of
+  /// `versions` it is pinned to; by the current site when there is none, or when that version has no such
+  /// channel.
   base::Task<base::Status> recover(std::vector<MessageId> ids, SiteVersions versions);
-  /// Makes the connectors and starts the queues; `waiting` is the number of outputs per destination that recovered() found, of
-  /// messages up to `last_id`.
+  /// Makes the connectors and starts the queues; `waiting` is the number of outputs per destination that
+  /// recovered() found, of messages up to `last_id`.
   base::Status start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id, bool clean_stop);
   base::Status start_source();
   base::Task<void> stop_source();
@@ -83,10 +85,10 @@ class ChannelRuntime final : public channels::Intake {
   bool has_room() const override;
   base::Task<void> room() override;
 
-  /// Sends a stored message through the current site as a new message linked to it. `destinations` limits where it goes;
-  /// empty: everywhere its plan says.
-  base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original, std::vector<std::string> destinations,
-                                                 bool dry_run);
+  /// Sends a stored message through the current site as a new message linked to it. `destinations` limits
+  /// where it goes; empty: everywhere its plan says.
+  base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original,
+                                                 std::vector<std::string> destinations, bool dry_run);
 
   const channels::ChannelDefinition& definition() const { return *parts_.definition; }
   const ChannelCounters& counters() const { return counters_; }
@@ -122,8 +124,10 @@ class ChannelRuntime final : public channels::Intake {
     bool durable = false;
   };
   std::map<MessageId, Storing> storing_;  ///< in message order: queues get outputs in this order only
-  bool flush_due_ = false;  ///< a timer runs that makes the journal commit what store() left to the next append
-  std::map<std::string, std::uint64_t> before_queues_;  ///< outputs per destination that recovery made; they are in the journal
+  bool flush_due_ =
+      false;  ///< a timer runs that makes the journal commit what store() left to the next append
+  std::map<std::string, std::uint64_t>
+      before_queues_;  ///< outputs per destination that recovery made; they are in the journal
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

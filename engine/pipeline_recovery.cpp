@@ -24,15 +24,19 @@ const char* name_of(Plan::Verdict verdict) {
 
 }  // namespace
 
-Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id, bool clean_stop) {
+Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id,
+                                    bool clean_stop) {
   for (const auto& [destination, count] : before_queues_) waiting[destination] += count;
   for (const channels::DestinationDefinition& destination : parts_.definition->destinations) {
     if (std::string_view(destination.connector->name) == "drop") continue;
-    DeliveryQueue::Settings settings{parts_.definition->name, destination.name, destination.options.retry, destination.options.nak};
-    auto connector = parts_.make_destination ? parts_.make_destination(destination)
-                                             : destination.connector->make_destination(destination.options, parts_.around);
-    queues_.push_back(std::make_unique<DeliveryQueue>(std::move(settings), std::move(connector), *parts_.journal, *parts_.executor,
-                                                      *parts_.clock, *parts_.random));
+    DeliveryQueue::Settings settings{parts_.definition->name, destination.name, destination.options.retry,
+                                     destination.options.nak};
+    auto connector = parts_.make_destination
+                         ? parts_.make_destination(destination)
+                         : destination.connector->make_destination(destination.options, parts_.around);
+    queues_.push_back(std::make_unique<DeliveryQueue>(std::move(settings), std::move(connector),
+                                                      *parts_.journal, *parts_.executor, *parts_.clock,
+                                                      *parts_.random));
     TRY_VOID(queues_.back()->start(waiting[destination.name], last_id, clean_stop));
   }
   return {};
@@ -75,7 +79,8 @@ Plan ChannelRuntime::process_again(const NewMessage& message, const SiteVersions
 Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions versions) {
   for (const MessageId id : ids) {
     base::Completion<Result<std::uint32_t>> counted(*parts_.executor);
-    parts_.journal->note_processing(id, [counted](Result<std::uint32_t> attempts) { counted.set(std::move(attempts)); });
+    parts_.journal->note_processing(
+        id, [counted](Result<std::uint32_t> attempts) { counted.set(std::move(attempts)); });
     const Result<std::uint32_t> attempts = co_await counted;
     if (!attempts) co_return base::fail(attempts.error());
     base::Completion<Result<StoredMessage>> read(*parts_.executor);
@@ -86,7 +91,8 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
     if (*attempts > kPoisonAttempts || !stored) {
       plan.verdict = Plan::Verdict::quarantined;
       plan.code = stored ? "poison-crash" : base::error_info(stored.error().code).code;
-      plan.reason = stored ? "processing did not end " + std::to_string(*attempts - 1) + " times" : "the record is not readable";
+      plan.reason = stored ? "processing did not end " + std::to_string(*attempts - 1) + " times"
+                           : "the record is not readable";
     } else {
       plan = process_again(stored->message, versions, opened);
     }
@@ -98,11 +104,13 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
   base::Event pause(*parts_.executor);
   while (!storing_.empty()) co_await pause.wait(std::chrono::milliseconds(5));
   base::log(base::LogLevel::info, "recovered",
-            {{"channel", base::Safe::name(parts_.definition->name)}, {"messages", static_cast<std::int64_t>(ids.size())}});
+            {{"channel", base::Safe::name(parts_.definition->name)},
+             {"messages", static_cast<std::int64_t>(ids.size())}});
   co_return Status{};
 }
 
-Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, std::vector<std::string> destinations, bool dry_run) {
+Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original,
+                                                   std::vector<std::string> destinations, bool dry_run) {
   NewMessage message = original.message;
   message.replay_of = original.id;
   message.parent = 0;
@@ -112,7 +120,8 @@ Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, std::
   const Opened opened = open_message(*parts_.site, *parts_.definition, message);
   Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message, opened);
   const auto wanted = [&destinations](const std::string& name) {
-    return destinations.empty() || std::find(destinations.begin(), destinations.end(), name) != destinations.end();
+    return destinations.empty() ||
+           std::find(destinations.begin(), destinations.end(), name) != destinations.end();
   };
   std::erase_if(plan.outputs, [&](const Output& output) { return !wanted(output.destination); });
   std::erase_if(plan.endings, [&](const Ending& ending) { return !wanted(ending.destination); });

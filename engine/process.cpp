@@ -30,13 +30,19 @@ void reject(Plan& plan, std::string_view ack, int code, std::string reason, std:
   plan.code = std::move(stable_code);
 }
 
-void not_accepted(Plan& plan, const channels::AcceptElse& otherwise, int fallback_code, std::string fallback_text) {
+void not_accepted(Plan& plan, const channels::AcceptElse& otherwise, int fallback_code,
+                  std::string fallback_text) {
   std::string text = otherwise.text.empty() ? std::move(fallback_text) : otherwise.text;
   switch (otherwise.kind) {
     case channels::AcceptElse::Kind::reject:
-      return reject(plan, otherwise.ack, otherwise.code_given ? otherwise.code : fallback_code, std::move(text), "not-accepted");
-    case channels::AcceptElse::Kind::quarantine: plan.verdict = Verdict::quarantined; break;
-    case channels::AcceptElse::Kind::skip: plan.verdict = Verdict::filtered; break;
+      return reject(plan, otherwise.ack, otherwise.code_given ? otherwise.code : fallback_code,
+                    std::move(text), "not-accepted");
+    case channels::AcceptElse::Kind::quarantine:
+      plan.verdict = Verdict::quarantined;
+      break;
+    case channels::AcceptElse::Kind::skip:
+      plan.verdict = Verdict::filtered;
+      break;
   }
   plan.code = "not-accepted";
   plan.reason = std::move(text);
@@ -50,16 +56,21 @@ void set_location(hl7::AckError& error, std::string_view location) {
   std::size_t part = 0;
   std::uint32_t* target = parts[0];
   for (const char c : location.substr(4)) {
-    if (c >= '0' && c <= '9') *target = *target * 10 + static_cast<std::uint32_t>(c - '0');
-    else if (c == '[') target = &error.repetition;
-    else if (c == '.' && ++part < 3) target = parts[part];
-    else if (c != ']') return;
+    if (c >= '0' && c <= '9')
+      *target = *target * 10 + static_cast<std::uint32_t>(c - '0');
+    else if (c == '[')
+      target = &error.repetition;
+    else if (c == '.' && ++part < 3)
+      target = parts[part];
+    else if (c != ']')
+      return;
   }
 }
 
 /// What is wrong with the message as such: nothing of it can be mapped.
 void reject_unreadable(Plan& plan, const base::Error& error) {
-  reject(plan, "AR", error.info().hl7_0357, error.text.empty() ? error.info().text : error.text, error.info().code);
+  reject(plan, "AR", error.info().hl7_0357, error.text.empty() ? error.info().text : error.text,
+         error.info().code);
 }
 
 struct MapResult {
@@ -71,7 +82,8 @@ struct MapResult {
 bool take_outcome(Plan& plan, mappings::RunResult& result) {
   switch (result.outcome) {
     case mappings::Outcome::ok:
-    case mappings::Outcome::ok_with_warnings: return false;
+    case mappings::Outcome::ok_with_warnings:
+      return false;
     case mappings::Outcome::rejected:
       reject(plan, result.ack_code, result.error_code, result.reason, "mapping-require");
       set_location(plan.errors.back(), result.location);
@@ -89,7 +101,8 @@ bool take_outcome(Plan& plan, mappings::RunResult& result) {
 }
 
 /// Rows that quarantined themselves become messages of their own, ended at once (hmap.md §11).
-void detach_rows(Plan& plan, const NewMessage& message, const Input& input, const mappings::RunResult& result) {
+void detach_rows(Plan& plan, const NewMessage& message, const Input& input,
+                 const mappings::RunResult& result) {
   for (const mappings::QuarantinedRows& rows : result.children) {
     NewMessage child;
     child.channel = message.channel;
@@ -126,9 +139,14 @@ Ending ended(const std::string& destination, DeliveryState state, const char* co
 /// One message on its way through a channel.
 class Run {
  public:
-  Run(mappings::Runner& runner, const mappings::Program& expressions, const channels::ChannelDefinition& channel,
-      const NewMessage& message, const Input& input)
-      : runner_(runner), expressions_(expressions), channel_(channel), message_(message), input_(input), context_(input.context()) {}
+  Run(mappings::Runner& runner, const mappings::Program& expressions,
+      const channels::ChannelDefinition& channel, const NewMessage& message, const Input& input)
+      : runner_(runner),
+        expressions_(expressions),
+        channel_(channel),
+        message_(message),
+        input_(input),
+        context_(input.context()) {}
 
   Plan plan() {
     if (!input_.is_accepted()) {
@@ -148,10 +166,12 @@ class Run {
   }
 
   std::string text(const channels::SiteExpression& expression) {
-    return runner_.evaluate_text(expressions_, expression.per_accept[input_.accepted()], input_.run_input(), context_);
+    return runner_.evaluate_text(expressions_, expression.per_accept[input_.accepted()], input_.run_input(),
+                                 context_);
   }
 
-  /// A map that does not take this type of message gives nothing for it; the site check has seen to it that another does.
+  /// A map that does not take this type of message gives nothing for it; the site check has seen to it that
+  /// another does.
   bool takes(const channels::MapRoute& route) const {
     return input_.accepted() >= route.takes.size() || route.takes[input_.accepted()];
   }
@@ -207,7 +227,8 @@ class Run {
       for (const auto& part : name.parts) values.push_back(text(part));
       auto rendered = channels::render(name, destination.options, values);
       if (!rendered) {
-        plan_.endings.push_back(ended(destination.name, DeliveryState::quarantined, rendered.error().info().code));
+        plan_.endings.push_back(
+            ended(destination.name, DeliveryState::quarantined, rendered.error().info().code));
         plan_.endings.back().detail = rendered.error().text;
         return;
       }
@@ -228,7 +249,8 @@ class Run {
 
 }  // namespace
 
-Opened open_message(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message) {
+Opened open_message(const channels::Site& site, const channels::ChannelDefinition& channel,
+                    const NewMessage& message) {
   return Input::read(site, channel, message);
 }
 
@@ -258,12 +280,13 @@ void identify(const channels::ChannelDefinition& channel, const std::string& sou
   std::memcpy(message.dedupe.data(), hash.data(), message.dedupe.size());
 }
 
-Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message) {
+Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel,
+                        const NewMessage& message) {
   return process(site, channel, message, open_message(site, channel, message));
 }
 
-Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message,
-                        const Opened& input) {
+Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel,
+                        const NewMessage& message, const Opened& input) {
   if (input) return Run(runner_, site.expressions, channel, message, *input).plan();
   Plan plan;
   if (message.kind == ContentKind::hl7) {
@@ -279,22 +302,29 @@ Plan Processor::process(const channels::Site& site, const channels::ChannelDefin
 namespace {
 
 /// MSH-7 of an answer: the receive time in UTC, to the second.
-base::PartialDate ack_time(base::WallTime received) { return base::PartialDate::from_wall(received, base::DatePrecision::second); }
+base::PartialDate ack_time(base::WallTime received) {
+  return base::PartialDate::from_wall(received, base::DatePrecision::second);
+}
 
 hl7::AckCode accept_form(hl7::AckCode code) {
   switch (code) {
-    case hl7::AckCode::AA: return hl7::AckCode::CA;
-    case hl7::AckCode::AE: return hl7::AckCode::CE;
-    case hl7::AckCode::AR: return hl7::AckCode::CR;
-    default: return code;
+    case hl7::AckCode::AA:
+      return hl7::AckCode::CA;
+    case hl7::AckCode::AE:
+      return hl7::AckCode::CE;
+    case hl7::AckCode::AR:
+      return hl7::AckCode::CR;
+    default:
+      return code;
   }
 }
 
-std::string build_reply(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
-                        hl7::AckInput input) {
+std::string build_reply(const channels::ChannelDefinition& channel, const NewMessage& message,
+                        const Opened& opened, hl7::AckInput input) {
   if (message.kind != ContentKind::hl7 || channel.ack == channels::AckMode::none) return {};
   if (!opened) {
-    const bool close = channel.source_options.has("on_garbage") && channel.source_options.text("on_garbage") == "close";
+    const bool close =
+        channel.source_options.has("on_garbage") && channel.source_options.text("on_garbage") == "close";
     const hl7::Unparsable built = hl7::make_ack_for_unparsable(message.body, input);
     return close && !built.header ? std::string() : built.ack;
   }
@@ -315,8 +345,9 @@ std::string build_reply(const channels::ChannelDefinition& channel, const NewMes
 
 }  // namespace
 
-std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
-                       MessageId id, hl7::AckCode ack, const std::vector<hl7::AckError>& errors, const std::string& text) {
+std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message,
+                       const Opened& opened, MessageId id, hl7::AckCode ack,
+                       const std::vector<hl7::AckError>& errors, const std::string& text) {
   hl7::AckInput input;
   input.code = ack;
   input.errors = errors;
@@ -326,8 +357,9 @@ std::string make_reply(const channels::ChannelDefinition& channel, const NewMess
   return build_reply(channel, message, opened, std::move(input));
 }
 
-std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
-                         hl7::AckCode ack, const base::Error& error, base::WallTime now) {
+std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message,
+                         const Opened& opened, hl7::AckCode ack, const base::Error& error,
+                         base::WallTime now) {
   hl7::AckInput input;
   input.code = ack;
   input.errors.push_back(hl7::ack_error(error));

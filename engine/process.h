@@ -1,6 +1,6 @@
 #pragma once
-// What becomes of one message: filter, maps, outputs, acknowledgement. Pure: the same bytes, receive time and site give the
-// same plan, so recovery and replay re-derive it (architecture.md §2).
+// What becomes of one message: filter, maps, outputs, acknowledgement. Pure: the same bytes, receive time and
+// site give the same plan, so recovery and replay re-derive it (architecture.md §2).
 
 #include <string>
 #include <vector>
@@ -19,40 +19,46 @@ struct Plan {
   /// Of a rejection: AE or AR (CE, CR in enhanced mode), its errors for ERR, and one line for people.
   hl7::AckCode ack = hl7::AckCode::AA;
   std::vector<hl7::AckError> errors;
-  std::string code;    ///< stable code of the reason: "mapping-require", "accept", an error code; empty when accepted
+  std::string
+      code;  ///< stable code of the reason: "mapping-require", "accept", an error code; empty when accepted
   std::string reason;  ///< one line without patient data
   std::vector<Output> outputs;
-  std::vector<Ending> endings;        ///< destinations that end at once: filtered, dropped
-  std::vector<NewMessage> children;   ///< detached CSV rows
+  std::vector<Ending> endings;       ///< destinations that end at once: filtered, dropped
+  std::vector<NewMessage> children;  ///< detached CSV rows
   std::vector<Ending> child_endings;
   std::vector<mappings::RunDiagnostic> diagnostics;
 };
 
 /// A message parsed once, or why it cannot be; identify, process and make_reply all read from it.
 using Opened = base::Result<detail::Input>;
-Opened open_message(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message);
+Opened open_message(const channels::Site& site, const channels::ChannelDefinition& channel,
+                    const NewMessage& message);
 
-/// Type, control id and dedupe key of an input (reliability.md R3). `message.body`, `channel`, `kind` and `name` are set.
+/// Type, control id and dedupe key of an input (reliability.md R3). `message.body`, `channel`, `kind` and
+/// `name` are set.
 void identify(const channels::ChannelDefinition& channel, const std::string& source_key, const Opened& opened,
               NewMessage& message);
 
 /// One per thread: it keeps the map runner's buffers.
 class Processor {
  public:
-  Plan process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message);
-  Plan process(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message,
-               const Opened& opened);
+  Plan process(const channels::Site& site, const channels::ChannelDefinition& channel,
+               const NewMessage& message);
+  Plan process(const channels::Site& site, const channels::ChannelDefinition& channel,
+               const NewMessage& message, const Opened& opened);
 
  private:
   mappings::Runner runner_;
 };
 
-/// The reply to an hl7 message, or empty when none is to be sent: a function of the stored message, its number and the plan.
-/// `duplicate` answers of accepted messages are the same bytes.
-std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
-                       MessageId id, hl7::AckCode ack, const std::vector<hl7::AckError>& errors, const std::string& text);
+/// The reply to an hl7 message, or empty when none is to be sent: a function of the stored message, its
+/// number and the plan. `duplicate` answers of accepted messages are the same bytes.
+std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message,
+                       const Opened& opened, MessageId id, hl7::AckCode ack,
+                       const std::vector<hl7::AckError>& errors, const std::string& text);
 /// The reply when nothing could be stored; has no number.
-std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
-                         hl7::AckCode ack, const base::Error& error, base::WallTime now);
+std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message,
+                         const Opened& opened, hl7::AckCode ack, const base::Error& error,
+                         base::WallTime now);
 
 }  // namespace kiln::engine

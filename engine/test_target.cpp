@@ -46,13 +46,16 @@ class TestDestination final : public channels::Destination {
 channels::Inbound make_inbound(const mappings::TestInput& input, const base::Clock& clock) {
   channels::Inbound in;
   in.bytes = input.bytes;
-  in.kind = input.kind == "fhir" ? channels::ContentKind::fhir : input.kind == "csv" ? channels::ContentKind::csv : channels::ContentKind::hl7;
+  in.kind = input.kind == "fhir"  ? channels::ContentKind::fhir
+            : input.kind == "csv" ? channels::ContentKind::csv
+                                  : channels::ContentKind::hl7;
   in.peer = "test";
   in.received_at = clock.wall();
   if (in.kind == channels::ContentKind::fhir) {
     in.action = "create";
     if (const auto document = base::parse_json(in.bytes))
-      in.name = std::string(document->root()["resourceType"].text()) + "/" + std::string(document->root()["id"].text());
+      in.name = std::string(document->root()["resourceType"].text()) + "/" +
+                std::string(document->root()["id"].text());
   }
   return in;
 }
@@ -74,7 +77,8 @@ class Bench {
       : site_(std::move(site)), definition_(definition), runtime_(parts()) {}
 
   Result<mappings::ChannelTestOutcome> run(const mappings::ChannelTestRequest& request) {
-    for (const mappings::TestFault& fault : request.faults) received_[fault.destination].faults += fault.times;
+    for (const mappings::TestFault& fault : request.faults)
+      received_[fault.destination].faults += fault.times;
     TRY_VOID(runtime_.start_queues({}, 0, true));
     channels::Answer answer;
     for (const mappings::TestInput& input : request.inputs) {
@@ -89,10 +93,18 @@ class Bench {
 
  private:
   ChannelRuntime::Parts parts() {
-    auto make = [this](const channels::DestinationDefinition& destination) -> std::unique_ptr<channels::Destination> {
+    auto make =
+        [this](const channels::DestinationDefinition& destination) -> std::unique_ptr<channels::Destination> {
       return std::make_unique<TestDestination>(received_[destination.name]);
     };
-    return {site_, &definition_, &journal_, &executor_, &clock_, &random_, &processor_, &budget_,
+    return {site_,
+            &definition_,
+            &journal_,
+            &executor_,
+            &clock_,
+            &random_,
+            &processor_,
+            &budget_,
             {net_, base::system_env(), files_, clock_, definition_.name, site_->folder, nullptr, nullptr},
             make};
   }
@@ -106,7 +118,8 @@ class Bench {
     }
     for (const auto& destination : definition_.destinations) out.destinations.push_back(collect(destination));
     for (const auto& [id, record] : journal_.records())
-      for (const auto& [name, ending] : record.endings) out.quarantined += ending.state == DeliveryState::quarantined ? 1 : 0;
+      for (const auto& [name, ending] : record.endings)
+        out.quarantined += ending.state == DeliveryState::quarantined ? 1 : 0;
     return out;
   }
 
@@ -115,7 +128,8 @@ class Bench {
     out.name = destination.name;
     const Received& received = received_[destination.name];
     out.attempts = received.attempts;
-    for (const channels::Outgoing& message : received.sent) out.sent.push_back(result_of(destination, message));
+    for (const channels::Outgoing& message : received.sent)
+      out.sent.push_back(result_of(destination, message));
     for (const auto& [id, record] : journal_.records()) {
       out.queued += record.pending.contains(destination.name) ? 1 : 0;
       const auto ending = record.endings.find(destination.name);
@@ -127,15 +141,18 @@ class Bench {
     return out;
   }
 
-  mappings::RunResult dropped(const detail::MemoryJournal::Record& record, const channels::DestinationDefinition& destination) {
+  mappings::RunResult dropped(const detail::MemoryJournal::Record& record,
+                              const channels::DestinationDefinition& destination) {
     channels::Outgoing message;
     message.bytes = record.message.body;
     message.kind = destination.kind;
     return result_of(destination, message);
   }
 
-  /// What the map made of the message, handles included: maps are pure, so running it again gives what was sent.
-  mappings::RunResult result_of(const channels::DestinationDefinition& destination, const channels::Outgoing& message) {
+  /// What the map made of the message, handles included: maps are pure, so running it again gives what was
+  /// sent.
+  mappings::RunResult result_of(const channels::DestinationDefinition& destination,
+                                const channels::Outgoing& message) {
     for (const channels::MapRoute& route : definition_.maps) {
       if (route.result != destination.from) continue;
       const auto record = journal_.records().find(message.msg_id);

@@ -50,7 +50,8 @@ Result<std::string> search(Gateway& gateway, const HttpRequest& request) {
   SearchOptions options;
   for (const auto& [name, value] : base::parse_query(request.query())) {
     if (name == "q") text = value;
-    if (name == "limit") options.limit = std::min(number<std::size_t>(value).value_or(50), base::limits::kSearchCountMax);
+    if (name == "limit")
+      options.limit = std::min(number<std::size_t>(value).value_or(50), base::limits::kSearchCountMax);
     if (name == "before") options.before = number<MessageId>(value).value_or(0);
   }
   TRY(const Query query, parse_query_text(text, gateway.clock().wall()));

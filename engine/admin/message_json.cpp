@@ -16,16 +16,25 @@ void write_destination(base::JsonWriter& json, const DestinationState& state) {
   json.member("state", state.pending ? "pending" : name_of(state.ending.state));
   json.key("attempts").integer(state.attempts).key("in_doubt").boolean(state.in_doubt);
   if (!state.pending) {
-    json.member("code", state.ending.code).member("detail", state.ending.detail).member("updated", print_time(state.updated));
-    if (!state.ending.reply.empty() && base::is_valid_utf8(state.ending.reply)) json.member("reply", state.ending.reply);
+    json.member("code", state.ending.code)
+        .member("detail", state.ending.detail)
+        .member("updated", print_time(state.updated));
+    if (!state.ending.reply.empty() && base::is_valid_utf8(state.ending.reply))
+      json.member("reply", state.ending.reply);
   }
   json.end_object();
 }
 
 void write_fields(base::JsonWriter& json, const MessageSummary& summary) {
-  json.key("id").integer(static_cast<std::int64_t>(summary.id)).member("received", print_time(summary.received));
-  json.member("channel", summary.channel).member("type", summary.type).member("control_id", summary.control_id);
-  json.member("peer", summary.peer).member("name", summary.name).member("kind", channels::name_of(summary.kind));
+  json.key("id")
+      .integer(static_cast<std::int64_t>(summary.id))
+      .member("received", print_time(summary.received));
+  json.member("channel", summary.channel)
+      .member("type", summary.type)
+      .member("control_id", summary.control_id);
+  json.member("peer", summary.peer)
+      .member("name", summary.name)
+      .member("kind", channels::name_of(summary.kind));
   json.key("size").integer(static_cast<std::int64_t>(summary.size)).member("state", summary.state());
   if (summary.parent != 0) json.key("parent").integer(static_cast<std::int64_t>(summary.parent));
   if (summary.replay_of != 0) json.key("replay_of").integer(static_cast<std::int64_t>(summary.replay_of));
@@ -47,7 +56,8 @@ std::string print_search(const std::vector<MessageSummary>& found, std::size_t l
   json.begin_object().key("messages").begin_array();
   for (const MessageSummary& summary : found) write_summary(json, summary);
   json.end_array();
-  if (found.size() == limit && limit > 0) json.key("next").integer(static_cast<std::int64_t>(found.back().id));
+  if (found.size() == limit && limit > 0)
+    json.key("next").integer(static_cast<std::int64_t>(found.back().id));
   json.end_object();
   return json.take();
 }
@@ -59,7 +69,8 @@ std::string print_message(const MessageSummary& summary, const StoredMessage& st
   json.member("config", stored.message.config_hash);
   json.key("framing_fault").boolean(stored.message.framing_fault);
   const bool text = base::is_valid_utf8(stored.message.body);
-  json.member(text ? "body" : "body_base64", text ? stored.message.body : base::base64_encode(stored.message.body));
+  json.member(text ? "body" : "body_base64",
+              text ? stored.message.body : base::base64_encode(stored.message.body));
   json.end_object();
   return json.take();
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Messages of the journal as JSON: the one form that the control API sends and the CLI prints from, with and without a
-// running engine. Stable; members are only added.
+// Messages of the journal as JSON: the one form that the control API sends and the CLI prints from, with and
+// without a running engine. Stable; members are only added.
 
 #include "engine/base/json.h"
 #include "engine/journal/reader.h"
@@ -11,7 +11,8 @@ namespace kiln::engine {
 ///  "destinations":[{"destination","state","attempts","in_doubt","code","detail","updated"}]}
 void write_summary(base::JsonWriter& json, const MessageSummary& summary);
 
-/// {"messages":[summary…],"next":id}: `next` is what to pass as `before` for the page after; absent on the last page.
+/// {"messages":[summary…],"next":id}: `next` is what to pass as `before` for the page after; absent on the
+/// last page.
 std::string print_search(const std::vector<MessageSummary>& found, std::size_t limit);
 
 /// A summary with "body" (text; base64 in "body_base64" when it is not UTF-8) and "config" (site version).

@@ -24,10 +24,13 @@ FailedAt failed_at(const MessageSummary& summary) {
   for (const DestinationState& state : summary.destinations) {
     if (state.pending) continue;
     const DeliveryState ending = state.ending.state;
-    const bool failed = ending == DeliveryState::quarantined || ending == DeliveryState::rejected || ending == DeliveryState::expired;
+    const bool failed = ending == DeliveryState::quarantined || ending == DeliveryState::rejected ||
+                        ending == DeliveryState::expired;
     if (!failed) continue;
-    if (state.destination == kNoDestination) out.whole = true;
-    else out.names.push_back(state.destination.substr(state.destination.find('/') + 1));
+    if (state.destination == kNoDestination)
+      out.whole = true;
+    else
+      out.names.push_back(state.destination.substr(state.destination.find('/') + 1));
   }
   return out;
 }
@@ -71,7 +74,12 @@ void write_outcome(base::JsonWriter& json, Tally& tally, const Result<ReplayOutc
   if (!outcome->reason.empty()) json.member("reason", outcome->reason);
   json.key("outputs").begin_array();
   for (const auto& part : outcome->outputs)
-    json.begin_object().member("destination", part.destination).key("bytes").integer(static_cast<std::int64_t>(part.bytes)).member("sha256", part.sha256).end_object();
+    json.begin_object()
+        .member("destination", part.destination)
+        .key("bytes")
+        .integer(static_cast<std::int64_t>(part.bytes))
+        .member("sha256", part.sha256)
+        .end_object();
   json.end_array();
 }
 
@@ -81,7 +89,8 @@ Task<Result<std::string>> replay_messages(Gateway& gateway, ReplayRequest reques
   const Result<Query> query = parse_query_text(request.query, gateway.clock().wall());
   if (!query) co_return base::fail(query.error());
   if (query->terms.empty())
-    co_return base::fail(ErrorCode::query_syntax, "a replay needs a query", {}, "name messages: 4711, or state:quarantined since:2h");
+    co_return base::fail(ErrorCode::query_syntax, "a replay needs a query", {},
+                         "name messages: 4711, or state:quarantined since:2h");
   base::Completion<Found> searched(gateway.executor());
   gateway.reader_executor().post([&gateway, searched, query = *query, limit = request.limit] {
     searched.set(find_messages(gateway, query, limit));
@@ -91,10 +100,18 @@ Task<Result<std::string>> replay_messages(Gateway& gateway, ReplayRequest reques
   const bool everywhere = std::find(request.to.begin(), request.to.end(), "all") != request.to.end();
   base::JsonWriter json;
   Tally tally;
-  json.begin_object().key("dry_run").boolean(request.dry_run).key("matched").integer(static_cast<std::int64_t>(found->size()));
+  json.begin_object()
+      .key("dry_run")
+      .boolean(request.dry_run)
+      .key("matched")
+      .integer(static_cast<std::int64_t>(found->size()));
   json.key("messages").begin_array();
   for (const MessageSummary& summary : *found) {
-    json.begin_object().key("id").integer(static_cast<std::int64_t>(summary.id)).member("channel", summary.channel).member("type", summary.type);
+    json.begin_object()
+        .key("id")
+        .integer(static_cast<std::int64_t>(summary.id))
+        .member("channel", summary.channel)
+        .member("type", summary.type);
     const FailedAt failed = failed_at(summary);
     std::vector<std::string> destinations = request.to;
     if (request.to.empty()) destinations = failed.names;
@@ -108,7 +125,8 @@ Task<Result<std::string>> replay_messages(Gateway& gateway, ReplayRequest reques
       write_skipped(json, tally, "it failed nowhere; name destinations with --to");
     } else {
       base::Completion<Result<StoredMessage>> read(gateway.executor());
-      gateway.journal().read_message(summary.id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
+      gateway.journal().read_message(summary.id,
+                                     [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
       Result<StoredMessage> stored = co_await read;
       if (!stored) {
         write_outcome(json, tally, base::fail(stored.error()));
@@ -120,7 +138,13 @@ Task<Result<std::string>> replay_messages(Gateway& gateway, ReplayRequest reques
     }
     json.end_object();
   }
-  json.end_array().key("replayed").integer(tally.replayed).key("skipped").integer(tally.skipped).key("failed").integer(tally.failed);
+  json.end_array()
+      .key("replayed")
+      .integer(tally.replayed)
+      .key("skipped")
+      .integer(tally.skipped)
+      .key("failed")
+      .integer(tally.failed);
   json.end_object();
   co_return json.take();
 }

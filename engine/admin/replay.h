@@ -10,14 +10,17 @@
 namespace kiln::engine {
 
 struct ReplayRequest {
-  std::string query;               ///< of query.h; empty is refused
-  std::vector<std::string> to;     ///< destination names; "all": wherever the plan sends it; empty: where it failed
+  std::string query;  ///< of query.h; empty is refused
+  std::vector<std::string>
+      to;  ///< destination names; "all": wherever the plan sends it; empty: where it failed
   bool dry_run = false;
-  std::size_t limit = 1000;        ///< most messages; more matches are an error, nothing is replayed then
+  std::size_t limit = 1000;  ///< most messages; more matches are an error, nothing is replayed then
 };
 
-/// The result as JSON: {"dry_run","matched","replayed","skipped","failed","messages":[{"id","channel","type","new_id",
-/// "verdict","reason","skipped","outputs":[{"destination","bytes","sha256"}]}]}. Original order; on the engine's executor.
+/// The result as JSON:
+/// {"dry_run","matched","replayed","skipped","failed","messages":[{"id","channel","type","new_id",
+/// "verdict","reason","skipped","outputs":[{"destination","bytes","sha256"}]}]}. Original order; on the
+/// engine's executor.
 base::Task<base::Result<std::string>> replay_messages(Gateway& gateway, ReplayRequest request);
 
 }  // namespace kiln::engine

@@ -40,7 +40,9 @@ void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
 
 void write_channel(base::JsonWriter& json, const ChannelRuntime& channel) {
   const ChannelCounters& counters = channel.counters();
-  json.begin_object().member("name", channel.definition().name).member("kind", channel.definition().source->name);
+  json.begin_object()
+      .member("name", channel.definition().name)
+      .member("kind", channel.definition().source->name);
   json.key("source").begin_object();
   write_connector(json, channel.source_status());
   json.end_object();
@@ -63,7 +65,10 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel) {
 
 std::string print_status(const Gateway& gateway) {
   base::JsonWriter json;
-  json.begin_object().member("version", kVersion).member("fhir", gateway.fhir_url()).member("config", gateway.site().hash);
+  json.begin_object()
+      .member("version", kVersion)
+      .member("fhir", gateway.fhir_url())
+      .member("config", gateway.site().hash);
   json.key("channels").begin_array();
   for (const auto& channel : gateway.channels()) write_channel(json, *channel);
   json.end_array().end_object();

@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::size_t kDigitsMax = 100;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::string stripped(std::string digits, int scale) {
   // At least one digit before the point.
@@ -58,7 +60,9 @@ std::string subtract_digits(const std::string& a, const std::string& b) {
   return out;
 }
 
-std::string scaled(const std::string& digits, int by) { return digits + std::string(static_cast<std::size_t>(by), '0'); }
+std::string scaled(const std::string& digits, int by) {
+  return digits + std::string(static_cast<std::size_t>(by), '0');
+}
 
 }  // namespace
 
@@ -114,7 +118,8 @@ std::string Decimal::print() const {
 }
 
 bool Decimal::is_integer() const {
-  return digits_.find_first_not_of('0', digits_.size() - static_cast<std::size_t>(scale_)) == std::string::npos;
+  return digits_.find_first_not_of('0', digits_.size() - static_cast<std::size_t>(scale_)) ==
+         std::string::npos;
 }
 
 std::optional<std::int64_t> Decimal::to_int64() const {
@@ -139,13 +144,17 @@ Decimal Decimal::operator+(const Decimal& other) const {
   const std::string b = scaled(other.digits_, out.scale_ - other.scale_);
   const bool same_sign = negative_ == other.negative_;
   const bool a_larger = compare_digits(a, b) >= 0;
-  const std::string sum = same_sign ? add_digits(a, b) : a_larger ? subtract_digits(a, b) : subtract_digits(b, a);
+  const std::string sum = same_sign  ? add_digits(a, b)
+                          : a_larger ? subtract_digits(a, b)
+                                     : subtract_digits(b, a);
   out.negative_ = same_sign || a_larger ? negative_ : other.negative_;
   out.digits_ = stripped(sum, out.scale_);
   return out;
 }
 
-Decimal Decimal::operator-(const Decimal& other) const { return *this + -other; }
+Decimal Decimal::operator-(const Decimal& other) const {
+  return *this + -other;
+}
 
 Decimal Decimal::operator*(const Decimal& other) const {
   std::string product(digits_.size() + other.digits_.size(), '\0');
@@ -177,7 +186,11 @@ std::optional<Decimal> Decimal::divide(const Decimal& other, int digits) const {
     rest += digit;
     char q = '0';
     while (compare_digits(rest, divisor) >= 0) {
-      rest = stripped(subtract_digits(rest, std::string(rest.size() > divisor.size() ? rest.size() - divisor.size() : 0, '0') + divisor), 0);
+      rest = stripped(
+          subtract_digits(
+              rest,
+              std::string(rest.size() > divisor.size() ? rest.size() - divisor.size() : 0, '0') + divisor),
+          0);
       ++q;
     }
     quotient += q;
@@ -208,12 +221,15 @@ Decimal Decimal::round(int digits) const {
 std::strong_ordering Decimal::compare(const Decimal& other) const {
   const bool a_negative = negative_ && !is_zero();
   const bool b_negative = other.negative_ && !other.is_zero();
-  if (a_negative != b_negative) return a_negative ? std::strong_ordering::less : std::strong_ordering::greater;
+  if (a_negative != b_negative)
+    return a_negative ? std::strong_ordering::less : std::strong_ordering::greater;
   const int scale = std::max(scale_, other.scale_);
-  const int order = compare_digits(scaled(digits_, scale - scale_), scaled(other.digits_, scale - other.scale_));
+  const int order =
+      compare_digits(scaled(digits_, scale - scale_), scaled(other.digits_, scale - other.scale_));
   const int signed_order = a_negative ? -order : order;
-  return signed_order < 0 ? std::strong_ordering::less
-                          : signed_order > 0 ? std::strong_ordering::greater : std::strong_ordering::equal;
+  return signed_order < 0   ? std::strong_ordering::less
+         : signed_order > 0 ? std::strong_ordering::greater
+                            : std::strong_ordering::equal;
 }
 
 }  // namespace kiln::base

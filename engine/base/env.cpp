@@ -48,7 +48,8 @@ Status write_all(int fd, std::string_view bytes, const std::string& path) {
 
 class SystemAppendFile final : public AppendFile {
  public:
-  SystemAppendFile(int fd, std::string path, std::uint64_t size) : fd_(fd), path_(std::move(path)), size_(size) {}
+  SystemAppendFile(int fd, std::string path, std::uint64_t size)
+      : fd_(fd), path_(std::move(path)), size_(size) {}
 
   Status append(std::string_view bytes) override {
     TRY_VOID(write_all(fd_.get(), bytes, path_));
@@ -86,7 +87,8 @@ class SystemEnv final : public Env {
       if (n == 0) return out;
       out.append(chunk, static_cast<std::size_t>(n));
       if (out.size() > max_bytes)
-        return fail(ErrorCode::limit_exceeded, "the file has more than " + std::to_string(max_bytes) + " bytes", path);
+        return fail(ErrorCode::limit_exceeded,
+                    "the file has more than " + std::to_string(max_bytes) + " bytes", path);
     }
   }
 

@@ -72,8 +72,8 @@ std::string percent_encode(std::string_view text) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                            c == '.' || c == '_' || c == '~';
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                            c == '-' || c == '.' || c == '_' || c == '~';
     if (unreserved) {
       out += c;
     } else {
@@ -91,7 +91,8 @@ std::vector<std::pair<std::string, std::string>> parse_query(std::string_view qu
   for (const std::string_view part : split(query, '&')) {
     if (part.empty()) continue;
     const auto equals = part.find('=');
-    const std::string_view value = equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);
+    const std::string_view value =
+        equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);
     out.emplace_back(percent_decode(part.substr(0, equals), true), percent_decode(value, true));
   }
   return out;

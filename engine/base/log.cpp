@@ -22,10 +22,14 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum spd_level(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warn: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -45,13 +49,17 @@ void log(LogLevel level, Safe event, std::initializer_list<LogField> fields) {
   json.member("level", word(level)).member("event", event.text());
   for (const LogField& field : fields) {
     json.key(field.key);
-    if (field.kind == LogField::Kind::integer) json.integer(field.integer);
-    else json.string(field.text.text());
+    if (field.kind == LogField::Kind::integer)
+      json.integer(field.integer);
+    else
+      json.string(field.text.text());
   }
   json.end_object();
   logger().log(spd_level(level), "{}", json.str());
 }
 
-void set_log_level(LogLevel level) { logger().set_level(spd_level(level)); }
+void set_log_level(LogLevel level) {
+  logger().set_level(spd_level(level));
+}
 
 }  // namespace kiln::base

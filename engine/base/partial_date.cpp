@@ -8,7 +8,8 @@
 namespace kiln::base {
 namespace {
 
-constexpr std::array<std::string_view, 7> kPrecisionNames = {"year", "month", "day", "hour", "minute", "second", "fraction"};
+constexpr std::array<std::string_view, 7> kPrecisionNames = {"year",   "month",  "day",     "hour",
+                                                             "minute", "second", "fraction"};
 
 /// Reads digits from the front of a text.
 class Digits {
@@ -120,7 +121,9 @@ void append_offset(std::string& out, int minutes, const char* separator) {
 
 }  // namespace
 
-std::string_view name_of(DatePrecision precision) { return kPrecisionNames[static_cast<std::size_t>(precision)]; }
+std::string_view name_of(DatePrecision precision) {
+  return kPrecisionNames[static_cast<std::size_t>(precision)];
+}
 
 std::optional<DatePrecision> date_precision(std::string_view name) {
   for (std::size_t i = 0; i < kPrecisionNames.size(); ++i)
@@ -180,17 +183,23 @@ std::optional<PartialDate> PartialDate::parse_fhir(std::string_view text) {
       if (!in.fraction(d.nanos, d.fraction_digits)) return std::nullopt;
       d.precision = DatePrecision::fraction;
     }
-    if (in.take('Z')) d.has_offset = true;
-    else if (!in.empty() && !in.offset(d, true)) return std::nullopt;
+    if (in.take('Z'))
+      d.has_offset = true;
+    else if (!in.empty() && !in.offset(d, true))
+      return std::nullopt;
   }
   if (!in.empty() || !valid_date(d) || !settle_time(d)) return std::nullopt;
   return d;
 }
 
 std::optional<PartialDate> PartialDate::parse_pattern(std::string_view text, std::string_view pattern) {
-  struct Part { std::string_view letters; DatePrecision precision; };
-  static constexpr Part kParts[] = {{"yyyy", DatePrecision::year}, {"MM", DatePrecision::month}, {"dd", DatePrecision::day},
-                                    {"HH", DatePrecision::hour}, {"mm", DatePrecision::minute}, {"ss", DatePrecision::second}};
+  struct Part {
+    std::string_view letters;
+    DatePrecision precision;
+  };
+  static constexpr Part kParts[] = {{"yyyy", DatePrecision::year}, {"MM", DatePrecision::month},
+                                    {"dd", DatePrecision::day},    {"HH", DatePrecision::hour},
+                                    {"mm", DatePrecision::minute}, {"ss", DatePrecision::second}};
   PartialDate d;
   Digits in(text);
   while (!pattern.empty()) {
@@ -200,12 +209,24 @@ std::optional<PartialDate> PartialDate::parse_pattern(std::string_view text, std
       int value = 0;
       if (!in.number(static_cast<int>(part.letters.size()), value)) return std::nullopt;
       switch (part.precision) {
-        case DatePrecision::year: d.year = static_cast<std::int16_t>(value); break;
-        case DatePrecision::month: d.month = static_cast<std::uint8_t>(value); break;
-        case DatePrecision::day: d.day = static_cast<std::uint8_t>(value); break;
-        case DatePrecision::hour: d.hour = static_cast<std::uint8_t>(value); break;
-        case DatePrecision::minute: d.minute = static_cast<std::uint8_t>(value); break;
-        default: d.second = static_cast<std::uint8_t>(value); break;
+        case DatePrecision::year:
+          d.year = static_cast<std::int16_t>(value);
+          break;
+        case DatePrecision::month:
+          d.month = static_cast<std::uint8_t>(value);
+          break;
+        case DatePrecision::day:
+          d.day = static_cast<std::uint8_t>(value);
+          break;
+        case DatePrecision::hour:
+          d.hour = static_cast<std::uint8_t>(value);
+          break;
+        case DatePrecision::minute:
+          d.minute = static_cast<std::uint8_t>(value);
+          break;
+        default:
+          d.second = static_cast<std::uint8_t>(value);
+          break;
       }
       d.precision = std::max(d.precision, part.precision);
       pattern.remove_prefix(part.letters.size());
@@ -222,7 +243,8 @@ std::optional<PartialDate> PartialDate::parse_pattern(std::string_view text, std
 
 PartialDate PartialDate::from_wall(WallTime time, DatePrecision precision) {
   PartialDate d;
-  const std::int64_t seconds = time.micros >= 0 ? time.micros / 1'000'000 : -((-time.micros + 999'999) / 1'000'000);
+  const std::int64_t seconds =
+      time.micros >= 0 ? time.micros / 1'000'000 : -((-time.micros + 999'999) / 1'000'000);
   set_from_local_seconds(d, seconds);
   d.nanos = static_cast<std::uint32_t>((time.micros - seconds * 1'000'000) * 1000);
   d.fraction_digits = 3;
@@ -235,7 +257,8 @@ std::string PartialDate::print_hl7() const {
   std::string out;
   append_number(out, year, 4);
   const int parts[] = {month, day, hour, minute, second};
-  for (std::size_t i = 0; i < 5 && static_cast<std::size_t>(precision) > i; ++i) append_number(out, parts[i], 2);
+  for (std::size_t i = 0; i < 5 && static_cast<std::size_t>(precision) > i; ++i)
+    append_number(out, parts[i], 2);
   if (precision == DatePrecision::fraction) append_fraction(out, *this);
   if (has_offset && has_time()) append_offset(out, offset_minutes, "");
   return out;
@@ -252,8 +275,10 @@ std::string PartialDate::print_fhir() const {
   append_number(out += ':', second, 2);
   if (precision == DatePrecision::fraction) append_fraction(out, *this);
   if (!has_offset) return out;
-  if (offset_minutes == 0) out += 'Z';
-  else append_offset(out, offset_minutes, ":");
+  if (offset_minutes == 0)
+    out += 'Z';
+  else
+    append_offset(out, offset_minutes, ":");
   return out;
 }
 
@@ -266,8 +291,8 @@ std::string PartialDate::print_pattern(std::string_view pattern) const {
       pattern.remove_prefix(letters.size());
       return true;
     };
-    if (field("yyyy", year) || field("MM", month) || field("dd", day) || field("HH", hour) || field("mm", minute) ||
-        field("ss", second))
+    if (field("yyyy", year) || field("MM", month) || field("dd", day) || field("HH", hour) ||
+        field("mm", minute) || field("ss", second))
       continue;
     out += pattern.front();
     pattern.remove_prefix(1);
@@ -301,7 +326,9 @@ std::int64_t PartialDate::highest_micros() const {
   PartialDate next = *this;
   std::int64_t width = 1;
   switch (precision) {
-    case DatePrecision::year: ++next.year; return next.lowest_micros() - 1;
+    case DatePrecision::year:
+      ++next.year;
+      return next.lowest_micros() - 1;
     case DatePrecision::month:
       if (month == 12) {
         next.month = 1;
@@ -310,10 +337,18 @@ std::int64_t PartialDate::highest_micros() const {
         ++next.month;
       }
       return next.lowest_micros() - 1;
-    case DatePrecision::day: width = 86'400'000'000; break;
-    case DatePrecision::hour: width = 3'600'000'000; break;
-    case DatePrecision::minute: width = 60'000'000; break;
-    case DatePrecision::second: width = 1'000'000; break;
+    case DatePrecision::day:
+      width = 86'400'000'000;
+      break;
+    case DatePrecision::hour:
+      width = 3'600'000'000;
+      break;
+    case DatePrecision::minute:
+      width = 60'000'000;
+      break;
+    case DatePrecision::second:
+      width = 1'000'000;
+      break;
     case DatePrecision::fraction:
       for (int i = fraction_digits; i < 6; ++i) width *= 10;
       break;

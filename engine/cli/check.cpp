@@ -43,7 +43,8 @@ void print_findings(const std::string& path, const Findings& findings) {
   std::fputs(base::render(findings.diagnostics, sources, is_terminal(stderr)).c_str(), stderr);
   const std::size_t errors = findings.diagnostics.errors(), warnings = findings.diagnostics.warnings();
   print(path + ": " + (errors == 0 ? "ok" : std::to_string(errors) + (errors == 1 ? " error" : " errors")) +
-        (warnings == 0 ? "" : ", " + std::to_string(warnings) + (warnings == 1 ? " warning" : " warnings")) + "\n");
+        (warnings == 0 ? "" : ", " + std::to_string(warnings) + (warnings == 1 ? " warning" : " warnings")) +
+        "\n");
 }
 
 int run(const Arguments& arguments) {
@@ -59,26 +60,38 @@ int run(const Arguments& arguments) {
       continue;
     }
     base::JsonWriter one;
-    one.begin_object().member("path", path).key("errors").integer(static_cast<std::int64_t>(findings->diagnostics.errors()));
+    one.begin_object()
+        .member("path", path)
+        .key("errors")
+        .integer(static_cast<std::int64_t>(findings->diagnostics.errors()));
     one.key("warnings").integer(static_cast<std::int64_t>(findings->diagnostics.warnings()));
-    one.key("findings").raw(base::render_json(findings->diagnostics, findings->library->sources())).end_object();
+    one.key("findings")
+        .raw(base::render_json(findings->diagnostics, findings->library->sources()))
+        .end_object();
     json += (json.empty() ? "" : ",") + one.str();
   }
   if (arguments.json()) print("[" + json + "]\n");
   return bad ? kExitConfig : kExitOk;
 }
 
-constexpr ArgumentSpec kArguments[] = {{"PATH", "site folders, or single .hmap and .channel files", true, true}};
+constexpr ArgumentSpec kArguments[] = {
+    {"PATH", "site folders, or single .hmap and .channel files", true, true}};
 constexpr OptionSpec kOptions[] = {{"--strict", nullptr, "warnings fail the check too"}};
-constexpr ExampleSpec kExamples[] = {{"kiln check examples/quickstart", "a whole site: maps, tables, channels, ports"},
-                                     {"kiln check maps/adt.hmap --json", "one file, findings for an editor"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln check examples/quickstart", "a whole site: maps, tables, channels, ports"},
+    {"kiln check maps/adt.hmap --json", "one file, findings for an editor"}};
 
 }  // namespace
 
 const CommandSpec& check_spec() {
-  static const CommandSpec spec{"check", "Config", "check a site or map files without running anything",
+  static const CommandSpec spec{"check",
+                                "Config",
+                                "check a site or map files without running anything",
                                 "Needs no database, network or credential. Exit 78 when there are errors.",
-                                kArguments, kOptions, kExamples, run};
+                                kArguments,
+                                kOptions,
+                                kExamples,
+                                run};
   return spec;
 }
 

@@ -16,17 +16,19 @@ using channels::ContentKind;
 using mappings::RunResult;
 
 /// One input through the map; `result` stays valid until the next call.
-Result<RunResult*> convert(const detail::MapSet& maps, const mappings::Program& program, mappings::Runner& runner,
-                           ContentKind kind, const std::string& text) {
+Result<RunResult*> convert(const detail::MapSet& maps, const mappings::Program& program,
+                           mappings::Runner& runner, ContentKind kind, const std::string& text) {
   mappings::RunContext context;
   context.received = base::SystemClock().wall();
   context.channel = "convert";
   context.tables = maps.tables.get();
-  const auto wanted = static_cast<ContentKind>(program.input().kind == mappings::DataKind::hl7    ? ContentKind::hl7
-                                               : program.input().kind == mappings::DataKind::fhir ? ContentKind::fhir
-                                                                                                  : ContentKind::csv);
+  const auto wanted =
+      static_cast<ContentKind>(program.input().kind == mappings::DataKind::hl7    ? ContentKind::hl7
+                               : program.input().kind == mappings::DataKind::fhir ? ContentKind::fhir
+                                                                                  : ContentKind::csv);
   if (kind != wanted)
-    return base::fail(base::ErrorCode::bad_value, std::string("the map takes ") + channels::name_of(wanted) + ", the file is " + channels::name_of(kind));
+    return base::fail(base::ErrorCode::bad_value, std::string("the map takes ") + channels::name_of(wanted) +
+                                                      ", the file is " + channels::name_of(kind));
   if (kind == ContentKind::hl7) {
     TRY(const auto message, hl7::Message::parse(text));
     return &runner.run(program, &message, context);
@@ -43,20 +45,23 @@ Result<RunResult*> convert(const detail::MapSet& maps, const mappings::Program& 
 void print_diagnostics(const RunResult& result) {
   static constexpr const char* kLevels[] = {"note", "warning", "error"};
   for (const auto& d : result.diagnostics) {
-    std::string line = std::string(kLevels[static_cast<std::size_t>(d.level)]) + "[" + std::string(d.code) + "]: " + d.text;
+    std::string line =
+        std::string(kLevels[static_cast<std::size_t>(d.level)]) + "[" + std::string(d.code) + "]: " + d.text;
     if (!d.source.empty()) line += "\n  from " + d.source + (d.value.empty() ? "" : " = " + d.value);
     if (!d.rule.empty()) line += "\n  rule " + d.rule;
     std::fprintf(stderr, "%s\n", line.c_str());
   }
   if (result.dropped_diagnostics != 0)
-    std::fprintf(stderr, "%llu more are not shown\n", static_cast<unsigned long long>(result.dropped_diagnostics));
+    std::fprintf(stderr, "%llu more are not shown\n",
+                 static_cast<unsigned long long>(result.dropped_diagnostics));
 }
 
 void print_output(const RunResult& result, bool pretty) {
   if (result.output_kind == mappings::DataKind::csv) return print(result.csv_header + result.output);
   if (result.output_kind == mappings::DataKind::hl7) return print(result.output);
   if (pretty) {
-    const auto document = base::parse_json(result.output, {base::limits::kMapOutputBytesMax, base::limits::kJsonDepthMax});
+    const auto document =
+        base::parse_json(result.output, {base::limits::kMapOutputBytesMax, base::limits::kJsonDepthMax});
     if (document) return print(base::print_json(document->root(), true));
   }
   print(result.output + "\n");
@@ -72,13 +77,22 @@ int run(const Arguments& arguments) {
   auto maps = detail::load_maps(arguments.all("--load"), map);
   if (!maps) return report(maps.error(), arguments), kExitUsageFile;
   if (!maps->diagnostics.ok()) {
-    std::fputs(base::render(maps->diagnostics, maps->library->sources(), is_terminal(stderr)).c_str(), stderr);
+    std::fputs(base::render(maps->diagnostics, maps->library->sources(), is_terminal(stderr)).c_str(),
+               stderr);
     return kExitUsageFile;
   }
   const mappings::Program program = maps->compiled.program(map);
-  if (!program) return report({base::ErrorCode::usage, "there is no map or package `" + map + "`", {}, "name one with its package, or --load a file that has it"}, arguments), kExitUsageFile;
+  if (!program)
+    return report({base::ErrorCode::usage,
+                   "there is no map or package `" + map + "`",
+                   {},
+                   "name one with its package, or --load a file that has it"},
+                  arguments),
+           kExitUsageFile;
   if (!matches_target(program, arguments.text("--to")))
-    return report({base::ErrorCode::usage, "the map does not give " + arguments.text("--to"), {}, {}}, arguments), kExitUsageFile;
+    return report({base::ErrorCode::usage, "the map does not give " + arguments.text("--to"), {}, {}},
+                  arguments),
+           kExitUsageFile;
   mappings::Runner runner;
   bool failed = false;
   const auto files = arguments.all("FILE");
@@ -99,7 +113,8 @@ int run(const Arguments& arguments) {
         print_output(**result, arguments.has("--pretty"));
       } else {
         failed = true;
-        std::fprintf(stderr, "%s: %s%s%s\n", files[i].c_str(), std::string(mappings::name_of((*result)->outcome)).c_str(),
+        std::fprintf(stderr, "%s: %s%s%s\n", files[i].c_str(),
+                     std::string(mappings::name_of((*result)->outcome)).c_str(),
                      (*result)->reason.empty() ? "" : ": ", (*result)->reason.c_str());
       }
     }
@@ -107,24 +122,35 @@ int run(const Arguments& arguments) {
   return failed ? kExitFound : kExitOk;
 }
 
-constexpr ArgumentSpec kArguments[] = {{"FILE", "HL7 v2 (also batches), FHIR JSON or CSV; - reads standard input", true, true}};
+constexpr ArgumentSpec kArguments[] = {
+    {"FILE", "HL7 v2 (also batches), FHIR JSON or CSV; - reads standard input", true, true}};
 constexpr OptionSpec kOptions[] = {
-    {"--map", "MAP", "a map (std.v2fhir.adt.adt_a01) or a package that dispatches by structure (std.v2fhir)", true},
+    {"--map", "MAP", "a map (std.v2fhir.adt.adt_a01) or a package that dispatches by structure (std.v2fhir)",
+     true},
     {"--to", "KIND", "hl7, fhir or csv: refuse a map that gives something else"},
     {"--load", "PATH", "a site or an .hmap file with more maps and tables (repeatable)", false, true},
     {"--pretty", nullptr, "indent JSON"},
     {"--quiet", nullptr, "no notes and warnings on stderr"}};
 constexpr ExampleSpec kExamples[] = {
-    {"kiln convert --map std.v2fhir --to fhir --pretty a01.hl7", "HL7 v2 to a FHIR Bundle with the shipped maps"},
+    {"kiln convert --map std.v2fhir --to fhir --pretty a01.hl7",
+     "HL7 v2 to a FHIR Bundle with the shipped maps"},
     {"kiln convert --map lab_csv --load examples/quickstart lab.csv", "a map of a site"}};
 
 }  // namespace
 
 const CommandSpec& convert_spec() {
-  static const CommandSpec spec{"convert", "Files", "run a map over files",
-                                "Prints one result per message: JSON on a line each, HL7 with CR ends, CSV with header. Notes and warnings go to\n"
-                                "stderr. Exit 1 when a message was refused, 2 for usage, unreadable files and maps with errors.",
-                                kArguments, kOptions, kExamples, run, kExitUsageFile};
+  static const CommandSpec spec{
+      "convert",
+      "Files",
+      "run a map over files",
+      "Prints one result per message: JSON on a line each, HL7 with CR ends, CSV with header. Notes and "
+      "warnings go to\n"
+      "stderr. Exit 1 when a message was refused, 2 for usage, unreadable files and maps with errors.",
+      kArguments,
+      kOptions,
+      kExamples,
+      run,
+      kExitUsageFile};
   return spec;
 }
 

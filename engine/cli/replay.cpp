@@ -36,13 +36,19 @@ Result<std::string> ask(const std::string& data, const Arguments& arguments, boo
 }
 
 void print_line(base::JsonView m, bool dry_run) {
-  std::string line = std::string(m["id"].text()) + "  " + std::string(m["channel"].text()) + "  " + std::string(m["type"].text()) + "  ";
-  if (m["skipped"]) line += "skipped: " + std::string(m["skipped"].text());
-  else if (m["error"]) line += "failed: " + std::string(m["error"].text());
-  else line += (dry_run ? "would be " : "") + std::string(m["verdict"].text());
+  std::string line = std::string(m["id"].text()) + "  " + std::string(m["channel"].text()) + "  " +
+                     std::string(m["type"].text()) + "  ";
+  if (m["skipped"])
+    line += "skipped: " + std::string(m["skipped"].text());
+  else if (m["error"])
+    line += "failed: " + std::string(m["error"].text());
+  else
+    line += (dry_run ? "would be " : "") + std::string(m["verdict"].text());
   if (m["new_id"]) line += " as message " + std::string(m["new_id"].text());
   if (m["reason"]) line += " (" + std::string(m["reason"].text()) + ")";
-  for (const base::JsonView o : m["outputs"]) line += "\n      -> " + std::string(o["destination"].text()) + ", " + std::string(o["bytes"].text()) + " bytes";
+  for (const base::JsonView o : m["outputs"])
+    line += "\n      -> " + std::string(o["destination"].text()) + ", " + std::string(o["bytes"].text()) +
+            " bytes";
   print(line + "\n");
 }
 
@@ -50,8 +56,13 @@ int run(const Arguments& arguments) {
   const auto data = detail::data_folder(arguments);
   if (!data) return report(data.error(), arguments);
   const bool dry_run = arguments.has("--dry-run");
-  if (!dry_run && !arguments.has("--yes") && std::strtoull(arguments.text("--limit", "1000").c_str(), nullptr, 10) > kConfirmAbove)
-    return report({base::ErrorCode::usage, "a replay of more than 1000 messages needs --yes", {}, "look at --dry-run first"}, arguments);
+  if (!dry_run && !arguments.has("--yes") &&
+      std::strtoull(arguments.text("--limit", "1000").c_str(), nullptr, 10) > kConfirmAbove)
+    return report({base::ErrorCode::usage,
+                   "a replay of more than 1000 messages needs --yes",
+                   {},
+                   "look at --dry-run first"},
+                  arguments);
   const auto text = ask(*data, arguments, dry_run);
   if (!text) return report(text.error(), arguments);
   const auto document = base::parse_json(*text);
@@ -62,32 +73,43 @@ int run(const Arguments& arguments) {
     print(*text + "\n");
   } else {
     for (const base::JsonView m : root["messages"]) print_line(m, dry_run);
-    print(std::string(root["matched"].text()) + " matched, " + std::string(root["replayed"].text()) + (dry_run ? " would be replayed, " : " replayed, ") +
-          std::string(root["skipped"].text()) + " skipped, " + std::string(root["failed"].text()) + " failed\n");
+    print(std::string(root["matched"].text()) + " matched, " + std::string(root["replayed"].text()) +
+          (dry_run ? " would be replayed, " : " replayed, ") + std::string(root["skipped"].text()) +
+          " skipped, " + std::string(root["failed"].text()) + " failed\n");
   }
   return failed || root["matched"].text() == "0" ? kExitFound : kExitOk;
 }
 
-constexpr ArgumentSpec kArguments[] = {{"QUERY", "which messages: numbers, or terms as in `kiln search`", true, true}};
+constexpr ArgumentSpec kArguments[] = {
+    {"QUERY", "which messages: numbers, or terms as in `kiln search`", true, true}};
 constexpr OptionSpec kOptions[] = {
     detail::kSiteOption,
     detail::kDataOption,
-    {"--to", "DEST", "only to this destination (repeatable); `all`: wherever the maps send it; default: where it failed", false, true},
+    {"--to", "DEST",
+     "only to this destination (repeatable); `all`: wherever the maps send it; default: where it failed",
+     false, true},
     {"--dry-run", nullptr, "say what would happen, change nothing"},
     {"--limit", "N", "most messages (default 1000); more matches are refused"},
     {"--yes", nullptr, "do not ask, also above 1000 messages"}};
-constexpr ExampleSpec kExamples[] = {{"kiln replay 4711 --dry-run", "what a replay of one message would do"},
-                                     {"kiln replay state:quarantined since:2h", "everything set aside in the last two hours, where it failed"},
-                                     {"kiln replay channel:adt_in 'type:ADT^A01' before:2026-11-22 --to repo", "fill one destination again"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln replay 4711 --dry-run", "what a replay of one message would do"},
+    {"kiln replay state:quarantined since:2h", "everything set aside in the last two hours, where it failed"},
+    {"kiln replay channel:adt_in 'type:ADT^A01' before:2026-11-22 --to repo", "fill one destination again"}};
 
 }  // namespace
 
 const CommandSpec& replay_spec() {
   static const CommandSpec spec{
-      "replay", "Replay", "send stored messages through their channel again",
-      "Each replay is a new message that names the original (replay_of). The original bytes go through the current site, in\n"
+      "replay",
+      "Replay",
+      "send stored messages through their channel again",
+      "Each replay is a new message that names the original (replay_of). The original bytes go through the "
+      "current site, in\n"
       "original order. Receivers see the same MSH-10. Needs a running engine (exit 69 otherwise).",
-      kArguments, kOptions, kExamples, run};
+      kArguments,
+      kOptions,
+      kExamples,
+      run};
   return spec;
 }
 

@@ -12,7 +12,9 @@
 namespace kiln::engine {
 namespace {
 
-void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+void say(const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
 
 /// The site, checked and with its references filled in; nullptr after its errors were printed.
 std::shared_ptr<channels::Site> load(const std::string& folder, int& exit_code, const Arguments& arguments) {
@@ -28,7 +30,8 @@ std::shared_ptr<channels::Site> load(const std::string& folder, int& exit_code, 
     say("kiln: the site has errors and is not started");
     return nullptr;
   }
-  const base::Status resolved = channels::resolve_site(*load->site, base::system_env(), channels::process_references());
+  const base::Status resolved =
+      channels::resolve_site(*load->site, base::system_env(), channels::process_references());
   if (!resolved) {
     report(resolved.error(), arguments);
     exit_code = kExitConfig;
@@ -43,7 +46,9 @@ void print_ready(const Gateway& gateway) {
     const auto status = channel->source_status();
     std::string line = "  " + channel->definition().name + ": " + channel->definition().source->name;
     if (status.port != 0) line += " on port " + std::to_string(status.port);
-    for (const auto& destination : channel->definition().destinations) line += (&destination == &channel->definition().destinations.front() ? " -> " : ", ") + destination.name;
+    for (const auto& destination : channel->definition().destinations)
+      line +=
+          (&destination == &channel->definition().destinations.front() ? " -> " : ", ") + destination.name;
     say(line);
   }
   say("  FHIR: " + gateway.fhir_url());
@@ -63,17 +68,25 @@ int run(const Arguments& arguments) {
 }
 
 constexpr ArgumentSpec kArguments[] = {{"SITE", "folder with kiln.conf, channels/, maps/, tables/"}};
-constexpr ExampleSpec kExamples[] = {{"kiln run examples/quickstart", "serve the quickstart site until Ctrl-C"},
-                                     {"PAS_HOST=10.0.0.5 kiln run /etc/kiln/site", "a site that takes a host name by env(\"PAS_HOST\")"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln run examples/quickstart", "serve the quickstart site until Ctrl-C"},
+    {"PAS_HOST=10.0.0.5 kiln run /etc/kiln/site", "a site that takes a host name by env(\"PAS_HOST\")"}};
 
 }  // namespace
 
 const CommandSpec& run_spec() {
-  static const CommandSpec spec{"run", "Run", "serve a site",
-                                "Checks the site, recovers what a crash left behind, then listens. SIGINT and SIGTERM drain: no new messages,\n"
-                                "sends in progress are finished. Logs are JSON lines on stderr. Exit 78: the site has errors; 74: the disk did\n"
+  static const CommandSpec spec{"run",
+                                "Run",
+                                "serve a site",
+                                "Checks the site, recovers what a crash left behind, then listens. SIGINT "
+                                "and SIGTERM drain: no new messages,\n"
+                                "sends in progress are finished. Logs are JSON lines on stderr. Exit 78: the "
+                                "site has errors; 74: the disk did\n"
                                 "not confirm a write; 75: another engine uses the data folder.",
-                                kArguments, {}, kExamples, run};
+                                kArguments,
+                                {},
+                                kExamples,
+                                run};
   return spec;
 }
 

@@ -40,15 +40,19 @@ std::string pad(std::string_view text, std::size_t width) {
 }
 
 void print_table(base::JsonView messages) {
-  print("message   received                  channel         type              control id       state        destinations\n");
+  print(
+      "message   received                  channel         type              control id       state        "
+      "destinations\n");
   for (const base::JsonView m : messages) {
     std::string destinations;
     for (const base::JsonView d : m["destinations"]) {
       const std::string_view name = d["destination"].text();
-      destinations += (destinations.empty() ? "" : ", ") + std::string(name.substr(name.find('/') + 1)) + " " + std::string(d["state"].text());
+      destinations += (destinations.empty() ? "" : ", ") + std::string(name.substr(name.find('/') + 1)) +
+                      " " + std::string(d["state"].text());
     }
-    print(pad(m["id"].text(), 9) + " " + pad(m["received"].text(), 25) + " " + pad(m["channel"].text(), 15) + " " +
-          pad(m["type"].text(), 17) + " " + pad(m["control_id"].text(), 16) + " " + pad(m["state"].text(), 12) + " " + destinations + "\n");
+    print(pad(m["id"].text(), 9) + " " + pad(m["received"].text(), 25) + " " + pad(m["channel"].text(), 15) +
+          " " + pad(m["type"].text(), 17) + " " + pad(m["control_id"].text(), 16) + " " +
+          pad(m["state"].text(), 12) + " " + destinations + "\n");
   }
 }
 
@@ -57,7 +61,8 @@ int run(const Arguments& arguments) {
   if (!data) return report(data.error(), arguments);
   std::string text;
   for (const std::string& term : arguments.all("QUERY")) text += (text.empty() ? "" : " ") + term;
-  const std::size_t limit = std::min<std::size_t>(std::strtoull(arguments.text("--limit", "50").c_str(), nullptr, 10), 1000);
+  const std::size_t limit =
+      std::min<std::size_t>(std::strtoull(arguments.text("--limit", "50").c_str(), nullptr, 10), 1000);
   const auto found = search(*data, text, limit);
   if (!found) return report(found.error(), arguments);
   if (arguments.json()) {
@@ -72,12 +77,16 @@ int run(const Arguments& arguments) {
     return kExitFound;
   }
   print_table(messages);
-  if (document->root()["next"]) print("more: add -msg:" + std::string(document->root()["next"].text()) + ".. or raise --limit\n");
+  if (document->root()["next"])
+    print("more: add -msg:" + std::string(document->root()["next"].text()) + ".. or raise --limit\n");
   return kExitOk;
 }
 
-constexpr ArgumentSpec kArguments[] = {{"QUERY", "terms, joined by AND; none: the newest messages", false, true}};
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, {"--limit", "N", "most messages shown (default 50, at most 1000)"}};
+constexpr ArgumentSpec kArguments[] = {
+    {"QUERY", "terms, joined by AND; none: the newest messages", false, true}};
+constexpr OptionSpec kOptions[] = {detail::kSiteOption,
+                                   detail::kDataOption,
+                                   {"--limit", "N", "most messages shown (default 50, at most 1000)"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln search --site examples/quickstart", "the newest messages"},
     {"kiln search state:quarantined since:2h", "what was set aside in the last two hours"},
@@ -87,9 +96,11 @@ constexpr ExampleSpec kExamples[] = {
 }  // namespace
 
 const CommandSpec& search_spec() {
-  static const std::string details = std::string("Exit 1 when nothing matches. The query language:\n") + query_help();
-  static const CommandSpec spec{"search", "Messages", "find messages in the journal", details.c_str(),
-                                kArguments, kOptions, kExamples, run};
+  static const std::string details =
+      std::string("Exit 1 when nothing matches. The query language:\n") + query_help();
+  static const CommandSpec spec{"search",        "Messages", "find messages in the journal",
+                                details.c_str(), kArguments, kOptions,
+                                kExamples,       run};
   return spec;
 }
 

@@ -46,7 +46,9 @@ base::Task<Result<std::string>> read_frame(base::StreamPtr stream, std::int64_t 
     auto reading = stream->read_some(buffer.data(), buffer.size(), timeout_ms);
     const Result<std::size_t> got = co_await std::move(reading);
     if (!got) co_return base::fail(got.error());
-    if (*got == 0) co_return base::fail(base::ErrorCode::connection_closed, "the receiver closed the connection without an answer");
+    if (*got == 0)
+      co_return base::fail(base::ErrorCode::connection_closed,
+                           "the receiver closed the connection without an answer");
     framer.push(std::string_view(buffer.data(), *got));
     while (auto event = framer.next())
       if (event->kind == hl7::mllp::EventKind::frame) co_return std::move(event->bytes);
@@ -87,7 +89,8 @@ base::Task<void> send_all(channels::Net& net, Job* job) {
     sent.milliseconds = std::chrono::duration<double, std::milli>(clock.mono() - begin).count();
     const hl7::AckOutcome outcome = hl7::parse_ack(*answer, sent.control_id);
     sent.code = hl7::name_of(outcome.verdict);
-    sent.positive = outcome.verdict == hl7::AckVerdict::application_accept || outcome.verdict == hl7::AckVerdict::accept;
+    sent.positive =
+        outcome.verdict == hl7::AckVerdict::application_accept || outcome.verdict == hl7::AckVerdict::accept;
     if (!sent.positive) sent.text = msa3(*answer);
     job->sent.push_back(std::move(sent));
   }
@@ -101,7 +104,11 @@ void print_results(const Job& job, bool json) {
     for (const Sent& sent : job.sent) {
       char ms[32];
       std::snprintf(ms, sizeof ms, "%.3f", sent.milliseconds);
-      out.begin_object().member("control_id", sent.control_id).member("type", sent.type).member("ack", sent.code).member("text", sent.text);
+      out.begin_object()
+          .member("control_id", sent.control_id)
+          .member("type", sent.type)
+          .member("ack", sent.code)
+          .member("text", sent.text);
       out.key("milliseconds").number(ms).end_object();
     }
     print(out.end_array().str() + "\n");
@@ -109,13 +116,14 @@ void print_results(const Job& job, bool json) {
   }
   for (const Sent& sent : job.sent) {
     char line[512];
-    std::snprintf(line, sizeof line, "%-20s %-18s %-20s %8.1f ms  %s\n", sent.control_id.c_str(), sent.type.c_str(), sent.code.c_str(),
-                  sent.milliseconds, sent.text.c_str());
+    std::snprintf(line, sizeof line, "%-20s %-18s %-20s %8.1f ms  %s\n", sent.control_id.c_str(),
+                  sent.type.c_str(), sent.code.c_str(), sent.milliseconds, sent.text.c_str());
     print(line);
   }
 }
 
-/// Segments end with CR on the wire; a file edited on this system has LF. A message that holds a CR is sent as it is.
+/// Segments end with CR on the wire; a file edited on this system has LF. A message that holds a CR is sent
+/// as it is.
 void end_segments_with_cr(std::string& message) {
   if (message.find('\r') == std::string::npos) std::replace(message.begin(), message.end(), '\n', '\r');
 }
@@ -127,14 +135,17 @@ int run(const Arguments& arguments) {
   char* end = nullptr;
   const unsigned long port = colon == std::string::npos ? 0 : std::strtoul(to.c_str() + colon + 1, &end, 10);
   if (port == 0 || port > 65535 || *end != '\0')
-    return report({base::ErrorCode::usage, "--to needs HOST:PORT", {}, "for example --to 127.0.0.1:2575"}, arguments);
+    return report({base::ErrorCode::usage, "--to needs HOST:PORT", {}, "for example --to 127.0.0.1:2575"},
+                  arguments);
   job.host = to.substr(0, colon);
   job.port = static_cast<std::uint16_t>(port);
-  if (arguments.has("--timeout")) job.timeout_ms = std::strtoll(arguments.text("--timeout").c_str(), nullptr, 10) * 1000;
+  if (arguments.has("--timeout"))
+    job.timeout_ms = std::strtoll(arguments.text("--timeout").c_str(), nullptr, 10) * 1000;
   for (const std::string& path : arguments.all("FILE")) {
     auto input = detail::read_input(path);
     if (!input) return report(input.error(), arguments);
-    if (input->kind != channels::ContentKind::hl7) return report({base::ErrorCode::bad_value, "the file holds no HL7 message", path, {}}, arguments);
+    if (input->kind != channels::ContentKind::hl7)
+      return report({base::ErrorCode::bad_value, "the file holds no HL7 message", path, {}}, arguments);
     for (std::string& message : input->messages) {
       end_segments_with_cr(message);
       job.messages.push_back(std::move(message));
@@ -149,15 +160,25 @@ int run(const Arguments& arguments) {
   return kExitOk;
 }
 
-constexpr ArgumentSpec kArguments[] = {{"FILE", "HL7 v2 messages, also batches; - reads standard input", true, true}};
-constexpr OptionSpec kOptions[] = {{"--to", "HOST:PORT", "the MLLP listener", true}, {"--timeout", "SECONDS", "wait for each answer (default 30)"}};
-constexpr ExampleSpec kExamples[] = {{"kiln send --to 127.0.0.1:2575 examples/quickstart/samples/*.hl7", "send the samples, one answer a line"}};
+constexpr ArgumentSpec kArguments[] = {
+    {"FILE", "HL7 v2 messages, also batches; - reads standard input", true, true}};
+constexpr OptionSpec kOptions[] = {{"--to", "HOST:PORT", "the MLLP listener", true},
+                                   {"--timeout", "SECONDS", "wait for each answer (default 30)"}};
+constexpr ExampleSpec kExamples[] = {{"kiln send --to 127.0.0.1:2575 examples/quickstart/samples/*.hl7",
+                                      "send the samples, one answer a line"}};
 
 }  // namespace
 
 const CommandSpec& send_spec() {
-  static const CommandSpec spec{"send", "Files", "send HL7 v2 messages over MLLP and show the answers",
-                                "Line feeds of a file without CR are sent as CR. Exit 1 when an answer is not positive, 69 when nothing listens.", kArguments, kOptions, kExamples, run};
+  static const CommandSpec spec{"send",
+                                "Files",
+                                "send HL7 v2 messages over MLLP and show the answers",
+                                "Line feeds of a file without CR are sent as CR. Exit 1 when an answer is "
+                                "not positive, 69 when nothing listens.",
+                                kArguments,
+                                kOptions,
+                                kExamples,
+                                run};
   return spec;
 }
 

@@ -25,7 +25,8 @@ Result<std::string> fetch(const std::string& data, const std::string& id, bool r
   char* end = nullptr;
   const MessageId number = std::strtoull(id.c_str(), &end, 10);
   if (end == id.c_str() || *end != '\0' || number == 0)
-    return base::fail(base::ErrorCode::message_not_found, "`" + id + "` is no message number", {}, "`kiln search` lists them");
+    return base::fail(base::ErrorCode::message_not_found, "`" + id + "` is no message number", {},
+                      "`kiln search` lists them");
   TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
   TRY(const StoredMessage stored, reader.message(number));
   if (raw) return stored.message.body;
@@ -34,15 +35,19 @@ Result<std::string> fetch(const std::string& data, const std::string& id, bool r
 }
 
 void field(const char* name, std::string_view value) {
-  if (!value.empty()) print(std::string(name) + std::string(14 - std::string_view(name).size(), ' ') + std::string(value) + "\n");
+  if (!value.empty())
+    print(std::string(name) + std::string(14 - std::string_view(name).size(), ' ') + std::string(value) +
+          "\n");
 }
 
 /// CR ends of an HL7 message as lines.
 std::string readable(std::string_view body) {
   std::string out;
   for (std::size_t i = 0; i < body.size(); ++i) {
-    if (body[i] != '\r') out += body[i];
-    else if (i + 1 == body.size() || body[i + 1] != '\n') out += '\n';
+    if (body[i] != '\r')
+      out += body[i];
+    else if (i + 1 == body.size() || body[i + 1] != '\n')
+      out += '\n';
   }
   if (!out.ends_with('\n')) out += '\n';
   return out;
@@ -84,22 +89,31 @@ int run(const Arguments& arguments) {
     print(raw ? *text : *text + "\n");
     return kExitOk;
   }
-  const auto document = base::parse_json(*text, {base::limits::kMessageBytesMax * 2, base::limits::kJsonDepthMax});
+  const auto document =
+      base::parse_json(*text, {base::limits::kMessageBytesMax * 2, base::limits::kJsonDepthMax});
   if (!document) return report(document.error(), arguments);
   print_text(document->root());
   return kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"ID", "sequence number of the message"}};
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, {"--raw", nullptr, "only the bytes as received"}};
-constexpr ExampleSpec kExamples[] = {{"kiln show 4711 --site examples/quickstart", "state at each destination and the message"},
-                                     {"kiln show 4711 --raw > a01.hl7", "the bytes as received"}};
+constexpr OptionSpec kOptions[] = {
+    detail::kSiteOption, detail::kDataOption, {"--raw", nullptr, "only the bytes as received"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln show 4711 --site examples/quickstart", "state at each destination and the message"},
+    {"kiln show 4711 --raw > a01.hl7", "the bytes as received"}};
 
 }  // namespace
 
 const CommandSpec& show_spec() {
-  static const CommandSpec spec{"show", "Messages", "show one message and what became of it",
-                                "The body holds patient data: mind where you print it.", kArguments, kOptions, kExamples, run};
+  static const CommandSpec spec{"show",
+                                "Messages",
+                                "show one message and what became of it",
+                                "The body holds patient data: mind where you print it.",
+                                kArguments,
+                                kOptions,
+                                kExamples,
+                                run};
   return spec;
 }
 

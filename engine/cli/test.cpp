@@ -43,7 +43,12 @@ void write_json(base::JsonWriter& json, const TestReport& report) {
     if (!test.not_run.empty()) json.member("reason", test.not_run);
     json.key("failures").begin_array();
     for (const auto& f : test.failures)
-      json.begin_object().member("place", f.place).member("expression", f.expression).member("expected", f.expected).member("actual", f.actual).end_object();
+      json.begin_object()
+          .member("place", f.place)
+          .member("expression", f.expression)
+          .member("expected", f.expected)
+          .member("actual", f.actual)
+          .end_object();
     json.end_array().end_object();
   }
 }
@@ -63,8 +68,10 @@ int run(const Arguments& arguments) {
     invalid = invalid || bad;
     failed = failed || tests->failed() > 0 || tests->not_run() > 0;
     count += tests->tests.size();
-    if (arguments.json()) write_json(json, *tests);
-    else if (!bad) print(mappings::render(*tests));
+    if (arguments.json())
+      write_json(json, *tests);
+    else if (!bad)
+      print(mappings::render(*tests));
   }
   if (arguments.json()) print(json.end_array().str() + "\n");
   if (invalid) return kExitConfig;
@@ -74,16 +81,23 @@ int run(const Arguments& arguments) {
 
 constexpr ArgumentSpec kArguments[] = {{"PATH", "site folders, or single .hmap files", true, true}};
 constexpr OptionSpec kOptions[] = {{"--filter", "TEXT", "only tests whose name contains it"}};
-constexpr ExampleSpec kExamples[] = {{"kiln test examples/quickstart", "every test of the site's maps and channels"},
-                                     {"kiln test examples/quickstart --filter 'PAS down'", "one test"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln test examples/quickstart", "every test of the site's maps and channels"},
+    {"kiln test examples/quickstart --filter 'PAS down'", "one test"}};
 
 }  // namespace
 
 const CommandSpec& test_spec() {
-  static const CommandSpec spec{"test", "Config", "run the tests written in maps and channels",
-                                "Sources and destinations are replaced, the clock is virtual, faults are those the test names. Exit 1 when a\n"
+  static const CommandSpec spec{"test",
+                                "Config",
+                                "run the tests written in maps and channels",
+                                "Sources and destinations are replaced, the clock is virtual, faults are "
+                                "those the test names. Exit 1 when a\n"
                                 "test fails or nothing was tested, 78 when the site has errors.",
-                                kArguments, kOptions, kExamples, run};
+                                kArguments,
+                                kOptions,
+                                kExamples,
+                                run};
   return spec;
 }
 

@@ -17,7 +17,8 @@ std::string option_or(const channels::Options& options, const char* name) {
 }
 
 /// Zone of times without offset: the source's, else the server's, else UTC.
-std::shared_ptr<const base::TimeZone> zone_of(const channels::Site& site, const channels::ChannelDefinition& channel) {
+std::shared_ptr<const base::TimeZone> zone_of(const channels::Site& site,
+                                              const channels::ChannelDefinition& channel) {
   std::string name = option_or(channel.source_options, "timezone");
   if (name.empty()) name = option_or(site.server, "timezone");
   if (name.empty()) return nullptr;
@@ -25,8 +26,8 @@ std::shared_ptr<const base::TimeZone> zone_of(const channels::Site& site, const 
   return zone ? std::make_shared<const base::TimeZone>(*zone) : nullptr;
 }
 
-/// A frame or file part is one message. Two run together would be mapped and acknowledged as the first, and the second would
-/// be lost: the sender is told instead.
+/// A frame or file part is one message. Two run together would be mapped and acknowledged as the first, and
+/// the second would be lost: the sender is told instead.
 Status refuse_second_header(const hl7::Message& message) {
   for (std::uint32_t i = 1; i < message.segment_count(); ++i)
     if (message.segment(i).id() == hl7::segment_id("MSH")) return base::fail(base::ErrorCode::second_header);
@@ -38,11 +39,13 @@ Status refuse_second_header(const hl7::Message& message) {
 hl7::ParseOptions parse_options(const channels::ChannelDefinition& channel) {
   hl7::ParseOptions options;
   const std::string charset = option_or(channel.source_options, "charset");
-  if (const auto found = hl7::Charset::find(charset); !charset.empty() && found) options.charset_default = *found;
+  if (const auto found = hl7::Charset::find(charset); !charset.empty() && found)
+    options.charset_default = *found;
   return options;
 }
 
-Result<Input> Input::read(const channels::Site& site, const channels::ChannelDefinition& channel, const NewMessage& message) {
+Result<Input> Input::read(const channels::Site& site, const channels::ChannelDefinition& channel,
+                          const NewMessage& message) {
   Input input;
   input.kind_ = message.kind;
   input.zone_ = zone_of(site, channel);
@@ -63,7 +66,9 @@ Result<Input> Input::read(const channels::Site& site, const channels::ChannelDef
       input.accept_fhir(channel);
       break;
     }
-    case ContentKind::csv: TRY_VOID(input.read_csv(site, channel, message.body)); break;
+    case ContentKind::csv:
+      TRY_VOID(input.read_csv(site, channel, message.body));
+      break;
   }
   return input;
 }
@@ -101,10 +106,12 @@ void Input::accept_fhir(const channels::ChannelDefinition& channel) {
   if (channel.accept.empty()) accepted_ = 0;
 }
 
-Status Input::read_csv(const channels::Site& site, const channels::ChannelDefinition& channel, const std::string& body) {
-  const std::string wanted = channel.accept.empty() && !channel.maps.empty() ? channel.maps.front().program.input().name
-                             : channel.accept.empty()                         ? std::string()
-                                                                              : channel.accept.front().name;
+Status Input::read_csv(const channels::Site& site, const channels::ChannelDefinition& channel,
+                       const std::string& body) {
+  const std::string wanted = channel.accept.empty() && !channel.maps.empty()
+                                 ? channel.maps.front().program.input().name
+                             : channel.accept.empty() ? std::string()
+                                                      : channel.accept.front().name;
   for (const auto& declaration : site.library->declarations()) {
     if (declaration->kind != mappings::DeclKind::csv) continue;
     if (declaration->qualified() != wanted && declaration->name != wanted) continue;
@@ -120,9 +127,12 @@ Status Input::read_csv(const channels::Site& site, const channels::ChannelDefini
 
 mappings::RunInput Input::run_input() const {
   switch (kind_) {
-    case ContentKind::hl7: return message_.get();
-    case ContentKind::fhir: return json_.root();
-    case ContentKind::csv: break;
+    case ContentKind::hl7:
+      return message_.get();
+    case ContentKind::fhir:
+      return json_.root();
+    case ContentKind::csv:
+      break;
   }
   return csv_->input();
 }
@@ -132,7 +142,8 @@ std::string Input::rows_text(const std::vector<std::uint32_t>& rows) const {
   mappings::append_csv_header(out, format_);
   for (const std::uint32_t row : rows) {
     std::vector<std::string_view> cells;
-    for (std::size_t column = 0; column < csv_->columns(); ++column) cells.push_back(csv_->cell(row - 1, column));
+    for (std::size_t column = 0; column < csv_->columns(); ++column)
+      cells.push_back(csv_->cell(row - 1, column));
     mappings::append_csv_row(out, cells, format_);
   }
   return out;

@@ -27,7 +27,9 @@ class Input {
   bool is_accepted() const { return accepted_.has_value(); }
   std::size_t accepted() const { return *accepted_; }  ///< index in ChannelDefinition::accept
   int refusal_code() const { return refusal_code_; }   ///< table 0357: 200 message type, 201 event
-  const char* refusal_text() const { return refusal_code_ == 201 ? "event not taken here" : "message type not taken here"; }
+  const char* refusal_text() const {
+    return refusal_code_ == 201 ? "event not taken here" : "message type not taken here";
+  }
 
   /// The parsed message of an hl7 input, else nullptr. Valid as long as this object.
   const hl7::Message* hl7() const { return message_.get(); }
@@ -41,7 +43,8 @@ class Input {
   Input() = default;
   void accept_hl7(const channels::ChannelDefinition& channel);
   void accept_fhir(const channels::ChannelDefinition& channel);
-  base::Status read_csv(const channels::Site& site, const channels::ChannelDefinition& channel, const std::string& body);
+  base::Status read_csv(const channels::Site& site, const channels::ChannelDefinition& channel,
+                        const std::string& body);
 
   channels::ContentKind kind_ = channels::ContentKind::hl7;
   std::unique_ptr<hl7::Message> message_;

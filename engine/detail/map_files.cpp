@@ -18,8 +18,10 @@ Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string
   base::Env& env = base::system_env();
   for (const std::string& path : load) {
     TRY(const auto info, env.info(path));
-    if (info.is_directory) TRY_VOID(set.library->add_site(env, path, set.diagnostics));
-    else TRY_VOID(set.library->add_file(env, path, set.diagnostics));
+    if (info.is_directory)
+      TRY_VOID(set.library->add_site(env, path, set.diagnostics));
+    else
+      TRY_VOID(set.library->add_file(env, path, set.diagnostics));
   }
   set.library->require_shipped(map);
   set.library->link(set.diagnostics);
@@ -60,7 +62,8 @@ Result<InputFile> read_input(const std::string& path) {
       return file;
     }
   }
-  for (const hl7::Slice& slice : hl7::split_batch(bytes).messages) file.messages.emplace_back(slice.of(bytes));
+  for (const hl7::Slice& slice : hl7::split_batch(bytes).messages)
+    file.messages.emplace_back(slice.of(bytes));
   if (file.messages.empty()) return base::fail(ErrorCode::bad_value, "the file holds no message", path);
   return file;
 }

@@ -23,8 +23,8 @@ struct MapSet {
   base::Diagnostics diagnostics;
 };
 
-/// `load`: site folders and .hmap files; `map` says which shipped package is needed. Errors: unreadable files. Findings are in
-/// `diagnostics`.
+/// `load`: site folders and .hmap files; `map` says which shipped package is needed. Errors: unreadable
+/// files. Findings are in `diagnostics`.
 base::Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string& map);
 
 /// The messages of an input file: several for an HL7 batch, one otherwise. The kind is told from the content.

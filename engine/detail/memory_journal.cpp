@@ -40,23 +40,28 @@ void MemoryJournal::end(MessageId id, std::string, Ending ending, std::function<
   if (done) done({});
 }
 
-void MemoryJournal::note_attempt(MessageId id, std::string, std::string destination, std::uint32_t attempts, bool in_doubt,
-                                 std::function<void(Status)> done) {
+void MemoryJournal::note_attempt(MessageId id, std::string, std::string destination, std::uint32_t attempts,
+                                 bool in_doubt, std::function<void(Status)> done) {
   PendingOutput& pending = records_[id].pending[destination];
   pending.attempts = attempts;
   pending.in_doubt = in_doubt;
   if (done) done({});
 }
 
-void MemoryJournal::note_unframed(std::string, channels::Unframed what) { unframed_.push_back(std::move(what)); }
+void MemoryJournal::note_unframed(std::string, channels::Unframed what) {
+  unframed_.push_back(std::move(what));
+}
 
-void MemoryJournal::note_processing(MessageId, std::function<void(Result<std::uint32_t>)> done) { done(1u); }
+void MemoryJournal::note_processing(MessageId, std::function<void(Result<std::uint32_t>)> done) {
+  done(1u);
+}
 
-void MemoryJournal::read_pending(std::string, std::string destination, MessageId after, std::size_t limit, std::size_t,
-                                 std::function<void(Result<std::vector<PendingOutput>>)> done) {
+void MemoryJournal::read_pending(std::string, std::string destination, MessageId after, std::size_t limit,
+                                 std::size_t, std::function<void(Result<std::vector<PendingOutput>>)> done) {
   std::vector<PendingOutput> out;
   for (auto at = records_.upper_bound(after); at != records_.end() && out.size() < limit; ++at)
-    if (const auto found = at->second.pending.find(destination); found != at->second.pending.end()) out.push_back(found->second);
+    if (const auto found = at->second.pending.find(destination); found != at->second.pending.end())
+      out.push_back(found->second);
   done(std::move(out));
 }
 
@@ -66,7 +71,8 @@ void MemoryJournal::read_message(MessageId id, std::function<void(Result<StoredM
   done(StoredMessage{id, found->second.message});
 }
 
-void MemoryJournal::read_ending(MessageId id, std::string destination, std::function<void(Result<std::optional<Ending>>)> done) {
+void MemoryJournal::read_ending(MessageId id, std::string destination,
+                                std::function<void(Result<std::optional<Ending>>)> done) {
   const auto& endings = records_[id].endings;
   const auto found = endings.find(destination);
   done(found == endings.end() ? std::optional<Ending>() : std::optional<Ending>(found->second));
@@ -77,7 +83,9 @@ void MemoryJournal::find_duplicate(DedupeKey key, std::function<void(Result<Mess
   done(found == seen_.end() ? MessageId{0} : found->second);
 }
 
-void MemoryJournal::keep_config(std::string hash, std::string text) { configs_[std::move(hash)] = std::move(text); }
+void MemoryJournal::keep_config(std::string hash, std::string text) {
+  configs_[std::move(hash)] = std::move(text);
+}
 
 void MemoryJournal::read_config(std::string hash, std::function<void(Result<std::string>)> done) {
   const auto found = configs_.find(hash);

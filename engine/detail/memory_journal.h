@@ -22,11 +22,12 @@ class MemoryJournal final : public Journal {
   void store(Processed processed, std::function<void(base::Status)> done) override;
   void flush() override {}
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
-  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
-                    std::function<void(base::Status)> done) override;
+  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
+                    bool in_doubt, std::function<void(base::Status)> done) override;
   void note_unframed(std::string channel, channels::Unframed what) override;
   void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
-  void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit, std::size_t bytes_max,
+  void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
+                    std::size_t bytes_max,
                     std::function<void(base::Result<std::vector<PendingOutput>>)> done) override;
   void read_message(MessageId id, std::function<void(base::Result<StoredMessage>)> done) override;
   void read_ending(MessageId id, std::string destination,

@@ -17,8 +17,11 @@ namespace {
 constexpr std::int64_t kConnectMs = 2'000;
 constexpr std::int64_t kRequestMs = 600'000;
 
-base::Task<void> exchange(channels::Net& net, std::string path, base::HttpRequest request, channels::HttpExchange* out) {
-  auto connect = [&net, path](std::int64_t timeout_ms) { return net.connect_unix(path, std::min(timeout_ms, kConnectMs)); };
+base::Task<void> exchange(channels::Net& net, std::string path, base::HttpRequest request,
+                          channels::HttpExchange* out) {
+  auto connect = [&net, path](std::int64_t timeout_ms) {
+    return net.connect_unix(path, std::min(timeout_ms, kConnectMs));
+  };
   channels::HttpClient client(net, connect, "localhost");
   auto sending = client.send(std::move(request), kRequestMs);
   *out = co_await std::move(sending);
@@ -32,17 +35,21 @@ Result<std::string> data_folder(const Arguments& arguments) {
   const std::string site = arguments.text("--site", ".");
   base::Env& env = base::system_env();
   const std::string conf = base::join_path(site, "kiln.conf");
-  if (!env.exists(conf)) return base::fail(ErrorCode::file_not_found, "this folder is no site: it has no kiln.conf", site, "name the site with --site DIR");
+  if (!env.exists(conf))
+    return base::fail(ErrorCode::file_not_found, "this folder is no site: it has no kiln.conf", site,
+                      "name the site with --site DIR");
   TRY(std::string text, env.read_file(conf, base::limits::kHmapFileBytesMax));
   const channels::SiteLoad load = channels::load_site_texts({{"kiln.conf", std::move(text)}});
-  if (!load.site) return base::fail(ErrorCode::site_invalid, "kiln.conf has errors", conf, "`kiln check` shows them");
+  if (!load.site)
+    return base::fail(ErrorCode::site_invalid, "kiln.conf has errors", conf, "`kiln check` shows them");
   return base::join_path(site, load.site->data_folder);
 }
 
 Result<base::HttpResponse> control_request(const std::string& data_folder, base::HttpRequest request) {
   channels::Net net;
   channels::HttpExchange result;
-  channels::run_to_end(net, exchange(net, base::join_path(data_folder, "kiln.sock"), std::move(request), &result));
+  channels::run_to_end(net,
+                       exchange(net, base::join_path(data_folder, "kiln.sock"), std::move(request), &result));
   if (result.response) return std::move(*result.response);
   if (result.request_sent) return base::fail(result.response.error());
   return base::fail(ErrorCode::engine_unreachable, {}, data_folder, "start it with `kiln run SITE`");
@@ -51,9 +58,11 @@ Result<base::HttpResponse> control_request(const std::string& data_folder, base:
 base::Status control_status(const base::HttpResponse& response) {
   if (response.status >= 200 && response.status < 300) return {};
   const auto document = base::parse_json(response.body);
-  if (!document) return base::fail(ErrorCode::internal, "the engine answered " + std::to_string(response.status));
+  if (!document)
+    return base::fail(ErrorCode::internal, "the engine answered " + std::to_string(response.status));
   const base::JsonView error = document->root()["error"];
-  return base::fail(base::find_error_code(error["code"].text()), std::string(error["text"].text()), std::string(error["place"].text()), std::string(error["remedy"].text()));
+  return base::fail(base::find_error_code(error["code"].text()), std::string(error["text"].text()),
+                    std::string(error["place"].text()), std::string(error["remedy"].text()));
 }
 
 }  // namespace kiln::engine::detail

@@ -9,10 +9,12 @@
 
 namespace kiln::engine::detail {
 
-/// --site DIR (default "."), or --data DIR directly. Only kiln.conf is read; errors in the rest of the site do not matter.
+/// --site DIR (default "."), or --data DIR directly. Only kiln.conf is read; errors in the rest of the site
+/// do not matter.
 base::Result<std::string> data_folder(const Arguments& arguments);
 
-/// One request to the control API of the engine that runs on that data folder. Errors: engine_unreachable when none does.
+/// One request to the control API of the engine that runs on that data folder. Errors: engine_unreachable
+/// when none does.
 base::Result<base::HttpResponse> control_request(const std::string& data_folder, base::HttpRequest request);
 
 /// The error that a control API answer holds, when its status is not 2xx.

@@ -20,7 +20,9 @@ std::uint64_t key_head(const DedupeKey& key) {
   return head;
 }
 
-std::string_view view(const DedupeKey& key) { return {reinterpret_cast<const char*>(key.data()), key.size()}; }
+std::string_view view(const DedupeKey& key) {
+  return {reinterpret_cast<const char*>(key.data()), key.size()};
+}
 
 }  // namespace
 
@@ -46,7 +48,8 @@ std::optional<DayFileName> DayFileName::parse(std::string_view name) {
   return out;
 }
 
-Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFileName name, MessageId first_id) {
+Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFileName name,
+                              MessageId first_id) {
   DayFile file;
   const std::string path = base::join_path(folder, name.print());
   base::DatabaseOptions options;
@@ -62,7 +65,8 @@ Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFile
   return file;
 }
 
-/// The tables are made in one transaction: a crash or a full disk before its commit leaves a file without any.
+/// The tables are made in one transaction: a crash or a full disk before its commit leaves a file without
+/// any.
 Result<bool> DayFile::has_schema() {
   TRY(auto select, database_.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='meta')"));
   TRY_VOID(select.step());
@@ -85,7 +89,9 @@ Status DayFile::create_schema(MessageId first_id) {
 Status DayFile::check_format() {
   TRY(auto select, database_.prepare("SELECT value FROM meta WHERE key = ?"));
   TRY(const bool has_format, select.bind(1, "format").step());
-  if (!has_format) return base::fail(base::ErrorCode::database_corrupt, "the journal file has no format number", name_.print());
+  if (!has_format)
+    return base::fail(base::ErrorCode::database_corrupt, "the journal file has no format number",
+                      name_.print());
   const std::string format(select.text(0));
   if (std::stoll(format) > kJournalFormat)
     return base::fail(base::ErrorCode::journal_format, "the journal file has format " + format, name_.print(),
@@ -104,21 +110,32 @@ Result<MessageId> DayFile::last_id() {
 }
 
 Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed) {
-  TRY(auto insert, database_.cached("INSERT INTO msg(id, received_us, channel, kind, type, control_id, peer, name, action,"
-                                    " dedupe, crc, key_id, config, parent, replay_of, framing_fault, body)"
-                                    " VALUES(?,?,?,?,?,?,?,?,?,?,?,0,(SELECT id FROM config WHERE hash=?),?,?,?,?)"));
-  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, m.received.micros).bind(3, std::string_view(m.channel));
+  TRY(auto insert,
+      database_.cached("INSERT INTO msg(id, received_us, channel, kind, type, control_id, peer, name, action,"
+                       " dedupe, crc, key_id, config, parent, replay_of, framing_fault, body)"
+                       " VALUES(?,?,?,?,?,?,?,?,?,?,?,0,(SELECT id FROM config WHERE hash=?),?,?,?,?)"));
+  insert.bind(1, static_cast<std::int64_t>(id))
+      .bind(2, m.received.micros)
+      .bind(3, std::string_view(m.channel));
   insert.bind(4, static_cast<std::int64_t>(m.kind)).bind(5, std::string_view(m.type));
-  insert.bind(6, std::string_view(m.control_id)).bind(7, std::string_view(m.peer)).bind(8, std::string_view(m.name));
+  insert.bind(6, std::string_view(m.control_id))
+      .bind(7, std::string_view(m.peer))
+      .bind(8, std::string_view(m.name));
   insert.bind(9, std::string_view(m.action));
   const bool has_key = m.dedupe != DedupeKey{};
-  if (has_key) insert.bind_blob(10, view(m.dedupe));
-  else insert.bind_null(10);
+  if (has_key)
+    insert.bind_blob(10, view(m.dedupe));
+  else
+    insert.bind_null(10);
   insert.bind(11, std::int64_t{base::crc32c(m.body)}).bind(12, std::string_view(m.config_hash));
-  if (m.parent != 0) insert.bind(13, static_cast<std::int64_t>(m.parent));
-  else insert.bind_null(13);
-  if (m.replay_of != 0) insert.bind(14, static_cast<std::int64_t>(m.replay_of));
-  else insert.bind_null(14);
+  if (m.parent != 0)
+    insert.bind(13, static_cast<std::int64_t>(m.parent));
+  else
+    insert.bind_null(13);
+  if (m.replay_of != 0)
+    insert.bind(14, static_cast<std::int64_t>(m.replay_of));
+  else
+    insert.bind_null(14);
   insert.bind(15, std::int64_t{m.framing_fault}).bind_blob(16, m.body);
   TRY_VOID(insert.run());
   if (!processed) {
@@ -127,12 +144,16 @@ Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed
   }
   if (!has_key) return {};
   TRY(auto seen, database_.cached("INSERT INTO seen(id, key) VALUES(?, ?)"));
-  return seen.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(key_head(m.dedupe))).run();
+  return seen.bind(1, static_cast<std::int64_t>(id))
+      .bind(2, static_cast<std::int64_t>(key_head(m.dedupe)))
+      .run();
 }
 
 Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output) {
-  TRY(auto insert, database_.cached("INSERT INTO outbox(dest, msg_id, attempts, in_doubt, kind, is_source, control_id, options,"
-                                    " crc, body) VALUES(?,?,0,0,?,?,?,?,?,?)"));
+  TRY(auto insert,
+      database_.cached(
+          "INSERT INTO outbox(dest, msg_id, attempts, in_doubt, kind, is_source, control_id, options,"
+          " crc, body) VALUES(?,?,0,0,?,?,?,?,?,?)"));
   const std::string key = destination_key(channel, output.destination);
   const std::string options = print_options(output);
   insert.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id));
@@ -143,20 +164,30 @@ Status DayFile::insert_output(MessageId id, const std::string& channel, const Ou
 }
 
 Status DayFile::insert_ending(MessageId id, const std::string& channel, const Ending& e, base::WallTime at) {
-  TRY(auto insert, database_.cached("INSERT OR REPLACE INTO delivery(msg_id, dest, state, attempts, in_doubt, code, detail,"
-                                    " sent_hash, reply, updated_us) VALUES(?,?,?,?,?,?,?,?,?,?)"));
-  const std::string key = e.destination == kNoDestination ? e.destination : destination_key(channel, e.destination);
+  TRY(auto insert,
+      database_.cached(
+          "INSERT OR REPLACE INTO delivery(msg_id, dest, state, attempts, in_doubt, code, detail,"
+          " sent_hash, reply, updated_us) VALUES(?,?,?,?,?,?,?,?,?,?)"));
+  const std::string key =
+      e.destination == kNoDestination ? e.destination : destination_key(channel, e.destination);
   insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(key));
-  insert.bind(3, static_cast<std::int64_t>(e.state)).bind(4, std::int64_t{e.attempts}).bind(5, std::int64_t{e.in_doubt});
+  insert.bind(3, static_cast<std::int64_t>(e.state))
+      .bind(4, std::int64_t{e.attempts})
+      .bind(5, std::int64_t{e.in_doubt});
   insert.bind(6, std::string_view(e.code)).bind(7, std::string_view(e.detail));
-  if (e.sent_hash.empty()) insert.bind_null(8);
-  else insert.bind_blob(8, e.sent_hash);
-  if (e.reply.empty()) insert.bind_null(9);
-  else insert.bind_blob(9, e.reply);
+  if (e.sent_hash.empty())
+    insert.bind_null(8);
+  else
+    insert.bind_blob(8, e.sent_hash);
+  if (e.reply.empty())
+    insert.bind_null(9);
+  else
+    insert.bind_blob(9, e.reply);
   return insert.bind(10, at.micros).run();
 }
 
-Result<bool> DayFile::delete_output(MessageId id, const std::string& channel, const std::string& destination) {
+Result<bool> DayFile::delete_output(MessageId id, const std::string& channel,
+                                    const std::string& destination) {
   TRY(auto remove, database_.cached("DELETE FROM outbox WHERE dest=? AND msg_id=?"));
   const std::string key = destination_key(channel, destination);
   TRY_VOID(remove.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id)).run());
@@ -187,10 +218,15 @@ Result<std::uint32_t> DayFile::count_processing(MessageId id) {
 }
 
 Status DayFile::insert_unframed(const std::string& channel, const channels::Unframed& what) {
-  TRY(auto insert, database_.cached("INSERT INTO unframed(received_us, channel, kind, peer, name, detail, bytes, head)"
-                                    " VALUES(?,?,?,?,?,?,?,?)"));
-  insert.bind(1, what.received_at.micros).bind(2, std::string_view(channel)).bind(3, channels::name_of(what.kind));
-  insert.bind(4, std::string_view(what.peer)).bind(5, std::string_view(what.name)).bind(6, std::string_view(what.detail));
+  TRY(auto insert,
+      database_.cached("INSERT INTO unframed(received_us, channel, kind, peer, name, detail, bytes, head)"
+                       " VALUES(?,?,?,?,?,?,?,?)"));
+  insert.bind(1, what.received_at.micros)
+      .bind(2, std::string_view(channel))
+      .bind(3, channels::name_of(what.kind));
+  insert.bind(4, std::string_view(what.peer))
+      .bind(5, std::string_view(what.name))
+      .bind(6, std::string_view(what.detail));
   return insert.bind(7, static_cast<std::int64_t>(what.bytes)).bind_blob(8, what.head).run();
 }
 
@@ -199,11 +235,15 @@ Status DayFile::keep_config(const std::string& hash, const std::string& text) {
   return insert.bind(1, std::string_view(hash)).bind(2, std::string_view(text)).run();
 }
 
-Result<StoredMessage> DayFile::message(MessageId id) { return read_stored_message(database_, id); }
+Result<StoredMessage> DayFile::message(MessageId id) {
+  return read_stored_message(database_, id);
+}
 
-Result<std::optional<Ending>> DayFile::ending(MessageId id, const std::string& channel, const std::string& destination) {
-  TRY(auto select, database_.cached("SELECT state, attempts, in_doubt, code, detail, sent_hash, reply FROM delivery"
-                                    " WHERE msg_id=? AND dest=?"));
+Result<std::optional<Ending>> DayFile::ending(MessageId id, const std::string& channel,
+                                              const std::string& destination) {
+  TRY(auto select,
+      database_.cached("SELECT state, attempts, in_doubt, code, detail, sent_hash, reply FROM delivery"
+                       " WHERE msg_id=? AND dest=?"));
   const std::string key = destination == kNoDestination ? destination : destination_key(channel, destination);
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(key)).step());
   if (!found) return std::optional<Ending>();
@@ -249,9 +289,11 @@ Result<std::vector<std::pair<std::string, std::uint64_t>>> DayFile::pending_coun
   }
 }
 
-Status DayFile::pending(const std::string& channel, const std::string& destination, MessageId after, std::size_t limit,
-                        std::size_t bytes_max, std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt) {
-  return read_pending_outputs(database_, destination_key(channel, destination), after, limit, bytes_max, out, corrupt);
+Status DayFile::pending(const std::string& channel, const std::string& destination, MessageId after,
+                        std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
+                        std::vector<MessageId>& corrupt) {
+  return read_pending_outputs(database_, destination_key(channel, destination), after, limit, bytes_max, out,
+                              corrupt);
 }
 
 Status DayFile::each_seen(const std::function<void(MessageId, std::uint64_t)>& visit) {
@@ -264,7 +306,8 @@ Status DayFile::each_seen(const std::function<void(MessageId, std::uint64_t)>& v
 }
 
 Result<bool> DayFile::has_pending() {
-  TRY(auto select, database_.prepare("SELECT EXISTS(SELECT 1 FROM outbox) OR EXISTS(SELECT 1 FROM unprocessed)"));
+  TRY(auto select,
+      database_.prepare("SELECT EXISTS(SELECT 1 FROM outbox) OR EXISTS(SELECT 1 FROM unprocessed)"));
   TRY_VOID(select.step());
   return select.integer(0) != 0;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// One journal file: the messages of one UTC day with their pending outputs and outcomes. See README.md for the tables.
+// One journal file: the messages of one UTC day with their pending outputs and outcomes. See README.md for
+// the tables.
 
 #include <cstdint>
 #include <functional>
@@ -23,13 +24,14 @@ struct DayFileName {
   static std::optional<DayFileName> parse(std::string_view name);
 };
 
-/// One open file with its only writing connection (reliability.md S1). Used by the committer's thread alone; every change
-/// happens between begin() and commit().
+/// One open file with its only writing connection (reliability.md S1). Used by the committer's thread alone;
+/// every change happens between begin() and commit().
 class DayFile {
  public:
-  /// Creates the file (and syncs its folder, S4) or opens an existing one. `first_id` is kept in a new file, and in one whose
-  /// creation was interrupted: a file without tables holds nothing.
-  static base::Result<DayFile> open(base::Env& env, const std::string& folder, DayFileName name, MessageId first_id);
+  /// Creates the file (and syncs its folder, S4) or opens an existing one. `first_id` is kept in a new file,
+  /// and in one whose creation was interrupted: a file without tables holds nothing.
+  static base::Result<DayFile> open(base::Env& env, const std::string& folder, DayFileName name,
+                                    MessageId first_id);
   DayFile(DayFile&&) noexcept = default;
   DayFile& operator=(DayFile&&) noexcept = default;
 
@@ -44,7 +46,8 @@ class DayFile {
   /// `processed`: its outputs are stored in the same transaction, so it never waits for processing.
   base::Status insert_message(MessageId id, const NewMessage& message, bool processed);
   base::Status insert_output(MessageId id, const std::string& channel, const Output& output);
-  base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending, base::WallTime at);
+  base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending,
+                             base::WallTime at);
   /// True when the row was there.
   base::Result<bool> delete_output(MessageId id, const std::string& channel, const std::string& destination);
   base::Status update_attempts(MessageId id, const std::string& channel, const std::string& destination,
@@ -55,13 +58,15 @@ class DayFile {
   base::Status keep_config(const std::string& hash, const std::string& text);
 
   base::Result<StoredMessage> message(MessageId id);
-  base::Result<std::optional<Ending>> ending(MessageId id, const std::string& channel, const std::string& destination);
+  base::Result<std::optional<Ending>> ending(MessageId id, const std::string& channel,
+                                             const std::string& destination);
   base::Result<std::optional<std::string>> config(const std::string& hash);
   base::Result<std::vector<MessageId>> unprocessed();
   base::Result<std::vector<std::pair<std::string, std::uint64_t>>> pending_counts();
   /// Appends to `out`; `corrupt` gets ids whose checksum is wrong.
-  base::Status pending(const std::string& channel, const std::string& destination, MessageId after, std::size_t limit,
-                       std::size_t bytes_max, std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt);
+  base::Status pending(const std::string& channel, const std::string& destination, MessageId after,
+                       std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
+                       std::vector<MessageId>& corrupt);
   /// Calls back for every message of the file, in order: id, first 8 bytes of its dedupe key.
   base::Status each_seen(const std::function<void(MessageId, std::uint64_t)>& visit);
   base::Result<bool> has_pending();

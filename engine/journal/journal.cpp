@@ -7,7 +7,9 @@ constexpr const char* kStates[] = {"sent", "filtered", "rejected", "quarantined"
 
 }  // namespace
 
-const char* name_of(DeliveryState state) { return kStates[static_cast<std::size_t>(state)]; }
+const char* name_of(DeliveryState state) {
+  return kStates[static_cast<std::size_t>(state)];
+}
 
 std::optional<DeliveryState> delivery_state(std::string_view name) {
   for (std::size_t i = 0; i < std::size(kStates); ++i)

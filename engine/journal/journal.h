@@ -1,7 +1,7 @@
 #pragma once
-// The message journal as the pipeline and delivery see it (architecture.md §3, reliability.md §1, §5). One sequence of
-// messages, durable in group commits; beside each message its pending outputs and their outcomes. The on-disk form is
-// described in README.md of this folder.
+// The message journal as the pipeline and delivery see it (architecture.md §3, reliability.md §1, §5). One
+// sequence of messages, durable in group commits; beside each message its pending outputs and their outcomes.
+// The on-disk form is described in README.md of this folder.
 
 #include <array>
 #include <cstdint>
@@ -20,7 +20,8 @@ namespace kiln::engine {
 /// Sequence number: 64 bit, from 1, never reused, the only order in Kiln. 0 = none.
 using MessageId = std::uint64_t;
 
-/// First 16 bytes of a SHA-256 over what makes two inputs the same (reliability.md R3). All zero: never a duplicate.
+/// First 16 bytes of a SHA-256 over what makes two inputs the same (reliability.md R3). All zero: never a
+/// duplicate.
 using DedupeKey = std::array<unsigned char, 16>;
 
 /// How a message ended for one destination, or as a whole for destination "-" (reliability.md §1).
@@ -31,7 +32,8 @@ std::optional<DeliveryState> delivery_state(std::string_view name);
 /// The destination name of a message that ends without any.
 inline constexpr const char* kNoDestination = "-";
 
-/// What one commit must hold for a message to be accepted: everything its routing, outputs and ACK are derived from.
+/// What one commit must hold for a message to be accepted: everything its routing, outputs and ACK are
+/// derived from.
 struct NewMessage {
   std::string channel;
   channels::ContentKind kind = channels::ContentKind::hl7;
@@ -53,8 +55,8 @@ struct NewMessage {
 struct Output {
   std::string destination;  ///< name inside the channel
   channels::ContentKind kind = channels::ContentKind::hl7;
-  bool is_source = false;   ///< the message body itself, unchanged; `body` is then empty
-  std::string control_id;   ///< MSH-10 of an hl7 output
+  bool is_source = false;  ///< the message body itself, unchanged; `body` is then empty
+  std::string control_id;  ///< MSH-10 of an hl7 output
   std::string csv_header;
   std::vector<std::pair<std::string, std::string>> rendered;  ///< options that depend on the message
   std::string body;
@@ -68,19 +70,19 @@ struct Ending {
   std::string detail;  ///< one line without patient data
   std::string reply;   ///< bytes answered, for `-`: the negative ACK that was sent
   std::uint32_t attempts = 0;
-  bool in_doubt = false;    ///< an earlier attempt may have arrived as well
-  std::string sent_hash;    ///< SHA-256 of what was sent, raw bytes; empty when nothing was
+  bool in_doubt = false;  ///< an earlier attempt may have arrived as well
+  std::string sent_hash;  ///< SHA-256 of what was sent, raw bytes; empty when nothing was
 };
 
-/// What processing made of a message: outputs to queue and destinations that end at once. Children (detached parts) are
-/// messages of their own.
+/// What processing made of a message: outputs to queue and destinations that end at once. Children (detached
+/// parts) are messages of their own.
 struct Processed {
   MessageId id = 0;
   std::string channel;
   std::vector<Output> outputs;
   std::vector<Ending> endings;
-  std::vector<NewMessage> children;          ///< quarantined parts; `parent` is filled in
-  std::vector<Ending> child_endings;         ///< one per child
+  std::vector<NewMessage> children;   ///< quarantined parts; `parent` is filled in
+  std::vector<Ending> child_endings;  ///< one per child
 };
 
 /// A pending output, as delivery takes it.
@@ -99,37 +101,42 @@ struct StoredMessage {
 /// What a start finds.
 struct Recovered {
   bool clean_stop = true;
-  MessageId last_id = 0;               ///< last number given; every pending output belongs to a message up to it
+  MessageId last_id = 0;  ///< last number given; every pending output belongs to a message up to it
   std::vector<MessageId> unprocessed;  ///< accepted, outputs not stored; in order
   /// channel/destination -> number waiting
   std::vector<std::pair<std::string, std::uint64_t>> pending;
 };
 
-/// Callbacks run on the journal's own thread after the commit (or with its error); they must be short. Errors: disk_full
-/// (nothing was stored; try again later), io_failed and the database codes. After a failed fsync the process stops
-/// (reliability.md R7). All methods are thread-safe; work is done in the order of the calls.
+/// Callbacks run on the journal's own thread after the commit (or with its error); they must be short.
+/// Errors: disk_full (nothing was stored; try again later), io_failed and the database codes. After a failed
+/// fsync the process stops (reliability.md R7). All methods are thread-safe; work is done in the order of the
+/// calls.
 class Journal {
  public:
   virtual ~Journal() = default;
 
   virtual void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) = 0;
-  /// What processing made of a durable message. May wait for the next append or for flush(): a message then costs one sync of
-  /// the disk, not two, and after a crash its outputs are derived again.
+  /// What processing made of a durable message. May wait for the next append or for flush(): a message then
+  /// costs one sync of the disk, not two, and after a crash its outputs are derived again.
   virtual void store(Processed processed, std::function<void(base::Status)> done) = 0;
   /// Ends one pending output: its outbox row goes, the outcome stays. May wait like store().
-  virtual void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) = 0;
+  virtual void end(MessageId id, std::string channel, Ending ending,
+                   std::function<void(base::Status)> done) = 0;
   /// Commits what waits now.
   virtual void flush() = 0;
   /// Remembers attempts of a pending output, so that they count across restarts.
-  virtual void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
-                            bool in_doubt, std::function<void(base::Status)> done) = 0;
+  virtual void note_attempt(MessageId id, std::string channel, std::string destination,
+                            std::uint32_t attempts, bool in_doubt,
+                            std::function<void(base::Status)> done) = 0;
   /// Bytes that made no message (reliability.md R6).
   virtual void note_unframed(std::string channel, channels::Unframed what) = 0;
-  /// Counts one more attempt to process an unprocessed message and says how many there were, this one included.
+  /// Counts one more attempt to process an unprocessed message and says how many there were, this one
+  /// included.
   virtual void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) = 0;
 
-  /// Up to `limit` pending outputs of a destination after message `after`, in order, at most `bytes_max` of bodies (but at
-  /// least one). A record whose checksum is wrong is ended as quarantined `corrupt-record` and left out (R14).
+  /// Up to `limit` pending outputs of a destination after message `after`, in order, at most `bytes_max` of
+  /// bodies (but at least one). A record whose checksum is wrong is ended as quarantined `corrupt-record` and
+  /// left out (R14).
   virtual void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
                             std::size_t bytes_max,
                             std::function<void(base::Result<std::vector<PendingOutput>>)> done) = 0;

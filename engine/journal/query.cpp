@@ -17,10 +17,10 @@ struct FieldName {
   std::string_view name;
   Field field;
 };
-constexpr FieldName kFields[] = {{"channel", Field::channel}, {"type", Field::type},     {"id", Field::id},
-                                 {"msg", Field::msg},         {"state", Field::state},   {"dest", Field::dest},
-                                 {"code", Field::code},       {"peer", Field::peer},     {"replay_of", Field::replay_of},
-                                 {"since", Field::since},     {"before", Field::before}};
+constexpr FieldName kFields[] = {
+    {"channel", Field::channel},     {"type", Field::type},   {"id", Field::id},        {"msg", Field::msg},
+    {"state", Field::state},         {"dest", Field::dest},   {"code", Field::code},    {"peer", Field::peer},
+    {"replay_of", Field::replay_of}, {"since", Field::since}, {"before", Field::before}};
 
 tl::unexpected<base::Error> bad_term(std::string_view term, std::string why, std::string remedy = {}) {
   return base::fail(ErrorCode::query_syntax, std::move(why), std::string(term), std::move(remedy));
@@ -37,11 +37,16 @@ std::optional<std::int64_t> duration(std::string_view text) {
   std::int64_t count = 0;
   if (!number(text.substr(0, text.size() - 1), count)) return std::nullopt;
   switch (text.back()) {
-    case 's': return count * 1'000'000;
-    case 'm': return count * 60'000'000;
-    case 'h': return count * 3'600'000'000;
-    case 'd': return count * 86'400'000'000;
-    default: return std::nullopt;
+    case 's':
+      return count * 1'000'000;
+    case 'm':
+      return count * 60'000'000;
+    case 'h':
+      return count * 3'600'000'000;
+    case 'd':
+      return count * 86'400'000'000;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -52,7 +57,8 @@ base::Status read_time(QueryTerm& term, std::string_view whole, base::WallTime n
   }
   auto date = base::PartialDate::parse_fhir(term.text);
   if (!date) date = base::PartialDate::parse_hl7(term.text);
-  if (!date) return bad_term(whole, "this is no time", "2h, 30m, 7d, 2026-11-22 or 2026-11-22T09:30:00Z (UTC)");
+  if (!date)
+    return bad_term(whole, "this is no time", "2h, 30m, 7d, 2026-11-22 or 2026-11-22T09:30:00Z (UTC)");
   term.low = date->lowest_micros();
   return {};
 }
@@ -61,15 +67,18 @@ base::Status read_ids(QueryTerm& term, std::string_view whole) {
   const std::string_view text = term.text;
   const auto dots = text.find("..");
   const bool range = dots != std::string_view::npos;
-  if (!number(text.substr(0, dots), term.low)) return bad_term(whole, "this is no message number", "msg:4711 or msg:10..20");
+  if (!number(text.substr(0, dots), term.low))
+    return bad_term(whole, "this is no message number", "msg:4711 or msg:10..20");
   term.high = term.low;
-  if (range && !number(text.substr(dots + 2), term.high)) return bad_term(whole, "this is no message number", "msg:10..20");
+  if (range && !number(text.substr(dots + 2), term.high))
+    return bad_term(whole, "this is no message number", "msg:10..20");
   return {};
 }
 
 base::Status read_state(const QueryTerm& term, std::string_view whole) {
   if (term.text == "pending" || term.text == "unprocessed" || delivery_state(term.text)) return {};
-  return bad_term(whole, "unknown state", "pending, unprocessed, sent, filtered, rejected, quarantined, expired or removed");
+  return bad_term(whole, "unknown state",
+                  "pending, unprocessed, sent, filtered, rejected, quarantined, expired or removed");
 }
 
 Result<QueryTerm> read_term(std::string_view whole, base::WallTime now) {
@@ -114,8 +123,10 @@ Result<Query> parse_query_text(std::string_view text, base::WallTime now) {
     std::size_t at = 0;
     bool quoted = false;
     for (; at < text.size() && (quoted || (text[at] != ' ' && text[at] != '\t')); ++at) {
-      if (text[at] == '"') quoted = !quoted;
-      else word += text[at];
+      if (text[at] == '"')
+        quoted = !quoted;
+      else
+        word += text[at];
     }
     if (quoted) return bad_term(word, "the quote is not closed");
     text.remove_prefix(at);
@@ -131,7 +142,8 @@ const char* query_help() {
          "  channel:adt_in         name of the channel\n"
          "  type:ADT^A01           beginning of MSH-9, a resource type, or csv\n"
          "  id:MSG0001             MSH-10\n"
-         "  state:quarantined      pending, unprocessed, sent, filtered, rejected, quarantined, expired, removed\n"
+         "  state:quarantined      pending, unprocessed, sent, filtered, rejected, quarantined, expired, "
+         "removed\n"
          "  dest:adt_in/pas        has an output for that destination\n"
          "  code:AE                outcome code\n"
          "  peer:10.1.             beginning of the sender's address\n"

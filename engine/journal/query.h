@@ -1,6 +1,6 @@
 #pragma once
-// The query language of search and replay (operations.md §6): `channel:lab_in state:quarantined type:ORU^R01 id:M1
-// since:2h`. Terms are joined by AND; a term may be negated with a leading `-`.
+// The query language of search and replay (operations.md §6): `channel:lab_in state:quarantined type:ORU^R01
+// id:M1 since:2h`. Terms are joined by AND; a term may be negated with a leading `-`.
 
 #include <cstdint>
 #include <optional>
@@ -25,7 +25,7 @@ struct QueryTerm {
     code,     ///< outcome code at any destination
     peer,     ///< beginning of the peer address
     replay_of,
-    since,    ///< received at or after: 2h, 30m, 7d, or a date/time
+    since,  ///< received at or after: 2h, 30m, 7d, or a date/time
     before
   };
   Field field;

@@ -21,11 +21,13 @@ using Field = QueryTerm::Field;
 /// A WHERE clause with its parameters; every value is bound, none is part of the text.
 struct Where {
   std::string sql;
-  std::vector<std::string> texts;       ///< bound where `kinds` says 't'
-  std::vector<std::int64_t> integers;   ///< bound where `kinds` says 'i'
+  std::vector<std::string> texts;      ///< bound where `kinds` says 't'
+  std::vector<std::int64_t> integers;  ///< bound where `kinds` says 'i'
   std::string kinds;
 
-  void add(bool negated, const char* condition) { sql += std::string(sql.empty() ? "" : " AND ") + (negated ? "NOT " : "") + "(" + condition + ")"; }
+  void add(bool negated, const char* condition) {
+    sql += std::string(sql.empty() ? "" : " AND ") + (negated ? "NOT " : "") + "(" + condition + ")";
+  }
   void text(std::string value) {
     texts.push_back(std::move(value));
     kinds += 't';
@@ -38,8 +40,10 @@ struct Where {
     std::size_t t = 0, i = 0;
     for (std::size_t at = 0; at < kinds.size(); ++at) {
       const int index = static_cast<int>(at) + 1;
-      if (kinds[at] == 't') statement.bind(index, std::string_view(texts[t++]));
-      else statement.bind(index, integers[i++]);
+      if (kinds[at] == 't')
+        statement.bind(index, std::string_view(texts[t++]));
+      else
+        statement.bind(index, integers[i++]);
     }
   }
 };
@@ -63,35 +67,51 @@ void add_state(Where& where, const QueryTerm& term) {
 }
 
 void add_destination(Where& where, const QueryTerm& term) {
-  where.add(term.negated, "EXISTS(SELECT 1 FROM delivery d WHERE d.msg_id=m.id AND (d.dest=? OR d.dest=m.channel||'/'||?))"
-                          " OR m.id IN (SELECT msg_id FROM outbox o WHERE o.dest=? OR substr(o.dest,instr(o.dest,'/')+1)=?)");
+  where.add(
+      term.negated,
+      "EXISTS(SELECT 1 FROM delivery d WHERE d.msg_id=m.id AND (d.dest=? OR d.dest=m.channel||'/'||?))"
+      " OR m.id IN (SELECT msg_id FROM outbox o WHERE o.dest=? OR substr(o.dest,instr(o.dest,'/')+1)=?)");
   for (int i = 0; i < 4; ++i) where.text(term.text);
 }
 
 void add_term(Where& where, const QueryTerm& term) {
   switch (term.field) {
-    case Field::channel: where.add(term.negated, "m.channel=?"); return where.text(term.text);
-    case Field::type: return add_prefix(where, term, "substr(m.type,1,length(?))=?");
-    case Field::id: where.add(term.negated, "m.control_id=?"); return where.text(term.text);
-    case Field::peer: return add_prefix(where, term, "substr(m.peer,1,length(?))=?");
+    case Field::channel:
+      where.add(term.negated, "m.channel=?");
+      return where.text(term.text);
+    case Field::type:
+      return add_prefix(where, term, "substr(m.type,1,length(?))=?");
+    case Field::id:
+      where.add(term.negated, "m.control_id=?");
+      return where.text(term.text);
+    case Field::peer:
+      return add_prefix(where, term, "substr(m.peer,1,length(?))=?");
     case Field::code:
       where.add(term.negated, "EXISTS(SELECT 1 FROM delivery d WHERE d.msg_id=m.id AND d.code=?)");
       return where.text(term.text);
-    case Field::state: return add_state(where, term);
-    case Field::dest: return add_destination(where, term);
-    case Field::since: where.add(term.negated, "m.received_us>=?"); return where.integer(term.low);
-    case Field::before: where.add(term.negated, "m.received_us<?"); return where.integer(term.low);
+    case Field::state:
+      return add_state(where, term);
+    case Field::dest:
+      return add_destination(where, term);
+    case Field::since:
+      where.add(term.negated, "m.received_us>=?");
+      return where.integer(term.low);
+    case Field::before:
+      where.add(term.negated, "m.received_us<?");
+      return where.integer(term.low);
     case Field::msg:
     case Field::replay_of:
-      where.add(term.negated, term.field == Field::msg ? "m.id BETWEEN ? AND ?"
-                                                             : "m.replay_of IS NOT NULL AND m.replay_of BETWEEN ? AND ?");
+      where.add(term.negated, term.field == Field::msg
+                                  ? "m.id BETWEEN ? AND ?"
+                                  : "m.replay_of IS NOT NULL AND m.replay_of BETWEEN ? AND ?");
       where.integer(term.low);
       return where.integer(term.high);
   }
 }
 
 constexpr const char* kSummaryColumns =
-    "SELECT m.id, m.received_us, m.channel, m.type, m.control_id, m.peer, m.name, m.kind, length(m.body), m.parent,"
+    "SELECT m.id, m.received_us, m.channel, m.type, m.control_id, m.peer, m.name, m.kind, length(m.body), "
+    "m.parent,"
     " m.replay_of, EXISTS(SELECT 1 FROM unprocessed u WHERE u.id=m.id) FROM msg m";
 
 MessageSummary read_summary(const Statement& row) {
@@ -112,8 +132,9 @@ MessageSummary read_summary(const Statement& row) {
 }
 
 Status read_destinations(Database& database, MessageSummary& summary) {
-  TRY(auto ended, database.cached("SELECT dest, state, attempts, in_doubt, code, detail, reply, updated_us FROM delivery"
-                                  " WHERE msg_id=? ORDER BY dest"));
+  TRY(auto ended,
+      database.cached("SELECT dest, state, attempts, in_doubt, code, detail, reply, updated_us FROM delivery"
+                      " WHERE msg_id=? ORDER BY dest"));
   ended.bind(1, static_cast<std::int64_t>(summary.id));
   for (;;) {
     TRY(const bool row, ended.step());
@@ -131,10 +152,12 @@ Status read_destinations(Database& database, MessageSummary& summary) {
     summary.destinations.push_back(std::move(state));
   }
   // The outbox is keyed by destination first: step from one destination to the next, then look each up.
-  TRY(auto waiting, database.cached("WITH RECURSIVE d(dest) AS (SELECT min(dest) FROM outbox UNION ALL"
-                                    " SELECT (SELECT min(dest) FROM outbox WHERE dest>d.dest) FROM d WHERE d.dest IS NOT NULL)"
-                                    " SELECT o.dest, o.attempts, o.in_doubt FROM d JOIN outbox o ON o.dest=d.dest AND o.msg_id=?"
-                                    " ORDER BY o.dest"));
+  TRY(auto waiting,
+      database.cached(
+          "WITH RECURSIVE d(dest) AS (SELECT min(dest) FROM outbox UNION ALL"
+          " SELECT (SELECT min(dest) FROM outbox WHERE dest>d.dest) FROM d WHERE d.dest IS NOT NULL)"
+          " SELECT o.dest, o.attempts, o.in_doubt FROM d JOIN outbox o ON o.dest=d.dest AND o.msg_id=?"
+          " ORDER BY o.dest"));
   waiting.bind(1, static_cast<std::int64_t>(summary.id));
   for (;;) {
     TRY(const bool row, waiting.step());
@@ -163,8 +186,9 @@ JournalReader::~JournalReader() = default;
 
 std::string MessageSummary::state() const {
   if (unprocessed) return "unprocessed";
-  constexpr std::array kWorstFirst = {DeliveryState::quarantined, DeliveryState::rejected, DeliveryState::expired,
-                                      DeliveryState::removed, DeliveryState::sent, DeliveryState::filtered};
+  constexpr std::array kWorstFirst = {DeliveryState::quarantined, DeliveryState::rejected,
+                                      DeliveryState::expired,     DeliveryState::removed,
+                                      DeliveryState::sent,        DeliveryState::filtered};
   for (const auto& destination : destinations)
     if (destination.pending) return "pending";
   for (const DeliveryState state : kWorstFirst)
@@ -188,7 +212,8 @@ Result<JournalReader> JournalReader::open(base::Env& env, const std::string& fol
     TRY(file->database, Database::open(options));
     TRY(auto tables, file->database.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='meta')"));
     TRY_VOID(tables.step());
-    if (tables.integer(0) == 0) continue;  // created, but its first transaction is not committed yet: it holds nothing
+    if (tables.integer(0) == 0)
+      continue;  // created, but its first transaction is not committed yet: it holds nothing
     tables.reset();
     TRY(auto select, file->database.prepare("SELECT value FROM meta WHERE key='first_id'"));
     TRY(const bool found, select.step());
@@ -215,7 +240,8 @@ Result<std::vector<MessageSummary>> JournalReader::search(const Query& query, co
   where.add(false, options.oldest_first ? "m.id>?" : "m.id<?");
   const MessageId edge = options.oldest_first ? options.after : options.before;
   where.integer(edge == 0 && !options.oldest_first ? INT64_MAX : static_cast<std::int64_t>(edge));
-  const std::string sql = std::string(kSummaryColumns) + " WHERE " + where.sql + " ORDER BY m.id" + (options.oldest_first ? "" : " DESC");
+  const std::string sql = std::string(kSummaryColumns) + " WHERE " + where.sql + " ORDER BY m.id" +
+                          (options.oldest_first ? "" : " DESC");
   std::vector<MessageSummary> out;
   const std::size_t count = files_.size();
   for (std::size_t i = 0; i < count && out.size() < options.limit; ++i) {
@@ -240,26 +266,32 @@ Result<MessageSummary> JournalReader::summary(MessageId id) {
   term.low = term.high = static_cast<std::int64_t>(id);
   query.terms.push_back(term);
   TRY(auto found, search(query, {}));
-  if (found.empty()) return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  if (found.empty())
+    return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
   return std::move(found.front());
 }
 
 Result<StoredMessage> JournalReader::message(MessageId id) {
-  Result<StoredMessage> found = base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
-  // A part that was detached after midnight is in the file of its whole, one before the file its number is in.
-  for (auto at = files_.rbegin(); at != files_.rend() && !found && found.error().code == ErrorCode::message_not_found; ++at)
+  Result<StoredMessage> found =
+      base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  // A part that was detached after midnight is in the file of its whole, one before the file its number is
+  // in.
+  for (auto at = files_.rbegin();
+       at != files_.rend() && !found && found.error().code == ErrorCode::message_not_found; ++at)
     if ((*at)->first_id <= id) found = read_stored_message((*at)->database, id);
   return found;
 }
 
 Result<PendingOutput> JournalReader::pending_output(MessageId id, const std::string& destination) {
   File* file = file_of(id);
-  if (file == nullptr) return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  if (file == nullptr)
+    return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
   std::vector<PendingOutput> out;
   std::vector<MessageId> corrupt;
   TRY_VOID(read_pending_outputs(file->database, destination, id - 1, 1, 1, out, corrupt));
   if (out.empty() || out.front().id != id)
-    return base::fail(ErrorCode::message_not_found, "message " + std::to_string(id) + " does not wait for " + destination);
+    return base::fail(ErrorCode::message_not_found,
+                      "message " + std::to_string(id) + " does not wait for " + destination);
   return std::move(out.front());
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Reads of a journal folder for search, show and checks: read-only connections, never checkpoints, with or without a
-// running engine (operations.md §2).
+// Reads of a journal folder for search, show and checks: read-only connections, never checkpoints, with or
+// without a running engine (operations.md §2).
 
 #include <cstdint>
 #include <functional>
@@ -18,10 +18,10 @@ namespace kiln::engine {
 struct DestinationState {
   std::string destination;  ///< "adt_in/pas" or "-"
   bool pending = false;
-  Ending ending;            ///< when not pending
+  Ending ending;  ///< when not pending
   std::uint32_t attempts = 0;
   bool in_doubt = false;
-  base::WallTime updated;   ///< when not pending
+  base::WallTime updated;  ///< when not pending
 };
 
 /// One line of a search: no body.
@@ -35,15 +35,16 @@ struct MessageSummary {
   bool unprocessed = false;
   std::vector<DestinationState> destinations;
 
-  /// One word: unprocessed, pending, or the worst of the endings (quarantined, rejected, expired, removed, filtered, sent).
+  /// One word: unprocessed, pending, or the worst of the endings (quarantined, rejected, expired, removed,
+  /// filtered, sent).
   std::string state() const;
 };
 
 struct SearchOptions {
   std::size_t limit = 50;
-  MessageId before = 0;         ///< only messages below that number; 0 = from the newest
-  bool oldest_first = false;    ///< for replay; `before` is then ignored
-  MessageId after = 0;          ///< oldest_first: only messages above that number
+  MessageId before = 0;       ///< only messages below that number; 0 = from the newest
+  bool oldest_first = false;  ///< for replay; `before` is then ignored
+  MessageId after = 0;        ///< oldest_first: only messages above that number
 };
 
 class JournalReader {

@@ -35,11 +35,14 @@ std::uint32_t output_crc(const Output& output, std::string_view options) {
 }
 
 Result<StoredMessage> read_stored_message(base::Database& database, MessageId id) {
-  TRY(auto select, database.cached("SELECT m.received_us, m.channel, m.kind, m.type, m.control_id, m.peer, m.name, m.action,"
-                                    " m.dedupe, m.crc, c.hash, m.parent, m.replay_of, m.framing_fault, m.body"
-                                    " FROM msg m LEFT JOIN config c ON c.id = m.config WHERE m.id=?"));
+  TRY(auto select,
+      database.cached(
+          "SELECT m.received_us, m.channel, m.kind, m.type, m.control_id, m.peer, m.name, m.action,"
+          " m.dedupe, m.crc, c.hash, m.parent, m.replay_of, m.framing_fault, m.body"
+          " FROM msg m LEFT JOIN config c ON c.id = m.config WHERE m.id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
-  if (!found) return base::fail(base::ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  if (!found)
+    return base::fail(base::ErrorCode::message_not_found, "there is no message " + std::to_string(id));
   StoredMessage out;
   out.id = id;
   NewMessage& m = out.message;
@@ -51,7 +54,8 @@ Result<StoredMessage> read_stored_message(base::Database& database, MessageId id
   m.peer = select.text(5);
   m.name = select.text(6);
   m.action = select.text(7);
-  if (select.blob(8).size() == m.dedupe.size()) std::memcpy(m.dedupe.data(), select.blob(8).data(), m.dedupe.size());
+  if (select.blob(8).size() == m.dedupe.size())
+    std::memcpy(m.dedupe.data(), select.blob(8).data(), m.dedupe.size());
   const auto crc = static_cast<std::uint32_t>(select.integer(9));
   m.config_hash = select.text(10);
   m.parent = static_cast<MessageId>(select.integer(11));
@@ -64,10 +68,12 @@ Result<StoredMessage> read_stored_message(base::Database& database, MessageId id
   return out;
 }
 
-Status read_pending_outputs(base::Database& database, const std::string& key, MessageId after, std::size_t limit,
-                            std::size_t bytes_max, std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt) {
-  TRY(auto select, database.cached("SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, body"
-                                    " FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id"));
+Status read_pending_outputs(base::Database& database, const std::string& key, MessageId after,
+                            std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
+                            std::vector<MessageId>& corrupt) {
+  TRY(auto select,
+      database.cached("SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, body"
+                      " FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id"));
   select.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(after));
   std::size_t bytes = 0;
   while (out.size() < limit && (bytes < bytes_max || out.empty())) {

@@ -1,5 +1,6 @@
 #pragma once
-// Rows of a journal file as values; shared by the writing and the reading side. Any connection of the file will do.
+// Rows of a journal file as values; shared by the writing and the reading side. Any connection of the file
+// will do.
 
 #include <cstdint>
 #include <string>
@@ -14,10 +15,12 @@ namespace kiln::engine {
 /// Errors: message_not_found, corrupt_record.
 base::Result<StoredMessage> read_stored_message(base::Database& database, MessageId id);
 
-/// Pending outputs of one destination ("channel/destination") after a message, in order, appended to `out` until it holds
-/// `limit` entries or `bytes_max` bytes (at least one). `corrupt` gets the ids whose checksum is wrong.
-base::Status read_pending_outputs(base::Database& database, const std::string& key, MessageId after, std::size_t limit,
-                                  std::size_t bytes_max, std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt);
+/// Pending outputs of one destination ("channel/destination") after a message, in order, appended to `out`
+/// until it holds `limit` entries or `bytes_max` bytes (at least one). `corrupt` gets the ids whose checksum
+/// is wrong.
+base::Status read_pending_outputs(base::Database& database, const std::string& key, MessageId after,
+                                  std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
+                                  std::vector<MessageId>& corrupt);
 
 /// csv header and rendered options of an output as one small JSON text; empty when there are none.
 std::string print_options(const Output& output);

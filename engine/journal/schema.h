@@ -1,5 +1,6 @@
 #pragma once
-// The tables of a journal file, format 1. README.md explains them; reader.cpp and day_file.cpp are their only users.
+// The tables of a journal file, format 1. README.md explains them; reader.cpp and day_file.cpp are their only
+// users.
 
 namespace kiln::engine {
 

@@ -8,8 +8,8 @@
 
 namespace kiln::engine {
 
-/// Open addressing, grows by doubling; holds at most `capacity` keys and forgets the oldest. A hit only says "perhaps":
-/// the full key is compared with the stored message. 24 bytes a key at most.
+/// Open addressing, grows by doubling; holds at most `capacity` keys and forgets the oldest. A hit only says
+/// "perhaps": the full key is compared with the stored message. 24 bytes a key at most.
 class SeenSet {
  public:
   explicit SeenSet(std::size_t capacity) : capacity_(capacity) {}
@@ -34,7 +34,9 @@ class SeenSet {
   std::size_t size() const { return order_.size(); }
 
  private:
-  std::size_t slot_of(std::uint64_t key) const { return (key * 0x9e3779b97f4a7c15ULL >> 20) & (slots_.size() - 1); }
+  std::size_t slot_of(std::uint64_t key) const {
+    return (key * 0x9e3779b97f4a7c15ULL >> 20) & (slots_.size() - 1);
+  }
 
   void place(std::uint64_t key, std::uint64_t id) {
     std::size_t at = slot_of(key);

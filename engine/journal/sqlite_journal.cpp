@@ -21,8 +21,8 @@ std::uint64_t key_head(const DedupeKey& key) {
 
 }  // namespace
 
-SqliteJournal::SqliteJournal(base::Env& env, const base::Clock& clock, base::Executor& committer, JournalOptions options,
-                             std::function<void()> fail_stop)
+SqliteJournal::SqliteJournal(base::Env& env, const base::Clock& clock, base::Executor& committer,
+                             JournalOptions options, std::function<void()> fail_stop)
     : env_(env),
       clock_(clock),
       committer_(committer),
@@ -111,7 +111,8 @@ Result<DayFile*> SqliteJournal::file_of(MessageId id) {
 }
 
 Status SqliteJournal::close(bool orderly) {
-  // The committer has run all that was queued before this call when the owner's executor is drained; what is left runs here.
+  // The committer has run all that was queued before this call when the owner's executor is drained; what is
+  // left runs here.
   drain();
   return orderly ? current().set_clean_stop(true) : Status{};
 }
@@ -152,7 +153,8 @@ void SqliteJournal::drain() {
     {
       const std::lock_guard lock(queue_mutex_);
       std::size_t bytes = 0;
-      while (!queue_.empty() && group.size() < base::limits::kGroupCommitMax && bytes < base::limits::kGroupCommitBytesMax) {
+      while (!queue_.empty() && group.size() < base::limits::kGroupCommitMax &&
+             bytes < base::limits::kGroupCommitBytesMax) {
         if (queue_.front().read) {
           if (!group.empty()) break;
           read = std::move(queue_.front().read);
@@ -169,8 +171,10 @@ void SqliteJournal::drain() {
       }
     }
     if (stopped_) continue;
-    if (read) read();
-    else commit_group(group);
+    if (read)
+      read();
+    else
+      commit_group(group);
   }
 }
 
@@ -214,7 +218,8 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   if (status.error().code == ErrorCode::fsync_failed) {
     // What reached the disk is unknown: nobody is answered, and only a restart from the disk may go on (R7).
     stopped_ = true;
-    base::log(base::LogLevel::error, "journal-fsync-failed", {{"generation", std::int64_t{file.name().generation}}});
+    base::log(base::LogLevel::error, "journal-fsync-failed",
+              {{"generation", std::int64_t{file.name().generation}}});
     fail_stop_();
     return;
   }
@@ -243,7 +248,8 @@ Status SqliteJournal::insert_new(DayFile& file, MessageId id, const NewMessage& 
 /// Outputs, endings and children of a message. Children are messages of their own that have ended already.
 Status SqliteJournal::insert_parts(DayFile& file, MessageId id, const Processed& processed) {
   for (const Output& output : processed.outputs) TRY_VOID(file.insert_output(id, processed.channel, output));
-  for (const Ending& ending : processed.endings) TRY_VOID(file.insert_ending(id, processed.channel, ending, clock_.wall()));
+  for (const Ending& ending : processed.endings)
+    TRY_VOID(file.insert_ending(id, processed.channel, ending, clock_.wall()));
   for (std::size_t i = 0; i < processed.children.size(); ++i) {
     NewMessage child = processed.children[i];
     child.parent = id;
@@ -297,11 +303,12 @@ void SqliteJournal::end(MessageId id, std::string channel, Ending ending, std::f
   enqueue_lazily(std::move(job));
 }
 
-void SqliteJournal::note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
-                                 bool in_doubt, std::function<void(Status)> done) {
+void SqliteJournal::note_attempt(MessageId id, std::string channel, std::string destination,
+                                 std::uint32_t attempts, bool in_doubt, std::function<void(Status)> done) {
   Job job;
   job.file_of = id;
-  job.change = [id, channel = std::move(channel), destination = std::move(destination), attempts, in_doubt](DayFile& file) {
+  job.change = [id, channel = std::move(channel), destination = std::move(destination), attempts,
+                in_doubt](DayFile& file) {
     return file.update_attempts(id, channel, destination, attempts, in_doubt);
   };
   job.done = std::move(done);
@@ -315,7 +322,9 @@ void SqliteJournal::note_unframed(std::string channel, channels::Unframed what) 
     return file.insert_unframed(channel, what);
   };
   job.done = [](const Status& status) {
-    if (!status) base::log(base::LogLevel::error, "unframed-not-journaled", {{"error", base::Safe::code(status.error().code)}});
+    if (!status)
+      base::log(base::LogLevel::error, "unframed-not-journaled",
+                {{"error", base::Safe::code(status.error().code)}});
   };
   enqueue(std::move(job));
 }

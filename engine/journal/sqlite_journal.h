@@ -18,15 +18,15 @@
 namespace kiln::engine {
 
 struct JournalOptions {
-  std::string folder;                    ///< created when absent
-  std::size_t dedupe_ids = 1'000'000;    ///< most keys kept in the dedupe window
-  std::int64_t dedupe_hours = 72;        ///< files older than that are not read into it at start
+  std::string folder;                  ///< created when absent
+  std::size_t dedupe_ids = 1'000'000;  ///< most keys kept in the dedupe window
+  std::int64_t dedupe_hours = 72;      ///< files older than that are not read into it at start
 };
 
 class SqliteJournal final : public Journal {
  public:
-  /// Opens all files, recovers counts. `committer` runs every commit and outlives this object; `fail_stop` is called there
-  /// at the first failed fsync and must end the process (reliability.md R7).
+  /// Opens all files, recovers counts. `committer` runs every commit and outlives this object; `fail_stop` is
+  /// called there at the first failed fsync and must end the process (reliability.md R7).
   static base::Result<std::unique_ptr<SqliteJournal>> open(base::Env& env, const base::Clock& clock,
                                                            base::Executor& committer, JournalOptions options,
                                                            std::function<void()> fail_stop);
@@ -34,20 +34,21 @@ class SqliteJournal final : public Journal {
 
   /// What was found at open(); call before any message is taken.
   const Recovered& recovered() const { return recovered_; }
-  /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Call from the thread
-  /// that owns the journal, then destroy it.
+  /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Call
+  /// from the thread that owns the journal, then destroy it.
   base::Status close(bool orderly = true);
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void store(Processed processed, std::function<void(base::Status)> done) override;
   void flush() override;
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
-  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
-                    std::function<void(base::Status)> done) override;
+  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
+                    bool in_doubt, std::function<void(base::Status)> done) override;
   void note_unframed(std::string channel, channels::Unframed what) override;
   void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
   void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
-                    std::size_t bytes_max, std::function<void(base::Result<std::vector<PendingOutput>>)> done) override;
+                    std::size_t bytes_max,
+                    std::function<void(base::Result<std::vector<PendingOutput>>)> done) override;
   void read_message(MessageId id, std::function<void(base::Result<StoredMessage>)> done) override;
   void read_ending(MessageId id, std::string destination,
                    std::function<void(base::Result<std::optional<Ending>>)> done) override;
@@ -62,9 +63,10 @@ class SqliteJournal final : public Journal {
     /// Message whose file it concerns; 0 = the current file.
     MessageId file_of = 0;
     std::size_t bytes = 0;
-    std::function<base::Status(DayFile&)> change;  ///< inside a transaction; may run twice (group, then alone)
-    std::function<void(base::Status)> done;        ///< after the commit
-    std::function<void()> read;                    ///< instead of a change: after everything queued before it
+    std::function<base::Status(DayFile&)>
+        change;                              ///< inside a transaction; may run twice (group, then alone)
+    std::function<void(base::Status)> done;  ///< after the commit
+    std::function<void()> read;              ///< instead of a change: after everything queued before it
   };
 
   SqliteJournal(base::Env& env, const base::Clock& clock, base::Executor& committer, JournalOptions options,

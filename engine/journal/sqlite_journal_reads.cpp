@@ -1,4 +1,5 @@
-// Reads of the journal: they run on the committer too, after everything that was queued before them, so that they see it.
+// Reads of the journal: they run on the committer too, after everything that was queued before them, so that
+// they see it.
 
 #include <cstring>
 
@@ -13,10 +14,11 @@ using base::Result;
 
 }  // namespace
 
-void SqliteJournal::read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
-                                 std::size_t bytes_max, std::function<void(Result<std::vector<PendingOutput>>)> done) {
-  enqueue_read([this, channel = std::move(channel), destination = std::move(destination), after, limit, bytes_max,
-                done = std::move(done)] {
+void SqliteJournal::read_pending(std::string channel, std::string destination, MessageId after,
+                                 std::size_t limit, std::size_t bytes_max,
+                                 std::function<void(Result<std::vector<PendingOutput>>)> done) {
+  enqueue_read([this, channel = std::move(channel), destination = std::move(destination), after, limit,
+                bytes_max, done = std::move(done)] {
     std::vector<PendingOutput> out;
     std::vector<MessageId> corrupt;
     std::size_t bytes = 0;
@@ -24,7 +26,8 @@ void SqliteJournal::read_pending(std::string channel, std::string destination, M
       // A file that was cut short by either limit has more: nothing of a later one may come before that.
       if (out.size() >= limit || bytes >= bytes_max) break;
       const std::size_t had = out.size();
-      const base::Status status = file.pending(channel, destination, after, limit, bytes_max - bytes, out, corrupt);
+      const base::Status status =
+          file.pending(channel, destination, after, limit, bytes_max - bytes, out, corrupt);
       if (!status) return done(base::fail(status.error()));
       for (std::size_t i = had; i < out.size(); ++i) bytes += out[i].output.body.size();
     }
@@ -42,9 +45,12 @@ void SqliteJournal::read_pending(std::string channel, std::string destination, M
 
 void SqliteJournal::read_message(MessageId id, std::function<void(Result<StoredMessage>)> done) {
   enqueue_read([this, id, done = std::move(done)] {
-    Result<StoredMessage> found = base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
-    // A part that was detached after midnight is in the file of its whole, one before the file its number is in.
-    for (auto at = files_.rbegin(); at != files_.rend() && !found && found.error().code == ErrorCode::message_not_found; ++at)
+    Result<StoredMessage> found =
+        base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+    // A part that was detached after midnight is in the file of its whole, one before the file its number is
+    // in.
+    for (auto at = files_.rbegin();
+         at != files_.rend() && !found && found.error().code == ErrorCode::message_not_found; ++at)
       if (at->second.first_id() <= id) found = at->second.message(id);
     done(std::move(found));
   });

@@ -7,7 +7,8 @@ bool is_loopback(std::string_view peer) {
   return peer == "local" || peer.starts_with("127.") || peer == "::1" || peer.starts_with("[::1]");
 }
 
-bool LoopbackAccess::allow(const fhir::Principal& principal, std::string_view, std::string_view, std::string_view) const {
+bool LoopbackAccess::allow(const fhir::Principal& principal, std::string_view, std::string_view,
+                           std::string_view) const {
   return principal.loopback;
 }
 
