@@ -99,6 +99,7 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
     facts->live_creates.push_back(has_live_write(unit, create.body, create.reg));
   }
   facts->component_guards = component_guards(unit);
+  for (const ir::TableRow& row : unit.table_rows) facts->table_keys.push_back(unit.text(row.key));
   for (const ir::Constant& constant : unit.constants) facts->constants.push_back(value_of(unit, constant));
   for (const ir::Map& map : unit.maps) facts->structures.push_back(structure_of(unit, map));
   for (const ir::Map& map : unit.expressions) facts->expression_structures.push_back(structure_of(unit, map));

@@ -35,8 +35,9 @@ struct Facts {
       structures;  ///< parallel to Unit::maps; nullptr where the source is not v2
   std::vector<const hl7::Structure*> expression_structures;  ///< parallel to Unit::expressions
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
-  std::vector<std::uint32_t> component_guards;  ///< parallel to Unit::writes, see guards.h
-  std::vector<Value> constants;                 ///< parallel to Unit::constants
+  std::vector<std::uint32_t> component_guards;               ///< parallel to Unit::writes, see guards.h
+  std::vector<std::string_view> table_keys;                  ///< parallel to Unit::table_rows
+  std::vector<Value> constants;                              ///< parallel to Unit::constants
   std::vector<std::uint8_t> live_creates;  ///< parallel to Unit::creates: some rule in it is not constant
 };
 

@@ -70,6 +70,7 @@ void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input,
   loop_stack_.clear();
   references_.clear();
   source_pairs_.clear();
+  built_.clear();
   removals_.clear();
   scratch_.clear();
   undo_.clear();

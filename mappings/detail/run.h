@@ -119,6 +119,7 @@ class Run {
   void exec_when(const ir::When& when);
   void exec_require(const ir::Require& require);
   void exec_warn(const ir::Warn& warn);
+  bool copy_built(const ir::Function& function, const Value& source, OutputNode& node);
   void read_identity(const ir::Create& create, CreatedNode& node);
   std::string_view authority_of(const OutputNode& identity);
   std::string location_of(ir::Index expr) const;
@@ -316,6 +317,16 @@ class Run {
   std::vector<std::uint32_t> loop_numbers_, loop_stack_;
   std::vector<OutputNode*> references_;
   std::vector<std::pair<SourceRef, SourceRef>> source_pairs_;
+  /// Objects that were built for identities, without a note: a rule that writes the same value copies them.
+  struct Built {
+    const ir::Function* function;
+    SourceRef source;
+    ir::TypeId type;
+    const OutputNode* node;
+  };
+  std::vector<Built> built_;
+  bool keep_built_ = false;
+  std::uint64_t noted_ = 0;  ///< calls of note(), whatever came of them
   std::vector<PatchRemoval> removals_;
   std::vector<Value> scratch_;
   OutputNode* root_ = nullptr;

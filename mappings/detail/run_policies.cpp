@@ -15,6 +15,7 @@ std::string Run::rule_address() const {
 }
 
 void Run::note(RunDiagnostic::Level level, std::string_view code, std::string what, const Value* value) {
+  ++noted_;
   if (quiet_ && level == RunDiagnostic::Level::note) return;
   const bool strict = context_->strict || (map_ != nullptr && map_->strict);
   if (level == RunDiagnostic::Level::note && strict) level = RunDiagnostic::Level::warning;

@@ -103,15 +103,14 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup) {
   }
   const std::string_view key = text_of(found.key);
   if (table.kind == ir::TableKind::literal) {
-    const auto begin = unit_->table_rows.begin() + table.rows.first;
+    const auto begin = facts_->table_keys.begin() + table.rows.first;
     const auto end = begin + table.rows.count;
-    const auto at = std::lower_bound(begin, end, key, [&](const ir::TableRow& row, std::string_view wanted) {
-      return text(row.key) < wanted;
-    });
-    if (at != end && text(at->key) == key) {
+    const auto key_at = std::lower_bound(begin, end, key);
+    if (key_at != end && *key_at == key) {
+      const ir::TableRow& row = unit_->table_rows[table.rows.first + static_cast<ir::Index>(key_at - begin)];
       found.hit = true;
-      found.code = text(at->value);
-      found.display = text(at->display);
+      found.code = text(row.value);
+      found.display = text(row.display);
       found.system = text(table.system);
       return found;
     }

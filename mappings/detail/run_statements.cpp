@@ -146,7 +146,9 @@ void Run::exec_create(const ir::Create& create) {
 }
 
 void Run::read_identity(const ir::Create& create, CreatedNode& node) {
+  keep_built_ = true;
   const Value identity = eval(create.identity);
+  keep_built_ = false;
   if (identity.kind != ValueKind::object || identity.object->shape != unit_->identifier_shape) return;
   OutputNode& object = *const_cast<OutputNode*>(identity.object);  // built by this run
   const auto part = [&](std::uint16_t index) -> std::string_view {

@@ -284,6 +284,9 @@ bool Run::emit_datatype(const ir::Expr& expr, Dest& dest) {
   if (source.is_null()) return emit_null(dest);
   OutputNode& node = *dest.node;
   const ir::Function& function = unit_->functions[expr.a];
+  const bool fresh = node.kind == NodeKind::empty && source.kind == ValueKind::hl7;
+  if (fresh && copy_built(function, source, node)) return true;
+  const std::uint64_t noted = noted_;
   make_object(arena_, node, function.shape, members_of(function.shape));
   if (node.shape != function.shape) return false;
   if (!function.all_constant) node.needs_live = true;
@@ -298,7 +301,23 @@ bool Run::emit_datatype(const ir::Expr& expr, Dest& dest) {
   exec_body(function.body);
   rule_ = rule;
   frame_ = outer;
-  return !is_vacant(node);
+  const bool wrote = !is_vacant(node);
+  if (keep_built_ && fresh && wrote && noted == noted_ && halt_ == Halt::none)
+    built_.push_back({&function, source.source, source.type, &node});
+  return wrote;
+}
+
+/// What a datatype map makes of one place of the message is the same wherever it is written.
+bool Run::copy_built(const ir::Function& function, const Value& source, OutputNode& node) {
+  constexpr std::size_t kLookedAt = 4;  // the identity of the resource under construction is among the last
+  const std::size_t first = built_.size() > kLookedAt ? built_.size() - kLookedAt : 0;
+  for (std::size_t i = built_.size(); i-- > first;) {
+    const Built& built = built_[i];
+    if (built.source != source.source || built.function != &function || built.type != source.type) continue;
+    graft(arena_, node, *built.node);
+    return true;
+  }
+  return false;
 }
 
 bool Run::emit_call(const ir::Expr& expr, Dest& dest) {
