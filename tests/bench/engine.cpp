@@ -75,18 +75,19 @@ struct Ports {
 /// Takes a message, answers when it is stored, drops it.
 void make_intake_site(const fs::path& folder, const Ports& ports) {
   write_file(folder / "kiln.conf", "server {\n  data \"data\"\n  http { listen 127.0.0.1:" + std::to_string(ports.http) + " }\n}\n");
-  write_file(folder / "channels/intake.hmap",
+  write_file(folder / "channels/intake.channel",
              "module bench.channels\n\nchannel intake {\n  source mllp {\n    port " + std::to_string(ports.adt) +
                  "\n    connections_per_peer 200\n  }\n  accept hl7 ADT_A01 2.5.1\n  ack original on stored\n"
-                 "  to nowhere: drop from source\n}\n");
+                 "  to nowhere: drop from source {}\n}\n");
 }
 
 /// The quickstart site on free ports. Its stand-in for the patient administration is left out: `pas` is the bench's receiver.
 void make_quickstart_site(const fs::path& folder, const Ports& ports, std::uint16_t receiver) {
   const fs::path from = fs::path(KILN_SOURCE_DIR) / "examples/quickstart";
+  fs::create_directories(folder);
   for (const char* part : {"channels", "maps", "tables"})
     if (fs::exists(from / part)) fs::copy(from / part, folder / part, fs::copy_options::recursive);
-  fs::remove(folder / "channels/pas.hmap");
+  fs::remove(folder / "channels/pas.channel");
   std::string conf = read_file(from / "kiln.conf");
   replace(conf, "127.0.0.1:8080", "127.0.0.1:" + std::to_string(ports.http));
   write_file(folder / "kiln.conf", conf);
