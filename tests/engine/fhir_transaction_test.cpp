@@ -383,7 +383,9 @@ TEST_CASE("a channel applies bundles and single resources without HTTP") {
   const Json single(R"({"resourceType":"Patient","id":"x","active":true})");
   CHECK(fhir::apply_bundle(*server.store, single.root, server.context, options)->entries[0].status == 201);
   CHECK(fhir::apply_bundle(*server.store, single.root, server.context, options)->entries[0].unchanged);
-  for (const auto& change : *server.store->changes_since(0, 10)) CHECK(change.origin == "channel:adt");
+  const auto changes = server.store->changes_since(0, 10);
+  REQUIRE(changes);
+  for (const auto& change : *changes) CHECK(change.origin == "channel:adt");
   const Json broken(bundle("transaction", {{"POST", "Observation", observation("urn:uuid:none"), {}, {}}}));
   const auto refused = fhir::apply_bundle(*server.store, broken.root, server.context, options);
   REQUIRE_FALSE(refused);
