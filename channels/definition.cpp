@@ -53,6 +53,7 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
   out.library = library;
   library->link(out.diagnostics);
   auto tables = mappings::load_tables(*library, env, out.diagnostics);
+  library->set_tables(tables);  // for the check of columns, and for tests of maps
   detail::PendingSite pending = detail::read_site(*library, out.diagnostics);
   auto compiled = std::make_shared<mappings::CompiledLibrary>(
       mappings::compile(*library, out.diagnostics, pending.requests));
