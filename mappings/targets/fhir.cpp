@@ -10,10 +10,13 @@ constexpr std::string_view kAbsent =
     "{\"extension\":[{\"url\":\"http://hl7.org/fhir/StructureDefinition/"
     "data-absent-reason\",\"valueCode\":\"unknown\"}]}";
 
+/// RFC 3986: unreserved.
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
 void put_percent(OutputBuffer& out, char c) {
-  const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                     c == '.' || c == '_' || c == '~';
-  if (plain) return out.put(c);
   constexpr char kHex[] = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(c);
   const char escaped[] = {'%', kHex[byte >> 4], kHex[byte & 15]};
@@ -22,10 +25,16 @@ void put_percent(OutputBuffer& out, char c) {
 
 /// One part of a token search value: FHIR escapes `\ , | $` with a backslash, then the URL escapes.
 void put_token(OutputBuffer& out, std::string_view text) {
-  for (const char c : text) {
+  std::size_t plain = 0;  // where the run of characters that stand as they are begins
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (is_unreserved(c)) continue;
+    out.put(text.substr(plain, i - plain));
+    plain = i + 1;
     if (c == '\\' || c == ',' || c == '|' || c == '$') put_percent(out, '\\');
     put_percent(out, c);
   }
+  out.put(text.substr(plain));
 }
 
 std::string_view method_of(ir::RequestKind kind) {
