@@ -16,11 +16,12 @@ namespace {
 using Slots = std::vector<std::atomic<const Structure*>>;
 
 Slots& slots_of(Version version) {
-  static std::array<Slots, kVersionCount> all = [] {
-    std::array<Slots, kVersionCount> made;
+  // Never destroyed, like what it points to: views of it may be used to the very end of the process.
+  static std::array<Slots, kVersionCount>& all = *[] {
+    auto made = std::make_unique<std::array<Slots, kVersionCount>>();
     for (const Version v : kVersions)
-      made[static_cast<std::size_t>(v)] = Slots(Dictionary(v).structures().size());
-    return made;
+      (*made)[static_cast<std::size_t>(v)] = Slots(Dictionary(v).structures().size());
+    return made.release();
   }();
   return all[static_cast<std::size_t>(version)];
 }
