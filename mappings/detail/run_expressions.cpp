@@ -12,7 +12,21 @@ namespace kiln::mappings::detail {
 
 Value Run::eval(ir::Index expr) {
   if (++steps_ > steps_max_) return too_many_steps();
-  return eval_node(unit_->exprs[expr]);
+  const ir::Expr& node = unit_->exprs[expr];
+  switch (node.op) {  // most of what is evaluated, without the frame that the whole switch needs
+    case ir::Op::constant:
+      return facts_->constants[node.a];
+    case ir::Op::local:
+      return frame_.locals[node.a];
+    case ir::Op::v2_path:
+      return read_path(unit_->v2_paths[node.a]);
+    case ir::Op::v2_relative:
+      return read_relative(node);
+    case ir::Op::convert:
+      return convert(node);
+    default:
+      return eval_node(node);
+  }
 }
 
 Value Run::too_many_steps() {
