@@ -109,7 +109,9 @@ int run(const Arguments& arguments) {
         continue;
       }
       if (!arguments.has("--quiet")) print_diagnostics(**result);
-      if ((*result)->ok()) {
+      if ((*result)->skipped_all()) {
+        std::fprintf(stderr, "%s: the map wrote nothing for this message\n", files[i].c_str());
+      } else if ((*result)->ok()) {
         print_output(**result, arguments.has("--pretty"));
       } else {
         failed = true;

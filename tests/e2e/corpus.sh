@@ -38,13 +38,15 @@ with concurrent.futures.ThreadPoolExecutor(2) as pool:
         kind = row["type"].split("^")[0]
         if code == 0 and out.strip().startswith(b"{"):
             kinds[kind]["converted"] += 1
+        elif code == 0 and "wrote nothing" in err:
+            kinds[kind]["empty"] += 1
         elif code == 1 and err.strip():
             kinds[kind]["refused"] += 1
             reasons[re.sub(r"^[^:]*\.(hl7|txt|er7)[^:]*: ", "", err.strip().splitlines()[-1])[:110]] += 1
         else:
             failures.append(f"{row['file']}: exit {code}: {err.strip()[-200:]}")
 for kind, counts in sorted(kinds.items()):
-    print(f"{kind}: {counts['converted']} converted, {counts['refused']} refused")
+    print(f"{kind}: {counts['converted']} converted, {counts['refused']} refused, {counts['empty']} empty (no rule had anything to say)")
 for reason, count in reasons.most_common(20):
     print(f"  {count} x {reason}")
 print("\n".join(failures))
