@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -27,16 +28,20 @@ inline sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, never the same twice. One thread.
 inline std::uint16_t free_port() {
+  static std::set<std::uint16_t> given;
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
   if (::bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
       ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
     std::abort();
+  const std::uint16_t port = ntohs(address.sin_port);
+  const bool is_new = given.insert(port).second;
+  const std::uint16_t result = is_new ? port : free_port();  // the socket is still open: another port comes
   ::close(fd);
-  return ntohs(address.sin_port);
+  return result;
 }
 
 inline bool is_listening(std::uint16_t port) {
