@@ -22,6 +22,7 @@ class OutputBuffer {
     *at_++ = c;
   }
   void put(std::string_view piece) {
+    if (piece.empty()) return;  // it may have no address
     if (static_cast<std::size_t>(end_ - at_) < piece.size()) grow(piece.size());
     std::memcpy(at_, piece.data(), piece.size());
     at_ += piece.size();
