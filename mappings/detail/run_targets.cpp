@@ -175,7 +175,9 @@ Dest Run::destination(OutputNode& object, const ir::Write& write) {
       dest.choice = &unit_->choices[last.choice];
       break;
   }
-  if (dest.node != nullptr && last.dynamic) dest.node->needs_live = true;
+  // Only an object depends on its non-constant rules: a scalar that a constant wrote is written.
+  const bool builds = builds_objects(unit_->exprs[write.value].op);
+  if (dest.node != nullptr && last.dynamic && builds) dest.node->needs_live = true;
   remember(dest.list != nullptr ? dest.list : dest.node);
   return dest;
 }

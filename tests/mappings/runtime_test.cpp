@@ -137,6 +137,35 @@ TEST_CASE("limits end a run with failed, not with an exception") {
   CHECK(result.output.empty());
 }
 
+TEST_CASE("a constant that was written counts as set, and stays although a later rule finds nothing") {
+  const Maps own(R"(module own
+map out(p: fhir Patient) -> hl7 ADT_A08 2.5.1 {
+  EVN-2 = run.received
+  PID-3 += p.identifier
+  PID-5.1.1 = p.name[1].family
+  PID-13.1 = p.id
+  PID-13.2 = "NET" if p.active == true
+  PID-13.2 ?= p.gender
+  PID-13.3 = "Internet" if p.active == true
+  PID-13.3 ?= p.language
+  PV1-2 = "N"
+}
+datatype Identifier -> CX { .1 = .value }
+)");
+  const Program program = own.program("own.out");
+  Runner runner;
+  const auto pid = [&](const char* active) {
+    const OwnedInput input(".json", std::string(R"({"resourceType":"Patient","id":"x1","active":)") + active +
+                                        R"(,"identifier":[{"value":"1"}],"name":[{"family":"A"}],"gender":"male"})",
+                           program);
+    const std::string& out = runner.run(program, input.get(), test_context()).output;
+    const auto begin = out.find("PID|");
+    return begin == std::string::npos ? out : out.substr(begin, out.find('\r', begin) - begin);
+  };
+  CHECK(pid("true") == "PID|||1||A||||||||x1^NET^Internet");
+  CHECK(pid("false") == "PID|||1||A||||||||x1^male");
+}
+
 TEST_CASE("a package runs the map of the message's structure and rejects what none takes") {
   const Program package = maps().program("std.v2fhir");
   REQUIRE(package);
