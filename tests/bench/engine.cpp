@@ -1,5 +1,5 @@
-// The whole engine under load: durable MLLP acknowledgements per second against a raw group-commit log on the same disk in
-// the same run; time to start and memory at rest.
+// The whole engine under load: durable MLLP acknowledgements per second against a raw group-commit log on the
+// same disk in the same run; time to start and memory at rest.
 //   bench_engine KILN [--seconds S] [--folder F] [--only intake|quickstart]
 // F is on the disk that is measured; a folder of its own is made there and removed at the end.
 
@@ -29,18 +29,24 @@ struct Plan {
   std::string only;
 };
 
-/// An admission of about 1.1 KB; control ids differ, because a repeated one would be answered from the journal.
+/// An admission of about 1.1 KB; control ids differ, because a repeated one would be answered from the
+/// journal.
 std::string admission(std::uint64_t number) {
   static const std::string run = std::to_string(::getpid());
   const std::string n = std::to_string(number), patient = std::to_string(700000 + number % kPatients);
   return "MSH|^~\\&|WARDS|NORTH|EHR|NORTH|20260302081500+0100||ADT^A01^ADT_A01|B" + run + "-" + n +
          "|P|2.5.1||||||UNICODE UTF-8\r"
          "EVN||20260302081000|||OPER7^Clerk^Ada\r"
-         "PID|1||" + patient + "^^^NORTH&1.2.840.99999&ISO^MR||Lindqvist^Marja^Tove^^Dr.^^L||19790411|F|||"
+         "PID|1||" +
+         patient +
+         "^^^NORTH&1.2.840.99999&ISO^MR||Lindqvist^Marja^Tove^^Dr.^^L||19790411|F|||"
          "Havnegade 4^2. th.^Aarhus^^8000^DK^H||^PRN^PH^^45^^55501234~^NET^Internet^marja@example.org|"
          "^WPN^PH^^45^^55509999|da^Danish^ISO639|M|LUT\r"
-         "NK1|1|Lindqvist^Per^^^^^L|SPO^Spouse^HL70063|Havnegade 4^2. th.^Aarhus^^8000^DK|^PRN^PH^^45^^55501235\r"
-         "PV1|1|I|M3^04^B^NORTH|E|||0815^Okafor^Ben^^^Dr.^^^NORTH&1.2.840.99999&ISO|0921^Meyer^Lis||MED||||7|||||V" + patient +
+         "NK1|1|Lindqvist^Per^^^^^L|SPO^Spouse^HL70063|Havnegade 4^2. "
+         "th.^Aarhus^^8000^DK|^PRN^PH^^45^^55501235\r"
+         "PV1|1|I|M3^04^B^NORTH|E|||0815^Okafor^Ben^^^Dr.^^^NORTH&1.2.840.99999&ISO|0921^Meyer^Lis||MED||||7|"
+         "||||V" +
+         patient +
          "^^^NORTH&1.2.840.99999&ISO^VN|||||||||||||||||||||||||20260302080000+0100\r"
          "PV2|||R07.4^Chest pain^I10\r"
          "AL1|1|DA|7980^Penicillin G^RXNORM|SV|Urticaria|20150301\r"
@@ -74,14 +80,17 @@ struct Ports {
 
 /// Takes a message, answers when it is stored, drops it.
 void make_intake_site(const fs::path& folder, const Ports& ports) {
-  write_file(folder / "kiln.conf", "server {\n  data \"data\"\n  http { listen 127.0.0.1:" + std::to_string(ports.http) + " }\n}\n");
+  write_file(folder / "kiln.conf", "server {\n  data \"data\"\n  http { listen 127.0.0.1:" +
+                                       std::to_string(ports.http) + " }\n}\n");
   write_file(folder / "channels/intake.channel",
-             "module bench.channels\n\nchannel intake {\n  source mllp {\n    port " + std::to_string(ports.adt) +
+             "module bench.channels\n\nchannel intake {\n  source mllp {\n    port " +
+                 std::to_string(ports.adt) +
                  "\n    connections_per_peer 200\n  }\n  accept hl7 ADT_A01 2.5.1\n  ack original on stored\n"
                  "  to nowhere: drop from source {}\n}\n");
 }
 
-/// The quickstart site on free ports. Its stand-in for the patient administration is left out: `pas` is the bench's receiver.
+/// The quickstart site on free ports. Its stand-in for the patient administration is left out: `pas` is the
+/// bench's receiver.
 void make_quickstart_site(const fs::path& folder, const Ports& ports, std::uint16_t receiver) {
   const fs::path from = fs::path(KILN_SOURCE_DIR) / "examples/quickstart";
   fs::create_directories(folder);
@@ -109,21 +118,23 @@ struct Row {
   std::size_t connections = 0;
   double raw = 0;
   bench::LoadResult load;
-  double cpu_us = 0;         ///< of the engine, for each message
+  double cpu_us = 0;  ///< of the engine, for each message
   std::uint64_t forwarded = 0;
 };
 
 void print_raw(std::size_t writers, const bench::RawLogResult& raw) {
-  std::printf("raw-log     writers=%-4zu %8.0f /s  p50 %6.2f ms  p99 %6.2f ms  %.1f records a sync\n", writers, raw.per_second(),
-              raw.quantile_ms(0.5), raw.quantile_ms(0.99),
+  std::printf("raw-log     writers=%-4zu %8.0f /s  p50 %6.2f ms  p99 %6.2f ms  %.1f records a sync\n",
+              writers, raw.per_second(), raw.quantile_ms(0.5), raw.quantile_ms(0.99),
               raw.syncs == 0 ? 0 : static_cast<double>(raw.records) / static_cast<double>(raw.syncs));
 }
 
 void print_row(const char* name, const Row& row) {
-  std::printf("%-11s connections=%-4zu %8.0f ack/s  p50 %6.2f ms  p99 %6.2f ms  ratio %.2f  engine %4.0f us cpu/msg", name,
-              row.connections, row.load.per_second(), row.load.quantile_ms(0.5), row.load.quantile_ms(0.99),
-              row.raw > 0 ? row.load.per_second() / row.raw : 0, row.cpu_us);
-  if (row.forwarded > 0) std::printf("  forwarded meanwhile %.0f/s", static_cast<double>(row.forwarded) / row.load.seconds);
+  std::printf(
+      "%-11s connections=%-4zu %8.0f ack/s  p50 %6.2f ms  p99 %6.2f ms  ratio %.2f  engine %4.0f us cpu/msg",
+      name, row.connections, row.load.per_second(), row.load.quantile_ms(0.5), row.load.quantile_ms(0.99),
+      row.raw > 0 ? row.load.per_second() / row.raw : 0, row.cpu_us);
+  if (row.forwarded > 0)
+    std::printf("  forwarded meanwhile %.0f/s", static_cast<double>(row.forwarded) / row.load.seconds);
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -135,8 +146,10 @@ bool run_engine(const Plan& plan, const char* name, std::size_t connections, dou
   bench::MllpReceiver receiver;  // before the ports, so that none of them is its own
   const Ports ports;
   const bool quickstart = std::strcmp(name, "quickstart") == 0;
-  if (quickstart) make_quickstart_site(site, ports, receiver.port());
-  else make_intake_site(site, ports);
+  if (quickstart)
+    make_quickstart_site(site, ports, receiver.port());
+  else
+    make_intake_site(site, ports);
   const std::string log = (plan.folder / (std::string(name) + ".log")).string();
   Row row;
   {
@@ -154,20 +167,23 @@ bool run_engine(const Plan& plan, const char* name, std::size_t connections, dou
     row.connections = connections;
     row.raw = raw;
     row.load = bench::run_load(std::move(load));
-    row.cpu_us = (engine.cpu_seconds() - cpu) * 1e6 / static_cast<double>(std::max<std::uint64_t>(1, row.load.answers));
+    row.cpu_us = (engine.cpu_seconds() - cpu) * 1e6 /
+                 static_cast<double>(std::max<std::uint64_t>(1, row.load.answers));
     row.forwarded = receiver.received();
     print_row(name, row);
   }
   const bool good = row.load.errors == 0 && row.load.answers > 0 && row.load.positive == row.load.answers;
   if (!good)
     std::fprintf(stderr, "%s: %llu of %llu answers positive, %llu connections failed; log:\n%s", name,
-                 static_cast<unsigned long long>(row.load.positive), static_cast<unsigned long long>(row.load.answers),
+                 static_cast<unsigned long long>(row.load.positive),
+                 static_cast<unsigned long long>(row.load.answers),
                  static_cast<unsigned long long>(row.load.errors), read_file(log).substr(0, 4000).c_str());
   fs::remove_all(site);
   return good;
 }
 
-/// Time from exec to the first connection taken, on a fresh site and again on the data it left; memory two seconds later.
+/// Time from exec to the first connection taken, on a fresh site and again on the data it left; memory two
+/// seconds later.
 bool run_start(const Plan& plan) {
   const fs::path site = plan.folder / "start";
   bench::MllpReceiver receiver;  // before the ports, so that none of them is its own
@@ -181,13 +197,15 @@ bool run_start(const Plan& plan) {
       std::fprintf(stderr, "the engine did not start:\n%s", read_file(log).c_str());
       return false;
     }
-    if (i == 0) first = engine.start_ms();
-    else best = std::min(best, engine.start_ms());
+    if (i == 0)
+      first = engine.start_ms();
+    else
+      best = std::min(best, engine.start_ms());
     if (i != 5) continue;
     std::this_thread::sleep_for(std::chrono::seconds(2));
     std::printf("start-ms %.1f (first start, files made: %.1f)\n", best, first);
-    std::printf("idle-rss-mb %.1f (anonymous %.1f, file pages %.1f)\n", engine.status_mb("VmRSS"), engine.status_mb("RssAnon"),
-                engine.status_mb("RssFile"));
+    std::printf("idle-rss-mb %.1f (anonymous %.1f, file pages %.1f)\n", engine.status_mb("VmRSS"),
+                engine.status_mb("RssAnon"), engine.status_mb("RssFile"));
   }
   std::fflush(stdout);
   fs::remove_all(site);
@@ -206,7 +224,8 @@ bool run_all(const Plan& plan) {
     }
     print_raw(connections, raw);
     for (const char* name : {"intake", "quickstart"})
-      if (plan.only.empty() || plan.only == name) good = run_engine(plan, name, connections, raw.per_second()) && good;
+      if (plan.only.empty() || plan.only == name)
+        good = run_engine(plan, name, connections, raw.per_second()) && good;
   }
   return good;
 }
@@ -224,7 +243,8 @@ int main(int argc, char** argv) {
   plan.kiln = argv[1];
   for (int i = 2; i + 1 < argc; i += 2) {
     const std::string option = argv[i];
-    if (option == "--seconds") plan.duration = std::chrono::milliseconds(static_cast<int>(std::atof(argv[i + 1]) * 1000));
+    if (option == "--seconds")
+      plan.duration = std::chrono::milliseconds(static_cast<int>(std::atof(argv[i + 1]) * 1000));
     if (option == "--folder") plan.folder = argv[i + 1];
     if (option == "--only") plan.only = argv[i + 1];
   }

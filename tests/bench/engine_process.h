@@ -55,7 +55,8 @@ inline bool is_listening(std::uint16_t port) {
 class EngineProcess {
  public:
   /// Starts it and waits until `port` takes connections, at most ten seconds. Its output goes to `log`.
-  EngineProcess(const std::string& kiln, const std::string& site, const std::string& log, std::uint16_t port) {
+  EngineProcess(const std::string& kiln, const std::string& site, const std::string& log,
+                std::uint16_t port) {
     const auto begin = std::chrono::steady_clock::now();
     pid_ = ::fork();
     if (pid_ == 0) {

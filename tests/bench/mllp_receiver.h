@@ -13,7 +13,8 @@ namespace kiln::bench {
 class MllpReceiver {
  public:
   MllpReceiver() {
-    auto listener = net_.listen("127.0.0.1", 0, [this](base::StreamPtr stream) { base::spawn(serve(this, std::move(stream))); });
+    auto listener = net_.listen(
+        "127.0.0.1", 0, [this](base::StreamPtr stream) { base::spawn(serve(this, std::move(stream))); });
     if (!listener) std::abort();
     listener_ = std::move(*listener);
     thread_ = std::thread([this] { net_.run(); });
@@ -45,7 +46,8 @@ class MllpReceiver {
         if (event->kind != hl7::mllp::EventKind::frame) continue;
         ++self->received_;
         const std::string id = control_id(event->bytes);
-        out += *hl7::mllp::encode_frame("MSH|^~\\&|R|R|K|K|20260101||ACK|A" + id + "|P|2.5.1\rMSA|AA|" + id + "\r");
+        out += *hl7::mllp::encode_frame("MSH|^~\\&|R|R|K|K|20260101||ACK|A" + id + "|P|2.5.1\rMSA|AA|" + id +
+                                        "\r");
       }
       if (out.empty()) continue;
       auto writing = stream->write_all(std::move(out), 30'000);

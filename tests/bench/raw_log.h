@@ -1,6 +1,7 @@
 #pragma once
-// The yardstick of durable acknowledgements: a plain append file on the same disk. Writers hand over a record and wait;
-// one thread writes all records that wait, calls fdatasync once, and wakes their writers. No format, no index, no network.
+// The yardstick of durable acknowledgements: a plain append file on the same disk. Writers hand over a record
+// and wait; one thread writes all records that wait, calls fdatasync once, and wakes their writers. No
+// format, no index, no network.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -33,7 +34,8 @@ struct RawLogResult {
 
 class RawLog {
  public:
-  explicit RawLog(const std::string& path) : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
+  explicit RawLog(const std::string& path)
+      : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
   ~RawLog() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -68,7 +70,8 @@ class RawLog {
     committer.join();
     stop_ = false;
     result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    for (const auto& mine : latencies) result.latency_us.insert(result.latency_us.end(), mine.begin(), mine.end());
+    for (const auto& mine : latencies)
+      result.latency_us.insert(result.latency_us.end(), mine.begin(), mine.end());
     std::sort(result.latency_us.begin(), result.latency_us.end());
     result.records = result.latency_us.size();
     return result;
@@ -93,7 +96,8 @@ class RawLog {
       bytes.swap(group_);
       const std::uint64_t number = group_number_++;
       lock.unlock();
-      if (::write(fd_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) || ::fdatasync(fd_) != 0)
+      if (::write(fd_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
+          ::fdatasync(fd_) != 0)
         result.failed = true;
       ++result.syncs;
       lock.lock();
