@@ -38,7 +38,7 @@ base::Status DeliveryQueue::start(std::uint64_t waiting, MessageId last_id, bool
   pushed_up_to_ = last_id;
   // Ends are recorded after the send without waiting, so after a crash up to that many may have arrived
   // unrecorded.
-  if (!clean_stop) suspects_ = limits::kUnrecordedSendsMax + destination_->batch_max();
+  if (!clean_stop && waiting > 0) suspects_ = limits::kUnrecordedSendsMax + destination_->batch_max();
   running_ = true;
   base::spawn(run());
   return {};
@@ -140,6 +140,8 @@ Task<void> DeliveryQueue::fill() {
     if (suspects_ > 0) {
       --suspects_;
       output.in_doubt = true;
+      // Also for the start after this one, should the engine be stopped before it is sent.
+      journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true, nullptr);
     }
     window_bytes_ += output.output.body.size();
     window_.push_back(std::move(output));

@@ -61,6 +61,8 @@ class DeliveryQueue {
   /// Outcomes that are not durable. After stop(): the journal would not take them, so the next start must
   /// take them as in doubt.
   std::size_t unrecorded() const { return unrecorded_; }
+  /// False when the next start must take the first outputs as in doubt, as after a crash.
+  bool is_orderly() const { return unrecorded_ == 0 && suspects_ == 0; }
 
  private:
   base::Task<void> run();

@@ -184,6 +184,10 @@ Task<void> Gateway::recover_and_listen() {
           channel->definition().name + (started_.error().place.empty() ? "" : ", " + started_.error().place);
   }
   if (started_) started_ = serve_http();
+  if (!started_) {
+    auto ending = wind_down(false);
+    co_await std::move(ending);
+  }
   net_.stop();
 }
 
@@ -288,6 +292,13 @@ void Gateway::stop() {
 /// Takes no more, finishes what is under way, records every outcome (reliability.md R12).
 Task<void> Gateway::drain() {
   say("stopping: no new messages are taken, sends in progress are finished");
+  auto ending = wind_down(true);
+  co_await std::move(ending);
+  net_.stop();
+}
+
+/// A start that failed in the middle ends the same way, but is no orderly stop: it may not have looked at what is in doubt.
+Task<void> Gateway::wind_down(bool started) {
   if (fhir_) fhir_->wake();
   for (const auto& channel : channels_) co_await channel->stop_source();
   if (http_) co_await http_->stop();
@@ -299,20 +310,22 @@ Task<void> Gateway::drain() {
   journal_->find_duplicate({}, [flushed](base::Result<MessageId>) { flushed.set(true); });
   co_await flushed;
   std::size_t unrecorded = 0;
+  bool orderly = started;
   for (const auto& channel : channels_)
-    for (const auto& queue : channel->queues()) unrecorded += queue->unrecorded();
+    for (const auto& queue : channel->queues()) {
+      unrecorded += queue->unrecorded();
+      orderly = orderly && queue->is_orderly();
+    }
   if (unrecorded > 0) {
-    // The next start must take what was sent last as in doubt, as after a crash.
     base::log(base::LogLevel::error, "outcomes-not-recorded",
               {{"messages", static_cast<std::int64_t>(unrecorded)}});
     exit_code_ = 74;
   }
-  if (const Status closed = journal_->close(unrecorded == 0); !closed) {
+  if (const Status closed = journal_->close(orderly); !closed) {
     base::log(base::LogLevel::error, "journal-close-failed",
               {{"error", base::Safe::code(closed.error().code)}});
     exit_code_ = 74;
   }
-  net_.stop();
 }
 
 base::Result<JournalReader*> Gateway::journal_reader() {

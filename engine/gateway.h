@@ -60,6 +60,7 @@ class Gateway {
   base::Task<std::shared_ptr<const channels::Site>> read_version(std::string hash);
   void note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const;
   base::Task<void> drain();
+  base::Task<void> wind_down(bool started);
   base::Task<base::HttpResponse> on_fhir(base::HttpRequest request);
   void say(const std::string& line) const;
 

@@ -196,6 +196,28 @@ TEST_CASE("after a crash the first outputs are marked as in doubt", "[delivery]"
   CHECK_FALSE(f.receiver.got[2].in_doubt);
 }
 
+TEST_CASE("a doubt outlives an orderly stop before the output was sent", "[delivery]") {
+  Fixture f;
+  for (int i = 0; i < 2; ++i) f.store(f.append());
+  f.receiver.up = false;
+  REQUIRE(f.queue->start(2, 2, false));
+  f.executor.run(seconds(1));
+  f.stop();
+  CHECK(f.memory.records().at(1).pending.at("d").in_doubt);
+  CHECK(f.memory.records().at(2).pending.at("d").in_doubt);
+  CHECK_FALSE(f.queue->is_orderly());
+}
+
+TEST_CASE("a queue that nothing waited for after a crash stops in order", "[delivery]") {
+  Fixture f;
+  REQUIRE(f.queue->start(0, 0, false));
+  f.store(f.append());
+  f.push(1);
+  f.executor.run(seconds(1));
+  CHECK_FALSE(f.receiver.got.at(0).in_doubt);
+  CHECK(f.queue->is_orderly());
+}
+
 TEST_CASE("an output that can never succeed is quarantined", "[delivery]") {
   Fixture f;
   f.receiver.answer = SendOutcome::Kind::bad;
