@@ -4,26 +4,26 @@
 
 using namespace kiln::base;
 
-static Task<int> add(int a, int b) { co_return a + b; }
+static Task<std::int64_t> add(std::int64_t a, std::int64_t b) { co_return a + b; }
 
-static Task<int> sum_to(int n) {
-  int total = 0;
+static Task<std::int64_t> sum_to(int n) {
+  std::int64_t total = 0;
   for (int i = 1; i <= n; ++i) {
-    const int next = co_await add(total, i);
+    const std::int64_t next = co_await add(total, i);
     total = next;
   }
   co_return total;
 }
 
-static Task<void> store(int n, int* out) {
-  const int value = co_await sum_to(n);
+static Task<void> store(int n, std::int64_t* out) {
+  const std::int64_t value = co_await sum_to(n);
   *out = value;
 }
 
 TEST_CASE("tasks run to their end and nest deeply without using the stack") {
-  int result = 0;
+  std::int64_t result = 0;
   spawn(store(100'000, &result));
-  CHECK(result == 705082704);
+  CHECK(result == 5'000'050'000);
 }
 
 static Task<void> wait_for(Completion<int> completion, int* out) {
