@@ -125,6 +125,7 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
   std::set<ConnectionPtr> connections_;
   std::map<std::string, std::size_t> per_peer_;
   std::size_t reports_ = 0;  ///< running, of refused connections
+  std::size_t loops_ = 0;    ///< read loops that have not ended: a frame left waiting would never be freed
   base::Event ended_;
   bool stopping_ = false;
   ConnectorStatus status_;
@@ -141,6 +142,7 @@ void MllpSource::accept(base::StreamPtr stream) {
   ++status_.connections_total;
   auto connection = std::make_shared<Connection>(std::move(stream), framing_, around_.network.executor());
   connections_.insert(connection);
+  ++loops_;
   base::spawn(read_loop(shared_from_this(), connection));
 }
 
@@ -215,6 +217,8 @@ base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, Connect
     connection->read_ended = true;
   }
   self->end_if_done(connection);
+  --self->loops_;
+  self->ended_.notify();
 }
 
 void MllpSource::handle_events(const ConnectionPtr& connection) {
@@ -367,7 +371,7 @@ base::Task<void> MllpSource::stop() {
     if (connection->running == 0 && !connection->writing) connection->stream->close();
     end_if_done(connection);
   }
-  while (!connections_.empty() || reports_ != 0) {
+  while (!connections_.empty() || reports_ != 0 || loops_ != 0) {
     auto wait = ended_.wait(std::chrono::nanoseconds(-1));
     co_await wait;
   }
