@@ -36,8 +36,17 @@ struct AckError {
 /// The table 0357 code and text of an error code, at a place of the message.
 AckError ack_error(const base::Error& error, const Message* message = nullptr, const Location& location = {});
 
+/// What MSH-9 names. Empty parts are not known.
+struct MessageType {
+  std::string code, trigger, structure;
+  bool operator==(const MessageType&) const = default;
+};
+
 struct AckInput {
   AckCode code = AckCode::AA;
+  /// MSH-9 of the answer, for a response other than the general acknowledgement (choreography.h): ORR^O02 has
+  /// nothing but MSH, MSA and ERR then. Empty code: ACK with the event of the message.
+  MessageType type;
   std::vector<AckError> errors;   ///< at most limits::kAckErrorsMax are written
   std::string control_id;         ///< MSH-10 of the ACK
   base::PartialDate time;         ///< MSH-7 of the ACK

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/base/partial_date.h"
 #include "hl7/delimiters.h"
 #include "hl7/message.h"
 
@@ -36,5 +38,18 @@ struct Batch {
 /// Splits a file held in memory. Line ends may be CR, LF or CR LF. A message starts at a line `MSH` +
 /// separator; bytes VT, FS, NUL and white space before a header belong to nobody. Linear, never fails.
 Batch split_batch(std::string_view file);
+
+/// What the header of a batch of answers says of itself.
+struct BatchAckInput {
+  std::string control_id;  ///< BHS-11, and FHS-11 when the file has one
+  base::PartialDate time;  ///< BHS-7, FHS-7
+};
+
+/// The answer to a batch (std 2.10.3.3): the answers of its messages in order, in an envelope like the one
+/// that came, with sender and receiver exchanged, BHS-12 and FHS-12 naming what is answered and counts in the
+/// trailers. Empty answers are left out; with none at all the envelope is empty, count 0. `batch` is of
+/// `file`. Without FHS and BHS the result is the answers alone.
+std::string make_batch_ack(std::string_view file, const Batch& batch, const std::vector<std::string>& answers,
+                           const BatchAckInput& input);
 
 }  // namespace kiln::hl7
