@@ -153,6 +153,7 @@ class Run {
   bool emit(ir::Index expr, Dest& dest);
   bool emit_object(const ir::Object& object, Dest& dest);
   bool emit_datatype(const ir::Expr& expr, Dest& dest);
+  bool build_datatype(const ir::Expr& expr, const Value& source, OutputNode& node);
   bool emit_call(const ir::Expr& expr, Dest& dest);
   bool emit_each(const ir::Expr& expr, Dest& dest);
   bool emit_variant(const ir::Expr& expr, Dest& dest);
@@ -185,7 +186,7 @@ class Run {
   Value call_fn(const ir::Expr& expr);
   Value call_builtin(const ir::Expr& expr);
   Value argument(const Value& value, FunctionType type);
-  Value build(ir::Index expr, ir::Index shape);
+  Value build_apart(const ir::Expr& expr);
   Frame enter(const ir::Function& function, ir::Range args);
 
   // run_hl7.cpp: reading v2

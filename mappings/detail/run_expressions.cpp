@@ -120,21 +120,8 @@ Value Run::eval_node(const ir::Expr& expr) {
     case Op::call_builtin:
       return call_builtin(expr);
     case Op::call_datatype:
-    case Op::object: {
-      // Built apart, because the value is not on its way to a place in the output.
-      OutputNode& node = new_node(arena_, nullptr);
-      Dest dest;
-      dest.node = &node;
-      const bool wrote =
-          expr.op == Op::object ? emit_object(unit_->objects[expr.a], dest) : emit_datatype(expr, dest);
-      if (!wrote) return {};
-      Value value;
-      value.kind = ValueKind::object;
-      value.object = &node;
-      value.type = expr.type;
-      value.source = node.source;
-      return value;
-    }
+    case Op::object:
+      return build_apart(expr);
     case Op::convert:
       return convert(expr);
     case Op::variant:
@@ -165,6 +152,26 @@ Value Run::eval_node(const ir::Expr& expr) {
                                            : Value::of_string(context_->timezone->name());
   }
   return {};
+}
+
+/// An object that is not on its way to a place in the output.
+Value Run::build_apart(const ir::Expr& expr) {
+  OutputNode& node = new_node(arena_, nullptr);
+  if (expr.op == ir::Op::object) {
+    Dest dest;
+    dest.node = &node;
+    if (!emit_object(unit_->objects[expr.a], dest)) return {};
+  } else {
+    const Value source = eval(expr.b);
+    if (!source.is_value()) return source;
+    if (halt_ != Halt::none || !build_datatype(expr, source, node)) return {};
+  }
+  Value value;
+  value.kind = ValueKind::object;
+  value.object = &node;
+  value.type = expr.type;
+  value.source = node.source;
+  return value;
 }
 
 Value Run::eval_list(const ir::Expr& expr) {

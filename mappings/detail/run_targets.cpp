@@ -283,8 +283,10 @@ bool Run::emit_object(const ir::Object& object, Dest& dest) {
 bool Run::emit_datatype(const ir::Expr& expr, Dest& dest) {
   const Value source = eval(expr.b);
   if (source.is_absent() || halt_ != Halt::none) return false;
-  if (source.is_null()) return emit_null(dest);
-  OutputNode& node = *dest.node;
+  return source.is_null() ? emit_null(dest) : build_datatype(expr, source, *dest.node);
+}
+
+bool Run::build_datatype(const ir::Expr& expr, const Value& source, OutputNode& node) {
   const ir::Function& function = unit_->functions[expr.a];
   const bool fresh = node.kind == NodeKind::empty && source.kind == ValueKind::hl7;
   if (fresh && copy_built(function, source, node)) return true;
