@@ -106,7 +106,8 @@ struct ImportedProfile {
 /// is ever resolved.
 base::Result<ImportedProfile> import_profile_xml(std::string_view xml, std::string_view tables = {});
 
-/// The message structure in the notation of the standard, `MSH [{SFT}] PID { ORDER: ORC <OBR|RQD> }`.
+/// The message structure in the notation of the standard, `MSH [{SFT}] PID { ORDER: ORC <OBR|RQD> }`;
+/// `( NAME: … )` is a group that stands exactly once.
 /// Error bad_profile with "column N".
 base::Result<std::vector<ProfileNode>> parse_structure(std::string_view text);
 std::string print_structure(const std::vector<ProfileNode>& nodes);

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "hl7/message.h"
+#include "hl7/profile.h"
 
 namespace kiln::hl7 {
 
@@ -65,6 +66,29 @@ void Structure::add_nodes(const RecordList<NodeDef>& list, NodeIndex parent, Nod
     if (kind == NodeKind::segment && segment == 0) kind = NodeKind::any;
     nodes_.push_back(
         {kind, definition.required, definition.repeats, definition.name, segment, parent, group, 0});
+    add_nodes(definition.children, self, kind == NodeKind::group ? self : group);
+    nodes_[self].end = static_cast<NodeIndex>(nodes_.size());
+  }
+}
+
+Structure::Structure(Version version, std::string_view id, const std::vector<ProfileNode>& nodes)
+    : version_(version) {
+  id_ = variant_ = names_.emplace_back(id);
+  add_nodes(nodes, kNoNode, kNoNode);
+  compile();
+}
+
+void Structure::add_nodes(const std::vector<ProfileNode>& list, NodeIndex parent, NodeIndex group) {
+  for (const ProfileNode& definition : list) {
+    if (nodes_.size() >= kNoNode) throw std::length_error("message structure of more than 65534 nodes");
+    const auto self = static_cast<NodeIndex>(nodes_.size());
+    const NodeKind kind = definition.kind == ProfileNode::Kind::segment ? NodeKind::segment
+                          : definition.kind == ProfileNode::Kind::group ? NodeKind::group
+                                                                        : NodeKind::choice;
+    std::string_view name = "|";
+    if (kind != NodeKind::choice) name = names_.emplace_back(definition.name);
+    const std::uint32_t segment = kind == NodeKind::segment ? segment_id(name) : 0;
+    nodes_.push_back({kind, definition.required, definition.repeats, name, segment, parent, group, 0});
     add_nodes(definition.children, self, kind == NodeKind::group ? self : group);
     nodes_[self].end = static_cast<NodeIndex>(nodes_.size());
   }

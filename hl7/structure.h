@@ -5,6 +5,7 @@
 // nor a Message.
 
 #include <cstdint>
+#include <deque>
 #include <memory_resource>
 #include <optional>
 #include <span>
@@ -33,6 +34,8 @@ struct StructureNode {
   NodeIndex end;          ///< one past the last descendant
 };
 
+struct ProfileNode;  // profile.h
+
 /// A compiled message structure. Immutable, safe from any thread.
 class Structure {
  public:
@@ -43,6 +46,8 @@ class Structure {
   static const Structure* find_event(Version version, std::string_view code, std::string_view trigger);
 
   Structure(Version version, const StructureDef& definition);
+  /// Of a profile's own: names are copied.
+  Structure(Version version, std::string_view id, const std::vector<ProfileNode>& nodes);
   Structure(const Structure&) = delete;
   Structure& operator=(const Structure&) = delete;
 
@@ -84,6 +89,7 @@ class Structure {
     std::uint8_t accept;
   };
   void add_nodes(const RecordList<NodeDef>& list, NodeIndex parent, NodeIndex group);
+  void add_nodes(const std::vector<ProfileNode>& list, NodeIndex parent, NodeIndex group);
   void compile();
   using Accepts = std::vector<std::uint8_t>;  ///< per symbol; the column after the last is `any`
   Accepts accepts(NodeIndex node, const std::vector<Accepts>& below) const;
@@ -95,6 +101,7 @@ class Structure {
 
   Version version_;
   std::string_view id_, variant_;
+  std::deque<std::string> names_;  ///< of a structure that is not the dictionary's
   std::vector<StructureNode> nodes_;
   std::vector<std::uint32_t> symbols_;  ///< packed ids, sorted; a symbol is a position here
   std::vector<std::uint16_t>
@@ -128,6 +135,12 @@ struct Placement {
   Placing placing;
 };
 
+/// A required node that an instance does not have.
+struct MissingNode {
+  std::uint32_t instance;
+  NodeIndex node;
+};
+
 /// The group instances of one message over its segment indexes, in message order. Reusable: match() clears it
 /// first and allocates only when it needs more room than before. Not thread-safe while being filled.
 class GroupTree {
@@ -154,8 +167,9 @@ class GroupTree {
 
   /// "ORDER[2].ORDER_DETAIL[1]"; ordinals are printed where the group repeats. "" for the message.
   std::string path(std::uint32_t instance) const;
-  /// Required nodes without an occurrence, as text paths with the instance they miss in ("ORDER[2].ORC"), by
-  /// instance and node; at most `limit`.
+  /// Required nodes without an occurrence, by instance and node; at most `limit`.
+  std::vector<MissingNode> missing_nodes(std::size_t limit = 100) const;
+  /// The same as text paths with the instance they miss in ("ORDER[2].ORC").
   std::vector<std::string> missing(std::size_t limit = 100) const;
   /// Indented text for people and goldens, one group or segment a line. `segments` as given to match().
   std::string print(std::span<const std::uint32_t> segments) const;

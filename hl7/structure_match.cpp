@@ -24,8 +24,9 @@ class Matcher {
 
   void take(std::uint32_t index, std::uint32_t segment) {
     index_ = index;
-    if (is_local(segment)) return attach(Placing::local);
     const std::uint16_t known = structure_.symbol_of(segment);
+    // A profile may give a Z segment a place; without one it stays where it stands.
+    if (is_local(segment) && known == kNoNode) return attach(Placing::local);
     const auto any = static_cast<std::uint16_t>(structure_.symbols_.size());
     if (known != kNoNode && try_frames(known, Pass::strict)) return;
     if (segment != 0 && try_frames(any, Pass::strict)) return;
@@ -35,6 +36,7 @@ class Matcher {
       if (try_frames(known, Pass::backward, outermost)) return;
       if (try_frames(known, Pass::lenient)) return;
     }
+    if (is_local(segment)) return attach(Placing::local);
     tree_.unplaced_.push_back(index);
     attach(Placing::unplaced);
   }

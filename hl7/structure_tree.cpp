@@ -71,16 +71,16 @@ std::string GroupTree::path(std::uint32_t instance) const {
   return text;
 }
 
-std::vector<std::string> GroupTree::missing(std::size_t limit) const {
-  std::vector<std::string> found;
+std::vector<MissingNode> GroupTree::missing_nodes(std::size_t limit) const {
+  std::vector<MissingNode> found;
   if (structure_ == nullptr) return found;
   const auto nodes = structure_->nodes();
-  std::vector<bool> present(nodes.size());
+  // The instance that has a node, so that nothing is cleared between instances.
+  std::vector<std::uint32_t> present(nodes.size(), kNoIndex);
   for (std::uint32_t i = 0; i < instances_.size() && found.size() < limit; ++i) {
     const GroupInstance& group = instances_[i];
-    std::fill(present.begin(), present.end(), false);
     const auto mark = [&](NodeIndex node) {
-      for (; node != kNoNode && node != group.node; node = nodes[node].parent) present[node] = true;
+      for (; node != kNoNode && node != group.node; node = nodes[node].parent) present[node] = i;
     };
     std::uint32_t child = i + 1;
     for (std::uint32_t s = next_direct(i, group.first_segment, child); s != kNoIndex;
@@ -90,17 +90,24 @@ std::vector<std::string> GroupTree::missing(std::size_t limit) const {
       mark(instances_[c].node);
     const std::size_t first = group.node == kNoNode ? 0 : group.node + 1u;
     const std::size_t end = group.node == kNoNode ? nodes.size() : nodes[group.node].end;
-    for (std::size_t n = first; n < end && found.size() < limit; n = nodes[n].end) {
-      if (!nodes[n].required || present[n]) continue;
-      const std::string prefix = path(i);
-      std::string name(nodes[n].name);
-      if (nodes[n].kind == NodeKind::choice) {
-        name.clear();
-        for (std::size_t member = n + 1; member < nodes[n].end; member = nodes[member].end)
-          name.append(name.empty() ? "" : "|").append(nodes[member].name);
-      }
-      found.push_back(prefix.empty() ? name : prefix + "." + name);
+    for (std::size_t n = first; n < end && found.size() < limit; n = nodes[n].end)
+      if (nodes[n].required && present[n] != i) found.push_back({i, static_cast<NodeIndex>(n)});
+  }
+  return found;
+}
+
+std::vector<std::string> GroupTree::missing(std::size_t limit) const {
+  std::vector<std::string> found;
+  for (const MissingNode& one : missing_nodes(limit)) {
+    const auto nodes = structure_->nodes();
+    std::string name(nodes[one.node].name);
+    if (nodes[one.node].kind == NodeKind::choice) {
+      name.clear();
+      for (std::size_t member = one.node + 1u; member < nodes[one.node].end; member = nodes[member].end)
+        name.append(name.empty() ? "" : "|").append(nodes[member].name);
     }
+    const std::string prefix = path(one.instance);
+    found.push_back(prefix.empty() ? name : prefix + "." + name);
   }
   return found;
 }

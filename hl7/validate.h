@@ -41,8 +41,8 @@ enum class RuleLevel : std::uint8_t { off, note, warning, error };
 std::string_view name_of(RuleLevel level);
 std::optional<RuleLevel> rule_level(std::string_view name);
 
-/// How serious each kind of finding is, for the whole message and by place. By default errors but for length,
-/// usage and user_table (warning) and undefined (note).
+/// How serious each kind of finding is, for the whole message and by place. By default errors, but warnings
+/// for length, usage, user_table and undefined: a receiver ignores what it does not know (std 2.5.2).
 class ValidationPolicy {
  public:
   ValidationPolicy();
