@@ -111,8 +111,12 @@ class Destination {
   virtual base::Task<SendOutcome> send(Outgoing message) = 0;
   /// How many messages send_batch() takes at once; 1 when it brings nothing.
   virtual std::size_t batch_max() const { return 1; }
+  /// Milliseconds that a batch which is not full waits for more: where each attempt costs a sync of its own,
+  /// a short wait lets several messages share one. 0: none.
+  virtual std::int64_t gather_ms() const { return 0; }
   /// One attempt for several messages, in their order. Ends at the first that is not `sent`: the result has
-  /// at least one outcome and may be shorter than the batch; messages beyond it are untouched.
+  /// at least one outcome and may be shorter than the batch; messages beyond it are untouched. Behind the first
+  /// that is not sent only `in_doubt` is looked at: those may have arrived, too.
   virtual base::Task<std::vector<SendOutcome>> send_batch(std::vector<Outgoing> messages);
   /// Ends a pending send (its outcome is then `in_doubt` or `retry`), closes connections and files.
   /// Idempotent.

@@ -99,6 +99,8 @@ Task<void> DeliveryQueue::run() {
     } else if (window_.empty()) {
       co_await wake_.wait(milliseconds(-1));
     } else {
+      co_await gather();
+      if (stopping_) break;
       co_await send_batch();
       while (unrecorded_ >= limits::kUnrecordedSendsMax && !stopping_)
         co_await recorded_.wait(milliseconds(20));
@@ -110,6 +112,13 @@ Task<void> DeliveryQueue::run() {
     }
   }
   running_ = false;
+}
+
+/// Lets a batch fill, unless it is full or its first output has waited already.
+Task<void> DeliveryQueue::gather() {
+  const std::int64_t wait_ms = destination_->gather_ms();
+  if (wait_ms == 0 || window_.front().attempts > 0 || window_.size() >= destination_->batch_max()) co_return;
+  co_await wake_.wait(milliseconds(wait_ms));
 }
 
 /// Loads the next part of the queue from the journal, as far as it was pushed: beyond that a later message
@@ -174,13 +183,28 @@ Task<void> DeliveryQueue::send_batch() {
   for (std::size_t i = 0; i < count; ++i) batch.push_back(outgoing(window_[i]));
   auto sending = destination_->send_batch(std::move(batch));
   const std::vector<SendOutcome> outcomes = co_await std::move(sending);
-  for (const SendOutcome& outcome : outcomes) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
     PendingOutput& head = window_.front();
     ++head.attempts;
-    if (!settle(head, outcome)) co_return;
+    if (!settle(head, outcomes[i])) {
+      note_doubts(outcomes, i + 1);
+      co_return;
+    }
     window_bytes_ -= head.output.body.size();
     window_.pop_front();
     --counters_.pending;
+  }
+}
+
+/// Outputs behind the one that ended the batch may have arrived as well: those from outcome `first` on are now
+/// at the places 1, 2, … of the window.
+void DeliveryQueue::note_doubts(const std::vector<SendOutcome>& outcomes, std::size_t first) {
+  for (std::size_t i = first; i < outcomes.size(); ++i) {
+    if (outcomes[i].kind != Kind::in_doubt) continue;
+    PendingOutput& output = window_[i - first + 1];
+    ++output.attempts;
+    output.in_doubt = true;
+    journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true, nullptr);
   }
 }
 

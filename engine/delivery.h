@@ -68,10 +68,12 @@ class DeliveryQueue {
   base::Task<void> run();
   base::Task<void> stop_destination();
   base::Task<void> fill();
+  base::Task<void> gather();
   base::Task<void> send_batch();
   base::Task<void> wait_for_records();
   /// False: stop this batch and wait `delay_`.
   bool settle(PendingOutput& output, const channels::SendOutcome& outcome);
+  void note_doubts(const std::vector<channels::SendOutcome>& outcomes, std::size_t first);
   void retry_later(PendingOutput& output, const channels::SendOutcome& outcome);
   void block(const channels::SendOutcome& outcome);
   void end(const PendingOutput& output, DeliveryState state, const channels::SendOutcome& outcome);

@@ -89,10 +89,7 @@ void FhirService::drain() {
         return;
       }
     }
-    Status status = parts_.writer->begin();
-    for (std::size_t i = 0; status && i < group.size(); ++i) group[i].work(*parts_.writer);
-    if (status) status = parts_.writer->commit();
-    if (!status) parts_.writer->rollback();
+    const Status status = commit_group(group);
     // What reached the disk is unknown, and a later fsync may not be believed.
     if (!status && status.error().code == base::ErrorCode::fsync_failed && parts_.fail_stop)
       parts_.fail_stop();
@@ -102,6 +99,33 @@ void FhirService::drain() {
       changed_.notify();
     });
   }
+}
+
+/// Nearly every group succeeds as a whole; one in which something has to be undone is done once more.
+Status FhirService::commit_group(std::vector<Job>& group) {
+  TRY(bool committed, run_group(group, fhir::Store::Scopes::assumed));
+  if (!committed) {
+    TRY(committed, run_group(group, fhir::Store::Scopes::undoable));
+  }
+  if (!committed) return base::fail(base::ErrorCode::database_failed, "the transaction was given up");
+  return {};
+}
+
+/// One transaction; false when it was spoiled and nothing of it is kept. Nothing runs after a job that spoiled
+/// it: once SQLite has ended a transaction by itself, each later statement would be a commit.
+Result<bool> FhirService::run_group(std::vector<Job>& group, fhir::Store::Scopes scopes) {
+  fhir::Store& store = *parts_.writer;
+  TRY_VOID(store.begin(scopes));
+  for (Job& job : group) {
+    job.work(store);
+    if (!store.is_spoiled()) continue;
+    store.rollback();
+    return false;
+  }
+  const Status status = store.commit();
+  if (status) return true;
+  store.rollback();
+  return base::fail(status.error());
 }
 
 void FhirService::on_read(std::function<void(fhir::Store&)> work) {
@@ -164,6 +188,7 @@ Task<std::vector<SendOutcome>> FhirService::apply_batch(std::vector<channels::Ou
   Job job;
   job.work = [this, outcomes, batch = std::make_shared<std::vector<channels::Outgoing>>(std::move(messages))](
                  fhir::Store& store) {
+    outcomes->clear();
     for (const channels::Outgoing& message : *batch) {
       outcomes->push_back(apply_one(store, message));
       if (outcomes->back().kind != SendOutcome::Kind::sent) return;

@@ -56,13 +56,16 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   base::Result<fhir::StoreCounts> counts();
 
  private:
-  /// Work inside a transaction that several jobs share; it opens and closes its own savepoint.
+  /// Work inside a transaction that several jobs share; it opens and closes its own scope. May run twice: what
+  /// the first run did is then undone, and what it said is replaced.
   struct Job {
     std::function<void(fhir::Store&)> work;
     std::function<void(base::Status)> done;  ///< after the commit, or with its error; on the write thread
   };
   void enqueue(Job job);
   void drain();
+  base::Status commit_group(std::vector<Job>& group);
+  base::Result<bool> run_group(std::vector<Job>& group, fhir::Store::Scopes scopes);
   void on_read(std::function<void(fhir::Store&)> work);
   channels::SendOutcome apply_one(fhir::Store& store, const channels::Outgoing& message);
   base::Result<channels::ChangeBatch> read_now(fhir::Store& store, std::uint64_t after, std::size_t limit);

@@ -61,8 +61,8 @@ Status Gateway::start() {
   TRY_VOID(lock_data());
   give_way(store_write_);
   give_way(file_work_);
-  TRY_VOID(open_journal());
   TRY_VOID(open_store());
+  TRY_VOID(open_journal());
   TRY_VOID(start_channels());
   base::spawn(recover_and_listen());
   // Recovery runs to its end before anything listens; until then only this loop runs.
@@ -84,6 +84,7 @@ Status Gateway::lock_data() {
 Status Gateway::open_journal() {
   JournalOptions options;
   options.folder = base::join_path(site_->data_folder, "journal");
+  options.used_up_to = store_knows_up_to_;
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   journal_->keep_config(site_->hash, print_site_version(*site_));
@@ -98,6 +99,8 @@ Status Gateway::open_store() {
   options.env = &env_;
   FhirService::Parts parts;
   TRY(parts.writer, engine::open_store(options));
+  TRY(const std::int64_t known, parts.writer->last_delivered());
+  store_knows_up_to_ = static_cast<MessageId>(known);
   TRY(parts.reader, parts.writer->open_reader());
   parts.write_executor = &store_write_;
   parts.read_executor = &store_read_;

@@ -81,6 +81,7 @@ class Gateway {
   // Threads before what uses them: destroyed after it.
   base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"}, store_read_{"kiln-read"},
       journal_read_{"kiln-search"}, file_work_{"kiln-files"};
+  MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::unique_ptr<FhirService> fhir_;
   std::vector<std::unique_ptr<ChannelRuntime>> channels_;

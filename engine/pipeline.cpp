@@ -118,9 +118,15 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
   parts_.journal->read_ending(
       *id, kNoDestination, [ended](Result<std::optional<Ending>> ending) { ended.set(std::move(ending)); });
   const Result<std::optional<Ending>> ending = co_await ended;
+  // How it was answered is not readable now: the sender keeps it and asks again.
+  if (!ending) {
+    const Opened opened = open_message(*parts_.site, *parts_.definition, message);
+    Answer refused = refuse(message, opened, ending.error());
+    co_return refused;
+  }
   Answer answer;
   answer.taken = Taken::stored;
-  if (ending && *ending && (*ending)->state == DeliveryState::rejected) {
+  if (*ending && (*ending)->state == DeliveryState::rejected) {
     if (!keep_refusal) co_return std::nullopt;
     answer.taken = Taken::refused;
     answer.reply = (*ending)->reply;

@@ -100,8 +100,16 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  virtual base::Status begin() = 0;
-  /// Durable when it returns success. On failure everything since begin() is gone.
+  /// What the nested scopes of a transaction are. An undoable scope costs a copy of every page it touches; an
+  /// assumed one costs nothing, since it is expected to be kept, and undoing it spoils the transaction.
+  enum class Scopes { undoable, assumed };
+
+  base::Status begin() { return begin(Scopes::undoable); }
+  virtual base::Status begin(Scopes scopes) = 0;
+  /// True when the transaction can only be rolled back: an assumed scope was undone, or the database gave the
+  /// transaction up by itself. Its work may be done again in another one.
+  virtual bool is_spoiled() const = 0;
+  /// Durable when it returns success. On failure everything since begin() is gone. A spoiled one fails.
   virtual base::Status commit() = 0;
   virtual void rollback() = 0;
   /// Opens a nested scope; scopes nest. Outside a transaction the outermost release() commits durably.
@@ -141,6 +149,8 @@ class Store {
   /// Effectively-once deliveries: inside the transaction of the write itself.
   virtual base::Result<bool> delivered(std::int64_t msg_id, std::string_view dest) = 0;
   virtual base::Status mark_delivered(std::int64_t msg_id, std::string_view dest) = 0;
+  /// The highest msg_id that was ever marked and not forgotten; 0 when there is none.
+  virtual base::Result<std::int64_t> last_delivered() = 0;
   /// Forgets deliveries of messages with a smaller id (their journal file is gone).
   virtual base::Status forget_delivered_below(std::int64_t msg_id) = 0;
 

@@ -50,6 +50,7 @@ class CsvDestination final : public Destination {
     return {};
   }
   std::size_t batch_max() const override { return each_ ? 1 : base::limits::kDeliveryBatchMax; }
+  std::int64_t gather_ms() const override { return each_ ? 0 : base::limits::kGatherMs; }
 
   base::Task<SendOutcome> send(Outgoing message) override {
     std::vector<Outgoing> messages;
@@ -113,7 +114,8 @@ class CsvDestination final : public Destination {
       return {SendOutcome::failed(Kind::retry, status.error())};
     }
     const base::Status synced = file_->sync();
-    if (!synced) out = {SendOutcome::failed(Kind::in_doubt, synced.error())};
+    if (!synced)
+      for (SendOutcome& outcome : out) outcome = SendOutcome::failed(Kind::in_doubt, synced.error());
     if (!status || !synced) file_ = nullptr;
     return out;
   }

@@ -59,6 +59,7 @@ class StoreDestination final : public Destination {
     return {};
   }
   std::size_t batch_max() const override { return base::limits::kDeliveryBatchMax; }
+  std::int64_t gather_ms() const override { return base::limits::kGatherMs; }
 
   base::Task<SendOutcome> send(Outgoing message) override {
     std::vector<Outgoing> messages;

@@ -64,7 +64,12 @@ inline constexpr std::size_t kDeliveryWindowMax = 1'024;               ///< outp
 inline constexpr std::size_t kDeliveryWindowBytesMax = 4u << 20;       ///< of their bodies
 inline constexpr std::size_t kUnrecordedSendsMax = 128;                ///< sent outputs whose end is not durable yet, per destination
 inline constexpr std::int64_t kStoreDelayMs = 2;                       ///< how long the outputs of a message wait for a commit they can share
+inline constexpr std::int64_t kGatherMs = 4;                              ///< how long a delivery to a local disk waits for others to share its sync
 inline constexpr std::int64_t kRecordDelayMs = 5;                      ///< how long the end of a delivery waits for a commit it can share
+inline constexpr std::size_t kPackedBytesMin = 512;                      ///< outputs from that size on wait in the journal packed
+inline constexpr std::size_t kOutputBytesMax = 256u << 20;               ///< of one output, unpacked
+inline constexpr std::size_t kSeenLagMax = 256;                         ///< dedupe keys a start reads from messages, not from the key table
+inline constexpr std::uint64_t kSettledLagMax = 1'024;                   ///< settled messages a start looks up one by one
 inline constexpr std::size_t kGroupCommitBytesMax = 16u << 20;
 
 }  // namespace kiln::base::limits

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/base/limits.h"
+#include "engine/base/packing.h"
 #include "engine/base/partial_date.h"
 #include "engine/base/text.h"
 #include "engine/journal/rows.h"
@@ -62,6 +64,7 @@ Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFile
   // Also for a file that is there: whoever made it may have ended before this call.
   TRY_VOID(env.sync_folder(folder));
   TRY_VOID(file.check_format());
+  TRY_VOID(file.load_open());
   return file;
 }
 
@@ -81,6 +84,7 @@ Status DayFile::create_schema(MessageId first_id) {
                                                       {"generation", std::to_string(name_.generation)},
                                                       {"day", name_.day},
                                                       {"first_id", std::to_string(first_id)},
+                                                      {"settled_to", std::to_string(first_id - 1)},
                                                       {"clean_stop", "0"}};
   for (const auto& [key, value] : rows) TRY_VOID(insert.bind(1, key).bind(2, std::string_view(value)).run());
   return database_.commit();
@@ -96,11 +100,73 @@ Status DayFile::check_format() {
   if (std::stoll(format) > kJournalFormat)
     return base::fail(base::ErrorCode::journal_format, "the journal file has format " + format, name_.print(),
                       "start the version of Kiln that wrote it, or a newer one");
+  if (std::stoll(format) < kJournalFormat)
+    return base::fail(base::ErrorCode::journal_format, "the journal file has format " + format, name_.print(),
+                      "no released version wrote it: move the data folder away and start with a new one");
   select.reset();
-  TRY(const bool has_first, select.bind(1, "first_id").step());
-  if (has_first) first_id_ = static_cast<MessageId>(std::stoull(std::string(select.text(0))));
-  select.reset();
+  for (const auto& [key, value] : {std::pair{"first_id", &first_id_}, {"settled_to", &settled_to_}}) {
+    TRY(const bool found, select.bind(1, key).step());
+    if (!found)
+      return base::fail(base::ErrorCode::database_corrupt, "the journal file has no " + std::string(key),
+                        name_.print());
+    *value = static_cast<MessageId>(std::stoull(std::string(select.text(0))));
+    select.reset();
+  }
   return {};
+}
+
+/// What the memory of the process that wrote the file held: messages that wait for processing, keys that are
+/// not in `seen` yet.
+Status DayFile::load_open() {
+  TRY(last_id_, last_id());
+  TRY(const auto waiting, unprocessed());
+  open_.insert(waiting.begin(), waiting.end());
+  TRY(auto select,
+      database_.prepare("SELECT id, dedupe FROM msg WHERE id > (SELECT ifnull(max(id), 0) FROM seen)"
+                        " AND dedupe IS NOT NULL ORDER BY id"));
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return {};
+    DedupeKey key{};
+    if (select.blob(1).size() != key.size()) continue;
+    std::memcpy(key.data(), select.blob(1).data(), key.size());
+    keys_.emplace_back(static_cast<MessageId>(select.integer(0)), key_head(key));
+  }
+}
+
+Status DayFile::commit() {
+  const bool keys_due = keys_.size() >= base::limits::kSeenLagMax;
+  if (keys_due) TRY_VOID(write_keys());
+  const MessageId settled = open_.empty() ? last_id_ : *open_.begin() - 1;
+  const bool settled_due = settled >= settled_to_ + base::limits::kSettledLagMax;
+  if (settled_due) TRY_VOID(write_settled_to(settled));
+  TRY_VOID(database_.commit());
+  if (keys_due) keys_.clear();
+  if (settled_due) settled_to_ = settled;
+  keys_.insert(keys_.end(), changes_.keys.begin(), changes_.keys.end());
+  if (!changes_.opened.empty()) last_id_ = std::max(last_id_, changes_.opened.back());
+  open_.insert(changes_.opened.begin(), changes_.opened.end());
+  for (const MessageId id : changes_.settled) open_.erase(id);
+  changes_ = {};
+  return {};
+}
+
+void DayFile::rollback() {
+  database_.rollback();
+  changes_ = {};
+}
+
+Status DayFile::write_keys() {
+  TRY(auto insert, database_.cached("INSERT INTO seen(id, key) VALUES(?, ?)"));
+  for (const auto& [id, key] : keys_)
+    TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(key)).run());
+  return {};
+}
+
+/// Everything up to that number is settled by what is durable before this transaction.
+Status DayFile::write_settled_to(MessageId id) {
+  TRY(auto update, database_.cached("UPDATE meta SET value=? WHERE key='settled_to'"));
+  return update.bind(1, std::to_string(id)).run();
 }
 
 Result<MessageId> DayFile::last_id() {
@@ -138,28 +204,26 @@ Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed
     insert.bind_null(14);
   insert.bind(15, std::int64_t{m.framing_fault}).bind_blob(16, m.body);
   TRY_VOID(insert.run());
-  if (!processed) {
-    TRY(auto open, database_.cached("INSERT INTO unprocessed(id, attempts) VALUES(?, 0)"));
-    TRY_VOID(open.bind(1, static_cast<std::int64_t>(id)).run());
-  }
-  if (!has_key) return {};
-  TRY(auto seen, database_.cached("INSERT INTO seen(id, key) VALUES(?, ?)"));
-  return seen.bind(1, static_cast<std::int64_t>(id))
-      .bind(2, static_cast<std::int64_t>(key_head(m.dedupe)))
-      .run();
+  changes_.opened.push_back(id);
+  if (processed) changes_.settled.push_back(id);
+  if (has_key) changes_.keys.emplace_back(id, key_head(m.dedupe));
+  return {};
 }
 
 Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output) {
   TRY(auto insert,
       database_.cached(
           "INSERT INTO outbox(dest, msg_id, attempts, in_doubt, kind, is_source, control_id, options,"
-          " crc, body) VALUES(?,?,0,0,?,?,?,?,?,?)"));
+          " crc, packed, body) VALUES(?,?,0,0,?,?,?,?,?,?,?)"));
   const std::string key = destination_key(channel, output.destination);
   const std::string options = print_options(output);
   insert.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id));
   insert.bind(3, static_cast<std::int64_t>(output.kind)).bind(4, std::int64_t{output.is_source});
   insert.bind(5, std::string_view(output.control_id)).bind(6, std::string_view(options));
-  insert.bind(7, std::int64_t{output_crc(output, options)}).bind_blob(8, output.body);
+  insert.bind(7, std::int64_t{output_crc(output, options)});
+  const bool packs = output.body.size() >= base::limits::kPackedBytesMin;
+  const std::string packed = packs ? base::pack(output.body) : std::string();
+  insert.bind(8, std::int64_t{packs}).bind_blob(9, packs ? packed : output.body);
   return insert.run();
 }
 
@@ -202,18 +266,16 @@ Status DayFile::update_attempts(MessageId id, const std::string& channel, const 
   return update.bind(4, static_cast<std::int64_t>(id)).run();
 }
 
-Status DayFile::close_message(MessageId id) {
-  TRY(auto remove, database_.cached("DELETE FROM unprocessed WHERE id=?"));
-  return remove.bind(1, static_cast<std::int64_t>(id)).run();
+void DayFile::settle_message(MessageId id) {
+  changes_.settled.push_back(id);
 }
 
 Result<std::uint32_t> DayFile::count_processing(MessageId id) {
-  TRY(auto update, database_.cached("UPDATE unprocessed SET attempts=attempts+1 WHERE id=?"));
-  TRY_VOID(update.bind(1, static_cast<std::int64_t>(id)).run());
-  TRY(auto select, database_.cached("SELECT attempts FROM unprocessed WHERE id=?"));
-  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
-  const std::uint32_t attempts = found ? static_cast<std::uint32_t>(select.integer(0)) : 0;
-  select.reset();
+  TRY(auto count, database_.cached("INSERT INTO suspect(id, attempts) VALUES(?, 1)"
+                                   " ON CONFLICT(id) DO UPDATE SET attempts=attempts+1 RETURNING attempts"));
+  TRY(const bool row, count.bind(1, static_cast<std::int64_t>(id)).step());
+  const std::uint32_t attempts = row ? static_cast<std::uint32_t>(count.integer(0)) : 0;
+  TRY_VOID(count.run());
   return attempts;
 }
 
@@ -300,9 +362,11 @@ Status DayFile::each_seen(const std::function<void(MessageId, std::uint64_t)>& v
   TRY(auto select, database_.prepare("SELECT id, key FROM seen ORDER BY id"));
   for (;;) {
     TRY(const bool row, select.step());
-    if (!row) return {};
+    if (!row) break;
     visit(static_cast<MessageId>(select.integer(0)), static_cast<std::uint64_t>(select.integer(1)));
   }
+  for (const auto& [id, key] : keys_) visit(id, key);
+  return {};
 }
 
 Result<bool> DayFile::has_pending() {

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/env.h"
@@ -13,8 +15,8 @@
 
 namespace kiln::engine {
 
-/// Format number of the files this version writes; a newer one is refused.
-inline constexpr std::int64_t kJournalFormat = 1;
+/// Format number of the files this version reads and writes. 1 was never released.
+inline constexpr std::int64_t kJournalFormat = 2;
 
 /// "journal/000007-20261122.db" and what it says.
 struct DayFileName {
@@ -40,8 +42,10 @@ class DayFile {
   base::Result<MessageId> last_id();
 
   base::Status begin() { return database_.begin(); }
-  base::Status commit() { return database_.commit(); }
-  void rollback() { database_.rollback(); }
+  /// Also writes what is due of the rows that may lag behind: dedupe keys and the number up to which all is
+  /// settled.
+  base::Status commit();
+  void rollback();
 
   /// `processed`: its outputs are stored in the same transaction, so it never waits for processing.
   base::Status insert_message(MessageId id, const NewMessage& message, bool processed);
@@ -52,7 +56,7 @@ class DayFile {
   base::Result<bool> delete_output(MessageId id, const std::string& channel, const std::string& destination);
   base::Status update_attempts(MessageId id, const std::string& channel, const std::string& destination,
                                std::uint32_t attempts, bool in_doubt);
-  base::Status close_message(MessageId id);  ///< processing has ended: outputs and endings are stored
+  void settle_message(MessageId id);  ///< processing has ended: outputs and endings are stored
   base::Result<std::uint32_t> count_processing(MessageId id);
   base::Status insert_unframed(const std::string& channel, const channels::Unframed& what);
   base::Status keep_config(const std::string& hash, const std::string& text);
@@ -77,12 +81,27 @@ class DayFile {
 
  private:
   DayFile() = default;
+  /// What the transaction under way changes of the state below, once it is durable.
+  struct Changes {
+    std::vector<MessageId> opened, settled;
+    std::vector<std::pair<MessageId, std::uint64_t>> keys;
+  };
+
   base::Result<bool> has_schema();
   base::Status create_schema(MessageId first_id);
   base::Status check_format();
+  base::Status load_open();
+  base::Status write_keys();
+  base::Status write_settled_to(MessageId id);
   base::Database database_;
   DayFileName name_;
   MessageId first_id_ = 0;
+
+  std::set<MessageId> open_;                               ///< durable, outputs not stored
+  MessageId last_id_ = 0;                                  ///< durable
+  MessageId settled_to_ = 0;                               ///< as written in `meta`
+  std::vector<std::pair<MessageId, std::uint64_t>> keys_;  ///< durable in `msg`, not in `seen` yet
+  Changes changes_;
 };
 
 /// "channel/destination", the key of outbox and delivery rows.

@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "engine/base/json.h"
+#include "engine/base/limits.h"
+#include "engine/base/packing.h"
 #include "engine/base/text.h"
 
 namespace kiln::engine {
@@ -68,11 +70,22 @@ Result<StoredMessage> read_stored_message(base::Database& database, MessageId id
   return out;
 }
 
+/// False when a packed body is damaged.
+static bool read_body(const base::Statement& select, std::string& body) {
+  if (select.integer(8) == 0) {
+    body = select.blob(9);
+    return true;
+  }
+  auto unpacked = base::unpack(select.blob(9), base::limits::kOutputBytesMax);
+  if (unpacked) body = std::move(*unpacked);
+  return unpacked.has_value();
+}
+
 Status read_pending_outputs(base::Database& database, const std::string& key, MessageId after,
                             std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
                             std::vector<MessageId>& corrupt) {
   TRY(auto select,
-      database.cached("SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, body"
+      database.cached("SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, packed, body"
                       " FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id"));
   select.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(after));
   std::size_t bytes = 0;
@@ -88,8 +101,7 @@ Status read_pending_outputs(base::Database& database, const std::string& key, Me
     output.kind = static_cast<channels::ContentKind>(select.integer(3));
     output.is_source = select.integer(4) != 0;
     output.control_id = select.text(5);
-    output.body = select.blob(8);
-    bool intact = output_crc(output, select.text(6)) == static_cast<std::uint32_t>(select.integer(7));
+    bool intact = read_body(select, output.body) && output_crc(output, select.text(6)) == static_cast<std::uint32_t>(select.integer(7));
     if (intact && output.is_source) {
       auto source = read_stored_message(database, entry.id);
       intact = source.has_value();

@@ -1,5 +1,5 @@
 #pragma once
-// The tables of a journal file, format 1. README.md explains them; reader.cpp and day_file.cpp are their only
+// The tables of a journal file, format 2. README.md explains them; reader.cpp and day_file.cpp are their only
 // users.
 
 namespace kiln::engine {
@@ -26,7 +26,7 @@ CREATE TABLE msg(
   framing_fault INTEGER NOT NULL,
   body BLOB NOT NULL);
 CREATE TABLE seen(id INTEGER PRIMARY KEY, key INTEGER NOT NULL);
-CREATE TABLE unprocessed(id INTEGER PRIMARY KEY, attempts INTEGER NOT NULL);
+CREATE TABLE suspect(id INTEGER PRIMARY KEY, attempts INTEGER NOT NULL);
 CREATE TABLE outbox(
   dest TEXT NOT NULL,
   msg_id INTEGER NOT NULL,
@@ -37,6 +37,7 @@ CREATE TABLE outbox(
   control_id TEXT NOT NULL,
   options TEXT NOT NULL,
   crc INTEGER NOT NULL,
+  packed INTEGER NOT NULL,
   body BLOB NOT NULL,
   PRIMARY KEY(dest, msg_id)) WITHOUT ROWID;
 CREATE TABLE delivery(
@@ -61,6 +62,14 @@ CREATE TABLE unframed(
   detail TEXT NOT NULL,
   bytes INTEGER NOT NULL,
   head BLOB NOT NULL);
+CREATE VIEW unprocessed AS
+  WITH RECURSIVE dests(dest) AS (
+    SELECT min(dest) FROM outbox
+    UNION ALL SELECT (SELECT min(dest) FROM outbox WHERE dest > dests.dest) FROM dests WHERE dest IS NOT NULL)
+  SELECT m.id FROM msg m
+  WHERE m.id > (SELECT CAST(value AS INTEGER) FROM meta WHERE key='settled_to')
+    AND NOT EXISTS(SELECT 1 FROM delivery d WHERE d.msg_id=m.id)
+    AND NOT EXISTS(SELECT 1 FROM dests CROSS JOIN outbox o ON o.dest=dests.dest AND o.msg_id=m.id);
 )";
 
 }  // namespace kiln::engine

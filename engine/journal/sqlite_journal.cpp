@@ -46,6 +46,7 @@ std::string SqliteJournal::today() const {
 }
 
 Status SqliteJournal::open_files() {
+  next_id_ = options_.used_up_to + 1;
   TRY_VOID(env_.make_folders(options_.folder));
   TRY(const auto entries, env_.list(options_.folder));
   for (const auto& entry : entries) {
@@ -56,7 +57,7 @@ Status SqliteJournal::open_files() {
     files_.emplace(name->generation, std::move(file));
   }
   if (files_.empty()) {
-    TRY(DayFile file, DayFile::open(env_, options_.folder, {1, today()}, 1));
+    TRY(DayFile file, DayFile::open(env_, options_.folder, {1, today()}, next_id_));
     files_.emplace(1, std::move(file));
     return {};
   }
@@ -286,7 +287,8 @@ void SqliteJournal::store(Processed processed, std::function<void(Status)> done)
   for (const Output& output : processed.outputs) job.bytes += output.body.size();
   job.change = [this, processed = std::move(processed)](DayFile& file) -> Status {
     TRY_VOID(insert_parts(file, processed.id, processed));
-    return file.close_message(processed.id);
+    file.settle_message(processed.id);
+    return {};
   };
   job.done = std::move(done);
   enqueue_lazily(std::move(job));

@@ -21,6 +21,9 @@ struct JournalOptions {
   std::string folder;                  ///< created when absent
   std::size_t dedupe_ids = 1'000'000;  ///< most keys kept in the dedupe window
   std::int64_t dedupe_hours = 72;      ///< files older than that are not read into it at start
+  /// Numbers start above this one also when the files say less: whoever remembers messages by number knows
+  /// them up to here, so a journal that was moved away or restored must not give them again.
+  MessageId used_up_to = 0;
 };
 
 class SqliteJournal final : public Journal {

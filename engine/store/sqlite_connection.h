@@ -31,7 +31,9 @@ class SqliteConnection final : public fhir::Store {
   /// Reads the counters and rebuilds the index when it was made by another version of the extractors.
   base::Status start();
 
-  base::Status begin() override;
+  using fhir::Store::begin;
+  base::Status begin(Scopes scopes) override;
+  bool is_spoiled() const override;
   base::Status commit() override;
   void rollback() override;
   base::Status savepoint() override;
@@ -55,6 +57,7 @@ class SqliteConnection final : public fhir::Store {
   base::Status set_cursor(std::string_view name, std::int64_t seq) override;
   base::Result<bool> delivered(std::int64_t msg_id, std::string_view dest) override;
   base::Status mark_delivered(std::int64_t msg_id, std::string_view dest) override;
+  base::Result<std::int64_t> last_delivered() override;
   base::Status forget_delivered_below(std::int64_t msg_id) override;
   base::Result<fhir::StoreCounts> counts() override;
   std::string_view page_secret() const override { return page_secret_; }
@@ -116,6 +119,9 @@ class SqliteConnection final : public fhir::Store {
     base::WallTime updated;
   };
   std::vector<Counters> scopes_;
+  Scopes kind_ = Scopes::undoable;
+  bool in_transaction_ = false;  ///< between begin() and commit() or rollback(), whatever became of it
+  bool spoiled_ = false;
   Counters at_begin_{};
 };
 

@@ -90,18 +90,30 @@ Status SqliteConnection::require_writer() const {
   return {};
 }
 
-Status SqliteConnection::begin() {
+Status SqliteConnection::begin(Scopes scopes) {
   if (read_only_) return database_.exec("BEGIN");
   TRY_VOID(database_.begin());
   at_begin_ = {last_seq_, last_updated_};
+  kind_ = scopes;
+  in_transaction_ = true;
+  spoiled_ = false;
   return {};
 }
 
+bool SqliteConnection::is_spoiled() const {
+  return spoiled_ || (in_transaction_ && !database_.in_transaction());
+}
+
 Status SqliteConnection::commit() {
+  if (is_spoiled()) {
+    rollback();
+    return fail(ErrorCode::database_failed, "the transaction was given up before its commit");
+  }
   auto done = database_.commit();
   if (done) {
     dictionary_.ended();
     scopes_.clear();
+    in_transaction_ = false;
     return {};
   }
   rollback();
@@ -111,6 +123,7 @@ Status SqliteConnection::commit() {
 void SqliteConnection::rollback() {
   database_.rollback();
   scopes_.clear();
+  in_transaction_ = spoiled_ = false;
   dictionary_.rolled_back();
   dictionary_.ended();
   if (read_only_) return;
@@ -120,6 +133,7 @@ void SqliteConnection::rollback() {
 }
 
 Status SqliteConnection::savepoint() {
+  if (is_spoiled()) return fail(ErrorCode::database_failed, "the transaction was given up");
   if (!read_only_ && !database_.in_transaction()) {
     // A deferred savepoint would take the write lock late; there is one writer, so it may as well be taken
     // now.
@@ -127,7 +141,7 @@ Status SqliteConnection::savepoint() {
     scopes_.push_back({-1, {}});
     return {};
   }
-  TRY_VOID(database_.savepoint(static_cast<int>(scopes_.size())));
+  if (kind_ == Scopes::undoable) TRY_VOID(database_.savepoint(static_cast<int>(scopes_.size())));
   scopes_.push_back({last_seq_, last_updated_});
   return {};
 }
@@ -136,6 +150,7 @@ Status SqliteConnection::release() {
   const Counters scope = scopes_.back();
   if (scope.seq < 0) return commit();
   scopes_.pop_back();
+  if (kind_ == Scopes::assumed) return {};
   return database_.release(static_cast<int>(scopes_.size()));
 }
 
@@ -146,6 +161,10 @@ Status SqliteConnection::rollback_to() {
     return {};
   }
   scopes_.pop_back();
+  if (kind_ == Scopes::assumed) {
+    spoiled_ = true;
+    return {};
+  }
   dictionary_.rolled_back();
   last_seq_ = scope.seq;
   last_updated_ = scope.updated;

@@ -154,6 +154,12 @@ Status SqliteConnection::mark_delivered(std::int64_t msg_id, std::string_view de
   return statement.run();
 }
 
+Result<std::int64_t> SqliteConnection::last_delivered() {
+  TRY(auto select, database_.cached("SELECT ifnull(max(msg_id), 0) FROM delivered"));
+  TRY_VOID(select.step());
+  return select.integer(0);
+}
+
 Status SqliteConnection::forget_delivered_below(std::int64_t msg_id) {
   TRY_VOID(require_writer());
   TRY(auto statement, database_.cached("DELETE FROM delivered WHERE msg_id<?"));

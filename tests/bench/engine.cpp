@@ -1,6 +1,6 @@
 // The whole engine under load: durable MLLP acknowledgements per second against a raw group-commit log on the
 // same disk in the same run; time to start and memory at rest.
-//   bench_engine KILN [--seconds S] [--folder F] [--only intake|quickstart]
+//   bench_engine KILN [--seconds S] [--folder F] [--only intake|quickstart] [--connections N]
 // F is on the disk that is measured; a folder of its own is made there and removed at the end.
 
 #include <stdlib.h>
@@ -27,6 +27,7 @@ struct Plan {
   fs::path folder;
   std::chrono::milliseconds duration{3000};
   std::string only;
+  std::size_t connections = 0;  ///< 0: each of kConcurrency
 };
 
 /// An admission of about 1.1 KB; control ids differ, because a repeated one would be answered from the
@@ -116,23 +117,25 @@ void make_quickstart_site(const fs::path& folder, const Ports& ports, std::uint1
 
 struct Row {
   std::size_t connections = 0;
-  double raw = 0;
+  double raw = 0;     ///< bare SQLite, a second
+  double append = 0;  ///< append file, a second
   bench::LoadResult load;
   double cpu_us = 0;  ///< of the engine, for each message
   std::uint64_t forwarded = 0;
 };
 
-void print_raw(std::size_t writers, const bench::RawLogResult& raw) {
-  std::printf("raw-log     writers=%-4zu %8.0f /s  p50 %6.2f ms  p99 %6.2f ms  %.1f records a sync\n",
+void print_raw(const char* name, std::size_t writers, const bench::RawLogResult& raw) {
+  std::printf("%-11s writers=%-4zu %8.0f /s  p50 %6.2f ms  p99 %6.2f ms  %.1f records a sync\n", name,
               writers, raw.per_second(), raw.quantile_ms(0.5), raw.quantile_ms(0.99),
               raw.syncs == 0 ? 0 : static_cast<double>(raw.records) / static_cast<double>(raw.syncs));
 }
 
 void print_row(const char* name, const Row& row) {
   std::printf(
-      "%-11s connections=%-4zu %8.0f ack/s  p50 %6.2f ms  p99 %6.2f ms  ratio %.2f  engine %4.0f us cpu/msg",
+      "%-11s connections=%-4zu %8.0f ack/s  p50 %6.2f ms  p99 %6.2f ms  ratio %.2f (to the append file %.2f)"
+      "  engine %4.0f us cpu/msg",
       name, row.connections, row.load.per_second(), row.load.quantile_ms(0.5), row.load.quantile_ms(0.99),
-      row.raw > 0 ? row.load.per_second() / row.raw : 0, row.cpu_us);
+      row.load.per_second() / row.raw, row.load.per_second() / row.append, row.cpu_us);
   if (row.forwarded > 0)
     std::printf("  forwarded meanwhile %.0f/s", static_cast<double>(row.forwarded) / row.load.seconds);
   std::printf("\n");
@@ -140,7 +143,7 @@ void print_row(const char* name, const Row& row) {
 }
 
 /// One engine on a fresh site, loaded once.
-bool run_engine(const Plan& plan, const char* name, std::size_t connections, double raw) {
+bool run_engine(const Plan& plan, const char* name, std::size_t connections, double raw, double append) {
   const fs::path site = plan.folder / name;
   fs::remove_all(site);
   bench::MllpReceiver receiver;  // before the ports, so that none of them is its own
@@ -166,6 +169,7 @@ bool run_engine(const Plan& plan, const char* name, std::size_t connections, dou
     const double cpu = engine.cpu_seconds();
     row.connections = connections;
     row.raw = raw;
+    row.append = append;
     row.load = bench::run_load(std::move(load));
     row.cpu_us = (engine.cpu_seconds() - cpu) * 1e6 /
                  static_cast<double>(std::max<std::uint64_t>(1, row.load.answers));
@@ -214,18 +218,22 @@ bool run_start(const Plan& plan) {
 
 bool run_all(const Plan& plan) {
   bool good = run_start(plan);
-  bench::RawLog raw_log((plan.folder / "raw.log").string());
+  bench::RawLog sqlite_log(bench::bare_sqlite((plan.folder / "raw.db").string()));
+  bench::RawLog append_log(bench::append_file((plan.folder / "raw.log").string()));
   const std::string record = admission(1);
   for (const std::size_t connections : kConcurrency) {
-    const bench::RawLogResult raw = raw_log.run(connections, plan.duration, record);
-    if (raw.failed) {
-      std::fprintf(stderr, "the raw log cannot be written in %s\n", plan.folder.c_str());
+    if (plan.connections != 0 && plan.connections != connections) continue;
+    const bench::RawLogResult raw = sqlite_log.run(connections, plan.duration, record);
+    const bench::RawLogResult append = append_log.run(connections, plan.duration, record);
+    if (raw.failed || append.failed) {
+      std::fprintf(stderr, "a raw log cannot be written in %s\n", plan.folder.c_str());
       return false;
     }
-    print_raw(connections, raw);
+    print_raw("raw-log", connections, raw);
+    print_raw("append-file", connections, append);
     for (const char* name : {"intake", "quickstart"})
       if (plan.only.empty() || plan.only == name)
-        good = run_engine(plan, name, connections, raw.per_second()) && good;
+        good = run_engine(plan, name, connections, raw.per_second(), append.per_second()) && good;
   }
   return good;
 }
@@ -237,7 +245,9 @@ int main(int argc, char** argv) {
   Plan plan;
   plan.folder = fs::current_path();
   if (argc < 2) {
-    std::fprintf(stderr, "usage: bench_engine KILN [--seconds S] [--folder F] [--only intake|quickstart]\n");
+    std::fprintf(
+        stderr,
+        "usage: bench_engine KILN [--seconds S] [--folder F] [--only intake|quickstart] [--connections N]\n");
     return 2;
   }
   plan.kiln = argv[1];
@@ -247,6 +257,7 @@ int main(int argc, char** argv) {
       plan.duration = std::chrono::milliseconds(static_cast<int>(std::atof(argv[i + 1]) * 1000));
     if (option == "--folder") plan.folder = argv[i + 1];
     if (option == "--only") plan.only = argv[i + 1];
+    if (option == "--connections") plan.connections = static_cast<std::size_t>(std::atoi(argv[i + 1]));
   }
   std::string own = (plan.folder / "kiln-bench-XXXXXX").string();
   if (::mkdtemp(own.data()) == nullptr) {

@@ -1,7 +1,9 @@
 #pragma once
-// The yardstick of durable acknowledgements: a plain append file on the same disk. Writers hand over a record
-// and wait; one thread writes all records that wait, calls fdatasync once, and wakes their writers. No
-// format, no index, no network.
+// The yardsticks of durable acknowledgements: raw group-commit logs on the same disk. Writers hand over a
+// record and wait; one thread commits all records that wait at once and wakes their writers. No index, no
+// network. Two ways to commit: rows of a bare SQLite table with the settings every journal must have
+// (reliability.md sections 4 and 5: WAL, synchronous=FULL, 16 KB pages), and a plain append file with
+// fdatasync, which no database can reach and which shows the limit of the disk.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,10 +12,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "engine/base/sql/sqlite.h"
 
 namespace kiln::bench {
 
@@ -32,25 +38,48 @@ struct RawLogResult {
   }
 };
 
+/// Makes `bytes`, records of `size` bytes one behind the other, durable; false when that failed.
+using Commit = std::function<bool(std::string_view bytes, std::size_t size)>;
+
+inline Commit append_file(const std::string& path) {
+  const auto close = [](const int* fd) {
+    ::close(*fd);
+    delete fd;
+  };
+  const std::shared_ptr<const int> file(
+      new int(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)), close);
+  return [file](std::string_view bytes, std::size_t) {
+    return ::write(*file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
+           ::fdatasync(*file) == 0;
+  };
+}
+
+inline Commit bare_sqlite(const std::string& path) {
+  auto opened = base::Database::open({.path = path});
+  if (!opened || !opened->exec("CREATE TABLE log(id INTEGER PRIMARY KEY, body BLOB NOT NULL)"))
+    return [](std::string_view, std::size_t) { return false; };
+  auto database = std::make_shared<base::Database>(std::move(*opened));
+  return [database](std::string_view bytes, std::size_t size) {
+    bool good = database->begin().has_value();
+    auto insert = database->cached("INSERT INTO log(body) VALUES(?)");
+    good = good && insert;
+    for (std::size_t at = 0; good && at < bytes.size(); at += size)
+      good = insert->bind_blob(1, bytes.substr(at, size)).run().has_value();
+    return good && database->commit().has_value();
+  };
+}
+
 class RawLog {
  public:
-  explicit RawLog(const std::string& path)
-      : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
-  ~RawLog() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  RawLog(const RawLog&) = delete;
-  RawLog& operator=(const RawLog&) = delete;
+  explicit RawLog(Commit commit) : commit_(std::move(commit)) {}
 
   /// `writers` threads write `record` again and again for that time.
   RawLogResult run(std::size_t writers, std::chrono::milliseconds duration, const std::string& record) {
     using Clock = std::chrono::steady_clock;
     RawLogResult result;
-    result.failed = fd_ < 0;
-    if (result.failed) return result;
     const auto begin = Clock::now();
     const auto end = begin + duration;
-    std::thread committer([this, &result] { commit_loop(result); });
+    std::thread committer([this, &result, size = record.size()] { commit_loop(result, size); });
     std::vector<std::vector<std::int64_t>> latencies(writers);
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < writers; ++i)
@@ -86,7 +115,7 @@ class RawLog {
     durable_.wait(lock, [&] { return durable_group_ >= mine; });
   }
 
-  void commit_loop(RawLogResult& result) {
+  void commit_loop(RawLogResult& result, std::size_t size) {
     std::string bytes;
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -96,9 +125,7 @@ class RawLog {
       bytes.swap(group_);
       const std::uint64_t number = group_number_++;
       lock.unlock();
-      if (::write(fd_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
-          ::fdatasync(fd_) != 0)
-        result.failed = true;
+      if (!commit_(bytes, size)) result.failed = true;
       ++result.syncs;
       lock.lock();
       durable_group_ = number;
@@ -106,7 +133,7 @@ class RawLog {
     }
   }
 
-  int fd_;
+  Commit commit_;
   std::mutex mutex_;
   std::condition_variable waiting_, durable_;
   std::string group_;

@@ -18,6 +18,7 @@ struct Receiver {
   bool up = true;
   SendOutcome::Kind answer = SendOutcome::Kind::sent;
   std::size_t batch = 1;
+  std::vector<SendOutcome::Kind> next_batch;  ///< outcomes of the next batch, once
   std::vector<channels::Outgoing> got;
   std::string ids() const {
     std::string out;
@@ -36,6 +37,17 @@ class TestDestination final : public channels::Destination {
     if (receiver_.answer != SendOutcome::Kind::sent) co_return failed(receiver_.answer);
     receiver_.got.push_back(std::move(message));
     co_return SendOutcome::sent("AA");
+  }
+  base::Task<std::vector<SendOutcome>> send_batch(std::vector<channels::Outgoing> messages) override {
+    if (receiver_.next_batch.empty()) {
+      auto sending = Destination::send_batch(std::move(messages));
+      auto outcomes = co_await std::move(sending);
+      co_return outcomes;
+    }
+    std::vector<SendOutcome> outcomes;
+    for (const SendOutcome::Kind kind : std::exchange(receiver_.next_batch, {}))
+      outcomes.push_back(kind == SendOutcome::Kind::sent ? SendOutcome::sent() : failed(kind));
+    co_return outcomes;
   }
   base::Task<void> stop() override { co_return; }
   channels::ConnectorStatus status() const override { return {}; }
@@ -194,6 +206,22 @@ TEST_CASE("after a crash the first outputs are marked as in doubt", "[delivery]"
   f.push(3);
   f.executor.run(seconds(1));
   CHECK_FALSE(f.receiver.got[2].in_doubt);
+}
+
+TEST_CASE("every output of a batch that may have arrived is marked, not only the first", "[delivery]") {
+  Fixture f;
+  f.receiver.batch = 4;
+  const auto doubt = SendOutcome::Kind::in_doubt;
+  f.receiver.next_batch = {SendOutcome::Kind::sent, doubt, doubt};
+  for (int i = 0; i < 4; ++i) f.store(f.append());
+  REQUIRE(f.queue->start(4, 4, true));
+  f.executor.run(seconds(1));
+  REQUIRE(f.receiver.ids() == "2 3 4 ");
+  CHECK(f.receiver.got[0].in_doubt);
+  CHECK(f.receiver.got[1].in_doubt);
+  CHECK(f.receiver.got[1].attempt == 2);
+  CHECK_FALSE(f.receiver.got[2].in_doubt);
+  CHECK(f.receiver.got[2].attempt == 1);
 }
 
 TEST_CASE("a doubt outlives an orderly stop before the output was sent", "[delivery]") {

@@ -1,4 +1,7 @@
 #include <catch2/catch.hpp>
+#include <cstring>
+#include <filesystem>
+#include <set>
 
 #include "engine/journal/query.h"
 #include "engine/journal/reader.h"
@@ -33,11 +36,13 @@ struct Fixture {
   base::InlineExecutor committer;
   std::unique_ptr<SqliteJournal> journal;
   bool stopped = false;
+  MessageId used_up_to = 0;
 
   Fixture() { open(); }
   void open() {
     JournalOptions options;
     options.folder = folder.path() + "/journal";
+    options.used_up_to = used_up_to;
     auto opened = SqliteJournal::open(base::system_env(), clock, committer, options, [this] { stopped = true; });
     REQUIRE(opened.has_value());
     journal = std::move(*opened);
@@ -182,6 +187,71 @@ TEST_CASE("duplicates are found by the whole key, also after a restart") {
     CHECK(f.journal->maybe_seen(same));
     CHECK(find(same) == 1);
     CHECK(find(near_miss) == 0);
+    f.reopen(false);
+  }
+}
+
+TEST_CASE("what rides on later commits is not missed after a crash") {
+  Fixture f;
+  const MessageId count = 3000;  // several rounds of dedupe keys and of `settled_to`
+  std::set<MessageId> waiting;
+  for (MessageId i = 1; i <= count; ++i) {
+    NewMessage m = sample("M" + std::to_string(i));
+    std::memcpy(m.dedupe.data(), &i, sizeof i);
+    const MessageId id = f.append(m);
+    if (i % 500 == 499)
+      waiting.insert(id);
+    else
+      f.store(id, i % 2 == 0 ? std::vector<std::string>{"pas"} : std::vector<std::string>{"repo", "pas"});
+    if (i % 3 == 0 && waiting.count(id) == 0) f.end(id, "pas");
+  }
+  for (const MessageId late : {499, 1499}) {  // far behind the others
+    f.store(late, {"pas"});
+    waiting.erase(late);
+  }
+  for (int round = 0; round < 2; ++round) {
+    CHECK(f.reader().search(*parse_query_text("state:unprocessed", {kStart}), {})->size() == waiting.size());
+    f.reopen(false);
+    const auto& found = f.journal->recovered().unprocessed;
+    CHECK(std::set<MessageId>(found.begin(), found.end()) == waiting);
+    bool all_seen = true;
+    for (MessageId i = 1; i <= count; ++i) {
+      DedupeKey key{};
+      std::memcpy(key.data(), &i, sizeof i);
+      all_seen = all_seen && f.journal->maybe_seen(key);
+    }
+    CHECK(all_seen);
+  }
+}
+
+TEST_CASE("a journal that was moved away does not give numbers again that others remember") {
+  Fixture f;
+  for (const char* id : {"A", "B"}) f.append(sample(id));
+  f.used_up_to = 1;  // less than the journal knows: nothing changes
+  f.reopen(true);
+  CHECK(f.append(sample("C")) == 3);
+  REQUIRE(f.journal->close().has_value());
+  f.journal.reset();
+  std::filesystem::rename(f.folder.path() + "/journal", f.folder.path() + "/away");
+  f.used_up_to = 3;
+  f.open();
+  CHECK(f.append(sample("D")) == 4);
+  f.used_up_to = 9;
+  f.reopen(true);
+  CHECK(f.append(sample("E")) == 10);
+  f.store(10, {"pas"});
+  f.reopen(false);
+  CHECK(f.pending("pas").size() == 1);
+  CHECK(f.journal->recovered().unprocessed == std::vector<MessageId>{4});
+}
+
+TEST_CASE("attempts to process a message count on over restarts") {
+  Fixture f;
+  f.append(sample("A"));
+  for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
+    std::uint32_t counted = 0;
+    f.journal->note_processing(1, [&](auto r) { counted = r.value(); });
+    CHECK(counted == attempt);
     f.reopen(false);
   }
 }

@@ -126,6 +126,38 @@ TEST_CASE("one failed request of a group leaves nothing, not even a used number"
   CHECK(find_ids(store, "Patient", "identifier=urn:new|1") == Ids{"a"});
 }
 
+TEST_CASE("a transaction of assumed scopes is kept whole or not at all") {
+  FhirServer server;
+  auto& store = *server.store;
+  const auto scoped_put = [&](const char* id, bool keep) {
+    REQUIRE(store.savepoint());
+    put(store, "Patient", id, R"("active":true)");
+    REQUIRE((keep ? store.release() : store.rollback_to()));
+  };
+  REQUIRE(store.begin(fhir::Store::Scopes::assumed));
+  scoped_put("a", true);
+  scoped_put("b", true);
+  CHECK_FALSE(store.is_spoiled());
+  REQUIRE(store.commit());
+  REQUIRE(store.begin(fhir::Store::Scopes::assumed));
+  scoped_put("c", true);
+  scoped_put("d", false);
+  CHECK(store.is_spoiled());
+  CHECK_FALSE(store.savepoint());
+  CHECK_FALSE(store.commit());
+  CHECK_FALSE(store.is_spoiled());
+  CHECK(*store.read("Patient", "b"));
+  CHECK_FALSE(*store.read("Patient", "c"));
+  CHECK_FALSE(*store.read("Patient", "d"));
+  REQUIRE(store.begin());
+  scoped_put("e", true);
+  scoped_put("f", false);
+  CHECK_FALSE(store.is_spoiled());
+  REQUIRE(store.commit());
+  CHECK(*store.read("Patient", "e"));
+  CHECK_FALSE(*store.read("Patient", "f"));
+}
+
 TEST_CASE("a rollback of the group takes everything back") {
   FhirServer server;
   auto& store = *server.store;
