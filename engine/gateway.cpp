@@ -24,10 +24,10 @@ using base::Task;
 namespace {
 
 /// Deliveries may lag behind, a sender waits for its answer: when processors are short, work behind the
-/// acknowledgement gets a third of what the threads before it get. Never less, so that queues drain also
+/// acknowledgement gets a tenth of what the threads before it get. Never less, so that queues drain also
 /// under full load.
 void give_way(base::Executor& executor) {
-  constexpr int kNice = 5;
+  constexpr int kNice = 10;
   executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 
