@@ -106,6 +106,14 @@ void Structure::compile() {
   }
   std::sort(symbols_.begin(), symbols_.end());
   symbols_.erase(std::unique(symbols_.begin(), symbols_.end()), symbols_.end());
+  std::vector<bool> seen(symbols_.size(), false);
+  forks_.assign(symbols_.size(), false);
+  for (const StructureNode& node : nodes_) {
+    if (node.kind != NodeKind::segment) continue;
+    const std::uint16_t symbol = symbol_of(node.segment);
+    forks_[symbol] = forks_[symbol] || seen[symbol];
+    seen[symbol] = true;
+  }
 
   for (const NodeIndex compound : compounds) {
     child_offsets_.push_back(static_cast<std::uint32_t>(child_nodes_.size()));

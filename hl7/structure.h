@@ -104,6 +104,7 @@ class Structure {
   std::deque<std::string> names_;  ///< of a structure that is not the dictionary's
   std::vector<StructureNode> nodes_;
   std::vector<std::uint32_t> symbols_;  ///< packed ids, sorted; a symbol is a position here
+  std::vector<bool> forks_;             ///< symbol -> stands in several places
   std::vector<std::uint16_t>
       compound_of_;                     ///< node -> compound number (0 is the message), kNoNode for segments
   std::vector<NodeIndex> child_nodes_;  ///< children of all compounds, compound after compound
@@ -192,10 +193,10 @@ class GroupTree {
   std::pmr::vector<Last> last_;
 };
 
-/// Assigns every segment to a group instance: one pass, no backtracking, time linear in the number of
-/// segments. Lenient: any list of segments gives a tree (hl7v2.md §7). `segments[i]` is the packed id of
-/// segment i, 0 for an unnamed one. A null structure gives a flat tree in which Z segments are local and all
-/// others unplaced.
+/// Assigns every segment to a group instance: one pass, no backtracking, at most 12 segments looked ahead,
+/// time linear in the number of segments. Lenient: any list of segments gives a tree (hl7v2.md §7).
+/// `segments[i]` is the packed id of segment i, 0 for an unnamed one. A null structure gives a flat tree in
+/// which Z segments are local and all others unplaced.
 void match(const Structure* structure, std::span<const std::uint32_t> segments, GroupTree& tree);
 
 /// What MSH says about the structure, decoded. Empty = not valued.

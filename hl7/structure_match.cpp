@@ -1,5 +1,7 @@
-// The lenient group matcher (hl7v2.md §7): one pass, state = the stack of open group instances.
+// The lenient group matcher (hl7v2.md §7): one pass, state = the stack of open group instances. Where a
+// segment may go two ways the next few segments decide.
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -8,7 +10,8 @@
 namespace kiln::hl7 {
 
 namespace {
-constexpr std::size_t kDepthMax = 64;  ///< nested groups; the deepest of the standard has 9
+constexpr std::size_t kDepthMax = 64;      ///< nested groups; the deepest of the standard has 9
+constexpr std::size_t kLookAheadMax = 12;  ///< segments that are tried behind one with two places
 
 bool is_local(std::uint32_t segment) {
   return segment >> 16 == 'Z';
@@ -17,18 +20,21 @@ bool is_local(std::uint32_t segment) {
 
 class Matcher {
  public:
-  Matcher(const Structure& structure, GroupTree& tree) : structure_(structure), tree_(tree) {
+  Matcher(const Structure& structure, std::span<const std::uint32_t> segments, GroupTree& tree)
+      : structure_(structure), segments_(segments), tree_(tree) {
     tree_.last_.assign(structure.nodes().size(), {kNoIndex, 0});
     frames_[0] = {0, 0, -1};
   }
 
-  void take(std::uint32_t index, std::uint32_t segment) {
+  void take(std::uint32_t index) {
     index_ = index;
+    const std::uint32_t segment = segments_[index];
     const std::uint16_t known = structure_.symbol_of(segment);
     // A profile may give a Z segment a place; without one it stays where it stands.
     if (is_local(segment) && known == kNoNode) return attach(Placing::local);
     const auto any = static_cast<std::uint16_t>(structure_.symbols_.size());
-    if (known != kNoNode && try_frames(known, Pass::strict)) return;
+    if (known != kNoNode && (structure_.forks_[known] ? try_places(known) : try_frames(known, Pass::strict)))
+      return;
     if (segment != 0 && try_frames(any, Pass::strict)) return;
     if (known != kNoNode) {
       // A comment behind its place belongs to nobody: only the group it stands in may still take it.
@@ -67,6 +73,89 @@ class Matcher {
       return true;
     }
     return false;
+  }
+
+  /// A way to take a segment without anything missing: child `position` of the compound of a frame.
+  struct Way {
+    std::size_t level;
+    int position;
+  };
+
+  /// For a segment with several places in the structure. The nearest place is right, unless the segments
+  /// behind fit it worse than another one: an ORC opens the group whose other segments follow.
+  bool try_places(std::uint16_t symbol) {
+    std::array<Way, 4> ways;
+    std::size_t count = 0;
+    for (std::size_t level = depth_ + 1; level-- > 0 && count < ways.size();) {
+      const Frame& frame = frames_[level];
+      for (const Structure::Candidate candidate : structure_.candidates(frame.compound, symbol))
+        if (count < ways.size() && is_strict(frame, candidate)) ways[count++] = {level, candidate.position};
+    }
+    if (count == 0) return false;
+    std::size_t best = 0;
+    if (count > 1) {
+      while (best < count && !opened_by(ways[best], segments_[index_])) ++best;
+      if (best == count) best = 0;
+      const std::size_t preferred = best;
+      std::size_t best_run = run_behind(ways[best], symbol);
+      for (std::size_t i = 0; i < count && best_run < kLookAheadMax; ++i) {
+        if (i == preferred) continue;
+        const std::size_t run = run_behind(ways[i], symbol);
+        if (run <= best_run) continue;
+        best = i;
+        best_run = run;
+      }
+    }
+    place(ways[best].level, ways[best].position, symbol, Pass::strict);
+    return true;
+  }
+
+  /// The way repeats an open group that began with such a segment.
+  bool opened_by(const Way& way, std::uint32_t segment) const {
+    if (way.level >= depth_ || way.position != frames_[way.level].position) return false;
+    return segments_[tree_.instances_[frames_[way.level + 1].instance].first_segment] == segment;
+  }
+
+  bool is_strict(const Frame& frame, const Structure::Candidate& candidate) const {
+    if ((candidate.accept & Structure::kStrict) == 0) return false;
+    const NodeIndex node = structure_.children(frame.compound)[candidate.position];
+    return candidate.position > frame.position ||
+           (candidate.position == frame.position && structure_.nodes_[node].repeats);
+  }
+
+  /// How many of the next segments fit without anything missing if this one goes that way, all of them when
+  /// none does not; segments the structure does not have are passed over.
+  std::size_t run_behind(const Way& way, std::uint16_t symbol) const {
+    std::array<Frame, kDepthMax> frames;
+    std::copy(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(way.level) + 1, frames.begin());
+    std::size_t depth = descend(frames, way, symbol);
+    std::size_t run = 0;
+    const std::size_t end = std::min<std::size_t>(segments_.size(), index_ + 1u + 4 * kLookAheadMax);
+    for (std::size_t i = index_ + 1u; i < end && run < kLookAheadMax; ++i) {
+      const std::uint16_t next = structure_.symbol_of(segments_[i]);
+      if (next == kNoNode) continue;
+      Way found{0, -1};
+      for (std::size_t level = depth + 1; level-- > 0 && found.position < 0;)
+        found = {level, find(frames[level], next, Pass::strict)};
+      if (found.position < 0) return run;
+      depth = descend(frames, found, next);
+      ++run;
+    }
+    return kLookAheadMax;
+  }
+
+  /// As place(), on frames alone: the new depth.
+  std::size_t descend(std::array<Frame, kDepthMax>& frames, const Way& way, std::uint16_t symbol) const {
+    std::size_t depth = way.level;
+    frames[depth].position = way.position;
+    NodeIndex node = structure_.children(frames[depth].compound)[static_cast<std::size_t>(way.position)];
+    for (std::uint16_t compound; (compound = structure_.compound_of_[node]) != kNoNode;) {
+      const std::size_t member = entrance(compound, symbol);
+      if (structure_.nodes_[node].kind == NodeKind::group && depth + 1 < kDepthMax)
+        frames[++depth] = {compound, 0, static_cast<int>(member)};
+      node = structure_.children(compound)[member];
+    }
+    return depth;
   }
 
   int find(const Frame& frame, std::uint16_t symbol, Pass pass) const {
@@ -144,6 +233,7 @@ class Matcher {
   }
 
   const Structure& structure_;
+  const std::span<const std::uint32_t> segments_;
   GroupTree& tree_;
   std::array<Frame, kDepthMax> frames_;  ///< 0 … depth_ are in use
   std::size_t depth_ = 0;
@@ -159,8 +249,8 @@ void match(const Structure* structure, std::span<const std::uint32_t> segments, 
   const auto count = static_cast<std::uint32_t>(segments.size());
   tree.instances_.push_back({kNoNode, kNoIndex, 1, 0, count, 1});
   if (structure != nullptr) {
-    Matcher matcher(*structure, tree);
-    for (std::uint32_t i = 0; i < count; ++i) matcher.take(i, segments[i]);
+    Matcher matcher(*structure, segments, tree);
+    for (std::uint32_t i = 0; i < count; ++i) matcher.take(i);
     matcher.finish(count);
     return;
   }

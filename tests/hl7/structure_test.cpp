@@ -133,9 +133,7 @@ TEST_CASE("a message with every member, and one with the required ones only, fit
       if (!tree.unplaced().empty()) ambiguous.emplace(definition.id());
     }
   });
-  // These three cannot be told apart without looking ahead: after ORDER_DIET, an ORC opens another ORDER_DIET
-  // rather than ORDER_TRAY; an ADJ after PSL repeats there rather than opening the group behind.
-  CHECK(ambiguous == std::set<std::string>{"EHC_E15", "ORD_O02", "ORD_O04"});
+  CHECK(ambiguous.empty());
 }
 
 TEST_CASE("a segment that is not of the structure moves nothing, wherever it stands") {
