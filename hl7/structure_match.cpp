@@ -110,9 +110,14 @@ class Matcher {
     return true;
   }
 
-  /// The way repeats an open group that began with such a segment.
+  /// The way repeats an open group that began with such a segment, and leaves none that waits for a member.
   bool opened_by(const Way& way, std::uint32_t segment) const {
     if (way.level >= depth_ || way.position != frames_[way.level].position) return false;
+    for (std::size_t level = way.level + 1; level <= depth_; ++level) {
+      const auto children = structure_.children(frames_[level].compound);
+      for (auto next = static_cast<std::size_t>(frames_[level].position + 1); next < children.size(); ++next)
+        if (structure_.nodes_[children[next]].required) return false;
+    }
     return segments_[tree_.instances_[frames_[way.level + 1].instance].first_segment] == segment;
   }
 

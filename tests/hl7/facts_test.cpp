@@ -21,10 +21,12 @@ std::string file_text(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// Some lengths are written as text.
 std::uint32_t number(JsonView view) {
-  return view.is(kiln::base::JsonKind::number)
-             ? static_cast<std::uint32_t>(std::stoul(std::string(view.text())))
-             : 0;
+  const std::string text(view.text());
+  return text.empty() || text.find_first_not_of("0123456789") != text.npos
+             ? 0
+             : static_cast<std::uint32_t>(std::stoul(text));
 }
 
 /// Differences, counted; the first few are shown.

@@ -112,7 +112,7 @@ TEST_CASE("point 19: every message that a structure allows has a place for each 
   every_structure([&](const Structure& structure) {
     Lcg random;
     GroupTree tree;
-    for (int run = 0; run < 8; ++run) {
+    for (int run = 0; run < 6; ++run) {
       const Taste taste = run < 3 ? static_cast<Taste>(run) : Taste::random;
       const auto segments = Maker(structure, taste, random).make();
       match(&structure, segments, tree);
@@ -120,7 +120,7 @@ TEST_CASE("point 19: every message that a structure allows has a place for each 
       if (!all_placed(tree)) failing.emplace(structure.variant());
     }
   });
-  CHECK(messages > 20'000);
+  CHECK(messages > 15'000);
   // In the care plans of 2.9 whole groups may be empty: "ORC ORC OBX" fits in more ways than can be looked
   // into.
   for (const auto* care_plan : {"CCR_I16", "PGL_PC6", "PPR_PC1"}) failing.erase(care_plan);
