@@ -7,8 +7,8 @@
 namespace kiln::base {
 namespace {
 
-/// The fastest of the standard levels: what is packed lives for milliseconds as a rule.
-constexpr int kLevel = 1;
+/// A fast level: what is packed lives for milliseconds as a rule.
+constexpr int kLevel = -1;
 
 ZSTD_CCtx* packing_context() {
   struct Free {
