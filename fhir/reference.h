@@ -2,6 +2,7 @@
 // References: their text forms, and the rewriting of references inside a transaction (fhir.md §8 T3).
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,9 +35,13 @@ ReferenceParts parse_reference(std::string_view text, std::string_view own_base 
 /// Old reference text → new reference text, for the resources of one bundle.
 class ReferenceMap {
  public:
-  void add(std::string from, std::string to) { map_.insert_or_assign(std::move(from), std::move(to)); }
+  void add(std::string from, std::string to) {
+    lengths_ |= length_bit(from);
+    map_.insert_or_assign(std::move(from), std::move(to));
+  }
   /// Empty when the text is not mapped.
   std::string_view find(std::string_view text) const {
+    if ((lengths_ & length_bit(text)) == 0) return {};
     const auto found = map_.find(text);
     return found == map_.end() ? std::string_view() : std::string_view(found->second);
   }
@@ -48,7 +53,10 @@ class ReferenceMap {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
+  static std::uint64_t length_bit(std::string_view text) { return std::uint64_t{1} << (text.size() % 64); }
+
   std::unordered_map<std::string, std::string, Hash, std::equal_to<>> map_;
+  std::uint64_t lengths_ = 0;  ///< of the texts in the map: nearly all others are told by it
 };
 
 /// How the references of one resource are rewritten when it is stored.

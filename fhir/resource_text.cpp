@@ -40,7 +40,8 @@ class RewritingWriter {
 
   void write(JsonView value, const Frame& frame) {
     if (value.is_object()) {
-      const std::string_view resource_type = value["resourceType"].text();
+      const bool is_resource = frame.key == "contained" || frame.key == "resource";
+      const std::string_view resource_type = is_resource ? value["resourceType"].text() : std::string_view();
       const Frame own{frame.parent, frame.key, resource_type};
       const Frame& here = resource_type.empty() ? frame : own;
       out_.begin_object();

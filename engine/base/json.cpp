@@ -1,48 +1,34 @@
 #include "engine/base/json.h"
 
 #define RAPIDJSON_ASSERT(x) ((void)0)
+#ifdef __SSE2__
+#define RAPIDJSON_SSE2
+#endif
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 
 #include "engine/base/text.h"
 
 namespace kiln::base {
 namespace {
 
-/// The input as RapidJSON reads it; keeps the position after an error.
-class InputStream {
- public:
-  using Ch = char;
-  InputStream(std::string_view text, std::size_t begin) : text_(text), at_(begin) {}
-  Ch Peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  Ch Take() { return at_ < text_.size() ? text_[at_++] : '\0'; }
-  std::size_t Tell() const { return at_; }
-  Ch* PutBegin() { return nullptr; }
-  void Put(Ch) {}
-  std::size_t PutEnd(Ch*) { return 0; }
-  /// Start of the string that ends where the stream is: a quote inside it follows a backslash, its first one
-  /// never does.
-  std::size_t string_start() const {
-    std::size_t quote = text_.rfind('"', at_ - 2);
-    while (quote > 0 && text_[quote - 1] == '\\') quote = text_.rfind('"', quote - 1);
-    return quote;
-  }
-
- private:
-  std::string_view text_;
-  std::size_t at_;
-};
+/// Reads the text pool and decodes strings in their places there, so that nothing is copied once more. Inside
+/// a string or number RapidJSON works on a copy of the stream: when it hands one over, Tell() is still where
+/// the value begins.
+using InputStream = rapidjson::InsituStringStream;
 
 /// Builds the arena tree; refuses duplicate members and too much depth.
 class TreeBuilder {
  public:
-  TreeBuilder(InputStream& input, std::size_t text_size, std::size_t depth_max)
-      : input_(input), depth_max_(depth_max) {
-    tree_->nodes.reserve(text_size / 12 + 8);
-    tree_->pool.reserve(text_size);
+  /// `input` reads the pool of `tree` from `begin` on.
+  TreeBuilder(std::shared_ptr<detail::JsonTree> tree, InputStream& input, std::size_t begin,
+              std::size_t depth_max)
+      : input_(input), begin_(begin), depth_max_(depth_max), tree_(std::move(tree)) {
+    tree_->nodes.reserve(tree_->pool.size() / 12 + 8);
   }
 
   bool Null() { return leaf(JsonKind::null_, 4); }
@@ -56,19 +42,19 @@ class TreeBuilder {
   bool Int64(std::int64_t) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
-  bool RawNumber(const char* text, unsigned size, bool) {
-    return text_leaf(JsonKind::number, {text, size}, size);
+  bool RawNumber(const char*, unsigned size, bool) {
+    return text_leaf(JsonKind::number, begin_ + input_.Tell(), size);
   }
   bool String(const char* text, unsigned size, bool) {
     if (has_surrogate({text, size})) return stop(ErrorCode::json_syntax);
-    return text_leaf(JsonKind::string, {text, size}, input_.Tell() - input_.string_start());
+    return text_leaf(JsonKind::string, place(text), size);
   }
   bool StartObject() { return open(JsonKind::object); }
   bool Key(const char* text, unsigned size, bool) {
     const std::string_view key(text, size);
     if (has_surrogate(key)) return stop(ErrorCode::json_syntax);
     if (is_duplicate(key)) return stop(ErrorCode::json_duplicate_key);
-    key_begin_ = intern(key);
+    key_begin_ = static_cast<std::uint32_t>(place(text));
     key_size_ = size;
     return true;
   }
@@ -105,11 +91,7 @@ class TreeBuilder {
     return false;
   }
 
-  std::uint32_t intern(std::string_view text) {
-    const auto begin = static_cast<std::uint32_t>(tree_->pool.size());
-    tree_->pool.append(text);
-    return begin;
-  }
+  std::size_t place(const char* text) const { return static_cast<std::size_t>(text - tree_->pool.data()); }
 
   std::string_view key_of(const detail::JsonNode& node) const {
     return std::string_view(tree_->pool).substr(node.key_begin, node.key_size);
@@ -147,7 +129,7 @@ class TreeBuilder {
     const auto index = static_cast<std::uint32_t>(tree_->nodes.size());
     detail::JsonNode node;
     node.kind = kind;
-    node.offset = static_cast<std::uint32_t>(input_.Tell() >= back ? input_.Tell() - back : 0);
+    node.offset = static_cast<std::uint32_t>(begin_ + input_.Tell() - back);
     if (!levels_.empty()) {
       auto& level = levels_.back();
       auto& parent = tree_->nodes[level.node];
@@ -170,11 +152,10 @@ class TreeBuilder {
     append(kind, back);
     return true;
   }
-  bool text_leaf(JsonKind kind, std::string_view text, std::size_t back) {
-    const std::uint32_t begin = intern(text);
-    auto& node = append(kind, back);
-    node.text_begin = begin;
-    node.text_size = static_cast<std::uint32_t>(text.size());
+  bool text_leaf(JsonKind kind, std::size_t begin, std::size_t size) {
+    auto& node = append(kind, 0);
+    node.text_begin = static_cast<std::uint32_t>(begin);
+    node.text_size = static_cast<std::uint32_t>(size);
     return true;
   }
   bool open(JsonKind kind) {
@@ -194,8 +175,9 @@ class TreeBuilder {
   }
 
   InputStream& input_;
+  std::size_t begin_;
   std::size_t depth_max_;
-  std::shared_ptr<detail::JsonTree> tree_ = std::make_shared<detail::JsonTree>();
+  std::shared_ptr<detail::JsonTree> tree_;
   std::vector<Level> levels_;
   std::uint32_t key_begin_ = 0, key_size_ = 0;
   ErrorCode failure_ = ErrorCode::json_syntax;
@@ -213,8 +195,22 @@ std::string place_of(std::string_view text, std::size_t offset) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
-constexpr unsigned kFlags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseIterativeFlag |
-                            rapidjson::kParseValidateEncodingFlag;
+/// Position of the first byte that is not UTF-8, in a text that has one.
+std::size_t first_invalid(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t size = 1;
+    while (size <= 4 && !is_valid_utf8(text.substr(at, size))) ++size;
+    if (size > 4) return at;
+    at += size;
+  }
+  return text.size();
+}
+
+constexpr unsigned kFlags =
+    rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseInsituFlag;
+
+/// RapidJSON reads whole aligned blocks of this size, so also behind the end.
+constexpr std::size_t kBlock = 16;
 
 }  // namespace
 
@@ -226,20 +222,22 @@ Result<JsonDocument> parse_json(std::string_view text, const JsonLimits& limits)
   // A NUL is where RapidJSON takes a stream to end, so one inside the text must be refused first.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
     return fail(ErrorCode::json_syntax, "a NUL byte is not allowed in JSON", place_of(text, nul));
-  InputStream input(text, begin);
-  TreeBuilder builder(input, text.size(), limits.depth);
+  if (!is_valid_utf8(text)) return fail(ErrorCode::invalid_utf8, {}, place_of(text, first_invalid(text)));
+  auto tree = std::make_shared<detail::JsonTree>();
+  tree->pool.reserve(text.size() + kBlock);
+  tree->pool.append(text).append(kBlock, '\0');
+  InputStream input(tree->pool.data() + begin);
+  TreeBuilder builder(tree, input, begin, limits.depth);
   rapidjson::Reader reader;
   const auto result = reader.Parse<kFlags>(input, builder);
   if (!result) {
-    const std::string place = place_of(text, builder.failure_offset(result.Offset()));
+    const std::string place = place_of(text, builder.failure_offset(begin + result.Offset()));
     if (result.Code() == rapidjson::kParseErrorTermination) {
       if (builder.failure() == ErrorCode::limit_exceeded)
         return fail(ErrorCode::limit_exceeded, "JSON is nested deeper than " + std::to_string(limits.depth),
                     place);
       return fail(builder.failure(), {}, place);
     }
-    if (result.Code() == rapidjson::kParseErrorStringInvalidEncoding)
-      return fail(ErrorCode::invalid_utf8, {}, place);
     return fail(ErrorCode::json_syntax, rapidjson::GetParseError_En(result.Code()), place);
   }
   return JsonDocument(builder.take());
@@ -274,11 +272,28 @@ JsonView JsonView::at(std::size_t index) const {
   return JsonView(tree_, child);
 }
 
+namespace {
+
+/// True when none of 8 bytes has to be escaped; now and then false when none has.
+bool is_plain(const char* bytes) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  std::uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  const std::uint64_t quote = word ^ kOnes * '"', backslash = word ^ kOnes * '\\';
+  return ((((word - kOnes * 0x20) & ~word) | ((quote - kOnes) & ~quote) |
+           ((backslash - kOnes) & ~backslash)) &
+          kHigh) == 0;
+}
+
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   std::size_t clean = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    while (i + 8 <= text.size() && is_plain(text.data() + i)) i += 8;
+    if (i == text.size()) break;
     const auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x20 && c != '"' && c != '\\') continue;
     out.append(text.substr(clean, i - clean));
