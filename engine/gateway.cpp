@@ -87,6 +87,7 @@ Status Gateway::open_journal() {
   options.used_up_to = store_knows_up_to_;
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
+  pacer_.emplace(net_.executor(), *journal_);
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }
@@ -137,6 +138,7 @@ Status Gateway::start_channels() {
         &random_,
         &processor_,
         &budget_,
+        &*pacer_,
         {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
         {}};
     channels_.push_back(std::make_unique<ChannelRuntime>(std::move(parts)));

@@ -83,6 +83,7 @@ class Gateway {
       journal_read_{"kiln-search"}, file_work_{"kiln-files"};
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
+  std::optional<CommitPacer> pacer_;
   std::unique_ptr<FhirService> fhir_;
   std::vector<std::unique_ptr<ChannelRuntime>> channels_;
   std::unique_ptr<channels::HttpServer> http_, control_;

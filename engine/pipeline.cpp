@@ -69,11 +69,12 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   const std::size_t bytes = message.body.size();
   parts_.budget->take(bytes);
   base::Completion<Result<MessageId>> appended(*parts_.executor);
-  parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
+  parts_.pacer->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
   Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message, opened);
   const Result<MessageId> id = co_await appended;
   Answer answer =
       id ? settle(*id, std::move(message), opened, std::move(plan)) : refuse(message, opened, id.error());
+  parts_.pacer->answered();
   finish(key, answer, bytes);
   co_return answer;
 }

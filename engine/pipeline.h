@@ -9,6 +9,7 @@
 
 #include "channels/definition.h"
 #include "channels/intake.h"
+#include "engine/commit_pacer.h"
 #include "engine/delivery.h"
 #include "engine/process.h"
 #include "engine/site_version.h"
@@ -60,6 +61,7 @@ class ChannelRuntime final : public channels::Intake {
     base::Random* random;
     Processor* processor;
     InflightBudget* budget;
+    CommitPacer* pacer;
     channels::Surroundings around;  ///< what its connectors run on
     /// Makes destinations instead of their connectors, for tests; empty: the connectors do.
     std::function<std::unique_ptr<channels::Destination>(const channels::DestinationDefinition&)>

@@ -105,6 +105,7 @@ class Bench {
             &random_,
             &processor_,
             &budget_,
+            &pacer_,
             {net_, base::system_env(), files_, clock_, definition_.name, site_->folder, nullptr, nullptr},
             make};
   }
@@ -179,6 +180,7 @@ class Bench {
   Processor processor_;
   mappings::Runner runner_;
   InflightBudget budget_{executor_};
+  CommitPacer pacer_{executor_, journal_};
   std::map<std::string, Received> received_;
   ChannelRuntime runtime_;
 };

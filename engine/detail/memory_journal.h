@@ -19,6 +19,9 @@ class MemoryJournal final : public Journal {
   const std::map<MessageId, Record>& records() const { return records_; }
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
+  void append_with_next(NewMessage message, std::function<void(base::Result<MessageId>)> done) override {
+    append(std::move(message), std::move(done));
+  }
   void store(Processed processed, std::function<void(base::Status)> done) override;
   void flush() override {}
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;

@@ -116,6 +116,8 @@ class Journal {
   virtual ~Journal() = default;
 
   virtual void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) = 0;
+  /// The same, but may wait for the next append() or for flush(), like store().
+  virtual void append_with_next(NewMessage message, std::function<void(base::Result<MessageId>)> done) = 0;
   /// What processing made of a durable message. May wait for the next append or for flush(): a message then
   /// costs one sync of the disk, not two, and after a crash its outputs are derived again.
   virtual void store(Processed processed, std::function<void(base::Status)> done) = 0;

@@ -114,6 +114,7 @@ Result<DayFile*> SqliteJournal::file_of(MessageId id) {
 Status SqliteJournal::close(bool orderly) {
   // The committer has run all that was queued before this call when the owner's executor is drained; what is
   // left runs here.
+  flush();
   drain();
   return orderly ? current().set_clean_stop(true) : Status{};
 }
@@ -122,12 +123,14 @@ void SqliteJournal::enqueue(Job job) {
   {
     const std::lock_guard lock(queue_mutex_);
     queue_.push_back(std::move(job));
+    wanted_ = true;
     if (std::exchange(scheduled_, true)) return;
   }
   committer_.post([this] { drain(); });
 }
 
-/// Waits for the next enqueue() or flush().
+/// Waits for the next enqueue() or flush(), also while a commit is under way: the fewer commits, the more of
+/// the processors is left for messages.
 void SqliteJournal::enqueue_lazily(Job job) {
   const std::lock_guard lock(queue_mutex_);
   queue_.push_back(std::move(job));
@@ -136,7 +139,9 @@ void SqliteJournal::enqueue_lazily(Job job) {
 void SqliteJournal::flush() {
   {
     const std::lock_guard lock(queue_mutex_);
-    if (queue_.empty() || std::exchange(scheduled_, true)) return;
+    if (queue_.empty()) return;
+    wanted_ = true;
+    if (std::exchange(scheduled_, true)) return;
   }
   committer_.post([this] { drain(); });
 }
@@ -154,7 +159,7 @@ void SqliteJournal::drain() {
     {
       const std::lock_guard lock(queue_mutex_);
       std::size_t bytes = 0;
-      while (!queue_.empty() && group.size() < base::limits::kGroupCommitMax &&
+      while (wanted_ && !queue_.empty() && group.size() < base::limits::kGroupCommitMax &&
              bytes < base::limits::kGroupCommitBytesMax) {
         if (queue_.front().read) {
           if (!group.empty()) break;
@@ -166,6 +171,7 @@ void SqliteJournal::drain() {
         group.push_back(std::move(queue_.front()));
         queue_.pop_front();
       }
+      if (queue_.empty()) wanted_ = false;
       if (group.empty() && !read) {
         scheduled_ = false;
         return;
@@ -261,7 +267,8 @@ Status SqliteJournal::insert_parts(DayFile& file, MessageId id, const Processed&
   return {};
 }
 
-void SqliteJournal::append(NewMessage message, std::function<void(Result<MessageId>)> done) {
+SqliteJournal::Job SqliteJournal::append_job(NewMessage message,
+                                             std::function<void(Result<MessageId>)> done) {
   Job job;
   job.bytes = message.body.size();
   auto id = std::make_shared<MessageId>(0);
@@ -278,7 +285,15 @@ void SqliteJournal::append(NewMessage message, std::function<void(Result<Message
     }
     done(*id);
   };
-  enqueue(std::move(job));
+  return job;
+}
+
+void SqliteJournal::append(NewMessage message, std::function<void(Result<MessageId>)> done) {
+  enqueue(append_job(std::move(message), std::move(done)));
+}
+
+void SqliteJournal::append_with_next(NewMessage message, std::function<void(Result<MessageId>)> done) {
+  enqueue_lazily(append_job(std::move(message), std::move(done)));
 }
 
 void SqliteJournal::store(Processed processed, std::function<void(Status)> done) {

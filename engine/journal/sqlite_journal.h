@@ -42,6 +42,7 @@ class SqliteJournal final : public Journal {
   base::Status close(bool orderly = true);
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
+  void append_with_next(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void store(Processed processed, std::function<void(base::Status)> done) override;
   void flush() override;
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
@@ -81,6 +82,7 @@ class SqliteJournal final : public Journal {
   DayFile& current() { return files_.rbegin()->second; }
   std::string today() const;
 
+  Job append_job(NewMessage message, std::function<void(base::Result<MessageId>)> done);
   void enqueue(Job job);
   void enqueue_lazily(Job job);
   void enqueue_read(std::function<void()> read);
@@ -100,7 +102,8 @@ class SqliteJournal final : public Journal {
 
   std::mutex queue_mutex_;
   std::deque<Job> queue_;
-  bool scheduled_ = false;
+  bool wanted_ = false;     ///< the queue holds what may not wait
+  bool scheduled_ = false;  ///< drain() runs or will run
   bool stopped_ = false;  ///< after a fail-stop nothing is committed or answered any more
 
   // Committer only.

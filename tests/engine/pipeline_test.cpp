@@ -92,6 +92,7 @@ struct Fixture {
   InflightBudget budget{executor};
   std::unique_ptr<SqliteJournal> disk;
   std::unique_ptr<test::FaultJournal> journal;
+  std::optional<CommitPacer> pacer;
   std::unique_ptr<ChannelRuntime> channel;
 
   SiteVersions versions;  ///< what recovery finds in the journal
@@ -116,10 +117,11 @@ struct Fixture {
     disk = std::move(*opened);
     disk->keep_config(site->hash, "[]");
     journal = std::make_unique<test::FaultJournal>(*disk);
+    pacer.emplace(executor, *journal);
     auto make = [this](const channels::DestinationDefinition&) -> std::unique_ptr<channels::Destination> {
       return std::make_unique<TestDestination>(receiver);
     };
-    ChannelRuntime::Parts parts{site, &site->channels[0], journal.get(), &executor, &clock, &random, &processor, &budget,
+    ChannelRuntime::Parts parts{site, &site->channels[0], journal.get(), &executor, &clock, &random, &processor, &budget, &*pacer,
                                 {net, base::system_env(), files, clock, "c", site->folder, nullptr, nullptr}, make};
     channel = std::make_unique<ChannelRuntime>(std::move(parts));
   }

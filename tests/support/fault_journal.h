@@ -24,6 +24,11 @@ class FaultJournal final : public engine::Journal {
     if (fail_append > 0 && fail_append-- > 0) return tell(std::move(done));
     inner_.append(std::move(message), std::move(done));
   }
+  void append_with_next(engine::NewMessage message,
+                        std::function<void(base::Result<engine::MessageId>)> done) override {
+    if (fail_append > 0 && fail_append-- > 0) return tell(std::move(done));
+    inner_.append_with_next(std::move(message), std::move(done));
+  }
   void store(engine::Processed processed, std::function<void(base::Status)> done) override {
     if (int& left = fail_store[processed.id]; left > 0 && left-- > 0) return tell(std::move(done));
     inner_.store(std::move(processed), std::move(done));
