@@ -4,7 +4,8 @@
 #include <array>
 
 #include "engine/base/limits.h"
-#include "hl7/builder.h"
+#include "hl7/charset.h"
+#include "hl7/escape.h"
 
 namespace kiln::hl7 {
 namespace {
@@ -70,16 +71,24 @@ int read_version(std::string_view text) {
   return parts[0] == 0 ? kVersionUnknown : version(parts[0], parts[1], parts[2]);
 }
 
-/// Writes one ACK. Values of the source are taken over as bytes where the delimiters are the same, so the
-/// whole is in the source's character set; own texts are turned into it.
+bool ascii_only(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7F; });
+}
+
+/// Writes one ACK from left to right into one buffer. Values of the source are taken over as bytes where the
+/// delimiters are the same, so the whole is in the source's character set; own texts are turned into it.
 class AckWriter {
  public:
   AckWriter(const Message& source, const AckInput& input, const Delimiters& delimiters)
-      : source_(source), input_(input), builder_(delimiters) {
-    header_ = source.header();
-    from_msh_ = header_.id() == segment_id("MSH");
+      : source_(source),
+        input_(input),
+        delimiters_(delimiters),
+        same_delimiters_(source.delimiters() == delimiters),
+        header_(source.header()),
+        from_msh_(header_.id() == kMsh) {
     std::string buffer;
     version_ = from_msh_ ? read_version(header_.field(12).text(buffer)) : kVersionUnknown;
+    out_.reserve(kUsualBytes + 2 * header_.raw().size());
   }
 
   /// False when a value that must be there cannot be written with these delimiters.
@@ -87,104 +96,120 @@ class AckWriter {
     write_header();
     write_msa();
     write_errors();
+    out_ += '\r';
     return complete_;
   }
 
-  std::string print() const { return builder_.print(); }
+  std::string take() { return std::move(out_); }
 
  private:
+  static constexpr std::uint32_t kMsh = segment_id("MSH");
+  static constexpr std::size_t kUsualBytes = 160;
+  struct Place {
+    std::uint32_t field = 0, repetition = 1, component = 1, subcomponent = 1;
+  };
+
   void write_header() {
-    SegmentBuilder& msh = builder_.add("MSH");
-    take(msh, 3, 5);
-    take(msh, 4, 6);
-    take(msh, 5, 3);
-    take(msh, 6, 4);
-    required(msh.set(7, input_.time.print_hl7()));
-    write_type(msh);
-    required(msh.set(10, own(input_.control_id)));
+    out_ += "MSH";
+    out_ += delimiters_.field;
+    for (const char c : {delimiters_.component, delimiters_.repetition, delimiters_.escape,
+                         delimiters_.subcomponent, delimiters_.truncation}) {
+      if (c == '\0') break;
+      out_ += c;
+    }
+    at_ = {2};
+    take(3, 5);
+    take(4, 6);
+    take(5, 3);
+    take(6, 4);
+    required(put({7}, input_.time.print_hl7()));
+    write_type();
+    required(put({10}, input_.control_id));
     if (from_msh_) {
-      take(msh, 11, 11);
-      take(msh, 12, 12);
+      take(11, 11);
+      take(12, 12);
     } else {
-      required(msh.set(11, "P"));
-      required(msh.set(12, "2.5.1"));
+      required(put({11}, "P"));
+      required(put({12}, "2.5.1"));
     }
     if (!input_.accept_request.empty()) {
-      required(msh.set(15, own(input_.accept_request)));
-      required(msh.set(16, "NE"));
+      required(put({15}, input_.accept_request));
+      required(put({16}, "NE"));
     }
-    if (from_msh_) take(msh, 18, 18);
+    if (from_msh_) take(18, 18);
   }
 
-  void write_type(SegmentBuilder& msh) {
-    required(msh.set(9, "ACK"));
+  void write_type() {
+    required(put({9}, "ACK"));
     if (version_ < version(2, 2, 0)) return;
     std::string buffer;
-    const std::string_view event =
-        from_msh_ ? header_.field(9).component(2).text(buffer) : std::string_view();
-    optional(msh.set_component(9, 1, 2, own(event)));
-    if (version_ >= version(2, 3, 1)) optional(msh.set_component(9, 1, 3, "ACK"));
+    put({9, 1, 2}, from_msh_ ? header_.field(9).component(2).text(buffer) : std::string_view());
+    if (version_ >= version(2, 3, 1)) put({9, 1, 3}, "ACK");
   }
 
   void write_msa() {
-    SegmentBuilder& msa = builder_.add("MSA");
-    required(msa.set(1, name_of(input_.code)));
-    take(msa, 2, from_msh_ ? 10 : 11);
+    segment("MSA");
+    required(put({1}, name_of(input_.code)));
+    take(2, from_msh_ ? 10 : 11);
     if (version_ < version(2, 7, 0)) {
       const bool from_error = input_.text.empty() && !input_.errors.empty();
-      optional(msa.set(3, own(from_error ? input_.errors.front().text : input_.text)));
+      put({3}, from_error ? input_.errors.front().text : input_.text);
     }
-    optional(msa.set(4, own(input_.expected_sequence)));
+    put({4}, input_.expected_sequence);
   }
 
   void write_errors() {
     const std::size_t count = std::min(input_.errors.size(), base::limits::kAckErrorsMax);
     if (count == 0) return;
     if (version_ >= version(2, 5, 0)) {
-      for (std::size_t i = 0; i < count; ++i) write_error(builder_.add("ERR"), input_.errors[i]);
+      for (std::size_t i = 0; i < count; ++i) write_error(input_.errors[i]);
       return;
     }
     // Before 2.5 the acknowledgement holds one ERR, whose only field repeats.
-    SegmentBuilder& err = builder_.add("ERR");
-    for (std::uint32_t i = 0; i < count; ++i) write_old_error(err, i + 1, input_.errors[i]);
+    segment("ERR");
+    for (std::uint32_t i = 0; i < count; ++i) write_old_error(i + 1, input_.errors[i]);
   }
 
-  void write_error(SegmentBuilder& err, const AckError& error) {
+  void write_error(const AckError& error) {
+    segment("ERR");
     if (!error.segment.empty()) {
-      optional(err.set_component(2, 1, 1, own(error.segment)));
+      put({2, 1, 1}, error.segment);
       const std::uint32_t place[] = {error.sequence, error.field, error.repetition, error.component,
                                      error.subcomponent};
       for (std::uint32_t i = 0; i < 5; ++i) {
-        if (place[i] != 0) optional(err.set_component(2, 1, i + 2, std::to_string(place[i])));
+        if (place[i] != 0) put({2, 1, i + 2}, std::to_string(place[i]));
       }
     }
-    optional(err.set_component(3, 1, 1, std::to_string(error.code)));
-    optional(err.set_component(3, 1, 2, text_of_0357(error.code)));
-    optional(err.set_component(3, 1, 3, "HL70357"));
-    optional(err.set(4, std::string_view(&error.severity, 1)));
-    optional(err.set(5, own(error.application_code)));
-    optional(err.set(7, own(error.text)));
-    optional(err.set(8, own(error.user_text)));
+    put({3, 1, 1}, std::to_string(error.code));
+    put({3, 1, 2}, text_of_0357(error.code));
+    put({3, 1, 3}, "HL70357");
+    put({4}, std::string_view(&error.severity, 1));
+    put({5}, error.application_code);
+    put({7}, error.text);
+    put({8}, error.user_text);
   }
 
-  void write_old_error(SegmentBuilder& err, std::uint32_t repetition, const AckError& error) {
+  void write_old_error(std::uint32_t repetition, const AckError& error) {
     if (!error.segment.empty()) {
-      optional(err.set_component(1, repetition, 1, own(error.segment)));
-      if (error.sequence != 0) optional(err.set_component(1, repetition, 2, std::to_string(error.sequence)));
-      if (error.field != 0) optional(err.set_component(1, repetition, 3, std::to_string(error.field)));
+      put({1, repetition, 1}, error.segment);
+      if (error.sequence != 0) put({1, repetition, 2}, std::to_string(error.sequence));
+      if (error.field != 0) put({1, repetition, 3}, std::to_string(error.field));
     }
-    optional(err.set(1, repetition, 4, 1, std::to_string(error.code)));
-    optional(err.set(1, repetition, 4, 2, text_of_0357(error.code)));
-    optional(err.set(1, repetition, 4, 3, "HL70357"));
+    put({1, repetition, 4, 1}, std::to_string(error.code));
+    put({1, repetition, 4, 2}, text_of_0357(error.code));
+    put({1, repetition, 4, 3}, "HL70357");
   }
 
-  void take(SegmentBuilder& to, std::uint32_t field, std::uint32_t source_field) {
+  /// Field `source_field` of the source's header.
+  void take(std::uint32_t field, std::uint32_t source_field) {
     const FieldView source = header_.field(source_field);
     const std::string_view raw = source.raw();
+    if (raw.empty()) return;
     const bool control =
         std::any_of(raw.begin(), raw.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; });
-    if (!control && source_.delimiters() == builder_.delimiters()) {
-      required(to.set_raw(field, raw));
+    if (!control && same_delimiters_) {
+      go_to({field});
+      out_ += raw;
       return;
     }
     std::string buffer;
@@ -193,25 +218,70 @@ class AckWriter {
       ++c;
       std::uint32_t s = 0;
       for (const LeafView leaf : component.subs()) {
-        required(to.set(field, 1, c, ++s, own(leaf.text(buffer)), TextKind::hl7_text));
+        required(put({field, 1, c, ++s}, leaf.text(buffer), TextKind::hl7_text));
       }
     }
   }
 
-  std::string own(std::string_view text) const {
-    auto bytes = from_utf8(text, source_.charset(), Unencodable::replace);
-    return bytes ? std::move(*bytes) : std::string(text);
+  void segment(std::string_view name) {
+    out_ += '\r';
+    out_ += name;
+    at_ = {};
   }
 
-  void required(const base::Status& status) { complete_ = complete_ && status.has_value(); }
-  static void optional(const base::Status& status) { static_cast<void>(status); }
+  /// Writes UTF-8 text at a place behind the last one. False, and nothing is written, when these delimiters
+  /// cannot.
+  bool put(const Place& place, std::string_view text, TextKind kind = TextKind::plain) {
+    if (text.empty()) return true;
+    const std::size_t before = out_.size();
+    const Place old = at_;
+    if (go_to(place)) {
+      if (ascii_only(text) || source_.charset().is_utf8()) {
+        if (encode(text, delimiters_, kind, out_)) return true;
+      } else {
+        const auto bytes = from_utf8(text, source_.charset(), Unencodable::replace);
+        if (encode(bytes ? std::string_view(*bytes) : text, delimiters_, kind, out_)) return true;
+      }
+    }
+    out_.resize(before);
+    at_ = old;
+    return false;
+  }
+
+  /// Appends the delimiters up to `place`. False when a level is needed that does not exist.
+  bool go_to(const Place& place) {
+    const auto advance = [&](std::uint32_t& from, std::uint32_t to, char delimiter) {
+      const bool possible = to <= from || delimiter != '\0';
+      if (to > from && possible) out_.append(to - from, delimiter);
+      const bool moved = to > from;
+      from = std::max(from, to);
+      return std::pair(possible, moved);
+    };
+    const auto [field_possible, new_field] = advance(at_.field, place.field, delimiters_.field);
+    if (new_field) at_ = {place.field};
+    const auto [repetition_possible, new_repetition] =
+        advance(at_.repetition, place.repetition, delimiters_.repetition);
+    if (new_repetition) at_.component = at_.subcomponent = 1;
+    const auto [component_possible, new_component] =
+        advance(at_.component, place.component, delimiters_.component);
+    if (new_component) at_.subcomponent = 1;
+    const auto [subcomponent_possible, unused] =
+        advance(at_.subcomponent, place.subcomponent, delimiters_.subcomponent);
+    static_cast<void>(unused);
+    return field_possible && repetition_possible && component_possible && subcomponent_possible;
+  }
+
+  void required(bool written) { complete_ = complete_ && written; }
 
   const Message& source_;
   const AckInput& input_;
-  MessageBuilder builder_;
-  SegmentView header_;
-  bool from_msh_ = true;
+  const Delimiters delimiters_;
+  const bool same_delimiters_;
+  const SegmentView header_;
+  const bool from_msh_;
   int version_ = kVersionUnknown;
+  std::string out_;
+  Place at_;
   bool complete_ = true;
 };
 
@@ -255,10 +325,10 @@ AckError ack_error(const base::Error& error, const Message* message, const Locat
 
 std::string make_ack(const Message& message, const AckInput& input) {
   AckWriter writer(message, input, message.delimiters());
-  if (writer.write()) return writer.print();
+  if (writer.write()) return writer.take();
   AckWriter standard(message, input, Delimiters{});
   standard.write();
-  return standard.print();
+  return standard.take();
 }
 
 AckDemand ack_demand(const Message& message, AckCondition empty_is) {

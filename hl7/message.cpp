@@ -17,6 +17,14 @@ TextRules rules_of(const MessageData& data) {
   return {data.delimiters, data.charset, &data.alternates};
 }
 
+bool needs_decoding(const MessageData& data, std::string_view raw) {
+  if (data.has_escape && detail::find_byte(raw.data(), 0, static_cast<std::uint32_t>(raw.size()),
+                                           data.delimiters.escape) < raw.size()) {
+    return true;
+  }
+  return data.recode_high && detail::has_high_byte(raw);
+}
+
 }  // namespace
 
 std::string segment_name(std::uint32_t id) {
@@ -53,14 +61,18 @@ std::string_view Piece::text(std::pmr::memory_resource& arena) const {
   const std::string_view raw = leaf().raw();
   if (verbatim_ || raw.empty()) return raw;
   if (raw == kNull) return {};
-  if (!needs_decoding(raw)) return raw;
+  if (content_ == Content::plain || !needs_decoding(*data_, raw)) return raw;
   char* const out = static_cast<char*>(arena.allocate(3 * raw.size(), 1));
   return {out, decode_to(raw, rules_of(*data_), out)};
 }
 
-std::string_view Piece::decoded(std::string_view raw, std::string& buffer) const {
+std::string_view Piece::text_of(const MessageData* data, std::string_view raw, bool verbatim,
+                                std::string& buffer) {
+  if (verbatim || raw.empty()) return raw;
+  if (raw == kNull) return {};
+  if (!needs_decoding(*data, raw)) return raw;
   buffer.resize(3 * raw.size());
-  buffer.resize(decode_to(raw, rules_of(*data_), buffer.data()));
+  buffer.resize(decode_to(raw, rules_of(*data), buffer.data()));
   return buffer;
 }
 
@@ -73,42 +85,42 @@ std::string Piece::to_text() const {
 // ---- segments ----
 
 std::uint32_t SegmentView::id() const {
-  return data_ == nullptr ? 0 : data_->segments[index_].id;
+  return data_ == nullptr ? 0 : data_->rows[index_].id;
 }
 
 std::string_view SegmentView::name() const {
   if (data_ == nullptr) return {};
-  const SegmentRow& row = data_->segments[index_];
-  return std::string_view(data_->bytes).substr(row.offset, data_->marks[row.first] - row.offset);
+  const SegmentRow& row = data_->rows[index_];
+  return std::string_view(data_->bytes).substr(row.offset, data_->marks()[row.first] - row.offset);
 }
 
 std::uint32_t SegmentView::occurrence() const {
   if (data_ == nullptr) return 0;
   std::uint32_t n = 0;
-  for (std::uint32_t i = 0; i <= index_; ++i) n += data_->segments[i].id == data_->segments[index_].id;
+  for (std::uint32_t i = 0; i <= index_; ++i) n += data_->rows[i].id == data_->rows[index_].id;
   return n;
 }
 
 std::uint32_t SegmentView::offset() const {
-  return data_ == nullptr ? 0 : data_->segments[index_].offset;
+  return data_ == nullptr ? 0 : data_->rows[index_].offset;
 }
 
 std::string_view SegmentView::raw() const {
   if (data_ == nullptr) return {};
-  const SegmentRow& row = data_->segments[index_];
-  return std::string_view(data_->bytes).substr(row.offset, row.end - row.offset);
+  const SegmentRow& row = data_->rows[index_];
+  return std::string_view(data_->bytes).substr(row.offset, data_->end(row) - row.offset);
 }
 
 std::uint32_t SegmentView::field_count() const {
   if (data_ == nullptr) return 0;
-  const SegmentRow& row = data_->segments[index_];
-  return row.separators + (data_->is_header(row) ? 1 : 0);
+  const SegmentRow& row = data_->rows[index_];
+  return data_->separators(row) + (data_->is_header(row) ? 1 : 0);
 }
 
 std::span<const std::uint32_t> SegmentView::separators() const {
   if (data_ == nullptr) return {};
-  const SegmentRow& row = data_->segments[index_];
-  return {data_->marks.get() + row.first, row.separators + 1};
+  const SegmentRow& row = data_->rows[index_];
+  return {data_->marks() + row.first, data_->separators(row) + 1};
 }
 
 // ---- message ----
@@ -122,6 +134,12 @@ const std::string& Message::bytes() const& {
   return data_->bytes;
 }
 std::string Message::take_bytes() && { return std::move(data_->bytes); }
+std::size_t Message::memory_bytes() const {
+  const MessageData& data = *data_;
+  return sizeof data + data.bytes.capacity() + data.original.capacity() +
+         data.index_words * sizeof(std::uint32_t) + data.alternates.capacity() * sizeof(Charset) +
+         data.diagnostics.capacity() * sizeof(ParseDiagnostic);
+}
 const Delimiters& Message::delimiters() const {
   return data_->delimiters;
 }
@@ -135,7 +153,7 @@ bool Message::text_is_plain() const {
   return !data_->has_escape && !data_->recode_high;
 }
 std::uint32_t Message::segment_count() const {
-  return static_cast<std::uint32_t>(data_->segments.size());
+  return data_->row_count;
 }
 const std::vector<ParseDiagnostic>& Message::diagnostics() const& {
   return data_->diagnostics;
@@ -145,12 +163,12 @@ std::uint64_t Message::diagnostics_dropped() const {
 }
 
 SegmentView Message::segment(std::uint32_t index) const& {
-  return index < data_->segments.size() ? SegmentView(data_.get(), index) : SegmentView();
+  return index < data_->row_count ? SegmentView(data_.get(), index) : SegmentView();
 }
 
 SegmentView Message::find(std::uint32_t id, std::uint32_t occurrence) const& {
   if (id == 0 || occurrence == 0) return {};
-  const auto& rows = data_->segments;
+  const auto rows = data_->segments();
   for (std::uint32_t i = 0; i < rows.size(); ++i) {
     if (rows[i].id == id && --occurrence == 0) return {data_.get(), i};
   }
@@ -158,7 +176,7 @@ SegmentView Message::find(std::uint32_t id, std::uint32_t occurrence) const& {
 }
 
 SegmentView Message::find_from(std::uint32_t from, std::uint32_t id) const& {
-  const auto& rows = data_->segments;
+  const auto rows = data_->segments();
   for (std::uint32_t i = from; id != 0 && i < rows.size(); ++i) {
     if (rows[i].id == id) return {data_.get(), i};
   }

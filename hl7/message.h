@@ -3,6 +3,7 @@
 // Stage 1 (parse) finds segments and fields; everything below a field is split when it is asked for, without
 // allocation. Reading never needs the dictionary.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <memory_resource>
@@ -16,6 +17,7 @@
 #include "engine/base/result.h"
 #include "hl7/charset.h"
 #include "hl7/delimiters.h"
+#include "hl7/detail/leaf_stream.h"
 #include "hl7/detail/message_data.h"
 #include "hl7/parse_diagnostic.h"
 #include "hl7/segment_id.h"
@@ -73,8 +75,10 @@ class Piece {
  protected:
   friend class Message;
   friend class SegmentView;
-  Piece(const detail::MessageData* data, std::uint32_t begin, std::uint32_t end, Level level, bool verbatim)
-      : data_(data), begin_(begin), end_(end), level_(level), verbatim_(verbatim) {}
+  using Content = detail::Content;
+  Piece(const detail::MessageData* data, std::uint32_t begin, std::uint32_t end, Level level, bool verbatim,
+        Content content = Content::unknown)
+      : data_(data), begin_(begin), end_(end), level_(level), verbatim_(verbatim), content_(content) {}
   /// Part number n (from 1) of this range cut at `separator`.
   Piece nth(char separator, std::uint32_t n, Level level) const;
   std::uint32_t count(char separator) const;
@@ -83,17 +87,16 @@ class Piece {
     return detail::find_byte(data_->bytes.data(), from, end_, separator);
   }
   Delimiters delimiters() const { return data_ == nullptr ? Delimiters{} : data_->delimiters; }
-  bool needs_decoding(std::string_view raw) const {
-    if (data_->has_escape && raw.find(data_->delimiters.escape) != raw.npos) return true;
-    return data_->recode_high && detail::has_high_byte(raw);
-  }
-  std::string_view decoded(std::string_view raw, std::string& buffer) const;
+  /// Decoded text of a leaf. By value: a view whose address goes elsewhere cannot stay in registers.
+  static std::string_view text_of(const detail::MessageData* data, std::string_view raw, bool verbatim,
+                                  std::string& buffer);
 
   const detail::MessageData* data_ = nullptr;
   std::uint32_t begin_ = 0;
   std::uint32_t end_ = 0;
   Level level_ = Level::field;
   bool verbatim_ = false;
+  Content content_ = Content::unknown;
 
   template <class View>
   friend class PieceRange;
@@ -146,6 +149,12 @@ class LeafView : public Piece {
  public:
   LeafView() = default;
   explicit LeafView(const Piece& piece) : Piece(piece) {}
+  using Piece::text;
+  /// As Piece::text, without looking for inner delimiters.
+  [[gnu::always_inline]] std::string_view text(std::string& buffer) const {
+    const std::string_view raw = this->raw();
+    return content_ == Content::plain ? raw : text_of(data_, raw, verbatim_, buffer);
+  }
 };
 
 class ComponentView : public Piece {
@@ -216,9 +225,6 @@ enum class LineEnds : std::uint8_t {
   any,    ///< CR, LF and CR LF
 };
 
-/// Instruction sets for finding delimiters; the results are the same. `best` picks by the processor.
-enum class ScanMode : std::uint8_t { best, scalar, sse2, avx2 };
-
 struct ParseOptions {
   LineEnds line_ends = LineEnds::auto_;
   Charset charset_default;                  ///< when MSH-18 is empty or unknown
@@ -233,7 +239,7 @@ struct ParseOptions {
 };
 
 /// Owns one immutable buffer, as received. Moves keep views valid. Immutable, so any thread may read.
-/// Memory: the bytes plus 4 per field separator and line end plus 20 per segment.
+/// Memory: the bytes plus 4 per field separator and line end plus 12 per segment, and a few hundred.
 class Message {
  public:
   /// Errors: no_header, limit_exceeded, charset_unsupported. `bytes` is one message: the segments of a batch
@@ -250,6 +256,9 @@ class Message {
   const std::string& bytes() const&& = delete;
   /// Hands the buffer over. The message and its views are gone then.
   std::string take_bytes() &&;
+
+  /// Bytes of memory this message holds, with its own buffer.
+  std::size_t memory_bytes() const;
 
   const Delimiters& delimiters() const;
   Charset charset() const;
@@ -325,61 +334,37 @@ inline LeafView Piece::leaf() const {
     if (level_ <= Level::repetition) end = detail::find_byte(bytes, begin_, end, d.component);
     end = detail::find_byte(bytes, begin_, end, d.subcomponent);
   }
-  return LeafView(Piece(data_, begin_, end, Level::leaf, verbatim_));
+  return LeafView(Piece(data_, begin_, end, Level::leaf, verbatim_, content_));
 }
 
 inline std::string_view Piece::text(std::string& buffer) const {
-  const std::string_view raw = leaf().raw();
-  if (verbatim_ || raw.empty()) return raw;
-  if (raw == "\"\"") return {};
-  return needs_decoding(raw) ? decoded(raw, buffer) : raw;
+  return leaf().text(buffer);
 }
 
 inline FieldView SegmentView::field(std::uint32_t n) const {
   if (data_ == nullptr || n == 0) return {};
-  const detail::SegmentRow& row = data_->segments[index_];
+  const detail::SegmentRow& row = data_->rows[index_];
   bool verbatim = false;
   if (data_->is_header(row)) {
     // The separator itself is field 1, so the text behind it is field 2.
-    const std::uint32_t separator = data_->marks[row.first];
+    const std::uint32_t separator = data_->marks()[row.first];
     if (n == 1) return FieldView(Piece(data_, separator, separator + 1, Piece::Level::field, true));
     verbatim = n == 2;
     --n;
   }
-  if (n > row.separators) return {};
-  const std::uint32_t* const mark = data_->marks.get() + row.first + n;
+  if (n > data_->separators(row)) return {};
+  const std::uint32_t* const mark = data_->marks() + row.first + n;
   return FieldView(Piece(data_, mark[-1] + 1, mark[0], Piece::Level::field, verbatim));
 }
 
 template <class Visitor>
 void Message::for_each_leaf(Visitor&& visit) const& {
-  const detail::MessageData* const data = data_.get();
-  const char* const bytes = data->bytes.data();
-  const char separators[] = {data->delimiters.repetition, data->delimiters.component,
-                             data->delimiters.subcomponent};
-  for (std::uint32_t s = 0; s < data->segments.size(); ++s) {
-    const SegmentView segment(data, s);
-    const std::uint32_t fields = segment.field_count();
-    for (std::uint32_t n = 1; n <= fields; ++n) {
-      const FieldView field = segment.field(n);
-      std::uint32_t begin = field.begin_;
-      const std::uint32_t end = field.end_;
-      if (begin == end) continue;
-      Location at{s, n, 1, 1, 1};
-      std::uint32_t next[3];
-      for (int i = 0; i < 3; ++i)
-        next[i] = field.verbatim_ ? end : detail::find_byte(bytes, begin, end, separators[i]);
-      for (;;) {
-        const int level = next[0] < next[1] ? (next[0] < next[2] ? 0 : 2) : (next[1] < next[2] ? 1 : 2);
-        const std::uint32_t cut = next[level];
-        visit(at, LeafView(Piece(data, begin, cut, Piece::Level::leaf, field.verbatim_)));
-        if (cut == end) break;
-        at.repetition += level == 0;
-        at.component = level == 0 ? 1 : at.component + (level == 1);
-        at.subcomponent = level == 2 ? at.subcomponent + 1 : 1;
-        begin = cut + 1;
-        next[level] = detail::find_byte(bytes, begin, end, separators[level]);
-      }
+  detail::LeafStream leaves(*data_);
+  for (auto some = leaves.next(); !some.empty(); some = leaves.next()) {
+    for (const detail::LeafRecord& leaf : some) {
+      visit(Location{leaf.segment, leaf.field, leaf.repetition, leaf.component, leaf.subcomponent},
+            LeafView(Piece(data_.get(), leaf.begin, leaf.end, Piece::Level::leaf, leaf.verbatim,
+                           leaf.content)));
     }
   }
 }

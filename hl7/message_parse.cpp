@@ -1,6 +1,8 @@
 // Stage 1: header, segment table, field positions, character set.
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 
 #include "engine/base/text.h"
@@ -45,14 +47,38 @@ bool wide_encoding(std::string_view bytes) {
 }
 
 bool header_name(std::uint32_t id) {
-  return id == segment_id("MSH") || id == segment_id("FHS") || id == segment_id("BHS");
+  return MessageData::header_id(id);
 }
+
+/// What a byte may be in a segment name: bit 0 = the first character, bit 1 = a later one.
+constexpr std::array<std::uint8_t, 256> kNameBytes = [] {
+  std::array<std::uint8_t, 256> table{};
+  for (std::size_t c = 'A'; c <= 'Z'; ++c) table[c] = 3;
+  for (std::size_t c = '0'; c <= '9'; ++c) table[c] = 2;
+  return table;
+}();
+
+/// Room on the stack for the usual message; more goes to the heap.
+template <class Element, std::size_t kInline>
+class Scratch {
+ public:
+  Element* make(std::size_t count) {
+    if (count <= kInline) return inline_.data();
+    heap_ = std::make_unique_for_overwrite<Element[]>(count);
+    return heap_.get();
+  }
+
+ private:
+  std::array<Element, kInline> inline_;
+  std::unique_ptr<Element[]> heap_;
+};
 
 class Parser {
  public:
   Parser(std::string bytes, const ParseOptions& options)
       : options_(options), data_(std::make_unique<MessageData>()) {
     data_->bytes = std::move(bytes);
+    data_->scan = options.scan;
   }
 
   base::Result<std::unique_ptr<MessageData>> run() {
@@ -61,8 +87,7 @@ class Parser {
       return base::fail(ErrorCode::limit_exceeded, "the message has more bytes than allowed");
     }
     TRY_VOID(read_header());
-    scan();
-    TRY_VOID(read_segments());
+    TRY_VOID(scan());
     TRY_VOID(check_repetitions());
     TRY_VOID(read_charset());
     return std::move(data_);
@@ -100,28 +125,25 @@ class Parser {
     return {};
   }
 
-  void scan() {
+  /// Stage 1. Bits of all delimiters first, so that the index can be allocated once and exactly.
+  base::Status scan() {
     const std::string& bytes = data_->bytes;
     const Delimiters& d = data_->delimiters;
     const detail::Scanner& scanner = detail::scanner(options_.scan);
-    const auto counts = scanner.count(bytes.data(), bytes.size(), d.field, d.escape);
-    // One more for the end of a last segment without line end.
-    data_->marks = std::make_unique_for_overwrite<std::uint32_t[]>(counts.marks + 1);
-    found_ = scanner.marks(bytes.data(), start_, bytes.size(), d.field, data_->marks.get());
-    high_ = counts.high;
-    const std::size_t in_header = data_->has_header && d.escape != '\0' ? 1 : 0;
-    data_->has_escape = d.escape != '\0' && counts.escapes > in_header;
-    switch (options_.line_ends) {
-      case LineEnds::any:
-        lf_ends_ = true;
-        break;
-      case LineEnds::cr:
-        lf_ends_ = false;
-        break;
-      case LineEnds::auto_:
-        lf_may_end_ = true;
-        lf_ends_ = std::memchr(bytes.data() + start_, '\r', bytes.size() - start_) == nullptr;
-    }
+    const std::size_t size = bytes.size() - start_, count = detail::blocks_of(size);
+    Scratch<detail::ScanBlock, 96> scratch;
+    blocks_ = scratch.make(count);
+    const auto sum = scanner.scan(bytes.data() + start_, size, d.field,
+                                  d.escape == '\0' ? d.field : d.escape, blocks_);
+    high_ = sum.high;
+    data_->has_quote = sum.quotes;
+    const std::size_t in_header = data_->has_header ? 1 : 0;
+    data_->has_escape = d.escape != '\0' && sum.escapes > in_header;
+    lf_ends_ = options_.line_ends == LineEnds::any || (options_.line_ends == LineEnds::auto_ && !sum.cr);
+    lf_may_end_ = options_.line_ends == LineEnds::auto_;
+    TRY_VOID(read_lines(count));
+    make_index(scanner, count);
+    return {};
   }
 
   /// A lone LF in a message with CR ends the segment only where the next one clearly begins.
@@ -133,7 +155,7 @@ class Parser {
     if (segment_id(next.substr(0, 3)) == 0 || has_lower(next.substr(0, 3))) return false;
     if (!mixed_noted_) {
       data_->note(
-          ErrorCode::mixed_line_ends, Severity::warning, {offset32(data_->segments.size())}, at,
+          ErrorCode::mixed_line_ends, Severity::warning, {row_count_}, at,
           "a line feed before a segment name ends the segment, although carriage returns are used too");
       mixed_noted_ = true;
     }
@@ -144,87 +166,152 @@ class Parser {
     return std::any_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
   }
 
-  /// Moves the raw marks of each line to the front, drops those that are data, and appends the line's end:
-  /// never more than were read, so it works in place.
-  base::Status read_segments() {
+  /// Makes the rows. Bits that turn out not to end a segment are taken out of the blocks' stops.
+  base::Status read_lines(std::size_t count) {
     const std::string& bytes = data_->bytes;
-    const char separator = data_->delimiters.field;
-    std::uint32_t* const marks = data_->marks.get();
     line_ = offset32(start_);
-    data_->segments.reserve(std::min<std::size_t>(options_.segments_max, 16 + bytes.size() / 128));
-    for (std::size_t i = 0; i < found_; ++i) {
-      const std::uint32_t at = marks[i];
-      const char c = bytes[at];
-      if (c == separator) {
-        marks[write_++] = at;
-        continue;
+    std::uint64_t after_cr = 0;  // bit 0: the byte before this block is a CR
+    for (std::size_t i = 0; i < count; ++i) {
+      detail::ScanBlock& block = blocks_[i];
+      std::uint64_t lf = block.lf & ~(block.cr << 1 | after_cr);
+      after_cr = block.cr >> 63;
+      if (lf != block.lf) drop(block, block.lf & ~lf);
+      for (std::uint64_t ends = block.cr | lf; ends != 0; ends &= ends - 1) {
+        const std::uint64_t bit = ends & (~ends + 1);
+        const std::uint32_t at = offset32(start_ + i * detail::kBlockBytes) + bit_index(bit);
+        const bool is_lf = (lf & bit) != 0;
+        if (is_lf && !ends_segment(at)) {
+          drop(block, bit);
+          continue;
+        }
+        const std::uint32_t before = bits_below(block.stops, bit);
+        if (!end_line(at, marks_ + before)) drop(block, bit);
+        if (failure_) return std::move(*failure_);
+        line_ = at + 1;
+        if (!is_lf && line_ < bytes.size() && bytes[line_] == '\n') ++line_;
       }
-      if (c == '\n' && !ends_segment(at)) continue;
-      TRY_VOID(end_line(at));
-      line_ = at + 1;
-      if (c == '\r' && line_ < bytes.size() && bytes[line_] == '\n') {
-        ++line_;
-        ++i;
-      }
+      marks_ += block.count;
     }
-    if (line_ < bytes.size()) TRY_VOID(end_line(offset32(bytes.size())));
+    if (line_ < bytes.size() && end_line(offset32(bytes.size()), marks_)) {
+      ends_open_ = true;
+      ++marks_;
+    }
+    if (failure_) return std::move(*failure_);
     return {};
   }
 
-  base::Status end_line(std::uint32_t end) {
+  static void drop(detail::ScanBlock& block, std::uint64_t bits) {
+    block.stops &= ~bits;
+    block.count -= static_cast<std::uint32_t>(std::popcount(bits));
+  }
+  /// Few bits: counting them one by one is quicker than the call that a portable population count is.
+  static std::uint32_t bits_below(std::uint64_t bits, std::uint64_t bit) {
+    std::uint32_t count = 0;
+    for (bits &= bit - 1; bits != 0; bits &= bits - 1) ++count;
+    return count;
+  }
+  static std::uint32_t bit_index(std::uint64_t bit) {
+    return static_cast<std::uint32_t>(std::countr_zero(bit));
+  }
+
+  void make_index(const detail::Scanner& scanner, std::size_t count) {
+    // Behind the marks: first what flatten() may spill, then over it the rows.
+    constexpr std::size_t kRowWords = sizeof(SegmentRow) / sizeof(std::uint32_t);
+    const std::size_t words = marks_ + std::max(detail::kFlattenSlack, (row_count_ + 1) * kRowWords);
+    data_->index = std::make_unique_for_overwrite<std::uint32_t[]>(words);
+    std::uint32_t* const marks = data_->index.get();
+    scanner.flatten(blocks_, count, marks);
+    if (start_ > 0) {
+      for (std::uint32_t i = 0; i < marks_; ++i) marks[i] += offset32(start_);
+    }
+    if (ends_open_) marks[marks_ - 1] = offset32(data_->bytes.size());
+    data_->rows = reinterpret_cast<SegmentRow*>(marks + marks_);
+    std::memcpy(data_->rows, rows(), row_count_ * sizeof(SegmentRow));
+    data_->rows[row_count_] = {0, offset32(data_->bytes.size()), marks_};
+    data_->row_count = row_count_;
+    data_->index_words = words;
+  }
+
+  SegmentRow* rows() { return more_rows_.empty() ? few_rows_.data() : more_rows_.data(); }
+
+  void add_row(const SegmentRow& row) {
+    if (row_count_ < few_rows_.size()) {
+      few_rows_[row_count_++] = row;
+      return;
+    }
+    if (more_rows_.empty()) more_rows_.assign(few_rows_.begin(), few_rows_.end());
+    more_rows_.push_back(row);
+    ++row_count_;
+  }
+
+  /// Takes [line_, end) as a segment, whose end is mark number `mark`. False for a blank line.
+  bool end_line(std::uint32_t end, std::uint32_t mark) {
     const char* const bytes = data_->bytes.data();
-    if (line_ == end || (blank(bytes[line_]) && std::all_of(bytes + line_, bytes + end, blank))) {
+    const char* const name = bytes + line_;
+    if (line_ == end || (blank(*name) && std::all_of(name, bytes + end, blank))) {
       if (!blank_noted_) {
-        data_->note(ErrorCode::blank_line, Severity::note, {offset32(data_->segments.size())}, line_,
+        data_->note(ErrorCode::blank_line, Severity::note, {row_count_}, line_,
                     "lines without content are skipped");
         blank_noted_ = true;
       }
-      return {};
+      return false;
     }
-    const std::uint32_t separators = write_ - first_;
-    data_->marks[write_++] = end;
-    const std::uint32_t name_end = data_->marks[first_];
-    const std::string_view name(bytes + line_, name_end - line_);
-    const std::uint32_t id = segment_id(name);
-    data_->segments.push_back({id, line_, end, first_, separators});
-    first_ = write_;
-    const std::uint32_t index = offset32(data_->segments.size() - 1);
-    if (data_->segments.size() > options_.segments_max) {
-      return base::fail(ErrorCode::limit_exceeded, "the message has more segments than allowed");
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(name[i]); };
+    const std::uint32_t separators = mark - first_, size = end - line_;
+    std::uint32_t id = 0;
+    const bool usual = size >= 3 && (kNameBytes[at(0)] & 1) != 0 && (kNameBytes[at(1)] & 2) != 0 &&
+                       (kNameBytes[at(2)] & 2) != 0 &&
+                       (size == 3 || name[3] == data_->delimiters.field);
+    if (usual) id = std::uint32_t{at(0)} << 16 | std::uint32_t{at(1)} << 8 | at(2);
+    if (!usual || (row_count_ > 0 && header_name(id))) id = note_name(end);
+    const bool header = separators > 0 && header_name(id);
+    if (row_count_ >= options_.segments_max || separators + (header ? 1 : 0) > options_.fields_max) {
+      refuse();
+      return true;
     }
-    const std::uint32_t fields = separators + (data_->is_header(data_->segments.back()) ? 1 : 0);
-    if (fields > options_.fields_max) {
-      return base::fail(ErrorCode::limit_exceeded, "a segment has more fields than allowed",
-                        "segment " + std::to_string(index + 1));
-    }
-    note_name(id, name, index);
-    return {};
+    add_row({id, line_, first_});
+    first_ = mark + 1;
+    return true;
   }
 
-  void note_name(std::uint32_t id, std::string_view name, std::uint32_t index) {
+  void refuse() {
+    const bool segments = row_count_ >= options_.segments_max;
+    failure_ = segments ? base::fail(ErrorCode::limit_exceeded, "the message has more segments than allowed")
+                        : base::fail(ErrorCode::limit_exceeded, "a segment has more fields than allowed",
+                                     "segment " + std::to_string(row_count_ + 1));
+  }
+
+  /// The id of a name that is not three capital letters or digits, or that does not belong here.
+  std::uint32_t note_name(std::uint32_t end) {
+    const std::string_view line = std::string_view(data_->bytes).substr(line_, end - line_);
+    const std::string_view name = line.substr(0, line.find(data_->delimiters.field));
+    const std::uint32_t id = segment_id(name);
     if (id == 0) {
-      data_->note(ErrorCode::unnamed_segment, Severity::warning, {index}, line_,
+      data_->note(ErrorCode::unnamed_segment, Severity::warning, {row_count_}, line_,
                   "the line is kept, but no path reaches it by name");
-      return;
+      return id;
     }
     if (has_lower(name)) {
-      data_->note(ErrorCode::segment_case, Severity::warning, {index}, line_,
+      data_->note(ErrorCode::segment_case, Severity::warning, {row_count_}, line_,
                   "the segment is read as if its name were in upper case");
     }
-    if (index > 0 && header_name(id)) {
-      data_->note(ErrorCode::second_header, Severity::warning, {index}, line_,
+    if (row_count_ > 0 && header_name(id)) {
+      data_->note(ErrorCode::second_header, Severity::warning, {row_count_}, line_,
                   "the bytes hold more than one message; this header's delimiters are not used");
     }
+    return id;
   }
 
   base::Status check_repetitions() {
     const char repetition = data_->delimiters.repetition;
     if (repetition == '\0') return {};
     const char* const bytes = data_->bytes.data();
-    for (const SegmentRow& row : data_->segments) {
-      if (row.end - row.offset <= options_.repetitions_max) continue;
-      for (std::uint32_t i = 0; i < row.separators; ++i) {
-        const std::uint32_t begin = data_->marks[row.first + i] + 1, end = data_->marks[row.first + i + 1];
+    if (data_->bytes.size() <= options_.repetitions_max) return {};
+    const std::uint32_t* const marks = data_->marks();
+    for (const SegmentRow& row : data_->segments()) {
+      if (data_->end(row) - row.offset <= options_.repetitions_max) continue;
+      for (std::uint32_t i = 0; i < data_->separators(row); ++i) {
+        const std::uint32_t begin = marks[row.first + i] + 1, end = marks[row.first + i + 1];
         if (end - begin < options_.repetitions_max) continue;
         std::size_t parts = 1;
         for (std::uint32_t at = detail::find_byte(bytes, begin, end, repetition);
@@ -245,7 +332,7 @@ class Parser {
     data_->charset = options_.charset_default;
     if (options_.charset_override) {
       data_->charset = *options_.charset_override;
-    } else if (data_->has_header && data_->segments[0].id == segment_id("MSH")) {
+    } else if (data_->has_header && data_->rows[0].id == segment_id("MSH")) {
       TRY_VOID(read_msh_18());
     }
     TRY_VOID(refuse_unsupported(data_->charset));
@@ -259,9 +346,8 @@ class Parser {
   }
 
   base::Status read_msh_18() {
-    const SegmentRow& row = data_->segments[0];
-    if (row.separators < 17) return {};
-    const std::uint32_t begin = data_->marks[row.first + 16] + 1, end = data_->marks[row.first + 17];
+    if (data_->separators(data_->rows[0]) < 17) return {};
+    const std::uint32_t begin = data_->marks()[16] + 1, end = data_->marks()[17];
     const std::string_view field = std::string_view(data_->bytes).substr(begin, end - begin);
     if (base::trim(field).empty()) return {};
     std::size_t at = 0;
@@ -299,12 +385,13 @@ class Parser {
 
   void note_bad_bytes() {
     const std::string_view bytes = data_->bytes;
-    for (std::uint32_t s = 0; s < data_->segments.size(); ++s) {
-      const SegmentRow& row = data_->segments[s];
-      if (!detail::has_high_byte(bytes.substr(row.offset, row.end - row.offset))) continue;
+    for (std::uint32_t s = 0; s < data_->row_count; ++s) {
+      const SegmentRow& row = data_->rows[s];
+      if (!detail::has_high_byte(bytes.substr(row.offset, data_->end(row) - row.offset))) continue;
       const std::uint32_t shift = data_->is_header(row) ? 2 : 1;
-      for (std::uint32_t i = 0; i < row.separators; ++i) {
-        const std::uint32_t begin = data_->marks[row.first + i] + 1, end = data_->marks[row.first + i + 1];
+      for (std::uint32_t i = 0; i < data_->separators(row); ++i) {
+        const std::uint32_t begin = data_->marks()[row.first + i] + 1;
+        const std::uint32_t end = data_->marks()[row.first + i + 1];
         const std::string_view field = bytes.substr(begin, end - begin);
         if (!detail::has_high_byte(field) || data_->charset.valid(field)) continue;
         data_->note(ErrorCode::bad_charset_bytes, Severity::warning, {s, i + shift, 0, 0, 0}, begin,
@@ -317,11 +404,16 @@ class Parser {
 
   const ParseOptions& options_;
   std::unique_ptr<MessageData> data_;
-  std::size_t start_ = 0;    ///< offset of the first segment
-  std::size_t found_ = 0;    ///< raw marks
-  std::uint32_t write_ = 0;  ///< marks kept so far
+  std::size_t start_ = 0;  ///< offset of the first segment
+  detail::ScanBlock* blocks_ = nullptr;
+  std::array<SegmentRow, 48> few_rows_;  ///< until there are more
+  std::vector<SegmentRow> more_rows_;
+  std::uint32_t row_count_ = 0;
+  std::uint32_t marks_ = 0;  ///< before the current block
   std::uint32_t first_ = 0;  ///< first mark of the current line
   std::uint32_t line_ = 0;   ///< offset of the current line
+  std::optional<tl::unexpected<base::Error>> failure_;
+  bool ends_open_ = false;  ///< the last line has no line end
   bool high_ = false;
   bool lf_ends_ = false, lf_may_end_ = false;
   bool mixed_noted_ = false, blank_noted_ = false;

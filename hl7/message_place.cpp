@@ -27,19 +27,19 @@ Part part_at(const detail::MessageData& data, std::uint32_t begin, std::uint32_t
 }  // namespace
 
 Location Message::locate(std::uint32_t offset) const {
-  const auto& rows = data_->segments;
+  const auto rows = data_->segments();
   Location location;
   if (rows.empty() || offset < rows.front().offset) return location;
   const auto behind = std::upper_bound(rows.begin(), rows.end(), offset,
                                        [](std::uint32_t at, const auto& row) { return at < row.offset; });
   const auto& row = *(behind - 1);
   location.segment = static_cast<std::uint32_t>(behind - 1 - rows.begin());
-  const std::uint32_t* const marks = data_->marks.get() + row.first;
+  const std::uint32_t* const marks = data_->marks() + row.first;
   const bool header = data_->is_header(row);
-  offset = std::min(offset, row.end);
+  offset = std::min(offset, data_->end(row));
   // A separator belongs to the field it ends; in a header the first one is a field of its own.
   const auto before =
-      static_cast<std::uint32_t>(std::lower_bound(marks, marks + row.separators, offset) - marks);
+      static_cast<std::uint32_t>(std::lower_bound(marks, marks + data_->separators(row), offset) - marks);
   if (header && offset == marks[0]) return {location.segment, 1, 1, 1, 1};
   if (before == 0) return location;
   location.field = before + (header ? 1 : 0);

@@ -1,5 +1,8 @@
 #include "hl7/detail/scan.h"
 
+#include <bit>
+#include <cstring>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -7,153 +10,247 @@
 namespace kiln::hl7::detail {
 namespace {
 
-ScanCounts count_scalar(const char* bytes, std::size_t size, char separator, char escape) {
-  ScanCounts counts;
-  for (std::size_t i = 0; i < size; ++i) {
-    const char c = bytes[i];
-    counts.marks += c == separator || c == '\r' || c == '\n';
-    counts.escapes += c == escape;
-    counts.high |= static_cast<unsigned char>(c) > 0x7F;
+ScanSummary scan_scalar(const char* bytes, std::size_t size, char separator, char escape, ScanBlock* out) {
+  ScanSummary sum;
+  for (std::size_t at = 0; at < size; at += kBlockBytes) {
+    ScanBlock block{};
+    for (std::size_t i = 0; i < kBlockBytes && at + i < size; ++i) {
+      const char c = bytes[at + i];
+      const std::uint64_t bit = std::uint64_t{1} << i;
+      if (c == '\r') block.cr |= bit;
+      if (c == '\n') block.lf |= bit;
+      if (c == separator || c == '\r' || c == '\n') {
+        block.stops |= bit;
+        ++block.count;
+      }
+      sum.escapes += c == escape;
+      sum.high |= static_cast<unsigned char>(c) > 0x7F;
+      sum.quotes |= c == '"';
+    }
+    sum.stops += block.count;
+    sum.cr |= block.cr != 0;
+    sum.lf |= block.lf != 0;
+    *out++ = block;
   }
-  return counts;
+  return sum;
 }
 
-std::size_t marks_scalar(const char* bytes, std::size_t from, std::size_t size, char separator,
-                         std::uint32_t* out) {
+void flatten_scalar(const ScanBlock* blocks, std::size_t count, std::uint32_t* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::uint64_t mask = blocks[i].stops; mask != 0; mask &= mask - 1) {
+      *out++ = static_cast<std::uint32_t>(i * kBlockBytes + static_cast<std::size_t>(std::countr_zero(mask)));
+    }
+  }
+}
+
+std::size_t delimiters_scalar(const char* bytes, std::size_t size, const Needles& needles, std::uint32_t base,
+                              std::uint32_t* out) {
   std::size_t found = 0;
-  for (std::size_t i = from; i < size; ++i) {
+  for (std::size_t i = 0; i < size; ++i) {
     const char c = bytes[i];
-    if (c == separator || c == '\r' || c == '\n') out[found++] = static_cast<std::uint32_t>(i);
+    const char* const n = needles.bytes;
+    if (c == n[0] || c == n[1] || c == n[2] || c == n[3] || c == n[4]) {
+      out[found++] = base + static_cast<std::uint32_t>(i);
+    }
   }
   return found;
 }
 
 #if defined(__x86_64__)
 
-void add(ScanCounts& total, const ScanCounts& more) {
-  total.marks += more.marks;
-  total.escapes += more.escapes;
-  total.high |= more.high;
-}
-
-std::size_t write_bits(std::uint64_t mask, std::size_t base, std::uint32_t* out) {
-  std::size_t found = 0;
-  for (; mask != 0; mask &= mask - 1) {
-    out[found++] = static_cast<std::uint32_t>(base + static_cast<std::size_t>(__builtin_ctzll(mask)));
-  }
-  return found;
-}
-
-struct Needles128 {
-  __m128i separator, cr, lf;
-  explicit Needles128(char c)
-      : separator(_mm_set1_epi8(c)), cr(_mm_set1_epi8('\r')), lf(_mm_set1_epi8('\n')) {}
-  std::uint32_t mask(__m128i block) const {
-    const __m128i line = _mm_or_si128(_mm_cmpeq_epi8(block, cr), _mm_cmpeq_epi8(block, lf));
-    return static_cast<std::uint32_t>(
-        _mm_movemask_epi8(_mm_or_si128(line, _mm_cmpeq_epi8(block, separator))));
-  }
-};
-
-__m128i load128(const char* p) {
-  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-}
-
-ScanCounts count_sse2(const char* bytes, std::size_t size, char separator, char escape) {
-  const Needles128 needles(separator);
-  const __m128i escapes = _mm_set1_epi8(escape);
-  ScanCounts counts;
-  int high = 0;
-  std::size_t i = 0;
-  for (; i + 16 <= size; i += 16) {
-    const __m128i block = load128(bytes + i);
-    counts.marks += static_cast<std::size_t>(__builtin_popcount(needles.mask(block)));
-    const auto escape_mask = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(block, escapes)));
-    counts.escapes += static_cast<std::size_t>(__builtin_popcount(escape_mask));
-    high |= _mm_movemask_epi8(block);
-  }
-  counts.high = high != 0;
-  add(counts, count_scalar(bytes + i, size - i, separator, escape));
-  return counts;
-}
-
-std::size_t marks_sse2(const char* bytes, std::size_t from, std::size_t size, char separator,
-                       std::uint32_t* out) {
-  const Needles128 needles(separator);
-  std::size_t found = 0, i = from;
-  for (; i + 64 <= size; i += 64) {
-    std::uint64_t mask = 0;
-    for (unsigned part = 0; part < 4; ++part) {
-      mask |= static_cast<std::uint64_t>(needles.mask(load128(bytes + i + 16 * part))) << (16 * part);
-    }
-    found += write_bits(mask, i, out + found);
-  }
-  return found + marks_scalar(bytes, i, size, separator, out + found);
-}
+// The vector code is written once for both widths: `Wide` is four 16-byte or two 32-byte registers.
 
 #define KILN_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
+#define KILN_INLINE inline __attribute__((always_inline))
 
-struct Needles256 {
-  __m256i separator, cr, lf;
+struct Wide128 {
+  __m128i part[4];
 };
-KILN_AVX2 Needles256 needles256(char c) {
-  return {_mm256_set1_epi8(c), _mm256_set1_epi8('\r'), _mm256_set1_epi8('\n')};
+KILN_INLINE Wide128 load128(const char* p) {
+  Wide128 wide;
+  for (int i = 0; i < 4; ++i) wide.part[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + i);
+  return wide;
+}
+KILN_INLINE std::uint64_t bits128(const Wide128& hits) {
+  std::uint64_t mask = 0;
+  for (int i = 0; i < 4; ++i) {
+    mask |= static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm_movemask_epi8(hits.part[i])))
+            << (16 * i);
+  }
+  return mask;
+}
+KILN_INLINE std::uint64_t equal128(const Wide128& wide, __m128i needle) {
+  Wide128 hits;
+  for (int i = 0; i < 4; ++i) hits.part[i] = _mm_cmpeq_epi8(wide.part[i], needle);
+  return bits128(hits);
+}
+
+void finish(ScanBlock& block, ScanSummary& sum, std::uint64_t field, std::uint64_t& lines,
+            std::uint64_t& feeds) {
+  block.stops = field | block.cr | block.lf;
+  block.count = static_cast<std::uint32_t>(std::popcount(block.stops));
+  sum.stops += block.count;
+  lines |= block.cr;
+  feeds |= block.lf;
+}
+
+ScanSummary scan_sse2(const char* bytes, std::size_t size, char separator, char escape, ScanBlock* out) {
+  const __m128i fields = _mm_set1_epi8(separator), escapes = _mm_set1_epi8(escape);
+  const __m128i returns = _mm_set1_epi8('\r'), line_feeds = _mm_set1_epi8('\n');
+  ScanSummary sum;
+  const __m128i quotes = _mm_set1_epi8('"');
+  std::uint64_t lines = 0, feeds = 0, high = 0, quoted = 0;
+  char tail[kBlockBytes];
+  for (std::size_t at = 0; at < size; at += kBlockBytes) {
+    const char* from = bytes + at;
+    if (size - at < kBlockBytes) {
+      std::memset(tail, 0, sizeof tail);
+      std::memcpy(tail, from, size - at);
+      from = tail;
+    }
+    const Wide128 wide = load128(from);
+    ScanBlock& block = *out++;
+    block.cr = equal128(wide, returns);
+    block.lf = equal128(wide, line_feeds);
+    finish(block, sum, equal128(wide, fields), lines, feeds);
+    sum.escapes += static_cast<std::size_t>(std::popcount(equal128(wide, escapes)));
+    high |= bits128(wide);
+    quoted |= equal128(wide, quotes);
+  }
+  sum.cr = lines != 0;
+  sum.lf = feeds != 0;
+  sum.high = high != 0;
+  sum.quotes = quoted != 0;
+  return sum;
+}
+
+KILN_AVX2 std::uint64_t bits256(__m256i low, __m256i high) {
+  return static_cast<std::uint32_t>(_mm256_movemask_epi8(low)) |
+         static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(high))) << 32;
+}
+KILN_AVX2 std::uint64_t equal256(__m256i low, __m256i high, __m256i needle) {
+  return bits256(_mm256_cmpeq_epi8(low, needle), _mm256_cmpeq_epi8(high, needle));
 }
 KILN_AVX2 __m256i load256(const char* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
-KILN_AVX2 std::uint32_t mask256(const Needles256& needles, __m256i block) {
-  const __m256i line =
-      _mm256_or_si256(_mm256_cmpeq_epi8(block, needles.cr), _mm256_cmpeq_epi8(block, needles.lf));
-  return static_cast<std::uint32_t>(
-      _mm256_movemask_epi8(_mm256_or_si256(line, _mm256_cmpeq_epi8(block, needles.separator))));
-}
 
-KILN_AVX2 ScanCounts count_avx2(const char* bytes, std::size_t size, char separator, char escape) {
-  const Needles256 needles = needles256(separator);
-  const __m256i escapes = _mm256_set1_epi8(escape);
-  ScanCounts counts;
-  __m256i high = _mm256_setzero_si256();
-  std::size_t i = 0;
-  for (; i + 32 <= size; i += 32) {
-    const __m256i block = load256(bytes + i);
-    counts.marks += static_cast<std::size_t>(__builtin_popcount(mask256(needles, block)));
-    const auto escape_mask =
-        static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(block, escapes)));
-    counts.escapes += static_cast<std::size_t>(__builtin_popcount(escape_mask));
-    high = _mm256_or_si256(high, block);
+KILN_AVX2 ScanSummary scan_avx2(const char* bytes, std::size_t size, char separator, char escape,
+                                ScanBlock* out) {
+  const __m256i fields = _mm256_set1_epi8(separator), escapes = _mm256_set1_epi8(escape);
+  const __m256i returns = _mm256_set1_epi8('\r'), line_feeds = _mm256_set1_epi8('\n');
+  ScanSummary sum;
+  std::uint64_t lines = 0, feeds = 0;
+  const __m256i quotes = _mm256_set1_epi8('"');
+  __m256i all = _mm256_setzero_si256(), quoted = all;
+  char tail[kBlockBytes];
+  for (std::size_t at = 0; at < size; at += kBlockBytes) {
+    const char* from = bytes + at;
+    if (size - at < kBlockBytes) {
+      std::memset(tail, 0, sizeof tail);
+      std::memcpy(tail, from, size - at);
+      from = tail;
+    }
+    const __m256i low = load256(from), high = load256(from + 32);
+    ScanBlock& block = *out++;
+    block.cr = equal256(low, high, returns);
+    block.lf = equal256(low, high, line_feeds);
+    block.stops = equal256(low, high, fields) | block.cr | block.lf;
+    block.count = static_cast<std::uint32_t>(__builtin_popcountll(block.stops));
+    sum.stops += block.count;
+    lines |= block.cr;
+    feeds |= block.lf;
+    sum.escapes += static_cast<std::size_t>(__builtin_popcountll(equal256(low, high, escapes)));
+    all = _mm256_or_si256(all, _mm256_or_si256(low, high));
+    quoted = _mm256_or_si256(
+        quoted, _mm256_or_si256(_mm256_cmpeq_epi8(low, quotes), _mm256_cmpeq_epi8(high, quotes)));
   }
-  counts.high = _mm256_movemask_epi8(high) != 0;
-  add(counts, count_scalar(bytes + i, size - i, separator, escape));
-  return counts;
+  sum.cr = lines != 0;
+  sum.lf = feeds != 0;
+  sum.high = _mm256_movemask_epi8(all) != 0;
+  sum.quotes = _mm256_movemask_epi8(quoted) != 0;
+  return sum;
 }
 
-KILN_AVX2 std::size_t marks_avx2(const char* bytes, std::size_t from, std::size_t size, char separator,
-                                 std::uint32_t* out) {
-  const Needles256 needles = needles256(separator);
-  std::size_t found = 0, i = from;
-  for (; i + 64 <= size; i += 64) {
-    std::uint64_t mask = mask256(needles, load256(bytes + i)) |
-                         static_cast<std::uint64_t>(mask256(needles, load256(bytes + i + 32))) << 32;
-    for (; mask != 0; mask &= mask - 1) {
-      out[found++] = static_cast<std::uint32_t>(i + static_cast<std::size_t>(__builtin_ctzll(mask)));
+/// Eight at a time and without looking at the count in between: the loop's exit is what costs.
+KILN_AVX2 std::uint32_t* write_bits(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) {
+  const auto count = static_cast<std::uint32_t>(__builtin_popcountll(mask));
+  for (std::uint32_t done = 0; done < count; done += 8) {
+    for (int i = 0; i < 8; ++i) {
+      out[done + static_cast<std::uint32_t>(i)] = base + static_cast<std::uint32_t>(_tzcnt_u64(mask));
+      mask = _blsr_u64(mask);
     }
   }
-  return found + marks_scalar(bytes, i, size, separator, out + found);
+  return out + count;
+}
+
+KILN_AVX2 void flatten_avx2(const ScanBlock* blocks, std::size_t count, std::uint32_t* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    out = write_bits(blocks[i].stops, static_cast<std::uint32_t>(i * kBlockBytes), out);
+  }
+}
+
+std::size_t delimiters_sse2(const char* bytes, std::size_t size, const Needles& needles, std::uint32_t base,
+                            std::uint32_t* out) {
+  __m128i n[5];
+  for (int k = 0; k < 5; ++k) n[k] = _mm_set1_epi8(needles.bytes[k]);
+  std::size_t found = 0, at = 0;
+  for (; at + kBlockBytes <= size; at += kBlockBytes) {
+    const Wide128 wide = load128(bytes + at);
+    Wide128 hits;
+    for (int i = 0; i < 4; ++i) {
+      hits.part[i] = _mm_cmpeq_epi8(wide.part[i], n[0]);
+      for (int k = 1; k < 5; ++k)
+        hits.part[i] = _mm_or_si128(hits.part[i], _mm_cmpeq_epi8(wide.part[i], n[k]));
+    }
+    for (std::uint64_t mask = bits128(hits); mask != 0; mask &= mask - 1) {
+      out[found++] = base + static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(std::countr_zero(mask));
+    }
+  }
+  return found + delimiters_scalar(bytes + at, size - at, needles, base + static_cast<std::uint32_t>(at),
+                                   out + found);
+}
+
+KILN_AVX2 std::size_t delimiters_avx2(const char* bytes, std::size_t size, const Needles& needles,
+                                      std::uint32_t base, std::uint32_t* out) {
+  __m256i n[5];
+  for (int k = 0; k < 5; ++k) n[k] = _mm256_set1_epi8(needles.bytes[k]);
+  std::uint32_t* const begin = out;
+  char tail[kBlockBytes];
+  for (std::size_t at = 0; at < size; at += kBlockBytes) {
+    const char* from = bytes + at;
+    std::uint64_t inside = ~std::uint64_t{0};
+    if (size - at < kBlockBytes) {
+      std::memset(tail, 0, sizeof tail);
+      std::memcpy(tail, from, size - at);
+      from = tail;
+      inside = (std::uint64_t{1} << (size - at)) - 1;
+    }
+    const __m256i low = load256(from), high = load256(from + 32);
+    __m256i low_hits = _mm256_cmpeq_epi8(low, n[0]), high_hits = _mm256_cmpeq_epi8(high, n[0]);
+    for (int k = 1; k < 5; ++k) {
+      low_hits = _mm256_or_si256(low_hits, _mm256_cmpeq_epi8(low, n[k]));
+      high_hits = _mm256_or_si256(high_hits, _mm256_cmpeq_epi8(high, n[k]));
+    }
+    out = write_bits(bits256(low_hits, high_hits) & inside, base + static_cast<std::uint32_t>(at), out);
+  }
+  return static_cast<std::size_t>(out - begin);
 }
 
 #endif
 
-const Scanner kScalar{count_scalar, marks_scalar};
+const Scanner kScalar{scan_scalar, flatten_scalar, delimiters_scalar};
 
 }  // namespace
 
 const Scanner& scanner(ScanMode mode) {
 #if defined(__x86_64__)
-  static const Scanner kSse2{count_sse2, marks_sse2};
-  static const Scanner kAvx2{count_avx2, marks_avx2};
+  static const Scanner kSse2{scan_sse2, flatten_scalar, delimiters_sse2};
+  static const Scanner kAvx2{scan_avx2, flatten_avx2, delimiters_avx2};
+  static const Scanner* const avx512 = scanner_avx512();
   static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
   if (mode == ScanMode::scalar) return kScalar;
+  if (avx512 != nullptr && (mode == ScanMode::best || mode == ScanMode::avx512)) return *avx512;
   return mode != ScanMode::sse2 && has_avx2 ? kAvx2 : kSse2;
 #else
   static_cast<void>(mode);

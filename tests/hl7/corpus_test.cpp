@@ -118,7 +118,7 @@ struct Tally {
 };
 
 void check_same_scan(const Message& message, const std::string& bytes) {
-  for (const ScanMode mode : {ScanMode::scalar, ScanMode::sse2, ScanMode::avx2}) {
+  for (const ScanMode mode : {ScanMode::scalar, ScanMode::sse2, ScanMode::avx2, ScanMode::avx512}) {
     ParseOptions options;
     options.scan = mode;
     const auto other = Message::parse(bytes, options);
