@@ -133,7 +133,9 @@ Message::~Message() = default;
 const std::string& Message::bytes() const& {
   return data_->bytes;
 }
-std::string Message::take_bytes() && { return std::move(data_->bytes); }
+std::string Message::take_bytes() && {
+  return std::move(data_->bytes);
+}
 std::size_t Message::memory_bytes() const {
   const MessageData& data = *data_;
   return sizeof data + data.bytes.capacity() + data.original.capacity() +

@@ -359,13 +359,27 @@ inline FieldView SegmentView::field(std::uint32_t n) const {
 
 template <class Visitor>
 void Message::for_each_leaf(Visitor&& visit) const& {
-  detail::LeafStream leaves(*data_);
-  for (auto some = leaves.next(); !some.empty(); some = leaves.next()) {
-    for (const detail::LeafRecord& leaf : some) {
-      visit(Location{leaf.segment, leaf.field, leaf.repetition, leaf.component, leaf.subcomponent},
-            LeafView(Piece(data_.get(), leaf.begin, leaf.end, Piece::Level::leaf, leaf.verbatim,
-                           leaf.content)));
+  const detail::MessageData* const data = data_.get();
+  const bool plain = !data->has_escape && !data->has_quote && !data->recode_high;
+  const detail::Content content = plain ? detail::Content::plain : detail::Content::unknown;
+  detail::LeafStream leaves(*data);
+  for (std::uint32_t s = 0; s < data->row_count; ++s) {
+    const detail::SegmentRow& row = data->rows[s];
+    std::uint32_t mark = 0, field = 1;
+    const std::uint32_t separators = data->separators(row);
+    if (separators == 0) continue;
+    if (data->is_header(row)) {
+      const SegmentView header(data, s);
+      visit(Location{s, 1, 1, 1, 1}, LeafView(header.field(1).leaf()));
+      if (!header.field(2).raw().empty()) visit(Location{s, 2, 1, 1, 1}, LeafView(header.field(2).leaf()));
+      if (separators == 1) continue;
+      mark = 1;
+      field = 3;
     }
+    leaves.read(row, mark, field, [&](const auto& at, std::uint32_t begin, std::uint32_t end) {
+      visit(Location{s, at[0], at[1], at[2], at[3]},
+            LeafView(Piece(data, begin, end, Piece::Level::leaf, false, content)));
+    });
   }
 }
 

@@ -133,8 +133,8 @@ class Parser {
     const std::size_t size = bytes.size() - start_, count = detail::blocks_of(size);
     Scratch<detail::ScanBlock, 96> scratch;
     blocks_ = scratch.make(count);
-    const auto sum = scanner.scan(bytes.data() + start_, size, d.field,
-                                  d.escape == '\0' ? d.field : d.escape, blocks_);
+    const auto sum =
+        scanner.scan(bytes.data() + start_, size, d.field, d.escape == '\0' ? d.field : d.escape, blocks_);
     high_ = sum.high;
     data_->has_quote = sum.quotes;
     const std::size_t in_header = data_->has_header ? 1 : 0;
@@ -260,8 +260,7 @@ class Parser {
     const std::uint32_t separators = mark - first_, size = end - line_;
     std::uint32_t id = 0;
     const bool usual = size >= 3 && (kNameBytes[at(0)] & 1) != 0 && (kNameBytes[at(1)] & 2) != 0 &&
-                       (kNameBytes[at(2)] & 2) != 0 &&
-                       (size == 3 || name[3] == data_->delimiters.field);
+                       (kNameBytes[at(2)] & 2) != 0 && (size == 3 || name[3] == data_->delimiters.field);
     if (usual) id = std::uint32_t{at(0)} << 16 | std::uint32_t{at(1)} << 8 | at(2);
     if (!usual || (row_count_ > 0 && header_name(id))) id = note_name(end);
     const bool header = separators > 0 && header_name(id);

@@ -1,10 +1,10 @@
 #pragma once
-// Every leaf of a message in order, a few hundred at a time: the walk below a field, done in bulk.
+// Every leaf of a message in order: the walk below a field, done in bulk.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <cstring>
 
 #include "hl7/detail/message_data.h"
 
@@ -14,39 +14,66 @@ namespace kiln::hl7::detail {
 enum class Content : std::uint8_t {
   unknown,
   plain,  ///< nothing has to be decoded, and it is not null
-  null_,
 };
 
-/// No member has an initial value: a stream holds a thousand of them on the stack.
-struct LeafRecord {
-  std::uint32_t field, repetition, component, subcomponent;  ///< from 1
-  std::uint32_t begin, end;                                  ///< offsets in MessageData::bytes
-  std::uint32_t segment;                                     ///< from 0
-  Content content;
-  bool verbatim;
-};
-
+/// Finds where leaves open and close, a window of the message at a time, and hands them out by segment.
 class LeafStream {
  public:
   /// `data` must outlive the stream.
   explicit LeafStream(const MessageData& data);
-  /// The next leaves; empty at the end of the message. Valid until the next call.
-  std::span<const LeafRecord> next();
 
- private:
-  /// Offset behind all others, which ends a list of offsets.
-  static constexpr std::uint32_t kNone = 0xFFFF'FFFFu;
-  static constexpr std::size_t kWindow = 512;
-
-  bool open_segment();
-  template <bool kRare>
-  void read_segment();
-  void close_segment();
-  bool refill();
-  void add(std::uint32_t begin, std::uint32_t end, bool verbatim, Content content);
+  /// `visit(place, begin, end)` for the leaves of a segment behind mark number `mark` of it, whose field
+  /// number is `field`. Segments must be asked for in order. No branch depends on which delimiter comes next,
+  /// because that cannot be predicted and a wrong guess costs more than the work.
+  template <class Visitor>
+  void read(const SegmentRow& row, std::uint32_t mark, std::uint32_t field, Visitor&& visit) {
+    const char* const bytes = data_.bytes.data();
+    const std::uint32_t* const marks = data_.marks() + row.first;
+    const std::uint32_t end = data_.end(row);
+    std::uint32_t closed = marks[mark];  // where the leaf before ended
+    seek(closed);
+    Place at = {field - 1, 1, 1, 1};
+    std::size_t i = next_;
+    for (;;) {
+      std::uint32_t close = closes_[i + 1];
+      if (close >= end) [[unlikely]] {
+        if (close == kNone && more()) {
+          next_ = i;
+          refill();
+          i = 0;
+          continue;
+        }
+      }
+      const std::uint32_t open = opens_[i];
+      const std::uint32_t level = level_[static_cast<unsigned char>(bytes[open])];
+      const Place skipped = {open - closed, 0, 0, 0};  // empty fields: one for each separator
+      at = (at & kSteps[level].keep) + kSteps[level].add + skipped;
+      if (close >= end) [[unlikely]] {
+        if (level == 0 && open + 1 == end) break;
+        close = end;
+      }
+      visit(at, open + 1, close);
+      if (close == end) break;
+      closed = close;
+      ++i;
+    }
+    next_ = i + 1;
+  }
 
   /// Field, repetition, component, subcomponent.
   typedef std::uint32_t Place __attribute__((vector_size(16)));
+
+ private:
+  /// Offset behind all others, which ends both lists.
+  static constexpr std::uint32_t kNone = 0xFFFF'FFFFu;
+  static constexpr std::size_t kWindow = 1024;
+
+  bool more() const { return scanned_ < data_.bytes.size(); }
+  /// Sets next_ to the first leaf that opens at or behind `offset`.
+  void seek(std::uint32_t offset);
+  /// Makes the leaf next_ the first one and appends a window.
+  void refill();
+
   /// What a delimiter does to the place: the numbers above its level stay, its own grows, those below start
   /// again.
   struct Step {
@@ -55,23 +82,11 @@ class LeafStream {
   static const Step kSteps[4];
 
   const MessageData& data_;
-  Content seen_;  ///< of a leaf without escape character
-  char needles_[5];
-  std::array<std::uint8_t, 256> level_;  ///< of delimiters; other characters are never looked up
   std::size_t scanned_ = 0;
-  std::uint32_t row_ = 0;
-  bool open_ = false;
-  // The segment that is open.
-  Place at_;
-  std::uint32_t begin_ = 0;  ///< of the current leaf
-  std::uint32_t end_ = 0;    ///< of the segment
-  std::uint8_t before_ = 0;  ///< level of the delimiter before the leaf; 0 = field
-  Content content_ = Content::unknown;
-  const std::uint32_t* next_;
-  std::size_t count_ = 0;
-  std::array<std::uint32_t, kWindow + 16> found_;
-  /// A segment adds three at most beside one for each delimiter, so a window never overflows.
-  std::array<LeafRecord, 2 * kWindow + 4> records_;
+  std::size_t next_ = 0;  ///< leaf number next_ opens behind opens_[next_] and ends at closes_[next_ + 1]
+  std::size_t open_count_ = 0, close_count_ = 0;
+  std::array<std::uint8_t, 256> level_;  ///< of delimiters; other characters are never looked up
+  std::array<std::uint32_t, kWindow + 20> opens_, closes_;
 };
 
 }  // namespace kiln::hl7::detail

@@ -19,8 +19,8 @@
 
 namespace kiln::hl7 {
 
-/// Instruction sets for finding delimiters; the results are the same. `best` picks by the processor. A mode that
-/// it lacks falls back to the next lower one.
+/// Instruction sets for finding delimiters; the results are the same. `best` picks by the processor. A mode
+/// that it lacks falls back to the next lower one.
 enum class ScanMode : std::uint8_t { best, scalar, sse2, avx2, avx512 };
 
 }  // namespace kiln::hl7

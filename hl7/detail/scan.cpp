@@ -43,17 +43,16 @@ void flatten_scalar(const ScanBlock* blocks, std::size_t count, std::uint32_t* o
   }
 }
 
-std::size_t delimiters_scalar(const char* bytes, std::size_t size, const Needles& needles, std::uint32_t base,
-                              std::uint32_t* out) {
-  std::size_t found = 0;
-  for (std::size_t i = 0; i < size; ++i) {
+void cut_scalar(const char* bytes, std::size_t size, std::size_t from, std::size_t to,
+                const CutNeedles& needles, Cuts& cuts) {
+  for (std::size_t i = from; i < to; ++i) {
     const char c = bytes[i];
-    const char* const n = needles.bytes;
-    if (c == n[0] || c == n[1] || c == n[2] || c == n[3] || c == n[4]) {
-      out[found++] = base + static_cast<std::uint32_t>(i);
-    }
+    const bool field = c == needles.field;
+    if (!field && c != needles.repetition && c != needles.component && c != needles.subcomponent) continue;
+    const auto at = static_cast<std::uint32_t>(i);
+    if (!field || i == 0 || bytes[i - 1] != needles.field) cuts.closes[cuts.close_count++] = at;
+    if (!field || i + 1 >= size || bytes[i + 1] != needles.field) cuts.opens[cuts.open_count++] = at;
   }
-  return found;
 }
 
 #if defined(__x86_64__)
@@ -190,63 +189,59 @@ KILN_AVX2 void flatten_avx2(const ScanBlock* blocks, std::size_t count, std::uin
   }
 }
 
-std::size_t delimiters_sse2(const char* bytes, std::size_t size, const Needles& needles, std::uint32_t base,
-                            std::uint32_t* out) {
-  __m128i n[5];
-  for (int k = 0; k < 5; ++k) n[k] = _mm_set1_epi8(needles.bytes[k]);
-  std::size_t found = 0, at = 0;
-  for (; at + kBlockBytes <= size; at += kBlockBytes) {
+void cut_sse2(const char* bytes, std::size_t size, std::size_t from, std::size_t to,
+              const CutNeedles& needles, Cuts& cuts) {
+  const __m128i fields = _mm_set1_epi8(needles.field), repetitions = _mm_set1_epi8(needles.repetition);
+  const __m128i components = _mm_set1_epi8(needles.component), subs = _mm_set1_epi8(needles.subcomponent);
+  std::size_t at = from;
+  for (; at + kBlockBytes <= to; at += kBlockBytes) {
     const Wide128 wide = load128(bytes + at);
-    Wide128 hits;
-    for (int i = 0; i < 4; ++i) {
-      hits.part[i] = _mm_cmpeq_epi8(wide.part[i], n[0]);
-      for (int k = 1; k < 5; ++k)
-        hits.part[i] = _mm_or_si128(hits.part[i], _mm_cmpeq_epi8(wide.part[i], n[k]));
-    }
-    for (std::uint64_t mask = bits128(hits); mask != 0; mask &= mask - 1) {
-      out[found++] = base + static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(std::countr_zero(mask));
-    }
+    const std::uint64_t field = equal128(wide, fields);
+    const std::uint64_t all =
+        field | equal128(wide, repetitions) | equal128(wide, components) | equal128(wide, subs);
+    const CutBits bits = cut_bits(field, all, bytes, size, at, needles.field);
+    for (std::uint64_t m = bits.closes; m != 0; m &= m - 1)
+      cuts.closes[cuts.close_count++] =
+          static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(std::countr_zero(m));
+    for (std::uint64_t m = bits.opens; m != 0; m &= m - 1)
+      cuts.opens[cuts.open_count++] =
+          static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(std::countr_zero(m));
   }
-  return found + delimiters_scalar(bytes + at, size - at, needles, base + static_cast<std::uint32_t>(at),
-                                   out + found);
+  cut_scalar(bytes, size, at, to, needles, cuts);
 }
 
-KILN_AVX2 std::size_t delimiters_avx2(const char* bytes, std::size_t size, const Needles& needles,
-                                      std::uint32_t base, std::uint32_t* out) {
-  __m256i n[5];
-  for (int k = 0; k < 5; ++k) n[k] = _mm256_set1_epi8(needles.bytes[k]);
-  std::uint32_t* const begin = out;
-  char tail[kBlockBytes];
-  for (std::size_t at = 0; at < size; at += kBlockBytes) {
-    const char* from = bytes + at;
-    std::uint64_t inside = ~std::uint64_t{0};
-    if (size - at < kBlockBytes) {
-      std::memset(tail, 0, sizeof tail);
-      std::memcpy(tail, from, size - at);
-      from = tail;
-      inside = (std::uint64_t{1} << (size - at)) - 1;
-    }
-    const __m256i low = load256(from), high = load256(from + 32);
-    __m256i low_hits = _mm256_cmpeq_epi8(low, n[0]), high_hits = _mm256_cmpeq_epi8(high, n[0]);
-    for (int k = 1; k < 5; ++k) {
-      low_hits = _mm256_or_si256(low_hits, _mm256_cmpeq_epi8(low, n[k]));
-      high_hits = _mm256_or_si256(high_hits, _mm256_cmpeq_epi8(high, n[k]));
-    }
-    out = write_bits(bits256(low_hits, high_hits) & inside, base + static_cast<std::uint32_t>(at), out);
+KILN_AVX2 void cut_avx2(const char* bytes, std::size_t size, std::size_t from, std::size_t to,
+                        const CutNeedles& needles, Cuts& cuts) {
+  const __m256i fields = _mm256_set1_epi8(needles.field), repetitions = _mm256_set1_epi8(needles.repetition);
+  const __m256i components = _mm256_set1_epi8(needles.component);
+  const __m256i subs = _mm256_set1_epi8(needles.subcomponent);
+  std::size_t at = from;
+  for (; at + kBlockBytes <= to; at += kBlockBytes) {
+    const __m256i low = load256(bytes + at), high = load256(bytes + at + 32);
+    const std::uint64_t field = equal256(low, high, fields);
+    const std::uint64_t all = field | equal256(low, high, repetitions) | equal256(low, high, components) |
+                              equal256(low, high, subs);
+    if (all == 0) continue;
+    const CutBits bits = cut_bits(field, all, bytes, size, at, needles.field);
+    const auto base = static_cast<std::uint32_t>(at);
+    std::uint32_t* const closes = write_bits(bits.closes, base, cuts.closes + cuts.close_count);
+    cuts.close_count = static_cast<std::size_t>(closes - cuts.closes);
+    std::uint32_t* const opens = write_bits(bits.opens, base, cuts.opens + cuts.open_count);
+    cuts.open_count = static_cast<std::size_t>(opens - cuts.opens);
   }
-  return static_cast<std::size_t>(out - begin);
+  cut_scalar(bytes, size, at, to, needles, cuts);
 }
 
 #endif
 
-const Scanner kScalar{scan_scalar, flatten_scalar, delimiters_scalar};
+const Scanner kScalar{scan_scalar, flatten_scalar, cut_scalar};
 
 }  // namespace
 
 const Scanner& scanner(ScanMode mode) {
 #if defined(__x86_64__)
-  static const Scanner kSse2{scan_sse2, flatten_scalar, delimiters_sse2};
-  static const Scanner kAvx2{scan_avx2, flatten_avx2, delimiters_avx2};
+  static const Scanner kSse2{scan_sse2, flatten_scalar, cut_sse2};
+  static const Scanner kAvx2{scan_avx2, flatten_avx2, cut_avx2};
   static const Scanner* const avx512 = scanner_avx512();
   static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
   if (mode == ScanMode::scalar) return kScalar;

@@ -33,9 +33,15 @@ constexpr std::size_t blocks_of(std::size_t bytes) {
 /// What flatten() may write behind the last position.
 constexpr std::size_t kFlattenSlack = 16;
 
-/// The five bytes that delimiters() looks for.
-struct Needles {
-  char bytes[5];
+/// Where leaves open and close. A delimiter opens the leaf behind it and closes the one before it; two field
+/// separators side by side have no leaf between them.
+struct Cuts {
+  std::uint32_t* opens;
+  std::uint32_t* closes;
+  std::size_t open_count, close_count;
+};
+struct CutNeedles {
+  char field, repetition, component, subcomponent;
 };
 
 struct Scanner {
@@ -44,11 +50,25 @@ struct Scanner {
   /// The offsets of all stops of `count` blocks, in order. `out` has room for all of them and kFlattenSlack
   /// more.
   void (*flatten)(const ScanBlock* blocks, std::size_t count, std::uint32_t* out);
-  /// The offsets, counted from `base`, of every needle in `size` bytes. `out` has room for `size` and
-  /// kFlattenSlack more. Returns how many.
-  std::size_t (*delimiters)(const char* bytes, std::size_t size, const Needles& needles, std::uint32_t base,
-                            std::uint32_t* out);
+  /// Appends to `cuts` the delimiters of [from, to) that open and that close a leaf. They alternate: a close,
+  /// an open, a close. `bytes` are `size` long; its neighbours of the window are looked at. Each list has
+  /// room for to - from and kFlattenSlack more.
+  void (*cut)(const char* bytes, std::size_t size, std::size_t from, std::size_t to,
+              const CutNeedles& needles, Cuts& cuts);
 };
+
+/// The two lists of one block as bits.
+struct CutBits {
+  std::uint64_t closes, opens;
+};
+/// `field` and `all`: bits of the 64 bytes at `at`, which all exist.
+inline CutBits cut_bits(std::uint64_t field, std::uint64_t all, const char* bytes, std::size_t size,
+                        std::size_t at, char separator) {
+  const bool before = at > 0 && bytes[at - 1] == separator;
+  const bool behind = at + kBlockBytes < size && bytes[at + kBlockBytes] == separator;
+  return {all & ~(field & (field << 1 | std::uint64_t{before})),
+          all & ~(field & (field >> 1 | std::uint64_t{behind} << 63))};
+}
 
 /// Falls back to what the processor has.
 const Scanner& scanner(ScanMode mode);

@@ -40,8 +40,7 @@ KILN_AVX512 ScanSummary scan_avx512(const char* bytes, std::size_t size, char se
     feeds |= block.lf;
     high |= _mm512_movepi8_mask(wide);
     quoted |= _mm512_cmpeq_epi8_mask(wide, quotes);
-    sum.escapes +=
-        static_cast<std::size_t>(__builtin_popcountll(_mm512_cmpeq_epi8_mask(wide, escapes)));
+    sum.escapes += static_cast<std::size_t>(__builtin_popcountll(_mm512_cmpeq_epi8_mask(wide, escapes)));
   }
   sum.cr = lines != 0;
   sum.lf = feeds != 0;
@@ -63,8 +62,10 @@ KILN_AVX512 inline __attribute__((always_inline)) __m512i widen(__m512i offsets,
   }
 }
 
-KILN_AVX512 inline __attribute__((always_inline)) std::uint32_t* write_bits512(std::uint64_t mask, __m512i iota, std::uint32_t base,
-                                         std::uint32_t* out) {
+KILN_AVX512 inline __attribute__((always_inline)) std::uint32_t* write_bits512(std::uint64_t mask,
+                                                                               __m512i iota,
+                                                                               std::uint32_t base,
+                                                                               std::uint32_t* out) {
   const auto count = static_cast<std::uint32_t>(__builtin_popcountll(mask));
   const __m512i offsets = _mm512_maskz_compress_epi8(mask, iota);
   const __m512i bases = _mm512_set1_epi32(static_cast<int>(base));
@@ -93,26 +94,34 @@ KILN_AVX512 void flatten_avx512(const ScanBlock* blocks, std::size_t count, std:
   }
 }
 
-KILN_AVX512 std::size_t delimiters_avx512(const char* bytes, std::size_t size, const Needles& needles,
-                                          std::uint32_t base, std::uint32_t* out) {
+KILN_AVX512 void cut_avx512(const char* bytes, std::size_t size, std::size_t from, std::size_t to,
+                            const CutNeedles& needles, Cuts& cuts) {
   const __m512i iota = byte_numbers();
-  __m512i n[5];
-  for (int k = 0; k < 5; ++k) n[k] = _mm512_set1_epi8(needles.bytes[k]);
-  std::uint32_t* const begin = out;
-  for (std::size_t at = 0; at < size; at += kBlockBytes) {
-    const __m512i wide = load512(bytes + at, size - at);
-    std::uint64_t mask = 0;
-    for (int k = 0; k < 5; ++k) mask |= _mm512_cmpeq_epi8_mask(wide, n[k]);
-    if (mask == 0) continue;
-    out = write_bits512(mask, iota, base + static_cast<std::uint32_t>(at), out);
+  const __m512i fields = _mm512_set1_epi8(needles.field), repetitions = _mm512_set1_epi8(needles.repetition);
+  const __m512i components = _mm512_set1_epi8(needles.component);
+  const __m512i subs = _mm512_set1_epi8(needles.subcomponent);
+  std::uint32_t* closes = cuts.closes + cuts.close_count;
+  std::uint32_t* opens = cuts.opens + cuts.open_count;
+  for (std::size_t at = from; at < to; at += kBlockBytes) {
+    const __m512i wide = load512(bytes + at, to - at);
+    const std::uint64_t field = _mm512_cmpeq_epi8_mask(wide, fields);
+    const std::uint64_t all = field | _mm512_cmpeq_epi8_mask(wide, repetitions) |
+                              _mm512_cmpeq_epi8_mask(wide, components) | _mm512_cmpeq_epi8_mask(wide, subs);
+    if (all == 0) continue;
+    // A window that ends inside a block is the last one: then nothing stands behind it.
+    const CutBits bits = cut_bits(field, all, bytes, size, at, needles.field);
+    const auto base = static_cast<std::uint32_t>(at);
+    closes = write_bits512(bits.closes, iota, base, closes);
+    opens = write_bits512(bits.opens, iota, base, opens);
   }
-  return static_cast<std::size_t>(out - begin);
+  cuts.close_count = static_cast<std::size_t>(closes - cuts.closes);
+  cuts.open_count = static_cast<std::size_t>(opens - cuts.opens);
 }
 
 }  // namespace
 
 const Scanner* scanner_avx512() {
-  static const Scanner kAvx512{scan_avx512, flatten_avx512, delimiters_avx512};
+  static const Scanner kAvx512{scan_avx512, flatten_avx512, cut_avx512};
   const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
                    __builtin_cpu_supports("bmi2");

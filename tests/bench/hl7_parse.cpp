@@ -75,8 +75,8 @@ double cpu_nanos() {
 
 using Messages = std::vector<std::string>;
 
-/// The same kind of message again and again, but never the same bytes: letters and digits of every value are drawn
-/// anew, values grow, shrink and go missing. A single message repeated would be learned by heart by the
+/// The same kind of message again and again, but never the same bytes: letters and digits of every value are
+/// drawn anew, values grow, shrink and go missing. A single message repeated would be learned by heart by the
 /// processor's branch predictor, which flatters everything, the yardstick most.
 Messages varied(const std::string& sample, std::size_t count) {
   kiln::base::SeededRandom random(20'240'131);
@@ -210,7 +210,8 @@ Figures run(const char* name, Messages messages) {
   Figures figures{};
   figures.bytes = static_cast<double>(bytes) / static_cast<double>(messages.size());
   std::printf("%s: %zu of %.0f bytes on average\n", name, messages.size(), figures.bytes);
-  // The yardstick before and after, because a shared machine changes its speed meanwhile: the better one counts.
+  // The yardstick before and after, because a shared machine changes its speed meanwhile: the better one
+  // counts.
   const auto scan = [&](std::string& message) { sink = sink + position_scan(message, positions.data()); };
   figures.scan = measure(messages, scan);
   figures.lazy = measure(messages, lazy_parse);

@@ -15,7 +15,7 @@ namespace {
 struct Scanned {
   detail::ScanSummary summary;
   std::vector<std::uint64_t> bits;
-  std::vector<std::uint32_t> stops, delimiters;
+  std::vector<std::uint32_t> stops, opens, closes;
   bool operator==(const Scanned&) const = default;
 };
 
@@ -30,10 +30,15 @@ Scanned scan(ScanMode mode, const std::string& bytes, char separator, char escap
   scanned.stops.resize(scanned.summary.stops + detail::kFlattenSlack);
   scanner.flatten(blocks.data(), blocks.size(), scanned.stops.data());
   scanned.stops.resize(scanned.summary.stops);
-  scanned.delimiters.resize(bytes.size() + detail::kFlattenSlack);
-  scanned.delimiters.resize(scanner.delimiters(bytes.data(), bytes.size(),
-                                               detail::Needles{{separator, '^', '~', '&', escape}}, 7,
-                                               scanned.delimiters.data()));
+  scanned.opens.resize(bytes.size() + detail::kFlattenSlack);
+  scanned.closes.resize(bytes.size() + detail::kFlattenSlack);
+  detail::Cuts cuts{scanned.opens.data(), scanned.closes.data(), 0, 0};
+  // In two windows, the first of whole blocks.
+  const std::size_t middle = bytes.size() / 128 * detail::kBlockBytes;
+  scanner.cut(bytes.data(), bytes.size(), 0, middle, {separator, '~', '^', '&'}, cuts);
+  scanner.cut(bytes.data(), bytes.size(), middle, bytes.size(), {separator, '~', '^', '&'}, cuts);
+  scanned.opens.resize(cuts.open_count);
+  scanned.closes.resize(cuts.close_count);
   return scanned;
 }
 
