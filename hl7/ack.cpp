@@ -28,6 +28,10 @@ std::string_view text_of_0357(int code) {
       return "Table value not found";
     case 104:
       return "Value too long";
+    case 198:
+      return "Non-Conformant Cardinality";
+    case 199:
+      return "Other HL7 Error";
     case 200:
       return "Unsupported message type";
     case 201:
@@ -140,11 +144,15 @@ class AckWriter {
   }
 
   void write_type() {
-    required(put({9}, "ACK"));
+    const MessageType& type = input_.type;
+    const bool own_type = !type.code.empty();
+    required(put({9}, own_type ? std::string_view(type.code) : "ACK"));
     if (version_ < version(2, 2, 0)) return;
     std::string buffer;
-    put({9, 1, 2}, from_msh_ ? header_.field(9).component(2).text(buffer) : std::string_view());
-    if (version_ >= version(2, 3, 1)) put({9, 1, 3}, "ACK");
+    const std::string_view event =
+        from_msh_ ? header_.field(9).component(2).text(buffer) : std::string_view();
+    put({9, 1, 2}, own_type ? std::string_view(type.trigger) : event);
+    if (version_ >= version(2, 3, 1)) put({9, 1, 3}, own_type ? std::string_view(type.structure) : "ACK");
   }
 
   void write_msa() {
@@ -184,7 +192,7 @@ class AckWriter {
     put({3, 1, 2}, text_of_0357(error.code));
     put({3, 1, 3}, "HL70357");
     put({4}, std::string_view(&error.severity, 1));
-    put({5}, error.application_code);
+    put({5, 1, 1}, error.application_code);
     put({7}, error.text);
     put({8}, error.user_text);
   }

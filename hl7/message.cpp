@@ -151,6 +151,9 @@ Charset Message::charset() const {
 const std::vector<Charset>& Message::alternate_charsets() const& {
   return data_->alternates;
 }
+TextRules Message::text_rules() const& {
+  return rules_of(*data_);
+}
 bool Message::text_is_plain() const {
   return !data_->has_escape && !data_->recode_high;
 }

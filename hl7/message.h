@@ -19,6 +19,7 @@
 #include "hl7/delimiters.h"
 #include "hl7/detail/leaf_stream.h"
 #include "hl7/detail/message_data.h"
+#include "hl7/escape.h"
 #include "hl7/parse_diagnostic.h"
 #include "hl7/segment_id.h"
 
@@ -265,6 +266,10 @@ class Message {
   /// MSH-18 repetitions 2 and on that are known: what an escape may switch to.
   const std::vector<Charset>& alternate_charsets() const&;
   const std::vector<Charset>& alternate_charsets() const&& = delete;
+
+  /// What decoding a raw leaf of this message depends on, for code with its own walk. Borrowed like a view.
+  TextRules text_rules() const&;
+  TextRules text_rules() const&& = delete;
 
   /// True when no part of this message has to be decoded: raw() of a leaf that is not null is its text.
   bool text_is_plain() const;
