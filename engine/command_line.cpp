@@ -33,9 +33,41 @@ struct Bound {
       values;  ///< what CLI11 fills; a deque, because it keeps their addresses
 };
 
+/// What stands beside the first words of verbs of several words.
+struct Family {
+  const char* name;
+  const char* group;
+  const char* summary;
+};
+constexpr Family kFamilies[] = {
+    {"hl7", "Files", "read, change, compare and check HL7 v2 files; explain the standard"},
+    {"hl7 batch", "", "split and join batch files"},
+};
+
+/// Adds the subcommand of a verb below those of the words before its last one.
+CLI::App* add_verb(CLI::App& root, const CommandSpec& spec) {
+  const std::string_view name = spec.name;
+  CLI::App* at = &root;
+  for (std::size_t space = name.find(' '); space != name.npos; space = name.find(' ', space + 1)) {
+    const std::string family(name.substr(0, space));
+    const std::string word = family.substr(family.rfind(' ') + 1);
+    const auto known = at->get_subcommands([&](CLI::App* app) { return app->get_name() == word; });
+    if (!known.empty()) {
+      at = known.front();
+      continue;
+    }
+    at = at->add_subcommand(word);
+    at->require_subcommand(1);
+    for (const Family& row : kFamilies)
+      if (family == row.name)
+        at->description(row.summary)->group(*row.group == '\0' ? spec.group : row.group);
+  }
+  return at->add_subcommand(spec.name + (name.rfind(' ') + 1), spec.summary);
+}
+
 void bind(Bound& bound, CLI::App& root, const CommandSpec& spec) {
   bound.spec = &spec;
-  bound.app = root.add_subcommand(spec.name, spec.summary);
+  bound.app = add_verb(root, spec);
   bound.app->footer(footer(spec));
   bound.app->group(spec.group);
   for (const ArgumentSpec& argument : spec.arguments) {
@@ -63,10 +95,15 @@ void bind(Bound& bound, CLI::App& root, const CommandSpec& spec) {
 int usage_error(const CLI::App& root, const CLI::ParseError& error, const std::deque<Bound>& verbs) {
   int exit_code = kExitUsage;
   std::string verb;
+  for (const CLI::App* at = &root; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    verb += " " + at->get_name();
+  }
+  // Of a family that was called without its verb, the first verb of it tells.
   for (const Bound& bound : verbs) {
-    if (!root.got_subcommand(bound.app)) continue;
+    if (verb.empty() || !(" " + std::string(bound.spec->name) + " ").starts_with(verb + " ")) continue;
     exit_code = bound.spec->usage_exit;
-    verb = std::string(" ") + bound.spec->name;
+    break;
   }
   std::fprintf(stderr, "kiln%s: %s\nTry `kiln%s --help`.\n", verb.c_str(), error.what(), verb.c_str());
   return exit_code;
@@ -104,7 +141,8 @@ int run_command_line(int argc, const char* const* argv) {
   root.require_subcommand(1);
   root.footer(
       "`kiln VERB --help` explains a verb with examples. Exit codes: 0 ok, 1 found something, 64 usage,\n"
-      "69 engine not reachable, 74 I/O, 75 try again, 78 configuration.");
+      "69 engine not reachable, 74 I/O, 75 try again, 78 configuration; verbs that only read files: 2 usage "
+      "or unreadable.");
   std::deque<Bound> verbs;
   for (const char* group : kGroups)
     for (const CommandSpec* spec : all_commands())
@@ -120,7 +158,7 @@ int run_command_line(int argc, const char* const* argv) {
     return usage_error(root, error, verbs);
   }
   for (const Bound& bound : verbs) {
-    if (!root.got_subcommand(bound.app)) continue;
+    if (bound.app->count() == 0) continue;
     Arguments arguments;
     for (const auto& [name, option] : bound.options)
       if (option->count() > 0) arguments.values[name] = show_negations(option->results());

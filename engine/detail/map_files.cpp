@@ -31,8 +31,6 @@ Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string
   return set;
 }
 
-namespace {
-
 Result<std::string> read_bytes(const std::string& path) {
   if (path != "-") return base::system_env().read_file(path, base::limits::kMessageBytesMax * 4);
   std::string out;
@@ -40,8 +38,6 @@ Result<std::string> read_bytes(const std::string& path) {
   while (const std::size_t n = std::fread(chunk, 1, sizeof chunk, stdin)) out.append(chunk, n);
   return out;
 }
-
-}  // namespace
 
 Result<InputFile> read_input(const std::string& path) {
   TRY(std::string bytes, read_bytes(path));

@@ -18,12 +18,18 @@ function(kiln_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINK} kiln_flags)
 endfunction()
 
-# kiln_file_list(TARGET FUNCTION DIR dir TYPE T NAMESPACE ns HEADER h): one file = one feature.
-# Each `dir/stem.cpp` defines `const T& stem_spec();` in the namespace; the generated
-# `std::span<const T* const> FUNCTION()` lists them, sorted by file name. HEADER declares both the type and FUNCTION.
+# kiln_file_list(TARGET FUNCTION DIR dir… TYPE T NAMESPACE ns HEADER h): one file = one feature.
+# Each `dir/stem.cpp` of the first folder defines `const T& stem_spec();` in the namespace, each of a folder below it
+# (`dir/sub/stem.cpp`) `sub_stem_spec()`; the generated `std::span<const T* const> FUNCTION()` lists them, sorted by
+# path. HEADER declares both the type and FUNCTION.
 function(kiln_file_list target function)
-  cmake_parse_arguments(ARG "" "DIR;TYPE;NAMESPACE;HEADER" "" ${ARGN})
-  file(GLOB files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${ARG_DIR}/*.cpp")
+  cmake_parse_arguments(ARG "" "TYPE;NAMESPACE;HEADER" "DIR" ${ARGN})
+  list(GET ARG_DIR 0 first)
+  set(files "")
+  foreach(dir ${ARG_DIR})
+    file(GLOB found CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${dir}/*.cpp")
+    list(APPEND files ${found})
+  endforeach()
   if(NOT files)
     return()
   endif()
@@ -31,7 +37,9 @@ function(kiln_file_list target function)
   set(declarations "")
   set(entries "")
   foreach(file ${files})
-    get_filename_component(stem "${file}" NAME_WE)
+    file(RELATIVE_PATH stem "${CMAKE_SOURCE_DIR}/${first}" "${file}")
+    string(REGEX REPLACE "\\.cpp$" "" stem "${stem}")
+    string(REPLACE "/" "_" stem "${stem}")
     string(APPEND declarations "const ${ARG_TYPE}& ${stem}_spec();\n")
     string(APPEND entries "      &${stem}_spec(),\n")
   endforeach()
