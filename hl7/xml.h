@@ -2,10 +2,10 @@
 // v2.xml (urn:hl7-org:v2xml), both ways (hl7v2.md §13).
 //
 // Element names follow the structure: root ADT_A01, groups ADT_A01.PROCEDURE, segments PID, fields PID.5,
-// components by their datatype XPN.1. Where the version's dictionary has no composite type (Z segments, fields
-// beyond the definition, a primitive that holds delimiters all the same) the parts are numbers behind the
-// element's own name: ZAB.1, ZAB.1.2, ZAB.1.2.1. Segments that fit nowhere and Z segments stand where they stood. A
-// line without segment name is <line xmlns="urn:kiln:hl7v2" V="…"/>, V in base64.
+// components by their datatype XPN.1. Where the version's dictionary has no composite type (Z segments,
+// fields beyond the definition, a primitive that holds delimiters all the same) the parts are numbers behind
+// the element's own name: ZAB.1, ZAB.1.2, ZAB.1.2.1. Segments that fit nowhere and Z segments stand where
+// they stood. A line without segment name is <line xmlns="urn:kiln:hl7v2" V="…"/>, V in base64.
 //
 // Empty parts before a value are not written, their numbers tell; empty repetitions before a value are empty
 // elements. Text is decoded; formatting commands, local and unknown sequences, and hexadecimal ones that XML
@@ -27,7 +27,8 @@ struct XmlWriteOptions {
   bool pretty = false;      ///< a line per element; text is never changed
   bool declaration = true;  ///< <?xml version="1.0" encoding="UTF-8"?>
 };
-/// UTF-8; bytes that are no characters become U+FFFD. Without a known structure the root is named by MSH-9 and there are no groups.
+/// UTF-8; bytes that are no characters become U+FFFD. Without a known structure the root is named by MSH-9
+/// and there are no groups.
 std::string to_xml(const Message& message, const XmlWriteOptions& options = {});
 
 struct XmlReadOptions {

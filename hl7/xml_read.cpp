@@ -111,7 +111,8 @@ class Reader {
   Status spend(std::size_t positions) {
     positions_ += positions;
     if (positions_ <= base::limits::kMessageBytesMax) return {};
-    return base::fail(ErrorCode::limit_exceeded, "the numbers of the elements add up to more than a message holds");
+    return base::fail(ErrorCode::limit_exceeded,
+                      "the numbers of the elements add up to more than a message holds");
   }
 
   Status read_line(const pugi::xml_node& node) {
@@ -142,7 +143,8 @@ class Reader {
       }
       const std::string_view field = local_name(node);
       const std::uint32_t n = part_number(field);
-      if (!field.starts_with(name) || field.find('.') != name.size() || n == 0 || n > base::limits::kFieldsMax)
+      if (!field.starts_with(name) || field.find('.') != name.size() || n == 0 ||
+          n > base::limits::kFieldsMax)
         return bad("a field of " + std::string(name) + " is expected", node);
       if (header && n <= 2) continue;
       if (fields.size() < n) {
@@ -230,9 +232,10 @@ class Reader {
 
   Status read_escape(const pugi::xml_node& node, std::string& out) {
     const std::string_view body = node.attribute("V").value();
-    const bool clean = !body.empty() && body.size() <= 4096 && std::none_of(body.begin(), body.end(), [&](char c) {
-      return static_cast<unsigned char>(c) < ' ' || delimiters_.separates(c);
-    });
+    const bool clean =
+        !body.empty() && body.size() <= 4096 && std::none_of(body.begin(), body.end(), [&](char c) {
+          return static_cast<unsigned char>(c) < ' ' || delimiters_.separates(c);
+        });
     if (!clean) return bad("the escape cannot be written", node);
     if (delimiters_.escape == '\0') return base::fail(ErrorCode::no_escape_character);
     out += delimiters_.escape;
@@ -252,10 +255,11 @@ class Reader {
 
 Result<std::vector<std::string>> from_xml_all(std::string_view xml, const XmlReadOptions& options) {
   if (xml.size() > options.bytes_max)
-    return base::fail(ErrorCode::limit_exceeded, "the XML is larger than " + std::to_string(options.bytes_max) + " bytes");
+    return base::fail(ErrorCode::limit_exceeded,
+                      "the XML is larger than " + std::to_string(options.bytes_max) + " bytes");
   pugi::xml_document document;
-  const auto parsed = document.load_buffer(xml.data(), xml.size(),
-                                           pugi::parse_default | pugi::parse_ws_pcdata | pugi::parse_fragment);
+  const auto parsed = document.load_buffer(
+      xml.data(), xml.size(), pugi::parse_default | pugi::parse_ws_pcdata | pugi::parse_fragment);
   if (!parsed)
     return base::fail(ErrorCode::xml_syntax, parsed.description(), "byte " + std::to_string(parsed.offset));
   std::vector<std::string> out;
@@ -273,7 +277,8 @@ Result<std::vector<std::string>> from_xml_all(std::string_view xml, const XmlRea
 Result<std::string> from_xml(std::string_view xml, const XmlReadOptions& options) {
   TRY(auto all, from_xml_all(xml, options));
   if (all.size() != 1)
-    return base::fail(ErrorCode::bad_v2xml, all.empty() ? "there is no message" : "there is more than one message");
+    return base::fail(ErrorCode::bad_v2xml,
+                      all.empty() ? "there is no message" : "there is more than one message");
   return std::move(all.front());
 }
 

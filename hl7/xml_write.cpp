@@ -59,8 +59,7 @@ class Writer {
   void choose(const std::vector<std::uint32_t>& ids) {
     const FieldView type = message_.field("MSH", 9);
     const std::string code = type.component(1).to_text(), trigger = type.component(2).to_text(),
-                      structure = type.component(3).to_text(),
-                      version = message_.field("MSH", 12).to_text();
+                      structure = type.component(3).to_text(), version = message_.field("MSH", 12).to_text();
     const StructureChoice choice = choose_structure({code, trigger, structure, version}, ids);
     structure_ = choice.structure;
     dictionary_ = Dictionary(choice.version);
@@ -324,7 +323,7 @@ class Writer {
   std::string root_;
   std::vector<std::uint32_t> open_;  ///< group instances, outermost first
   std::size_t depth_ = 0;
-  bool leaf_ = false;  ///< the element to close holds text
+  bool leaf_ = false;   ///< the element to close holds text
   std::string prefix_;  ///< of a leaf: the change of character set in force before the next run
   std::string out_;
 };

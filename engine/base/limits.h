@@ -9,6 +9,7 @@ namespace kiln::base::limits {
 inline constexpr std::size_t kDiagnosticsMax = 200;                    ///< diagnostics kept per compile
 inline constexpr std::size_t kMessageBytesMax = 16u << 20;             ///< HL7 message and HTTP body, default
 inline constexpr std::size_t kXmlBytesMax = 128u << 20;                ///< a v2.xml document: tags make it larger than its message
+inline constexpr std::size_t kDiffCellsMax = 4u << 20;                 ///< pairs of segments a comparison looks at
 inline constexpr std::size_t kInflightBytesMax = 64u << 20;            ///< all messages in the process; beyond, sockets are not read
 inline constexpr std::size_t kSegmentsMax = 10'000;                    ///< per message
 inline constexpr std::size_t kFieldsMax = 1'000;                       ///< per segment

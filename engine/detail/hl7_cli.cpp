@@ -9,7 +9,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/random.h"
 #include "engine/base/text.h"
-#include "engine/detail/map_files.h"
+#include "engine/detail/input_bytes.h"
 
 namespace kiln::engine::detail {
 

@@ -1,10 +1,9 @@
 #include "engine/detail/map_files.h"
 
-#include <cstdio>
-
 #include "engine/base/env.h"
 #include "engine/base/limits.h"
 #include "engine/base/text.h"
+#include "engine/detail/input_bytes.h"
 #include "hl7/batch.h"
 
 namespace kiln::engine::detail {
@@ -29,14 +28,6 @@ Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string
   set.library->set_tables(set.tables);
   set.compiled = mappings::compile(*set.library, set.diagnostics);
   return set;
-}
-
-Result<std::string> read_bytes(const std::string& path) {
-  if (path != "-") return base::system_env().read_file(path, base::limits::kMessageBytesMax * 4);
-  std::string out;
-  char chunk[65536];
-  while (const std::size_t n = std::fread(chunk, 1, sizeof chunk, stdin)) out.append(chunk, n);
-  return out;
 }
 
 Result<InputFile> read_input(const std::string& path) {

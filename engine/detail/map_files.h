@@ -27,9 +27,6 @@ struct MapSet {
 /// files. Findings are in `diagnostics`.
 base::Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string& map);
 
-/// A whole file; "-" is standard input.
-base::Result<std::string> read_bytes(const std::string& path);
-
 /// The messages of an input file: several for an HL7 batch, one otherwise. The kind is told from the content.
 struct InputFile {
   channels::ContentKind kind = channels::ContentKind::hl7;

@@ -1,7 +1,7 @@
 // kiln hl7 er7: v2.xml back to messages.
 
 #include "engine/detail/hl7_cli.h"
-#include "engine/detail/map_files.h"
+#include "engine/detail/input_bytes.h"
 #include "hl7/xml.h"
 
 namespace kiln::engine {
@@ -45,7 +45,8 @@ int run(const Arguments& arguments) {
 }
 
 constexpr ArgumentSpec kArguments[] = {
-    {"FILE", "v2.xml, also several documents one behind the other; none or - reads standard input", false, true}};
+    {"FILE", "v2.xml, also several documents one behind the other; none or - reads standard input", false,
+     true}};
 constexpr OptionSpec kOptions[] = {
     {"--replace", nullptr, "write ? for characters that the set of MSH-18 lacks, instead of refusing"}};
 constexpr ExampleSpec kExamples[] = {{"kiln hl7 er7 a01.xml > a01.hl7", "with delimiters and CR ends"}};

@@ -12,7 +12,7 @@ using detail::pad;
 using detail::Paint;
 
 constexpr std::size_t kValueMax = 120;  ///< characters of a value in the text form without --full
-constexpr std::size_t kPathMin = 14, kNameMin = 36;
+constexpr std::size_t kPathMin = 14, kNameMin = 48;
 
 /// Names of the fields and components of one segment, as far as its version knows them.
 std::string name_of_place(const hl7::Dictionary& dictionary, const std::optional<hl7::SegmentDef>& segment,
@@ -23,6 +23,10 @@ std::string name_of_place(const hl7::Dictionary& dictionary, const std::optional
   const auto type = dictionary.datatype(field->datatype);
   const auto component = type ? type->component(at.component) : std::nullopt;
   if (!component) return name;
+  const auto inner = dictionary.datatype(component->datatype);
+  const auto sub = inner ? inner->component(at.subcomponent) : std::nullopt;
+  // Three levels are too long for a line; the last two say enough beside the path.
+  if (sub) return std::string(component->name) + " / " + std::string(sub->name);
   return name + " / " + std::string(component->name);
 }
 

@@ -1,7 +1,8 @@
 // kiln hl7 xml: messages as v2.xml.
 
-#include "engine/detail/hl7_cli.h"
 #include "hl7/xml.h"
+
+#include "engine/detail/hl7_cli.h"
 
 namespace kiln::engine {
 namespace {
@@ -31,9 +32,8 @@ int run(const Arguments& arguments) {
 constexpr ArgumentSpec kArguments[] = {detail::kFilesArgument};
 constexpr OptionSpec kOptions[] = {{"--compact", nullptr, "one line per message, without declaration"},
                                    detail::kCharsetOption};
-constexpr ExampleSpec kExamples[] = {
-    {"kiln hl7 xml a01.hl7", "one message as v2.xml, indented"},
-    {"kiln hl7 xml --compact day.hl7 | kiln hl7 er7", "there and back"}};
+constexpr ExampleSpec kExamples[] = {{"kiln hl7 xml a01.hl7", "one message as v2.xml, indented"},
+                                     {"kiln hl7 xml --compact day.hl7 | kiln hl7 er7", "there and back"}};
 
 }  // namespace
 
@@ -43,7 +43,8 @@ const CommandSpec& hl7_xml_spec() {
       "Files",
       "print messages as v2.xml",
       "Groups come from the structure of the message; segments that fit nowhere stand where they stood.\n"
-      "hl7/README.md says how what XML cannot hold is written. Exit 1 when a message cannot be parsed, 2 for\n"
+      "hl7/README.md says how what XML cannot hold is written. Exit 1 when a message cannot be parsed, 2 "
+      "for\n"
       "usage and unreadable files.",
       kArguments,
       kOptions,
