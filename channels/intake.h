@@ -83,6 +83,11 @@ class Intake {
   /// reading and awaits room().
   virtual bool has_room() const = 0;
   virtual base::Task<void> room() = 0;
+
+  /// Counts bytes of an unfinished message that the source holds, and takes them off again when the message
+  /// is complete (accept() counts it from then on) or given up. They count for has_room() of everybody.
+  virtual void hold(std::size_t bytes) { static_cast<void>(bytes); }
+  virtual void release(std::size_t bytes) { static_cast<void>(bytes); }
 };
 
 }  // namespace kiln::channels

@@ -16,7 +16,7 @@
 
 namespace kiln::engine {
 
-/// Bytes of messages in flight over all channels (reliability.md R9). One executor.
+/// Bytes of messages in flight over all channels, half-received ones too (reliability.md R9). One executor.
 class InflightBudget {
  public:
   explicit InflightBudget(base::TimerExecutor& executor) : freed_(executor) {}
@@ -85,6 +85,8 @@ class ChannelRuntime final : public channels::Intake {
   base::Task<channels::Answer> accept(channels::Inbound in) override;
   base::Task<channels::Answer> report(channels::Unframed what) override;
   bool has_room() const override;
+  void hold(std::size_t bytes) override { parts_.budget->take(bytes); }
+  void release(std::size_t bytes) override { parts_.budget->give_back(bytes); }
   base::Task<void> room() override;
 
   /// Sends a stored message through the current site as a new message linked to it. `destinations` limits

@@ -3,7 +3,7 @@
 // the connection.
 
 #include "channels/connectors/detail/common.h"
-#include "hl7/ack.h"
+#include "channels/connectors/detail/hl7_answer.h"
 #include "hl7/mllp/framer.h"
 
 namespace kiln::channels {
@@ -14,7 +14,10 @@ namespace mllp = hl7::mllp;
 using base::ErrorCode;
 using Kind = SendOutcome::Kind;
 
+constexpr std::int64_t kCommitWriteMs = 5'000;
 constexpr std::int64_t kDrainMs = 5'000;  ///< wait for the answer under way when the engine stops
+
+constexpr const char* kUntilWords[] = {"ack", "commit"};
 
 constexpr FieldSpec kTls[] = {
     {.name = "ca",
@@ -46,6 +49,18 @@ constexpr FieldSpec kOptions[] = {
      .summary = "wait for the connection",
      .default_value = "10s",
      .min = 10},
+    {.name = "release",
+     .type = FieldType::integer,
+     .summary = "of MLLP; 2 waits for the commit byte of each frame",
+     .default_value = "1",
+     .min = 1,
+     .max = 2},
+    {.name = "until",
+     .type = FieldType::word,
+     .summary =
+         "with release 2, what ends a delivery: the acknowledgement behind the commit byte, or that byte",
+     .default_value = "ack",
+     .words = kUntilWords},
     {.name = "start_byte",
      .type = FieldType::integer,
      .summary = "frame start",
@@ -66,6 +81,8 @@ constexpr ConnectorExample kExamples[] = {
     {"{ host \"pas.example.org\"; port 2600 }"},
     {"{ host \"127.0.0.1\"; port 2600; ack_timeout 5s; retry 10 backoff 1s..1m then quarantine; nak AR "
      "quarantine }"},
+    {"{ host \"pas.example.org\"; port 2600; release 2; until commit }"},
+    {"{ host \"pas.example.org\"; port 2600; until commit }", false},
     {"{ host \"pas.example.org\" }", false},
     {"{ host \"pas.example.org\"; port 2600; connections 4 }", false},
 };
@@ -74,12 +91,17 @@ constexpr ConnectorExample kExamples[] = {
 /// noticed at once, and an answer that nobody waits for is seen as what it is.
 struct Link {
   Link(base::StreamPtr s, const mllp::FramerOptions& options, base::TimerExecutor& executor)
-      : stream(std::move(s)), framer(options), changed(executor) {}
+      : stream(std::move(s)), framer(options), bytes(options.bytes), changed(executor) {}
   base::StreamPtr stream;
   mllp::Framer framer;
+  mllp::FrameBytes bytes;
   bool alive = true;
   bool waiting = false;     ///< a message is out
   bool unreadable = false;  ///< the answer is no frame
+  bool release2 = false;
+  bool committed = false;    ///< the commit byte for the message that is out has come
+  bool refused = false;      ///< the negative one has
+  bool owes_commit = false;  ///< an acknowledgement came as a frame, which is to be committed too
   bool reader_running = true;
   std::optional<std::string> answer;
   base::Event changed;
@@ -94,9 +116,16 @@ using LinkPtr = std::shared_ptr<Link>;
 
 void take_events(Link& link) {
   while (auto event = link.framer.next()) {
+    const bool commit =
+        event->kind == mllp::EventKind::commit_ack || event->kind == mllp::EventKind::commit_nak;
+    if (commit && link.release2 && link.waiting && !link.committed) {
+      (event->kind == mllp::EventKind::commit_ack ? link.committed : link.refused) = true;
+      continue;
+    }
     const bool answer = event->kind == mllp::EventKind::frame && link.waiting && !link.answer;
     if (answer) {
       link.answer = std::move(event->bytes);
+      link.owes_commit = link.release2;
     } else if (event->kind != mllp::EventKind::note && event->kind != mllp::EventKind::keep_alive) {
       link.unreadable = true;
       link.alive = false;
@@ -118,6 +147,13 @@ base::Task<void> read_answers(LinkPtr link) {
       link->alive = false;
     }
     take_events(*link);
+    if (link->owes_commit) {
+      link->owes_commit = false;
+      std::string commit = mllp::commit_frame(true, link->bytes);
+      auto writing = link->stream->write_all(std::move(commit), kCommitWriteMs);
+      const auto written = co_await std::move(writing);
+      if (!written) link->alive = false;
+    }
     link->changed.notify();
   }
   link->stream->close();
@@ -163,6 +199,7 @@ class MllpDestination final : public Destination {
   base::Task<SendOutcome> attempt(Outgoing message);
   base::Task<SendOutcome> wait_for_answer(LinkPtr link, std::string control_id);
   SendOutcome judge(std::string answer, const std::string& control_id);
+  SendOutcome refused();
   SendOutcome fail(Kind kind, base::Error why) {
     status_.last_error = why.message();
     if (link_) link_->close();
@@ -193,6 +230,7 @@ base::Task<base::Status> MllpDestination::open() {
   status_.state = ConnectorStatus::State::down;
   if (!stream) co_return base::fail(stream.error());
   link_ = std::make_shared<Link>(std::move(*stream), framing_, around_.network.executor());
+  link_->release2 = options_.number("release") == 2;
   ++status_.connections_total;
   base::spawn(read_answers(link_));
   co_return base::Status();
@@ -216,6 +254,8 @@ base::Task<SendOutcome> MllpDestination::attempt(Outgoing message) {
   const LinkPtr link = link_;
   if (stopping_) co_return fail(Kind::retry, base::Error{ErrorCode::cancelled, "stopped", "", ""});
   link->waiting = true;
+  link->committed = false;
+  link->refused = false;
   link->answer.reset();
   auto writing = link->stream->write_all(std::move(*frame), options_.number("ack_timeout"));
   const auto written = co_await std::move(writing);
@@ -228,14 +268,21 @@ base::Task<SendOutcome> MllpDestination::attempt(Outgoing message) {
 
 base::Task<SendOutcome> MllpDestination::wait_for_answer(LinkPtr link, std::string control_id) {
   const auto end = around_.clock.mono() + std::chrono::milliseconds(options_.number("ack_timeout"));
-  while (!link->answer && link->alive) {
+  const bool until_commit = link->release2 && options_.text("until") == "commit";
+  while (!link->answer && !link->refused && !(until_commit && link->committed) && link->alive) {
     const auto left = end - around_.clock.mono();
     if (left.count() <= 0) break;
     auto wait = link->changed.wait(left);
     const bool changed = co_await wait;
     if (!changed) break;
   }
+  if (link->refused) co_return refused();
   if (link->answer) co_return judge(std::move(*link->answer), control_id);
+  if (until_commit && link->committed) {
+    ++status_.messages;
+    status_.last_error.clear();
+    co_return SendOutcome::sent("commit");
+  }
   if (link->alive)
     co_return fail(Kind::in_doubt, base::Error{ErrorCode::timeout, "no acknowledgement in time", "", ""});
   const bool garbage = link->unreadable;
@@ -246,47 +293,34 @@ base::Task<SendOutcome> MllpDestination::wait_for_answer(LinkPtr link, std::stri
   co_return fail(Kind::in_doubt, std::move(why));
 }
 
+/// The receiver could not store it: the same bytes again, on the same connection.
+SendOutcome MllpDestination::refused() {
+  SendOutcome out = SendOutcome::failed(
+      Kind::retry,
+      base::Error{ErrorCode::peer_unavailable, "the receiver could not store the message", "", ""});
+  out.code = "NAK";
+  status_.last_error = out.detail;
+  return out;
+}
+
+/// What no longer fits the connection's order of question and answer ends it.
 SendOutcome MllpDestination::judge(std::string answer, const std::string& control_id) {
-  const auto ack = hl7::parse_ack(answer, control_id);
-  const auto negative = [&](const char* code) {
-    SendOutcome out = SendOutcome::failed(Kind::negative, base::Error{ErrorCode::peer_negative, "", "", ""});
-    out.code = code;
-    if (ack.error_code != 0) out.detail += ", error code " + std::to_string(ack.error_code);
-    out.reply = std::move(answer);
-    return out;
-  };
-  switch (ack.verdict) {
-    case hl7::AckVerdict::application_accept:
-    case hl7::AckVerdict::accept: {
-      ++status_.messages;
-      status_.last_error.clear();
-      const bool application = ack.verdict == hl7::AckVerdict::application_accept;
-      return SendOutcome::sent(application ? "AA" : "CA", std::move(answer));
-    }
-    case hl7::AckVerdict::application_error:
-      return negative("AE");
-    case hl7::AckVerdict::application_reject:
-      return negative("AR");
-    case hl7::AckVerdict::accept_error:
-      return negative("CE");
-    case hl7::AckVerdict::accept_reject:
-      return negative("CR");
-    case hl7::AckVerdict::foreign:
-    case hl7::AckVerdict::unreadable:
-      break;
+  SendOutcome out = detail::judge_acknowledgement(std::move(answer), control_id);
+  if (out.kind == Kind::sent) {
+    ++status_.messages;
+    status_.last_error.clear();
+  } else if (out.kind == Kind::in_doubt) {
+    status_.last_error = out.detail;
+    if (link_) link_->close();
   }
-  const bool foreign = ack.verdict == hl7::AckVerdict::foreign;
-  SendOutcome out =
-      fail(Kind::in_doubt,
-           base::Error{foreign ? ErrorCode::ack_foreign : ErrorCode::answer_unreadable, "", "", ""});
-  out.reply = std::move(answer);
   return out;
 }
 
 base::Task<void> MllpDestination::stop() {
   stopping_ = true;
   if (connecting_) connecting_->set(base::fail(ErrorCode::cancelled, "stopped"));
-  // A message on its way gets its answer, so that nothing is in doubt when the receiver answers (reliability.md R12).
+  // A message on its way gets its answer, so that nothing is in doubt when the receiver answers
+  // (reliability.md R12).
   const auto end = around_.clock.mono() + std::chrono::milliseconds(kDrainMs);
   while (sending_) {
     const auto left = end - around_.clock.mono();
@@ -307,6 +341,12 @@ base::Task<void> MllpDestination::stop() {
   link_ = nullptr;
 }
 
+std::vector<OptionProblem> check(const Options& options) {
+  const bool release2 = options.number("release") == 2;
+  if (release2 || options.text("until") != "commit") return {};
+  return {{ErrorCode::E0917, "until", "release 1 has no commit byte", "`release 2`, or leave `until` out"}};
+}
+
 std::unique_ptr<Destination> make(const Options& options, const Surroundings& around) {
   return std::make_unique<MllpDestination>(options, around);
 }
@@ -321,6 +361,7 @@ const ConnectorSpec& mllp_destination_spec() {
       .content = {.hl7 = true},
       .options = kOptions,
       .examples = kExamples,
+      .check = &check,
       .make_destination = &make};
   return spec;
 }

@@ -20,12 +20,15 @@ constexpr std::size_t kReadBytesMin = 4u << 10;
 constexpr std::size_t kReadBytesMax = 256u << 10;
 constexpr std::int64_t kSilenceMs = 250;   ///< after an end byte without trailer
 constexpr std::int64_t kWriteMs = 30'000;  ///< a sender that does not read its answers
+constexpr std::int64_t kPassMs = 250;  ///< how long a half-received frame waits before it asks for room again
 
 constexpr ConnectorExample kExamples[] = {
     {"{ port 2575 }"},
     {"{ port env(\"ADT_PORT\"); charset default \"8859/1\"; timezone \"Europe/Berlin\"; max_message 4MB; "
      "idle 5m }"},
     {"{ port 2575; bind \"0.0.0.0\"; insecure accept_risk }"},
+    {"{ port 2575; release 2 }"},
+    {"{ port 2575; release 3 }", false},
     {"{ prot 2575 }", false},
     {"{ port 99999 }", false},
     {"{ }", false},
@@ -35,6 +38,7 @@ constexpr ConnectorExample kExamples[] = {
 struct Slot {
   bool ready = false;
   bool close = false;
+  bool durable = false;  ///< what the commit answer of release 2 says
   std::string reply;
 };
 
@@ -48,7 +52,8 @@ struct Connection {
   bool framing_fault = false;  ///< of the frame that comes next
   base::MonoTime frame_began{0};
   std::uint64_t frame_bytes = 0;
-  base::Event drained;  ///< fewer unanswered frames
+  std::size_t held = 0;  ///< bytes of the unfinished frame that the intake counts
+  base::Event drained;   ///< fewer unanswered frames
 
   Connection(base::StreamPtr s, const mllp::FramerOptions& options, base::TimerExecutor& executor)
       : stream(std::move(s)), framer(options), drained(executor) {}
@@ -69,6 +74,10 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
       : options_(options),
         around_(around),
         framing_(detail::framer_options(options)),
+        release_(static_cast<int>(options.number("release"))),
+        // Release 2 has one message outstanding: what is sent beyond it waits in the socket.
+        unanswered_max_(release_ == 2 ? 1 : limits::kMllpPipelinedMax),
+        passed_(around.network.executor()),
         ended_(around.network.executor()) {}
 
   base::Status start(Intake& intake) override {
@@ -108,7 +117,12 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
   void flush(const ConnectionPtr& connection);
   void end_if_done(const ConnectionPtr& connection);
   std::int64_t read_timeout(const Connection& connection) const;
+  bool may_read(const ConnectionPtr& connection);
+  void count_held(const ConnectionPtr& connection);
+  void stop_holding(const ConnectionPtr& connection);
+  std::string answer_of(const Slot& slot, bool& close) const;
 
+  static base::Task<void> wait_for_room(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
   static base::Task<void> read_loop(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
   static base::Task<void> run_accept(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
                                      Inbound message, std::shared_ptr<Slot> slot);
@@ -120,7 +134,11 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
   Options options_;
   Surroundings around_;
   mllp::FramerOptions framing_;
+  int release_;                 ///< of MLLP: 1 or 2
+  std::size_t unanswered_max_;  ///< frames of a connection; beyond, it is not read
   Intake* intake_ = nullptr;
+  ConnectionPtr passing_;  ///< reads on inside its frame although there is no room
+  base::Event passed_;     ///< passing_ has ended its frame
   std::unique_ptr<base::Listener> listener_;
   std::set<ConnectionPtr> connections_;
   std::map<std::string, std::size_t> per_peer_;
@@ -179,16 +197,56 @@ std::int64_t MllpSource::read_timeout(const Connection& connection) const {
   return std::max<std::int64_t>(left, 0);
 }
 
+/// Without room nothing is read, but half-received frames together could fill the budget for ever: one of
+/// them may always go on, so that at least one message ends and frees what it held.
+bool MllpSource::may_read(const ConnectionPtr& connection) {
+  if (intake_->has_room()) return true;
+  if (!connection->framer.in_frame() || (passing_ && passing_ != connection)) return false;
+  passing_ = connection;
+  return true;
+}
+
+base::Task<void> MllpSource::wait_for_room(std::shared_ptr<MllpSource> self, ConnectionPtr connection) {
+  if (!connection->framer.in_frame()) {
+    auto room = self->intake_->room();
+    co_await std::move(room);
+    co_return;
+  }
+  const base::MonoTime began = self->around_.clock.mono();
+  auto wait = self->passed_.wait(std::chrono::milliseconds(kPassMs));
+  co_await wait;
+  // The sender is not slow: it was not read.
+  connection->frame_began += self->around_.clock.mono() - began;
+}
+
+void MllpSource::count_held(const ConnectionPtr& connection) {
+  const std::size_t now = connection->read_ended ? 0 : connection->framer.buffered();
+  if (now > connection->held) intake_->hold(now - connection->held);
+  if (now < connection->held) intake_->release(connection->held - now);
+  connection->held = now;
+  if (passing_ == connection && (now == 0 || !connection->framer.in_frame())) {
+    passing_ = nullptr;
+    passed_.notify();
+  }
+}
+
+void MllpSource::stop_holding(const ConnectionPtr& connection) {
+  if (connection->held != 0) intake_->release(std::exchange(connection->held, 0));
+  if (passing_ != connection) return;
+  passing_ = nullptr;
+  passed_.notify();
+}
+
 base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, ConnectionPtr connection) {
   std::string buffer(kReadBytesMin, '\0');
   while (!connection->read_ended) {
-    while (connection->unanswered.size() >= limits::kMllpPipelinedMax && !connection->read_ended) {
+    while (connection->unanswered.size() >= self->unanswered_max_ && !connection->read_ended) {
       auto wait = connection->drained.wait(std::chrono::nanoseconds(-1));
       co_await wait;
     }
-    if (!self->intake_->has_room()) {
-      auto room = self->intake_->room();
-      co_await std::move(room);
+    if (!self->may_read(connection)) {
+      auto waiting = wait_for_room(self, connection);
+      co_await std::move(waiting);
       continue;
     }
     const std::int64_t timeout_ms = self->read_timeout(*connection);
@@ -202,6 +260,7 @@ base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, Connect
       if (!was_in_frame && connection->framer.in_frame())
         connection->frame_began = self->around_.clock.mono();
       connection->frame_bytes = connection->framer.buffered();
+      self->count_held(connection);
       if (*got == buffer.size() && buffer.size() < kReadBytesMax) buffer.assign(buffer.size() * 2, '\0');
       continue;
     }
@@ -209,6 +268,7 @@ base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, Connect
     if (quiet && connection->framer.waits_for_silence()) {
       connection->framer.silence();
       self->handle_events(connection);
+      self->count_held(connection);
       continue;
     }
     // Closed by the peer, idle for too long, or a frame that does not end: what is unfinished is reported.
@@ -216,6 +276,7 @@ base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, Connect
     self->handle_events(connection);
     connection->read_ended = true;
   }
+  self->stop_holding(connection);
   self->end_if_done(connection);
   --self->loops_;
   self->ended_.notify();
@@ -248,8 +309,11 @@ void MllpSource::handle_event(const ConnectionPtr& connection, mllp::Event event
     case mllp::EventKind::protocol_error:
       connection->read_ended = true;
       return;
-    case mllp::EventKind::commit_ack:
     case mllp::EventKind::commit_nak:
+      // The sender could not keep our acknowledgement: it sends its message again and gets the stored one.
+      if (release_ == 2) connection->read_ended = true;
+      return;
+    case mllp::EventKind::commit_ack:
     case mllp::EventKind::keep_alive:
       return;
   }
@@ -295,6 +359,7 @@ base::Task<void> MllpSource::run_accept(std::shared_ptr<MllpSource> self, Connec
   Answer answer = co_await std::move(accepting);
   slot->reply = std::move(answer.reply);
   slot->close = answer.close;
+  slot->durable = answer.taken != Taken::not_stored;
   slot->ready = true;
   --connection->running;
   self->flush(connection);
@@ -321,16 +386,23 @@ void MllpSource::flush(const ConnectionPtr& connection) {
   base::spawn(write_answers(shared_from_this(), connection));
 }
 
+/// Release 2: the commit answer, then the acknowledgement as a frame of its own, if there is one.
+std::string MllpSource::answer_of(const Slot& slot, bool& close) const {
+  close = slot.close;
+  std::string out;
+  if (release_ == 2) out = mllp::commit_frame(slot.durable, framing_.bytes);
+  if (slot.reply.empty()) return out;
+  const auto frame = mllp::encode_frame(slot.reply, framing_.bytes);
+  if (!frame) close = true;
+  return frame ? out + *frame : out;
+}
+
 base::Task<void> MllpSource::write_answers(std::shared_ptr<MllpSource> self, ConnectionPtr connection) {
   bool close = false;
   while (!close && !connection->unanswered.empty() && connection->unanswered.front()->ready) {
     std::string out;  // all answers that are ready leave in one write
     while (!close && !connection->unanswered.empty() && connection->unanswered.front()->ready) {
-      const Slot& slot = *connection->unanswered.front();
-      const auto frame = slot.reply.empty() ? base::Result<std::string>()
-                                            : mllp::encode_frame(slot.reply, self->framing_.bytes);
-      close = slot.close || !frame;
-      if (frame) out += *frame;
+      out += self->answer_of(*connection->unanswered.front(), close);
       connection->unanswered.pop_front();
     }
     connection->drained.notify();

@@ -1,0 +1,275 @@
+// HL7 v2 over HTTP, listening: one POST is one message, the answer is its acknowledgement (hl7v2.md §12).
+
+#include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/hl7_http.h"
+#include "channels/net/http_server.h"
+#include "hl7/message.h"
+
+namespace kiln::channels {
+
+namespace {
+
+namespace limits = base::limits;
+
+constexpr const char* kInsecureWords[] = {"accept_risk"};
+constexpr const char* kStoreFailureWords[] = {"AE", "AR", "close"};
+constexpr const char* kStatusWords[] = {"always_200", "by_ack"};
+constexpr const char* kRetryAfterSeconds = "10";
+
+constexpr FieldSpec kTls[] = {
+    {.name = "cert", .type = FieldType::secret, .summary = "certificate chain (PEM)"},
+    {.name = "key", .type = FieldType::secret, .summary = "private key (PEM)"},
+    {.name = "client_ca",
+     .type = FieldType::secret,
+     .summary = "authorities whose client certificates are taken"},
+};
+constexpr FieldSpec kOptions[] = {
+    {.name = "port",
+     .type = FieldType::integer,
+     .summary = "TCP port; 0 takes a free one",
+     .required = true,
+     .max = 65535},
+    {.name = "bind",
+     .type = FieldType::string,
+     .summary = "IP address to listen on",
+     .default_value = "\"127.0.0.1\""},
+    {.name = "path", .type = FieldType::string, .summary = "path of the address", .default_value = "\"/\""},
+    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
+    {.name = "insecure",
+     .type = FieldType::word,
+     .summary = "plaintext beyond loopback, knowingly",
+     .words = kInsecureWords},
+    {.name = "charset",
+     .type = FieldType::string,
+     .summary = "character set when MSH-18 is empty",
+     .lead = "default"},
+    {.name = "timezone",
+     .type = FieldType::string,
+     .summary = "IANA zone of times without offset; default: the server's"},
+    {.name = "max_message",
+     .type = FieldType::size,
+     .summary = "largest body",
+     .default_value = "16MB",
+     .min = 1024,
+     .max = std::int64_t{1} << 30},
+    {.name = "connections",
+     .type = FieldType::integer,
+     .summary = "most connections at once",
+     .default_value = "5000",
+     .min = 1,
+     .max = limits::kConnectionsPerListenerMax},
+    {.name = "plain_text",
+     .type = FieldType::boolean,
+     .summary = "take bodies of type text/plain too",
+     .default_value = "false"},
+    {.name = "http_status",
+     .type = FieldType::word,
+     .summary = "status of a stored message: 200, or 422 for AE and CE, 400 for AR and CR",
+     .default_value = "always_200",
+     .words = kStatusWords},
+    {.name = "on_store_failure",
+     .type = FieldType::word,
+     .summary = "acknowledgement in the 503 when a message could not be stored",
+     .default_value = "AE",
+     .words = kStoreFailureWords},
+};
+constexpr ConnectorExample kExamples[] = {
+    {"{ port 8081 }"},
+    {"{ port 8081; path \"/hl7\"; http_status by_ack; charset default \"8859/1\"; max_message 4MB }"},
+    {"{ port 8081; bind \"0.0.0.0\"; insecure accept_risk; plain_text true }"},
+    {"{ port 8081; path \"hl7\" }", false},
+    {"{ path \"/hl7\" }", false},
+};
+
+std::vector<OptionProblem> check(const Options& options) {
+  const auto* path = options.find("path");
+  if (path == nullptr || !path->resolved || path->text.starts_with('/')) return {};
+  return {{base::ErrorCode::E0917, "path", "a path starts with /", "\"/" + path->text + "\""}};
+}
+
+base::HttpResponse plain(int status, const char* text) {
+  base::HttpResponse response;
+  response.status = status;
+  response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  response.body = text;
+  return response;
+}
+
+class HttpSource final : public Source, public std::enable_shared_from_this<HttpSource> {
+ public:
+  HttpSource(const Options& options, const Surroundings& around) : options_(options), around_(around) {}
+
+  base::Status start(Intake& intake) override {
+    intake_ = &intake;
+    HttpLimits http;
+    http.body_bytes = static_cast<std::size_t>(options_.number("max_message"));
+    http.connections = static_cast<std::size_t>(options_.number("connections"));
+    http.clock = &around_.clock;
+    const auto handler = [self = shared_from_this()](base::HttpRequest request) {
+      return handle(self, std::move(request));
+    };
+    auto server = HttpServer::start(around_.network, options_.text("bind"),
+                                    static_cast<std::uint16_t>(options_.number("port")), handler, http);
+    if (!server) return detail::option_error("port", server.error());
+    server_ = std::move(*server);
+    status_.state = ConnectorStatus::State::up;
+    status_.port = server_->port();
+    return {};
+  }
+
+  base::Task<void> stop() override;
+
+  ConnectorStatus status() const override {
+    ConnectorStatus out = status_;
+    if (!server_) return out;
+    const HttpServerStatus http = server_->status();
+    out.connections = http.connections;
+    out.connections_total = http.connections_total;
+    out.refused_connections = http.refused_connections;
+    return out;
+  }
+
+ private:
+  static base::Task<base::HttpResponse> handle(std::shared_ptr<HttpSource> self, base::HttpRequest request);
+  static base::Task<base::HttpResponse> report_unreadable(std::shared_ptr<HttpSource> self, std::string body,
+                                                          std::string peer, const char* why);
+  std::optional<base::HttpResponse> refusal(const base::HttpRequest& request) const;
+  base::HttpResponse respond(Answer answer, bool has_header, detail::Hl7Encoding encoding,
+                             std::string content_type) const;
+
+  Options options_;
+  Surroundings around_;
+  Intake* intake_ = nullptr;
+  std::unique_ptr<HttpServer> server_;
+  ConnectorStatus status_;
+};
+
+/// What can be said without looking at the body.
+std::optional<base::HttpResponse> HttpSource::refusal(const base::HttpRequest& request) const {
+  if (request.path() != options_.text("path")) return plain(404, "there is nothing at this address\n");
+  if (request.method != "POST") {
+    base::HttpResponse response = plain(405, "messages are sent with POST\n");
+    response.headers.add("Allow", "POST");
+    return response;
+  }
+  if (!detail::hl7_encoding(request.headers.get("content-type"), options_.flag("plain_text")))
+    return plain(415, "the body of a message is application/hl7-v2 or application/hl7-v2+xml\n");
+  if (request.body.empty()) return plain(400, "there is no message\n");
+  return std::nullopt;
+}
+
+base::Task<base::HttpResponse> HttpSource::report_unreadable(std::shared_ptr<HttpSource> self,
+                                                             std::string body, std::string peer,
+                                                             const char* why) {
+  Unframed what;
+  what.kind = Unframed::Kind::garbage;
+  what.bytes = body.size();
+  what.head = body.substr(0, limits::kMllpGarbageMax);
+  what.peer = std::move(peer);
+  what.detail = why;
+  what.received_at = self->around_.clock.wall();
+  ++self->status_.unframed;
+  self->status_.last_error = why;
+  auto reporting = self->intake_->report(std::move(what));
+  co_await std::move(reporting);
+  co_return plain(400, "the body is no v2.xml message\n");
+}
+
+base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> self,
+                                                  base::HttpRequest request) {
+  auto refused = self->refusal(request);
+  if (refused) co_return std::move(*refused);
+  while (!self->intake_->has_room()) {
+    auto room = self->intake_->room();
+    co_await std::move(room);
+  }
+  std::string content_type(request.headers.get("content-type"));
+  const auto encoding = *detail::hl7_encoding(content_type, true);
+  auto bytes = detail::hl7_from_body(request.body, encoding);
+  if (!bytes) {
+    auto reporting = report_unreadable(self, std::move(request.body), std::move(request.peer),
+                                       base::error_info(bytes.error().code).text);
+    auto response = co_await std::move(reporting);
+    co_return std::move(response);
+  }
+  Inbound message;
+  message.bytes = std::move(*bytes);
+  message.kind = ContentKind::hl7;
+  message.peer = std::move(request.peer);
+  message.received_at = self->around_.clock.wall();
+  const auto parsed = hl7::Message::parse(message.bytes);
+  const bool has_header = parsed || parsed.error().code != base::ErrorCode::no_header;
+  ++self->status_.messages;
+  auto accepting = self->intake_->accept(std::move(message));
+  Answer answer = co_await std::move(accepting);
+  co_return self->respond(std::move(answer), has_header, encoding, std::move(content_type));
+}
+
+base::HttpResponse HttpSource::respond(Answer answer, bool has_header, detail::Hl7Encoding encoding,
+                                       std::string content_type) const {
+  base::HttpResponse response;
+  if (answer.taken == Taken::not_stored) {
+    response.status = 503;
+    response.headers.add("Retry-After", kRetryAfterSeconds);
+  } else if (!has_header) {
+    response.status = 400;
+  } else if (answer.reply.empty()) {
+    response.status = 204;  // the sender wants no acknowledgement (MSH-15)
+  } else if (options_.text("http_status") == "by_ack") {
+    response.status = detail::status_of_acknowledgement(answer.reply);
+  }
+  if (answer.reply.empty()) return response;
+  response.headers.add("Content-Type", std::move(content_type));
+  response.body = detail::hl7_to_body(std::move(answer.reply), encoding);
+  return response;
+}
+
+base::Task<void> HttpSource::stop() {
+  const auto self = shared_from_this();
+  if (server_) {
+    auto stopping = server_->stop();
+    co_await std::move(stopping);
+    server_ = nullptr;
+  }
+  status_.state = ConnectorStatus::State::down;
+  status_.port = 0;
+}
+
+/// Gives shared ownership (running handlers keep the source) behind the unique_ptr of the factory.
+class Handle final : public Source {
+ public:
+  explicit Handle(std::shared_ptr<HttpSource> source) : source_(std::move(source)) {}
+  base::Status start(Intake& intake) override { return source_->start(intake); }
+  base::Task<void> stop() override { return source_->stop(); }
+  ConnectorStatus status() const override { return source_->status(); }
+
+ private:
+  std::shared_ptr<HttpSource> source_;
+};
+
+std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
+  return std::make_unique<Handle>(std::make_shared<HttpSource>(options, around));
+}
+
+std::string listens_on(const Options& options) {
+  const auto* port = options.find("port");
+  if (port == nullptr || !port->resolved || port->number == 0) return {};
+  return options.text("bind") + ":" + std::to_string(port->number);
+}
+
+}  // namespace
+
+const ConnectorSpec& http_source_spec() {
+  static const ConnectorSpec spec{.name = "http",
+                                  .role = ConnectorRole::source,
+                                  .summary = "listens for HL7 v2 messages as bodies of HTTP requests",
+                                  .content = {.hl7 = true},
+                                  .options = kOptions,
+                                  .examples = kExamples,
+                                  .check = &check,
+                                  .make_source = &make,
+                                  .listens_on = &listens_on};
+  return spec;
+}
+
+}  // namespace kiln::channels
