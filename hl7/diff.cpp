@@ -128,9 +128,10 @@ class Comparer {
     std::vector<Pair> pairs = align(static_cast<std::uint32_t>(lefts.size()),
                                     static_cast<std::uint32_t>(rights.size()), same, score);
     join_neighbours(pairs);
+    const bool one = lefts.size() < 2 && rights.size() < 2;  // then no index is told
     for (const auto& [i, j] : pairs) {
-      const Location at_left{a.index(), n, i ? *i + 1 : 0, 1, 1},
-          at_right{b.index(), n, j ? *j + 1 : 0, 1, 1};
+      const Location at_left{a.index(), n, one || !i ? 0 : *i + 1, 0, 0},
+          at_right{b.index(), n, one || !j ? 0 : *j + 1, 0, 0};
       compare_leaves(a, i ? lefts[*i] : RepetitionView(), at_left, j ? rights[*j] : RepetitionView(),
                      at_right, out);
     }
@@ -156,16 +157,23 @@ class Comparer {
   };
   using Leaves = std::map<std::pair<std::uint32_t, std::uint32_t>, Leaf>;
 
+  /// Places are as deep as the repetition is cut.
   static Leaves leaves_of(const RepetitionView& repetition, Location at) {
     Leaves out;
     if (!repetition.located()) return out;
+    const bool whole = repetition.component_count() < 2 && repetition.component(1).sub_count() < 2;
     at.component = 0;
     for (const ComponentView component : repetition.components()) {
       ++at.component;
       at.subcomponent = 0;
+      const bool cut = component.sub_count() > 1;
       for (const LeafView leaf : component.subs()) {
         ++at.subcomponent;
-        if (!leaf.absent()) out[{at.component, at.subcomponent}] = {leaf, at};
+        if (leaf.absent()) continue;
+        Location place = at;
+        if (whole) place.component = 0;
+        if (!cut) place.subcomponent = 0;
+        out[{at.component, at.subcomponent}] = {leaf, place};
       }
     }
     return out;
@@ -200,8 +208,8 @@ class Comparer {
   bool ignored(const SegmentView& segment, const Location& at) const {
     return std::any_of(options_.ignore.begin(), options_.ignore.end(), [&](const Path& path) {
       return path.segment_id() == segment.id() && (path.field() == 0 || path.field() == at.field) &&
-             (path.component() == 0 || path.component() == at.component) &&
-             (path.subcomponent() == 0 || path.subcomponent() == at.subcomponent);
+             (path.component() == 0 || path.component() == std::max(at.component, 1u)) &&
+             (path.subcomponent() == 0 || path.subcomponent() == std::max(at.subcomponent, 1u));
     });
   }
 

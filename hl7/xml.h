@@ -38,7 +38,7 @@ struct XmlReadOptions {
 };
 /// The message as ER7: segments end with CR, no trailing delimiters, in the character set that MSH-18 names
 /// (UTF-8 when it names none that Kiln knows). Group elements may be missing or have any name; a part's
-/// number is what follows the last point of its element's name. to_xml() of a message and back gives the same
+/// number is what follows the last point of its element's name; without MSH.2 the options' delimiters are stated. to_xml() of a message and back gives the same
 /// values at the same places. Document types and entities beyond the five of XML are never expanded. Errors:
 /// xml_syntax, bad_v2xml, limit_exceeded, no_escape_character, unencodable_text; place is the element.
 base::Result<std::string> from_xml(std::string_view xml, const XmlReadOptions& options = {});

@@ -82,9 +82,15 @@ class Reader {
       if (local_name(node) == "MSH.1") field = node.text().get();
       if (local_name(node) == "MSH.2") encoding = node.text().get();
     }
-    if (field.size() == 1)
-      if (const auto read = read_delimiters(field[0], encoding); read && read->clean)
-        delimiters_ = read->delimiters;
+    encoding_ = delimiters_.encoding_characters();
+    const auto read = field.size() == 1 ? hl7::read_delimiters(field[0], encoding) : std::nullopt;
+    const bool one_line = std::none_of(encoding.begin(), encoding.end(), [&](char c) {
+      return static_cast<unsigned char>(c) < ' ' || c == field[0];
+    });
+    if (!read || encoding.empty() || !one_line) return;
+    // As a reader of the delimited form takes it, also when it is odd.
+    delimiters_ = read->delimiters;
+    encoding_ = encoding;
   }
 
   Status walk(const pugi::xml_node& parent, std::size_t depth) {
@@ -162,7 +168,7 @@ class Reader {
     }
     if (name == "MSH" && fields.size() >= 18 && !charset_) note_charset(fields[17]);
     out_ += name;
-    if (header) out_ += std::string(1, delimiters_.field) + delimiters_.encoding_characters();
+    if (header) out_ += std::string(1, delimiters_.field) + encoding_;
     for (std::size_t n = header ? 2 : 0; n < fields.size(); ++n) {
       out_ += delimiters_.field;
       out_ += fields[n];
@@ -246,6 +252,7 @@ class Reader {
 
   const XmlReadOptions& options_;
   Delimiters delimiters_;
+  std::string encoding_;  ///< MSH-2
   std::optional<Charset> charset_;
   std::size_t positions_ = 0;
   std::string out_;

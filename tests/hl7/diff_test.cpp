@@ -36,14 +36,14 @@ std::string segments(const std::string& before, const std::string& after) {
 }  // namespace
 
 TEST_CASE("diff: a changed, an added and a removed value") {
-  CHECK(segments("PID|1||A^B\r", "PID|1||A^C\r") == "PID-3[1].2=B > PID-3[1].2=C\n");
-  CHECK(segments("PID|1||A\r", "PID|1||A^^C\r") == "none > PID-3[1].3=C\n");
-  CHECK(segments("PID|1||A^B&C\r", "PID|1||A^B\r") == "PID-3[1].2.2=C > none\n");
+  CHECK(segments("PID|1||A^B\r", "PID|1||A^C\r") == "PID-3.2=B > PID-3.2=C\n");
+  CHECK(segments("PID|1||A\r", "PID|1||A^^C\r") == "none > PID-3.3=C\n");
+  CHECK(segments("PID|1||A^B&C\r", "PID|1||A^B\r") == "PID-3.2.2=C > none\n");
 }
 
 TEST_CASE("diff: null, empty and absent are three things") {
-  CHECK(segments("PID|1||A||x\r", "PID|1||A||\"\"\r") == "PID-5[1].1=x > PID-5[1].1=null\n");
-  CHECK(segments("PID|1||A||\"\"\r", "PID|1||A\r") == "PID-5[1].1=null > none\n");
+  CHECK(segments("PID|1||A||x\r", "PID|1||A||\"\"\r") == "PID-5=x > PID-5=null\n");
+  CHECK(segments("PID|1||A||\"\"\r", "PID|1||A\r") == "PID-5=null > none\n");
   CHECK(segments("PID|1||A||\r", "PID|1||A|||||\r").empty());
 }
 
@@ -55,13 +55,13 @@ TEST_CASE("diff: an inserted segment does not make the rest differ") {
 }
 
 TEST_CASE("diff: an inserted repetition is one difference") {
-  CHECK(segments("PID|1||A~B~C\r", "PID|1||A~X~B~C\r") == "none > PID-3[2].1=X\n");
-  CHECK(segments("PID|1||A~B\r", "PID|1||A~D\r") == "PID-3[2].1=B > PID-3[2].1=D\n");
+  CHECK(segments("PID|1||A~B~C\r", "PID|1||A~X~B~C\r") == "none > PID-3[2]=X\n");
+  CHECK(segments("PID|1||A~B\r", "PID|1||A~D\r") == "PID-3[2]=B > PID-3[2]=D\n");
 }
 
 TEST_CASE("diff: other bytes of the same values are equal") {
   CHECK(differences("MSH|^~\\&|L|||||||7|P|2.5\rNTE|1||a\\T\\b\r", "MSH|*~\\%|L|||||||7|P|2.5\nNTE|1||a&b|||\n") ==
-        "MSH-2[1]=^~\\& > MSH-2[1]=*~\\%\n");
+        "MSH-2=^~\\& > MSH-2=*~\\%\n");
   CHECK(segments("NTE|1||\\X41\\\r", "NTE|1||A\r").empty());
 }
 
