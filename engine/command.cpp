@@ -50,6 +50,7 @@ int exit_code(base::ErrorCategory category) {
 }  // namespace
 
 int report(const base::Error& error, const Arguments& arguments) {
+  std::fflush(stdout);  // so that both streams in one file keep their order
   if (arguments.json()) {
     base::JsonWriter json;
     json.begin_object().key("error").begin_object();

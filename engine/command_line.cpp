@@ -42,6 +42,7 @@ struct Family {
 constexpr Family kFamilies[] = {
     {"hl7", "Files", "read, change, compare and check HL7 v2 files; explain the standard"},
     {"hl7 batch", "", "split and join batch files"},
+    {"hl7 profile", "", "profiles to validate against"},
 };
 
 /// Adds the subcommand of a verb below those of the words before its last one.
@@ -73,7 +74,7 @@ void bind(Bound& bound, CLI::App& root, const CommandSpec& spec) {
   for (const ArgumentSpec& argument : spec.arguments) {
     CLI::Option* option = bound.app->add_option(argument.name, bound.values.emplace_back(), argument.summary);
     option->required(argument.required)->type_name("");
-    if (!argument.repeated) option->expected(1);
+    if (!argument.repeated) option->expected(1)->allow_extra_args(false);
     bound.options.emplace_back(argument.name, option);
   }
   for (const OptionSpec& spec_option : spec.options) {

@@ -26,8 +26,12 @@ Result<Hl7File> read_hl7_file(const std::string& name) {
   return file;
 }
 
+std::string shown_name(const std::string& file) {
+  return file == "-" ? "standard input" : file;
+}
+
 std::string Hl7Item::name() const {
-  const std::string shown = file.name == "-" ? "standard input" : file.name;
+  const std::string shown = shown_name(file.name);
   return file.batch.messages.size() < 2 ? shown : shown + ", message " + std::to_string(number);
 }
 
@@ -60,7 +64,7 @@ int for_each_message(const Arguments& arguments, const std::vector<std::string>&
       continue;
     }
     if (file->batch.messages.empty()) {
-      report({ErrorCode::no_header, "the file holds no message", name, {}}, arguments);
+      report({ErrorCode::no_header, "the file holds no message", shown_name(name), {}}, arguments);
       exit_code = std::max<int>(exit_code, kExitFound);
     }
     std::size_t number = 0;

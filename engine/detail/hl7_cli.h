@@ -23,6 +23,9 @@ inline constexpr OptionSpec kCharsetOption{"--charset", "NAME",
 inline constexpr ArgumentSpec kFilesArgument{
     "FILE", "HL7 v2 files, also batches; none or - reads standard input", false, true};
 
+/// "standard input" for "-".
+std::string shown_name(const std::string& file);
+
 /// One input in memory.
 struct Hl7File {
   std::string name;  ///< as given; "-" is standard input

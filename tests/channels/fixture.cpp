@@ -63,7 +63,10 @@ base::Task<Answer> RecordingIntake::report(Unframed what) {
 }
 
 base::Task<void> RecordingIntake::room() {
-  co_return;
+  while (!has_room()) {
+    auto sleeping = sleep_task(&net_, 5);
+    co_await std::move(sleeping);
+  }
 }
 
 base::Task<std::vector<SendOutcome>> RecordingStore::apply_batch(std::vector<Outgoing> messages) {

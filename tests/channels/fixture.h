@@ -1,6 +1,8 @@
 #pragma once
 // A world for connector tests: real sockets and files, an intake that records, a store that records.
 
+#include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <string>
@@ -18,8 +20,13 @@ class RecordingIntake final : public Intake {
   explicit RecordingIntake(Net& net) : net_(net) {}
   base::Task<Answer> accept(Inbound message) override;
   base::Task<Answer> report(Unframed what) override;
-  bool has_room() const override { return true; }
+  bool has_room() const override { return held < budget; }
   base::Task<void> room() override;
+  void hold(std::size_t bytes) override { held_most = std::max(held_most, held += bytes); }
+  void release(std::size_t bytes) override { held -= bytes; }
+
+  std::size_t budget = SIZE_MAX;  ///< bytes of unfinished messages; beyond, has_room() is false
+  std::size_t held = 0, held_most = 0;
 
   std::vector<Inbound> messages;
   std::vector<Unframed> reports;

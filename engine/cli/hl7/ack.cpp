@@ -94,7 +94,7 @@ int run(const Arguments& arguments) {
       const auto message = hl7::Message::parse(std::string(bytes), *options);
       if (message && message->header().id() == hl7::segment_id("MSH")) {
         if (!hl7::may_acknowledge(*message)) {
-          report({base::ErrorCode::bad_value, "an acknowledgement is never acknowledged", name, {}},
+          report({base::ErrorCode::bad_value, "an acknowledgement is never acknowledged", detail::shown_name(name), {}},
                  arguments);
           exit_code = std::max<int>(exit_code, kExitFound);
           continue;

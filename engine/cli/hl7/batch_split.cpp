@@ -93,7 +93,7 @@ int run(const Arguments& arguments) {
               name + ", byte " + std::to_string(noise.begin),
               {}},
              arguments);
-    if (parts.empty()) report({base::ErrorCode::no_header, "the file holds no message", name, {}}, arguments);
+    if (parts.empty()) report({base::ErrorCode::no_header, "the file holds no message", detail::shown_name(name), {}}, arguments);
     if (parts.empty() || !file->batch.problems.empty() || !file->batch.noise.empty())
       exit_code = std::max<int>(exit_code, kExitFound);
   }

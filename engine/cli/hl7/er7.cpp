@@ -23,7 +23,7 @@ int run(const Arguments& arguments) {
     if (!messages || messages->empty()) {
       base::Error why = messages ? base::Error{base::ErrorCode::bad_v2xml, "there is no message", {}, {}}
                                  : messages.error();
-      why.place = why.place.empty() ? name : name + ", " + why.place;
+      why.place = detail::shown_name(name) + (why.place.empty() ? "" : ", " + why.place);
       report(why, arguments);
       exit_code = std::max<int>(exit_code, kExitFound);
       continue;

@@ -1,21 +1,31 @@
 # Helpers of the top-level CMakeLists.txt.
 
-# kiln_library(NAME DIRS dir… LINK lib…): a static library of all .cpp files directly in the folders.
+# kiln_library(NAME DIRS dir… [ONLY stem… | EXCEPT stem…] LINK lib…): a static library of all .cpp files directly in the
+# folders, or of those with (without) these names.
 # A folder that does not exist (yet) contributes nothing; a library without files becomes an interface library.
 function(kiln_library name)
-  cmake_parse_arguments(ARG "" "" "DIRS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DIRS;ONLY;EXCEPT;LINK" ${ARGN})
   set(sources "")
   foreach(dir ${ARG_DIRS})
     file(GLOB found CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${dir}/*.cpp")
     list(FILTER found EXCLUDE REGEX "/engine/main\\.cpp$")
     list(APPEND sources ${found})
   endforeach()
+  string(REPLACE ";" "|" only "${ARG_ONLY}")
+  string(REPLACE ";" "|" except "${ARG_EXCEPT}")
+  if(only)
+    list(FILTER sources INCLUDE REGEX "/(${only})\\.cpp$")
+  endif()
+  if(except)
+    list(FILTER sources EXCLUDE REGEX "/(${except})\\.cpp$")
+  endif()
   if(NOT sources)
     file(WRITE "${CMAKE_BINARY_DIR}/generated/${name}_empty.cpp" "")
     set(sources "${CMAKE_BINARY_DIR}/generated/${name}_empty.cpp")
   endif()
   add_library(${name} STATIC ${sources})
-  target_link_libraries(${name} PUBLIC ${ARG_LINK} kiln_flags)
+  # The flags are those of this build; whoever uses an installed library has their own.
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} $<BUILD_INTERFACE:kiln_flags>)
 endfunction()
 
 # kiln_file_list(TARGET FUNCTION DIR dir… TYPE T NAMESPACE ns HEADER h): one file = one feature.
