@@ -46,6 +46,7 @@ Result<hl7::AnonymizeOptions> options_of(const Arguments& arguments) {
 
 /// To stderr, because stdout has the messages.
 void print_report(const hl7::AnonymizeReport& report, std::size_t messages, const Arguments& arguments) {
+  std::fflush(stdout);  // so that both streams in one file keep their order
   if (arguments.json()) {
     base::JsonWriter json;
     json.begin_object().key("messages").integer(static_cast<std::int64_t>(messages));
