@@ -32,7 +32,7 @@ class Writer {
   Writer(const Message& message, const XmlWriteOptions& options)
       : message_(message),
         options_(options),
-        rules_{message.delimiters(), message.charset(), &message.alternate_charsets()},
+        rules_(message.text_rules()),
         dictionary_(Version::v2_5_1) {}
 
   std::string run() {
