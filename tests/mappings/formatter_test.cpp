@@ -79,13 +79,13 @@ std::string check_properties(const std::string& text) {
   return *formatted;
 }
 
-/// A line break instead of every blank that may be one: between items of braces that span lines.
+/// Every indentation one blank: at the first column some words would start a declaration.
 std::string squeezed(const std::string& text) {
   std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool blank = text[i] == ' ' || text[i] == '\t';
-    if (blank && (out.empty() || out.back() == '\n')) continue;
-    out += text[i];
+  for (const char c : text) {
+    const bool blank = c == ' ' || c == '\t';
+    if (blank && out.ends_with("\n ")) continue;
+    out += c;
   }
   return out;
 }
