@@ -147,6 +147,7 @@ struct Explanation::Maker {
       if (number == 0) break;
       const auto definition = dictionary.datatype(type);
       const auto part = definition ? definition->component(number) : std::nullopt;
+      if (!part && number == 1 && definition && definition->primitive()) break;  // PID-8.1 is PID-8
       if (!part) return {};
       type = part->datatype;
     }

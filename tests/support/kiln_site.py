@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -363,9 +364,7 @@ def copy_quickstart(source, folder):
         mine = str(free_port())
         for path in [site / "kiln.conf", *site.glob("channels/*.channel")]:
             text = path.read_text()
-            for before in (f"port    {port}\n", f"port {port}\n", f"port        {port}\n", f":{port} }}"):
-                text = text.replace(before, before.replace(port, mine))
-            path.write_text(text)
+            path.write_text(re.sub(rf"(\bport +|:){port}\b", rf"\g<1>{mine}", text))
     return site
 
 
