@@ -2,6 +2,8 @@
 
 #include "hl7/message.h"
 
+#include <algorithm>
+
 #include "hl7/detail/message_data.h"
 #include "hl7/escape.h"
 
@@ -133,8 +135,24 @@ Message::~Message() = default;
 const std::string& Message::bytes() const& {
   return data_->bytes;
 }
+const std::string& Message::original() const& {
+  return converted() ? data_->original : data_->bytes;
+}
+bool Message::converted() const {
+  return !data_->lines.empty();
+}
+std::string_view Message::original(std::uint32_t begin, std::uint32_t end) const& {
+  if (!converted()) return std::string_view(data_->bytes).substr(begin, end - begin);
+  const auto place = [&](std::uint32_t offset) -> std::size_t {
+    const auto line = std::lower_bound(data_->lines.begin(), data_->lines.end(), offset,
+                                       [](const auto& known, std::uint32_t at) { return known.text < at; });
+    return line == data_->lines.end() ? data_->original.size() : line->original;
+  };
+  const std::size_t from = begin == 0 ? 0 : place(begin);
+  return std::string_view(data_->original).substr(from, place(end) - from);
+}
 std::string Message::take_bytes() && {
-  return std::move(data_->bytes);
+  return converted() ? std::move(data_->original) : std::move(data_->bytes);
 }
 std::size_t Message::memory_bytes() const {
   const MessageData& data = *data_;

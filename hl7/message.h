@@ -255,7 +255,15 @@ class Message {
   /// Byte for byte what parse() got: the encoding of an unmodified message.
   const std::string& bytes() const&;
   const std::string& bytes() const&& = delete;
-  /// Hands the buffer over. The message and its views are gone then.
+  /// As received. Differs from bytes() only where the character set cannot be split byte by byte: such a message is
+  /// converted to UTF-8 on entry (converted() is true), and offsets are those in bytes().
+  const std::string& original() const&;
+  const std::string& original() const&& = delete;
+  bool converted() const;
+  /// The received bytes of [begin, end) of bytes(), both being the start of a segment or the end.
+  std::string_view original(std::uint32_t begin, std::uint32_t end) const&;
+  std::string_view original(std::uint32_t begin, std::uint32_t end) const&& = delete;
+  /// Hands the buffer over, as received. The message and its views are gone then.
   std::string take_bytes() &&;
 
   /// Bytes of memory this message holds, with its own buffer.

@@ -47,6 +47,7 @@ class PathReader {
 
   base::Status repetition(Path& path) {
     ++at_;
+    path.whole_field_ = false;
     if (text_.substr(at_).starts_with("where ")) {
       at_ += 6;
       path.repetition_.kind = Index::Kind::where;

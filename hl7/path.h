@@ -50,6 +50,7 @@ class Path {
     std::string text;
   };
   friend class PathReader;
+  friend class MessageEditor;
   Path() = default;
   bool visit_segment(const SegmentView& segment, const std::function<bool(const Piece&)>& visitor) const;
   bool matches(const RepetitionView& repetition) const;
@@ -59,6 +60,7 @@ class Path {
   Index occurrence_;
   std::uint32_t field_ = 0;
   Index repetition_;
+  bool whole_field_ = true;  ///< no [..] behind the field
   Where where_;
   std::uint32_t component_ = 0;
   std::uint32_t subcomponent_ = 0;

@@ -37,6 +37,11 @@ struct SegmentRow {
 struct MessageData {
   std::string bytes;     ///< what is split: as received, or its UTF-8 form (see `original`)
   std::string original;  ///< as received, when that cannot be split byte by byte; else empty
+  /// Where the lines of `bytes` start in it and in `original`; empty when nothing was converted.
+  struct LineStart {
+    std::uint32_t text, original;
+  };
+  std::vector<LineStart> lines;
   /// Marks, then rows: one block, made when both counts are known. Marks are, for every segment, its field
   /// separators and then its end. Behind the last row stands one whose `first` is the number of marks.
   std::unique_ptr<std::uint32_t[]> index;

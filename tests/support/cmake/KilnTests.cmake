@@ -57,7 +57,12 @@ foreach(source ${fuzz_targets})
     add_test(NAME fuzz_${stem} COMMAND fuzz_${stem} "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${stem}")
     set_tests_properties(fuzz_${stem} PROPERTIES LABELS fast TIMEOUT 300)
   endif()
-  target_link_libraries(fuzz_${stem} PRIVATE kiln_mappings)
+  # The targets of the HL7 library need nothing above it.
+  if(stem MATCHES "^(framer|hl7_.*)$")
+    target_link_libraries(fuzz_${stem} PRIVATE kiln_hl7)
+  else()
+    target_link_libraries(fuzz_${stem} PRIVATE kiln_mappings)
+  endif()
 endforeach()
 
 # Script tests: tests/<kind>/*.sh, run with the source and build folder; exit 4 = skipped with a reason.
