@@ -34,14 +34,15 @@ class JsonIndex {
   }
 
  private:
-  void walk(base::JsonView view, const fhir::TypeDef* type, std::string_view type_name, const std::string& path,
-            const std::string& typed, std::uint32_t entry) {
+  void walk(base::JsonView view, const fhir::TypeDef* type, std::string_view type_name,
+            const std::string& path, const std::string& typed, std::uint32_t entry) {
     if (view.is_array()) {
       std::size_t i = 0;
       const bool entries = typed == "Bundle.entry";
       for (const base::JsonView item : view) {
         const std::string index = "[" + std::to_string(i) + "]";
-        walk(item, type, type_name, path + index, typed + index, entries ? static_cast<std::uint32_t>(i) : entry);
+        walk(item, type, type_name, path + index, typed + index,
+             entries ? static_cast<std::uint32_t>(i) : entry);
         ++i;
       }
       return;
@@ -60,8 +61,8 @@ class JsonIndex {
       const std::string_view key = child.key();
       const fhir::JsonMember member = type == nullptr ? fhir::JsonMember{} : type->element_by_json_name(key);
       const fhir::TypeDef* content = member ? member.content() : nullptr;
-      walk(child, content, content == nullptr ? std::string_view() : content->name(), path + "." + std::string(key),
-           below + "." + std::string(key), entry);
+      walk(child, content, content == nullptr ? std::string_view() : content->name(),
+           path + "." + std::string(key), below + "." + std::string(key), entry);
     }
   }
   std::unordered_map<std::uint32_t, JsonLeaf> leaves_;
@@ -79,10 +80,14 @@ base::JsonView json_at(base::JsonView root, std::string_view path) {
 
 std::string_view precision_of(std::string_view date) {
   switch (date.size()) {
-    case 4: return "year";
-    case 7: return "month";
-    case 10: return "day";
-    default: break;
+    case 4:
+      return "year";
+    case 7:
+      return "month";
+    case 10:
+      return "day";
+    default:
+      break;
   }
   if (date.size() < 16) return {};
   if (date.size() > 19 && date[19] == '.') return "fraction of a second";
@@ -90,7 +95,7 @@ std::string_view precision_of(std::string_view date) {
 }
 
 std::string_view name_of(ir::PolicyKind kind) {
-  static constexpr std::string_view kNames[] = {"omit",    "keep",   "a literal", "reject",
+  static constexpr std::string_view kNames[] = {"omit",       "keep",   "a literal", "reject",
                                                 "quarantine", "delete", "absent",    "skip"};
   return kNames[static_cast<std::size_t>(kind)];
 }
@@ -217,7 +222,8 @@ struct Explanation::Maker {
       value.expression = unit.text(rule.source);
       value.policy = policy_of(record.rule);
     }
-    for (std::string& path : runner.source_paths(record.source)) value.sources.push_back(source_of(std::move(path)));
+    for (std::string& path : runner.source_paths(record.source))
+      value.sources.push_back(source_of(std::move(path)));
     return value;
   }
 };
@@ -233,8 +239,9 @@ std::string text_at(const RunResult& result, std::uint32_t offset) {
 
 }  // namespace
 
-base::Result<Explanation> Explanation::of(const Library& library, const Program& program, const RunInput& input,
-                                          const Runner& runner, const RunResult& result) {
+base::Result<Explanation> Explanation::of(const Library& library, const Program& program,
+                                          const RunInput& input, const Runner& runner,
+                                          const RunResult& result) {
   Explanation out;
   out.result_ = &result;
   Maker maker{library, program, input, runner, result, {}};
@@ -292,9 +299,9 @@ std::vector<const ExplainedValue*> Explanation::at(std::string_view path) const 
 std::vector<const ExplainedValue*> Explanation::from(std::string_view source) const {
   std::vector<const ExplainedValue*> found;
   for (const ExplainedValue& value : values_) {
-    const bool meets = std::any_of(value.sources.begin(), value.sources.end(), [&](const ExplainedSource& one) {
-      return source_paths_meet(one.path, source);
-    });
+    const bool meets =
+        std::any_of(value.sources.begin(), value.sources.end(),
+                    [&](const ExplainedSource& one) { return source_paths_meet(one.path, source); });
     if (meets) found.push_back(&value);
   }
   return found;
@@ -320,7 +327,8 @@ bool source_paths_meet(std::string_view a, std::string_view b) {
            meet(left.component, right.component) && meet(left.subcomponent, right.subcomponent);
   }
   if (left.valid != right.valid || a.empty() || b.empty()) return false;
-  if (a == b || a.ends_with(" column " + std::string(b)) || b.ends_with(" column " + std::string(a))) return true;
+  if (a == b || a.ends_with(" column " + std::string(b)) || b.ends_with(" column " + std::string(a)))
+    return true;
   return detail::is_at_or_below(a, b) || detail::is_at_or_below(b, a);
 }
 
@@ -363,7 +371,9 @@ std::vector<ExplainedChange> difference(const Explanation& before, const Explana
   for (const auto& [path, value] : new_values)
     if (old_values.find(path) == old_values.end()) changes.push_back({nullptr, value});
   std::sort(changes.begin(), changes.end(), [](const ExplainedChange& a, const ExplainedChange& b) {
-    const auto key = [](const ExplainedChange& c) { return (c.before != nullptr ? c.before : c.after)->path; };
+    const auto key = [](const ExplainedChange& c) {
+      return (c.before != nullptr ? c.before : c.after)->path;
+    };
     return key(a) < key(b);
   });
   return changes;

@@ -12,12 +12,12 @@
 namespace kiln::mappings {
 
 struct ExplainedSource {
-  std::string path;           ///< "PID-7", "Patient.birthDate", "row 3 column taken"
-  std::string value;          ///< as it stands in the input; empty for rows of a csv file
-  std::uint32_t line = 0;     ///< HL7: segment, 1-based; 0 where there is none
-  std::uint32_t column = 0;   ///< HL7: 1-based byte position in the segment
-  std::string datatype;       ///< HL7: "CX", "ST"; empty where the dictionary does not know
-  std::string name;           ///< HL7: name of the field, "Date/Time of Birth"
+  std::string path;          ///< "PID-7", "Patient.birthDate", "row 3 column taken"
+  std::string value;         ///< as it stands in the input; empty for rows of a csv file
+  std::uint32_t line = 0;    ///< HL7: segment, 1-based; 0 where there is none
+  std::uint32_t column = 0;  ///< HL7: 1-based byte position in the segment
+  std::string datatype;      ///< HL7: "CX", "ST"; empty where the dictionary does not know
+  std::string name;          ///< HL7: name of the field, "Date/Time of Birth"
 };
 
 /// One write of one rule.
@@ -30,8 +30,8 @@ struct ExplainedValue {
   std::string place;       ///< "std/v2fhir/adt.hmap:21"
   std::string expression;  ///< source text of the rule's value, shortened
   std::vector<ExplainedSource> sources;  ///< empty for a constant
-  std::string conversion;  ///< "DTM -> date, precision month"; empty where nothing is known
-  std::string policy;      ///< "on bad warn (map adt_a01, line 36)"
+  std::string conversion;                ///< "DTM -> date, precision month"; empty where nothing is known
+  std::string policy;                    ///< "on bad warn (map adt_a01, line 36)"
 };
 
 /// The explanation of one run. Everything given must outlive it, and the Runner must not have run again.
@@ -43,11 +43,11 @@ class Explanation {
 
   /// In order of the output.
   const std::vector<ExplainedValue>& values() const { return values_; }
-  /// `Patient.birthDate`, `patient.birthDate` (handle), `Bundle.entry[0].resource.birthDate`, `PID-5`: values there
-  /// and below. A step without index matches every item; choice elements go by their base name too.
+  /// `Patient.birthDate`, `patient.birthDate` (handle), `Bundle.entry[0].resource.birthDate`, `PID-5`: values
+  /// there and below. A step without index matches every item; choice elements go by their base name too.
   std::vector<const ExplainedValue*> at(std::string_view path) const;
-  /// What a source path produced: `PID-8`, `PID-3[2].4`, `Patient.name`, `taken` (a csv column). A shallower path
-  /// stands for everything in it, a deeper one also finds rules that read the whole.
+  /// What a source path produced: `PID-8`, `PID-3[2].4`, `Patient.name`, `taken` (a csv column). A shallower
+  /// path stands for everything in it, a deeper one also finds rules that read the whole.
   std::vector<const ExplainedValue*> from(std::string_view source) const;
   /// Diagnostics of the run that name that source.
   std::vector<const RunDiagnostic*> notes_from(std::string_view source) const;

@@ -42,7 +42,7 @@ class Layout {
   struct Group {
     std::size_t indent = 0;  ///< of the line that opens it
     bool spans_lines = false;
-    bool list = false;       ///< braces that are no list of names
+    bool list = false;  ///< braces that are no list of names
     std::uint32_t id = 0;
   };
 
@@ -147,8 +147,7 @@ class Layout {
 
   void start_line(const Token& token, std::size_t breaks, bool first_in_group) {
     line_open_ = true;
-    line_.blank_before =
-        breaks > 1 && !first_in_group && !closes(token.kind) && !lines_.empty();
+    line_.blank_before = breaks > 1 && !first_in_group && !closes(token.kind) && !lines_.empty();
     line_.starts_item = marks_.has(token, kMarkItem) || marks_.has(token, kMarkDeclaration);
     line_.group = groups_.empty() ? 0 : groups_.back().id;
     line_.indent = closes(token.kind) && !groups_.empty() ? groups_.back().indent : indent_of(token);
@@ -171,7 +170,8 @@ class Layout {
     if (marks_.has(token, kMarkItem)) ++items_;
     const auto stop = marks_.stops.find(token.begin);
     if (stop == marks_.stops.end()) return;
-    if (stop->second == Stop::option && token.kind == Kind::left_brace && spans_lines_[index_of(token)]) return;
+    if (stop->second == Stop::option && token.kind == Kind::left_brace && spans_lines_[index_of(token)])
+      return;
     const bool ends = stop->second == Stop::assign;
     line_.columns.push_back({stop->second, line_.text.size(), ends ? token.end - token.begin : 0});
   }
@@ -246,7 +246,7 @@ class Layout {
         return marks_.has(before, kMarkTight);
       case Kind::colon:  // of a slice
         return marks_.has(before, kMarkTight);
-      case Kind::dot:    // a lone `.` is a value of its own
+      case Kind::dot:  // a lone `.` is a value of its own
         return !marks_.has(tokens_[index], kMarkValue) || !token.space_before;
       default:
         return false;

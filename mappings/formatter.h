@@ -1,11 +1,11 @@
 #pragma once
 // The canonical style of hmap files: what `kiln fmt` writes (hmap.md §15).
 //
-// Only blanks and line breaks change; tokens and comments stay, in their order. Line breaks are the author's, except:
-// braces that span lines end their line with `{` and begin one with `}`, statements of such a block stand on a line
-// each, `else` follows the `}` of such a block, and blank lines are at most one. Everything else follows from the tree: indentation by two,
-// one blank between tokens, two between items of a line, and in neighbouring lines the operators, arrows, columns and
-// trailing comments stand below each other.
+// Only blanks and line breaks change; tokens and comments stay, in their order. Line breaks are the author's,
+// except: braces that span lines end their line with `{` and begin one with `}`, statements of such a block
+// stand on a line each, `else` follows the `}` of such a block, and blank lines are at most one. Everything
+// else follows from the tree: indentation by two, one blank between tokens, two between items of a line, and
+// in neighbouring lines the operators, arrows, columns and trailing comments stand below each other.
 
 #include <cstdint>
 #include <optional>

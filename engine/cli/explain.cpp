@@ -1,5 +1,7 @@
 // kiln explain: where each value of a map's result came from.
 
+#include "mappings/explain.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -12,7 +14,6 @@
 #include "engine/detail/map_run.h"
 #include "engine/detail/site_data.h"
 #include "engine/journal/reader.h"
-#include "mappings/explain.h"
 
 namespace kiln::engine {
 namespace {
@@ -83,8 +84,9 @@ Result<mappings::Program> find_program(const detail::MapSet& maps, const Argumen
     if (names.size() != 1) {
       std::string list;
       for (const std::string& one : names) list += (list.empty() ? "" : ", ") + one;
-      return base::fail(usage(names.empty() ? "which map?" : "channel " + channel + " runs several maps: " + list,
-                              "name it with --map"));
+      return base::fail(
+          usage(names.empty() ? "which map?" : "channel " + channel + " runs several maps: " + list,
+                "name it with --map"));
     }
     name = names.front();
   }
@@ -108,8 +110,8 @@ Result<std::unique_ptr<Explained>> explain(const detail::MapSet& maps, const map
   context.tables = maps.tables.get();
   auto out = std::make_unique<Explained>();
   TRY_VOID(out->run.run(maps, program, subject.kind, subject.text, context));
-  TRY(out->explanation, Explanation::of(*maps.library, program, out->run.input(), out->run.runner(),
-                                        out->run.result()));
+  TRY(out->explanation,
+      Explanation::of(*maps.library, program, out->run.input(), out->run.runner(), out->run.result()));
   return out;
 }
 
@@ -134,8 +136,8 @@ void write_json(base::JsonWriter& json, const ExplainedValue& value) {
 
 std::string text_of(const mappings::RunDiagnostic& note) {
   static constexpr const char* kLevels[] = {"note", "warning", "error"};
-  std::string text =
-      std::string(kLevels[static_cast<std::size_t>(note.level)]) + "[" + std::string(note.code) + "]: " + note.text;
+  std::string text = std::string(kLevels[static_cast<std::size_t>(note.level)]) + "[" +
+                     std::string(note.code) + "]: " + note.text;
   if (!note.source.empty()) text += ", from " + note.source;
   if (!note.rule.empty()) text += ", rule " + note.rule;
   return text + "\n";
@@ -143,7 +145,9 @@ std::string text_of(const mappings::RunDiagnostic& note) {
 
 void write_json(base::JsonWriter& json, const mappings::RunDiagnostic& note) {
   static constexpr const char* kLevels[] = {"note", "warning", "error"};
-  json.begin_object().member("level", kLevels[static_cast<std::size_t>(note.level)]).member("code", note.code);
+  json.begin_object()
+      .member("level", kLevels[static_cast<std::size_t>(note.level)])
+      .member("code", note.code);
   json.member("text", note.text).member("source", note.source).member("rule", note.rule).end_object();
 }
 
@@ -197,13 +201,14 @@ int print_values(const Subject& subject, const Explained& explained, const Argum
     for (const auto* note : notes) print(text_of(*note));
     if (values.empty() && notes.empty()) {
       const auto unread = explanation.unread();
-      const bool is_unread = !from.empty() && std::any_of(unread.begin(), unread.end(), [&](const auto& source) {
-        return mappings::source_paths_meet(source.path, from);
-      });
-      print(is_unread          ? from + " is valued, and no rule reads it\n"
-            : !from.empty()    ? from + " gave nothing: it is empty, or what was read of it was not written\n"
-            : path.empty()     ? "the map wrote nothing\n"
-                               : "nothing in the result is at " + path + "\n");
+      const bool is_unread =
+          !from.empty() && std::any_of(unread.begin(), unread.end(), [&](const auto& source) {
+            return mappings::source_paths_meet(source.path, from);
+          });
+      print(is_unread       ? from + " is valued, and no rule reads it\n"
+            : !from.empty() ? from + " gave nothing: it is empty, or what was read of it was not written\n"
+            : path.empty()  ? "the map wrote nothing\n"
+                            : "nothing in the result is at " + path + "\n");
     }
   }
   return values.empty() ? kExitFound : kExitOk;
@@ -254,8 +259,9 @@ class Comparison {
     if (arguments_.json()) return write(subject, changes, a, b), base::Status{};
     print(subject.name + "\n");
     if (outcome)
-      print("  outcome " + std::string(mappings::name_of(a.outcome)) + (a.reason.empty() ? "" : ": " + a.reason) +
-            " -> " + std::string(mappings::name_of(b.outcome)) + (b.reason.empty() ? "" : ": " + b.reason) + "\n");
+      print("  outcome " + std::string(mappings::name_of(a.outcome)) +
+            (a.reason.empty() ? "" : ": " + a.reason) + " -> " + std::string(mappings::name_of(b.outcome)) +
+            (b.reason.empty() ? "" : ": " + b.reason) + "\n");
     for (const auto& change : changes) print_change(change);
     return {};
   }
@@ -288,7 +294,9 @@ class Comparison {
 
   void write(const Subject& subject, const std::vector<mappings::ExplainedChange>& changes,
              const mappings::RunResult& a, const mappings::RunResult& b) {
-    json_.begin_object().member("message", subject.name).member("outcome_before", mappings::name_of(a.outcome));
+    json_.begin_object()
+        .member("message", subject.name)
+        .member("outcome_before", mappings::name_of(a.outcome));
     json_.member("outcome_after", mappings::name_of(b.outcome)).key("changes").begin_array();
     for (const auto& change : changes) {
       json_.begin_object();
@@ -320,10 +328,12 @@ Result<detail::MapSet> load(const std::vector<std::string>& paths, const std::st
 int run_diff(const Arguments& arguments) {
   const auto inputs = arguments.all("MESSAGE");
   if (inputs.size() < 3)
-    return report(usage("--diff takes OLD NEW and messages", "kiln explain --diff old/ new/ corpus/*.hl7 --map M"),
+    return report(usage("--diff takes OLD NEW and messages",
+                        "kiln explain --diff old/ new/ corpus/*.hl7 --map M"),
                   arguments),
            kExitUsageFile;
-  const auto before = load({inputs[0]}, arguments.text("--map")), after = load({inputs[1]}, arguments.text("--map"));
+  const auto before = load({inputs[0]}, arguments.text("--map")),
+             after = load({inputs[1]}, arguments.text("--map"));
   if (!before) return report(before.error(), arguments), kExitUsageFile;
   if (!after) return report(after.error(), arguments), kExitUsageFile;
   Comparison comparison(*before, *after, arguments);
@@ -357,8 +367,8 @@ int run(const Arguments& arguments) {
       const auto& result = (*explained)->run.result();
       if (!result.ok())
         std::fprintf(stderr, "%s: %s%s%s\n", subject.name.c_str(),
-                     std::string(mappings::name_of(result.outcome)).c_str(), result.reason.empty() ? "" : ": ",
-                     result.reason.c_str());
+                     std::string(mappings::name_of(result.outcome)).c_str(),
+                     result.reason.empty() ? "" : ": ", result.reason.c_str());
       if (!arguments.json() && (subjects->size() > 1 || inputs.size() > 1)) print("# " + subject.name + "\n");
       worst = std::max(worst, arguments.has("--unread") ? print_unread(subject, **explained, arguments)
                                                         : print_values(subject, **explained, arguments));
@@ -368,10 +378,13 @@ int run(const Arguments& arguments) {
 }
 
 constexpr ArgumentSpec kArguments[] = {
-    {"MESSAGE", "a file (HL7 v2, FHIR JSON, CSV, - for stdin) or the number of a journaled message; with --diff: "
-                "OLD NEW MESSAGE…", true, true}};
+    {"MESSAGE",
+     "a file (HL7 v2, FHIR JSON, CSV, - for stdin) or the number of a journaled message; with --diff: "
+     "OLD NEW MESSAGE…",
+     true, true}};
 constexpr OptionSpec kOptions[] = {
-    {"--map", "MAP", "a map or a package; may be left out for a journaled message whose channel runs one map"},
+    {"--map", "MAP",
+     "a map or a package; may be left out for a journaled message whose channel runs one map"},
     {"--load", "PATH", "a site or an .hmap file with more maps and tables (repeatable)", false, true},
     detail::kSiteOption,
     detail::kDataOption,
@@ -380,7 +393,8 @@ constexpr OptionSpec kOptions[] = {
     {"--unread", nullptr, "valued fields that no rule read"},
     {"--diff", nullptr, "OLD and NEW are sites or .hmap files: which outputs change, because of which rule"}};
 constexpr ExampleSpec kExamples[] = {
-    {"kiln explain a01.hl7 --map std.v2fhir --path Patient.birthDate", "which rule wrote it, from which field"},
+    {"kiln explain a01.hl7 --map std.v2fhir --path Patient.birthDate",
+     "which rule wrote it, from which field"},
     {"kiln explain a01.hl7 --map std.v2fhir --from PID-8", "everything that PID-8 produced"},
     {"kiln explain 4711 --site examples/quickstart --unread", "a message of the journal"},
     {"kiln explain --diff old/ new/ corpus/*.hl7 --map adt_a01", "before a change goes live"}};
@@ -388,17 +402,18 @@ constexpr ExampleSpec kExamples[] = {
 }  // namespace
 
 const CommandSpec& explain_spec() {
-  static const CommandSpec spec{
-      "explain",
-      "Messages",
-      "show where each output value came from, and what was not read",
-      "Prints values of the message: mind where you print it. Without --path, --from and --unread every value is\n"
-      "listed. Exit 1 when nothing is found or, with --diff, something differs; 2 for usage and unreadable files.",
-      kArguments,
-      kOptions,
-      kExamples,
-      run,
-      kExitUsageFile};
+  static const CommandSpec spec{"explain",
+                                "Messages",
+                                "show where each output value came from, and what was not read",
+                                "Prints values of the message: mind where you print it. Without --path, "
+                                "--from and --unread every value is\n"
+                                "listed. Exit 1 when nothing is found or, with --diff, something differs; 2 "
+                                "for usage and unreadable files.",
+                                kArguments,
+                                kOptions,
+                                kExamples,
+                                run,
+                                kExitUsageFile};
   return spec;
 }
 

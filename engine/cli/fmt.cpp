@@ -50,8 +50,8 @@ Result<std::string> read(const std::string& path) {
   return out;
 }
 
-/// Both texts line by line: what only one of them has. Whitespace changes keep the order of lines, so that the
-/// next equal line within a window is where both go on.
+/// Both texts line by line: what only one of them has. Whitespace changes keep the order of lines, so that
+/// the next equal line within a window is where both go on.
 std::string difference(const std::string& path, std::string_view before, std::string_view after) {
   constexpr std::size_t kWindow = 64;
   const auto old_lines = base::split(before, '\n'), new_lines = base::split(after, '\n');
@@ -146,7 +146,8 @@ const CommandSpec& fmt_spec() {
       "fmt",
       "Config",
       "put map, channel and kiln.conf files into canonical style",
-      "Only blanks and line breaks change, never a token or a comment. Exit 0; with --check or --diff 1 when\n"
+      "Only blanks and line breaks change, never a token or a comment. Exit 0; with --check or --diff 1 "
+      "when\n"
       "something would change; 2 for unreadable files; 78 for syntax errors (such files stay as they are).",
       kArguments,
       kOptions,

@@ -20,8 +20,8 @@ class MapRun {
   MapRun(const MapRun&) = delete;
   MapRun& operator=(const MapRun&) = delete;
 
-  /// Reads `text` as `kind` and runs the map. Errors: a text that cannot be read, or of another kind than the map
-  /// takes. Whatever the map decides is in result().
+  /// Reads `text` as `kind` and runs the map. Errors: a text that cannot be read, or of another kind than the
+  /// map takes. Whatever the map decides is in result().
   base::Status run(const MapSet& maps, const mappings::Program& program, channels::ContentKind kind,
                    const std::string& text, const mappings::RunContext& context);
 

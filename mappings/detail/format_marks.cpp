@@ -214,7 +214,8 @@ class Marker {
     for (const ExprPtr& key : option.by) expr(key);
     const bool pair = option.values.size() == 1 && option.by.empty() && !option.has_children;
     if (pair) stop(option.values[0].span.begin, Stop::option);
-    if (option.values.empty() && option.has_children) stop(tokens_[at(option.name.span.end)].begin, Stop::option);
+    if (option.values.empty() && option.has_children)
+      stop(tokens_[at(option.name.span.end)].begin, Stop::option);
     if (option.has_children)
       mark(tokens_[at(option.values.empty() ? option.name.span.end : option.values.back().span.end)].begin,
            kMarkBody);

@@ -1,10 +1,11 @@
 // Lineage as people ask for it: by output path, by source, unread fields, and between two versions of a map.
 
+#include "mappings/explain.h"
+
 #include <catch2/catch.hpp>
 
 #include "hl7/message.h"
 #include "mappings/compiler.h"
-#include "mappings/explain.h"
 
 namespace kiln::mappings::test {
 namespace {
@@ -87,7 +88,8 @@ TEST_CASE("explain: a value names its rule, place, source, conversion and policy
         "  policy on bad warn (this rule)\n");
 }
 
-TEST_CASE("explain: paths by type, handle, Bundle entry and choice; a shorter one finds what is below", "[explain]") {
+TEST_CASE("explain: paths by type, handle, Bundle entry and choice; a shorter one finds what is below",
+          "[explain]") {
   const Case run(kMap);
   const Texts birth = {"Bundle.entry[0].resource.birthDate = \"1961-06\""};
   CHECK(paths(run.explanation.at("patient.birthDate")) == birth);
@@ -108,8 +110,9 @@ TEST_CASE("explain: paths by type, handle, Bundle entry and choice; a shorter on
 
 TEST_CASE("explain: from a source to what it gave", "[explain]") {
   const Case run(kMap);
-  CHECK(paths(run.explanation.from("PID-5[2]")) == Texts{"Bundle.entry[0].resource.name[1].family = \"SMITH\"",
-                                                         "Bundle.entry[0].resource.name[1].given[0] = \"A\""});
+  CHECK(paths(run.explanation.from("PID-5[2]")) ==
+        Texts{"Bundle.entry[0].resource.name[1].family = \"SMITH\"",
+              "Bundle.entry[0].resource.name[1].given[0] = \"A\""});
   CHECK(paths(run.explanation.from("PID-8")) == Texts{"Bundle.entry[0].resource.gender = \"unknown\""});
   const auto notes = run.explanation.notes_from("PID-8");
   REQUIRE(notes.size() == 1);
@@ -120,7 +123,9 @@ TEST_CASE("explain: from a source to what it gave", "[explain]") {
 TEST_CASE("explain: fields that no rule read come with name and value", "[explain]") {
   const Case run(kMap);
   const auto unread = run.explanation.unread();
-  const auto is = [](const char* path) { return [path](const ExplainedSource& one) { return one.path == path; }; };
+  const auto is = [](const char* path) {
+    return [path](const ExplainedSource& one) { return one.path == path; };
+  };
   const auto set_id = std::find_if(unread.begin(), unread.end(), is("PID-1"));
   REQUIRE(set_id != unread.end());
   CHECK(set_id->value == "1");

@@ -1,11 +1,11 @@
 // The canonical style: properties over every map file there is, and a golden of the style itself.
 
-#include <catch2/catch.hpp>
+#include "mappings/formatter.h"
 
+#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "mappings/detail/lexer.h"
-#include "mappings/formatter.h"
 #include "mappings/parser.h"
 #include "tests/mappings/golden.h"
 #include "tests/mappings/syntax_dump.h"
