@@ -22,7 +22,7 @@ int main() {
   const std::string bytes =
       "MSH|^~\\&|LAB|NORTH|EHR|NORTH|20240131120000+0100||ORU^R01^ORU_R01|M42|P|2.5.1\r"
       "PID|1||70041^^^NORTH^MR~88-4471^^^INSURER^SN||Brandt^Ilse||19610612|F|||\"\"\r"
-      "OBR|1|||GLU\\T\\K^Glucose & Potassium\r"
+      "OBR|1|||GLU\\T\\K^Glucose and Potassium\r"
       "OBX|1|NM|GLU^Glucose||5.5|mmol/L|3.9-5.6|N|||F\r"
       "OBX|2|NM|K^Potassium||4.1|mmol/L|3.5-5.1|N|||F\r";
   const auto message = Message::parse(bytes);
