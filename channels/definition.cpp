@@ -1,7 +1,11 @@
 #include "channels/definition.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "channels/detail/site_builder.h"
 #include "channels/detail/text_env.h"
+#include "channels/detail/validation.h"
 #include "engine/base/text.h"
 #include "mappings/tables.h"
 
@@ -59,6 +63,8 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
       mappings::compile(*library, out.diagnostics, pending.requests));
   detail::connect_site(*library, *compiled, pending, out.diagnostics);
   detail::check_site(*library, pending, out.diagnostics);
+  std::vector<std::pair<std::string, std::string>> profiles;
+  detail::load_validators(pending, library->root(), env, out.diagnostics, profiles);
   if (!out.diagnostics.ok()) return out;
 
   auto site = std::make_shared<Site>();
@@ -72,6 +78,7 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
   site->expressions = mappings::Program::of_expressions(compiled->unit);
   site->tables = std::move(tables);
   site->files = files_of(*library, env);
+  std::move(profiles.begin(), profiles.end(), std::back_inserter(site->files));
   site->hash = hash_of(*library, site->files);
   out.site = std::move(site);
   return out;

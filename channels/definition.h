@@ -12,6 +12,7 @@
 #include "channels/options.h"
 #include "engine/base/diagnostic.h"
 #include "engine/base/env.h"
+#include "hl7/validate.h"
 #include "mappings/compiler.h"
 #include "mappings/package.h"
 
@@ -59,7 +60,8 @@ struct MapRoute {
 struct DestinationDefinition {
   std::string name;
   const ConnectorSpec* connector = nullptr;
-  std::string from;                     ///< a map result, or "source"
+  std::string from;                     ///< a map result, "source" or "ack"
+  bool acks = false;                    ///< from ack: gets the application acknowledgements of enhanced mode
   ContentKind kind = ContentKind::hl7;  ///< what it gets
   std::optional<SiteExpression> condition;
   Options options;
@@ -84,6 +86,9 @@ struct ChannelDefinition {
   std::vector<AcceptType> accept;
   std::optional<SiteExpression> accept_where;
   AcceptElse accept_else;
+  /// Of `validate`: what accepted hl7 messages are checked with before they are mapped; null: not at all.
+  std::shared_ptr<const hl7::Validator> validator;
+  bool validate_quarantines = false;  ///< a message with errors is set aside instead of refused
   AckMode ack = AckMode::automatic;
   AckOn ack_on = AckOn::mapped;
   std::vector<MapRoute> maps;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "engine/base/clock.h"
 #include "engine/base/task.h"
@@ -39,9 +40,15 @@ enum class Taken : std::uint8_t {
   not_stored,  ///< nothing is durable; the sender may try again: a file stays where it is
 };
 
+/// Between the accept and the application acknowledgement where both leave at once. No HL7 message holds
+/// these bytes: a writer escapes them.
+inline constexpr std::string_view kReplySeparator = "\x1c\r\x0b";
+
 struct Answer {
   Taken taken = Taken::not_stored;
-  std::string reply;   ///< bytes to send back, without framing; empty: send nothing
+  /// Bytes to send back, without framing; empty: send nothing. Two messages with kReplySeparator between them
+  /// are sent one after the other; who can send one only sends the last.
+  std::string reply;
   bool close = false;  ///< close the connection after the reply
 };
 

@@ -4,6 +4,7 @@
 
 #include "engine/base/text.h"
 #include "engine/detail/input.h"
+#include "engine/detail/reply.h"
 #include "hl7/message.h"
 
 namespace kiln::engine {
@@ -153,9 +154,12 @@ class Run {
       not_accepted(plan_, channel_.accept_else, input_.refusal_code(), input_.refusal_text());
     } else if (!holds(channel_.accept_where)) {
       not_accepted(plan_, channel_.accept_else, 201, "the channel does not take this message");
-    } else if (run_maps()) {
-      for (const auto& destination : channel_.destinations) route(destination);
+    } else if (validate() && run_maps()) {
+      for (const auto& destination : channel_.destinations)
+        if (!destination.acks) route(destination);
     }
+    for (const auto& destination : channel_.destinations)
+      if (destination.acks) route_ack(destination);
     return std::move(plan_);
   }
 
@@ -168,6 +172,25 @@ class Run {
   std::string text(const channels::SiteExpression& expression) {
     return runner_.evaluate_text(expressions_, expression.per_accept[input_.accepted()], input_.run_input(),
                                  context_);
+  }
+
+  /// False when the message has errors and the channel takes none.
+  bool validate() {
+    if (channel_.validator == nullptr || input_.hl7() == nullptr) return true;
+    const hl7::ValidationReport report = channel_.validator->validate(*input_.hl7());
+    if (report.ok()) return true;
+    hl7::ValidationAck ack = hl7::ack_of(report);
+    plan_.verdict = channel_.validate_quarantines ? Verdict::quarantined : Verdict::rejected;
+    plan_.ack = ack.code;
+    plan_.code = "validation";
+    for (const hl7::Finding& finding : report.findings) {
+      if (finding.severity != base::Severity::error) continue;
+      plan_.reason = finding.path + ": " + finding.text;
+      break;
+    }
+    if (report.errors > 1) plan_.reason += ", and " + std::to_string(report.errors - 1) + " more";
+    plan_.errors = std::move(ack.errors);
+    return false;
   }
 
   /// A map that does not take this type of message gives nothing for it; the site check has seen to it that
@@ -193,6 +216,35 @@ class Run {
     for (const MapResult& result : results_)
       if (result.name == name && !result.result.output.empty()) return &result.result;
     return nullptr;
+  }
+
+  /// The application acknowledgement of enhanced mode, as an exchange of its own (hl7v2.md §11).
+  void route_ack(const channels::DestinationDefinition& destination) {
+    hl7::AckInput input;
+    input.code = plan_.verdict == Verdict::rejected ? plan_.ack : hl7::AckCode::AA;
+    input.errors = plan_.verdict == Verdict::rejected ? plan_.errors : std::vector<hl7::AckError>();
+    input.text = plan_.verdict == Verdict::rejected ? plan_.reason : std::string();
+    const bool again = message_.replay_of != 0;  // its sender was told when it came
+    if (input_.hl7() == nullptr || again ||
+        !detail::wants_application_ack(channel_, *input_.hl7(), input.code)) {
+      plan_.endings.push_back(ended(destination.name, DeliveryState::filtered, "no-ack-wanted"));
+      return;
+    }
+    if (!input_.is_accepted() || !holds(destination.condition)) {
+      plan_.endings.push_back(ended(destination.name, DeliveryState::filtered, "condition"));
+      return;
+    }
+    // The number of the message is not known yet; its content is.
+    const std::string identity = channel_.name + '\r' + std::to_string(message_.received.micros) + '\r';
+    input.control_id = "A" + base::sha256_hex(identity + message_.body).substr(0, 18);
+    input.time = detail::ack_time(message_.received);
+    input.accept_request = "AL";
+    Output output;
+    output.destination = destination.name;
+    output.kind = ContentKind::hl7;
+    output.control_id = input.control_id;
+    output.body = hl7::make_ack(*input_.hl7(), input);
+    plan_.outputs.push_back(std::move(output));
   }
 
   /// Queues what the destination gets, or says why it gets nothing.
@@ -297,75 +349,6 @@ Plan Processor::process(const channels::Site& site, const channels::ChannelDefin
     plan.reason = input.error().text.empty() ? input.error().info().text : input.error().text;
   }
   return plan;
-}
-
-namespace {
-
-/// MSH-7 of an answer: the receive time in UTC, to the second.
-base::PartialDate ack_time(base::WallTime received) {
-  return base::PartialDate::from_wall(received, base::DatePrecision::second);
-}
-
-hl7::AckCode accept_form(hl7::AckCode code) {
-  switch (code) {
-    case hl7::AckCode::AA:
-      return hl7::AckCode::CA;
-    case hl7::AckCode::AE:
-      return hl7::AckCode::CE;
-    case hl7::AckCode::AR:
-      return hl7::AckCode::CR;
-    default:
-      return code;
-  }
-}
-
-std::string build_reply(const channels::ChannelDefinition& channel, const NewMessage& message,
-                        const Opened& opened, hl7::AckInput input) {
-  if (message.kind != ContentKind::hl7 || channel.ack == channels::AckMode::none) return {};
-  if (!opened) {
-    const bool close =
-        channel.source_options.has("on_garbage") && channel.source_options.text("on_garbage") == "close";
-    const hl7::Unparsable built = hl7::make_ack_for_unparsable(message.body, input);
-    return close && !built.header ? std::string() : built.ack;
-  }
-  const hl7::Message& parsed = *opened->hl7();
-  if (!hl7::may_acknowledge(parsed)) return {};
-  hl7::AckDemand demand = hl7::ack_demand(parsed);
-  if (channel.ack == channels::AckMode::original) demand.mode = hl7::AckMode::original;
-  if (channel.ack == channels::AckMode::enhanced && demand.mode == hl7::AckMode::original) {
-    demand.mode = hl7::AckMode::enhanced;
-    demand.accept = hl7::AckCondition::always;
-  }
-  if (demand.mode == hl7::AckMode::enhanced) {
-    input.code = accept_form(input.code);
-    if (!hl7::wanted(demand.accept, input.code)) return {};
-  }
-  return hl7::make_ack(parsed, input);
-}
-
-}  // namespace
-
-std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message,
-                       const Opened& opened, MessageId id, hl7::AckCode ack,
-                       const std::vector<hl7::AckError>& errors, const std::string& text) {
-  hl7::AckInput input;
-  input.code = ack;
-  input.errors = errors;
-  input.control_id = "K" + std::to_string(id);
-  input.time = ack_time(message.received);
-  input.text = text;
-  return build_reply(channel, message, opened, std::move(input));
-}
-
-std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message,
-                         const Opened& opened, hl7::AckCode ack, const base::Error& error,
-                         base::WallTime now) {
-  hl7::AckInput input;
-  input.code = ack;
-  input.errors.push_back(hl7::ack_error(error));
-  input.control_id = "K0-" + std::to_string(now.micros);
-  input.time = ack_time(now);
-  return build_reply(channel, message, opened, std::move(input));
 }
 
 }  // namespace kiln::engine

@@ -2,6 +2,7 @@
 // each.
 
 #include "channels/connectors/detail/polled_folder.h"
+#include "channels/detail/validation.h"
 
 namespace kiln::channels {
 
@@ -29,6 +30,7 @@ constexpr FieldSpec kOptions[] = {
     detail::kFailedOption,
     detail::kWorkOption,
     detail::kMaxFileOption,
+    detail::kValidateOption,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ folder \"in\" }"},

@@ -2,6 +2,7 @@
 
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/hl7_http.h"
+#include "channels/detail/validation.h"
 #include "channels/net/http_server.h"
 #include "hl7/message.h"
 
@@ -72,6 +73,7 @@ constexpr FieldSpec kOptions[] = {
      .summary = "acknowledgement in the 503 when a message could not be stored",
      .default_value = "AE",
      .words = kStoreFailureWords},
+    detail::kValidateOption,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ port 8081 }"},
@@ -208,6 +210,8 @@ base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> se
 base::HttpResponse HttpSource::respond(Answer answer, bool has_header, detail::Hl7Encoding encoding,
                                        std::string content_type) const {
   base::HttpResponse response;
+  if (const std::size_t at = answer.reply.find(kReplySeparator); at != answer.reply.npos)
+    answer.reply.erase(0, at + kReplySeparator.size());  // one answer fits here: the last says more
   if (answer.taken == Taken::not_stored) {
     response.status = 503;
     response.headers.add("Retry-After", kRetryAfterSeconds);

@@ -1,11 +1,11 @@
-// MLLP listener (hl7v2.md §12): framing by hl7/mllp, answers in order of arrival, two time limits, caps on
-// connections.
+// MLLP listener (hl7v2.md §12): framing by hl7/mllp, answers in order of arrival, time limits and caps.
 
-#include <deque>
 #include <map>
 #include <set>
 
 #include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/mllp_batch.h"
+#include "channels/connectors/detail/mllp_connection.h"
 #include "channels/connectors/detail/mllp_options.h"
 #include "hl7/mllp/framer.h"
 
@@ -21,6 +21,9 @@ constexpr std::size_t kReadBytesMax = 256u << 10;
 constexpr std::int64_t kSilenceMs = 250;   ///< after an end byte without trailer
 constexpr std::int64_t kWriteMs = 30'000;  ///< a sender that does not read its answers
 constexpr std::int64_t kPassMs = 250;  ///< how long a half-received frame waits before it asks for room again
+using detail::MllpConnection;
+using detail::MllpSlot;
+using ConnectionPtr = std::shared_ptr<MllpConnection>;
 
 constexpr ConnectorExample kExamples[] = {
     {"{ port 2575 }"},
@@ -33,40 +36,6 @@ constexpr ConnectorExample kExamples[] = {
     {"{ port 99999 }", false},
     {"{ }", false},
 };
-
-/// An answer's place in the order of arrival.
-struct Slot {
-  bool ready = false;
-  bool close = false;
-  bool durable = false;  ///< what the commit answer of release 2 says
-  std::string reply;
-};
-
-struct Connection {
-  base::StreamPtr stream;
-  mllp::Framer framer;
-  std::deque<std::shared_ptr<Slot>> unanswered;
-  std::size_t running = 0;  ///< messages and reports the intake works on
-  bool writing = false;
-  bool read_ended = false;     ///< nothing more is read; closes when all answers are out
-  bool framing_fault = false;  ///< of the frame that comes next
-  base::MonoTime frame_began{0};
-  std::uint64_t frame_bytes = 0;
-  std::size_t held = 0;  ///< bytes of the unfinished frame that the intake counts
-  base::Event drained;   ///< fewer unanswered frames
-
-  Connection(base::StreamPtr s, const mllp::FramerOptions& options, base::TimerExecutor& executor)
-      : stream(std::move(s)), framer(options), drained(executor) {}
-  void close() {
-    read_ended = true;
-    stream->close();
-  }
-};
-using ConnectionPtr = std::shared_ptr<Connection>;
-
-std::string host_of(const std::string& peer) {
-  return peer.substr(0, peer.rfind(':'));
-}
 
 class MllpSource final : public Source, public std::enable_shared_from_this<MllpSource> {
  public:
@@ -116,18 +85,21 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
   void report(const ConnectionPtr& connection, Unframed::Kind kind, mllp::Event event, bool reply);
   void flush(const ConnectionPtr& connection);
   void end_if_done(const ConnectionPtr& connection);
-  std::int64_t read_timeout(const Connection& connection) const;
+  std::int64_t read_timeout(const MllpConnection& connection) const;
   bool may_read(const ConnectionPtr& connection);
   void count_held(const ConnectionPtr& connection);
   void stop_holding(const ConnectionPtr& connection);
-  std::string answer_of(const Slot& slot, bool& close) const;
+  std::string answer_of(const MllpSlot& slot, bool& close) const;
 
   static base::Task<void> wait_for_room(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
   static base::Task<void> read_loop(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
   static base::Task<void> run_accept(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
-                                     Inbound message, std::shared_ptr<Slot> slot);
+                                     Inbound message, std::shared_ptr<MllpSlot> slot);
+  static base::Task<void> run_batch(std::shared_ptr<MllpSource> self, ConnectionPtr connection, Inbound whole,
+                                    std::shared_ptr<MllpSlot> slot);
+  void report_batch(const ConnectionPtr& connection, std::vector<Unframed> notes);
   static base::Task<void> run_report(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
-                                     Unframed what, std::shared_ptr<Slot> slot);
+                                     Unframed what, std::shared_ptr<MllpSlot> slot);
   static base::Task<void> write_answers(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
   static base::Task<void> report_refused(std::shared_ptr<MllpSource> self, Unframed what);
 
@@ -150,7 +122,7 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
 };
 
 void MllpSource::accept(base::StreamPtr stream) {
-  const std::string host = host_of(stream->peer());
+  const std::string host = detail::host_of(stream->peer());
   if (stopping_) return stream->close();
   if (connections_.size() >= static_cast<std::size_t>(options_.number("connections")))
     return refuse(std::move(stream), "the listener has its most connections");
@@ -158,7 +130,7 @@ void MllpSource::accept(base::StreamPtr stream) {
     return refuse(std::move(stream), "the address has its most connections");
   ++per_peer_[host];
   ++status_.connections_total;
-  auto connection = std::make_shared<Connection>(std::move(stream), framing_, around_.network.executor());
+  auto connection = std::make_shared<MllpConnection>(std::move(stream), framing_, around_.network.executor());
   connections_.insert(connection);
   ++loops_;
   base::spawn(read_loop(shared_from_this(), connection));
@@ -186,7 +158,7 @@ base::Task<void> MllpSource::report_refused(std::shared_ptr<MllpSource> self, Un
 
 /// A frame has its time from its first byte, prolonged as long as it comes faster than
 /// kMllpBytesPerSecondMin.
-std::int64_t MllpSource::read_timeout(const Connection& connection) const {
+std::int64_t MllpSource::read_timeout(const MllpConnection& connection) const {
   if (connection.framer.waits_for_silence()) return kSilenceMs;
   if (!connection.framer.in_frame()) return options_.number("idle");
   const auto elapsed = around_.clock.mono() - connection.frame_began;
@@ -326,11 +298,45 @@ void MllpSource::take(const ConnectionPtr& connection, mllp::Event event) {
   message.peer = connection->stream->peer();
   message.received_at = around_.clock.wall();
   message.framing_fault = std::exchange(connection->framing_fault, false);
-  auto slot = std::make_shared<Slot>();
+  auto slot = std::make_shared<MllpSlot>();
   connection->unanswered.push_back(slot);
   ++connection->running;
+  if (detail::is_batch(message.bytes))
+    return base::spawn(run_batch(shared_from_this(), connection, std::move(message), slot));
   ++status_.messages;
   base::spawn(run_accept(shared_from_this(), connection, std::move(message), slot));
+}
+
+/// What of a batch is no message, and counts that do not agree: recorded, its messages are taken all the
+/// same.
+void MllpSource::report_batch(const ConnectionPtr& connection, std::vector<Unframed> notes) {
+  for (Unframed& what : notes) {
+    ++status_.unframed;
+    status_.last_error = what.detail;
+    ++connection->running;
+    base::spawn(run_report(shared_from_this(), connection, std::move(what), nullptr));
+  }
+}
+
+/// One frame, one answer (hl7v2.md §10).
+base::Task<void> MllpSource::run_batch(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
+                                       Inbound whole, std::shared_ptr<MllpSlot> slot) {
+  const hl7::Batch batch = hl7::split_batch(whole.bytes);
+  self->status_.messages += batch.messages.size();
+  self->report_batch(connection, detail::batch_notes(whole, batch));
+  auto accepting = detail::accept_all(self->intake_, &self->around_.network.executor(),
+                                      detail::batch_messages(whole, batch));
+  std::vector<Answer> answers = co_await std::move(accepting);
+  slot->durable = true;
+  for (const Answer& answer : answers) {
+    slot->close = slot->close || answer.close;
+    slot->durable = slot->durable && answer.taken != Taken::not_stored;
+  }
+  slot->reply =
+      detail::batch_answer(whole, batch, std::move(answers), self->options_.text("batch_answer") == "errors");
+  slot->ready = true;
+  --connection->running;
+  self->flush(connection);
 }
 
 void MllpSource::report(const ConnectionPtr& connection, Unframed::Kind kind, mllp::Event event, bool reply) {
@@ -344,9 +350,9 @@ void MllpSource::report(const ConnectionPtr& connection, Unframed::Kind kind, ml
   what.received_at = around_.clock.wall();
   ++status_.unframed;
   status_.last_error = what.detail;
-  std::shared_ptr<Slot> slot;
+  std::shared_ptr<MllpSlot> slot;
   if (reply) {
-    slot = std::make_shared<Slot>();
+    slot = std::make_shared<MllpSlot>();
     connection->unanswered.push_back(slot);
   }
   ++connection->running;
@@ -354,7 +360,7 @@ void MllpSource::report(const ConnectionPtr& connection, Unframed::Kind kind, ml
 }
 
 base::Task<void> MllpSource::run_accept(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
-                                        Inbound message, std::shared_ptr<Slot> slot) {
+                                        Inbound message, std::shared_ptr<MllpSlot> slot) {
   auto accepting = self->intake_->accept(std::move(message));
   Answer answer = co_await std::move(accepting);
   slot->reply = std::move(answer.reply);
@@ -366,7 +372,7 @@ base::Task<void> MllpSource::run_accept(std::shared_ptr<MllpSource> self, Connec
 }
 
 base::Task<void> MllpSource::run_report(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
-                                        Unframed what, std::shared_ptr<Slot> slot) {
+                                        Unframed what, std::shared_ptr<MllpSlot> slot) {
   auto reporting = self->intake_->report(std::move(what));
   Answer answer = co_await std::move(reporting);
   --connection->running;
@@ -387,14 +393,14 @@ void MllpSource::flush(const ConnectionPtr& connection) {
 }
 
 /// Release 2: the commit answer, then the acknowledgement as a frame of its own, if there is one.
-std::string MllpSource::answer_of(const Slot& slot, bool& close) const {
+std::string MllpSource::answer_of(const MllpSlot& slot, bool& close) const {
   close = slot.close;
   std::string out;
   if (release_ == 2) out = mllp::commit_frame(slot.durable, framing_.bytes);
   if (slot.reply.empty()) return out;
-  const auto frame = mllp::encode_frame(slot.reply, framing_.bytes);
-  if (!frame) close = true;
-  return frame ? out + *frame : out;
+  const auto frames = detail::encode_reply(slot.reply, framing_.bytes);
+  if (!frames) close = true;
+  return frames ? out + *frames : out;
 }
 
 base::Task<void> MllpSource::write_answers(std::shared_ptr<MllpSource> self, ConnectionPtr connection) {
@@ -427,7 +433,7 @@ void MllpSource::end_if_done(const ConnectionPtr& connection) {
     return;
   connection->stream->close();
   if (connections_.erase(connection) == 0) return;
-  const auto peer = per_peer_.find(host_of(connection->stream->peer()));
+  const auto peer = per_peer_.find(detail::host_of(connection->stream->peer()));
   if (--peer->second == 0) per_peer_.erase(peer);
   ended_.notify();
 }

@@ -174,13 +174,29 @@ class Connector {
       definition.kind = source_kind(channel.definition);
     } else if (const MapRoute* route = find_route(channel.definition, from)) {
       definition.kind = route->kind;
+    } else if (from == "ack") {
+      connect_ack(channel.definition, clause, definition);
     } else {
       results.emplace_back("source");
+      results.emplace_back("ack");
       report(diagnostics_, ErrorCode::E0901, clause.from->span,
              "no `map` of this channel sets `" + from + "`", did_you_mean(from, results));
       return;
     }
     definition.from = std::move(from);
+  }
+
+  /// `from ack`: application acknowledgements, which only senders of HL7 v2 in enhanced mode ask for.
+  void connect_ack(const ChannelDefinition& channel, const ast::DestinationClause& clause,
+                   DestinationDefinition& definition) {
+    definition.kind = ContentKind::hl7;
+    definition.acks = true;
+    const bool none = channel.ack == AckMode::original || channel.ack == AckMode::none;
+    if (none || source_kind(channel) != ContentKind::hl7)
+      report(diagnostics_, ErrorCode::E0902, clause.from->span,
+             none ? "`from ack` needs enhanced mode; the channel's `ack` rules it out"
+                  : "`from ack` needs a source of hl7",
+             "`ack auto` or `ack enhanced`");
   }
 
   static ContentKind source_kind(const ChannelDefinition& channel) {

@@ -11,6 +11,9 @@ namespace kiln::hl7::detail {
 
 namespace {
 
+constexpr std::uint32_t kObx = segment_id("OBX"), kMfe = segment_id("MFE"), kObr = segment_id("OBR"),
+                        kOrc = segment_id("ORC");
+
 /// The segment a condition speaks of: the one under test, else the first of that name in the nearest group
 /// around it, else of the message.
 SegmentView segment_of(const Check& check, std::uint32_t id, std::uint32_t under_test) {
@@ -73,7 +76,7 @@ void check_type_field(Check& check, const SegmentView& segment, std::uint32_t va
 /// An order is told from others by its placer or filler number, in ORC or OBR (std 4.5.1.2, 4.5.3.2).
 void check_order_number(Check& check, const SegmentView& segment) {
   if (segment.field(2).valued() || segment.field(3).valued()) return;
-  const SegmentView orc = segment_of(check, segment_id("ORC"), segment.index());
+  const SegmentView orc = segment_of(check, kOrc, segment.index());
   if (orc.field(2).valued() || orc.field(3).valued()) return;
   const FieldView placer = segment.field(2);
   check.add(RuleKind::condition, {segment.index(), 2, 0, 0, 0},
@@ -131,9 +134,9 @@ void check_type_rule(Check& check, const Element& element, const Piece& part, co
 void check_segment_rule(Check& check, const SegmentView& segment) {
   if (!check.on(RuleKind::condition)) return;
   const std::uint32_t id = segment.id();
-  if (id == segment_id("OBX")) check_type_field(check, segment, 5, 2);
-  if (id == segment_id("MFE")) check_type_field(check, segment, 4, 5);
-  if (id == segment_id("OBR")) check_order_number(check, segment);
+  if (id == kObx) check_type_field(check, segment, 5, 2);
+  if (id == kMfe) check_type_field(check, segment, 4, 5);
+  if (id == kObr) check_order_number(check, segment);
 }
 
 }  // namespace kiln::hl7::detail

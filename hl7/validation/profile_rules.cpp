@@ -87,9 +87,9 @@ class ProfileCompiler {
  private:
   base::Status add_tables() {
     for (const ProfileTable& table : profile_.tables) {
-      CodeTable made{table.id, table.title, table.open, {}};
+      CodeTable made{table.id, table.title, table.open, {}, {}};
       for (const auto& code : table.codes) made.codes.push_back(code.first);
-      std::sort(made.codes.begin(), made.codes.end());
+      made.index();
       const std::uint16_t position = rules_.table_position(table.id);
       if (position != kNone16)
         rules_.tables_[position] = std::move(made);

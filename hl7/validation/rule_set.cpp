@@ -48,6 +48,15 @@ bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+constexpr std::size_t kPackedMax = 7;
+
+/// Different for different texts of up to kPackedMax bytes.
+std::uint64_t pack(std::string_view code) {
+  std::uint64_t packed = code.size();
+  for (const char c : code) packed = packed << 8 | static_cast<unsigned char>(c);
+  return packed;
+}
+
 /// What a table writes where it means more codes than it lists: "...", "E1 ... E9", "SUGGESTION".
 bool is_placeholder(std::string_view code) {
   return code.find("..") != code.npos || code.find("\xE2\x80\xA6") != code.npos || code == "SUGGESTION" ||
@@ -83,8 +92,21 @@ bool is_open(const TableDef& table) {
 
 }  // namespace
 
+void CodeTable::index() {
+  std::sort(codes.begin(), codes.end());
+  short_codes.clear();
+  for (const std::string_view code : codes)
+    if (code.size() <= kPackedMax) short_codes.push_back(pack(code));
+  std::sort(short_codes.begin(), short_codes.end());
+}
+
 bool CodeTable::holds(std::string_view code) const {
-  if (codes.empty() || std::binary_search(codes.begin(), codes.end(), code)) return true;
+  if (codes.empty()) return true;
+  if (code.size() <= kPackedMax) {
+    if (std::binary_search(short_codes.begin(), short_codes.end(), pack(code))) return true;
+  } else if (std::binary_search(codes.begin(), codes.end(), code)) {
+    return true;
+  }
   if (takes_local_codes(id) && code.starts_with('Z')) return true;
   return id == "0396" && is_system_pattern(code);
 }
@@ -109,7 +131,7 @@ RuleSet::RuleSet(Version version) : version_(version) {
 
 void RuleSet::add_tables() {
   const auto add = [this](const TableDef& definition) {
-    CodeTable table{definition.id, definition.title, is_open(definition), {}};
+    CodeTable table{definition.id, definition.title, is_open(definition), {}, {}};
     table.codes.reserve(definition.codes.size());
     bool complete = true;
     for (const CodeDef code : definition.codes) {
@@ -117,6 +139,7 @@ void RuleSet::add_tables() {
       table.codes.push_back(code.code);
     }
     if (!complete) table.codes.clear();
+    table.index();
     tables_.push_back(std::move(table));
   };
   for (const TableDef definition : Dictionary(version_).tables()) add(definition);

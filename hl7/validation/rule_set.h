@@ -25,6 +25,9 @@ struct CodeTable {
   std::string_view id, title;
   bool open = false;                    ///< codes are suggestions: user_table
   std::vector<std::string_view> codes;  ///< sorted; empty: nothing is known, everything fits
+  /// Codes of up to 7 bytes as numbers, sorted: nearly all are, and nearly every value is looked up.
+  std::vector<std::uint64_t> short_codes;
+  void index();  ///< sorts `codes` and fills `short_codes`
   bool holds(std::string_view code) const;
 };
 

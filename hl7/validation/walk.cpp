@@ -10,11 +10,18 @@ namespace detail {
 
 namespace {
 
+constexpr std::uint32_t kObx = segment_id("OBX"), kMfe = segment_id("MFE");
+
 /// What stands in a field whose type another field names (std 2.A: varies).
 std::uint32_t type_field(std::uint32_t segment, std::uint32_t field) {
-  if (segment == segment_id("OBX") && field == 5) return 2;
-  if (segment == segment_id("MFE") && field == 4) return 5;
+  if (segment == kObx && field == 5) return 2;
+  if (segment == kMfe && field == 4) return 5;
   return 0;
+}
+
+bool is_null(const Piece& piece) {
+  const std::string_view raw = piece.raw();
+  return raw.size() == 2 && raw[0] == '"' && raw[1] == '"';
 }
 
 class Walk {
@@ -60,10 +67,15 @@ class Walk {
   }
 
   void fields(const SegmentRules& rules) {
+    // Field n lies behind separator n; in a header the first separator is a field itself.
+    const auto separators = segment_.separators();
     const std::uint32_t last = segment_.field_count();
-    for (std::uint32_t n = 1; n <= last; ++n) {
+    const bool header = last >= separators.size();
+    for (std::uint32_t i = 0; i + 1 < separators.size(); ++i) {
+      if (separators[i + 1] - separators[i] == 1) continue;
+      const std::uint32_t n = i + (header ? 2 : 1);
       const FieldView view = segment_.field(n);
-      if (view.raw().empty() || view.verbatim()) continue;
+      if (view.verbatim()) continue;
       if (n > rules.count) {
         if (!is_absent(view)) {
           check_.add(RuleKind::undefined, {segment_.index(), n, 0, 0, 0}, view.offset(),
@@ -74,7 +86,13 @@ class Walk {
       }
       field(check_.rules.element(rules.first + n - 1), view, n);
     }
-    for (const std::uint16_t n : rules.wanted) wanted(check_.rules.element(rules.first + n - 1u), n);
+    for (const std::uint16_t n : rules.wanted) {
+      const std::size_t i = n - (header ? 2u : 1u);  // of MSH-1, which is always there, a number beyond
+      const bool empty = i + 1 >= separators.size() || separators[i + 1] - separators[i] == 1;
+      const bool begins_empty = !empty && is_delimiter(check_.message.bytes()[separators[i] + 1]);
+      if ((empty || begins_empty) && !(header && n == 1))
+        wanted(check_.rules.element(rules.first + n - 1u), n);
+    }
     check_segment_rule(check_, segment_);
   }
 
@@ -92,7 +110,7 @@ class Walk {
   void field(const Element& element, const FieldView& view, std::uint32_t n) {
     Location at{segment_.index(), n, 1, 0, 0};
     if (is_absent(view)) return;
-    if (!check_presence(check_, element, view, {segment_.index(), n, 0, 0, 0}, view.offset())) return;
+    if (!present(element, view, {segment_.index(), n, 0, 0, 0})) return;
     Element varying;
     const Element* rules = &element;
     if (element.varies) {
@@ -102,10 +120,19 @@ class Walk {
     std::uint32_t count = 0;
     for (const RepetitionView repetition : view.repetitions()) {
       at.repetition = ++count;
-      if (!repetition.raw().empty() && !repetition.is_null()) part(*rules, repetition, at);
+      if (!repetition.raw().empty() && !is_null(repetition)) part(*rules, repetition, at);
     }
     if (count > element.repetition_max || count < element.repetition_min)
       check_repetitions(check_, element, view, count, at);
+  }
+
+  /// An element that is there: whether there is something to look into.
+  bool present(const Element& element, const Piece& piece, const Location& at) {
+    if (is_null(piece)) return false;
+    if (element.usage != Usage::not_supported && element.usage != Usage::withdrawn &&
+        element.condition == kNone16)
+      return true;
+    return check_presence(check_, element, piece, at, piece.offset());
   }
 
   /// The type that the type field names, with the limits of the field; null when there is none.
@@ -139,7 +166,7 @@ class Walk {
         return false;
       }
       const Element& rules = check_.rules.element(element.first + n - 1);
-      if (check_presence(check_, rules, child, place, child.offset())) part(rules, child, place);
+      if (present(rules, child, place)) part(rules, child, place);
       return true;
     };
     if (piece.level() == Piece::Level::component) {
@@ -168,28 +195,40 @@ class Walk {
   }
 
   void primitive(const Element& element, const Piece& piece, const Location& at) {
-    const LeafView leaf = piece.leaf();
-    if (leaf.end_offset() != piece.end_offset()) {
-      check_.add(RuleKind::undefined, below(at, 2), leaf.end_offset(), "a component of a type that has none",
-                 element.name);
+    if (has_parts(piece)) {
+      check_.add(RuleKind::undefined, below(at, 2), piece.leaf().end_offset(),
+                 "a component of a type that has none", element.name);
     }
-    if (leaf.raw().empty() || leaf.is_null()) return;
     // Below a subcomponent nothing is split: a type of several parts is read by its first one.
     const Element* rules = &element;
     while (rules->count != 0) rules = &check_.rules.element(rules->first);
+    if (rules->primitive == Primitive::text && rules->table == kNone16 && rules->constants == kNone16) return;
+    const LeafView leaf = piece.leaf();
+    if (leaf.raw().empty() || is_null(leaf)) return;
     if (rules->primitive != Primitive::text) check_datatype(check_, *rules, leaf, at);
     if (rules->table != kNone16) check_code(check_, *rules, leaf, at);
     if (rules->constants != kNone16) check_constant(check_, *rules, leaf, at);
+  }
+
+  /// A delimiter of a level below the piece stands in it.
+  bool has_parts(const Piece& piece) const {
+    if (piece.level() == Piece::Level::leaf) return false;
+    const std::string_view raw = piece.raw();
+    const bool components = piece.level() != Piece::Level::component;
+    for (const char c : raw)
+      if ((c == delimiters_.subcomponent && c != 0) || (components && c == delimiters_.component && c != 0))
+        return true;
+    return false;
   }
 
   /// As Piece::absent(), quick for what begins with a character of its own.
   bool is_absent(const Piece& piece) const {
     const std::string_view raw = piece.raw();
     if (raw.empty()) return true;
-    const char c = raw.front();
-    if (c != delimiters_.component && c != delimiters_.repetition && c != delimiters_.subcomponent)
-      return false;
-    return piece.absent();
+    return is_delimiter(raw.front()) && piece.absent();
+  }
+  bool is_delimiter(char c) const {
+    return c == delimiters_.component || c == delimiters_.repetition || c == delimiters_.subcomponent;
   }
 
   Check& check_;
@@ -237,14 +276,28 @@ base::Severity severity_of(RuleLevel level) {
   return level == RuleLevel::warning ? base::Severity::warning : base::Severity::note;
 }
 
-/// Counts a finding; false when it is only counted.
-bool count(ValidationReport& report, base::Severity severity) {
-  ++(severity == base::Severity::error     ? report.errors
-     : severity == base::Severity::warning ? report.warnings
-                                           : report.notes);
-  if (report.findings.size() < base::limits::kHl7FindingsMax) return true;
+/// Counts a finding and keeps it. Beyond the cap it is only counted, but an error takes the place of the last
+/// one that is none: what makes the answer negative is always listed.
+void keep(ValidationReport& report, Finding finding) {
+  ++(finding.severity == base::Severity::error     ? report.errors
+     : finding.severity == base::Severity::warning ? report.warnings
+                                                   : report.notes);
+  if (report.findings.size() < base::limits::kHl7FindingsMax) {
+    report.findings.push_back(std::move(finding));
+    return;
+  }
   ++report.dropped;
-  return false;
+  if (finding.severity != base::Severity::error) return;
+  for (auto it = report.findings.rbegin(); it != report.findings.rend(); ++it) {
+    if (it->severity == base::Severity::error) continue;
+    *it = std::move(finding);
+    return;
+  }
+}
+
+/// Past the cap only errors are worth the making.
+bool is_full(const ValidationReport& report) {
+  return report.findings.size() == base::limits::kHl7FindingsMax;
 }
 
 }  // namespace
@@ -261,7 +314,8 @@ void Check::add(RuleKind kind, const Location& at, std::uint32_t offset, int cod
   if (level == RuleLevel::off) return;
   Finding finding;
   finding.severity = severity_of(level);
-  if (!count(report, finding.severity)) return;
+  if (is_full(report) && (level != RuleLevel::error || report.errors >= base::limits::kHl7FindingsMax))
+    return keep(report, std::move(finding));
   finding.rule = kind;
   const bool content = kind != RuleKind::length && kind != RuleKind::undefined && kind != RuleKind::usage;
   finding.code = content && segment.id() == segment_id("MSH") ? header_code(at, code) : code;
@@ -272,7 +326,7 @@ void Check::add(RuleKind kind, const Location& at, std::uint32_t offset, int cod
   finding.path = message.place(at);
   finding.text = text;
   if (!name.empty()) finding.text.append(": ").append(name);
-  report.findings.push_back(std::move(finding));
+  keep(report, std::move(finding));
 }
 
 void Check::add_segment(Finding finding) {
@@ -280,7 +334,7 @@ void Check::add_segment(Finding finding) {
   if (level == RuleLevel::off) return;
   finding.severity = severity_of(level);
   if (finding.code == 207) finding.code = code_of(finding.rule, rules.version());
-  if (count(report, finding.severity)) report.findings.push_back(std::move(finding));
+  keep(report, std::move(finding));
 }
 
 }  // namespace detail

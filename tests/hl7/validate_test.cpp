@@ -208,6 +208,18 @@ TEST_CASE("findings are capped and counted") {
   CHECK(ack_of(report).errors.size() == kiln::base::limits::kAckErrorsMax);
 }
 
+TEST_CASE("an error is listed however many warnings came before it") {
+  std::string text = kHead + "PID|||17||Muster\n" + kVisit;
+  for (int i = 0; i < 200; ++i) text += "QRD|x\n";
+  text += "AL1|1|DA\n";
+  const ValidationReport report = check(text);
+  CHECK(report.errors == 1);
+  CHECK(report.warnings == 200);
+  CHECK(ack_of(report).code == AckCode::AE);
+  REQUIRE(ack_of(report).errors.size() == 1);
+  CHECK(ack_of(report).errors.front().segment == "AL1");
+}
+
 TEST_CASE("what cannot be taken at all is AR, the rest AE") {
   const auto ack = [](const std::string& head) {
     return ack_of(check(head + "EVN||2024\nPID|||1||M\nPV1||I\n"));

@@ -1,5 +1,6 @@
 #include "channels/connectors/detail/mllp_options.h"
 
+#include "channels/detail/validation.h"
 #include "engine/base/limits.h"
 
 namespace kiln::channels::detail {
@@ -17,7 +18,8 @@ constexpr const char* kAcceptReject[] = {"accept", "reject"};
 constexpr const char* kRestartData[] = {"restart", "data"};
 constexpr const char* kReportAccept[] = {"report", "accept"};
 constexpr const char* kNone[] = {"none", "optional", "required"};
-constexpr const char* kSameConnection[] = {"same_connection", "own_connection"};
+constexpr const char* kApplicationAck[] = {"none", "same_connection"};
+constexpr const char* kBatchAnswer[] = {"all", "errors"};
 
 constexpr FieldSpec kTls[] = {
     {.name = "cert", .type = FieldType::secret, .summary = "certificate chain (PEM)"},
@@ -113,9 +115,17 @@ constexpr FieldSpec kOptions[] = {
      .words = kReportAccept},
     {.name = "application_ack",
      .type = FieldType::word,
-     .summary = "where the application ACK of enhanced mode goes",
-     .words = kSameConnection,
-     .later = true},
+     .summary =
+         "application ACK of enhanced mode behind the accept ACK; `to x: mllp from ack` sends it as an "
+         "exchange of its own",
+     .default_value = "none",
+     .words = kApplicationAck},
+    {.name = "batch_answer",
+     .type = FieldType::word,
+     .summary = "answer to a batch: one answer per message, or those of refused messages only",
+     .default_value = "all",
+     .words = kBatchAnswer},
+    detail::kValidateOption,
     {.name = "release",
      .type = FieldType::integer,
      .summary = "of MLLP; 2 answers each stored frame with a commit byte, before the acknowledgement",

@@ -1,0 +1,50 @@
+#pragma once
+// What the MLLP listener keeps per connection.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "engine/base/clock.h"
+#include "engine/base/network.h"
+#include "engine/base/task.h"
+#include "hl7/mllp/framer.h"
+
+namespace kiln::channels::detail {
+
+/// An answer's place in the order of arrival.
+struct MllpSlot {
+  bool ready = false;
+  bool close = false;
+  bool durable = false;  ///< what the commit answer of release 2 says
+  std::string reply;
+};
+
+/// One sender. Lives as long as its loops do.
+struct MllpConnection {
+  base::StreamPtr stream;
+  hl7::mllp::Framer framer;
+  std::deque<std::shared_ptr<MllpSlot>> unanswered;
+  std::size_t running = 0;  ///< messages and reports the intake works on
+  bool writing = false;
+  bool read_ended = false;     ///< nothing more is read; closes when all answers are out
+  bool framing_fault = false;  ///< of the frame that comes next
+  base::MonoTime frame_began{0};
+  std::uint64_t frame_bytes = 0;
+  std::size_t held = 0;  ///< bytes of the unfinished frame that the intake counts
+  base::Event drained;   ///< fewer unanswered frames
+
+  MllpConnection(base::StreamPtr s, const hl7::mllp::FramerOptions& options, base::TimerExecutor& executor)
+      : stream(std::move(s)), framer(options), drained(executor) {}
+  void close() {
+    read_ended = true;
+    stream->close();
+  }
+};
+/// The address of a peer without its port.
+inline std::string host_of(const std::string& peer) {
+  return peer.substr(0, peer.rfind(':'));
+}
+
+}  // namespace kiln::channels::detail

@@ -1,0 +1,127 @@
+#include "engine/detail/reply.h"
+
+#include <algorithm>
+
+#include "engine/process.h"
+
+namespace kiln::engine {
+
+namespace detail {
+
+base::PartialDate ack_time(base::WallTime received) {
+  return base::PartialDate::from_wall(received, base::DatePrecision::second);
+}
+
+hl7::AckDemand demand_of(const channels::ChannelDefinition& channel, const hl7::Message& message) {
+  hl7::AckDemand demand = hl7::ack_demand(message);
+  if (channel.ack == channels::AckMode::original) demand.mode = hl7::AckMode::original;
+  if (channel.ack == channels::AckMode::enhanced && demand.mode == hl7::AckMode::original) {
+    demand.mode = hl7::AckMode::enhanced;
+    demand.accept = hl7::AckCondition::always;
+    demand.application = hl7::AckCondition::never;
+  }
+  return demand;
+}
+
+bool wants_application_ack(const channels::ChannelDefinition& channel, const hl7::Message& message,
+                           hl7::AckCode code) {
+  if (channel.ack == channels::AckMode::none || !hl7::may_acknowledge(message)) return false;
+  const hl7::AckDemand demand = demand_of(channel, message);
+  return demand.mode == hl7::AckMode::enhanced && code != hl7::AckCode::AR &&
+         hl7::wanted(demand.application, code);
+}
+
+}  // namespace detail
+
+namespace {
+
+hl7::AckCode accept_form(hl7::AckCode code) {
+  switch (code) {
+    case hl7::AckCode::AA:
+      return hl7::AckCode::CA;
+    case hl7::AckCode::AE:
+      return hl7::AckCode::CE;
+    case hl7::AckCode::AR:
+      return hl7::AckCode::CR;
+    default:
+      return code;
+  }
+}
+
+bool answers_on_connection(const channels::ChannelDefinition& channel) {
+  const channels::Options& options = channel.source_options;
+  return options.has("application_ack") && options.text("application_ack") == "same_connection";
+}
+
+/// The sender learns of errors in the content by an application acknowledgement, so that its accept
+/// acknowledgement can say what it means: the message is stored.
+bool has_application_ack(const channels::ChannelDefinition& channel) {
+  return answers_on_connection(channel) ||
+         std::any_of(channel.destinations.begin(), channel.destinations.end(),
+                     [](const auto& destination) { return destination.acks; });
+}
+
+std::string enhanced_reply(const channels::ChannelDefinition& channel, const hl7::Message& message,
+                           const hl7::AckDemand& demand, const hl7::AckInput& input, bool stored) {
+  hl7::AckInput accept = input;
+  const bool told_later = stored && input.code == hl7::AckCode::AE && has_application_ack(channel) &&
+                          hl7::wanted(demand.application, input.code);
+  accept.code = told_later ? hl7::AckCode::CA : accept_form(input.code);
+  if (told_later) {
+    accept.errors.clear();
+    accept.text.clear();
+  }
+  std::string reply;
+  if (hl7::wanted(demand.accept, accept.code)) reply = hl7::make_ack(message, accept);
+  if (!stored || !answers_on_connection(channel) ||
+      !detail::wants_application_ack(channel, message, input.code))
+    return reply;
+  hl7::AckInput application = input;
+  application.control_id += "A";
+  application.accept_request = "NE";
+  if (!reply.empty()) reply += channels::kReplySeparator;
+  return reply + hl7::make_ack(message, application);
+}
+
+std::string build_reply(const channels::ChannelDefinition& channel, const NewMessage& message,
+                        const Opened& opened, const hl7::AckInput& input, bool stored) {
+  if (message.kind != channels::ContentKind::hl7 || channel.ack == channels::AckMode::none) return {};
+  if (!opened) {
+    const bool close =
+        channel.source_options.has("on_garbage") && channel.source_options.text("on_garbage") == "close";
+    const hl7::Unparsable built = hl7::make_ack_for_unparsable(message.body, input);
+    return close && !built.header ? std::string() : built.ack;
+  }
+  const hl7::Message& parsed = *opened->hl7();
+  if (!hl7::may_acknowledge(parsed)) return {};
+  const hl7::AckDemand demand = detail::demand_of(channel, parsed);
+  if (demand.mode == hl7::AckMode::enhanced) return enhanced_reply(channel, parsed, demand, input, stored);
+  return hl7::make_ack(parsed, input);
+}
+
+}  // namespace
+
+std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message,
+                       const Opened& opened, MessageId id, hl7::AckCode ack,
+                       const std::vector<hl7::AckError>& errors, const std::string& text) {
+  hl7::AckInput input;
+  input.code = ack;
+  input.errors = errors;
+  input.control_id = "K" + std::to_string(id);
+  input.time = detail::ack_time(message.received);
+  input.text = text;
+  return build_reply(channel, message, opened, input, true);
+}
+
+std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message,
+                         const Opened& opened, hl7::AckCode ack, const base::Error& error,
+                         base::WallTime now) {
+  hl7::AckInput input;
+  input.code = ack;
+  input.errors.push_back(hl7::ack_error(error));
+  input.control_id = "K0-" + std::to_string(now.micros);
+  input.time = detail::ack_time(now);
+  return build_reply(channel, message, opened, input, false);
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,22 @@
+#pragma once
+// Acknowledgements of a channel: which of them a message gets, and when (hl7v2.md §11).
+
+#include "channels/definition.h"
+#include "engine/base/partial_date.h"
+#include "hl7/ack.h"
+#include "hl7/message.h"
+
+namespace kiln::engine::detail {
+
+/// MSH-7 of an answer: the receive time in UTC, to the second.
+base::PartialDate ack_time(base::WallTime received);
+
+/// What the message asks for, as the channel's `ack` allows it.
+hl7::AckDemand demand_of(const channels::ChannelDefinition& channel, const hl7::Message& message);
+
+/// Whether an application acknowledgement of that code is owed as an exchange of its own: enhanced mode,
+/// MSH-16 asks for it, and the message was not refused at once (CR).
+bool wants_application_ack(const channels::ChannelDefinition& channel, const hl7::Message& message,
+                           hl7::AckCode code);
+
+}  // namespace kiln::engine::detail
