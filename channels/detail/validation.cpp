@@ -48,6 +48,10 @@ class Loader {
     auto policy = make_policy(block);
     if (!policy) return;
     channel.validate_quarantines = block.text("on_error") == "quarantine";
+    if (channel.ack_on == AckOn::stored && !channel.validate_quarantines)
+      report(diagnostics_, ErrorCode::W0913, option->span,
+             "`validate` can reject, but the ack is sent at `stored`",
+             "`ack … on mapped`, or `on_error quarantine`", base::Severity::warning);
     if (option->text == "standard") {
       channel.validator = std::make_shared<const hl7::Validator>(std::move(*policy));
       return;

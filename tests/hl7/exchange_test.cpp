@@ -148,3 +148,48 @@ TEST_CASE("point 24: the answer to a batch is a batch") {
   CHECK(two.find("BTS|1\nBHS|^~\\&|||X|") != two.npos);
   CHECK(two.ends_with("BTS|2\n"));
 }
+
+TEST_CASE("point 22: the ACK answers in the sender's own terms, and never an ACK") {
+  const auto ack = [](const std::string& bytes, AckCode code = AckCode::AA) {
+    const auto message = Message::parse(bytes);
+    REQUIRE(message);
+    AckInput input;
+    input.code = code;
+    input.control_id = "K9";
+    input.time = *kiln::base::PartialDate::parse_hl7("20240131120000");
+    if (code != AckCode::AA) input.errors = {{"PID", 2, 3, 1, 4, 0, 101, 'E', "missing", "", ""}};
+    return make_ack(*message, input);
+  };
+  // Own time and id, applications exchanged, processing id and version copied, MSA-2 as it came.
+  CHECK(ack("MSH|^~\\&|LAB|NORD|KIS|SUED|2023||ORU^R01^ORU_R01|A\\T\\1|D|2.5.1\r") ==
+        "MSH|^~\\&|KIS|SUED|LAB|NORD|20240131120000||ACK^R01^ACK|K9|D|2.5.1\rMSA|AA|A\\T\\1\r");
+  // Its delimiters are those of the sender; MSA-2 is escaped with them.
+  CHECK(ack("MSH#*~!&#LAB####2023##ADT*A01#A!S!1#P#2.3\r") ==
+        "MSH#*~!&###LAB##20240131120000##ACK*A01#K9#P#2.3\rMSA#AA#A!S!1\r");
+  // ERR in the form of the version.
+  CHECK(ack("MSH|^~\\&|||||2023||ADT^A01|1|P|2.4\r", AckCode::AE)
+            .ends_with("ERR|PID^2^3^101&Required field missing&HL70357\r"));
+  CHECK(ack("MSH|^~\\&|||||2023||ADT^A01|1|P|2.6\r", AckCode::AE)
+            .find("ERR||PID^2^3^1^4|101^Required field missing^HL70357|E|||missing\r") != std::string::npos);
+  for (const auto* answer : {"MSH|^~\\&|||||2023||ACK^A01|1|P|2.5\rMSA|AA|0\r",
+                             "MSH|^~\\&|||||2023||RSP^K22|1|P|2.5\rMSA|AA|0\r"}) {
+    const auto message = Message::parse(answer);
+    REQUIRE(message);
+    CHECK_FALSE(may_acknowledge(*message));
+  }
+  // What cannot be parsed is refused, with MSA-2 as far as it could be read.
+  AckInput refused;
+  refused.code = AckCode::AR;
+  CHECK(make_ack_for_unparsable("no header at all", refused).ack.find("MSA|AR\r") != std::string::npos);
+  CHECK(make_ack_for_unparsable("\x01MSH|^~\\&|LAB||||2023||ADT^A01|77", refused).ack.find("MSA|AR|77\r") !=
+        std::string::npos);
+}
+
+TEST_CASE("an answer of its own type has the type of the choreography") {
+  const auto message = Message::parse("MSH|^~\\&|KIS||LAB||2023||ORM^O01^ORM_O01|5|P|2.5.1\r");
+  REQUIRE(message);
+  AckInput input;
+  input.control_id = "K1";
+  input.type = responses_to(*message).original.front();
+  CHECK(make_ack(*message, input).find("|ORR^O02^ORR_O02|K1|") != std::string::npos);
+}
