@@ -48,7 +48,9 @@ struct Setup {
   Options options(const ConnectorSpec& spec) {
     std::string text = "{ }";
     const std::string name = spec.name;
-    if (spec.role == ConnectorRole::source && name == "mllp") text = "{ port 0 }";
+    if (spec.role == ConnectorRole::source && (name == "mllp" || name == "http")) text = "{ port 0 }";
+    if (spec.role == ConnectorRole::destination && name == "http")
+      text = "{ url \"http://127.0.0.1:1/hl7\" }";
     if (spec.role == ConnectorRole::source && (name == "file" || name == "csv"))
       text = "{ folder \"in\"; poll 10ms; stable 0s }";
     if (spec.role == ConnectorRole::destination && name == "mllp")
@@ -91,7 +93,8 @@ TEST_CASE("every destination ends a send with an outcome, and can be stopped and
       message.control_id = "7";
       message.rendered = {{"file", "out/x"}};
       const auto outcome = setup.world.send(*destination, message);
-      const bool dead_port = std::string(spec->name) == "mllp";
+      const std::string name = spec->name;
+      const bool dead_port = name == "mllp" || name == "http";
       CHECK((outcome.kind == (dead_port ? SendOutcome::Kind::retry : SendOutcome::Kind::sent)));
       setup.world.run(destination->stop());
       setup.world.run(destination->stop());
