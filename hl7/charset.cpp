@@ -8,16 +8,17 @@
 #include <mutex>
 
 #include "engine/base/text.h"
+#include "hl7/detail/multibyte.h"
 
 namespace kiln::hl7 {
 namespace {
 
-enum class Kind : std::uint8_t { ascii, utf8, latin1, table, unsupported };
+enum class Kind : std::uint8_t { ascii, utf8, latin1, table, multibyte, japanese, unsupported };
 
 struct Row {
   Kind kind;
   std::string_view name;       ///< of table 0211, or the vendor's
-  const char* iconv;           ///< for tables; null for JIS X 0201, which is computed
+  const char* iconv;           ///< its name there; null where iconv is not asked by name
   std::string_view spellings;  ///< normal forms, separated by spaces
 };
 
@@ -50,15 +51,15 @@ constexpr std::array kRows = {
     Row{Kind::table, "WINDOWS-1258", "CP1258", "WINDOWS1258 CP1258"},
     // Its upper half; the lower half is read as ASCII, since the delimiters are.
     Row{Kind::table, "ISO IR14", nullptr, "ISOIR14 ISOIR13 JISX0201"},
-    Row{Kind::unsupported, "ISO IR87", nullptr, "ISOIR87 JISX0208"},
-    Row{Kind::unsupported, "ISO IR159", nullptr, "ISOIR159 JISX0212"},
-    Row{Kind::unsupported, "GB 18030-2000", nullptr, "GB180302000 GB18030 GBK GB2312"},
-    Row{Kind::unsupported, "KS X 1001", nullptr, "KSX1001 EUCKR CP949"},
-    Row{Kind::unsupported, "CNS 11643-1992", nullptr, "CNS116431992 CNS11643"},
-    Row{Kind::unsupported, "BIG-5", nullptr, "BIG5"},
+    Row{Kind::japanese, "ISO IR87", nullptr, "ISOIR87 JISX0208 ISO2022JP"},
+    Row{Kind::japanese, "ISO IR159", nullptr, "ISOIR159 JISX0212"},
+    Row{Kind::multibyte, "GB 18030-2000", "GB18030", "GB180302000 GB18030 GBK GB2312"},
+    Row{Kind::multibyte, "KS X 1001", "CP949", "KSX1001 EUCKR CP949"},
+    Row{Kind::multibyte, "CNS 11643-1992", "EUC-TW", "CNS116431992 CNS11643"},
+    Row{Kind::multibyte, "BIG-5", "BIG5-HKSCS", "BIG5"},
     Row{Kind::unsupported, "UNICODE UTF-16", nullptr, "UNICODEUTF16 UTF16"},
     Row{Kind::unsupported, "UNICODE UTF-32", nullptr, "UNICODEUTF32 UTF32"},
-    Row{Kind::unsupported, "SHIFT-JIS", nullptr, "SHIFTJIS SJIS CP932 WINDOWS31J"},
+    Row{Kind::multibyte, "SHIFT-JIS", "CP932", "SHIFTJIS SJIS CP932 WINDOWS31J"},
 };
 
 constexpr std::uint8_t kUtf8 = 1, kLatin1 = 2;
@@ -131,22 +132,6 @@ std::size_t utf8_size(std::string_view bytes) {
   return size;
 }
 
-std::uint32_t utf8_value(std::string_view character) {
-  const auto at = [&](std::size_t i) {
-    return static_cast<std::uint32_t>(static_cast<unsigned char>(character[i]));
-  };
-  switch (character.size()) {
-    case 1:
-      return at(0);
-    case 2:
-      return (at(0) & 0x1F) << 6 | (at(1) & 0x3F);
-    case 3:
-      return (at(0) & 0x0F) << 12 | (at(1) & 0x3F) << 6 | (at(2) & 0x3F);
-    default:
-      return (at(0) & 0x07) << 18 | (at(1) & 0x3F) << 12 | (at(2) & 0x3F) << 6 | (at(3) & 0x3F);
-  }
-}
-
 char* put_code_point(char* out, std::uint32_t point) {
   if (point < 0x80) {
     *out++ = static_cast<char>(point);
@@ -217,6 +202,9 @@ std::string_view Charset::name() const {
 bool Charset::supported() const {
   return kRows[row_].kind != Kind::unsupported;
 }
+const char* Charset::multibyte_name() const {
+  return kRows[row_].kind == Kind::multibyte ? kRows[row_].iconv : nullptr;
+}
 bool Charset::is_ascii() const {
   return kRows[row_].kind == Kind::ascii;
 }
@@ -224,8 +212,23 @@ bool Charset::is_utf8() const {
   return kRows[row_].kind == Kind::utf8;
 }
 
+bool Charset::byte_wise() const {
+  const Kind kind = kRows[row_].kind;
+  return kind != Kind::multibyte && kind != Kind::japanese;
+}
+
+bool Charset::decode_line(std::string_view bytes, std::string& out) const {
+  const Row& row = kRows[row_];
+  if (row.kind == Kind::multibyte) return detail::multibyte_to_utf8(row.iconv, bytes, out);
+  return detail::iso2022_to_utf8(bytes, detail::JapaneseSet::base, out);
+}
+
 bool Charset::valid(std::string_view bytes) const {
   const Kind kind = kRows[row_].kind;
+  if (!byte_wise()) {
+    std::string ignored;
+    return decode_line(bytes, ignored);
+  }
   if (kind == Kind::utf8) return base::is_valid_utf8(bytes);
   return std::all_of(bytes.begin(), bytes.end(), [&](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -236,6 +239,16 @@ bool Charset::valid(std::string_view bytes) const {
 std::size_t Charset::to_utf8(std::string_view bytes, char* out, bool* damaged) const {
   char* const begin = out;
   const Kind kind = kRows[row_].kind;
+  if (!byte_wise()) {
+    std::string text;
+    const bool kanji = kRows[row_].name == "ISO IR87";
+    const auto start = kanji ? detail::JapaneseSet::kanji : detail::JapaneseSet::more_kanji;
+    const bool clean = kind == Kind::multibyte ? detail::multibyte_to_utf8(kRows[row_].iconv, bytes, text)
+                                               : detail::iso2022_to_utf8(bytes, start, text);
+    if (!clean && damaged != nullptr) *damaged = true;
+    std::memcpy(out, text.data(), text.size());
+    return text.size();
+  }
   std::size_t at = 0;
   while (at < bytes.size()) {
     const auto byte = static_cast<unsigned char>(bytes[at]);
@@ -260,6 +273,22 @@ std::size_t Charset::to_utf8(std::string_view bytes, char* out, bool* damaged) c
   return static_cast<std::size_t>(out - begin);
 }
 
+namespace {
+
+/// The bytes of one character of a single-byte set.
+std::string single_byte(std::string_view character, Charset charset) {
+  for (unsigned byte = 0x80; byte < 0x100; ++byte) {
+    char buffer[4];
+    const char one = static_cast<char>(byte);
+    bool damaged = false;
+    const std::size_t made = charset.to_utf8({&one, 1}, buffer, &damaged);
+    if (!damaged && std::string_view(buffer, made) == character) return {one};
+  }
+  return {};
+}
+
+}  // namespace
+
 base::Result<std::string> from_utf8(std::string_view text, Charset charset, Unencodable policy) {
   if (!charset.supported()) {
     return base::fail(base::ErrorCode::charset_unsupported,
@@ -267,28 +296,36 @@ base::Result<std::string> from_utf8(std::string_view text, Charset charset, Unen
   }
   std::string out;
   out.reserve(text.size());
+  const char* const multibyte = charset.multibyte_name();
+  auto now = detail::JapaneseSet::base;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t size = utf8_size(text.substr(at));
-    const std::uint32_t point = size == 0 ? kReplacement : utf8_value(text.substr(at, size));
-    if (size != 0 && (point < 0x80 || charset.is_utf8())) {
-      out += text.substr(at, size);
-    } else {
-      char found = '\0';
-      for (unsigned byte = 0x80; byte < 0x100 && size != 0 && found == '\0'; ++byte) {
-        char buffer[4];
-        const char one = static_cast<char>(byte);
-        bool damaged = false;
-        const std::size_t made = charset.to_utf8({&one, 1}, buffer, &damaged);
-        if (!damaged && std::string_view(buffer, made) == text.substr(at, size)) found = one;
-      }
-      if (found == '\0' && policy == Unencodable::reject) {
-        return base::fail(base::ErrorCode::unencodable_text,
-                          std::string(charset.name()) + " lacks a character", "byte " + std::to_string(at));
-      }
-      out += found == '\0' ? '?' : found;
+    const std::string_view character = text.substr(at, std::max<std::size_t>(size, 1));
+    at += character.size();
+    bool written = false;
+    if (size != 0 && !charset.byte_wise() && multibyte == nullptr) {
+      written = detail::iso2022_from_utf8(character, now, out);
+    } else if (size == 1 || (size != 0 && charset.is_utf8())) {
+      out += character;
+      written = true;
+    } else if (size != 0) {
+      const std::string bytes = multibyte == nullptr ? single_byte(character, charset)
+                                                     : detail::multibyte_from_utf8(multibyte, character);
+      out += bytes;
+      written = !bytes.empty();
     }
-    at += size == 0 ? 1 : size;
+    if (written) continue;
+    if (policy == Unencodable::reject) {
+      return base::fail(base::ErrorCode::unencodable_text, std::string(charset.name()) + " lacks a character",
+                        "byte " + std::to_string(at - character.size()));
+    }
+    if (now != detail::JapaneseSet::base)
+      detail::iso2022_from_utf8("?", now, out);
+    else
+      out += '?';
   }
+  // Text ends as it began, so that what stands behind it is read in the same set.
+  if (now != detail::JapaneseSet::base) out += "\x1b(B";
   return out;
 }
 

@@ -10,6 +10,8 @@
 
 namespace kiln::hl7 {
 
+enum class Unencodable : std::uint8_t { reject, replace };
+
 /// A set Kiln knows by name. Cheap to copy, no ownership, usable from any thread.
 class Charset {
  public:
@@ -28,9 +30,14 @@ class Charset {
 
   /// The name of table 0211: what MSH-18 says for this set.
   std::string_view name() const;
-  /// False for sets whose bytes cannot be split at delimiters (GB 18030, BIG-5, ISO IR87, ISO IR159, KS X
-  /// 1001, CNS 11643, UTF-16, UTF-32): those are refused where a message really uses them, never guessed.
+  /// False for UTF-16 and UTF-32, which are read only by their code units (ParseOptions::wide).
   bool supported() const;
+  /// Delimiters can be looked for in its bytes. False for GB 18030, BIG-5, Shift-JIS, KS X 1001, CNS 11643
+  /// and the ISO 2022 sets: a byte of their characters may look like a delimiter.
+  bool byte_wise() const;
+  /// Appends a line of a set that is not byte_wise(), from its beginning, as UTF-8. False when something was
+  /// no character: that became U+FFFD.
+  bool decode_line(std::string_view bytes, std::string& out) const;
   bool is_ascii() const;
   bool is_utf8() const;
   bool operator==(const Charset&) const = default;
@@ -43,11 +50,11 @@ class Charset {
   std::size_t to_utf8(std::string_view bytes, char* out, bool* damaged = nullptr) const;
 
  private:
+  friend base::Result<std::string> from_utf8(std::string_view, Charset, Unencodable);
+  const char* multibyte_name() const;
   constexpr explicit Charset(std::uint8_t row) : row_(row) {}
   std::uint8_t row_ = 0;
 };
-
-enum class Unencodable : std::uint8_t { reject, replace };
 
 /// UTF-8 text in the bytes of `charset`. A character it lacks becomes '?' (replace) or is the error
 /// unencodable_text, which names the code point's position but not the text. Also fails for sets that are not

@@ -75,9 +75,10 @@ std::optional<std::uint32_t> MessageEditor::find(std::uint32_t id, std::uint32_t
 base::Result<std::string> MessageEditor::in_charset(std::string raw) const {
   if (!high(raw) || message_.charset().is_utf8()) return raw;
   if (!message_.converted()) return from_utf8(raw, message_.charset(), unencodable_);
-  // Later it must be possible to go back.
-  TRY(const std::string bytes, from_utf8(raw, message_.charset(), unencodable_));
-  static_cast<void>(bytes);
+  if (unencodable_ == Unencodable::reject && message_.charset().supported()) {
+    TRY(const std::string bytes, from_utf8(raw, message_.charset(), unencodable_));
+    static_cast<void>(bytes);
+  }
   return raw;
 }
 
@@ -251,16 +252,10 @@ std::string_view MessageEditor::line_end() const {
 std::string MessageEditor::encode(bool trim) const {
   const std::string& bytes = message_.bytes();
   std::string out(message_.original(0, message_.segment(0).offset()));
-  const auto append = [&](std::string_view text) {
-    if (!message_.converted() || !high(text)) {
-      out += text;
-    } else if (const auto encoded = from_utf8(text, message_.charset(), Unencodable::replace)) {
-      out += *encoded;
-    }
-  };
+  const auto append = [&](std::string_view text) { out += message_.as_received(text); };
   bool ended = true;
   for (const Entry& entry : entries_) {
-    if (!ended) out += line_end();
+    if (!ended) append(line_end());
     if (!entry.dirty) {
       const std::uint32_t begin = message_.segment(entry.source).offset(), end = behind(entry.source);
       out += message_.original(begin, end);
@@ -281,11 +276,11 @@ std::string MessageEditor::encode(bool trim) const {
       const SegmentView source = message_.segment(entry.source);
       const std::uint32_t end = source.offset() + static_cast<std::uint32_t>(source.raw().size());
       const std::string_view gap = std::string_view(bytes).substr(end, behind(entry.source) - end);
-      out += gap;
+      append(gap);
       ended = !gap.empty();
     }
   }
-  if (!ended && (!entries_.empty() && entries_.back().source == kNew)) out += line_end();
+  if (!ended && (!entries_.empty() && entries_.back().source == kNew)) append(line_end());
   return out;
 }
 

@@ -17,7 +17,11 @@ using detail::SequenceKind;
 class Decoder {
  public:
   Decoder(std::string_view raw, const TextRules& rules, char* out, std::vector<EscapeNote>* notes)
-      : raw_(raw), rules_(rules), out_(out), notes_(notes), charset_(rules.charset) {
+      : raw_(raw),
+        rules_(rules),
+        out_(out),
+        notes_(notes),
+        charset_(rules.converted ? Charset::utf8() : rules.charset) {
     run_ = tail_ = out + 2 * raw.size();
   }
 
@@ -37,6 +41,7 @@ class Decoder {
  private:
   void put(std::string_view bytes) {
     if (bytes.empty()) return;
+    end_hex();
     std::memcpy(tail_, bytes.data(), bytes.size());
     tail_ += bytes.size();
   }
@@ -45,9 +50,11 @@ class Decoder {
     const std::string_view whole = raw_.substr(at, sequence.size);
     switch (sequence.kind) {
       case SequenceKind::delimiter:
+        end_hex();
         *tail_++ = sequence.character;
         break;
       case SequenceKind::hex:
+        begin_hex();
         for (std::size_t i = 0; i < sequence.body.size(); i += 2) {
           *tail_++ = static_cast<char>(detail::hex_digit(sequence.body[i]) << 4 |
                                        detail::hex_digit(sequence.body[i + 1]));
@@ -79,6 +86,22 @@ class Decoder {
     return sequence.size;
   }
 
+  /// Bytes given in hexadecimal are in the message's set even where the text around them is UTF-8 by now.
+  /// Several sequences side by side may hold one character.
+  void begin_hex() {
+    if (!rules_.converted || in_hex_) return;
+    flush();
+    outside_hex_ = charset_;
+    charset_ = rules_.charset;
+    in_hex_ = true;
+  }
+  void end_hex() {
+    if (!in_hex_) return;
+    flush();
+    charset_ = outside_hex_;
+    in_hex_ = false;
+  }
+
   bool switch_to(std::string_view body) {
     const auto set = Charset::find_escape(body);
     if (!set || !set->supported()) return false;
@@ -87,8 +110,9 @@ class Decoder {
         (rules_.alternates != nullptr &&
          std::find(rules_.alternates->begin(), rules_.alternates->end(), *set) != rules_.alternates->end());
     if (!named) return false;
+    end_hex();
     flush();
-    charset_ = *set;
+    charset_ = rules_.converted && *set == rules_.charset ? Charset::utf8() : *set;
     return true;
   }
 
@@ -112,6 +136,8 @@ class Decoder {
   char* out_;
   std::vector<EscapeNote>* notes_;
   Charset charset_;
+  Charset outside_hex_;
+  bool in_hex_ = false;
   std::size_t head_ = 0;
   char* run_;
   char* tail_;

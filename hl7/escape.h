@@ -17,6 +17,8 @@ struct TextRules {
   Delimiters delimiters;
   Charset charset;
   const std::vector<Charset>* alternates = nullptr;  ///< not owned; may be null
+  /// The text is UTF-8 already (Message::converted()), and only `\X..\` holds bytes of `charset`.
+  bool converted = false;
 };
 
 /// One oddity met while decoding: bad_escape, unknown_escape, stray_escape or bad_charset_bytes.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "hl7/detail/message_data.h"
+#include "hl7/detail/multibyte.h"
 #include "hl7/escape.h"
 
 namespace kiln::hl7 {
@@ -16,7 +17,7 @@ using detail::SegmentRow;
 constexpr std::string_view kNull = "\"\"";
 
 TextRules rules_of(const MessageData& data) {
-  return {data.delimiters, data.charset, &data.alternates};
+  return {data.delimiters, data.charset, &data.alternates, !data.lines.empty() || !data.charset.byte_wise()};
 }
 
 bool needs_decoding(const MessageData& data, std::string_view raw) {
@@ -150,6 +151,17 @@ std::string_view Message::original(std::uint32_t begin, std::uint32_t end) const
   };
   const std::size_t from = begin == 0 ? 0 : place(begin);
   return std::string_view(data_->original).substr(from, place(end) - from);
+}
+std::string Message::as_received(std::string_view text) const {
+  if (data_->wide != nullptr) return detail::multibyte_from_utf8(data_->wide, text);
+  if (!converted() || !detail::has_high_byte(text)) return std::string(text);
+  const auto set = data_->charset.byte_wise()
+                       ? std::find_if(data_->alternates.begin(), data_->alternates.end(),
+                                      [](Charset c) { return !c.byte_wise(); })
+                       : data_->alternates.end();
+  auto encoded =
+      from_utf8(text, set == data_->alternates.end() ? data_->charset : *set, Unencodable::replace);
+  return encoded ? std::move(*encoded) : std::string(text);
 }
 std::string Message::take_bytes() && {
   return converted() ? std::move(data_->original) : std::move(data_->bytes);

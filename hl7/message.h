@@ -237,13 +237,17 @@ struct ParseOptions {
   /// Segments without a header (BTS, FTS, a lone line) are read with these; with a header they are not used.
   std::optional<Delimiters> headerless;
   ScanMode scan = ScanMode::best;
+  /// Take UTF-16 and UTF-32, seen by their byte order mark or first letters. MLLP cannot carry them (their
+  /// code units hold its frame bytes), so a listener leaves this off: error charset_not_framable.
+  bool wide = false;
 };
 
 /// Owns one immutable buffer, as received. Moves keep views valid. Immutable, so any thread may read.
 /// Memory: the bytes plus 4 per field separator and line end plus 12 per segment, and a few hundred.
 class Message {
  public:
-  /// Errors: no_header, limit_exceeded, charset_unsupported. `bytes` is one message: the segments of a batch
+  /// Errors: no_header, limit_exceeded, charset_unsupported,
+  /// charset_not_framable. `bytes` is one message: the segments of a batch
   /// belong to batch.h. A header is MSH, FHS or BHS; white space, NUL and a byte order mark may stand before
   /// it.
   static base::Result<Message> parse(std::string bytes, const ParseOptions& options = {});
@@ -255,8 +259,8 @@ class Message {
   /// Byte for byte what parse() got: the encoding of an unmodified message.
   const std::string& bytes() const&;
   const std::string& bytes() const&& = delete;
-  /// As received. Differs from bytes() only where the character set cannot be split byte by byte: such a message is
-  /// converted to UTF-8 on entry (converted() is true), and offsets are those in bytes().
+  /// As received. Differs from bytes() only where the character set cannot be split byte by byte: such a
+  /// message is converted to UTF-8 on entry (converted() is true), and offsets are those in bytes().
   const std::string& original() const&;
   const std::string& original() const&& = delete;
   bool converted() const;
@@ -321,7 +325,10 @@ class Message {
   std::string place(const Location& location) const;
 
  private:
+  friend class MessageEditor;
   explicit Message(std::unique_ptr<detail::MessageData> data);
+  /// UTF-8 text of bytes() in the bytes of original().
+  std::string as_received(std::string_view text) const;
   std::unique_ptr<detail::MessageData> data_;
 };
 

@@ -6,7 +6,9 @@
 #include <cstring>
 
 #include "engine/base/text.h"
+#include "hl7/detail/convert.h"
 #include "hl7/detail/message_data.h"
+#include "hl7/detail/multibyte.h"
 #include "hl7/detail/scan.h"
 #include "hl7/message.h"
 
@@ -37,13 +39,6 @@ std::size_t skip_leading(std::string_view bytes) {
     }
   }
   return at;
-}
-
-bool wide_encoding(std::string_view bytes) {
-  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) return true;
-  using namespace std::string_view_literals;
-  return bytes.starts_with("M\0S\0H\0"sv) || bytes.starts_with("\0M\0S\0H"sv) ||
-         bytes.starts_with("\0\0\0M\0\0\0S"sv);
 }
 
 bool header_name(std::uint32_t id) {
@@ -81,7 +76,7 @@ class Parser {
     data_->scan = options.scan;
   }
 
-  base::Result<std::unique_ptr<MessageData>> run() {
+  base::Status run() {
     const std::string& bytes = data_->bytes;
     if (bytes.size() > options_.bytes_max || bytes.size() >= 0xFFFF'FFFFu) {
       return base::fail(ErrorCode::limit_exceeded, "the message has more bytes than allowed");
@@ -90,15 +85,13 @@ class Parser {
     TRY_VOID(scan());
     TRY_VOID(check_repetitions());
     TRY_VOID(read_charset());
-    return std::move(data_);
+    return {};
   }
+  std::unique_ptr<MessageData> take() { return std::move(data_); }
 
  private:
   base::Status read_header() {
     const std::string_view bytes = data_->bytes;
-    if (wide_encoding(bytes)) {
-      return base::fail(ErrorCode::charset_unsupported, "the message is in UTF-16 or UTF-32");
-    }
     start_ = skip_leading(bytes);
     const std::string_view text = bytes.substr(start_);
     if (!header_name(segment_id(text.substr(0, 3))) || text.size() < 4) {
@@ -336,7 +329,7 @@ class Parser {
     }
     TRY_VOID(refuse_unsupported(data_->charset));
     if (!data_->charset.supported()) data_->charset = Charset::ascii();
-    if (!high_) return {};
+    if (!data_->charset.byte_wise() || !high_) return {};
     const bool utf8 = data_->charset.is_utf8() && base::is_valid_utf8(data_->bytes);
     data_->recode_high = !utf8;
     // Where escapes may switch sets, only decoding can tell what is a character: check_text() does.
@@ -371,6 +364,20 @@ class Parser {
     return {};
   }
 
+  /// The set whose characters may hold bytes that look like delimiters, when the message uses it.
+ public:
+  std::optional<Charset> set_to_convert() const {
+    const bool escapes = data_->bytes.find('\x1b') != std::string::npos;
+    if (!data_->charset.byte_wise())
+      return escapes || high_ || data_->has_escape ? std::optional(data_->charset) : std::nullopt;
+    const auto japanese = std::find_if(data_->alternates.begin(), data_->alternates.end(),
+                                       [](const Charset& set) { return !set.byte_wise(); });
+    const bool ascii_based = data_->charset.is_ascii() || data_->charset.name() == "ISO IR14";
+    if (!escapes || !ascii_based || japanese == data_->alternates.end()) return std::nullopt;
+    return *japanese;
+  }
+
+ private:
   /// Such a set is harmless while the message holds ASCII only; anything else would be split at the wrong
   /// bytes.
   base::Status refuse_unsupported(Charset charset, bool alternate = false) {
@@ -418,10 +425,53 @@ class Parser {
   bool mixed_noted_ = false, blank_noted_ = false;
 };
 
+using Data = std::unique_ptr<MessageData>;
+
+/// The message again as UTF-8, because it cannot be split at bytes; what was received is kept. `set` is what
+/// the text was converted from, `declared` what MSH-18 says.
+base::Result<Data> parse_converted(std::string received, detail::Converted converted, Charset declared,
+                                   std::vector<Charset> alternates, const ParseOptions& options) {
+  ParseOptions as_utf8 = options;
+  as_utf8.charset_override = Charset::utf8();
+  as_utf8.bytes_max = std::max(options.bytes_max, converted.text.size());
+  Parser parser(std::move(converted.text), as_utf8);
+  TRY_VOID(parser.run());
+  Data data = parser.take();
+  data->original = std::move(received);
+  data->lines = std::move(converted.lines);
+  data->charset = declared;
+  data->alternates = std::move(alternates);
+  data->wide = converted.wide;
+  if (!converted.clean) {
+    data->note(ErrorCode::bad_charset_bytes, Severity::warning, {}, 0,
+               "bytes that are no characters of the message's character set became U+FFFD");
+  }
+  return data;
+}
+
 }  // namespace
 
 base::Result<Message> Message::parse(std::string bytes, const ParseOptions& options) {
-  TRY(auto data, Parser(std::move(bytes), options).run());
+  if (const char* const wide = detail::wide_set(bytes)) {
+    if (!options.wide) {
+      return base::fail(ErrorCode::charset_not_framable, "the message is in UTF-16 or UTF-32", "MSH-18",
+                        "ask the sender for UNICODE UTF-8");
+    }
+    if (bytes.size() > options.bytes_max)
+      return base::fail(ErrorCode::limit_exceeded, "the message has more bytes than allowed");
+    auto converted = detail::convert_wide(bytes, wide);
+    TRY(auto data, parse_converted(std::move(bytes), std::move(converted), Charset::utf8(), {}, options));
+    return Message(std::move(data));
+  }
+  Parser parser(std::move(bytes), options);
+  TRY_VOID(parser.run());
+  const auto set = parser.set_to_convert();
+  auto data = parser.take();
+  if (set) {
+    auto converted = detail::convert_lines(data->bytes, *set);
+    TRY(data, parse_converted(std::move(data->bytes), std::move(converted), data->charset,
+                              std::move(data->alternates), options));
+  }
   return Message(std::move(data));
 }
 

@@ -42,6 +42,7 @@ struct MessageData {
     std::uint32_t text, original;
   };
   std::vector<LineStart> lines;
+  const char* wide = nullptr;  ///< iconv's name of the UTF-16 or UTF-32 that was received
   /// Marks, then rows: one block, made when both counts are known. Marks are, for every segment, its field
   /// separators and then its end. Behind the last row stands one whose `first` is the number of marks.
   std::unique_ptr<std::uint32_t[]> index;

@@ -1,0 +1,26 @@
+#pragma once
+// Messages that cannot be split at bytes, as UTF-8.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hl7/charset.h"
+#include "hl7/detail/message_data.h"
+
+namespace kiln::hl7::detail {
+
+struct Converted {
+  std::string text;
+  std::vector<MessageData::LineStart> lines;
+  bool clean = true;           ///< nothing became U+FFFD
+  const char* wide = nullptr;  ///< set by convert_wide
+};
+
+/// Line by line, because every line begins in the set's first state. CR and LF are never part of a longer
+/// character in these sets.
+Converted convert_lines(std::string_view bytes, Charset set);
+/// UTF-16 and UTF-32; `wide` is a result of wide_set().
+Converted convert_wide(std::string_view bytes, const char* wide);
+
+}  // namespace kiln::hl7::detail
