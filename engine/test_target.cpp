@@ -73,8 +73,9 @@ Task<void> stop(ChannelRuntime& channel) {
 /// One test: a channel, its world, what came of it.
 class Bench {
  public:
-  Bench(std::shared_ptr<const channels::Site> site, const channels::ChannelDefinition& definition)
-      : site_(std::move(site)), definition_(definition), runtime_(parts()) {}
+  Bench(std::shared_ptr<const channels::Site> site, const channels::ChannelDefinition& definition,
+        const mappings::ResultObserver& observer)
+      : site_(std::move(site)), definition_(definition), observer_(observer), runtime_(parts()) {}
 
   Result<mappings::ChannelTestOutcome> run(const mappings::ChannelTestRequest& request) {
     for (const mappings::TestFault& fault : request.faults)
@@ -161,7 +162,9 @@ class Bench {
       const auto input = detail::Input::read(*site_, definition_, record->second.message);
       if (!input) continue;
       mappings::RunResult result = runner_.run(route.program, input->run_input(), input->context());
-      if (result.ok() && result.output == message.bytes) return result;
+      if (!result.ok() || result.output != message.bytes) continue;
+      if (observer_) observer_(result, runner_);
+      return result;
     }
     mappings::RunResult result;
     result.output = message.bytes;
@@ -171,6 +174,7 @@ class Bench {
 
   std::shared_ptr<const channels::Site> site_;
   const channels::ChannelDefinition& definition_;
+  const mappings::ResultObserver& observer_;
   base::ManualClock clock_{{mappings::kTestReceivedMicros}};
   base::VirtualExecutor executor_{clock_};
   base::InlineExecutor files_;
@@ -191,7 +195,7 @@ Result<mappings::ChannelTestOutcome> ChannelTestTarget::run(const mappings::Chan
   const std::string_view wanted = request.channel;
   for (const channels::ChannelDefinition& definition : site_->channels) {
     if (wanted != definition.name && !wanted.ends_with("." + definition.name)) continue;
-    return Bench(site_, definition).run(request);
+    return Bench(site_, definition, observer_).run(request);
   }
   return base::fail(base::ErrorCode::file_not_found, "the site has no channel " + request.channel);
 }

@@ -30,8 +30,8 @@ TestInput input_of(const ast::GivenStep& given) {
 class TestRun {
  public:
   TestRun(const Library& library, const CompiledLibrary& compiled, RunTarget* channels,
-          const LibraryFile& file)
-      : library_(library), compiled_(compiled), channels_(channels), file_(file) {}
+          const LibraryFile& file, const TestOptions& options)
+      : library_(library), compiled_(compiled), channels_(channels), file_(file), options_(options) {}
 
   TestResult run(const ast::Decl& decl, const ast::TestDecl& test) {
     result_.name = test.title.text;
@@ -60,6 +60,8 @@ class TestRun {
     const Resolution target = library_.resolve(file_, step.name, DeclKind::map | DeclKind::channel);
     const std::string written = step.name.text();
     results_ = {};
+    results_.golden = options_.golden;
+    results_.test_file = &file_.name;
     if (target.found != nullptr && target.parts == step.name.parts.size()) {
       if (target.found->kind == DeclKind::channel) return run_channel(step, target.found->qualified());
       return run_map(step, compiled_.program(target.found->qualified()));
@@ -98,6 +100,7 @@ class TestRun {
                   "lookup " + run_.missing_lookups.front().lookup + " has no answer in a test");
     }
     results_.map = &run_;
+    if (options_.observer) options_.observer(run_, runner_);
     results_.runner = &runner_;
     return true;
   }
@@ -151,6 +154,7 @@ class TestRun {
   const CompiledLibrary& compiled_;
   RunTarget* channels_;
   const LibraryFile& file_;
+  const TestOptions& options_;
   TestResult result_;
   std::vector<TestInput> inputs_;
   std::vector<TestFault> faults_;
@@ -182,15 +186,26 @@ std::size_t TestReport::failed() const {
 
 TestReport run_tests(const Library& library, const CompiledLibrary& compiled, RunTarget* channels,
                      std::string_view filter, bool shipped) {
+  TestOptions options;
+  options.filter = filter;
+  options.shipped = shipped;
+  return run_tests(library, compiled, channels, options);
+}
+
+TestReport run_tests(const Library& library, const CompiledLibrary& compiled, RunTarget* channels,
+                     const TestOptions& options) {
   TestReport report;
+  if (channels != nullptr) channels->observe(options.observer);
   for (const auto& file : library.files()) {
-    if (file->shipped && !shipped) continue;
+    if (file->shipped && !options.shipped) continue;
+    if (!options.file.empty() && file->name != options.file) continue;
     for (const ast::Decl& decl : file->tree.decls) {
       const auto* test = decl.get_if<ast::TestDecl>();
-      if (test == nullptr || test->title.text.find(filter) == std::string::npos) continue;
-      report.tests.push_back(TestRun(library, compiled, channels, *file).run(decl, *test));
+      if (test == nullptr || test->title.text.find(options.filter) == std::string::npos) continue;
+      report.tests.push_back(TestRun(library, compiled, channels, *file, options).run(decl, *test));
     }
   }
+  if (channels != nullptr) channels->observe({});
   return report;
 }
 

@@ -3,6 +3,7 @@
 // through a RunTarget that the engine supplies. Deterministic: the clock of a test stands still.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,12 +58,31 @@ struct ChannelTestOutcome {
   std::vector<RunDiagnostic> diagnostics;
 };
 
+/// Told of every result that a test looks at, right after the run that made it.
+using ResultObserver = std::function<void(const RunResult&, const Runner&)>;
+
+/// Files that `expect golden("name")` compares with.
+class GoldenFiles {
+ public:
+  virtual ~GoldenFiles() = default;
+  /// The text of a file; nothing when there is none. `test_file` is the name of the file that holds the test,
+  /// which `name` is relative to.
+  virtual base::Result<std::optional<std::string>> read(const std::string& test_file,
+                                                        const std::string& name) = 0;
+  virtual base::Status write(const std::string& test_file, const std::string& name,
+                             const std::string& text) = 0;
+  /// Differences are written instead of reported (`kiln test --update`).
+  virtual bool update() const = 0;
+};
+
 /// Runs a channel on memory: no sockets, no files, a virtual clock.
 class RunTarget {
  public:
   virtual ~RunTarget() = default;
   /// Errors: not_found for an unknown channel, else what keeps it from being started.
   virtual base::Result<ChannelTestOutcome> run(const ChannelTestRequest& request) = 0;
+  /// Called by run() for each result in `sent`; it stays set until the next call.
+  virtual void observe(ResultObserver observer) { static_cast<void>(observer); }
 };
 
 struct TestFailure {
@@ -92,6 +112,16 @@ struct TestReport {
 /// errors.
 TestReport run_tests(const Library& library, const CompiledLibrary& compiled, RunTarget* channels,
                      std::string_view filter = {}, bool shipped = false);
+
+struct TestOptions {
+  std::string filter;             ///< part of the test's name
+  std::string file;               ///< only tests of the file with that name; empty: of all
+  bool shipped = false;           ///< those of shipped files too
+  GoldenFiles* golden = nullptr;  ///< without it `golden` in a test fails
+  ResultObserver observer;        ///< coverage; may be empty
+};
+TestReport run_tests(const Library& library, const CompiledLibrary& compiled, RunTarget* channels,
+                     const TestOptions& options);
 
 /// One line a test, and for a failure the place, the expression, what was expected and what came; ends with
 /// the count.

@@ -276,7 +276,7 @@ TestValue ExpectEvaluator::path_or_name(const ast::Expr& expr) {
     if (this_.empty()) return trouble("`.` has a meaning only inside `[where …]`");
     return this_.back();
   }
-  return trouble("`expect` takes paths, literals, comparisons, count, exists and lineage");
+  return trouble("`expect` takes paths, literals, comparisons, count, exists, lineage and golden");
 }
 
 TestValue ExpectEvaluator::name(const std::string& name) {
@@ -430,11 +430,12 @@ TestValue ExpectEvaluator::enter(const RunResult& result, std::string root) {
 TestValue ExpectEvaluator::call(const ast::Call& node) {
   const auto* callee = node.callee->get_if<ast::Ident>();
   const std::string name = callee != nullptr ? callee->name : "";
-  if (node.args.size() != 1) return trouble("functions in `expect`: count(x), exists(x), lineage(path)");
+  if (name == "golden") return golden(node);
+  if (node.args.size() != 1) return trouble("functions in `expect`: count(x), exists(x), lineage(path), golden(\"file\")");
   const ast::Expr& argument = *node.args[0].value;
   if (name == "lineage") return lineage(argument);
   if (name != "count" && name != "exists") {
-    return trouble("there is no function `" + name + "` in `expect`: count, exists, lineage");
+    return trouble("there is no function `" + name + "` in `expect`: count, exists, lineage, golden");
   }
   const TestValue value = evaluate(argument);
   const std::uint64_t size = count_of(value).value_or(is_absent(value) ? 0 : 1);

@@ -22,6 +22,8 @@ struct TestResults {
   const RunResult* map = nullptr;
   const Runner* runner = nullptr;  ///< that ran the map, for lineage and unread
   const ChannelTestOutcome* channel = nullptr;
+  GoldenFiles* golden = nullptr;
+  const std::string* test_file = nullptr;  ///< name of the file that holds the test
 };
 
 /// A path into one result, not yet read.
@@ -81,6 +83,7 @@ class ExpectEvaluator {
   TestValue add_step(TestValue base, ReadStep::Kind kind, std::string_view text, std::uint32_t number);
   TestValue call(const ast::Call& call);
   TestValue lineage(const ast::Expr& argument);
+  TestValue golden(const ast::Call& call);
   TestValue enter(const RunResult& result, std::string root);
   std::optional<std::uint64_t> count_of(const TestValue& value);
   TestValue scalar(const TestValue& value);
