@@ -91,7 +91,10 @@ class Walk {
       out += edit.text;
       at = edit.end;
     }
-    return out.append(bytes, at);
+    out.append(bytes, at);
+    // What is written is ASCII, so only a message that was converted on entry has to be turned back.
+    if (!message_.converted()) return out;
+    return from_utf8(out, message_.charset(), Unencodable::replace);
   }
 
  private:

@@ -67,7 +67,7 @@ using AnonymizeReport = std::map<std::pair<std::string, AnonymizeRule>, std::uin
 class Anonymizer {
  public:
   explicit Anonymizer(AnonymizeOptions options);
-  /// The message with replaced values; all other bytes as they were. What was done is added to `report`.
+  /// The message with replaced values, in its character set; all other bytes as they were. What was done is added to `report`.
   /// Errors: no_escape_character.
   base::Result<std::string> apply(const Message& message, AnonymizeReport& report) const;
 

@@ -80,7 +80,8 @@ int run(const Arguments& arguments) {
                            const hl7::Slice slice = item.file.batch.messages[item.number - 1];
                            if (!check) {
                              print(std::string_view(item.file.bytes).substr(copied, slice.begin - copied));
-                             print(again);
+                             // A message that was converted to be split is written in its own character set.
+                             print(again == item.message->bytes() ? item.message->original() : again);
                              rest = item.file.bytes.substr(slice.end);
                            }
                            copied = slice.end;
