@@ -1,5 +1,8 @@
 #include "mappings/detail/facts.h"
 
+#include <initializer_list>
+#include <utility>
+
 #include "mappings/detail/guards.h"
 
 namespace kiln::mappings::detail {
@@ -74,6 +77,113 @@ CsvFormat format_of(const ir::Unit& unit, const ir::CsvSchema& schema) {
   return format;
 }
 
+/// Ops whose value is written while it is evaluated, because it holds objects or goes to several places.
+bool builds_objects(ir::Op op) {
+  using ir::Op;
+  switch (op) {
+    case Op::object:
+    case Op::call_datatype:
+    case Op::call_fn:
+    case Op::choose:
+    case Op::match:
+    case Op::coalesce:
+    case Op::each:
+    case Op::variant:
+    case Op::lookup:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Evaluating it and writing what comes of it is the same as writing while evaluating.
+bool is_scalar(const ir::Unit& unit, ir::Index index) {
+  using ir::Op;
+  if (index == ir::kNone) return true;
+  const ir::Expr& expr = unit.exprs[index];
+  switch (expr.op) {
+    case Op::lookup: {
+      const ir::LookupMode mode = unit.lookups[expr.a].mode;
+      return mode == ir::LookupMode::code || mode == ir::LookupMode::column;
+    }
+    case Op::call_fn:
+      return is_scalar(unit, unit.functions[expr.a].expr);
+    case Op::choose:
+      return is_scalar(unit, expr.b) && is_scalar(unit, expr.c);
+    case Op::match:
+      for (ir::Index i = 0; i < expr.c; ++i) {
+        if (!is_scalar(unit, unit.arms[expr.b + i].value)) return false;
+      }
+      return true;
+    default:
+      return !builds_objects(expr.op);
+  }
+}
+
+std::vector<WriteFacts> derive_writes(const ir::Unit& unit) {
+  const std::vector<std::uint32_t> guards = component_guards(unit);
+  std::vector<WriteFacts> facts(unit.writes.size());
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    const ir::Write& write = unit.writes[i];
+    const ir::Step& last = unit.steps[write.path.first + write.path.count - 1];
+    const bool plain = write.path.count == 1 && last.kind == ir::StepKind::member &&
+                       write.mode != ir::WriteMode::set_if_unset && !write.override_;
+    facts[i].builds = !is_scalar(unit, write.value);
+    const ir::Op op = unit.exprs[write.value].op;
+    if (plain && !facts[i].builds) facts[i].kind = WriteKind::value;
+    if (plain && (op == ir::Op::object || op == ir::Op::call_datatype)) facts[i].kind = WriteKind::object;
+    facts[i].dynamic = facts[i].builds && last.dynamic;
+    facts[i].slot = last.slot;
+    facts[i].components = guards[i];
+  }
+  return facts;
+}
+
+/// Collects texts one behind the other; they have their addresses when all of them are there.
+class Texts {
+ public:
+  explicit Texts(std::string& all) : all_(all) {}
+  void add(PaddedText& place, std::initializer_list<std::string_view> parts) {
+    places_.push_back({&place, all_.size()});
+    for (const std::string_view part : parts) all_ += part;
+    place.size = all_.size() - places_.back().second;
+  }
+  void finish() {
+    all_.append(PaddedText::kBlock, ' ');
+    for (const auto& [place, offset] : places_) place->data = all_.data() + offset;
+  }
+
+ private:
+  std::string& all_;
+  std::vector<std::pair<PaddedText*, std::size_t>> places_;
+};
+
+void derive_shapes(const ir::Unit& unit, Facts& facts) {
+  facts.members.resize(unit.members.size());
+  facts.shapes.resize(unit.shapes.size());
+  Texts texts(facts.texts);
+  for (ir::Index i = 0; i < unit.members.size(); ++i) {
+    const ir::Member& member = unit.members[i];
+    MemberFacts& facts_of = facts.members[i];
+    texts.add(facts_of.key, {",", unit.text(member.key), member.list ? "[" : ""});
+    facts_of.name = unit.text(member.name);
+    facts_of.list = member.list;
+    facts_of.primitive = unit.types[member.type].kind == ir::TypeKind::primitive;
+    facts_of.companion = member.is_companion;
+  }
+  for (ir::Index i = 0; i < unit.shapes.size(); ++i) {
+    ShapeFacts& shape = facts.shapes[i];
+    shape.members = facts.members.data() + unit.shapes[i].members.first;
+    if (unit.shapes[i].kind != ir::ShapeKind::fhir) continue;
+    texts.add(shape.resource, {"{\"resourceType\":\"", unit.text(unit.shapes[i].name), "\""});
+    shape.id = slot_of(unit, i, "id");
+    shape.identifier = slot_of(unit, i, "identifier");
+    shape.url = slot_of(unit, i, "url");
+    shape.reference = slot_of(unit, i, "reference");
+  }
+  texts.finish();
+}
+
 }  // namespace
 
 std::uint16_t slot_of(const ir::Unit& unit, ir::Index shape, std::string_view member) {
@@ -86,20 +196,17 @@ std::uint16_t slot_of(const ir::Unit& unit, ir::Index shape, std::string_view me
 
 std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   auto facts = std::make_shared<Facts>();
-  facts->shapes.resize(unit.shapes.size());
-  for (ir::Index i = 0; i < unit.shapes.size(); ++i) {
-    if (unit.shapes[i].kind != ir::ShapeKind::fhir) continue;
-    facts->shapes[i] = {slot_of(unit, i, "id"), slot_of(unit, i, "identifier"), slot_of(unit, i, "url"),
-                        slot_of(unit, i, "reference")};
-  }
-  for (const ir::Member& member : unit.members) {
-    facts->members.push_back({unit.text(member.key), member.list});
-  }
+  derive_shapes(unit, *facts);
   for (const ir::Create& create : unit.creates) {
     facts->live_creates.push_back(has_live_write(unit, create.body, create.reg));
   }
-  facts->component_guards = component_guards(unit);
-  for (const ir::TableRow& row : unit.table_rows) facts->table_keys.push_back(unit.text(row.key));
+  facts->writes = derive_writes(unit);
+  for (const ir::Table& table : unit.tables) {
+    std::vector<std::string_view> keys;
+    for (ir::Index i = 0; i < table.rows.count; ++i)
+      keys.push_back(unit.text(unit.table_rows[table.rows.first + i].key));
+    facts->tables.push_back(facts->codes.add(keys));
+  }
   for (const ir::Constant& constant : unit.constants) facts->constants.push_back(value_of(unit, constant));
   for (const ir::Map& map : unit.maps) facts->structures.push_back(structure_of(unit, map));
   for (const ir::Map& map : unit.expressions) facts->expression_structures.push_back(structure_of(unit, map));

@@ -3,40 +3,62 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "hl7/structure.h"
 #include "mappings/csv.h"
+#include "mappings/detail/code_index.h"
 #include "mappings/detail/ir.h"
+#include "mappings/targets/output_buffer.h"
 #include "mappings/value.h"
 
 namespace kiln::mappings::detail {
 
-/// Slots of a shape that the runtime itself reads or writes; kNoSlot where the shape has none.
+/// How a member prints. Borrowed from the unit and its Facts.
+struct MemberFacts {
+  PaddedText key;  ///< `,"name":`, of a list with its `[`
+  std::string_view name;
+  bool list = false, primitive = false, companion = false;
+};
+
+/// How a FHIR shape prints, and slots that the runtime itself reads or writes; kNoSlot where it has none.
 struct ShapeFacts {
+  const MemberFacts* members = nullptr;
+  PaddedText resource;  ///< `{"resourceType":"Patient"`
   std::uint16_t id = ir::kNoSlot;
   std::uint16_t identifier = ir::kNoSlot;
   std::uint16_t url = ir::kNoSlot;
   std::uint16_t reference = ir::kNoSlot;
 };
 
-/// How a member prints: views into the unit.
-struct MemberFacts {
-  std::string_view key;
-  bool list = false;
+/// How a write is done.
+enum class WriteKind : std::uint8_t {
+  value,    ///< `=` or `+=` of a scalar to a member of the object
+  object,   ///< `=` or `+=` of an object or a datatype map to a member of the object
+  general,  ///< everything else: longer paths, `?=`, override, extensions, choices, values with branches
+};
+struct WriteFacts {
+  WriteKind kind = WriteKind::general;
+  bool builds = false;           ///< the value is built in its place
+  bool dynamic = false;          ///< builds, and a non-constant rule writes below it
+  std::uint16_t slot = 0;        ///< kind value and object: the member
+  std::uint32_t components = 0;  ///< see guards.h
 };
 
 /// Immutable; belongs to one unit and lives with the Program.
 struct Facts {
   std::vector<ShapeFacts> shapes;    ///< parallel to Unit::shapes
   std::vector<MemberFacts> members;  ///< parallel to Unit::members
+  std::string texts;                 ///< what the PaddedTexts view
   std::vector<const hl7::Structure*>
       structures;  ///< parallel to Unit::maps; nullptr where the source is not v2
   std::vector<const hl7::Structure*> expression_structures;  ///< parallel to Unit::expressions
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
-  std::vector<std::uint32_t> component_guards;               ///< parallel to Unit::writes, see guards.h
-  std::vector<std::string_view> table_keys;                  ///< parallel to Unit::table_rows
+  std::vector<WriteFacts> writes;                            ///< parallel to Unit::writes
+  CodeIndex codes;                                           ///< the keys of literal tables
+  std::vector<CodeIndex::Part> tables;                       ///< parallel to Unit::tables
   std::vector<Value> constants;                              ///< parallel to Unit::constants
   std::vector<std::uint8_t> live_creates;  ///< parallel to Unit::creates: some rule in it is not constant
 };

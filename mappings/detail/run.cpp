@@ -1,12 +1,12 @@
 // The frame of a run: input, choice of the map, registers, and what comes of it.
 
-#include "mappings/detail/run.h"
-
+#include <algorithm>
 #include <cstring>
 
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "mappings/detail/conversions.h"
+#include "mappings/detail/run_read.h"
 #include "mappings/detail/sha1.h"
 #include "mappings/targets/csv.h"
 #include "mappings/targets/fhir.h"
@@ -92,7 +92,10 @@ void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input,
       message_ = std::get<const hl7::Message*>(input);
       const std::string& bytes = message_->bytes();
       bytes_ = bytes.data();
+      size_ = static_cast<std::uint32_t>(bytes.size());
       delimiters_ = message_->delimiters();
+      separators_ = {delimiters_.repetition, delimiters_.component, delimiters_.subcomponent};
+      std::replace(separators_.begin(), separators_.end(), '\0', '\r');
       plain_ = message_->text_is_plain();
       read_.resize(bytes.size() / 64 + 1);
       segments_.clear();
@@ -169,18 +172,16 @@ void Run::no_map(const Program& program) {
 
 Frame Run::new_frame(const ir::Function& function) {
   Frame frame;
-  frame.function = &function;
   frame.locals = arena_.array<Value>(function.locals).data();
   frame.objects = arena_.array<OutputNode*>(std::max<std::size_t>(function.objects, 1)).data();
   return frame;
 }
 
 void Run::open_registers(const ir::Map& map) {
-  constexpr std::int32_t kUnknown = -2;
   segment_base_ = map.segments.first;
   group_base_ = map.groups.first;
-  segment_registers_.assign(map.segments.count, kUnknown);
-  group_registers_.assign(map.groups.count, kUnknown);
+  segment_registers_.assign(map.segments.count, kUnknownSegment);
+  group_registers_.assign(map.groups.count, kUnknownSegment);
 }
 
 void Run::run_map(const ir::Map& map, const hl7::Structure* structure) {
@@ -218,7 +219,7 @@ const std::string& Run::message_seed() {
   switch (input_kind_) {
     case DataKind::hl7:
       for (const std::uint32_t number : {3u, 4u, 10u}) {
-        const Hl7Ref at = field_of(0, number);
+        const Hl7Ref at = field_of(info(0), number);
         message_seed_.append(bytes_ + at.begin, at.end - at.begin).append("|");
       }
       break;
@@ -245,7 +246,7 @@ void Run::finish() {
     if (message_ != nullptr) note_unplaced();
     switch (map_->target) {
       case ir::Side::fhir:
-        FhirTarget(*this).print();
+        FhirTarget(*this, buffer_).print();
         break;
       case ir::Side::hl7:
         Hl7Target(*this).print();

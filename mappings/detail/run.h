@@ -3,6 +3,7 @@
 // whatever ends in the output is written straight to its place ("destination passing"), so that no object is
 // built twice.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@
 #include "mappings/detail/source_ref.h"
 #include "mappings/function.h"
 #include "mappings/program.h"
+#include "mappings/targets/output_buffer.h"
 #include "mappings/targets/tree.h"
 #include "mappings/value.h"
 
@@ -45,12 +47,24 @@ namespace detail {
 /// over rows.
 enum class Halt : std::uint8_t { none, skip, rows, stop };
 
+/// The parts of a piece of the message, one level down: components of a field or repetition, subcomponents of
+/// a component.
+struct Parts {
+  static constexpr std::uint32_t kMax = 24;
+  Hl7Ref range;
+  Hl7Level level = Hl7Level::component;  ///< of the parts
+  std::uint32_t count = 0;               ///< not more than kMax
+  /// Bit n-1: part n is not empty. What is beyond the table may hold something.
+  std::uint32_t valued = ~std::uint32_t{0};
+  std::uint32_t begins[kMax + 1];  ///< part n is [begins[n-1], begins[n]-1)
+};
+
 struct Frame {
-  const ir::Function* function = nullptr;
   Value* locals = nullptr;
   OutputNode** objects = nullptr;
-  /// Components of parameter 0 that hold something, bit n-1 for component n; all where that is not known.
-  std::uint32_t valued = ~std::uint32_t{0};
+  /// Of parameter 0 of a datatype map; nullptr where they are not known.
+  const Parts* parts = nullptr;
+  std::uint32_t valued = ~std::uint32_t{0};  ///< parts->valued; all where that is not known
 };
 
 /// One JSON Patch `remove` (on null delete with request patch).
@@ -112,7 +126,11 @@ class Run {
   // run_statements.cpp
   void exec_body(ir::Range body);
   void exec(const ir::Stmt& stmt);
-  void exec_write(const ir::Write& write);
+  void exec_write(const ir::Write& write, const WriteFacts& facts);
+  bool applies(const ir::Write& write);
+  void write_object(const ir::Write& write, const WriteFacts& facts, OutputNode& base);
+  void write_text(OutputNode& object, std::uint16_t at, const Value& value, bool constant);
+  void write_general(const ir::Write& write, const WriteFacts& facts, OutputNode& base);
   void exec_create(const ir::Create& create);
   void exec_add(const ir::Add& add);
   void exec_emit(const ir::Emit& emit);
@@ -151,7 +169,7 @@ class Run {
   void mark_json_read(const base::JsonView& view);
   OutputNode& place(Dest& dest);
   bool emit(ir::Index expr, Dest& dest);
-  bool emit_object(const ir::Object& object, Dest& dest);
+  bool emit_object(const ir::Object& object, OutputNode& node);
   bool emit_datatype(const ir::Expr& expr, Dest& dest);
   bool build_datatype(const ir::Expr& expr, const Value& source, OutputNode& node);
   bool emit_call(const ir::Expr& expr, Dest& dest);
@@ -166,6 +184,7 @@ class Run {
 
   // run_expressions.cpp
   Value eval(ir::Index expr);
+  Value eval_common(ir::Index expr);
   Value eval_node(const ir::Expr& expr);
   [[gnu::cold, gnu::noinline]] Value too_many_steps();
   bool truth(ir::Index expr);
@@ -189,25 +208,37 @@ class Run {
   Value build_apart(const ir::Expr& expr);
   Frame enter(const ir::Function& function, ir::Range args);
 
-  // run_hl7.cpp: reading v2
+  // run_hl7.cpp, run_read.h: reading v2
+  static constexpr std::int32_t kUnknownSegment = -2;
   struct SegmentInfo {
     std::uint64_t valued = 0;              ///< bit n-1: field n is valued (fields up to 64)
     std::span<const std::uint32_t> marks;  ///< field separators, then the end
     bool header = false;
     bool opened = false;
   };
-  std::int32_t segment_of(ir::Index ref);
+  std::int32_t segment_of(ir::Index ref) {
+    const std::int32_t known = segment_registers_[ref - segment_base_];
+    return known != kUnknownSegment ? known : look_up_segment(ref);
+  }
+  std::int32_t look_up_segment(ir::Index ref);
   std::int32_t find_segment(const ir::SegmentRef& ref);
   const SegmentInfo& open_segment(std::uint32_t segment);
   const SegmentInfo& info(std::uint32_t segment) {
     const SegmentInfo& found = segments_[segment];
     return found.opened ? found : open_segment(segment);
   }
-  Hl7Ref field_of(std::uint32_t segment, std::uint32_t field);
+  Hl7Ref field_of(const SegmentInfo& in, std::uint32_t field) const;
+  std::uint32_t find(std::uint32_t begin, std::uint32_t end, char c) const;
+  std::uint32_t leaf_end(Hl7Ref range) const;
+  bool is_separator(char c) const {
+    return c == separators_[0] || c == separators_[1] || c == separators_[2];
+  }
+  bool only_separators(Hl7Ref ref) const;
   Hl7Ref part(Hl7Ref whole, char separator, std::uint32_t n) const;
   Hl7Ref component(Hl7Ref repetition, std::uint32_t n);
-  void split(Hl7Ref repetition);
-  std::uint32_t valued_parts(const Value& value);
+  void split(Hl7Ref range, char separator, Parts& parts) const;
+  bool split_value(const Value& value, Parts& parts) const;
+  Value known_part(const Parts& parts, std::uint32_t n, std::uint32_t second, ir::TypeId type);
   Value hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type);
   Value read_path(const ir::V2Path& path);
   Value read_repetition(const ir::V2Path& path, Hl7Ref repetition);
@@ -216,6 +247,7 @@ class Run {
   Value relative(const Value& base, std::uint32_t first, std::uint32_t second, ir::TypeId type);
   Value raw_of(const ir::Expr& expr);
   std::string_view leaf_text(const Value& value);
+  std::string_view plain_leaf(const ir::Expr& part, Hl7Ref& range);
   std::string_view decode(std::string_view raw);
   void mark_read(std::uint32_t begin, std::uint32_t end);
   std::uint32_t repetitions(Hl7Ref field) const;
@@ -245,7 +277,8 @@ class Run {
   std::string_view csv_pattern(SourceRef source) const;
   Value lookup(const ir::Expr& expr);
   struct Found;
-  Found find_row(const ir::Expr& expr, const ir::Lookup& lookup);
+  const ir::TableRow* literal_row(const ir::Lookup& lookup, std::string_view key) const;
+  Found find_row(const ir::Expr& expr, const ir::Lookup& lookup, const Value& looked_up);
   void add_original(const ir::Lookup& lookup, OutputNode& node);
   Value typed_cell(const Value& cell, ir::Primitive type);
   Value table_column(const ir::Expr& expr);
@@ -257,15 +290,16 @@ class Run {
   std::optional<base::PartialDate> date_of(const Value& value);
   void apply_zone(base::PartialDate& date);
   std::string_view text_of(const Value& value);
+  std::string_view other_text(const Value& value);
 
   // run_policies.cpp
   Value apply_policy(ir::Index policy, std::string_view code, std::string_view text, const Value& value);
   Value handle_bad(const ir::Expr& expr, const Value& bad, const Value& original);
-  void note(RunDiagnostic::Level level, std::string_view code, std::string text, const Value* value);
+  void note(RunDiagnostic::Level level, std::string_view code, std::string_view text, const Value* value);
   void stop(Outcome outcome, std::string reason);
   void reject(const ir::Policy& policy, std::string location);
   void quarantine(std::string reason);
-  std::string rule_address() const;
+  std::string_view rule_address() const;
   std::string source_path(SourceRef source) const;
   SourceRef combine(SourceRef a, SourceRef b);
 
@@ -280,7 +314,10 @@ class Run {
   DataKind input_kind_ = DataKind::hl7;
   const hl7::Message* message_ = nullptr;
   const char* bytes_ = nullptr;
+  std::uint32_t size_ = 0;  ///< of bytes_
   hl7::Delimiters delimiters_;
+  /// Repetition, component, subcomponent; '\r', which no field holds, for one that the message has not.
+  std::array<char, 3> separators_{};
   bool plain_ = false;
   base::JsonView json_;
   struct SourceResource {
@@ -302,15 +339,7 @@ class Run {
   std::vector<std::int32_t> segment_registers_, group_registers_;
   std::vector<SegmentInfo> segments_;
   std::vector<std::uint32_t> segment_ids_;
-  /// Where the components of the repetition read last begin: a datatype map reads them one after the other.
-  struct Split {
-    static constexpr std::uint32_t kMax = 24;
-    Hl7Ref range;
-    std::uint32_t count = 0;
-    std::uint32_t valued = 0;  ///< bit n-1: component n is not empty
-    std::uint32_t begins[kMax + 1] = {};
-  };
-  Split split_;
+  Parts split_;  ///< of the repetition read last
   hl7::GroupTree groups_;
   std::uint32_t sequence_ = 0;
   std::vector<std::uint64_t> read_;
@@ -346,6 +375,7 @@ class Run {
   std::string quarantine_reason_, quarantine_rule_;
 
   std::vector<OutputNode*> rows_;  ///< emitted CSV rows
+  OutputBuffer buffer_;            ///< what the FHIR target prints into
   RunResult result_;
 };
 

@@ -4,7 +4,7 @@
 #include <re2/re2.h>
 
 #include "engine/base/decimal.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 namespace {

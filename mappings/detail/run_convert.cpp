@@ -7,7 +7,7 @@
 
 #include "engine/base/text.h"
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -20,11 +20,8 @@ inline std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-/// The text of a scalar; of an HL7 composite its first leaf. Empty for what has none.
-std::string_view Run::text_of(const Value& value) {
+std::string_view Run::other_text(const Value& value) {
   switch (value.kind) {
-    case ValueKind::hl7:
-      return leaf_text(value);
     case ValueKind::json:
       mark_node(value.json->id());
       return value.json->text();
@@ -34,7 +31,6 @@ std::string_view Run::text_of(const Value& value) {
       return print_integer(arena_, value.integer);
     case ValueKind::date:
       return print_fhir_date(arena_, *value.date);
-    case ValueKind::string:
     case ValueKind::decimal:
     case ValueKind::time:
       return value.text();
@@ -148,9 +144,8 @@ Value Run::convert_value(const Value& value, ir::Conversion conversion) {
     }
     case Conversion::to_uri: {
       const std::string_view uri = trimmed(text_of(value));
-      bool blank = uri.empty();
-      for (const char c : uri) blank |= c == ' ' || c == '\t' || c == '\r' || c == '\n';
-      if (blank) return Value::bad("not a URI");
+      const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+      if (uri.empty() || std::any_of(uri.begin(), uri.end(), blank)) return Value::bad("not a URI");
       return Value::of_string(uri).from(value.source);
     }
     case Conversion::to_base64: {
@@ -183,8 +178,21 @@ Value Run::convert_value(const Value& value, ir::Conversion conversion) {
 }
 
 Value Run::convert(const ir::Expr& expr) {
-  const Value value = eval(expr.a);
   const auto conversion = static_cast<ir::Conversion>(expr.b);
+  const ir::Expr& from = unit_->exprs[expr.a];
+  const bool code = conversion == ir::Conversion::to_code, plain = conversion == ir::Conversion::to_string;
+  if (from.op == ir::Op::v2_relative && (code || plain)) {
+    ++steps_;
+    Hl7Ref range;
+    const std::string_view text = plain_leaf(from, range);
+    if (!text.empty() && (plain || (trimmed(text).size() == text.size() && is_code(text))))
+      return Value::of_string(text).from(hl7_source(range, frame_.parts->level));
+  }
+  const Value value = eval(expr.a);
+  if (value.kind == ValueKind::hl7 && (code || plain)) {
+    const std::string_view text = code ? trimmed(leaf_text(value)) : leaf_text(value);
+    if (code ? is_code(text) : !text.empty()) return Value::of_string(text).from(value.source);
+  }
   if (!value.is_value()) return value.is_bad() ? handle_bad(expr, value, value) : value;
   if (value.kind != ValueKind::list) {
     const Value result = convert_value(value, conversion);

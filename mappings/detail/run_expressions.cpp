@@ -6,27 +6,12 @@
 
 #include "engine/base/decimal.h"
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 
 Value Run::eval(ir::Index expr) {
-  if (++steps_ > steps_max_) return too_many_steps();
-  const ir::Expr& node = unit_->exprs[expr];
-  switch (node.op) {  // most of what is evaluated, without the frame that the whole switch needs
-    case ir::Op::constant:
-      return facts_->constants[node.a];
-    case ir::Op::local:
-      return frame_.locals[node.a];
-    case ir::Op::v2_path:
-      return read_path(unit_->v2_paths[node.a]);
-    case ir::Op::v2_relative:
-      return read_relative(node);
-    case ir::Op::convert:
-      return convert(node);
-    default:
-      return eval_node(node);
-  }
+  return eval_common(expr);
 }
 
 Value Run::too_many_steps() {
@@ -158,9 +143,7 @@ Value Run::eval_node(const ir::Expr& expr) {
 Value Run::build_apart(const ir::Expr& expr) {
   OutputNode& node = new_node(arena_, nullptr);
   if (expr.op == ir::Op::object) {
-    Dest dest;
-    dest.node = &node;
-    if (!emit_object(unit_->objects[expr.a], dest)) return {};
+    if (!emit_object(unit_->objects[expr.a], node)) return {};
   } else {
     const Value source = eval(expr.b);
     if (!source.is_value()) return source;

@@ -7,7 +7,6 @@
 namespace kiln::mappings::detail {
 namespace {
 
-constexpr std::int32_t kUnknown = -2;
 constexpr std::int32_t kMissing = -1;
 constexpr std::uint32_t kMessage = 0;  // the instance that is the message itself
 
@@ -136,7 +135,7 @@ void Run::loop_segments(const ir::Loop& loop) {
 
 void Run::reset(ir::Range segments) {
   for (ir::Index i = 0; i < segments.count; ++i) {
-    segment_registers_[unit_->resets[segments.first + i] - segment_base_] = kUnknown;
+    segment_registers_[unit_->resets[segments.first + i] - segment_base_] = kUnknownSegment;
   }
 }
 

@@ -1,51 +1,14 @@
 // Reading the HL7 v2 source: segments, fields, repetitions, components by byte ranges of the message.
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 #include "hl7/escape.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
-namespace {
 
-/// Index of the first byte `c` of the word in memory order, 8 when there is none. `c` is not zero.
-inline std::uint32_t first_of(std::uint64_t word, char c) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
-  static_assert(std::endian::native == std::endian::little);
-  const std::uint64_t differs = word ^ (kOnes * static_cast<unsigned char>(c));
-  return static_cast<std::uint32_t>(std::countr_zero((differs - kOnes) & ~differs & kHighs)) / 8;
-}
-
-/// Offset of `c` in [begin, end), or end. Parts of a field are short: words beat memchr and a loop over
-/// bytes.
-inline std::uint32_t find(const char* bytes, std::uint32_t begin, std::uint32_t end, char c) {
-  if (c == '\0' || begin >= end) return end;
-  std::uint64_t word = 0;
-  for (; end - begin >= 8; begin += 8) {
-    std::memcpy(&word, bytes + begin, 8);
-    if (const std::uint32_t at = first_of(word, c); at < 8) return begin + at;
-  }
-  const std::uint32_t left = end - begin;
-  if (left == 0) return end;
-  if (end < 8) {
-    while (begin < end && bytes[begin] != c) ++begin;
-    return begin;
-  }
-  std::memcpy(&word, bytes + end - 8, 8);  // the rest with what stands before it, which is shifted out
-  return begin + std::min(first_of(word >> (8 * (8 - left)), c), left);
-}
-
-constexpr std::int32_t kUnknown = -2;
-constexpr std::int32_t kMissing = -1;
-
-}  // namespace
-
-std::int32_t Run::segment_of(ir::Index ref) {
-  std::int32_t& known = segment_registers_[ref - segment_base_];
-  if (known == kUnknown) known = find_segment(unit_->segment_refs[ref]);
-  return known;
+std::int32_t Run::look_up_segment(ir::Index ref) {
+  return segment_registers_[ref - segment_base_] = find_segment(unit_->segment_refs[ref]);
 }
 
 const Run::SegmentInfo& Run::open_segment(std::uint32_t segment) {
@@ -67,8 +30,7 @@ const Run::SegmentInfo& Run::open_segment(std::uint32_t segment) {
   return found;
 }
 
-Hl7Ref Run::field_of(std::uint32_t segment, std::uint32_t field) {
-  const SegmentInfo& in = info(segment);
+Hl7Ref Run::field_of(const SegmentInfo& in, std::uint32_t field) const {
   if (in.header) {
     if (field == 1) return {in.marks[0], in.marks[0] + 1};
     --field;
@@ -79,67 +41,79 @@ Hl7Ref Run::field_of(std::uint32_t segment, std::uint32_t field) {
 
 Hl7Ref Run::part(Hl7Ref whole, char separator, std::uint32_t n) const {
   std::uint32_t begin = whole.begin;
-  std::uint32_t end = find(bytes_, begin, whole.end, separator);
+  std::uint32_t end = find(begin, whole.end, separator);
   while (--n > 0) {
     if (end >= whole.end) return {whole.end, whole.end};
     begin = end + 1;
-    end = find(bytes_, begin, whole.end, separator);
+    end = find(begin, whole.end, separator);
   }
   return {begin, end};
 }
 
-void Run::split(Hl7Ref repetition) {
-  split_.range = repetition;
-  split_.count = 0;
-  split_.valued = 0;
-  const char separator = delimiters_.component;
-  std::uint32_t at = repetition.begin;
-  while (split_.count < Split::kMax) {
-    split_.begins[split_.count] = at;
-    const std::uint32_t end = find(bytes_, at, repetition.end, separator);
-    if (end > at) split_.valued |= std::uint32_t{1} << split_.count;
-    ++split_.count;
-    at = end + 1;
-    if (at > repetition.end) break;
+void Run::split(Hl7Ref range, char separator, Parts& parts) const {
+  if (separator == '\0') separator = '\r';  // the message has none: no field holds a \r either
+  parts.range = range;
+  parts.count = 0;
+  parts.valued = 0;
+  std::uint32_t begin = range.begin;
+  const auto close = [&](std::uint32_t end) {
+    parts.begins[parts.count] = begin;
+    if (end > begin) parts.valued |= std::uint32_t{1} << parts.count;
+    ++parts.count;
+    begin = end + 1;
+  };
+  for (std::uint32_t at = range.begin; at < range.end; at += Block::kBytes) {
+    std::uint32_t mask = 0;
+    if (at + Block::kBytes <= size_) {
+      mask = Block::load(bytes_ + at).equal(separator);
+    } else {
+      for (std::uint32_t i = at; i < range.end; ++i)
+        mask |= std::uint32_t{bytes_[i] == separator} << (i - at);
+    }
+    for (; mask != 0; mask &= mask - 1) {
+      const std::uint32_t end = at + static_cast<std::uint32_t>(std::countr_zero(mask));
+      if (end >= range.end) break;
+      if (parts.count == Parts::kMax) {
+        parts.begins[parts.count] = begin;
+        parts.valued |= ~std::uint32_t{0} << Parts::kMax;  // may hold something
+        return;
+      }
+      close(end);
+    }
   }
-  split_.begins[split_.count] = at;
-  // What is beyond the table may hold something.
-  if (at <= repetition.end) split_.valued |= ~std::uint32_t{0} << Split::kMax;
+  if (parts.count < Parts::kMax) {
+    close(range.end);
+  } else {
+    parts.valued |= ~std::uint32_t{0} << Parts::kMax;
+  }
+  parts.begins[parts.count] = begin;
 }
 
-/// Frame::valued of a datatype map that is called with the value.
-std::uint32_t Run::valued_parts(const Value& value) {
-  constexpr std::uint32_t kAll = ~std::uint32_t{0};
-  if (value.kind != ValueKind::hl7) return kAll;
+/// The parts of what a datatype map is called with; false where they cannot be told.
+bool Run::split_value(const Value& value, Parts& parts) const {
+  if (value.kind != ValueKind::hl7) return false;
   Hl7Ref range = value.hl7;
   switch (static_cast<Hl7Level>(value.flags)) {
     case Hl7Level::field:
-      range.end = find(bytes_, range.begin, range.end, delimiters_.repetition);
+      range.end = find(range.begin, range.end, delimiters_.repetition);
       [[fallthrough]];
     case Hl7Level::repetition:
-      if (split_.range.begin != range.begin || split_.range.end != range.end) split(range);
-      return split_.valued;
-    case Hl7Level::component: {
-      std::uint32_t valued = 0, bit = 1;
-      for (std::uint32_t at = range.begin; at < range.end && bit != 0; bit <<= 1) {
-        const std::uint32_t end = find(bytes_, at, range.end, delimiters_.subcomponent);
-        if (end > at) valued |= bit;
-        at = end + 1;
-      }
-      return bit == 0 ? kAll : valued;
-    }
-    case Hl7Level::leaf:
-      return 1;
-    case Hl7Level::segment:
-      return kAll;
+      split(range, delimiters_.component, parts);
+      parts.level = Hl7Level::component;
+      return true;
+    case Hl7Level::component:
+      split(range, delimiters_.subcomponent, parts);
+      parts.level = Hl7Level::leaf;
+      return true;
+    default:
+      return false;
   }
-  return kAll;
 }
 
 Hl7Ref Run::component(Hl7Ref repetition, std::uint32_t n) {
-  if (n > Split::kMax) return part(repetition, delimiters_.component, n);
+  if (n > Parts::kMax) return part(repetition, delimiters_.component, n);
   if (split_.range.begin != repetition.begin || split_.range.end != repetition.end) {
-    split(repetition);
+    split(repetition, delimiters_.component, split_);
   }
   if (n > split_.count) return {repetition.end, repetition.end};
   return {split_.begins[n - 1], split_.begins[n] - 1};
@@ -148,8 +122,7 @@ Hl7Ref Run::component(Hl7Ref repetition, std::uint32_t n) {
 std::uint32_t Run::repetitions(Hl7Ref field) const {
   if (field.begin == field.end) return 0;
   std::uint32_t count = 1;
-  for (std::uint32_t at = field.begin; (at = find(bytes_, at, field.end, delimiters_.repetition)) < field.end;
-       ++at) {
+  for (std::uint32_t at = field.begin; (at = find(at, field.end, delimiters_.repetition)) < field.end; ++at) {
     ++count;
   }
   return count;
@@ -169,26 +142,11 @@ void Run::mark_read(std::uint32_t begin, std::uint32_t end) {
   read_[last] |= tail;
 }
 
-/// Absent, null or the range as a value. What holds nothing but delimiters of lower levels is absent.
-Value Run::hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type) {
-  Value value;
-  const char* at = bytes_ + ref.begin;
-  const char* const end = bytes_ + ref.end;
-  while (at != end &&
-         (*at == delimiters_.component || *at == delimiters_.subcomponent || *at == delimiters_.repetition)) {
-    ++at;
+bool Run::only_separators(Hl7Ref ref) const {
+  for (std::uint32_t at = ref.begin; at < ref.end; ++at) {
+    if (!is_separator(bytes_[at])) return false;
   }
-  if (at == end) return value;
-  value.kind = ValueKind::hl7;
-  if (*at == '"' && ref.end - ref.begin == 2 && at[1] == '"') {
-    value.kind = ValueKind::null_;
-    mark_read(ref.begin, ref.end);
-  }
-  value.flags = static_cast<std::uint8_t>(level);
-  value.type = type;
-  value.hl7 = ref;
-  value.source = hl7_source(ref, level);
-  return value;
+  return true;
 }
 
 Value Run::read_repetition(const ir::V2Path& path, Hl7Ref repetition) {
@@ -205,7 +163,7 @@ Value Run::read_all(const ir::V2Path& path, Hl7Ref field) {
   std::size_t kept = 0;
   std::uint32_t begin = field.begin;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t end = find(bytes_, begin, field.end, delimiters_.repetition);
+    const std::uint32_t end = find(begin, field.end, delimiters_.repetition);
     const Hl7Ref repetition{begin, end};
     begin = end + 1;
     if (path.repetition == ir::RepKind::where) {
@@ -221,13 +179,15 @@ Value Run::read_all(const ir::V2Path& path, Hl7Ref field) {
 Value Run::read_path(const ir::V2Path& path) {
   const std::int32_t segment = segment_of(path.segment);
   if (segment < 0) return {};
-  Hl7Ref field = field_of(static_cast<std::uint32_t>(segment), path.field);
+  const SegmentInfo& in = info(static_cast<std::uint32_t>(segment));
+  if (path.field <= 64 && (in.valued >> (path.field - 1) & 1) == 0) return {};
+  const Hl7Ref field = field_of(in, path.field);
   if (field.begin == field.end) return {};
-  if (info(static_cast<std::uint32_t>(segment)).header && path.field <= 2) {
+  if (in.header && path.field <= 2) {
     return hl7_value(field, Hl7Level::leaf, path.type);  // MSH-1 and MSH-2 are never split
   }
   if (path.list) return read_all(path, field);
-  const std::uint32_t first_end = find(bytes_, field.begin, field.end, delimiters_.repetition);
+  const std::uint32_t first_end = find(field.begin, field.end, delimiters_.repetition);
   const bool repeats = first_end < field.end;
   Hl7Ref chosen{field.begin, first_end};
   switch (path.repetition) {
@@ -250,7 +210,7 @@ Value Run::read_path(const ir::V2Path& path) {
       std::uint32_t begin = field.begin;
       const std::uint32_t count = repetitions(field);
       for (std::uint32_t i = 0; i < count; ++i) {
-        const std::uint32_t end = find(bytes_, begin, field.end, delimiters_.repetition);
+        const std::uint32_t end = find(begin, field.end, delimiters_.repetition);
         frame_.locals[path.where_slot] = hl7_value({begin, end}, Hl7Level::repetition, path.type);
         if (truth(path.where) && ++matches == 1) chosen = {begin, end};
         begin = end + 1;
@@ -273,7 +233,7 @@ Value Run::relative(const Value& base, std::uint32_t first, std::uint32_t second
   Hl7Ref range = base.hl7;
   auto level = static_cast<Hl7Level>(base.flags);
   if (level == Hl7Level::field) {
-    range.end = find(bytes_, range.begin, range.end, delimiters_.repetition);
+    range.end = find(range.begin, range.end, delimiters_.repetition);
     level = Hl7Level::repetition;
   }
   if (level == Hl7Level::repetition) {
@@ -293,6 +253,8 @@ Value Run::read_relative(const ir::Expr& expr) {
   const ir::Expr& from = unit_->exprs[expr.a];
   if (from.op == ir::Op::local) {  // nearly every rule of a datatype map
     ++steps_;
+    if (from.a == 0 && frame_.parts != nullptr && expr.b <= Parts::kMax)
+      return known_part(*frame_.parts, expr.b, second, expr.type);
     const Value& local = frame_.locals[from.a];
     if (local.kind != ValueKind::list) return relative(local, expr.b, second, expr.type);
   }
@@ -312,28 +274,6 @@ Value Run::raw_of(const ir::Expr& expr) {
   if (value.kind != ValueKind::hl7) return value;
   mark_read(value.hl7.begin, value.hl7.end);
   return Value::of_string({bytes_ + value.hl7.begin, value.hl7.end - value.hl7.begin}).from(value.source);
-}
-
-/// Decoded text of the first leaf (std 2.11: a value of a shallower level is the first leaf of the deeper
-/// one).
-std::string_view Run::leaf_text(const Value& value) {
-  Hl7Ref range = value.hl7;
-  switch (static_cast<Hl7Level>(value.flags)) {
-    case Hl7Level::field:
-      range.end = find(bytes_, range.begin, range.end, delimiters_.repetition);
-      [[fallthrough]];
-    case Hl7Level::repetition:
-      range.end = find(bytes_, range.begin, range.end, delimiters_.component);
-      [[fallthrough]];
-    case Hl7Level::component:
-      range.end = find(bytes_, range.begin, range.end, delimiters_.subcomponent);
-      break;
-    default:
-      break;
-  }
-  mark_read(range.begin, range.end);
-  const std::string_view raw(bytes_ + range.begin, range.end - range.begin);
-  return plain_ ? raw : decode(raw);
 }
 
 std::string_view Run::decode(std::string_view raw) {

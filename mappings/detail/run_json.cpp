@@ -1,7 +1,7 @@
 // Reading the FHIR source: members, extensions, references (hmap.md §3).
 
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 namespace {

@@ -1,27 +1,30 @@
 // Where values came from and what was never read (hmap.md §14); computed on demand.
 
+#include <charconv>
+
 #include "mappings/detail/run.h"
 
 namespace kiln::mappings::detail {
 namespace {
 
+void add_number(std::string& path, const char* before, std::uint32_t number, const char* after = "") {
+  char digits[10];
+  path.append(before).append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr).append(after);
+}
+
 /// "PID-3[2].4" cut to what was asked for; a first repetition is named only where there are several.
-std::string hl7_path(const hl7::Message& message, Hl7Ref range, Hl7Level level, bool all_repetitions) {
+void add_hl7_path(const hl7::Message& message, Hl7Ref range, Hl7Level level, std::string& path) {
   const hl7::Location at = message.locate(range.begin);
   const hl7::SegmentView segment = message.segment(at.segment);
-  std::string path(segment.name());
-  const std::uint32_t id = segment.id();
-  const bool several = message.find(id, 2).exists();
-  if (several) path += "[" + std::to_string(segment.occurrence()) + "]";
-  if (at.field == 0) return path;
-  path += "-" + std::to_string(at.field);
-  if (level == Hl7Level::field) return path;
-  const hl7::FieldView field = segment.field(at.field);
-  if (all_repetitions || field.repetition_count() > 1) path += "[" + std::to_string(at.repetition) + "]";
-  if (level == Hl7Level::repetition) return path;
-  path += "." + std::to_string(at.component);
-  if (level == Hl7Level::component) return path;
-  return path + "." + std::to_string(at.subcomponent);
+  path += segment.name();
+  if (message.find(segment.id(), 2).exists()) add_number(path, "[", segment.occurrence(), "]");
+  if (at.field == 0) return;
+  add_number(path, "-", at.field);
+  if (level == Hl7Level::field) return;
+  if (segment.field(at.field).repetition_count() > 1) add_number(path, "[", at.repetition, "]");
+  if (level == Hl7Level::repetition) return;
+  add_number(path, ".", at.component);
+  if (level != Hl7Level::component) add_number(path, ".", at.subcomponent);
 }
 
 bool find_json(const base::JsonView& view, std::uint32_t id, std::string& path) {
@@ -59,7 +62,7 @@ std::vector<std::string> Run::source_paths(SourceRef source) const {
     }
     case SourceKind::hl7:
       if (message_ != nullptr)
-        paths.push_back(hl7_path(*message_, hl7_range(source), hl7_level(source), false));
+        add_hl7_path(*message_, hl7_range(source), hl7_level(source), paths.emplace_back());
       return paths;
     case SourceKind::json: {
       std::string path(json_["resourceType"].text());
@@ -81,6 +84,20 @@ std::vector<std::string> Run::source_paths(SourceRef source) const {
   return paths;
 }
 
+/// All places of a value, for a diagnostic.
+std::string Run::source_path(SourceRef source) const {
+  std::string joined;
+  if (kind_of(source) == SourceKind::hl7 && message_ != nullptr) {
+    add_hl7_path(*message_, hl7_range(source), hl7_level(source), joined);
+    return joined;
+  }
+  for (const std::string& path : source_paths(source)) {
+    if (!joined.empty()) joined += ", ";
+    joined += path;
+  }
+  return joined;
+}
+
 void Run::unread_hl7(std::vector<std::string>& out) const {
   for (std::uint32_t s = 0; s < message_->segment_count(); ++s) {
     const hl7::SegmentView segment = message_->segment(s);
@@ -96,7 +113,7 @@ void Run::unread_hl7(std::vector<std::string>& out) const {
             const Hl7Level level = deep        ? Hl7Level::leaf
                                    : composite ? Hl7Level::component
                                                : Hl7Level::repetition;
-            out.push_back(hl7_path(*message_, {leaf.offset(), leaf.end_offset()}, level, false));
+            add_hl7_path(*message_, {leaf.offset(), leaf.end_offset()}, level, out.emplace_back());
           }
         }
       }

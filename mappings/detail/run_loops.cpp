@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 

@@ -1,7 +1,7 @@
 // What happens to bad, null and unmapped values, and how a run ends early (hmap.md §11).
 
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -10,11 +10,11 @@ constexpr std::size_t kDiagnosticsKept = 100;
 
 }  // namespace
 
-std::string Run::rule_address() const {
-  return rule_ == ir::kNone ? std::string() : std::string(unit_->text(unit_->rules[rule_].address));
+std::string_view Run::rule_address() const {
+  return rule_ == ir::kNone ? std::string_view() : unit_->text(unit_->rules[rule_].address);
 }
 
-void Run::note(RunDiagnostic::Level level, std::string_view code, std::string what, const Value* value) {
+void Run::note(RunDiagnostic::Level level, std::string_view code, std::string_view what, const Value* value) {
   ++noted_;
   if (quiet_ && level == RunDiagnostic::Level::note) return;
   const bool strict = context_->strict || (map_ != nullptr && map_->strict);
@@ -22,7 +22,7 @@ void Run::note(RunDiagnostic::Level level, std::string_view code, std::string wh
   if (level >= RunDiagnostic::Level::warning && result_.outcome == Outcome::ok) {
     result_.outcome = Outcome::ok_with_warnings;
   }
-  std::string rule = rule_address();
+  const std::string_view rule = rule_address();
   std::string source = value == nullptr ? std::string() : source_path(value->source);
   // A rule that reads one place twice (condition and value) says so once.
   if (!result_.diagnostics.empty()) {
@@ -39,7 +39,7 @@ void Run::note(RunDiagnostic::Level level, std::string_view code, std::string wh
     masked = mask(text_of(*value));
   }
   result_.diagnostics.push_back(
-      {level, code, std::move(what), std::move(rule), std::move(source), std::move(masked)});
+      {level, code, std::string(what), std::string(rule), std::move(source), std::move(masked)});
 }
 
 void Run::stop(Outcome outcome, std::string reason) {
@@ -66,7 +66,7 @@ void Run::quarantine(std::string reason) {
     quarantine_rule_ = rule_address();
     return;
   }
-  const std::string rule = rule_address();
+  const std::string rule(rule_address());
   stop(Outcome::quarantined, std::move(reason));
   result_.location = rule;
 }
@@ -75,12 +75,11 @@ Value Run::apply_policy(ir::Index index, std::string_view code, std::string_view
   if (index == ir::kNone) return {};
   const ir::Policy& policy = unit_->policies[index];
   if (policy.warn) {
-    std::string said(policy.text == ir::kNone ? what : text(policy.text));
-    note(RunDiagnostic::Level::warning, code, std::move(said), &value);
+    note(RunDiagnostic::Level::warning, code, policy.text == ir::kNone ? what : text(policy.text), &value);
   }
   switch (policy.kind) {
     case ir::PolicyKind::omit:
-      if (!policy.warn) note(RunDiagnostic::Level::note, code, std::string(what), &value);
+      if (!policy.warn) note(RunDiagnostic::Level::note, code, what, &value);
       return {};
     case ir::PolicyKind::keep: {
       const std::string_view kept = text_of(value);
@@ -91,11 +90,11 @@ Value Run::apply_policy(ir::Index index, std::string_view code, std::string_view
       return Value::of_string(text(literal.text)).from(value.source);
     }
     case ir::PolicyKind::reject:
-      note(RunDiagnostic::Level::error, code, std::string(what), &value);
+      note(RunDiagnostic::Level::error, code, what, &value);
       reject(policy, source_path(value.source));
       return {};
     case ir::PolicyKind::quarantine:
-      note(RunDiagnostic::Level::error, code, std::string(what), &value);
+      note(RunDiagnostic::Level::error, code, what, &value);
       quarantine(policy.text == ir::kNone ? std::string(what) : std::string(text(policy.text)));
       return {};
     case ir::PolicyKind::delete_:
@@ -103,7 +102,7 @@ Value Run::apply_policy(ir::Index index, std::string_view code, std::string_view
     case ir::PolicyKind::absent:
       return {};
     case ir::PolicyKind::skip:
-      note(RunDiagnostic::Level::note, code, std::string(what), &value);
+      note(RunDiagnostic::Level::note, code, what, &value);
       if (halt_ == Halt::none) halt_ = Halt::skip;
       return {};
   }
@@ -119,15 +118,6 @@ SourceRef Run::combine(SourceRef a, SourceRef b) {
   if (b == 0) return a;
   source_pairs_.push_back({a, b});
   return source_pairs_.size();  // pairs count from 1: a SourceRef of 0 means none
-}
-
-std::string Run::source_path(SourceRef source) const {
-  std::string joined;
-  for (const std::string& path : source_paths(source)) {
-    if (!joined.empty()) joined += ", ";
-    joined += path;
-  }
-  return joined;
 }
 
 }  // namespace kiln::mappings::detail

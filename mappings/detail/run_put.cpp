@@ -1,7 +1,7 @@
 // Values into the output tree: null, dates, references, built objects (hmap.md §6, §10).
 
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 

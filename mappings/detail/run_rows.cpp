@@ -4,7 +4,7 @@
 
 #include "mappings/csv.h"
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 #include "mappings/tables.h"
 
 namespace kiln::mappings {
@@ -88,10 +88,16 @@ Value Run::typed_cell(const Value& cell, ir::Primitive type) {
   }
 }
 
-Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup) {
+const ir::TableRow* Run::literal_row(const ir::Lookup& lookup, std::string_view key) const {
+  const std::uint32_t row = facts_->codes.find(facts_->tables[lookup.table], key);
+  return row == CodeIndex::kNoRow ? nullptr
+                                  : &unit_->table_rows[unit_->tables[lookup.table].rows.first + row];
+}
+
+Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup, const Value& looked_up) {
   Found found;
   const ir::Table& table = unit_->tables[lookup.table];
-  found.key = eval(lookup.key);
+  found.key = looked_up;
   if (!found.key.is_value()) {
     if (!found.key.is_null() && lookup.covers_absent && lookup.otherwise != ir::kNone) {
       found.instead =
@@ -103,14 +109,10 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup) {
   }
   const std::string_view key = text_of(found.key);
   if (table.kind == ir::TableKind::literal) {
-    const auto begin = facts_->table_keys.begin() + table.rows.first;
-    const auto end = begin + table.rows.count;
-    const auto key_at = std::lower_bound(begin, end, key);
-    if (key_at != end && *key_at == key) {
-      const ir::TableRow& row = unit_->table_rows[table.rows.first + static_cast<ir::Index>(key_at - begin)];
+    if (const ir::TableRow* row = literal_row(lookup, key)) {
       found.hit = true;
-      found.code = text(row.value);
-      found.display = text(row.display);
+      found.code = text(row->value);
+      found.display = text(row->display);
       found.system = text(table.system);
       return found;
     }
@@ -141,7 +143,15 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup) {
 
 Value Run::lookup(const ir::Expr& expr) {
   const ir::Lookup& lookup = unit_->lookups[expr.a];
-  const Found found = find_row(expr, lookup);
+  const Value key = eval(lookup.key);
+  if (lookup.mode == ir::LookupMode::code && key.is_value() &&
+      unit_->tables[lookup.table].kind == ir::TableKind::literal) {  // nearly always, and nearly always found
+    if (const ir::TableRow* row = literal_row(lookup, text_of(key))) {
+      const std::string_view code = text(row->value);
+      return code.empty() ? Value() : Value::of_string(code).from(key.source);
+    }
+  }
+  const Found found = find_row(expr, lookup, key);
   if (!found.hit) return found.instead;
   if (lookup.mode == ir::LookupMode::row && found.data != nullptr) {
     Value value;
@@ -177,7 +187,7 @@ Value Run::table_column(const ir::Expr& expr) {
 /// beside.
 bool Run::emit_lookup(const ir::Expr& expr, Dest& dest) {
   const ir::Lookup& lookup = unit_->lookups[expr.a];
-  const Found found = find_row(expr, lookup);
+  const Found found = find_row(expr, lookup, eval(lookup.key));
   if (halt_ != Halt::none) return false;
   const bool concept_mode = lookup.mode == ir::LookupMode::codeable_concept;
   if (!found.hit && !found.instead.is_value()) return found.instead.is_null() && emit_null(dest);

@@ -1,14 +1,10 @@
 // The switch over StmtOp.
 
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 
-void Run::exec_body(ir::Range body) {
-  for (ir::Index i = 0; i < body.count && halt_ == Halt::none; ++i) exec(unit_->stmts[body.first + i]);
-}
-
-void Run::exec(const ir::Stmt& stmt) {
+inline void Run::exec(const ir::Stmt& stmt) {
   if (++steps_ > steps_max_) {
     too_many_steps();
     return;
@@ -20,9 +16,9 @@ void Run::exec(const ir::Stmt& stmt) {
       return;
     }
     case ir::StmtOp::write: {
-      const std::uint32_t parts = facts_->component_guards[stmt.index];
-      if (parts != 0 && (frame_.valued & parts) == 0) return;
-      return exec_write(unit_->writes[stmt.index]);
+      const WriteFacts& facts = facts_->writes[stmt.index];
+      if (facts.components != 0 && (frame_.valued & facts.components) == 0) return;
+      return exec_write(unit_->writes[stmt.index], facts);
     }
     case ir::StmtOp::create:
       return exec_create(unit_->creates[stmt.index]);
@@ -44,6 +40,11 @@ void Run::exec(const ir::Stmt& stmt) {
   }
 }
 
+void Run::exec_body(ir::Range body) {
+  const ir::Stmt* at = unit_->stmts.data() + body.first;
+  for (const ir::Stmt* const end = at + body.count; at != end && halt_ == Halt::none; ++at) exec(*at);
+}
+
 void Run::exec_when(const ir::When& when) {
   for (ir::Index i = 0; i < when.branches.count; ++i) {
     const ir::WhenBranch& branch = unit_->when_branches[when.branches.first + i];
@@ -63,7 +64,7 @@ void Run::exec_require(const ir::Require& require) {
       return quarantine(action.text == ir::kNone ? "required by the map" : std::string(text(action.text)));
     default:
       if (action.text != ir::kNone) {
-        note(RunDiagnostic::Level::note, "skipped", std::string(text(action.text)), nullptr);
+        note(RunDiagnostic::Level::note, "skipped", text(action.text), nullptr);
       }
       halt_ = Halt::skip;
       return;
@@ -116,7 +117,7 @@ void Run::exec_warn(const ir::Warn& warn) {
   if (warn.condition != ir::kNone && !truth(warn.condition)) return;
   if (halt_ != Halt::none) return;
   rule_ = ir::kNone;
-  note(RunDiagnostic::Level::warning, "warning", std::string(text_of(eval(warn.text))), nullptr);
+  note(RunDiagnostic::Level::warning, "warning", text_of(eval(warn.text)), nullptr);
 }
 
 void Run::exec_create(const ir::Create& create) {

@@ -6,19 +6,6 @@
 namespace kiln::mappings::detail {
 namespace {
 
-constexpr std::uint64_t bit(ir::Op op) {
-  return std::uint64_t{1} << static_cast<unsigned>(op);
-}
-
-bool builds_objects(ir::Op op) {
-  using ir::Op;
-  static_assert(static_cast<unsigned>(Op::run_tz) < 64);
-  constexpr std::uint64_t kBuilders = bit(Op::object) | bit(Op::call_datatype) | bit(Op::call_fn) |
-                                      bit(Op::choose) | bit(Op::match) | bit(Op::coalesce) | bit(Op::each) |
-                                      bit(Op::variant) | bit(Op::lookup);
-  return (kBuilders & bit(op)) != 0;
-}
-
 /// Takes back the item that was appended last.
 void drop_last(OutputNode& list, OutputNode* before) {
   list.last = before;
@@ -113,40 +100,101 @@ OutputNode& Run::place(Dest& dest) {
   return slot(arena_, *dest.parent, unit_->choice_variants[dest.choice->variants.first].slot);
 }
 
-void Run::exec_write(const ir::Write& write) {
-  OutputNode* const base = frame_.objects[write.base];
-  if (base == nullptr) return;
+/// Its base is there, its fields hold something, its condition is true.
+inline bool Run::applies(const ir::Write& write) {
+  if (frame_.objects[write.base] == nullptr) return false;
   if (write.guard_segment != ir::kNone) {
     const std::int32_t segment = segment_of(write.guard_segment);
-    if (segment < 0 || (info(static_cast<std::uint32_t>(segment)).valued & write.guard_mask) == 0) return;
+    if (segment < 0 || (info(static_cast<std::uint32_t>(segment)).valued & write.guard_mask) == 0)
+      return false;
   }
   rule_ = write.rule;
-  if (write.condition != ir::kNone && !truth(write.condition)) return;
-  const ir::Expr& expr = unit_->exprs[write.value];
-  // A scalar is evaluated before its place is made: most rules of a map find nothing to write.
-  const bool builds = builds_objects(expr.op);
-  Value value;
-  if (!builds && write.mode != ir::WriteMode::set_if_unset) {
-    value = eval(write.value);
-    if (value.is_absent()) return;
+  return (write.condition == ir::kNone || truth(write.condition)) && halt_ == Halt::none;
+}
+
+/// What nearly every rule of a map ends in: a text for a member.
+inline void Run::write_text(OutputNode& object, std::uint16_t at, const Value& value, bool constant) {
+  OutputNode& place = slot(arena_, object, at);
+  OutputNode& node = facts_->shapes[object.shape].members[at].list ? append_item(arena_, place) : place;
+  set_text(node, NodeKind::text, value.text());
+  node.rule = rule_;
+  node.source = value.source;
+  if (!constant) mark_live(&node);
+}
+
+void Run::exec_write(const ir::Write& write, const WriteFacts& facts) {
+  if (!applies(write)) return;
+  OutputNode& base = *frame_.objects[write.base];
+  switch (facts.kind) {
+    case WriteKind::value: {
+      // A scalar is evaluated before its place is made: most rules of a map find nothing to write.
+      const Value value = eval_common(write.value);
+      if (value.is_absent() || halt_ != Halt::none) return;
+      if (value.kind == ValueKind::string && value.size > 0 && row_loops_ == 0)
+        return write_text(base, facts.slot, value, write.constant);
+      remember(&base);
+      Dest dest = destination(base, write);
+      emit_value(value, dest);
+      return;
+    }
+    case WriteKind::object:
+      return write_object(write, facts, base);
+    case WriteKind::general:
+      return write_general(write, facts, base);
   }
-  if (halt_ != Halt::none) return;
-  remember(base);
+}
+
+void Run::write_object(const ir::Write& write, const WriteFacts& facts, OutputNode& base) {
+  remember(&base);
+  OutputNode& place = slot(arena_, base, facts.slot);
+  remember(&place);
+  const ir::Expr& expr = unit_->exprs[write.value];
+  const ir::Member& member = unit_->members[unit_->shapes[base.shape].members.first + facts.slot];
+  if (!member.list && facts.dynamic) place.needs_live = true;
+  Value source;
+  if (expr.op == ir::Op::call_datatype) {
+    source = eval(expr.b);
+    if (source.is_absent() || halt_ != Halt::none) return;
+  }
+  OutputNode* const before = member.list && place.kind == NodeKind::list ? place.last : nullptr;
+  OutputNode& node = member.list ? append_item(arena_, place) : place;
+  bool wrote = false;
+  if (expr.op == ir::Op::object) {
+    wrote = emit_object(unit_->objects[expr.a], node);
+  } else if (!source.is_null()) {
+    wrote = build_datatype(expr, source, node);
+  } else {
+    Dest dest;
+    dest.node = &node;
+    dest.member = &member;
+    dest.write = &write;
+    wrote = emit_null(dest);
+  }
+  if (!wrote && member.list) drop_last(place, before);
+}
+
+void Run::write_general(const ir::Write& write, const WriteFacts& facts, OutputNode& base) {
+  Value value;
+  const bool evaluate_first = !facts.builds && write.mode != ir::WriteMode::set_if_unset;
+  if (evaluate_first) {
+    value = eval(write.value);
+    if (value.is_absent() || halt_ != Halt::none) return;
+  }
+  remember(&base);
   OutputNode* const object =
-      write.path.count == 1 ? base : walk(*base, {write.path.first, write.path.count - 1});
+      write.path.count == 1 ? &base : walk(base, {write.path.first, write.path.count - 1});
   if (object == nullptr) return;
   Dest dest = destination(*object, write);
-  if (write.mode == ir::WriteMode::set_if_unset) {
-    if (is_set(dest)) return;
-    if (!builds) value = eval(write.value);
-  }
-  if (write.override_ && builds) return overwrite(write, dest);
-  if (builds) {
+  if (write.mode == ir::WriteMode::set_if_unset && is_set(dest)) return;
+  if (facts.builds) {
+    if (write.override_) return overwrite(write, dest);
     emit(write.value, dest);
-  } else if (halt_ == Halt::none && !value.is_absent()) {
-    if (write.override_) clear_place(dest);
-    emit_value(value, dest);
+    return;
   }
+  if (!evaluate_first) value = eval(write.value);
+  if (value.is_absent() || halt_ != Halt::none) return;
+  if (write.override_) clear_place(dest);
+  emit_value(value, dest);
 }
 
 Dest Run::destination(OutputNode& object, const ir::Write& write) {
@@ -176,8 +224,8 @@ Dest Run::destination(OutputNode& object, const ir::Write& write) {
       break;
   }
   // Only an object depends on its non-constant rules: a scalar that a constant wrote is written.
-  const bool builds = builds_objects(unit_->exprs[write.value].op);
-  if (dest.node != nullptr && last.dynamic && builds) dest.node->needs_live = true;
+  const std::size_t index = static_cast<std::size_t>(&write - unit_->writes.data());
+  if (dest.node != nullptr && facts_->writes[index].dynamic) dest.node->needs_live = true;
   remember(dest.list != nullptr ? dest.list : dest.node);
   return dest;
 }
@@ -247,15 +295,15 @@ bool Run::emit(ir::Index index, Dest& dest) {
       if (dest.list == nullptr) {
         Dest inner = dest;
         inner.node = &place(dest);
-        return expr.op == Op::object ? emit_object(unit_->objects[expr.a], inner)
+        return expr.op == Op::object ? emit_object(unit_->objects[expr.a], *inner.node)
                                      : emit_datatype(expr, inner);
       }
       OutputNode* const before = dest.list->kind == NodeKind::list ? dest.list->last : nullptr;
       Dest inner = dest;
       inner.list = nullptr;
       inner.node = &append_item(arena_, *dest.list);
-      const bool wrote =
-          expr.op == Op::object ? emit_object(unit_->objects[expr.a], inner) : emit_datatype(expr, inner);
+      const bool wrote = expr.op == Op::object ? emit_object(unit_->objects[expr.a], *inner.node)
+                                               : emit_datatype(expr, inner);
       if (!wrote) drop_last(*dest.list, before);
       return wrote;
     }
@@ -266,8 +314,7 @@ bool Run::emit(ir::Index index, Dest& dest) {
   return halt_ == Halt::none && emit_value(value, dest);
 }
 
-bool Run::emit_object(const ir::Object& object, Dest& dest) {
-  OutputNode& node = *dest.node;
+bool Run::emit_object(const ir::Object& object, OutputNode& node) {
   make_object(arena_, node, object.shape, members_of(object.shape));
   if (node.kind != NodeKind::object || node.shape != object.shape) return false;
   if (!object.all_constant) node.needs_live = true;
@@ -300,7 +347,13 @@ bool Run::build_datatype(const ir::Expr& expr, const Value& source, OutputNode& 
   frame_ = new_frame(function);
   frame_.locals[0] = source;
   frame_.objects[0] = &node;
-  frame_.valued = valued_parts(source);
+  Parts parts;
+  if (split_value(source, parts)) {
+    frame_.parts = &parts;
+    frame_.valued = parts.valued;
+  } else if (source.kind == ValueKind::hl7 && static_cast<Hl7Level>(source.flags) == Hl7Level::leaf) {
+    frame_.valued = 1;
+  }
   const std::uint32_t rule = rule_;
   exec_body(function.body);
   rule_ = rule;

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -20,38 +21,46 @@ std::uint32_t big_endian(const unsigned char* at) {
          static_cast<std::uint32_t>(at[2]) << 8 | at[3];
 }
 
-void block_plain(State& state, const unsigned char* data) {
-  std::uint32_t w[80];
-  for (int i = 0; i < 16; ++i) w[i] = big_endian(data + 4 * i);
-  for (int i = 16; i < 80; ++i) w[i] = std::rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-  std::uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
-  for (int i = 0; i < 80; ++i) {
-    std::uint32_t f = 0, k = 0;
-    if (i < 20) {
-      f = (b & c) | (~b & d);
-      k = 0x5A827999u;
-    } else if (i < 40) {
-      f = b ^ c ^ d;
-      k = 0x6ED9EBA1u;
-    } else if (i < 60) {
-      f = (b & c) | (b & d) | (c & d);
-      k = 0x8F1BBCDCu;
-    } else {
-      f = b ^ c ^ d;
-      k = 0xCA62C1D6u;
-    }
-    const std::uint32_t next = std::rotl(a, 5) + f + e + k + w[i];
-    e = d;
-    d = c;
-    c = std::rotl(b, 30);
-    b = a;
-    a = next;
+void put_big_endian(unsigned char* at, std::uint32_t word) {
+  at[0] = static_cast<unsigned char>(word >> 24);
+  at[1] = static_cast<unsigned char>(word >> 16);
+  at[2] = static_cast<unsigned char>(word >> 8);
+  at[3] = static_cast<unsigned char>(word);
+}
+
+/// Round `kRound` of 80. The five words do not move: their roles do.
+template <std::size_t kRound>
+[[gnu::always_inline]] inline void one_round(State& s, std::uint32_t (&w)[16]) {
+  const std::uint32_t a = s[(80 - kRound) % 5], c = s[(82 - kRound) % 5], d = s[(83 - kRound) % 5];
+  std::uint32_t &b = s[(81 - kRound) % 5], &e = s[(84 - kRound) % 5], &word = w[kRound & 15];
+  if constexpr (kRound >= 16) {
+    word = std::rotl(w[(kRound - 3) & 15] ^ w[(kRound - 8) & 15] ^ w[(kRound - 14) & 15] ^ word, 1);
   }
-  state[0] += a;
-  state[1] += b;
-  state[2] += c;
-  state[3] += d;
-  state[4] += e;
+  e += std::rotl(a, 5) + word;
+  if constexpr (kRound < 20) {
+    e += (d ^ (b & (c ^ d))) + 0x5A827999u;
+  } else if constexpr (kRound < 40) {
+    e += (b ^ c ^ d) + 0x6ED9EBA1u;
+  } else if constexpr (kRound < 60) {
+    e += ((b & c) | (d & (b | c))) + 0x8F1BBCDCu;
+  } else {
+    e += (b ^ c ^ d) + 0xCA62C1D6u;
+  }
+  b = std::rotl(b, 30);
+}
+
+template <std::size_t... kRounds>
+[[gnu::always_inline]] inline void all_rounds(State& s, std::uint32_t (&w)[16],
+                                              std::index_sequence<kRounds...> /*rounds*/) {
+  (one_round<kRounds>(s, w), ...);
+}
+
+void block_plain(State& state, const unsigned char* data) {
+  std::uint32_t w[16];
+  for (int i = 0; i < 16; ++i) w[i] = big_endian(data + 4 * i);
+  State s = state;
+  all_rounds(s, w, std::make_index_sequence<80>());
+  for (std::size_t i = 0; i < s.size(); ++i) state[i] += s[i];
 }
 
 #if defined(__x86_64__)
@@ -108,7 +117,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) void block_sha(State& state, const u
 
 using Block = void (*)(State&, const unsigned char*);
 
-std::array<unsigned char, 20> digest(std::string_view bytes, Block block) {
+/// The five words of the hash.
+State digest(std::string_view bytes, Block block) {
   State state = kStart;
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
   std::size_t left = bytes.size();
@@ -118,13 +128,26 @@ std::array<unsigned char, 20> digest(std::string_view bytes, Block block) {
   tail[left] = 0x80;
   const std::size_t total = left < 56 ? 64 : 128;
   const std::uint64_t bits = static_cast<std::uint64_t>(bytes.size()) * 8;
-  for (std::size_t i = 0; i < 8; ++i) tail[total - 1 - i] = static_cast<unsigned char>(bits >> (8 * i));
+  put_big_endian(tail + total - 8, static_cast<std::uint32_t>(bits >> 32));
+  put_big_endian(tail + total - 4, static_cast<std::uint32_t>(bits));
   block(state, tail);
   if (total == 128) block(state, tail + 64);
+  return state;
+}
+
+std::array<unsigned char, 20> as_bytes(const State& state) {
   std::array<unsigned char, 20> out{};
-  for (std::size_t i = 0; i < 20; ++i)
-    out[i] = static_cast<unsigned char>(state[i / 4] >> (24 - 8 * (i % 4)));
+  for (std::size_t i = 0; i < state.size(); ++i) put_big_endian(out.data() + 4 * i, state[i]);
   return out;
+}
+
+Block best_block() {
+#if defined(__x86_64__)
+  static const Block best = has_sha_instructions() ? block_sha : block_plain;
+  return best;
+#else
+  return block_plain;
+#endif
 }
 
 // 3b0a8b6e-6d2f-5c43-9a55-0c7c5f3e1d21: the namespace of every id that Kiln derives.
@@ -133,16 +156,11 @@ constexpr char kNamespace[] = "\x3b\x0a\x8b\x6e\x6d\x2f\x5c\x43\x9a\x55\x0c\x7c\
 }  // namespace
 
 std::array<unsigned char, 20> sha1_plain(std::string_view bytes) {
-  return digest(bytes, block_plain);
+  return as_bytes(digest(bytes, block_plain));
 }
 
 std::array<unsigned char, 20> sha1(std::string_view bytes) {
-#if defined(__x86_64__)
-  static const Block best = has_sha_instructions() ? block_sha : block_plain;
-  return digest(bytes, best);
-#else
-  return digest(bytes, block_plain);
-#endif
+  return as_bytes(digest(bytes, best_block()));
 }
 
 void uuid5_into(std::string_view name, char* out) {
@@ -161,11 +179,12 @@ void uuid5_into(std::string_view name, char* out) {
   hash[6] = static_cast<unsigned char>((hash[6] & 0x0F) | 0x50);
   hash[8] = static_cast<unsigned char>((hash[8] & 0x3F) | 0x80);
   constexpr char kHex[] = "0123456789abcdef";
+  constexpr std::uint8_t kAt[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
   for (std::size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
-    *out++ = kHex[hash[i] >> 4];
-    *out++ = kHex[hash[i] & 15];
+    out[kAt[i]] = kHex[hash[i] >> 4];
+    out[kAt[i] + 1] = kHex[hash[i] & 15];
   }
+  out[8] = out[13] = out[18] = out[23] = '-';
 }
 
 }  // namespace kiln::mappings::detail

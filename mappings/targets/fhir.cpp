@@ -49,13 +49,9 @@ std::string_view method_of(ir::RequestKind kind) {
   }
 }
 
-bool is_primitive(const ir::Unit& unit, const ir::Member& member) {
-  return unit.types[member.type].kind == ir::TypeKind::primitive;
-}
-
 }  // namespace
 
-void FhirTarget::record(const OutputNode& node) {
+[[gnu::always_inline]] inline void FhirTarget::record(const OutputNode& node) {
   if (node.rule == ir::kNone) return;
   run_.result_.lineage.push_back({node.rule, static_cast<std::uint32_t>(out_.size()), node.source});
 }
@@ -75,7 +71,7 @@ void FhirTarget::print() {
   } else if (run_.root_ != nullptr && !is_vacant(*run_.root_)) {
     print_resource(*run_.root_, {});
   }
-  out_.finish();
+  run_.result_.output.assign(out_.text());
 }
 
 void FhirTarget::print_bundle() {
@@ -156,53 +152,47 @@ void FhirTarget::print_request(const CreatedNode& node) {
 /// A JSON Patch in a Binary, as a transaction wants it: `add` replaces a member that is there; a removal is
 /// made to succeed on a member that is not there by adding it first.
 void FhirTarget::print_patch(const CreatedNode& node) {
-  std::string patch;
-  {
-    FhirTarget inner(run_, patch);
-    inner.out_.put('[');
-    bool first = true;
-    const ir::Range members = run_.unit_->shapes[node.shape].members;
-    const auto open = [&](std::string_view op, std::string_view name) {
-      inner.out_.put(first ? "{\"op\":\"" : ",{\"op\":\"");
-      first = false;
-      inner.out_.put(op);
-      inner.out_.put("\",\"path\":\"/");
-      inner.out_.put(name);
-      inner.out_.put('"');
-    };
-    for (std::uint32_t i = 0; i < node.size; ++i) {
-      const ir::Member& member = run_.unit_->members[members.first + i];
-      if (node.slots[i] == nullptr || is_vacant(*node.slots[i])) continue;
-      const std::size_t mark = inner.out_.size();
-      const bool was_first = first;
-      open("add", run_.unit_->text(member.name));
-      inner.out_.put(",\"value\":");
-      if (inner.print_value(*node.slots[i], member)) {
-        inner.out_.put('}');
-      } else {
-        inner.out_.truncate(mark);
-        first = was_first;
-      }
+  OutputBuffer patch;
+  FhirTarget inner(run_, patch);
+  patch.put('[');
+  bool first = true;
+  const auto open = [&](std::string_view op, std::string_view name) {
+    patch.put(first ? "{\"op\":\"" : ",{\"op\":\"");
+    first = false;
+    patch.put(op);
+    patch.put("\",\"path\":\"/");
+    patch.put(name);
+    patch.put('"');
+  };
+  for (std::uint32_t i = 0; i < node.size; ++i) {
+    const MemberFacts& member = run_.facts_->shapes[node.shape].members[i];
+    if (node.slots[i] == nullptr || is_vacant(*node.slots[i])) continue;
+    const std::size_t mark = patch.size();
+    const bool was_first = first;
+    open("add", member.name);
+    patch.put(",\"value\":");
+    if (inner.print_value(*node.slots[i], member)) {
+      patch.put('}');
+    } else {
+      patch.truncate(mark);
+      first = was_first;
     }
-    for (const PatchRemoval& removal : run_.removals_) {
-      if (removal.root != &node) continue;
-      open("add", removal.member);
-      inner.out_.put(",\"value\":\"\"}");
-      open("remove", removal.member);
-      inner.out_.put('}');
-    }
-    inner.out_.put(']');
-    inner.out_.finish();
   }
+  for (const PatchRemoval& removal : run_.removals_) {
+    if (removal.root != &node) continue;
+    open("add", removal.member);
+    patch.put(",\"value\":\"\"}");
+    open("remove", removal.member);
+    patch.put('}');
+  }
+  patch.put(']');
   out_.put("{\"resourceType\":\"Binary\",\"contentType\":\"application/json-patch+json\",\"data\":\"");
-  out_.put(base::base64_encode(patch));
+  out_.put(base::base64_encode(patch.text()));
   out_.put("\"}");
 }
 
 void FhirTarget::print_resource(const OutputNode& object, std::string_view id) {
-  out_.put("{\"resourceType\":\"");
-  out_.put(run_.unit_->text(run_.unit_->shapes[object.shape].name));
-  out_.put('"');
+  out_.put(run_.facts_->shapes[object.shape].resource);
   if (!id.empty()) {
     out_.put(",\"id\":\"");
     out_.put(id);
@@ -213,42 +203,47 @@ void FhirTarget::print_resource(const OutputNode& object, std::string_view id) {
 }
 
 bool FhirTarget::print_members(const OutputNode& object, bool first) {
-  const ir::Index begin = run_.unit_->shapes[object.shape].members.first;
+  const MemberFacts* const members = run_.facts_->shapes[object.shape].members;
   bool wrote = false;
-  for (std::uint32_t i = 0; i < object.size; ++i) {
+  for (std::uint32_t i = next_slot(object, 0); i < object.size; i = next_slot(object, i + 1)) {
     const OutputNode* node = object.slots[i];
-    if (node == nullptr || node->kind == NodeKind::empty || (node->needs_live && !node->live)) continue;
+    const MemberFacts* member = members + i;
+    if (node->kind == NodeKind::empty || (node->needs_live && !node->live)) continue;
     const std::size_t mark = out_.size();
-    if (!first || wrote) out_.put(',');
-    if (print_member(*node, run_.unit_->members[begin + i], run_.facts_->members[begin + i])) {
-      wrote = true;
+    const bool comma = !first || wrote;
+    bool printed = false;
+    if (node->kind == NodeKind::absent_reason && member->primitive) {
+      printed = print_absent(*node, *member, !comma);
     } else {
-      out_.truncate(mark);
+      const PaddedText& key = member->key;
+      out_.put(comma ? key : PaddedText{key.data + 1, key.size - 1});
+      if (node->kind == NodeKind::text && !member->list) {
+        record(*node);
+        out_.put_string(node->text());
+        wrote = true;
+        continue;
+      }
+      const bool items = member->list && node->kind == NodeKind::list;
+      printed = items ? print_items(*node, *member) : print_value(*node, *member);
+      if (member->list) out_.put(']');
     }
+    if (!printed) out_.truncate(mark);
+    wrote |= printed;
   }
   return wrote;
 }
 
-bool FhirTarget::print_member(const OutputNode& node, const ir::Member& member, const MemberFacts& facts) {
-  if (node.kind == NodeKind::absent_reason && is_primitive(*run_.unit_, member)) {
-    out_.put("\"_");
-    out_.put(facts.key.substr(1));
-    record(node);
-    out_.put(kAbsent);
-    return true;
-  }
-  out_.put(facts.key);
-  if (member.list && node.kind != NodeKind::list) {
-    out_.put('[');
-    if (!print_value(node, member)) return false;
-    out_.put(']');
-    return true;
-  }
-  return print_value(node, member);
+bool FhirTarget::print_absent(const OutputNode& node, const MemberFacts& member, bool first) {
+  out_.put(first ? "\"_" : ",\"_");
+  out_.put(member.name);
+  out_.put("\":");
+  record(node);
+  out_.put(kAbsent);
+  return true;
 }
 
-bool FhirTarget::print_items(const OutputNode& list, const ir::Member& member) {
-  out_.put('[');
+/// The items, without the brackets around them.
+bool FhirTarget::print_items(const OutputNode& list, const MemberFacts& member) {
   bool wrote = false, real = false;
   for (const OutputNode* item = list.first; item != nullptr; item = item->next) {
     const std::size_t mark = out_.size();
@@ -258,17 +253,16 @@ bool FhirTarget::print_items(const OutputNode& list, const ir::Member& member) {
     } else {
       out_.truncate(mark);
       // The extensions of a primitive list stand at the index of their item (FHIR json.html#primitive).
-      if (member.is_companion && item->next != nullptr) {
+      if (member.companion && item->next != nullptr) {
         out_.put(wrote ? ",null" : "null");
         wrote = true;
       }
     }
   }
-  out_.put(']');
   return real;
 }
 
-bool FhirTarget::print_value(const OutputNode& node, const ir::Member& member) {
+bool FhirTarget::print_value(const OutputNode& node, const MemberFacts& member) {
   if (node.needs_live && !node.live) return false;
   switch (node.kind) {
     case NodeKind::text:
@@ -285,8 +279,12 @@ bool FhirTarget::print_value(const OutputNode& node, const ir::Member& member) {
       out_.put('}');
       return true;
     }
-    case NodeKind::list:
-      return print_items(node, member);
+    case NodeKind::list: {
+      out_.put('[');
+      const bool wrote = print_items(node, member);
+      out_.put(']');
+      return wrote;
+    }
     case NodeKind::reference: {
       if (!node.live) return false;
       const CreatedNode& target = survivor(*node.target);
@@ -301,7 +299,7 @@ bool FhirTarget::print_value(const OutputNode& node, const ir::Member& member) {
       print_json(*node.json);
       return true;
     case NodeKind::absent_reason:
-      if (is_primitive(*run_.unit_, member)) return false;
+      if (member.primitive) return false;
       record(node);
       out_.put(kAbsent);
       return true;

@@ -13,11 +13,11 @@ namespace kiln::mappings::detail {
 /// Settles the resources of a run (dedupe, identities, references) and prints them into its result.
 class FhirTarget {
  public:
-  explicit FhirTarget(Run& run) : FhirTarget(run, run.result_.output) {}
+  /// Prints into `out`, which it empties first.
+  FhirTarget(Run& run, OutputBuffer& out) : run_(run), out_(out) { out_.clear(); }
   void print();
 
  private:
-  FhirTarget(Run& run, std::string& output) : run_(run), out_(output) {}
   void merge_duplicates();
   void merge(OutputNode& into, OutputNode& from);
   void merge_list(OutputNode& into, OutputNode& from);
@@ -32,16 +32,16 @@ class FhirTarget {
   void print_patch(const CreatedNode& node);
   void print_resource(const OutputNode& object, std::string_view id);
   bool print_members(const OutputNode& object, bool first);
-  bool print_member(const OutputNode& node, const ir::Member& member, const MemberFacts& facts);
-  bool print_value(const OutputNode& node, const ir::Member& member);
-  bool print_items(const OutputNode& list, const ir::Member& member);
+  bool print_absent(const OutputNode& node, const MemberFacts& member, bool first);
+  bool print_value(const OutputNode& node, const MemberFacts& member);
+  bool print_items(const OutputNode& list, const MemberFacts& member);
   void print_json(const base::JsonView& view);
   bool conditional(const CreatedNode& node) const;
   std::string_view own_id(const CreatedNode& node) const;
   void record(const OutputNode& node);
 
   Run& run_;
-  OutputBuffer out_;
+  OutputBuffer& out_;
   std::string seed_;
 };
 

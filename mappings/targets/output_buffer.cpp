@@ -2,16 +2,15 @@
 
 #include <cstdint>
 
+#include "mappings/detail/blocks.h"
+
 namespace kiln::mappings {
 namespace {
 
-/// Some byte of the word cannot stand in a JSON string as it is.
-inline bool has_special(std::uint64_t word) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
-  const std::uint64_t quote = word ^ (kOnes * '"'), slash = word ^ (kOnes * '\\');
-  const std::uint64_t special =
-      ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) | ((word - kOnes * 0x20) & ~word);
-  return (special & kHighs) != 0;
+using detail::Block;
+
+bool is_plain(char c) {
+  return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
 }
 
 template <class Word>
@@ -21,28 +20,39 @@ Word load(const char* from) {
   return word;
 }
 
-/// Copies the plain beginning of [from, end), in steps of a word; whole texts of 4 bytes and more when all of
-/// it is plain. Returns how far it came.
+/// A text of sizeof(Word) to 2 * sizeof(Word) bytes as two words, which may overlap; false when it needs
+/// escapes.
+template <class Word>
+bool copy_two(const char* from, const char* end, char* to) {
+  const auto low = load<Word>(from), high = load<Word>(end - sizeof(Word));
+  constexpr std::uint64_t kRepeat = sizeof(Word) == 8 ? 1 : 0x100000001;  // fills 8 bytes
+  if (Block::of(low * kRepeat, high * kRepeat).needs_escape()) return false;
+  std::memcpy(to, &low, sizeof low);
+  std::memcpy(to + (end - from) - sizeof(Word), &high, sizeof high);
+  return true;
+}
+
+/// Copies the plain beginning of [from, end); all of it when it is plain. Returns how far it came.
 const char* copy_plain(const char* from, const char* const end, char*& to) {
   const char* const begin = from;
-  for (; end - from >= 8; from += 8, to += 8) {
-    const auto word = load<std::uint64_t>(from);
-    if (has_special(word)) return from;
-    std::memcpy(to, &word, sizeof word);
+  for (; end - from >= Block::kBytes; from += Block::kBytes, to += Block::kBytes) {
+    const Block block = Block::load(from);
+    if (block.needs_escape()) return from;
+    block.store(to);
   }
   const auto rest = end - from;
-  if (rest == 0) return from;
-  if (end - begin >= 8) {
-    // The last 8 bytes: those before the rest are plain and written already.
-    const auto word = load<std::uint64_t>(end - 8);
-    if (has_special(word)) return from;
-    std::memcpy(to + rest - 8, &word, sizeof word);
+  if (end - begin >= Block::kBytes) {
+    if (rest == 0) return end;
+    // The last block: what is before the rest is plain and written already.
+    const Block block = Block::load(end - Block::kBytes);
+    if (block.needs_escape()) return from;
+    block.store(to + rest - Block::kBytes);
+  } else if (rest >= 8) {
+    if (!copy_two<std::uint64_t>(from, end, to)) return from;
   } else if (rest >= 4) {
-    const auto low = load<std::uint32_t>(from), high = load<std::uint32_t>(end - 4);
-    if (has_special(std::uint64_t{high} << 32 | low)) return from;
-    std::memcpy(to, &low, sizeof low);
-    std::memcpy(to + rest - 4, &high, sizeof high);
+    if (!copy_two<std::uint32_t>(from, end, to)) return from;
   } else {
+    for (; from != end && is_plain(*from); ++from) *to++ = *from;
     return from;
   }
   to += rest;
@@ -50,6 +60,14 @@ const char* copy_plain(const char* from, const char* const end, char*& to) {
 }
 
 }  // namespace
+
+void OutputBuffer::clear() {
+  if (static_cast<std::size_t>(end_ - data_.get()) > kKeep) {
+    data_.reset(new char[kFirst]);
+    end_ = data_.get() + kFirst;
+  }
+  at_ = data_.get();
+}
 
 void OutputBuffer::grow(std::size_t more) {
   const std::size_t used = size(), room = (used + more) * 2;
@@ -61,20 +79,17 @@ void OutputBuffer::grow(std::size_t more) {
 }
 
 void OutputBuffer::put_string(std::string_view value) {
-  // Every byte may become \u00XX.
-  const std::size_t most = value.size() * 6 + 2;
-  if (static_cast<std::size_t>(end_ - at_) < most) grow(most);
+  room(value.size() * 6 + 2);  // every byte may become \u00XX
   *at_++ = '"';
   const char* const end = value.data() + value.size();
   const char* from = copy_plain(value.data(), end, at_);
   for (; from != end; ++from) {
-    const auto c = static_cast<unsigned char>(*from);
-    if (c >= 0x20 && c != '"' && c != '\\') {
+    if (is_plain(*from)) {
       *at_++ = *from;
       continue;
     }
     *at_++ = '\\';
-    switch (c) {
+    switch (*from) {
       case '"':
       case '\\':
         *at_++ = *from;
@@ -90,6 +105,7 @@ void OutputBuffer::put_string(std::string_view value) {
         break;
       default: {
         constexpr char kHex[] = "0123456789abcdef";
+        const auto c = static_cast<unsigned char>(*from);
         const char escape[] = {'u', '0', '0', kHex[c >> 4], kHex[c & 15]};
         std::memcpy(at_, escape, sizeof escape);
         at_ += sizeof escape;

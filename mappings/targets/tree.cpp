@@ -29,8 +29,8 @@ void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
   switch (from.kind) {
     case NodeKind::object:
       make_object(arena, to, from.shape, from.size);
-      for (std::uint32_t i = 0; i < from.size && i < to.size; ++i) {
-        if (from.slots[i]) graft(arena, slot(arena, to, i), *from.slots[i]);
+      for (std::uint32_t i = next_slot(from, 0); i < from.size && i < to.size; i = next_slot(from, i + 1)) {
+        graft(arena, slot(arena, to, i), *from.slots[i]);
       }
       break;
     case NodeKind::list:
@@ -54,8 +54,8 @@ bool is_vacant(const OutputNode& node) {
     case NodeKind::empty:
       return true;
     case NodeKind::object:
-      for (std::uint32_t i = 0; i < node.size; ++i) {
-        if (node.slots[i] && !is_vacant(*node.slots[i])) return false;
+      for (std::uint32_t i = next_slot(node, 0); i < node.size; i = next_slot(node, i + 1)) {
+        if (!is_vacant(*node.slots[i])) return false;
       }
       return true;
     case NodeKind::list:

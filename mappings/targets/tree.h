@@ -3,6 +3,7 @@
 // §17). An object is an array of slots, one for each member of its ir::Shape, in output order; printing is
 // one walk. Nodes live in the Arena of the run.
 
+#include <bit>
 #include <cstdint>
 #include <string_view>
 
@@ -36,7 +37,10 @@ struct OutputNode {
     const CreatedNode* target;
     const base::JsonView* json;
   };
-  OutputNode* last = nullptr;   ///< list: last item
+  union {
+    OutputNode* last = nullptr;  ///< list: last item
+    std::uint64_t made;          ///< object: bit n = slot n holds a node, for the first 64; see next_slot()
+  };
   std::uint32_t size = 0;       ///< slots of an object, items of a list, bytes of a text
   ir::Index shape = ir::kNone;  ///< object
   std::uint32_t rule = 0;       ///< the rule that wrote the value
@@ -58,6 +62,7 @@ inline void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::ui
   node.kind = NodeKind::object;
   node.shape = shape;
   node.size = members;
+  node.made = 0;
   node.slots = static_cast<OutputNode**>(arena.allocate(sizeof(OutputNode*) * members, alignof(OutputNode*)));
   for (std::uint32_t i = 0; i < members; ++i) node.slots[i] = nullptr;
 }
@@ -72,7 +77,20 @@ inline OutputNode& new_node(Arena& arena, OutputNode* parent) {
 inline OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index) {
   OutputNode*& at = object.slots[index];
   if (at == nullptr) at = &new_node(arena, &object);
+  if (index < 64)
+    object.made |= std::uint64_t{1} << index;  // also again: an undo may have taken the bit back
   return *at;
+}
+
+/// The first slot from `index` on that holds a node; object.size when there is none.
+inline std::uint32_t next_slot(const OutputNode& object, std::uint32_t index) {
+  if (index < 64) {
+    const std::uint64_t left = object.made >> index;
+    if (left != 0) return index + static_cast<std::uint32_t>(std::countr_zero(left));
+    index = 64;
+  }
+  while (index < object.size && object.slots[index] == nullptr) ++index;
+  return index < object.size ? index : object.size;
 }
 
 /// A new last item; makes `list` a list.
@@ -93,7 +111,8 @@ inline OutputNode& append_item(Arena& arena, OutputNode& list) {
 /// Item `index` from 1, made (with those before it) when missing.
 OutputNode& item(Arena& arena, OutputNode& list, std::uint32_t index);
 
-/// A reference below may turn out to be live when all resources are known: until then nothing here counts as vacant.
+/// A reference below may turn out to be live when all resources are known: until then nothing here counts as
+/// vacant.
 inline void mark_pending(OutputNode* node) {
   for (; node && !node->pending; node = node->parent) node->pending = true;
 }

@@ -76,6 +76,7 @@ function(kiln_script_tests dir label)
 endfunction()
 kiln_script_tests(tests/tidy fast)
 kiln_script_tests(tests/compile_fail fast)
+kiln_script_tests(tests/bench fast)
 kiln_script_tests(tests/e2e e2e)
 kiln_script_tests(tests/crash slow)
 
