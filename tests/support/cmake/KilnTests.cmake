@@ -42,6 +42,10 @@ kiln_test(channels DIRS tests/channels tests/contract LINK kiln_channels)
 kiln_test(engine DIRS tests/engine LINK kiln_engine)
 kiln_test(simulation DIRS tests/simulation LINK kiln_engine)
 
+# The comparison with the naive reader at its full length: 6.7 million messages.
+add_test(NAME hl7_exhaustive COMMAND test_hl7 "exhaustive*" WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+set_tests_properties(hl7_exhaustive PROPERTIES LABELS long TIMEOUT 3600 ENVIRONMENT "KILN_EXHAUSTIVE=8")
+
 # Fuzz targets: each tests/fuzz/<name>.cpp defines LLVMFuzzerTestOneInput. In a normal build it is linked with a plain
 # main that replays tests/fuzz/corpus/<name>/, so that a target cannot rot; the fuzz preset links libFuzzer instead.
 file(GLOB fuzz_targets CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/fuzz/*.cpp")
