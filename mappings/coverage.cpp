@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mappings/detail/explain_paths.h"
 #include "mappings/detail/ir.h"
 #include "mappings/detail/lexer.h"
 #include "mappings/explain.h"
@@ -33,6 +34,7 @@ std::vector<std::string> v2_paths(const base::SourceMap& sources, base::Span spa
 
 /// `.name[` or `.name.` or at the end; a choice element goes on with its type.
 bool passes_through(std::string_view path, std::string_view target) {
+  if (detail::hl7_place(target).valid) return source_paths_meet(path, target);
   for (std::size_t at = path.find(target); at != std::string_view::npos; at = path.find(target, at + 1)) {
     if (at == 0 || path[at - 1] != '.') continue;
     const std::size_t end = at + target.size();
@@ -61,6 +63,8 @@ RuleCoverage::RuleCoverage(const Library& library, const CompiledLibrary& compil
     if (!same) {
       const std::string address(unit.text(rule.address));
       rules_.push_back({rule.span, address, target_of(address), v2_paths(library.sources(), rule.span), 0});
+      // The text of a rule with a v2 target names that target, not a source.
+      if (detail::hl7_place(rules_.back().target).valid) rules_.back().sources.clear();
     }
     rule_of_record_[index] = static_cast<std::uint32_t>(rules_.size() - 1);
   }

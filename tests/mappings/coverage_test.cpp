@@ -83,6 +83,46 @@ TEST_CASE("coverage: rules that wrote, that hold one that wrote, and that a data
   CHECK(text.find("  maps/acme.hmap:9  acme:adt/patient.birthDate\n") != std::string::npos);
 }
 
+TEST_CASE("coverage: a v2 target that a datatype map served", "[coverage]") {
+  Library library;
+  base::Diagnostics diagnostics;
+  library.add_text("maps/out.hmap", R"(module acme
+use std.fhirv2.datatypes
+
+map a08(p: fhir Patient) -> hl7 ADT_A08 2.5.1 {
+  include std.fhirv2.header(app = "KILN")
+  EVN-2 = run.received
+  PID-3 += p.identifier
+  PID-5 += p.name
+  PID-11 += p.address
+  PV1-2 = "N"
+}
+
+test "a name" {
+  given fhir """
+{"resourceType":"Patient","identifier":[{"value":"4711"}],"name":[{"family":"EVERYMAN"}]}
+"""
+  run a08
+  expect PID-5.1 == "EVERYMAN"
+}
+)",
+                   diagnostics);
+  library.link(diagnostics);
+  const CompiledLibrary compiled = compile(library, diagnostics);
+  INFO(base::render(diagnostics, library.sources()));
+  REQUIRE(diagnostics.ok());
+  RuleCoverage coverage(library, compiled);
+  TestOptions options;
+  options.observer = [&](const RunResult& result, const Runner& runner) { coverage.add(result, runner); };
+  const TestReport report = run_tests(library, compiled, nullptr, options);
+  INFO(render(report));
+  CHECK(report.passed() == 1);
+  std::string never;
+  for (const CoveredRule& rule : coverage.rules())
+    if (rule.values == 0) never += rule.address + "\n";
+  CHECK(never == "acme:a08/PID-11\n");
+}
+
 TEST_CASE("golden: written with update, compared without", "[coverage]") {
   const Case site;
   Files files;
