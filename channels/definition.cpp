@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "channels/detail/site_builder.h"
 #include "channels/detail/text_env.h"
@@ -15,22 +16,39 @@ using base::ErrorCode;
 
 namespace {
 
-/// Everything that was compiled out of the site's folder, with the csv files of its tables: enough to load it
-/// again.
+/// Everything that was compiled out of the site's folder, with the files of its tables and hmap.lock: enough
+/// to load it again.
 std::vector<std::pair<std::string, std::string>> files_of(const mappings::Library& library, base::Env& env) {
   std::vector<std::pair<std::string, std::string>> out;
+  std::set<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (!names.insert(name).second) return;
+    auto text = env.read_file(base::join_path(library.root(), name), base::limits::kTableBytesMax);
+    if (text) out.emplace_back(name, std::move(*text));
+  };
+  bool concept_maps = false;
   for (const auto& file : library.files()) {
     if (file->shipped) continue;
     out.emplace_back(file->name, library.sources().file(file->tree.source).text);
     for (const mappings::ast::Decl& decl : file->tree.decls) {
+      using Source = mappings::ast::TableDecl::Source;
       const auto* table = decl.get_if<mappings::ast::TableDecl>();
-      if (table == nullptr || table->source != mappings::ast::TableDecl::Source::csv || !table->location)
-        continue;
-      auto text = env.read_file(base::join_path(library.root(), table->location->text),
-                                base::limits::kMessageBytesMax);
-      if (text) out.emplace_back(table->location->text, std::move(*text));
+      if (table == nullptr || !table->location || table->source == Source::hl7table) continue;
+      const bool by_url = table->source == Source::conceptmap && !table->location->text.ends_with(".json");
+      if (by_url)
+        concept_maps = true;
+      else
+        add(table->location->text);
     }
   }
+  const auto folder = [&](const char* name) {
+    const auto entries = env.list(base::join_path(library.root(), name));
+    for (const base::FileInfo& entry : entries ? *entries : std::vector<base::FileInfo>())
+      if (!entry.is_directory && entry.name.ends_with(".json")) add(base::join_path(name, entry.name));
+  };
+  if (concept_maps) folder("tables");
+  if (!library.profiles().empty()) folder("profiles");
+  if (!library.lock_text().empty()) out.emplace_back(mappings::kLockFileName, library.lock_text());
   return out;
 }
 
@@ -60,7 +78,7 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
   library->set_tables(tables);  // for the check of columns, and for tests of maps
   detail::PendingSite pending = detail::read_site(*library, out.diagnostics);
   auto compiled = std::make_shared<mappings::CompiledLibrary>(
-      mappings::compile(*library, out.diagnostics, pending.requests));
+      mappings::compile(*library, out.diagnostics, pending.requests, {pending.map_requests, {}}));
   detail::connect_site(*library, *compiled, pending, out.diagnostics);
   detail::check_site(*library, pending, out.diagnostics);
   std::vector<std::pair<std::string, std::string>> profiles;

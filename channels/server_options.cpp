@@ -53,6 +53,16 @@ constexpr FieldSpec kLimits[] = {
      .max = std::int64_t{16} << 30},
     {.name = "fhir", .type = FieldType::block, .summary = "of the FHIR server", .fields = kFhirLimits},
 };
+constexpr FieldSpec kQuery[] = {
+    {.name = "file",
+     .type = FieldType::path,
+     .summary = "SQLite database, relative to the site; only read",
+     .required = true},
+    {.name = "sql",
+     .type = FieldType::string,
+     .summary = "one SELECT; parameters by the names of the lookup: `:mrn`",
+     .required = true},
+};
 constexpr FieldSpec kServer[] = {
     {.name = "data",
      .type = FieldType::path,
@@ -70,9 +80,9 @@ constexpr FieldSpec kServer[] = {
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
     {.name = "alert", .type = FieldType::any, .summary = "alert rule", .later = true, .repeated = true},
     {.name = "query",
-     .type = FieldType::any,
-     .summary = "SQL query of a lookup",
-     .later = true,
+     .type = FieldType::named_block,
+     .summary = "SQL query of a lookup: what `via sql \"name\"` asks",
+     .fields = kQuery,
      .repeated = true},
     {.name = "poison", .type = FieldType::any, .summary = "messages that crash", .later = true},
     {.name = "replay", .type = FieldType::any, .summary = "pace of replays", .later = true},

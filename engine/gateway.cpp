@@ -38,7 +38,9 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
       site_(std::move(site)),
       options_(std::move(options)),
       access_(std::make_unique<LoopbackAccess>()),
-      budget_(net_.executor()) {}
+      budget_(net_.executor()) {
+  processor_.use_lookups(&lookups_);
+}
 
 Gateway::~Gateway() {
   // After a failed start work may still be under way on the other threads; what it uses is destroyed before
@@ -121,7 +123,17 @@ std::string Gateway::fhir_url() const {
   return "http://" + (listen.empty() ? "127.0.0.1:8080" : listen) + "/fhir";
 }
 
+/// A lookup that cannot be asked is no reason not to start: its policy decides about each message.
+void Gateway::note_lookups() const {
+  SiteLookups lookups(lookup_queries(site_->server), site_->folder, env_, clock_);
+  for (const mappings::LookupShape& shape : mappings::lookups_of(*site_->compiled->unit)) {
+    const Status usable = lookups.check(shape);
+    if (!usable) say("note: lookup " + shape.name + " cannot be asked now: " + usable.error().message());
+  }
+}
+
 Status Gateway::start_channels() {
+  note_lookups();
   std::map<std::string, std::map<std::string, std::uint64_t>> waiting;
   for (const auto& [key, count] : journal_->recovered().pending) {
     const auto slash = key.find('/');

@@ -61,6 +61,7 @@ class Gateway {
   void note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const;
   base::Task<void> drain();
   base::Task<void> wind_down(bool started);
+  void note_lookups() const;
   base::Task<base::HttpResponse> on_fhir(base::HttpRequest request);
   void say(const std::string& line) const;
 
@@ -76,6 +77,7 @@ class Gateway {
   base::Status started_;
 
   std::unique_ptr<fhir::Access> access_;
+  LookupPool lookups_{env_, clock_};
   Processor processor_;
   InflightBudget budget_;
   // Threads before what uses them: destroyed after it.

@@ -152,6 +152,7 @@ Processed ChannelRuntime::take_outcome(Plan& plan) const {
   out.endings = std::move(plan.endings);
   out.children = std::move(plan.children);
   out.child_endings = std::move(plan.child_endings);
+  out.lookups = std::move(plan.lookups);
   if (plan.verdict == Plan::Verdict::accepted && !(out.outputs.empty() && out.endings.empty())) return out;
   Ending ending;
   ending.destination = kNoDestination;

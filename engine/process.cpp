@@ -140,9 +140,10 @@ Ending ended(const std::string& destination, DeliveryState state, const char* co
 /// One message on its way through a channel.
 class Run {
  public:
-  Run(mappings::Runner& runner, const mappings::Program& expressions,
+  Run(mappings::Runner& runner, mappings::LookupService* lookups, const mappings::Program& expressions,
       const channels::ChannelDefinition& channel, const NewMessage& message, const Input& input)
       : runner_(runner),
+        lookups_(lookups),
         expressions_(expressions),
         channel_(channel),
         message_(message),
@@ -150,6 +151,7 @@ class Run {
         context_(input.context()) {}
 
   Plan plan() {
+    recall();
     if (!input_.is_accepted()) {
       not_accepted(plan_, channel_.accept_else, input_.refusal_code(), input_.refusal_text());
     } else if (!holds(channel_.accept_where)) {
@@ -160,10 +162,21 @@ class Run {
     }
     for (const auto& destination : channel_.destinations)
       if (destination.acks) route_ack(destination);
+    if (!record_.answers.empty()) plan_.lookups = mappings::print_answers(record_.answers);
     return std::move(plan_);
   }
 
  private:
+  /// The answers that were stored with the message count; what could not be asked then is asked again.
+  void recall() {
+    if (message_.lookups.empty()) return;
+    auto answers = mappings::parse_answers(message_.lookups);
+    if (!answers) return;
+    record_.answers = std::move(*answers);
+    std::erase_if(record_.answers,
+                  [](const auto& answer) { return answer.state == mappings::LookupAnswer::State::failed; });
+  }
+
   bool holds(const std::optional<channels::SiteExpression>& expression) {
     return !expression || runner_.evaluate_condition(expressions_, expression->per_accept[input_.accepted()],
                                                      input_.run_input(), context_);
@@ -203,7 +216,8 @@ class Run {
   bool run_maps() {
     for (const channels::MapRoute& route : channel_.maps) {
       if (!takes(route) || !holds(route.condition)) continue;
-      mappings::RunResult& result = runner_.run(route.program, input_.run_input(), context_);
+      mappings::RunResult& result =
+          mappings::run_with_lookups(runner_, route.program, input_.run_input(), context_, lookups_, record_);
       for (auto& diagnostic : result.diagnostics) plan_.diagnostics.push_back(std::move(diagnostic));
       if (take_outcome(plan_, result)) return false;
       detach_rows(plan_, message_, input_, result);
@@ -290,6 +304,8 @@ class Run {
   }
 
   mappings::Runner& runner_;
+  mappings::LookupService* lookups_;
+  mappings::LookupRecord record_;
   const mappings::Program& expressions_;
   const channels::ChannelDefinition& channel_;
   const NewMessage& message_;
@@ -339,7 +355,10 @@ Plan Processor::process(const channels::Site& site, const channels::ChannelDefin
 
 Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel,
                         const NewMessage& message, const Opened& input) {
-  if (input) return Run(runner_, site.expressions, channel, message, *input).plan();
+  if (input) {
+    mappings::LookupService* lookups = lookups_ == nullptr ? nullptr : lookups_->lookups(site);
+    return Run(runner_, lookups, site.expressions, channel, message, *input).plan();
+  }
   Plan plan;
   if (message.kind == ContentKind::hl7) {
     reject_unreadable(plan, input.error());

@@ -1,6 +1,6 @@
 #pragma once
-// What becomes of one message: filter, maps, outputs, acknowledgement. Pure: the same bytes, receive time and
-// site give the same plan, so recovery and replay re-derive it (architecture.md §2).
+// What becomes of one message: filter, maps, outputs, acknowledgement. Pure: the same bytes, receive time,
+// site and answers of lookups give the same plan, so recovery and replay re-derive it (architecture.md §2).
 
 #include <string>
 #include <vector>
@@ -8,6 +8,7 @@
 #include "channels/definition.h"
 #include "engine/detail/input.h"
 #include "engine/journal/journal.h"
+#include "engine/lookups.h"
 #include "hl7/ack.h"
 #include "mappings/program.h"
 
@@ -27,6 +28,7 @@ struct Plan {
   std::vector<NewMessage> children;  ///< detached CSV rows
   std::vector<Ending> child_endings;
   std::vector<mappings::RunDiagnostic> diagnostics;
+  std::string lookups;  ///< every answer the maps were given (mappings::print_answers); empty: none was asked
 };
 
 /// A message parsed once, or why it cannot be; identify, process and make_reply all read from it.
@@ -47,8 +49,13 @@ class Processor {
   Plan process(const channels::Site& site, const channels::ChannelDefinition& channel,
                const NewMessage& message, const Opened& opened);
 
+  /// Where lookups are answered; nullptr (also before this call): they cannot be asked. Outlives the
+  /// processor.
+  void use_lookups(LookupProvider* provider) { lookups_ = provider; }
+
  private:
   mappings::Runner runner_;
+  LookupProvider* lookups_ = nullptr;
 };
 
 /// The reply to an hl7 message, or empty when none is to be sent: a function of the stored message, its

@@ -78,6 +78,8 @@ class Bench {
       : site_(std::move(site)), definition_(definition), observer_(observer), runtime_(parts()) {}
 
   Result<mappings::ChannelTestOutcome> run(const mappings::ChannelTestRequest& request) {
+    lookups_.service = request.lookups.get();
+    processor_.use_lookups(&lookups_);
     for (const mappings::TestFault& fault : request.faults)
       received_[fault.destination].faults += fault.times;
     TRY_VOID(runtime_.start_queues({}, 0, true));
@@ -161,7 +163,9 @@ class Bench {
       if (record == journal_.records().end()) continue;
       const auto input = detail::Input::read(*site_, definition_, record->second.message);
       if (!input) continue;
-      mappings::RunResult result = runner_.run(route.program, input->run_input(), input->context());
+      mappings::LookupRecord answers;
+      mappings::RunResult result = mappings::run_with_lookups(runner_, route.program, input->run_input(),
+                                                              input->context(), lookups_.service, answers);
       if (!result.ok() || result.output != message.bytes) continue;
       if (observer_) observer_(result, runner_);
       return result;
@@ -181,6 +185,11 @@ class Bench {
   base::SeededRandom random_{1};
   channels::Net net_;  ///< nothing connects; connectors are replaced
   detail::MemoryJournal journal_;
+  struct GivenProvider final : LookupProvider {
+    mappings::LookupService* service = nullptr;
+    mappings::LookupService* lookups(const channels::Site&) override { return service; }
+  };
+  GivenProvider lookups_;
   Processor processor_;
   mappings::Runner runner_;
   InflightBudget budget_{executor_};

@@ -7,20 +7,7 @@
 
 namespace kiln::mappings {
 
-using base::ErrorCode;
-
 namespace {
-
-void refuse_later_features(detail::CompilerState& state, const Declaration& declaration) {
-  if (const auto* extend = declaration.decl->get_if<ast::ExtendDecl>()) {
-    state.report(ErrorCode::E0990, extend->name.span, "`extend map` is not available in this version")
-        .helps.push_back("copy the map into your package and change it there");
-  }
-  if (const auto* lookup = declaration.decl->get_if<ast::LookupDecl>()) {
-    state.report(ErrorCode::E0990, lookup->name.span, "`lookup` is not available in this version")
-        .helps.push_back("use a table: `table " + lookup->name.text + " = csv \"tables/….csv\" key …`");
-  }
-}
 
 void compile_declaration(detail::CompilerState& state, const Declaration& declaration,
                          std::vector<MapInfo>& maps) {
@@ -41,14 +28,13 @@ void compile_declaration(detail::CompilerState& state, const Declaration& declar
       detail::check_fragment(state, declaration);
       break;
     case DeclKind::lookup:
-      refuse_later_features(state, declaration);
+      state.lookup(declaration);
+      break;
+    case DeclKind::row:
+      state.check_row(declaration);
       break;
     case DeclKind::map:
-      if (declaration.decl->get_if<ast::MapDecl>() == nullptr) {
-        refuse_later_features(state, declaration);
-      } else if (auto info = detail::compile_map(state, declaration)) {
-        maps.push_back(std::move(*info));
-      }
+      if (auto info = detail::compile_map(state, declaration)) maps.push_back(std::move(*info));
       break;
     case DeclKind::extension:
       state.type(*declaration.file, declaration.decl->get_if<ast::ExtensionDecl>()->type);
@@ -61,8 +47,9 @@ void compile_declaration(detail::CompilerState& state, const Declaration& declar
 }  // namespace
 
 CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
-                        std::span<const ExpressionRequest> requests) {
+                        std::span<const ExpressionRequest> requests, const CompileOptions& options) {
   detail::CompilerState state(library, diagnostics);
+  state.as_version = options.as_version;
   CompiledLibrary result;
   for (const auto& declaration : library.declarations())
     compile_declaration(state, *declaration, result.maps);
@@ -72,6 +59,24 @@ CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
     if (diagnostics.errors() != errors) made.reset();
     result.expressions.push_back(made);
   }
+  for (const MapRequest& request : options.maps) {
+    const LibraryFile& file = library.file_of(*request.file);
+    const Resolution found = library.resolve(file, *request.map, DeclKind::map);
+    const bool whole = found.found != nullptr && found.parts == request.map->parts.size();
+    const std::size_t errors = diagnostics.errors();
+    auto info = whole ? detail::compile_map(state, *found.found, &request, &file) : std::nullopt;
+    if (diagnostics.errors() != errors) info.reset();
+    result.specialised.push_back(info ? std::optional(info->map) : std::nullopt);
+  }
+  for (std::size_t i = 0; i < state.unit().exprs.size(); ++i) {
+    const ir::Expr& expr = state.unit().exprs[i];
+    if (expr.op != ir::Op::v2_path) continue;
+    const ir::TypeId type = state.unit().v2_paths[expr.a].type;
+    result.path_types.emplace_back(state.unit().expr_spans[i],
+                                   std::string(state.unit().text(state.unit().types[type].name)));
+  }
+  check_lock(library.lock(), state.overridden, diagnostics);
+  result.overridden = std::move(state.overridden);
   state.builder.finish();
   result.unit = std::make_shared<const ir::Unit>(std::move(state.unit()));
   return result;

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "engine/base/diagnostic.h"
+#include "engine/base/result.h"
 #include "mappings/ast.h"
+#include "mappings/lock.h"
 #include "mappings/program.h"
 
 namespace kiln::mappings {
@@ -26,6 +28,7 @@ struct MapInfo {
   DataType source, target;       ///< hl7 names are as written: a structure id or an event
   std::string source_structure;  ///< hl7: the structure id, also when `source` is an event
   std::string source_event;      ///< hl7: "ADT^A08" when the source is one event only, else empty
+  std::vector<std::string> needs;  ///< parameters beside the source that have to be given
   bool can_reject =
       false;  ///< holds a `require … else reject`, a reject policy or calls something that does (W0913)
   base::Span span;  ///< of the name in the declaration
@@ -41,6 +44,19 @@ struct ExpressionRequest {
   Want want = Want::condition;
 };
 
+/// A map with arguments for its further parameters: `map rows = census(ward = "W1")`.
+struct MapRequest {
+  const ast::QName* map = nullptr;
+  const std::vector<ast::Arg>* arguments = nullptr;
+  const ast::File* file = nullptr;  ///< whose names are in scope
+};
+
+struct CompileOptions {
+  std::span<const MapRequest> maps;
+  /// Checks every map as if its source declared this version ("2.3"); nothing of the result is to be run.
+  std::string_view as_version;
+};
+
 class CompiledLibrary {
  public:
   /// Immutable; shared with Programs. Never null after compile(); not runnable when there were errors.
@@ -48,6 +64,13 @@ class CompiledLibrary {
   std::vector<MapInfo> maps;
   /// Parallel to the requests: index in Unit::expressions, or nothing when it has an error.
   std::vector<std::optional<std::uint32_t>> expressions;
+
+  /// Parallel to CompileOptions::maps: index in Unit::maps, or nothing when it has an error or is no map.
+  std::vector<std::optional<std::uint32_t>> specialised;
+  /// The datatype of every v2 path, by its place: what `check --versions` compares.
+  std::vector<std::pair<base::Span, std::string>> path_types;
+  /// What the site's `extend map` declarations remove or replace; for `kiln accept`.
+  std::vector<OverriddenRule> overridden;
 
   /// By qualified name, or by its last part when that is unambiguous; nullptr when there is none.
   const MapInfo* find_map(std::string_view name) const;
@@ -61,6 +84,13 @@ class CompiledLibrary {
 /// Compiles every declaration of the library's files. Findings go to `diagnostics`; with errors among them
 /// the result still lists the maps whose signature is understood.
 CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
-                        std::span<const ExpressionRequest> requests = {});
+                        std::span<const ExpressionRequest> requests = {}, const CompileOptions& options = {});
+
+/// W0110 for every path of the site's maps that is missing or has another datatype in one of the versions, at
+/// its place. `base` is the ordinary result. Errors: bad_value for a version that is not known.
+base::Status check_versions(const Library& library, const CompiledLibrary& base,
+                            std::span<const std::string> versions, base::Diagnostics& diagnostics);
+/// "2.3..2.8" or "2.5.1" as a list of versions. Errors: bad_value.
+base::Result<std::vector<std::string>> parse_versions(std::string_view text);
 
 }  // namespace kiln::mappings

@@ -105,6 +105,9 @@ class CsvFile {
   std::size_t columns_ = 0;
 };
 
+/// Of `,` `;` and tab, the one that the header line holds most of.
+char delimiter_of(std::string_view text);
+
 /// Appends one CRLF-ended line in the format's delimiter and encoding; a cell with delimiter, quote, line
 /// break or outer blank is quoted. An absent or empty cell is empty, a null cell the null text (empty without
 /// one). Fixed width: cells are padded with blanks, and cut when too long; line breaks become blanks. Returns

@@ -350,4 +350,14 @@ base::Result<CsvFile> CsvFile::read_any(std::string_view bytes, char delimiter, 
   return CsvReader(bytes, format).read_any();
 }
 
+char delimiter_of(std::string_view text) {
+  const std::string_view header = text.substr(0, text.find('\n'));
+  char best = ',';
+  for (const char candidate : {';', '\t'}) {
+    if (std::count(header.begin(), header.end(), candidate) > std::count(header.begin(), header.end(), best))
+      best = candidate;
+  }
+  return best;
+}
+
 }  // namespace kiln::mappings

@@ -119,7 +119,87 @@ base::Status Library::add_file(base::Env& env, const std::string& path, base::Di
   TRY(std::string text, env.read_file(path, base::limits::kHmapFileBytesMax + 1));
   root_ = base::folder_of(path);
   add_parsed(path, std::move(text), false, diagnostics);
+  return read_beside(env, diagnostics);
+}
+
+/// hmap.lock and profiles.
+base::Status Library::read_beside(base::Env& env, base::Diagnostics& diagnostics) {
+  const std::string folder = base::join_path(root_, "profiles");
+  if (env.exists(folder)) {
+    TRY(const auto entries, env.list(folder));
+    for (const base::FileInfo& entry : entries) {
+      if (entry.is_directory || !entry.name.ends_with(".json")) continue;
+      const std::string name = base::join_path("profiles", entry.name);
+      TRY(const std::string json,
+          env.read_file(base::join_path(root_, name), base::limits::kTableBytesMax));
+      add_profile(name, json, diagnostics);
+    }
+  }
+  return read_lock(env, diagnostics);
+}
+
+void Library::add_profile(const std::string& name, const std::string& json, base::Diagnostics& diagnostics) {
+  auto read = read_profile(json);
+  if (!read) {
+    base::Diagnostic diagnostic;
+    diagnostic.code = ErrorCode::E0216;
+    diagnostic.message = name + ": " + read.error().message();
+    diagnostic.span = {sources_.add(name, ""), 0, 0};
+    file_of_source_.resize(diagnostic.span.file + 1, UINT32_MAX);
+    diagnostics.add(std::move(diagnostic));
+    return;
+  }
+  auto loaded = std::make_unique<LoadedProfile>();
+  loaded->profile = std::move(*read);
+  // The constants as hmap text: the checker then treats them as it treats written rules.
+  std::string text = "fragment meta() -> Element {\nmeta.profile += \"" + loaded->profile.url + "\"\n}\n";
+  for (const auto& [slice, block] : loaded->profile.slices)
+    text += "fragment slice() -> Element {\n" + block + "}\n";
+  const std::uint32_t source = sources_.add(name, std::move(text));
+  file_of_source_.resize(source + 1, UINT32_MAX);
+  loaded->tree = parse(sources_, source, diagnostics);
+  std::vector<const ast::Block*> blocks;
+  for (const ast::Decl& decl : loaded->tree.decls) {
+    if (const auto* fragment = decl.get_if<ast::FragmentDecl>()) blocks.push_back(&fragment->body);
+  }
+  std::size_t next = 0;
+  if (next < blocks.size()) loaded->meta = blocks[next++];
+  for (const auto& [slice, block] : loaded->profile.slices) {
+    if (next < blocks.size()) loaded->slices.emplace(slice, blocks[next++]);
+  }
+  profiles_.push_back(std::move(loaded));
+}
+
+const LoadedProfile* Library::profile(std::string_view name) const {
+  for (const auto& loaded : profiles_) {
+    if (loaded->profile.id == name || loaded->profile.url == name) return loaded.get();
+  }
+  return nullptr;
+}
+
+base::Status Library::read_lock(base::Env& env, base::Diagnostics& diagnostics) {
+  const std::string path = base::join_path(root_, kLockFileName);
+  if (!env.exists(path)) return {};
+  TRY(std::string text, env.read_file(path, base::limits::kLockFileBytesMax));
+  add_lock(std::move(text), diagnostics);
   return {};
+}
+
+void Library::add_lock(std::string text, base::Diagnostics& diagnostics) {
+  lock_text_ = std::move(text);
+  const std::uint32_t source = sources_.add(std::string(kLockFileName), lock_text_);
+  file_of_source_.resize(source + 1, UINT32_MAX);
+  auto lock = Lock::parse(lock_text_);
+  if (lock) {
+    lock_ = std::move(*lock);
+    return;
+  }
+  base::Diagnostic diagnostic;
+  diagnostic.code = ErrorCode::E0702;
+  diagnostic.message = lock.error().text + " (" + lock.error().place + ")";
+  diagnostic.span = {source, 0, 1};
+  diagnostic.helps.push_back(lock.error().remedy);
+  diagnostics.add(std::move(diagnostic));
 }
 
 base::Status Library::add_site(base::Env& env, const std::string& folder, base::Diagnostics& diagnostics) {
@@ -146,7 +226,7 @@ base::Status Library::add_site(base::Env& env, const std::string& folder, base::
     TRY(std::string text, env.read_file(base::join_path(folder, name), base::limits::kHmapFileBytesMax + 1));
     add_parsed(name, std::move(text), false, diagnostics);
   }
-  return {};
+  return read_beside(env, diagnostics);
 }
 
 // ---- which shipped files are needed ----

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -16,10 +17,20 @@
 #include "engine/base/env.h"
 #include "engine/base/result.h"
 #include "mappings/ast.h"
+#include "mappings/lock.h"
+#include "mappings/profile.h"
 
 namespace kiln::mappings {
 
 class TableSnapshot;
+
+/// A profile of the folder `profiles` with its constants as parsed blocks. Borrowed from the Library.
+struct LoadedProfile {
+  Profile profile;
+  ast::File tree;                       ///< owns the blocks
+  const ast::Block* meta = nullptr;     ///< `meta.profile += …`
+  std::map<std::string, const ast::Block*, std::less<>> slices;  ///< "category:laboratory"
+};
 
 /// The files below mappings/library, put into the binary by the build: "std/v2fhir/adt.hmap", … Static
 /// storage.
@@ -99,6 +110,11 @@ class Library {
   /// One file, for the CLI; `.csv` files that its tables name are found relative to its folder.
   base::Status add_file(base::Env& env, const std::string& path, base::Diagnostics& diagnostics);
   void add_text(std::string name, std::string text, base::Diagnostics& diagnostics);
+  /// The text of hmap.lock, as add_site() and add_file() find it beside the files; E0702 when it is broken.
+  void add_lock(std::string text, base::Diagnostics& diagnostics);
+  /// A StructureDefinition, as add_site() and add_file() find them in the folder `profiles`; E0216 when it is no
+  /// profile.
+  void add_profile(const std::string& name, const std::string& json, base::Diagnostics& diagnostics);
   /// Asks for a shipped package and what is nested in it, or for the package of a shipped map ("std.v2fhir",
   /// "std.v2fhir.adt.adt_a01"), although no file uses it. False when the shipped library has no such thing.
   bool require_shipped(std::string_view package_or_map);
@@ -112,6 +128,15 @@ class Library {
   /// The tables the checker may look into (columns of csv tables, E0401); null: those checks are left out.
   void set_tables(std::shared_ptr<const TableSnapshot> tables) { tables_ = std::move(tables); }
   const TableSnapshot* tables() const { return tables_.get(); }
+
+  /// By id or url; nullptr when the site has no such profile.
+  const LoadedProfile* profile(std::string_view name) const;
+  std::span<const std::unique_ptr<LoadedProfile>> profiles() const { return profiles_; }
+
+  /// hmap.lock beside the site's files; null when there is none, or when it cannot be read (E0702 says so).
+  const Lock* lock() const { return lock_ ? &*lock_ : nullptr; }
+  /// Its text as read, for the record of a site version; empty when there is none.
+  const std::string& lock_text() const { return lock_text_; }
 
   const base::SourceMap& sources() const { return sources_; }
   std::span<const std::unique_ptr<LibraryFile>> files() const { return files_; }
@@ -150,6 +175,8 @@ class Library {
   struct Shipped;
 
   LibraryFile& add_parsed(std::string name, std::string text, bool shipped, base::Diagnostics& diagnostics);
+  base::Status read_beside(base::Env& env, base::Diagnostics& diagnostics);
+  base::Status read_lock(base::Env& env, base::Diagnostics& diagnostics);
   void load_needed(base::Diagnostics& diagnostics);
   void need_package(std::string_view name, bool nested);
   void need_names_of(const LibraryFile& file);
@@ -171,6 +198,9 @@ class Library {
   std::vector<std::uint32_t> file_of_source_;   ///< source index -> index in files_
   std::unique_ptr<Shipped> shipped_;
   std::shared_ptr<const TableSnapshot> tables_;
+  std::optional<Lock> lock_;
+  std::vector<std::unique_ptr<LoadedProfile>> profiles_;
+  std::string lock_text_;
   std::string root_ = ".";
 };
 

@@ -176,6 +176,8 @@ struct RunResult {
   /// then; fetch these and run again. Each round asks only for keys that no earlier round asked for.
   std::vector<LookupKey> missing_lookups;
   std::uint64_t steps = 0;  ///< IR instructions executed
+  /// TableSnapshot::content_hash() of the tables it was mapped with; empty when no table comes from a file.
+  std::string tables_hash;
 
   bool ok() const { return outcome <= Outcome::ok_with_warnings; }
   bool skipped_all() const { return ok() && output.empty(); }  ///< the map wrote nothing

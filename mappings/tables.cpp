@@ -1,9 +1,12 @@
 #include "mappings/tables.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "engine/base/limits.h"
 #include "engine/base/text.h"
+#include "mappings/concept_map.h"
 #include "mappings/package.h"
 
 namespace kiln::mappings {
@@ -78,10 +81,12 @@ class TableLoader {
       TableData table;
       table.name_ = declaration->qualified();
       if (decl->system) table.system_ = decl->system->text;
-      if (decl->source == ast::TableDecl::Source::rows)
+      using Source = ast::TableDecl::Source;
+      if (decl->source == Source::rows)
         literal_rows(*decl, table);
-      else if (decl->source != ast::TableDecl::Source::csv || !csv_rows(*decl, table))
-        continue;
+      else if (decl->source == Source::hl7table ||
+               !(decl->source == Source::csv ? csv_rows(*decl, table) : concept_rows(*decl, table)))
+        continue;  // the checker has the codes of HL7 tables
       table.build_index();
       snapshot->tables_.emplace(table.name_, std::move(table));
     }
@@ -89,7 +94,7 @@ class TableLoader {
     for (const auto& [name, table] : snapshot->tables_) {
       if (!table.location_.empty()) all += name + "=" + table.content_hash_ + "\n";
     }
-    snapshot->content_hash_ = base::sha256_hex(all);
+    if (!all.empty()) snapshot->content_hash_ = base::sha256_hex(all);
     return snapshot;
   }
 
@@ -153,17 +158,72 @@ class TableLoader {
     return true;
   }
 
-  /// Of `,` `;` and tab, the one that the header line holds most of.
-  static char delimiter_of(std::string_view text) {
-    const std::string_view header = text.substr(0, text.find('\n'));
-    char best = ',';
-    for (const char candidate : {';', '\t'}) {
-      if (std::count(header.begin(), header.end(), candidate) >
-          std::count(header.begin(), header.end(), best)) {
-        best = candidate;
+  /// The file of a concept map: the named one, or the one with that url in the folder `tables`.
+  std::string find_concept_map(const std::string& location) {
+    if (location.ends_with(".json")) return location;
+    if (!urls_read_) {
+      urls_read_ = true;
+      const auto entries = env_.list(base::join_path(library_.root(), "tables"));
+      for (const base::FileInfo& entry : entries ? *entries : std::vector<base::FileInfo>()) {
+        if (entry.is_directory || !entry.name.ends_with(".json")) continue;
+        const std::string name = base::join_path("tables", entry.name);
+        const auto bytes = env_.read_file(base::join_path(library_.root(), name), base::limits::kTableBytesMax);
+        if (bytes) urls_.emplace(concept_map_url(*bytes), name);
       }
     }
-    return best;
+    const auto found = urls_.find(location);
+    return found == urls_.end() ? std::string() : found->second;
+  }
+
+  /// Rows of a concept map and of those it leaves the rest to.
+  bool concept_rows(const ast::TableDecl& decl, TableData& table) {
+    const base::Span span = decl.location->span;
+    table.columns_ = {"key", "code", "display", "system"};
+    table.key_column_ = 0;
+    std::set<std::string> seen, keys;
+    std::string content;
+    for (std::string next = decl.location->text; !next.empty();) {
+      const std::string file = find_concept_map(next);
+      if (file.empty()) {
+        report(ErrorCode::E0410, span, "table " + decl.name.text + ": there is no ConceptMap " + next,
+               "put its JSON into the folder `tables` of the site");
+        return false;
+      }
+      if (!seen.insert(file).second) {
+        report(ErrorCode::E0413, span,
+               "table " + decl.name.text + ": concept maps lead to each other in a circle at " + next,
+               "`unmapped.mode` of one of them has to be `provided` or `fixed`");
+        return false;
+      }
+      const auto bytes = env_.read_file(base::join_path(library_.root(), file), base::limits::kTableBytesMax);
+      auto map = bytes ? read_concept_map(*bytes) : base::Result<ConceptRows>(base::fail(bytes.error()));
+      if (!map) {
+        report(ErrorCode::E0410, span, "table " + decl.name.text + ": " + file + ": " + map.error().message());
+        return false;
+      }
+      if (table.location_.empty()) table.location_ = file;
+      content += base::sha256_hex(*bytes);
+      for (const ConceptRows::Row& row : map->rows) {
+        if (keys.insert(row.code).second) add_row(table, {row.code, row.target, row.display, row.system});
+      }
+      next = map->unmapped == ConceptRows::Unmapped::other_map ? map->other_map : std::string();
+      if (map->unmapped == ConceptRows::Unmapped::keep) table.unmapped_ = TableData::Unmapped::keep;
+      if (map->unmapped == ConceptRows::Unmapped::fixed) {
+        table.unmapped_ = TableData::Unmapped::fixed;
+        table.unmapped_code_ = map->unmapped_code;
+        table.unmapped_system_ = map->unmapped_system;
+      }
+    }
+    table.content_hash_ = base::sha256_hex(content);
+    return true;
+  }
+
+  static void add_row(TableData& table, const std::vector<std::string>& cells) {
+    for (const std::string& cell : cells) {
+      table.literals_.push_back(cell);
+      table.literal_present_.push_back(!cell.empty());
+    }
+    ++table.rows_;
   }
 
   void missing_key(const ast::TableDecl& decl, const TableData& table) {
@@ -195,6 +255,8 @@ class TableLoader {
   const Library& library_;
   base::Env& env_;
   base::Diagnostics& diagnostics_;
+  std::map<std::string, std::string> urls_;  ///< of the concept maps in the folder `tables` -> file
+  bool urls_read_ = false;
 };
 
 std::shared_ptr<const TableSnapshot> load_tables(const Library& library, base::Env& env,

@@ -24,6 +24,13 @@ class TableData {
  public:
   using Row = std::uint32_t;
   static constexpr int kNoColumn = -1;
+  static constexpr Row kNoRow = UINT32_MAX;  ///< has no cells
+  /// What a concept map says about codes it does not list.
+  enum class Unmapped : std::uint8_t {
+    policy,  ///< nothing: the `else` of the rule or table
+    keep,    ///< they stay as they are
+    fixed    ///< unmapped_code()
+  };
 
   TableData() = default;
   TableData(TableData&&) = default;
@@ -57,6 +64,10 @@ class TableData {
   /// not unique.
   std::optional<Row> find_inverse(std::string_view code) const;
 
+  Unmapped unmapped() const { return unmapped_; }
+  const std::string& unmapped_code() const { return unmapped_code_; }
+  const std::string& unmapped_system() const { return unmapped_system_; }
+
   /// SHA-256 (hex) of what the table was loaded from, for the trace of a message.
   const std::string& content_hash() const { return content_hash_; }
 
@@ -66,6 +77,8 @@ class TableData {
   void build_index();
 
   std::string name_, location_, system_, content_hash_;
+  Unmapped unmapped_ = Unmapped::policy;
+  std::string unmapped_code_, unmapped_system_;
   std::vector<std::string> columns_;
   std::size_t rows_ = 0;
   int key_column_ = kNoColumn, code_column_ = kNoColumn, display_column_ = kNoColumn,
@@ -85,7 +98,7 @@ class TableSnapshot {
   /// By qualified name ("acme.legacy.LabCodes"); nullptr when there is none.
   const TableData* find(std::string_view qualified_name) const;
   std::size_t size() const { return tables_.size(); }
-  /// SHA-256 (hex) over the names and hashes of all csv tables.
+  /// SHA-256 (hex) over the names and hashes of all tables that come from files; empty when there are none.
   const std::string& content_hash() const { return content_hash_; }
 
  private:
@@ -95,8 +108,10 @@ class TableSnapshot {
   std::string content_hash_;
 };
 
-/// Loads every table that the library declares; csv files are relative to Library::root(). Reports E0401 (key
-/// column), E0410 (file cannot be read, or is no CSV) and W0409 (a key appears twice). Never null.
+/// Loads every table that the library declares; files are relative to Library::root(). A concept map is the
+/// named .json file, or the one of the folder `tables` whose `url` it is. Reports E0401 (key column), E0410 (a
+/// file cannot be read, or is no CSV or ConceptMap), E0413 (concept maps that lead to each other in a circle)
+/// and W0409 (a key appears twice). Never null.
 std::shared_ptr<const TableSnapshot> load_tables(const Library& library, base::Env& env,
                                                  base::Diagnostics& diagnostics);
 

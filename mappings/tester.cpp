@@ -38,7 +38,7 @@ class TestRun {
     result_.place = library_.sources().place(decl.span);
     for (const ast::TestStep& step : test.steps) {
       if (const auto* given = std::get_if<ast::GivenStep>(&step.node)) {
-        inputs_.push_back(input_of(*given));
+        if (!give(*given)) break;
       } else if (const auto* fault = std::get_if<ast::FaultStep>(&step.node)) {
         faults_.push_back({fault->destination.text, fault->reason.text, std::max(fault->times, 1)});
       } else if (const auto* run = std::get_if<ast::RunStep>(&step.node)) {
@@ -54,6 +54,22 @@ class TestRun {
   bool fail(base::Span span, std::string actual) {
     result_.failures.push_back({library_.sources().place(span), {}, {}, std::move(actual)});
     return false;
+  }
+
+  /// An input, or the rows of a lookup.
+  bool give(const ast::GivenStep& given) {
+    const Resolution lookup = library_.resolve(file_, given.kind.text, DeclKind::lookup);
+    if (lookup.found == nullptr) {
+      inputs_.push_back(input_of(given));
+      return true;
+    }
+    const base::Status added = lookups_->add(*compiled_.unit, lookup.found->qualified(), given.text.text);
+    return added ? true : fail(given.kind.span, added.error().message());
+  }
+
+  RunResult& run_now(const Program& program, const RunInput& input, const RunContext& context) {
+    LookupRecord record;
+    return run_with_lookups(runner_, program, input, context, lookups_.get(), record);
   }
 
   bool run_step(const ast::RunStep& step) {
@@ -74,7 +90,8 @@ class TestRun {
       result_.not_run = "it runs channel " + name + ", which needs the engine";
       return false;
     }
-    auto outcome = channels_->run({name, std::exchange(inputs_, {}), std::exchange(faults_, {})});
+    auto outcome =
+        channels_->run({name, std::exchange(inputs_, {}), std::exchange(faults_, {}), lookups_});
     if (!outcome) return fail(step.name.span, outcome.error().message());
     channel_ = std::move(*outcome);
     results_.channel = &channel_;
@@ -95,10 +112,6 @@ class TestRun {
     const base::Status status = run_input(program, input, context);
     if (!status) return fail(step.name.span, status.error().message());
     if (run_.outcome == Outcome::failed) return fail(step.name.span, "the map failed: " + run_.reason);
-    if (!run_.missing_lookups.empty()) {
-      return fail(step.name.span,
-                  "lookup " + run_.missing_lookups.front().lookup + " has no answer in a test");
-    }
     results_.map = &run_;
     if (options_.observer) options_.observer(run_, runner_);
     results_.runner = &runner_;
@@ -110,10 +123,10 @@ class TestRun {
     if (input.kind == "hl7") {
       TRY(hl7::Message message, hl7::Message::parse(input.bytes));
       message_ = std::make_unique<hl7::Message>(std::move(message));
-      run_ = std::move(runner_.run(program, message_.get(), context));
+      run_ = std::move(run_now(program, message_.get(), context));
     } else if (input.kind == "fhir") {
       TRY(document_, base::parse_json(input.bytes));
-      run_ = std::move(runner_.run(program, document_.root(), context));
+      run_ = std::move(run_now(program, document_.root(), context));
     } else if (input.kind == "csv") {
       const ast::CsvDecl* declaration = csv_declaration(program.input().name);
       if (declaration == nullptr) {
@@ -121,10 +134,10 @@ class TestRun {
       }
       base::Diagnostics ignored;  // the compile has reported them
       TRY(csv_, CsvFile::read(input.bytes, csv_format(*declaration, ignored)));
-      run_ = std::move(runner_.run(program, csv_.input(), context));
+      run_ = std::move(run_now(program, csv_.input(), context));
     } else {
       return base::fail(base::ErrorCode::bad_value, "`given " + input.kind + "` is not known", {},
-                        "hl7, fhir or csv");
+                        "hl7, fhir, csv or the name of a lookup");
     }
     return {};
   }
@@ -158,6 +171,7 @@ class TestRun {
   TestResult result_;
   std::vector<TestInput> inputs_;
   std::vector<TestFault> faults_;
+  std::shared_ptr<GivenLookups> lookups_ = std::make_shared<GivenLookups>();
 
   Runner runner_;
   RunResult run_;

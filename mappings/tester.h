@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "engine/base/diagnostic.h"
 #include "mappings/compiler.h"
+#include "mappings/lookup.h"
 #include "mappings/package.h"
 #include "mappings/program.h"
 #include "mappings/tables.h"
@@ -36,6 +38,7 @@ struct ChannelTestRequest {
   std::string channel;            ///< qualified name
   std::vector<TestInput> inputs;  ///< received one after the other
   std::vector<TestFault> faults;
+  std::shared_ptr<LookupService> lookups;  ///< answers of `given NAME` tables; never null
 };
 
 /// What a destination saw once everything has come to rest.

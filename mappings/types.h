@@ -10,6 +10,10 @@
 
 namespace kiln::mappings {
 
+namespace ast {
+struct RowDecl;
+}
+
 /// A static type. Cheap to copy; views point into the definitions, the dictionary or the syntax trees.
 struct StaticType {
   enum class Kind : std::uint8_t {
@@ -32,6 +36,8 @@ struct StaticType {
   std::uint32_t index = 0xFFFFFFFFu;           ///< csv schema or table of the unit
   std::vector<const fhir::TypeDef*> variants;  ///< choice
   const fhir::ElementDef* element = nullptr;   ///< fhir, choice: the element it was read from, if any
+  const ast::RowDecl* row = nullptr;           ///< table_row: the declared row of a lookup, else null
+  const void* table = nullptr;                 ///< table_row: the Declaration of its table, else null
 
   bool is_error() const { return kind == Kind::error; }
   bool is_v2() const { return kind == Kind::v2 || kind == Kind::varies; }

@@ -54,6 +54,8 @@ struct OutputNode;  // mappings/targets/tree.h
 /// Flag of the strings that precision() gives: base::DatePrecision in the low bits; such strings compare in
 /// that order.
 inline constexpr std::uint8_t kPrecisionFlag = 0x80;
+/// Flag of a string that is a v2 field with its separators, escaped for the output.
+inline constexpr std::uint8_t kEncodedFlag = 0x40;
 /// Flags of a decimal that parseDecimal() found behind a comparator ("<5,4"): only quantity() can keep it,
 /// anywhere else such a number is bad.
 enum class Comparator : std::uint8_t { none, less, less_or_equal, greater_or_equal, greater };

@@ -29,6 +29,7 @@ struct PendingDestination {
 struct PendingRoute {
   const mappings::ast::RouteClause* clause = nullptr;
   std::optional<PendingExpression> condition;
+  std::optional<std::size_t> arguments;  ///< index in PendingSite::map_requests
 };
 
 /// One channel between the two steps; vectors are parallel to those of `definition`.
@@ -46,6 +47,7 @@ struct PendingSite {
   base::Span server_span;
   std::vector<PendingChannel> channels;
   std::vector<mappings::ExpressionRequest> requests;
+  std::vector<mappings::MapRequest> map_requests;
 };
 
 /// Step one. Reports E0900, E0902 (accept), E0904, E0905, E0909, E0917 and E0108.

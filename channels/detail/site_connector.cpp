@@ -79,6 +79,21 @@ class Connector {
            did_you_mean(name.text(), names));
   }
 
+  /// The map or package; with arguments the map that was compiled for them.
+  mappings::Program program(const PendingRoute& pending, const mappings::MapInfo& map,
+                            const std::string& qualified) {
+    const ast::RouteClause& clause = *pending.clause;
+    if (!pending.arguments) {
+      if (!map.needs.empty())
+        report(diagnostics_, ErrorCode::E0905, clause.map.span,
+               "map `" + clause.map.text() + "` needs the argument `" + map.needs.front() + "`",
+               "`" + clause.map.text() + "(" + map.needs.front() + " = …)`");
+      return compiled_.program(qualified);
+    }
+    const auto made = compiled_.specialised[*pending.arguments];
+    return made ? mappings::Program(compiled_.unit, *made) : mappings::Program();
+  }
+
   void connect_route(PendingChannel& channel, const PendingRoute& pending) {
     const ast::RouteClause& clause = *pending.clause;
     MapRoute route;
@@ -96,7 +111,7 @@ class Connector {
       if (diagnostics_.errors() == errors && !declared) report_unknown(channel, clause.map);
       route.takes.assign(channel.definition.accept.size(), true);  // no further complaints about this one
     } else {
-      if (diagnostics_.ok()) route.program = compiled_.program(qualified);
+      if (diagnostics_.ok()) route.program = program(pending, *maps.front(), qualified);
       route.kind = content_of(maps.front()->target.kind);
       if (maps.size() == 1) route.result_type = maps.front()->target.name;
       for (std::size_t i = 0; i < route.takes.size(); ++i)

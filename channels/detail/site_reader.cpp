@@ -258,9 +258,12 @@ class Reader {
     PendingRoute route;
     route.clause = &clause;
     if (clause.condition) route.condition = request(out, *clause.condition, false);
-    if (clause.has_args || clause.of)
-      report(diagnostics_, ErrorCode::E0915, clause.span,
-             "arguments and `of` of a map statement are not in this version");
+    if (clause.has_args) {
+      route.arguments = site_.map_requests.size();
+      site_.map_requests.push_back({&clause.map, &clause.args, &out.file->tree});
+    }
+    if (clause.of)
+      report(diagnostics_, ErrorCode::E0915, clause.span, "`of` of a map statement is not in this version");
     out.routes.push_back(std::move(route));
   }
 

@@ -29,17 +29,21 @@ Result<RunResult*> convert(const detail::MapSet& maps, const mappings::Program& 
   if (kind != wanted)
     return base::fail(base::ErrorCode::bad_value, std::string("the map takes ") + channels::name_of(wanted) +
                                                       ", the file is " + channels::name_of(kind));
+  mappings::LookupRecord answers;
+  const auto run = [&](const mappings::RunInput& input) {
+    return &mappings::run_with_lookups(runner, program, input, context, maps.lookups.get(), answers);
+  };
   if (kind == ContentKind::hl7) {
     TRY(const auto message, hl7::Message::parse(text));
-    return &runner.run(program, &message, context);
+    return run(&message);
   }
   if (kind == ContentKind::fhir) {
     TRY(const auto document, base::parse_json(text));
-    return &runner.run(program, document.root(), context);
+    return run(document.root());
   }
   TRY(const auto format, detail::csv_format_of(maps, program.input().name));
   TRY(const auto file, mappings::CsvFile::read(text, format));
-  return &runner.run(program, file.input(), context);
+  return run(file.input());
 }
 
 void print_diagnostics(const RunResult& result) {

@@ -4,6 +4,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/text.h"
 #include "engine/detail/input_bytes.h"
+#include "engine/lookups.h"
 #include "hl7/batch.h"
 
 namespace kiln::engine::detail {
@@ -11,17 +12,39 @@ namespace kiln::engine::detail {
 using base::ErrorCode;
 using base::Result;
 
+namespace {
+
+/// Queries of the site's kiln.conf; none when it has errors, which are reported with the maps.
+std::map<std::string, LookupQuery> read_queries(base::Env& env, const std::string& site) {
+  auto text = env.read_file(base::join_path(site, "kiln.conf"), base::limits::kHmapFileBytesMax);
+  if (!text) return {};
+  const channels::SiteLoad load = channels::load_site_texts({{"kiln.conf", std::move(*text)}});
+  return load.site ? lookup_queries(load.site->server) : std::map<std::string, LookupQuery>();
+}
+
+const base::Clock& lookup_clock() {
+  static const base::SystemClock clock;
+  return clock;
+}
+
+}  // namespace
+
 Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string& map) {
   MapSet set;
   set.library = std::make_shared<mappings::Library>();
   base::Env& env = base::system_env();
+  std::map<std::string, LookupQuery> queries;
   for (const std::string& path : load) {
     TRY(const auto info, env.info(path));
-    if (info.is_directory)
+    if (info.is_directory) {
       TRY_VOID(set.library->add_site(env, path, set.diagnostics));
-    else
+      queries = read_queries(env, path);
+    } else {
       TRY_VOID(set.library->add_file(env, path, set.diagnostics));
+    }
   }
+  set.lookups =
+      std::make_shared<SiteLookups>(std::move(queries), set.library->root(), env, lookup_clock());
   set.library->require_shipped(map);
   set.library->link(set.diagnostics);
   set.tables = mappings::load_tables(*set.library, env, set.diagnostics);

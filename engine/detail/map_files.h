@@ -10,6 +10,7 @@
 #include "engine/journal/journal.h"
 #include "mappings/compiler.h"
 #include "mappings/csv.h"
+#include "mappings/lookup.h"
 #include "mappings/package.h"
 #include "mappings/tables.h"
 
@@ -20,6 +21,7 @@ struct MapSet {
   std::shared_ptr<mappings::Library> library;
   mappings::CompiledLibrary compiled;
   std::shared_ptr<const mappings::TableSnapshot> tables;
+  std::shared_ptr<mappings::LookupService> lookups;  ///< of the site that was loaded last; never null
   base::Diagnostics diagnostics;
 };
 

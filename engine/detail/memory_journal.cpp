@@ -15,6 +15,7 @@ void MemoryJournal::append(NewMessage message, std::function<void(Result<Message
 void MemoryJournal::store(Processed processed, std::function<void(Status)> done) {
   Record& record = records_[processed.id];
   record.processed = true;
+  record.message.lookups = processed.lookups;
   for (Output& output : processed.outputs) {
     PendingOutput pending;
     pending.id = processed.id;

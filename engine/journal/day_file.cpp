@@ -250,6 +250,15 @@ Status DayFile::insert_ending(MessageId id, const std::string& channel, const En
   return insert.bind(10, at.micros).run();
 }
 
+Status DayFile::insert_lookups(MessageId id, const std::string& answers) {
+  if (answers.empty()) return {};
+  TRY(auto create, database_.cached(kLookupSchema));
+  TRY_VOID(create.run());
+  TRY(auto insert, database_.cached("INSERT OR REPLACE INTO lookup(msg_id, crc, answers) VALUES(?,?,?)"));
+  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::int64_t{base::crc32c(answers)});
+  return insert.bind(3, std::string_view(answers)).run();
+}
+
 Result<bool> DayFile::delete_output(MessageId id, const std::string& channel,
                                     const std::string& destination) {
   TRY(auto remove, database_.cached("DELETE FROM outbox WHERE dest=? AND msg_id=?"));

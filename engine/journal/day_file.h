@@ -50,6 +50,7 @@ class DayFile {
   /// `processed`: its outputs are stored in the same transaction, so it never waits for processing.
   base::Status insert_message(MessageId id, const NewMessage& message, bool processed);
   base::Status insert_output(MessageId id, const std::string& channel, const Output& output);
+  base::Status insert_lookups(MessageId id, const std::string& answers);
   base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending,
                              base::WallTime at);
   /// True when the row was there.

@@ -49,6 +49,8 @@ struct NewMessage {
   MessageId replay_of = 0;
   bool framing_fault = false;
   std::string body;
+  /// Read back only: the answers of lookups that were stored with the message (mappings::print_answers).
+  std::string lookups;
 };
 
 /// An output that waits for its destination.
@@ -83,6 +85,7 @@ struct Processed {
   std::vector<Ending> endings;
   std::vector<NewMessage> children;   ///< quarantined parts; `parent` is filled in
   std::vector<Ending> child_endings;  ///< one per child
+  std::string lookups;                ///< answers of lookups (mappings::print_answers); empty: none was asked
 };
 
 /// A pending output, as delivery takes it.

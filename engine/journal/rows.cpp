@@ -36,6 +36,24 @@ std::uint32_t output_crc(const Output& output, std::string_view options) {
   return base::crc32c(output.body, base::crc32c(options, base::crc32c(output.control_id)));
 }
 
+/// What was asked for the message; empty when nothing was, or when the file is older than lookups.
+static Result<std::string> read_lookups(base::Database& database, MessageId id) {
+  TRY(auto exists, database.cached("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='lookup')"));
+  TRY_VOID(exists.step());
+  const bool has_table = exists.integer(0) != 0;
+  exists.reset();
+  if (!has_table) return std::string();
+  TRY(auto select, database.cached("SELECT crc, answers FROM lookup WHERE msg_id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  if (!found) return std::string();
+  const auto crc = static_cast<std::uint32_t>(select.integer(0));
+  std::string answers(select.text(1));
+  select.reset();
+  if (base::crc32c(answers) != crc)
+    return base::fail(base::ErrorCode::corrupt_record, "the recorded lookups", "message " + std::to_string(id));
+  return answers;
+}
+
 Result<StoredMessage> read_stored_message(base::Database& database, MessageId id) {
   TRY(auto select,
       database.cached(
@@ -67,6 +85,7 @@ Result<StoredMessage> read_stored_message(base::Database& database, MessageId id
   select.reset();
   if (base::crc32c(m.body) != crc)
     return base::fail(base::ErrorCode::corrupt_record, {}, "message " + std::to_string(id));
+  TRY(m.lookups, read_lookups(database, id));
   return out;
 }
 

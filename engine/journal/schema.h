@@ -72,4 +72,8 @@ CREATE VIEW unprocessed AS
     AND NOT EXISTS(SELECT 1 FROM dests CROSS JOIN outbox o ON o.dest=dests.dest AND o.msg_id=m.id);
 )";
 
+/// Came later than format 1 was first written; a file that has no such table has no answers.
+inline constexpr const char* kLookupSchema =
+    "CREATE TABLE IF NOT EXISTS lookup(msg_id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, answers TEXT NOT NULL)";
+
 }  // namespace kiln::engine

@@ -257,6 +257,7 @@ Status SqliteJournal::insert_parts(DayFile& file, MessageId id, const Processed&
   for (const Output& output : processed.outputs) TRY_VOID(file.insert_output(id, processed.channel, output));
   for (const Ending& ending : processed.endings)
     TRY_VOID(file.insert_ending(id, processed.channel, ending, clock_.wall()));
+  TRY_VOID(file.insert_lookups(id, processed.lookups));
   for (std::size_t i = 0; i < processed.children.size(); ++i) {
     NewMessage child = processed.children[i];
     child.parent = id;
@@ -299,6 +300,7 @@ void SqliteJournal::append_with_next(NewMessage message, std::function<void(Resu
 void SqliteJournal::store(Processed processed, std::function<void(Status)> done) {
   Job job;
   job.file_of = processed.id;
+  job.bytes = processed.lookups.size();
   for (const Output& output : processed.outputs) job.bytes += output.body.size();
   job.change = [this, processed = std::move(processed)](DayFile& file) -> Status {
     TRY_VOID(insert_parts(file, processed.id, processed));

@@ -39,6 +39,7 @@ struct Destination {
   bool explicit_cast = false;  ///< the value stands under `as`
   std::string name;            ///< "Encounter.class", for messages
   std::string variant;         ///< `using`
+  const ast::Block* constants = nullptr;  ///< of the slice that is written
   base::Span cast_span;
 };
 
@@ -53,8 +54,10 @@ struct Target {
   std::string segment;   ///< v2 segment
   std::string datatype;  ///< v2 datatype map
   const CsvModel* csv = nullptr;
-  std::string address;   ///< "patient" of the rule address, "" at the top
+  std::string address;   ///< "patient" of the rule address, "" at the top and in fragments
+  std::string handle;    ///< what `in patient { … }` of an `extend map` names; fragments keep the caller's
   bool literal = false;  ///< `{ … }`: made here and written by nobody else
+  const LoadedProfile* profile = nullptr;  ///< `create o: Observation("…")`
 };
 
 /// One write of an object block, for E0205, E0206, W0211 and `dynamic`.
@@ -72,6 +75,8 @@ struct WriteNote {
   std::vector<std::string> prefixes;
 };
 
+class Extension;
+
 class Body {
  public:
   Body(CompilerState& state, const LibraryFile& file, std::string address);
@@ -83,15 +88,26 @@ class Body {
   void set_target(Target target) { target_ = std::move(target); }
   void set_this(std::uint16_t slot, StaticType type);
   void set_strict(bool strict) { strict_ = strict; }
+  void set_extension(Extension* extension) { extension_ = extension; }
+  /// The source is this event only ("ADT^A08").
+  void set_event(std::string event) { event_ = std::move(event); }
+  /// A further parameter of a map with its constant argument (null: absent), written in `file`.
+  void bind_parameter(const ast::Param& param, const ast::Expr* argument, const LibraryFile& file);
+  /// Expressions of channels are evaluated without lookups.
+  void refuse_lookups() { lookups_allowed_ = false; }
   std::uint16_t declare_local(std::string_view name, StaticType type, base::Span span);
   void declare_message(std::string_view name) { message_name_ = name; }
   void declare_segment(std::string_view segment, ir::Index segment_ref);
   ir::Index make_segment_ref(std::string_view segment, const std::vector<int>& groups, int node);
   std::uint16_t new_object() { return objects_++; }
 
-  ir::Range block(const ast::Block& block);
+  /// `handle`: whose block it is for the additions of an `extend map`; null for blocks without a name.
+  /// `constants` are lowered before it: rules of the profile.
+  ir::Range block(const ast::Block& block, const std::string* handle = nullptr,
+                  const ast::Block* constants = nullptr);
   /// The block of a created object: block() and then the checks over all of its rules.
-  ir::Range object_block(const ast::Block& block, std::uint16_t reg, bool& all_constant);
+  ir::Range object_block(const ast::Block& block, std::uint16_t reg, bool& all_constant,
+                         const std::string* handle = nullptr, const ast::Block* constants = nullptr);
   Checked value(const ast::Expr& expr, const Destination& destination);
   Checked check(const ast::Expr& expr);
   ir::Index condition(const ast::Expr& expr);
@@ -195,6 +211,10 @@ class Body {
   // body_calls.cpp
   Checked call(const ast::Call& call, base::Span span);
   Checked call_fn(const Declaration& declaration, const ast::Call& call, base::Span span);
+  // body_lookups.cpp
+  Checked call_lookup(const Declaration& declaration, const ast::Call& call, base::Span span);
+  Checked row_member(Checked base, const ast::Name& name);
+
   Checked call_builtin(std::string_view name, const std::vector<const ast::Expr*>& args, base::Span span,
                        std::optional<Checked> self = std::nullopt);
   std::vector<const ast::Expr*> ordered_args(const std::vector<ast::Param>& params,
@@ -237,6 +257,7 @@ class Body {
   // body_tables.cpp
   Checked via(const ast::Via& via, const Destination& destination, base::Span span);
   void check_outputs(const TableModel& table, const ast::Via& via, const Destination& destination);
+  void check_column(const TableModel& table, const ast::Name& column);
   void check_coverage(const TableModel& table, const Checked& key, base::Span span);
   ir::LookupMode lookup_mode(const TableModel& table, const Destination& destination, base::Span span);
   void fill_coded(ir::Lookup& lookup, StaticType& type, const Checked& key, const Destination& destination,
@@ -265,6 +286,8 @@ class Body {
   bool enter_segment(const ast::TargetStep& step, const Target& base, Place& place, ir::Index& shape);
   bool walk_csv(const ast::Target& target, const Target& base, Place& place);
   void step(Place& place, ir::Index owner, std::uint16_t slot, ir::Index shape, std::string_view name);
+  ir::Member z_member(std::string_view id, ir::Index segment) const;
+  bool enter_z_segment(const ast::TargetStep& first, Place& place, ir::Index& shape);
   ir::Index segment_shape(std::string_view id);
   std::uint16_t v2_member(ir::Index shape, std::string_view name, int order, std::string_view datatype,
                           bool list, bool required);
@@ -274,10 +297,19 @@ class Body {
   // body_statements.cpp
   void statement(const ast::Stmt& stmt, std::vector<ir::Stmt>& out);
   void assign(const ast::Assign& assign, base::Span span, std::vector<ir::Stmt>& out);
+  bool edited(const ast::Assign& assign, base::Span span, std::vector<ir::Stmt>& out);
+  bool removed(const ast::Create& create, base::Span span);
+  const LoadedProfile* profile_of(const ast::Create& create, const fhir::TypeDef& type);
+  const Target& handle_target(std::uint16_t reg) const;
+  const ast::Block* slice_of(const ast::TargetStep& element, const ast::TargetStep& slice, const Target& base);
+  void check_upsert(const ast::Create& create);
+  void from_layer(const ast::Stmt& stmt, std::size_t layer, std::vector<ir::Stmt>& out);
   void let(const ast::Let& let, std::vector<ir::Stmt>& out);
   void on_event(const ast::OnEvent& event);
-  void create(const ast::Create& create, std::vector<ir::Stmt>& out);
+  void create(const ast::Create& create, base::Span span, std::vector<ir::Stmt>& out);
   void add(const ast::Add& add, std::vector<ir::Stmt>& out);
+  void add_z(const ast::Add& add, std::vector<ir::Stmt>& out);
+  void add_body(const ast::Add& add, const Place& place, const Target& inner, std::vector<ir::Stmt>& out);
   void emit(const ast::Emit& emit, base::Span span, std::vector<ir::Stmt>& out);
   void when(const ast::When& when, std::vector<ir::Stmt>& out);
   void inline_fragment(const Declaration& declaration, const ast::Include& include, base::Span span,
@@ -313,6 +345,7 @@ class Body {
 
   CompilerState& state_;
   const LibraryFile* file_;
+  Extension* extension_ = nullptr;
   std::string address_;       ///< "module:map"
   std::string message_name_;  ///< the map's parameter
   hl7::Version version_ = hl7::Version::v2_9;
@@ -320,6 +353,9 @@ class Body {
   bool any_version_ = true;   ///< datatype maps and fns: components of any version
   bool strict_ = false;
   bool can_reject_ = false;
+  bool lookups_allowed_ = true;
+  std::string event_;
+  std::vector<ir::Stmt> prelude_;  ///< parameters; lowered before the map's block
   const StructureTree* tree_ = nullptr;
   const StructureTree* target_tree_ = nullptr;
   hl7::Version target_version_ = hl7::Version::v2_5_1;

@@ -209,11 +209,7 @@ Checked Body::call(const ast::Call& call, base::Span span) {
     const auto fn = state_.library.resolve(*file_, *name, DeclKind::fn);
     if (fn.found != nullptr && fn.parts == name->parts.size()) return call_fn(*fn.found, call, span);
     const auto lookup = state_.library.resolve(*file_, *name, DeclKind::lookup);
-    if (lookup.found != nullptr) {
-      auto& diagnostic = state_.report(ErrorCode::E0990, span, "lookups are not available in this version");
-      diagnostic.helps.push_back("use a table: `" + std::string(lookup.found->name) + "[key].column`");
-      return failed(span);
-    }
+    if (lookup.found != nullptr) return call_lookup(*lookup.found, call, span);
   }
   if (const auto* ident = call.callee->get_if<ast::Ident>()) {
     if (ident->name == "raw") {

@@ -324,13 +324,20 @@ Checked Body::to_v2(Checked value, const Destination& destination, base::Span sp
     if (all) return scalar();
   }
   if (value.type.is_v2()) {
-    if (primitive && is_v2_primitive(version_, value.type.name)) return scalar();
-    if (primitive && value.type.name == "TS") return scalar();
-    state_
-        .report(ErrorCode::E0990, span,
-                "copying HL7 composites (" + name_of(value.type) + " to " + std::string(to) +
-                    ") is not available in this version")
-        .helps.push_back("write the components one by one");
+    const bool any_type = destination.type.kind == StaticType::Kind::varies;
+    if (primitive && !any_type && is_v2_primitive(version_, value.type.name)) return scalar();
+    if (primitive && !any_type && value.type.name == "TS") return scalar();
+    const bool same = any_type || value.type.kind == StaticType::Kind::varies || value.type.name == to ||
+                      hl7::widens(value.type.name, to).has_value() ||
+                      hl7::widens(to, value.type.name).has_value();
+    if (same && primitive && !any_type) return scalar();
+    if (same || destination.explicit_cast) {
+      return done(make(ir::Op::convert, value.expr, static_cast<ir::Index>(ir::Conversion::to_v2_copy)),
+                  destination.type, span, value.constant, value.optional);
+    }
+    if (const Declaration* map = find_conversion(value.type, to, destination, span))
+      return by_datatype_map(std::move(value), *map, destination.type, span);
+    report_no_conversion(value.type, destination, span);
     return failed(span);
   }
   if (value.type.kind == StaticType::Kind::fhir) {

@@ -66,6 +66,9 @@ Checked Body::member_of(Checked base, const ast::Name& name, base::Span span) {
     case StaticType::Kind::csv_group:
       return csv_member(std::move(base), name, span);
     case StaticType::Kind::table_row: {
+      if (base.type.row != nullptr) return row_member(std::move(base), name);
+      if (base.type.table != nullptr)
+        check_column(state_.table(*static_cast<const Declaration*>(base.type.table)), name);
       const auto column = state_.builder.string(name.text);
       return done(make(ir::Op::table_column, base.expr, column), fhir_type("string"), name.span);
     }
@@ -196,6 +199,7 @@ Checked Body::table_index(const Declaration& declaration, const ast::Selector& s
   type.kind = StaticType::Kind::table_row;
   type.index = table.table;
   type.name = declaration.name;
+  type.table = &declaration;
   const auto index = static_cast<ir::Index>(state_.unit().lookups.size());
   state_.unit().lookups.push_back(lookup);
   return done(make(ir::Op::table_row, index), type, span);

@@ -149,9 +149,10 @@ void Body::mark_dynamic(std::size_t first, std::uint16_t reg) {
   }
 }
 
-ir::Range Body::object_block(const ast::Block& block, std::uint16_t reg, bool& all_constant) {
+ir::Range Body::object_block(const ast::Block& block, std::uint16_t reg, bool& all_constant,
+                             const std::string* handle, const ast::Block* constants) {
   const std::size_t first = notes_.size();
-  const ir::Range range = this->block(block);
+  const ir::Range range = this->block(block, handle, constants);
   check_rules(first, reg, target_.fhir, block.span);
   mark_dynamic(first, reg);
   all_constant = std::all_of(block.statements.begin(), block.statements.end(),

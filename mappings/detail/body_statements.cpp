@@ -3,16 +3,34 @@
 #include <algorithm>
 
 #include "mappings/detail/body.h"
+#include "mappings/detail/extend.h"
 
 namespace kiln::mappings::detail {
 
 using base::ErrorCode;
 
-ir::Range Body::block(const ast::Block& block) {
+ir::Range Body::block(const ast::Block& block, const std::string* handle, const ast::Block* constants) {
   const ir::PolicySet policies = policies_;
   const std::size_t bindings = bindings_.size(), narrowed = narrowed_.size();
   std::vector<ir::Stmt> out;
-  for (const auto& stmt : block.statements) statement(stmt, out);
+  if (handle != nullptr && handle->empty()) out = std::move(prelude_);
+  if (constants != nullptr) {
+    for (const auto& stmt : constants->statements) statement(stmt, out);
+  }
+  const bool extended = extension_ != nullptr && handle != nullptr;
+  std::vector<Extension::Addition> additions;
+  if (extended) additions = extension_->additions(*handle);
+  for (const auto& added : additions) {
+    if (added.stmt->get_if<ast::OnEvent>()) from_layer(*added.stmt, added.layer, out);
+  }
+  for (const auto& stmt : block.statements) {
+    const auto* on = stmt.get_if<ast::OnEvent>();
+    if (on != nullptr && extended && extension_->overrides_policy(*handle, on->event)) continue;
+    statement(stmt, out);
+  }
+  for (const auto& added : additions) {
+    if (!added.stmt->get_if<ast::OnEvent>()) from_layer(*added.stmt, added.layer, out);
+  }
   policies_ = policies;
   narrowed_.resize(narrowed);
   // Handles stay known, so that a later use can be explained; everything else leaves the scope.
@@ -25,7 +43,7 @@ void Body::statement(const ast::Stmt& stmt, std::vector<ir::Stmt>& out) {
   if (const auto* s = stmt.get_if<ast::Let>()) return let(*s, out);
   if (const auto* s = stmt.get_if<ast::OnEvent>()) return on_event(*s);
   if (const auto* s = stmt.get_if<ast::Require>()) return require(*s, out);
-  if (const auto* s = stmt.get_if<ast::Create>()) return create(*s, out);
+  if (const auto* s = stmt.get_if<ast::Create>()) return create(*s, stmt.span, out);
   if (const auto* s = stmt.get_if<ast::Add>()) return add(*s, out);
   if (const auto* s = stmt.get_if<ast::Emit>()) return emit(*s, stmt.span, out);
   if (const auto* s = stmt.get_if<ast::ForEach>()) return for_each(*s, out);
@@ -117,6 +135,7 @@ std::string Body::where_address(const Place& place) const {
 }
 
 void Body::assign(const ast::Assign& assign, base::Span span, std::vector<ir::Stmt>& out) {
+  if (edited(assign, span, out)) return;
   const ir::PolicySet policies = policies_;
   if (assign.on_bad) {
     policies_.bad = state_.policy(*assign.on_bad);
@@ -147,6 +166,10 @@ void Body::assign(const ast::Assign& assign, base::Span span, std::vector<ir::St
     place.ok = false;
   }
   if (place.ok) {
+    if (place.destination.constants != nullptr && assign.value->get_if<ast::Object>() == nullptr) {
+      state_.report(ErrorCode::E0216, assign.value->span, "a slice is written as an object: `{ … }`");
+      place.destination.constants = nullptr;
+    }
     place.destination.list = append;
     Checked value = this->value(*assign.value, place.destination);
     const ir::Range steps = state_.builder.steps(place.steps, place.owners);
@@ -210,7 +233,7 @@ ir::Index Body::identity(const ast::Expr& expr, const fhir::TypeDef& type, base:
   return value.expr;
 }
 
-void Body::create(const ast::Create& create, std::vector<ir::Stmt>& out) {
+void Body::create(const ast::Create& create, base::Span span, std::vector<ir::Stmt>& out) {
   const fhir::TypeDef* type = fhir::find_resource_type(create.type.name.text);
   if (type == nullptr) {
     auto& diagnostic = state_.report(ErrorCode::E0201, create.type.span,
@@ -222,11 +245,15 @@ void Body::create(const ast::Create& create, std::vector<ir::Stmt>& out) {
     suggest(diagnostic, create.type.name.text, names);
     return;
   }
-  if (create.type.profile) {
-    state_.report(ErrorCode::E0990, create.type.profile->span, "profiles are not available in this version");
-  }
+  const LoadedProfile* profile = profile_of(create, *type);
+  check_upsert(create);
   ir::Create made;
   if (create.condition) made.condition = condition(*create.condition);
+  // A removed `create` stays as one that never happens, so that a `ref` to it elides with a note.
+  if (removed(create, span)) {
+    const auto no = state_.builder.constant(ir::ConstantKind::boolean, "false", 0);
+    made.condition = done(make(ir::Op::constant, no), fhir_type("boolean"), span, true, false).expr;
+  }
   const std::size_t conditions = conditions_.size();
   if (create.condition) collect_atoms(*create.condition, true, conditions_);
   if (create.identity) made.identity = identity(*create.identity, *type, create.identity->span);
@@ -261,13 +288,16 @@ void Body::create(const ast::Create& create, std::vector<ir::Stmt>& out) {
   binding.target.fhir = type;
   binding.target.shape = state_.builder.fhir_shape(*type);
   binding.target.address = create.handle.text;
+  binding.target.handle = create.handle.text;
+  binding.target.profile = profile;
   const Target outer = std::exchange(target_, binding.target);
   bindings_.push_back(binding);
   made.reg = binding.target.reg;
   made.shape = binding.target.shape;
   made.handle = state_.builder.string(create.handle.text);
   bool all_constant = false;
-  made.body = object_block(create.body, made.reg, all_constant);
+  made.body = object_block(create.body, made.reg, all_constant, &create.handle.text,
+                           profile == nullptr ? nullptr : profile->meta);
   target_ = outer;
   conditions_.resize(conditions);
   made.rule = rule(create.handle.text, create.label, create.handle.span, create.type.span);
@@ -286,6 +316,7 @@ void Body::add(const ast::Add& add, std::vector<ir::Stmt>& out) {
   auto found = all;
   // The path to it may not repeat; the thing itself may.
   std::erase_if(found, [](const auto& f) { return f.repeating; });
+  if (all.empty() && add.name.text.starts_with('Z')) return add_z(add, out);
   if (found.empty()) {
     auto& diagnostic = state_.report(
         ErrorCode::E0103, add.name.span,
@@ -310,6 +341,7 @@ void Body::add(const ast::Add& add, std::vector<ir::Stmt>& out) {
   inner.group = group ? node.index : -1;
   if (!group) inner.segment = add.name.text;
   inner.address = target_.address.empty() ? add.name.text : target_.address + "." + add.name.text;
+  inner.handle = target_.handle.empty() ? add.name.text : target_.handle + "." + add.name.text;
   ir::Member made;
   made.name = state_.builder.string(add.name.text);
   made.order = node.index;
@@ -319,6 +351,26 @@ void Body::add(const ast::Add& add, std::vector<ir::Stmt>& out) {
   made.required = node.required;
   step(place, shape, state_.builder.member(shape, made), inner.shape, add.name.text);
   if (!group) written_segments_.insert(add.name.text);
+  add_body(add, place, inner, out);
+}
+
+/// `add ZPI { … }`: behind the segments of the structure.
+void Body::add_z(const ast::Add& add, std::vector<ir::Stmt>& out) {
+  if (!segment_model(add.name.text, add.name.span, false)) return;
+  Target inner;
+  inner.kind = Target::Kind::v2;
+  inner.reg = new_object();
+  inner.shape = segment_shape(add.name.text);
+  inner.segment = add.name.text;
+  inner.address = target_.address.empty() ? add.name.text : target_.address + "." + add.name.text;
+  inner.handle = target_.handle.empty() ? add.name.text : target_.handle + "." + add.name.text;
+  Place place;
+  step(place, target_.shape,
+       state_.builder.member(target_.shape, z_member(add.name.text, inner.shape)), inner.shape, add.name.text);
+  add_body(add, place, inner, out);
+}
+
+void Body::add_body(const ast::Add& add, const Place& place, const Target& inner, std::vector<ir::Stmt>& out) {
   ir::Add lowered;
   lowered.base = target_.reg;
   lowered.reg = inner.reg;
@@ -327,7 +379,7 @@ void Body::add(const ast::Add& add, std::vector<ir::Stmt>& out) {
   lowered.rule = rule(inner.address, std::nullopt, add.name.span, {});
   const Target outer = std::exchange(target_, inner);
   bool all_constant = false;
-  lowered.body = object_block(add.body, inner.reg, all_constant);
+  lowered.body = object_block(add.body, inner.reg, all_constant, &inner.handle);
   target_ = outer;
   out.push_back({ir::StmtOp::add, static_cast<ir::Index>(state_.unit().adds.size())});
   state_.unit().adds.push_back(lowered);
@@ -342,10 +394,11 @@ void Body::emit(const ast::Emit& emit, base::Span span, std::vector<ir::Stmt>& o
   ir::Emit lowered;
   const Target outer = target_;
   target_.reg = new_object();
+  target_.handle = "emit";
   lowered.reg = target_.reg;
   lowered.shape = target_.shape;
   bool all_constant = false;
-  lowered.body = object_block(emit.body, target_.reg, all_constant);
+  lowered.body = object_block(emit.body, target_.reg, all_constant, &target_.handle);
   lowered.rule = rule("emit", std::nullopt, {span.file, span.begin, span.begin + 4}, {});
   target_ = outer;
   out.push_back({ir::StmtOp::emit, static_cast<ir::Index>(state_.unit().emits.size())});

@@ -29,11 +29,11 @@ void Body::check_outputs(const TableModel& table, const ast::Via& via, const Des
   if (set == nullptr || !destination.type.is_primitive("code")) return;
   std::vector<std::string> codes;
   for (const auto& code : set->codes()) codes.emplace_back(code.code());
-  for (const auto& row : table.decl->rows) {
-    if (set->contains(row.value.text)) continue;
+  for (const auto& row : table.rows) {
+    if (set->contains(row.value)) continue;
     auto& diagnostic =
-        state_.report(ErrorCode::E0403, row.value.span,
-                      "table " + std::string(table.declaration->name) + " produces \"" + row.value.text +
+        state_.report(ErrorCode::E0403, row.span,
+                      "table " + std::string(table.declaration->name) + " produces \"" + row.value +
                           "\", not in required value set " + value_set_name(*set));
     diagnostic.notes.push_back(listed(codes));
     diagnostic.notes.push_back("used for `" + destination.name + "` at " +
@@ -53,7 +53,7 @@ void Body::check_outputs(const TableModel& table, const ast::Via& via, const Des
 
 /// W0404: codes of the HL7 table of the field that the table does not translate.
 void Body::check_coverage(const TableModel& table, const Checked& key, base::Span span) {
-  if (any_version_ || table.decl->source != ast::TableDecl::Source::rows || table.decl->otherwise) return;
+  if (any_version_ || !table.rows_known || table.total || table.decl->otherwise) return;
   const ir::Expr expr = state_.unit().exprs[key.expr];
   if (expr.op != ir::Op::v2_path) return;
   const ir::V2Path& path = state_.unit().v2_paths[expr.a];
@@ -68,10 +68,8 @@ void Body::check_coverage(const TableModel& table, const Checked& key, base::Spa
   if (!codes) return;
   std::vector<std::string> missing;
   for (const auto& code : codes->codes) {
-    const bool covered = std::any_of(table.decl->rows.begin(), table.decl->rows.end(), [&](const auto& row) {
-      return std::any_of(row.keys.begin(), row.keys.end(),
-                         [&](const auto& k) { return k.text == code.code; });
-    });
+    const bool covered = std::any_of(table.rows.begin(), table.rows.end(),
+                                     [&](const auto& row) { return row.key == code.code; });
     if (!covered) missing.emplace_back(code.code);
   }
   if (missing.empty()) return;
@@ -87,7 +85,7 @@ ir::LookupMode Body::lookup_mode(const TableModel& table, const Destination& des
   if (destination.kind != Destination::Kind::fhir || !type.is_complex()) return ir::LookupMode::code;
   const bool coding = type.is_complex("Coding"), codeable = type.is_complex("CodeableConcept");
   if (!coding && !codeable) return ir::LookupMode::code;
-  if (!table.decl->system && table.decl->source == ast::TableDecl::Source::rows) {
+  if (!table.has_system) {
     auto& diagnostic = state_.report(ErrorCode::E0407, span,
                                      destination.name + " is a " + name_of(type) + "; table " +
                                          std::string(table.declaration->name) + " has no `system`");
@@ -121,6 +119,17 @@ void Body::fill_coded(ir::Lookup& lookup, StaticType& type, const Checked& key,
   }
 }
 
+/// E0401: a column that the table is known not to have.
+void Body::check_column(const TableModel& table, const ast::Name& column) {
+  const auto& has = table.columns;
+  if (has.empty() || std::find(has.begin(), has.end(), column.text) != has.end()) return;
+  const std::string where = table.decl->source == ast::TableDecl::Source::csv ? " in " + table.decl->location->text : "";
+  auto& diagnostic = state_.report(ErrorCode::E0401, column.span,
+                                   "table " + std::string(table.declaration->name) + ": no column `" +
+                                       column.text + "`" + where + " (has: " + listed(has) + ")");
+  suggest(diagnostic, column.text, {has.begin(), has.end()});
+}
+
 Checked Body::via(const ast::Via& via, const Destination& destination, base::Span span) {
   const auto resolution = state_.library.resolve(*file_, via.table, DeclKind::table);
   if (resolution.found == nullptr) {
@@ -146,15 +155,10 @@ Checked Body::via(const ast::Via& via, const Destination& destination, base::Spa
       lookup.mode = ir::LookupMode::column;
       lookup.column = state_.builder.string(extra.text);
     }
-    if (table.decl->source == ast::TableDecl::Source::rows && lookup.mode == ir::LookupMode::column &&
-        extra.text != "system" && extra.text != "display" && extra.text != "code") {
-      auto& diagnostic = state_.report(
-          ErrorCode::E0401, extra.span,
-          "table " + std::string(table.declaration->name) + " has no column `" + extra.text + "`");
-      diagnostic.notes.push_back("a literal table has code, display and system");
-    }
+    if (lookup.mode == ir::LookupMode::column) check_column(table, extra);
   }
-  const bool has_default = via.otherwise || table.decl->otherwise || policies_.unmapped != ir::kNone;
+  const bool has_default =
+      via.otherwise || table.decl->otherwise || table.total || policies_.unmapped != ir::kNone;
   if (!has_default) {
     auto& diagnostic =
         state_.report(ErrorCode::E0406, span, "`via " + via.table.text() + "` needs an `else`");

@@ -138,7 +138,7 @@ bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::Type
   for (; at < target.steps.size(); ++at) {
     const ast::TargetStep& current = target.steps[at];
     if (current.kind == StepKind::slice) {
-      state_.report(ErrorCode::E0990, current.span, "profile slices are not available in this version");
+      state_.report(ErrorCode::E0216, current.span, "a slice stands behind the name of a list");
       return false;
     }
     if (current.kind == StepKind::ext) {
@@ -168,9 +168,22 @@ bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::Type
       return false;
     }
     const bool indexed = at + 1 < target.steps.size() && target.steps[at + 1].kind == StepKind::index;
-    const bool last = at + 1 + (indexed ? 1 : 0) == target.steps.size();
+    const bool sliced = at + 1 < target.steps.size() && target.steps[at + 1].kind == StepKind::slice;
+    if (sliced && at + 2 != target.steps.size()) {
+      state_
+          .report(ErrorCode::E0216, target.steps[at + 2].span,
+                  "a slice is written whole: `" + current.name.text + ":" + target.steps[at + 1].name.text +
+                      " += { … }`");
+      return false;
+    }
+    const bool last = at + 1 + (indexed || sliced ? 1 : 0) == target.steps.size();
     if (last) {
       if (!last_fhir(current, *element, shape, place)) return false;
+      if (sliced) {
+        const Target& base = place.reg == target_.reg ? target_ : handle_target(place.reg);
+        place.destination.constants = slice_of(current, target.steps[at + 1], base);
+        return place.destination.constants != nullptr;
+      }
       if (!indexed) return true;
       if (!element->is_list()) {
         state_.report(ErrorCode::E0202, target.steps[at + 1].span, "`" + current.name.text + "` is no list");

@@ -55,14 +55,38 @@ bool Body::enter_groups(const std::vector<int>& groups, ir::Index& shape, Place&
   return true;
 }
 
+/// A declared Z segment has no place in the structure: it comes behind the segments of its group.
+ir::Member Body::z_member(std::string_view id, ir::Index segment) const {
+  constexpr std::uint16_t kBehindEverything = 0xFFF0;
+  ir::Member made;
+  made.name = state_.builder.string(id);
+  made.order = kBehindEverything;
+  made.list = true;
+  made.shape = segment;
+  made.type = state_.unit().shapes[segment].type;
+  return made;
+}
+
+/// `ZPI-3 = …` at the top: the first ZPI.
+bool Body::enter_z_segment(const ast::TargetStep& first, Place& place, ir::Index& shape) {
+  const std::string& id = first.name.text;
+  if (!segment_model(id, first.span, false)) return false;
+  const ir::Index segment = segment_shape(id);
+  step(place, shape, state_.builder.member(shape, z_member(id, segment)), segment, id);
+  place.steps.back().kind = ir::StepKind::item;
+  place.steps.back().number = 1;
+  shape = segment;
+  return true;
+}
+
 /// From a message or group to the segment of the first step.
 bool Body::enter_segment(const ast::TargetStep& first, const Target& base, Place& place, ir::Index& shape) {
   const std::string& id = first.name.text;
   auto all = target_tree_->below(base.group, id);
   auto found = all;
   std::erase_if(found, [](const auto& f) { return f.repeating; });
+  if (found.empty() && all.empty() && id.starts_with('Z')) return enter_z_segment(first, place, shape);
   if (found.empty()) {
-    const bool z = id.starts_with('Z');
     auto& diagnostic = state_.report(
         ErrorCode::E0103, first.span,
         "segment " + id + " cannot occur in " + std::string(target_tree_->id()) + " at this point");
@@ -70,8 +94,6 @@ bool Body::enter_segment(const ast::TargetStep& first, const Target& base, Place
       const int group = target_tree_->group_of(all.front().node);
       diagnostic.label = id + " lives in " + target_tree_->path_of(group);
       diagnostic.helps.push_back("write `add " + std::string(target_tree_->node(group).name) + " { … }`");
-    } else if (z) {
-      diagnostic.helps.push_back("Z segments can be read, but not yet written");
     }
     return false;
   }
@@ -121,29 +143,23 @@ bool Body::walk_v2(const ast::Target& target, const Target& base, Place& place) 
       if (!enter_segment(first, base, place, shape)) return false;
       place.path.clear();  // `PID-5` names its segment itself
     }
-    const auto model = hl7::Dictionary(target_version_).segment(first.name.text);
-    const auto field =
-        model ? model->field(static_cast<std::size_t>(std::max(first.number, 1))) : std::nullopt;
-    if (!field) {
-      const hl7::Version source = std::exchange(version_, target_version_);
-      SegmentModel segment;
-      segment.id = first.name.text;
-      segment.standard = model;
-      if (model) report_field(segment, first.number, first.span);
-      version_ = source;
-      return false;
-    }
+    const hl7::Version source = std::exchange(version_, target_version_);
+    const auto model = segment_model(first.name.text, first.span, false);
+    const auto field = model ? model->field(std::max(first.number, 1)) : std::nullopt;
+    if (model && !field) report_field(*model, first.number, first.span);
+    version_ = source;
+    if (!field) return false;
     const std::string number = std::to_string(first.number);
     const auto slot =
-        v2_member(shape, number, first.number, field->datatype, field->repeats(), field->usage == 'R');
+        v2_member(shape, number, first.number, field->datatype, field->repeats, field->required);
     const ir::Index next = state_.builder.draft(shape, slot).shape;
     step(place, shape, slot, next, first.name.text + "-" + number);
-    place.list = field->repeats();
+    place.list = field->repeats;
     type = field->datatype;
     shape = next;
     at = 1;
     if (at < target.steps.size() && target.steps[at].kind == StepKind::index) {
-      if (!field->repeats()) {
+      if (!field->repeats) {
         state_.report(ErrorCode::E0202, target.steps[at].span,
                       first.name.text + "-" + number + " does not repeat");
         return false;
@@ -156,7 +172,7 @@ bool Body::walk_v2(const ast::Target& target, const Target& base, Place& place) 
       ++at;
     }
     destination.name = first.name.text + "-" + number;
-    destination.required = field->usage == 'R';
+    destination.required = field->required;
   } else if (first.kind != StepKind::component || base.datatype.empty()) {
     state_.report(ErrorCode::E0215, first.span, "a field is expected: `PID-5`");
     return false;

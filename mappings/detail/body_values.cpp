@@ -264,7 +264,8 @@ Checked Body::object_value(const ast::Object& object, const Destination& destina
   ir::Object lowered;
   lowered.shape = inner.shape;
   lowered.reg = inner.reg;
-  lowered.body = object_block(*object.block, inner.reg, lowered.all_constant);
+  lowered.body =
+      object_block(*object.block, inner.reg, lowered.all_constant, nullptr, destination.constants);
   const bool sure =
       lowered.all_constant || std::any_of(notes_.begin(), notes_.end(), [&](const WriteNote& note) {
         return note.reg == inner.reg && !note.constant && !note.optional;

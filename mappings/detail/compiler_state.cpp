@@ -81,9 +81,10 @@ StaticType CompilerState::type(const LibraryFile& file, const ast::Type& written
     } else {
       type = fhir_type(name);
     }
-    if (type.is_error() && row.found != nullptr) {
-      report(ErrorCode::E0990, written.span, "row types are not available in this version");
-      return type;
+    if (type.is_error() && row.found != nullptr && written.model == ast::Type::Model::none) {
+      type.kind = StaticType::Kind::table_row;
+      type.name = row.found->name;
+      type.row = row.found->decl->get_if<ast::RowDecl>();
     }
   }
   const bool may_be_v2 = written.model == ast::Type::Model::hl7 || written.model == ast::Type::Model::none;
@@ -201,94 +202,6 @@ CsvModel& CompilerState::csv(const Declaration& declaration) {
   return *model;
 }
 
-ir::Range CompilerState::table_rows(std::vector<ir::TableRow> rows) {
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const auto& a, const auto& b) { return unit().text(a.key) < unit().text(b.key); });
-  const ir::Range range{static_cast<ir::Index>(unit().table_rows.size()),
-                        static_cast<ir::Index>(rows.size())};
-  unit().table_rows.insert(unit().table_rows.end(), rows.begin(), rows.end());
-  return range;
-}
-
-TableModel& CompilerState::table(const Declaration& declaration) {
-  auto& model = tables_[declaration.decl];
-  if (model) return *model;
-  model = std::make_unique<TableModel>();
-  model->declaration = &declaration;
-  model->decl = declaration.decl->get_if<ast::TableDecl>();
-  const ast::TableDecl& decl = *model->decl;
-  ir::Table made;
-  made.name = builder.string(declaration.qualified());
-  if (decl.system) made.system = builder.string(decl.system->text);
-  if (decl.otherwise) made.otherwise = policy(*decl.otherwise);
-  for (std::size_t i = 0; i < library.declarations().size(); ++i) {
-    if (library.declarations()[i].get() == &declaration) made.declaration = static_cast<ir::Index>(i);
-  }
-  if (decl.source == ast::TableDecl::Source::csv) {
-    made.kind = ir::TableKind::csv;
-    made.path = builder.string(decl.location->text);
-    if (decl.key) made.key_column = builder.string(decl.key->text);
-    if (decl.reload) made.reload_ms = decl.reload->milliseconds;
-  } else if (decl.source != ast::TableDecl::Source::rows) {
-    report(ErrorCode::E0990, decl.name.span,
-           "tables from a concept map or an HL7 table are not available in this version")
-        .helps.push_back("write the rows: `table " + decl.name.text + " { \"M\" => \"male\" … }`");
-  }
-  std::vector<ir::TableRow> rows;
-  std::map<std::string, base::Span> keys;
-  for (const auto& row : decl.rows) {
-    for (const auto& key : row.keys) {
-      if (!keys.emplace(key.text, key.span).second) {
-        const auto line = library.sources().position(keys[key.text].file, keys[key.text].begin).line;
-        report(ErrorCode::W0408, key.span,
-               "row \"" + key.text + "\" is unreachable: matched by line " + std::to_string(line));
-        continue;
-      }
-      rows.push_back({builder.string(key.text), builder.string(row.value.text),
-                      row.display ? builder.string(row.display->text) : ir::kNone});
-    }
-  }
-  made.rows = table_rows(std::move(rows));
-  model->table = static_cast<ir::Index>(unit().tables.size());
-  unit().tables.push_back(made);
-  return *model;
-}
-
-ir::Index CompilerState::inverse(TableModel& table, base::Span use) {
-  if (table.inverse != ir::kNone) return table.inverse;
-  if (table.decl->source != ast::TableDecl::Source::rows) {
-    report(ErrorCode::E0990, use, "`.inverse` of a csv table is not available in this version");
-    return table.table;
-  }
-  struct Source {
-    std::vector<std::string> keys;
-    std::string preferred;
-  };
-  std::map<std::string, Source> sources;
-  for (const auto& row : table.decl->rows) {
-    Source& source = sources[row.value.text];
-    for (const auto& key : row.keys) source.keys.push_back(key.text);
-    if (row.preferred && !row.keys.empty()) source.preferred = row.keys.front().text;
-  }
-  std::vector<ir::TableRow> rows;
-  for (const auto& [value, source] : sources) {
-    const std::string key = source.preferred.empty() ? source.keys.front() : source.preferred;
-    if (source.keys.size() > 1 && source.preferred.empty()) {
-      auto& diagnostic = report(ErrorCode::E0405, use,
-                                std::string(table.declaration->name) + ".inverse is not unique: \"" + value +
-                                    "\" comes from " + listed(source.keys));
-      diagnostic.helps.push_back("mark one row `preferred`");
-    }
-    rows.push_back({builder.string(value), builder.string(key), ir::kNone});
-  }
-  ir::Table made;
-  made.name = builder.string(table.declaration->qualified() + ".inverse");
-  made.rows = table_rows(std::move(rows));
-  table.inverse = static_cast<ir::Index>(unit().tables.size());
-  unit().tables.push_back(made);
-  return table.inverse;
-}
-
 ir::Index CompilerState::reserve_function(const std::string& name) {
   ir::Function function;
   function.name = builder.string(name);
@@ -336,7 +249,7 @@ void CompilerState::compile_fn(const Declaration& declaration, ir::Index index) 
   for (const auto& param : decl.params) {
     const bool segment = param.type.model == ast::Type::Model::hl7 && !is_datatype(param.type.name.text);
     if (segment) {
-      report(ErrorCode::E0990, param.type.span, "a fn takes values, not segments; use a fragment");
+      report(ErrorCode::E0501, param.type.span, "a fn takes values, not segments; use a fragment");
       body.declare_local(param.name.text, StaticType{}, param.name.span);
       continue;
     }

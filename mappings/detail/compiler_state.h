@@ -16,6 +16,7 @@
 #include "mappings/compiler.h"
 #include "mappings/detail/unit_builder.h"
 #include "mappings/detail/v2_model.h"
+#include "mappings/lock.h"
 #include "mappings/package.h"
 #include "mappings/types.h"
 
@@ -36,6 +37,24 @@ struct TableModel {
   const Declaration* declaration = nullptr;
   ir::Index table = ir::kNone;
   ir::Index inverse = ir::kNone;  ///< made on first use
+  struct Row {
+    std::string key, value, display;
+    bool preferred = false;
+    base::Span span;  ///< of the output; of the declaration when the row stands in a file
+  };
+  /// Written rows, HL7 tables, and rows of files when the Library has its tables.
+  std::vector<Row> rows;
+  bool rows_known = false;
+  bool has_system = false;             ///< gives a system for codings, or that is not known
+  bool total = false;                  ///< a concept map that says what becomes of the rest
+  std::vector<std::string> columns;    ///< names, when they are known
+};
+
+/// A lookup declaration with its ir::LookupSource.
+struct LookupModel {
+  const ast::LookupDecl* decl = nullptr;
+  const ast::RowDecl* row = nullptr;  ///< null when the declaration is wrong
+  ir::Index source = ir::kNone;
 };
 
 class CompilerState {
@@ -61,6 +80,9 @@ class CompilerState {
   /// The reversed table; E0405 when it is not unique.
   ir::Index inverse(TableModel& table, base::Span use);
   CsvModel& csv(const Declaration& declaration);
+  LookupModel& lookup(const Declaration& declaration);
+  /// E0411 for columns of a `row` that are no scalars.
+  void check_row(const Declaration& declaration);
   const std::vector<Conversion>& conversions(const LibraryFile& file);
   /// The structure's tree; cached, stable address.
   const StructureTree& tree(hl7::Version version, const hl7::StructureDef& structure);
@@ -68,6 +90,10 @@ class CompilerState {
   StaticType type(const LibraryFile& file, const ast::Type& type);
   ir::Index policy(const ast::Policy& policy);
   ir::Index regex(const std::string& pattern, base::Span span);
+  /// CompileOptions::as_version.
+  std::string_view as_version;
+  /// What the site's `extend map` declarations remove or replace.
+  std::vector<OverriddenRule> overridden;
 
   /// Fragments that are being inlined, for the recursion check.
   std::vector<const ast::Decl*> include_stack;
@@ -83,6 +109,9 @@ class CompilerState {
   void compile_fn(const Declaration& declaration, ir::Index function);
   void compile_datatype(const Declaration& declaration, ir::Index function);
   ir::Range table_rows(std::vector<ir::TableRow> rows);
+  void written_rows(TableModel& model);
+  void hl7_rows(TableModel& model, ir::Table& made);
+  void loaded_rows(TableModel& model);
 
   base::Diagnostics& diagnostics_;
   base::Diagnostic scratch_;
@@ -91,6 +120,7 @@ class CompilerState {
   std::vector<const Declaration*> call_stack_;
   std::unordered_map<const ast::Decl*, std::unique_ptr<TableModel>> tables_;
   std::unordered_map<const ast::Decl*, std::unique_ptr<CsvModel>> csvs_;
+  std::unordered_map<const ast::Decl*, std::unique_ptr<LookupModel>> lookups_;
   std::unordered_map<const LibraryFile*, std::vector<Conversion>> conversions_;
   std::map<std::pair<hl7::Version, std::string>, std::unique_ptr<StructureTree>> trees_;
   std::unordered_map<std::string, ir::Index> regexes_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "mappings/detail/extend.h"
+
 namespace kiln::mappings::detail {
 
 using base::ErrorCode;
@@ -45,19 +47,24 @@ std::optional<StructureChoice> structure_of(CompilerState& state, hl7::Version v
 /// One map under compilation.
 class MapCompiler {
  public:
-  MapCompiler(CompilerState& state, const Declaration& declaration)
+  /// `declaration` is the map, or the one that `extension` makes the map `named` of.
+  MapCompiler(CompilerState& state, const Declaration& declaration, const Declaration& named,
+              Extension* extension)
       : state_(state),
         declaration_(declaration),
+        named_(named),
         decl_(*declaration.decl->get_if<ast::MapDecl>()),
         body_(state, *declaration.file,
-              std::string(declaration.package) + ":" + std::string(declaration.name) + "/") {}
+              std::string(declaration.package) + ":" + std::string(declaration.name) + "/") {
+    body_.set_extension(extension);
+  }
 
-  std::optional<MapInfo> run() {
-    info_.name = declaration_.qualified();
-    info_.package = declaration_.package;
-    info_.span = decl_.name.span;
+  std::optional<MapInfo> run(const MapRequest* request, const LibraryFile* request_file) {
+    info_.name = named_.qualified();
+    info_.package = named_.package;
+    info_.span = named_.span;
     map_.name = state_.builder.string(info_.name);
-    map_.span = decl_.name.span;
+    map_.span = named_.span;
     map_.strict = decl_.strict;
     body_.set_strict(decl_.strict);
     if (decl_.params.empty()) {
@@ -66,11 +73,8 @@ class MapCompiler {
           "a map needs its source as parameter: `map " + decl_.name.text + "(msg: hl7 ADT_A01 2.5.1)`");
       return std::nullopt;
     }
-    if (decl_.params.size() > 1) {
-      state_.report(ErrorCode::E0990, decl_.params[1].name.span,
-                    "further parameters of a map are not available in this version");
-    }
     if (!source(decl_.params.front()) || !target()) return std::nullopt;
+    parameters(request, request_file);
     const auto function = static_cast<ir::Index>(state_.unit().functions.size());
     state_.unit().functions.emplace_back();
     const ir::Range range = block();
@@ -95,19 +99,52 @@ class MapCompiler {
  private:
   ir::Range block() {
     bool all_constant = false;
-    return body_.object_block(decl_.body, 0, all_constant);
+    const std::string top;
+    return body_.object_block(decl_.body, 0, all_constant, &top);
+  }
+
+  /// The parameters behind the source: constants of the request, else absent.
+  void parameters(const MapRequest* request, const LibraryFile* file) {
+    std::vector<const ast::Expr*> given(decl_.params.size(), nullptr);
+    std::size_t next = 1;
+    static const std::vector<ast::Arg> kNone;
+    for (const ast::Arg& arg : request != nullptr ? *request->arguments : kNone) {
+      std::size_t at = next++;
+      for (std::size_t i = 1; arg.name && i < decl_.params.size(); ++i)
+        if (decl_.params[i].name.text == arg.name->text) at = i;
+      const bool known = arg.name ? at < decl_.params.size() && decl_.params[at].name.text == arg.name->text
+                                  : at < decl_.params.size();
+      if (known)
+        given[at] = arg.value.get();
+      else
+        state_.report(ErrorCode::E0501, arg.value->span,
+                      std::string(named_.name) + (arg.name ? " has no parameter `" + arg.name->text + "`"
+                                                           : " takes " + std::to_string(decl_.params.size() - 1) +
+                                                                 " arguments"));
+    }
+    for (std::size_t i = 1; i < decl_.params.size(); ++i) {
+      const ast::Param& param = decl_.params[i];
+      const bool optional = param.type.arity == ast::Type::Arity::optional;
+      if (!optional && given[i] == nullptr) info_.needs.push_back(param.name.text);
+      body_.bind_parameter(param, given[i], file == nullptr ? *declaration_.file : *file);
+    }
+    if (request != nullptr && !info_.needs.empty())
+      state_.report(ErrorCode::E0501, request->map->span,
+                    std::string(named_.name) + " needs `" + info_.needs.front() + "`");
   }
 
   bool source(const ast::Param& param) {
     using Model = ast::Type::Model;
     const std::string& name = param.type.name.text;
     if (param.type.model == Model::hl7) {
-      const hl7::Version version = version_of(state_, param.type.version, param.type.span);
+      const std::string declared(state_.as_version.empty() ? param.type.version : state_.as_version);
+      const hl7::Version version = version_of(state_, declared, param.type.span);
       const auto structure = structure_of(state_, version, name, param.type.name.span);
       if (!structure) return false;
       const std::string text(hl7::version_text(version));
       body_.set_version(version, "this map declares " + name + " " + text);
       body_.set_source(structure->structure);
+      body_.set_event(structure->event);
       body_.declare_message(param.name.text);
       map_.source = ir::Side::hl7;
       map_.source_type = state_.builder.string(structure->structure.id);
@@ -217,6 +254,7 @@ class MapCompiler {
 
   CompilerState& state_;
   const Declaration& declaration_;
+  const Declaration& named_;
   const ast::MapDecl& decl_;
   Body body_;
   ir::Map map_;
@@ -227,8 +265,15 @@ class MapCompiler {
 
 }  // namespace
 
-std::optional<MapInfo> compile_map(CompilerState& state, const Declaration& declaration) {
-  return MapCompiler(state, declaration).run();
+std::optional<MapInfo> compile_map(CompilerState& state, const Declaration& declaration,
+                                   const MapRequest* request, const LibraryFile* file) {
+  if (declaration.decl->get_if<ast::MapDecl>() != nullptr)
+    return MapCompiler(state, declaration, declaration, nullptr).run(request, file);
+  auto extension = Extension::open(state, declaration);
+  if (!extension) return std::nullopt;
+  auto made = MapCompiler(state, extension->base(), declaration, &*extension).run(request, file);
+  if (made) extension->finish(state.overridden);
+  return made;
 }
 
 void check_fragment(CompilerState& state, const Declaration& declaration) {
@@ -282,6 +327,7 @@ void check_fragment(CompilerState& state, const Declaration& declaration) {
 std::optional<std::uint32_t> compile_expression(CompilerState& state, const ExpressionRequest& request) {
   const LibraryFile& file = state.library.file_of(*request.file);
   Body body(state, file, file.package + ":expression.");
+  body.refuse_lookups();
   ir::Map made;
   std::uint16_t parameters = 0;
   const base::Span span = request.expr->span;

@@ -132,7 +132,9 @@ enum class Op : std::uint8_t {
   ref,           ///< a: object register of a create; yields a symbolic Reference
   target_is_valued,  ///< a: object register; b: steps (one step): the element was written (`system is valued`)
   version,       ///< the message's version as string
-  run_received, run_channel, run_tz
+  run_received, run_channel, run_tz,
+  call_lookup,   ///< a: lookup_sources; b,c: Range of args; the row that was fetched before the run
+  lookup_column  ///< a: row of a lookup; b: position in the row type
 };
 
 enum ExprFlag : std::uint8_t {
@@ -159,6 +161,7 @@ enum class Conversion : std::uint8_t {
   to_v2_number, to_v2_date, to_v2_date_time, to_v2_time,
   to_csv_text,      ///< the column's pattern applies on print
   to_reference,     ///< a `ref`, or text already in the form of a reference
+  to_v2_copy,       ///< a v2 value with its components, escaped for the output
   none
 };
 
@@ -346,7 +349,7 @@ struct Rule {
   StringId source = kNone;   ///< source text of the value, shortened
 };
 
-enum class TableKind : std::uint8_t { literal, csv };
+enum class TableKind : std::uint8_t { literal, csv };  ///< csv: read from the TableSnapshot, also a concept map
 struct TableRow {
   StringId key = kNone, value = kNone, display = kNone;
 };
@@ -360,6 +363,22 @@ struct Table {
   StringId path = kNone;       ///< csv: file, relative to the site
   StringId key_column = kNone; ///< csv
   std::int64_t reload_ms = 0;
+  bool inverse = false;        ///< csv: found by its codes, gives its keys
+};
+
+/// `lookup` (hmap.md §8): asked before the run, so the run only reads answers.
+struct LookupColumn {
+  StringId name = kNone;
+  TypeId type = 0;  ///< a primitive
+};
+struct LookupSource {
+  StringId name = kNone;     ///< qualified
+  StringId via = kNone;      ///< "sql" or "csv"
+  StringId query = kNone;    ///< name of a `query` of kiln.conf, or a csv file relative to the site
+  Range parameters;          ///< into lookup_columns
+  Range columns;             ///< into lookup_columns: of the row
+  Index on_miss = kNone, on_error = kNone;  ///< into policies; kNone: not declared
+  std::int64_t cache_ms = 0;
 };
 
 // ---- functions and maps ------------------------------------------------------------------------------------------------
@@ -455,6 +474,8 @@ struct Unit {
   std::vector<Rule> rules;
   std::vector<Table> tables;
   std::vector<TableRow> table_rows;
+  std::vector<LookupSource> lookup_sources;
+  std::vector<LookupColumn> lookup_columns;
   std::vector<CsvSchema> csv_schemas;
   std::vector<CsvColumn> csv_columns;
 

@@ -8,6 +8,7 @@
 #include "mappings/detail/conversions.h"
 #include "mappings/detail/run_read.h"
 #include "mappings/detail/sha1.h"
+#include "mappings/tables.h"
 #include "mappings/targets/csv.h"
 #include "mappings/targets/fhir.h"
 #include "mappings/targets/hl7.h"
@@ -39,6 +40,7 @@ void clear_result(RunResult& result) {
   result.lineage.clear();
   result.missing_lookups.clear();
   result.steps = 0;
+  result.tables_hash.clear();
 }
 
 DataKind kind_of_input(const RunInput& input) {
@@ -63,6 +65,8 @@ void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input,
   rule_ = ir::kNone;
   steps_ = 0;
   steps_max_ = context.steps_max;
+  if (context.tables != nullptr && !context.tables->content_hash().empty())
+    result_.tables_hash = context.tables->content_hash();
   calls_ = 0;
   sequence_ = 0;
   created_.clear();
@@ -79,6 +83,8 @@ void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input,
   split_.range = {};
   split_.count = 0;
   rows_.clear();
+  if (!answers_.empty()) answers_.clear();
+  if (!asked_.empty()) asked_.clear();
   resources_.clear();
   references_indexed_ = false;
   root_ = nullptr;
@@ -242,6 +248,13 @@ const std::string& Run::message_seed() {
 }
 
 void Run::finish() {
+  if (is_asking()) {
+    if (result_.outcome == Outcome::failed) {
+      result_.missing_lookups.clear();
+    } else {
+      halt_ = Halt::stop;  // nothing is printed
+    }
+  }
   if (halt_ == Halt::none) {
     if (message_ != nullptr) note_unplaced();
     switch (map_->target) {

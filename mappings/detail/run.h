@@ -9,6 +9,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "hl7/message.h"
@@ -283,10 +285,21 @@ class Run {
   Value typed_cell(const Value& cell, ir::Primitive type);
   Value table_column(const ir::Expr& expr);
 
+  // run_lookups.cpp
+  Value call_lookup(const ir::Expr& expr);
+  Value lookup_column(const ir::Expr& expr);
+  const LookupAnswer* find_answer(const std::string& key);
+  void ask(std::string key, LookupKey lookup);
+  Value without_row(const ir::Expr& expr, const ir::LookupSource& source, bool miss, std::string what,
+                    const Value& argument);
+  /// Rows are missing: the run goes on to find more of them, and nothing that it decides counts.
+  bool is_asking() const { return !result_.missing_lookups.empty(); }
+
   // run_convert.cpp
   Value convert(const ir::Expr& expr);
   Value convert_value(const Value& value, ir::Conversion conversion);
   Value to_date(const Value& value, ir::Conversion conversion);
+  Value encoded(const Value& value);
   std::optional<base::PartialDate> date_of(const Value& value);
   void apply_zone(base::PartialDate& date);
   std::string_view text_of(const Value& value);
@@ -373,6 +386,9 @@ class Run {
   std::uint32_t row_loops_ = 0;
   bool quiet_ = false;
   std::string quarantine_reason_, quarantine_rule_;
+
+  std::unordered_map<std::string, const LookupAnswer*> answers_;
+  std::unordered_set<std::string> asked_;
 
   std::vector<OutputNode*> rows_;  ///< emitted CSV rows
   OutputBuffer buffer_;            ///< what the FHIR target prints into

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "engine/base/text.h"
+#include "hl7/escape.h"
 #include "mappings/detail/conversions.h"
 #include "mappings/detail/run_read.h"
 
@@ -94,6 +95,50 @@ Value Run::to_date(const Value& value, ir::Conversion conversion) {
   return Value::of_date(arena_.make<base::PartialDate>(*date)).from(value.source);
 }
 
+/// A v2 value with all of its components as a field of the output: each leaf decoded and escaped again, its
+/// formatting commands kept.
+Value Run::encoded(const Value& value) {
+  if (value.kind != ValueKind::hl7) {
+    const std::string_view text = text_of(value);
+    return text.empty() ? Value() : Value::of_string(text).from(value.source);
+  }
+  constexpr hl7::Delimiters kOut{};
+  Hl7Ref range = value.hl7;
+  const auto level = static_cast<Hl7Level>(value.flags);
+  if (level == Hl7Level::field) {
+    std::uint32_t end = range.begin;
+    while (end < range.end && bytes_[end] != delimiters_.repetition) ++end;
+    range.end = end;
+  }
+  mark_read(range.begin, range.end);
+  const bool below_component = level == Hl7Level::component;
+  const auto separator_of = [&](char c) {
+    if (level == Hl7Level::leaf) return '\0';
+    if (c == delimiters_.component && !below_component) return kOut.component;
+    if (c == delimiters_.subcomponent) return below_component ? kOut.component : kOut.subcomponent;
+    return '\0';
+  };
+  std::string out;
+  std::uint32_t begin = range.begin;
+  for (std::uint32_t at = range.begin; at <= range.end; ++at) {
+    const char separator = at == range.end ? '\0' : separator_of(bytes_[at]);
+    if (at != range.end && separator == '\0') continue;
+    const std::string_view raw(bytes_ + begin, at - begin);
+    if (raw == "\"\"") {
+      out += raw;
+    } else {
+      const hl7::TextRules rules{delimiters_, message_->charset(), &message_->alternate_charsets()};
+      if (!hl7::encode(hl7::decode(raw, rules), kOut, hl7::TextKind::hl7_text, out))
+        return Value::bad("cannot be written with these delimiters");
+    }
+    if (separator != '\0') out += separator;
+    begin = at + 1;
+  }
+  Value made = Value::of_string(arena_.copy(out)).from(value.source);
+  made.flags = kEncodedFlag;
+  return made;
+}
+
 Value Run::convert_value(const Value& value, ir::Conversion conversion) {
   using ir::Conversion;
   if (value.kind == ValueKind::bad) return value;
@@ -171,6 +216,8 @@ Value Run::convert_value(const Value& value, ir::Conversion conversion) {
     case Conversion::to_reference:
       if (value.kind == ValueKind::reference || value.kind == ValueKind::object) return value;
       return Value::of_string(text_of(value)).from(value.source);
+    case Conversion::to_v2_copy:
+      return encoded(value);
     case Conversion::none:
       return value;
   }

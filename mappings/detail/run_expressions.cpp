@@ -135,6 +135,10 @@ Value Run::eval_node(const ir::Expr& expr) {
     case Op::run_tz:
       return context_->timezone == nullptr ? Value::of_string("UTC")
                                            : Value::of_string(context_->timezone->name());
+    case Op::call_lookup:
+      return call_lookup(expr);
+    case Op::lookup_column:
+      return lookup_column(expr);
   }
   return {};
 }

@@ -43,14 +43,14 @@ void Run::note(RunDiagnostic::Level level, std::string_view code, std::string_vi
 }
 
 void Run::stop(Outcome outcome, std::string reason) {
-  if (halt_ == Halt::stop) return;
+  if (halt_ == Halt::stop || (is_asking() && outcome != Outcome::failed)) return;
   halt_ = Halt::stop;
   result_.outcome = outcome;
   result_.reason = std::move(reason);
 }
 
 void Run::reject(const ir::Policy& policy, std::string location) {
-  if (halt_ == Halt::stop) return;
+  if (halt_ == Halt::stop || is_asking()) return;
   stop(Outcome::rejected, policy.text == ir::kNone ? "rejected by the map" : std::string(text(policy.text)));
   result_.ack_code = policy.ar ? "AR" : "AE";
   result_.error_code = policy.error;
@@ -59,7 +59,7 @@ void Run::reject(const ir::Policy& policy, std::string location) {
 
 /// Ends the message; inside a `for each` over CSV rows only the innermost iteration (hmap.md §11).
 void Run::quarantine(std::string reason) {
-  if (halt_ != Halt::none) return;
+  if (halt_ != Halt::none || is_asking()) return;
   if (row_loops_ > 0) {
     halt_ = Halt::rows;
     quarantine_reason_ = std::move(reason);

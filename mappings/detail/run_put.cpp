@@ -85,7 +85,8 @@ void Run::put(OutputNode& node, const Value& value, const Dest& dest) {
     default: {
       const std::string_view scalar = text_of(value);
       if (scalar.empty()) return;
-      set_text(node, NodeKind::text, scalar);
+      const bool encoded = value.kind == ValueKind::string && value.flags == kEncodedFlag;
+      set_text(node, encoded ? NodeKind::encoded : NodeKind::text, scalar);
       break;
     }
   }

@@ -5,16 +5,10 @@
 #include "mappings/csv.h"
 #include "mappings/detail/conversions.h"
 #include "mappings/detail/run_read.h"
+#include "mappings/detail/table_cursor.h"
 #include "mappings/tables.h"
 
 namespace kiln::mappings {
-
-/// A row of a loaded table.
-struct TableCursor {
-  const TableData* table;
-  TableData::Row row;
-};
-
 namespace detail {
 
 /// What a lookup found: the row's columns, or what the policy put in their place.
@@ -23,6 +17,7 @@ struct Run::Found {
   std::string_view code, display, system;
   const TableData* data = nullptr;
   TableData::Row row = 0;
+  const ir::TableRow* literal = nullptr;
   Value key;
   Value instead;      ///< no hit: result of the policy
   bool keep = false;  ///< no hit: the untranslated value stays
@@ -111,6 +106,7 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup, const V
   if (table.kind == ir::TableKind::literal) {
     if (const ir::TableRow* row = literal_row(lookup, key)) {
       found.hit = true;
+      found.literal = row;
       found.code = text(row->value);
       found.display = text(row->display);
       found.system = text(table.system);
@@ -119,12 +115,24 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup, const V
   } else if (context_->tables != nullptr) {
     found.data = context_->tables->find(text(table.name));
     if (found.data != nullptr) {
-      if (const auto row = found.data->find(key)) {
+      if (const auto row = table.inverse ? found.data->find_inverse(key) : found.data->find(key)) {
         found.hit = true;
         found.row = *row;
+        if (table.inverse) {
+          found.code = found.data->key(*row);
+          return found;
+        }
         found.code = found.data->has_code() ? found.data->code(*row) : std::string_view();
         found.display = found.data->display(*row);
         found.system = found.data->system(*row);
+        return found;
+      }
+      if (!table.inverse && found.data->unmapped() != TableData::Unmapped::policy) {
+        const bool keeps = found.data->unmapped() == TableData::Unmapped::keep;
+        found.hit = true;
+        found.row = TableData::kNoRow;
+        found.code = keeps ? key : found.data->unmapped_code();
+        found.system = keeps ? std::string_view() : found.data->unmapped_system();
         return found;
       }
     }
@@ -153,10 +161,11 @@ Value Run::lookup(const ir::Expr& expr) {
   }
   const Found found = find_row(expr, lookup, key);
   if (!found.hit) return found.instead;
-  if (lookup.mode == ir::LookupMode::row && found.data != nullptr) {
+  if (lookup.mode == ir::LookupMode::row) {
     Value value;
     value.kind = ValueKind::table_row;
-    value.table_row = arena_.make<TableCursor>(TableCursor{found.data, found.row});
+    value.table_row =
+        arena_.make<TableCursor>(TableCursor{found.data, found.row, nullptr, found.literal, found.system});
     value.source = found.key.source;
     return value;
   }
@@ -178,8 +187,19 @@ Value Run::lookup(const ir::Expr& expr) {
 Value Run::table_column(const ir::Expr& expr) {
   const Value row = eval(expr.a);
   if (row.kind != ValueKind::table_row) return row.is_value() ? Value() : row;
-  const TableData& table = *row.table_row->table;
-  const std::string_view cell = table.cell(row.table_row->row, table.column(text(expr.b)));
+  const TableCursor& at = *row.table_row;
+  const std::string_view name = text(expr.b);
+  std::string_view cell;
+  if (at.literal != nullptr) {
+    cell = name == "key"       ? text(at.literal->key)
+           : name == "code"    ? text(at.literal->value)
+           : name == "display" ? text(at.literal->display)
+                               : at.system;
+    return cell.empty() ? Value() : Value::of_string(cell).from(row.source);
+  }
+  if (at.table == nullptr) return {};
+  const TableData& table = *at.table;
+  cell = table.cell(at.row, table.column(name));
   return cell.data() == nullptr ? Value() : Value::of_string(cell).from(row.source);
 }
 

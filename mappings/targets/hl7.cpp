@@ -140,6 +140,23 @@ bool Hl7Target::print_field(const OutputNode* field) {
   return wrote;
 }
 
+/// A field's text one level down: its components become subcomponents. There is no level for what was below
+/// them; it stays readable as text.
+void Hl7Target::print_encoded(std::string_view text, int level) {
+  if (level == kComponents) {
+    out_ += text;
+    return;
+  }
+  for (const char c : text) {
+    if (c == kDelimiters.component)
+      out_ += kDelimiters.subcomponent;
+    else if (c == kDelimiters.subcomponent)
+      ((out_ += kDelimiters.escape) += 'T') += kDelimiters.escape;
+    else
+      out_ += c;
+  }
+}
+
 bool Hl7Target::print_part(const OutputNode& part, int level) {
   if (part.needs_live && !part.live) return false;
   switch (part.kind) {
@@ -154,6 +171,12 @@ bool Hl7Target::print_part(const OutputNode& part, int level) {
       if (!hl7::encode(part.text(), kDelimiters, hl7::TextKind::plain, out_)) failed_ = true;
       return !failed_;
     }
+    case NodeKind::encoded:
+      if (part.rule != ir::kNone) {
+        run_.result_.lineage.push_back({part.rule, static_cast<std::uint32_t>(out_.size()), part.source});
+      }
+      print_encoded(part.text(), level);
+      return true;
     case NodeKind::list:
       return part.first != nullptr && print_part(*part.first, level);
     case NodeKind::object:

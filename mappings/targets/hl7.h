@@ -16,6 +16,7 @@ class Hl7Target {
   void print_group(const OutputNode& group);
   void print_segment(const OutputNode& segment);
   bool print_field(const OutputNode* field);
+  void print_encoded(std::string_view text, int level);
   bool print_part(const OutputNode& part, int level);
   bool header_field(std::uint32_t number);
   void pad(std::uint32_t& at, std::uint32_t number);

@@ -99,6 +99,7 @@ bool equal_content(const OutputNode& a, const OutputNode& b) {
   switch (a.kind) {
     case NodeKind::text:
     case NodeKind::token:
+    case NodeKind::encoded:
       return a.text() == b.text();
     case NodeKind::reference:
       return a.target == b.target;

@@ -24,7 +24,8 @@ enum class NodeKind : std::uint8_t {
   null_,          ///< "" in HL7; in FHIR nothing
   absent_reason,  ///< FHIR: data-absent-reason `unknown` instead of a value
   reference,      ///< symbolic; resolved when all resources are known
-  json            ///< a copied element of the FHIR input
+  json,           ///< a copied element of the FHIR input
+  encoded         ///< HL7: a field with its component separators, escaped already
 };
 
 struct OutputNode {

@@ -32,10 +32,13 @@ class SmallLibrary {
   std::vector<base::EmbeddedFile> files_;
 };
 
-std::string check(const SmallLibrary& small, const std::string& name, const std::string& text) {
+/// `path` is the script; a file of the same name that ends in .lock is its hmap.lock.
+std::string check(const SmallLibrary& small, const std::string& name, const std::string& path) {
   Library library(small.files());
   base::Diagnostics diagnostics;
-  library.add_text(name, text, diagnostics);
+  library.add_text(name, test::read_text(path), diagnostics);
+  const std::string lock = path.substr(0, path.size() - 5) + ".lock";
+  if (std::filesystem::exists(lock)) library.add_lock(test::read_text(lock), diagnostics);
   library.link(diagnostics);
   compile(library, diagnostics);
   return base::render(diagnostics, library.sources());
@@ -47,7 +50,7 @@ TEST_CASE("wrong scripts are explained") {
   for (const auto& path : test::files_of(test::test_path("diagnostics/check"), ".hmap")) {
     const std::string name = std::filesystem::path(path).filename().string();
     INFO(name);
-    const std::string output = check(small, name, test::read_text(path));
+    const std::string output = check(small, name, path);
     const std::string code = name.substr(0, name.find('_'));
     CHECK(output.find("[" + code + "]") != std::string::npos);
     covered.insert(code);

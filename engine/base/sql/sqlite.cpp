@@ -209,6 +209,23 @@ void Statement::reset() {
   sqlite3_reset(statement_);
 }
 
+int Statement::parameter(const std::string& name) const {
+  return sqlite3_bind_parameter_index(statement_, name.c_str());
+}
+
+int Statement::parameter_count() const {
+  return sqlite3_bind_parameter_count(statement_);
+}
+
+int Statement::column_count() const {
+  return sqlite3_column_count(statement_);
+}
+
+std::string_view Statement::column_name(int column) const {
+  const char* name = sqlite3_column_name(statement_, column);
+  return name == nullptr ? std::string_view() : std::string_view(name);
+}
+
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_, column);
 }

@@ -54,6 +54,12 @@ class Statement {
   /// Makes the statement ready to be bound and stepped again; bindings stay.
   void reset();
 
+  /// Position of a named parameter (":mrn"); 0 when the text has none of that name.
+  int parameter(const std::string& name) const;
+  int parameter_count() const;
+  int column_count() const;
+  std::string_view column_name(int column) const;
+
   /// Columns count from 0; only after step() said true. Views live until the next step() or reset().
   std::int64_t integer(int column) const;
   std::string_view text(int column) const;
