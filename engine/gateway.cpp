@@ -201,6 +201,7 @@ Task<void> Gateway::recover_and_listen() {
           channel->definition().name + (started_.error().place.empty() ? "" : ", " + started_.error().place);
   }
   if (started_) started_ = serve_http();
+  if (started_) watch_tables();
   if (!started_) {
     auto ending = wind_down(false);
     co_await std::move(ending);
@@ -255,6 +256,33 @@ Status Gateway::start_queues() {
     TRY_VOID(channel->start_queues(waiting[channel->definition().name], journal_->recovered().last_id,
                                    journal_->recovered().clean_stop));
   return {};
+}
+
+/// Looks at the files of tables on the thread for files; channels change over between two messages.
+void Gateway::watch_tables() {
+  if (!table_watch_) table_watch_ = std::make_unique<TableWatch>(site_, env_);
+  if (table_watch_->interval_ms() == 0 || stopping_) return;
+  net_.executor().post_after(std::chrono::milliseconds(table_watch_->interval_ms()), [this] {
+    if (stopping_) return;
+    file_work_.post([this] {
+      TableWatch::Change change = table_watch_->look();
+      net_.executor().post([this, change = std::move(change)] { use_tables(change); });
+    });
+  });
+}
+
+void Gateway::use_tables(TableWatch::Change change) {
+  if (!change.problem.empty()) {
+    base::log(base::LogLevel::error, "tables-not-reloaded", {{"config", base::Safe::name(site_->hash)}});
+    say("note: changed tables are not used: " + change.problem);
+  }
+  if (change.site && !stopping_) {
+    journal_->keep_config(change.site->hash, print_site_version(*change.site));
+    site_ = change.site;
+    for (const auto& channel : channels_) channel->use_site(site_);
+    base::log(base::LogLevel::info, "tables-reloaded", {{"config", base::Safe::name(site_->hash)}});
+  }
+  watch_tables();
 }
 
 Status Gateway::serve_http() {

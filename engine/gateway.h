@@ -16,6 +16,7 @@
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
 #include "engine/pipeline.h"
+#include "engine/table_watch.h"
 
 namespace kiln::engine {
 
@@ -62,6 +63,8 @@ class Gateway {
   base::Task<void> drain();
   base::Task<void> wind_down(bool started);
   void note_lookups() const;
+  void watch_tables();
+  void use_tables(TableWatch::Change change);
   base::Task<base::HttpResponse> on_fhir(base::HttpRequest request);
   void say(const std::string& line) const;
 
@@ -77,6 +80,7 @@ class Gateway {
   base::Status started_;
 
   std::unique_ptr<fhir::Access> access_;
+  std::unique_ptr<TableWatch> table_watch_;  ///< after the start: file_work_ only
   LookupPool lookups_{env_, clock_};
   Processor processor_;
   InflightBudget budget_;

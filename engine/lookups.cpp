@@ -281,6 +281,8 @@ Status SiteLookups::check(const LookupShape& shape) {
 }
 
 mappings::LookupService* LookupPool::lookups(const channels::Site& site) {
+  constexpr std::size_t kVersionsKept = 4;
+  if (by_site_.size() >= kVersionsKept && !by_site_.contains(site.hash)) by_site_.clear();
   auto& service = by_site_[site.hash];
   if (!service)
     service = std::make_unique<SiteLookups>(lookup_queries(site.server), site.folder, env_, clock_);

@@ -26,7 +26,7 @@ Task<void> InflightBudget::room() {
   while (!has_room()) co_await freed_.wait(milliseconds(-1));
 }
 
-ChannelRuntime::ChannelRuntime(Parts parts) : parts_(std::move(parts)) {}
+ChannelRuntime::ChannelRuntime(Parts parts) : parts_(std::move(parts)), first_site_(parts_.site) {}
 ChannelRuntime::~ChannelRuntime() {
   *alive_ = false;
 }
@@ -44,9 +44,12 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   ++counters_.received;
   counters_.last_received = in.received_at;
   const std::string source_key = in.key;
-  NewMessage message = make_message(std::move(in));
-  const Opened opened = open_message(*parts_.site, *parts_.definition, message);
-  identify(*parts_.definition, source_key, opened, message);
+  // One version of the site from begin to end, whatever is reloaded meanwhile.
+  const std::shared_ptr<const channels::Site> site = parts_.site;
+  const channels::ChannelDefinition* const definition = parts_.definition;
+  NewMessage message = make_message(std::move(in), *site);
+  const Opened opened = open_message(*site, *definition, message);
+  identify(*definition, source_key, opened, message);
   const DedupeKey key = message.dedupe;
   if (key != DedupeKey{}) {
     if (parts_.journal->maybe_seen(key)) {
@@ -70,7 +73,7 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   parts_.budget->take(bytes);
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.pacer->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
-  Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message, opened);
+  Plan plan = parts_.processor->process(*site, *definition, message, opened);
   const Result<MessageId> id = co_await appended;
   Answer answer =
       id ? settle(*id, std::move(message), opened, std::move(plan)) : refuse(message, opened, id.error());
@@ -79,7 +82,7 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   co_return answer;
 }
 
-NewMessage ChannelRuntime::make_message(channels::Inbound in) const {
+NewMessage ChannelRuntime::make_message(channels::Inbound in, const channels::Site& site) const {
   NewMessage message;
   message.channel = parts_.definition->name;
   message.kind = in.kind;
@@ -87,7 +90,7 @@ NewMessage ChannelRuntime::make_message(channels::Inbound in) const {
   message.peer = std::move(in.peer);
   message.name = std::move(in.name);
   message.action = std::move(in.action);
-  message.config_hash = parts_.site->hash;
+  message.config_hash = site.hash;
   message.framing_fault = in.framing_fault;
   message.body = std::move(in.bytes);
   return message;
@@ -254,7 +257,8 @@ void ChannelRuntime::stored(std::shared_ptr<Processed> processed, const Status& 
                            .outputs = {},
                            .endings = {ending},
                            .children = {},
-                           .child_endings = {}};
+                           .child_endings = {},
+                           .lookups = {}};
   }
   parts_.executor->post_after(milliseconds(1000), [this, processed, alive = alive_] {
     if (*alive) store(processed);

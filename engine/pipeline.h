@@ -94,6 +94,10 @@ class ChannelRuntime final : public channels::Intake {
   base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original,
                                                  std::vector<std::string> destinations, bool dry_run);
 
+  /// A version of the site with other tables, from the next message on. What is under way ends with the version
+  /// it began with.
+  void use_site(std::shared_ptr<const channels::Site> site);
+
   const channels::ChannelDefinition& definition() const { return *parts_.definition; }
   const ChannelCounters& counters() const { return counters_; }
   channels::ConnectorStatus source_status() const;
@@ -102,7 +106,7 @@ class ChannelRuntime final : public channels::Intake {
 
  private:
   using Waiters = std::vector<base::Completion<channels::Answer>>;
-  NewMessage make_message(channels::Inbound in) const;
+  NewMessage make_message(channels::Inbound in, const channels::Site& site) const;
   base::Task<base::Result<MessageId>> append(NewMessage message);
   base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal);
   Plan process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened);
@@ -118,6 +122,7 @@ class ChannelRuntime final : public channels::Intake {
   void push(Processed& processed, const std::string& source);
 
   Parts parts_;
+  const std::shared_ptr<const channels::Site> first_site_;  ///< connectors were made of its options
   std::unique_ptr<channels::Source> source_;
   std::vector<std::unique_ptr<DeliveryQueue>> queues_;
   ChannelCounters counters_;

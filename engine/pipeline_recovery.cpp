@@ -55,6 +55,15 @@ Task<void> ChannelRuntime::stop_queues() {
   for (const auto& queue : queues_) co_await queue->stop();
 }
 
+void ChannelRuntime::use_site(std::shared_ptr<const channels::Site> site) {
+  for (const channels::ChannelDefinition& candidate : site->channels) {
+    if (candidate.name != parts_.definition->name) continue;
+    parts_.definition = &candidate;
+    parts_.site = std::move(site);
+    return;
+  }
+}
+
 channels::ConnectorStatus ChannelRuntime::source_status() const {
   return source_ ? source_->status() : channels::ConnectorStatus{};
 }
@@ -115,10 +124,11 @@ Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original,
   message.replay_of = original.id;
   message.parent = 0;
   message.dedupe = {};
-  message.config_hash = parts_.site->hash;
+  const std::shared_ptr<const channels::Site> site = parts_.site;
+  message.config_hash = site->hash;
   message.received = parts_.clock->wall();
-  const Opened opened = open_message(*parts_.site, *parts_.definition, message);
-  Plan plan = parts_.processor->process(*parts_.site, *parts_.definition, message, opened);
+  const Opened opened = open_message(*site, *parts_.definition, message);
+  Plan plan = parts_.processor->process(*site, *parts_.definition, message, opened);
   const auto wanted = [&destinations](const std::string& name) {
     return destinations.empty() ||
            std::find(destinations.begin(), destinations.end(), name) != destinations.end();

@@ -50,6 +50,7 @@ CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
                         std::span<const ExpressionRequest> requests, const CompileOptions& options) {
   detail::CompilerState state(library, diagnostics);
   state.as_version = options.as_version;
+  state.strict = options.strict;
   CompiledLibrary result;
   for (const auto& declaration : library.declarations())
     compile_declaration(state, *declaration, result.maps);

@@ -55,6 +55,8 @@ struct CompileOptions {
   std::span<const MapRequest> maps;
   /// Checks every map as if its source declared this version ("2.3"); nothing of the result is to be run.
   std::string_view as_version;
+  /// Checks every map as if it were declared `strict`.
+  bool strict = false;
 };
 
 class CompiledLibrary {

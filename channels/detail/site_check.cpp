@@ -109,6 +109,7 @@ class Checker {
     check_http();
     check_ports();
     check_cycles();
+    check_lookups();
   }
 
  private:
@@ -136,6 +137,25 @@ class Checker {
     if (is_loopback(listen->text.substr(0, listen->text.rfind(':')))) return;
     report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext listener on a non-loopback address",
            "`tls { … }` or `insecure accept_risk`");
+  }
+
+  /// `via sql "name"` asks a `query name { … }` of kiln.conf.
+  void check_lookups() {
+    std::vector<std::string_view> names;
+    if (const auto* queries = site_.server.all("query"))
+      for (const OptionValue& query : *queries) names.push_back(query.text);
+    for (const auto& declaration : library_.declarations()) {
+      const auto* lookup = declaration->decl->get_if<ast::LookupDecl>();
+      if (lookup == nullptr || declaration->file->shipped || lookup->via.text != "sql" ||
+          std::find(names.begin(), names.end(), lookup->query.text) != names.end())
+        continue;
+      report(diagnostics_, ErrorCode::E0412, lookup->query.span,
+             "kiln.conf has no query `" + lookup->query.text + "`",
+             names.empty() ? "query " + lookup->query.text + " { file \"…\"; sql \"select … where … = :" +
+                                 (lookup->params.empty() ? std::string("key") : lookup->params.front().name.text) +
+                                 "\" }"
+                           : did_you_mean(lookup->query.text, names));
+    }
   }
 
   void check_ports() {

@@ -6,6 +6,7 @@
 #include "engine/base/env.h"
 #include "engine/command.h"
 #include "mappings/compiler.h"
+#include "mappings/code_pages.h"
 #include "mappings/package.h"
 #include "mappings/tables.h"
 
@@ -33,9 +34,45 @@ base::Result<Findings> check_file(const std::string& path) {
   return out;
 }
 
-base::Result<Findings> check_path(const std::string& path) {
+/// What only strict maps and other versions show: added to findings without errors.
+base::Status check_more(const Arguments& arguments, Findings& findings) {
+  if (!findings.diagnostics.ok()) return {};
+  const mappings::Library& library = *findings.library;
+  if (arguments.has("--strict")) {
+    base::Diagnostics strict;
+    mappings::CompileOptions options;
+    options.strict = true;
+    mappings::compile(library, strict, {}, options);
+    for (const base::Diagnostic& finding : strict.list()) {
+      const bool shipped = library.file_of(finding.span.file).shipped;
+      if (finding.code == base::ErrorCode::E0107 && !shipped) findings.diagnostics.add(finding);
+    }
+  }
+  if (!arguments.has("--versions")) return {};
+  TRY(const auto versions, mappings::parse_versions(arguments.text("--versions")));
+  base::Diagnostics ignored;
+  const mappings::CompiledLibrary compiled = mappings::compile(library, ignored);
+  return mappings::check_versions(library, compiled, versions, findings.diagnostics);
+}
+
+base::Result<Findings> check_path(const Arguments& arguments, const std::string& path) {
   TRY(const auto info, base::system_env().info(path));
-  return info.is_directory ? check_site(path) : check_file(path);
+  TRY(Findings findings, info.is_directory ? check_site(path) : check_file(path));
+  TRY_VOID(check_more(arguments, findings));
+  return findings;
+}
+
+int print_page(const Arguments& arguments) {
+  const std::string code = arguments.text("--explain");
+  const auto page = mappings::explain_code(code);
+  if (!page)
+    return report({base::ErrorCode::usage, "there is no code " + code, {}, "codes look like E0101 or W0404"},
+                  arguments);
+  if (arguments.json())
+    print(base::JsonWriter().begin_object().member("code", code).member("page", *page).end_object().str() + "\n");
+  else
+    print(*page);
+  return kExitOk;
 }
 
 void print_findings(const std::string& path, const Findings& findings) {
@@ -48,10 +85,14 @@ void print_findings(const std::string& path, const Findings& findings) {
 }
 
 int run(const Arguments& arguments) {
+  if (arguments.has("--explain")) return print_page(arguments);
+  if (arguments.all("PATH").empty())
+    return report({base::ErrorCode::usage, "nothing to check", {}, "name a site or files, or --explain CODE"},
+                  arguments);
   bool bad = false;
   std::string json;
   for (const std::string& path : arguments.all("PATH")) {
-    const auto findings = check_path(path);
+    const auto findings = check_path(arguments, path);
     if (!findings) return report(findings.error(), arguments);
     const bool strict = arguments.has("--strict") && findings->diagnostics.warnings() > 0;
     bad = bad || !findings->diagnostics.ok() || strict;
@@ -75,11 +116,16 @@ int run(const Arguments& arguments) {
 }
 
 constexpr ArgumentSpec kArguments[] = {
-    {"PATH", "site folders, or single .hmap and .channel files", true, true}};
-constexpr OptionSpec kOptions[] = {{"--strict", nullptr, "warnings fail the check too"}};
+    {"PATH", "site folders, or single .hmap and .channel files", false, true}};
+constexpr OptionSpec kOptions[] = {
+    {"--strict", nullptr, "warnings fail the check too; repetitions have to be chosen (E0107)"},
+    {"--versions", "RANGE", "list paths that are missing or retyped in any of them: 2.3..2.8"},
+    {"--explain", "CODE", "what a code means and what to do about it"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln check examples/quickstart", "a whole site: maps, tables, channels, ports"},
-    {"kiln check maps/adt.hmap --json", "one file, findings for an editor"}};
+    {"kiln check maps/adt.hmap --json", "one file, findings for an editor"},
+    {"kiln check --versions 2.3..2.8 examples/quickstart", "what senders of other versions cannot fill"},
+    {"kiln check --explain E0105", "the page of a code"}};
 
 }  // namespace
 

@@ -93,9 +93,9 @@ Status SqliteJournal::rotate_when_due() {
   if (day <= current().name().day) return {};
   const std::uint32_t generation = files_.rbegin()->first + 1;
   TRY(DayFile file, DayFile::open(env_, options_.folder, {generation, day}, next_id_));
-  if (!config_hash_.empty()) {
+  if (!configs_.empty()) {
     TRY_VOID(file.begin());
-    TRY_VOID(file.keep_config(config_hash_, config_text_));
+    TRY_VOID(file.keep_config(configs_.back().hash, configs_.back().text));
     TRY_VOID(file.commit());
   }
   files_.emplace(generation, std::move(file));
@@ -221,7 +221,7 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   }
   file.rollback();
   next_id_ = first_free;
-  config_file_ = nullptr;
+  for (KeptConfig& config : configs_) config.file = nullptr;
   if (status.error().code == ErrorCode::fsync_failed) {
     // What reached the disk is unknown: nobody is answered, and only a restart from the disk may go on (R7).
     stopped_ = true;
@@ -245,9 +245,10 @@ void SqliteJournal::finish(Job& job, const Status& status) {
 }
 
 Status SqliteJournal::insert_new(DayFile& file, MessageId id, const NewMessage& message, bool processed) {
-  if (message.config_hash == config_hash_ && config_file_ != &file) {
-    TRY_VOID(file.keep_config(config_hash_, config_text_));
-    config_file_ = &file;
+  for (KeptConfig& config : configs_) {
+    if (message.config_hash != config.hash || config.file == &file) continue;
+    TRY_VOID(file.keep_config(config.hash, config.text));
+    config.file = &file;
   }
   return file.insert_message(id, message, processed);
 }
@@ -366,9 +367,10 @@ void SqliteJournal::note_processing(MessageId id, std::function<void(Result<std:
 void SqliteJournal::keep_config(std::string hash, std::string text) {
   Job job;
   job.change = [this, hash = std::move(hash), text = std::move(text)](DayFile& file) {
-    config_hash_ = hash;
-    config_text_ = text;
-    config_file_ = nullptr;
+    constexpr std::size_t kVersionsUnderWay = 3;
+    std::erase_if(configs_, [&](const KeptConfig& config) { return config.hash == hash; });
+    configs_.push_back({hash, text, nullptr});
+    if (configs_.size() > kVersionsUnderWay) configs_.pop_front();
     return file.keep_config(hash, text);
   };
   enqueue(std::move(job));

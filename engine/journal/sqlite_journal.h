@@ -109,8 +109,12 @@ class SqliteJournal final : public Journal {
   // Committer only.
   std::map<std::uint32_t, DayFile> files_;  ///< by generation
   MessageId next_id_ = 1;
-  std::string config_hash_, config_text_;
-  const DayFile* config_file_ = nullptr;  ///< last file that is known to hold it
+  struct KeptConfig {
+    std::string hash, text;
+    const DayFile* file = nullptr;  ///< last file that is known to hold it
+  };
+  /// The newest last; messages that were under way when a new version came still refer to an older one.
+  std::deque<KeptConfig> configs_;
 
   mutable std::mutex seen_mutex_;
   SeenSet seen_;

@@ -92,6 +92,7 @@ class CompilerState {
   ir::Index regex(const std::string& pattern, base::Span span);
   /// CompileOptions::as_version.
   std::string_view as_version;
+  bool strict = false;  ///< CompileOptions::strict
   /// What the site's `extend map` declarations remove or replace.
   std::vector<OverriddenRule> overridden;
 

@@ -65,8 +65,8 @@ class MapCompiler {
     info_.span = named_.span;
     map_.name = state_.builder.string(info_.name);
     map_.span = named_.span;
-    map_.strict = decl_.strict;
-    body_.set_strict(decl_.strict);
+    map_.strict = decl_.strict || state_.strict;
+    body_.set_strict(map_.strict);
     if (decl_.params.empty()) {
       state_.report(
           ErrorCode::E0215, decl_.name.span,

@@ -189,6 +189,10 @@ class Run {
   Value eval_common(ir::Index expr);
   Value eval_node(const ir::Expr& expr);
   [[gnu::cold, gnu::noinline]] Value too_many_steps();
+  /// Work on long texts counts as steps too, so that the budget bounds time and memory. False: the run has ended.
+  bool charge(std::size_t bytes) { return bytes < kFreeBytes || charge_long(bytes); }
+  [[gnu::cold, gnu::noinline]] bool charge_long(std::size_t bytes);
+  static constexpr std::size_t kFreeBytes = 512;
   bool truth(ir::Index expr);
   bool truth_of(const ir::Expr& expr);
   bool compare(ir::Op op, const Value& a, const Value& b);

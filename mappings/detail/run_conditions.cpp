@@ -129,7 +129,9 @@ bool Run::truth_of(const ir::Expr& expr) {
     }
     case Op::matches: {
       const Value value = eval(expr.a);
-      return value.is_value() && re2::RE2::PartialMatch(text_of(value), *unit_->regexes[expr.b]);
+      const std::string_view subject = text_of(value);
+      return value.is_value() && charge(subject.size()) &&
+             re2::RE2::PartialMatch(subject, *unit_->regexes[expr.b]);
     }
     case Op::is_valued:
     case Op::is_not_valued: {

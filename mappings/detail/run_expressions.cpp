@@ -5,10 +5,24 @@
 #include <algorithm>
 
 #include "engine/base/decimal.h"
+#include "engine/base/limits.h"
 #include "mappings/detail/conversions.h"
 #include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
+
+namespace {
+
+/// What a function may have to read of an argument.
+std::size_t text_bytes(const Value& value) {
+  if (value.kind == ValueKind::string) return value.size;
+  if (value.kind != ValueKind::list) return 0;
+  std::size_t bytes = 0;
+  for (const Value& item : value.list()) bytes += sizeof(Value) + (item.kind == ValueKind::string ? item.size : 0);
+  return bytes;
+}
+
+}  // namespace
 
 Value Run::eval(ir::Index expr) {
   return eval_common(expr);
@@ -18,6 +32,20 @@ Value Run::too_many_steps() {
   stop(Outcome::failed, "the map took too many steps");
   result_.error = base::ErrorCode::limit_exceeded;
   return {};
+}
+
+bool Run::charge_long(std::size_t bytes) {
+  constexpr std::size_t kBytesPerStep = 256;
+  constexpr std::size_t kMemoryMax = 8 * base::limits::kMapOutputBytesMax;
+  steps_ += bytes / kBytesPerStep;
+  if (steps_ > steps_max_) {
+    too_many_steps();
+    return false;
+  }
+  if (bytes <= kMemoryMax && arena_.used() <= kMemoryMax - bytes) return true;
+  stop(Outcome::failed, "the map needs too much memory");
+  result_.error = base::ErrorCode::limit_exceeded;
+  return false;
 }
 
 Value Run::eval_node(const ir::Expr& expr) {
@@ -251,6 +279,7 @@ Value Run::interpolate(const ir::Expr& expr) {
     size += parts[i].size();
     source = combine(source, value.source);
   }
+  if (!charge(size)) return {};
   char* const out = arena_.chars(size);
   char* at = out;
   for (const std::string_view part : parts) {
@@ -266,6 +295,7 @@ Value Run::arithmetic(const ir::Expr& expr) {
   const SourceRef source = combine(a.source, b.source);
   const std::string_view left = text_of(a), right = text_of(b);
   if (expr.op == ir::Op::concat) {
+    if (!charge(left.size() + right.size())) return {};
     char* const out = arena_.chars(left.size() + right.size());
     std::copy(left.begin(), left.end(), out);
     std::copy(right.begin(), right.end(), out + left.size());
@@ -311,7 +341,8 @@ bool Run::arm_fits(const ir::Arm& arm, const Value& subject, std::string_view su
       }
       return false;
     case ir::ArmKind::regex:
-      return subject.is_value() && re2::RE2::PartialMatch(subject_text, *unit_->regexes[arm.regex]);
+      return subject.is_value() && charge(subject_text.size()) &&
+             re2::RE2::PartialMatch(subject_text, *unit_->regexes[arm.regex]);
     case ir::ArmKind::type:
       return subject.is_value() && has_type(subject, arm.type);
   }
@@ -411,6 +442,9 @@ Value Run::call_builtin(const ir::Expr& expr) {
     if (values[i].is_absent() && !spec.takes_absent && !parameter.optional) return {};
   }
   while (given > 0 && values[given - 1].is_absent() && !spec.takes_absent) --given;  // optional ones left out
+  std::size_t bytes = 0;
+  for (const Value& value : values.first(given)) bytes += text_bytes(value);
+  if (!charge(bytes)) return {};
   FunctionContext context{arena_, context_->received, context_->timezone};
   Value result = spec.body(values.first(given), context);
   if (result.is_bad()) return handle_bad(expr, result, values.empty() ? Value() : values[0]);

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "engine/base/limits.h"
 #include "mappings/detail/function_text.h"
 #include "mappings/function.h"
 
@@ -8,10 +9,11 @@ namespace {
 
 Value call(std::span<const Value> arguments, FunctionContext& context) {
   std::string out;
-  bool any = false;
+  bool any = false, too_long = false;
   const auto add = [&](const Value& value) {
     const std::string_view text = detail::argument_text(value, context.arena);
-    if (text.empty()) return;
+    if (text.empty() || too_long) return;
+    too_long = out.size() + text.size() > base::limits::kMapOutputBytesMax;
     if (any) out += arguments[0].text();
     out += text;
     any = true;
@@ -23,6 +25,7 @@ Value call(std::span<const Value> arguments, FunctionContext& context) {
       add(value);
     }
   }
+  if (too_long) return Value::bad("the result is too long");
   return any ? detail::string_result(context.arena, out) : Value();
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "engine/base/limits.h"
 #include "mappings/detail/function_text.h"
 #include "mappings/function.h"
 
@@ -9,18 +10,24 @@ namespace kiln::mappings {
 namespace {
 
 Value call(std::span<const Value> arguments, FunctionContext& context) {
-  std::string text(arguments[0].text());
-  const std::string_view with = arguments[2].text();
+  constexpr std::size_t kResultMax = base::limits::kMapOutputBytesMax;
+  const std::string_view text = arguments[0].text(), with = arguments[2].text();
   if (arguments[1].kind == ValueKind::pattern) {
-    RE2::GlobalReplace(&text, *arguments[1].pattern, re2::StringPiece(with.data(), with.size()));
-    return detail::string_result(context.arena, text);
+    // At most one match before each character and one at the end.
+    if (with.size() > 1 && (text.size() + 1) * with.size() > kResultMax) return Value::bad("the result is too long");
+    std::string out(text);
+    RE2::GlobalReplace(&out, *arguments[1].pattern, re2::StringPiece(with.data(), with.size()));
+    return detail::string_result(context.arena, out);
   }
   const std::string_view what = detail::argument_text(arguments[1], context.arena);
   if (what.empty()) return arguments[0];
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) {
-    text.replace(at, what.size(), with);
+  std::string out;
+  std::size_t from = 0;
+  for (std::size_t at; (at = text.find(what, from)) != std::string_view::npos; from = at + what.size()) {
+    out.append(text, from, at - from).append(with);
+    if (out.size() > kResultMax) return Value::bad("the result is too long");
   }
-  return detail::string_result(context.arena, text);
+  return detail::string_result(context.arena, out.append(text, from));
 }
 
 constexpr FunctionParameter kParameters[] = {

@@ -4,9 +4,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "engine/base/env.h"
+#include "mappings/tables.h"
 #include "mappings/tester.h"
 #include "tests/mappings/golden.h"
 #include "tests/mappings/runtime_support.h"
+#include "tests/support/temp_folder.h"
 
 namespace kiln::mappings::test {
 
@@ -228,6 +231,44 @@ PID|1||P1^^^GHH^MR||EVERYMAN
 )",
                    diagnostics);
   library.link(diagnostics);
+  const CompiledLibrary compiled = compile(library, diagnostics);
+  INFO(base::render(diagnostics, library.sources()));
+  REQUIRE(diagnostics.ok());
+  const TestReport report = run_tests(library, compiled, nullptr);
+  INFO(render(report));
+  CHECK(report.passed() == 2);
+}
+
+TEST_CASE("lookup: the csv map of the design runs whole", "[lookup]") {
+  const std::string examples = example_folder();
+  if (examples.empty()) return;
+  kiln::test::TempFolder folder;
+  base::Env& env = base::system_env();
+  REQUIRE(env.make_folders(folder.path("maps")));
+  REQUIRE(env.make_folders(folder.path("tables")));
+  REQUIRE(env.write_file_atomic(folder.path("maps/lab_csv.hmap"), read_text(examples + "/lab_csv.hmap") + R"(
+test "the enterprise id comes from the index" {
+  given Mpi """
+mrn,eid
+4711,E-99
+"""
+  given csv """
+Pat.-Nr.;Auftrag;Testcode;Ergebnis;Einheit;Entnahme;Flag
+4711;A1;GLU;pos;;18.08.2025 07:30;H
+4712;A2;GLU;<5,0;mmol/l;18.08.2025 07:30;
+"""
+  run lab_csv
+  expect count(Patient) == 2
+  expect patient.identifier[2].value == "E-99"
+}
+)"));
+  REQUIRE(env.write_file_atomic(folder.path("tables/lab_codes.csv"),
+                                "local,loinc,name,ucum\nGLU,2345-7,Glucose,mmol/L\n"));
+  Library library;
+  base::Diagnostics diagnostics;
+  REQUIRE(library.add_site(env, folder.path(), diagnostics));
+  library.link(diagnostics);
+  library.set_tables(load_tables(library, env, diagnostics));
   const CompiledLibrary compiled = compile(library, diagnostics);
   INFO(base::render(diagnostics, library.sources()));
   REQUIRE(diagnostics.ok());
