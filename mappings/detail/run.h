@@ -304,6 +304,7 @@ class Run {
   Value convert_value(const Value& value, ir::Conversion conversion);
   Value to_date(const Value& value, ir::Conversion conversion);
   Value encoded(const Value& value);
+  bool recode(std::string_view raw, std::string& out);
   std::optional<base::PartialDate> date_of(const Value& value);
   void apply_zone(base::PartialDate& date);
   std::string_view text_of(const Value& value);

@@ -95,6 +95,31 @@ Value Run::to_date(const Value& value, ir::Conversion conversion) {
   return Value::of_date(arena_.make<base::PartialDate>(*date)).from(value.source);
 }
 
+/// One leaf decoded and escaped again for the output. Formatting commands are no text: they are copied as they are,
+/// with the output's escape character.
+bool Run::recode(std::string_view raw, std::string& out) {
+  constexpr hl7::Delimiters kOut{};
+  const hl7::TextRules rules{delimiters_, message_->charset(), &message_->alternate_charsets()};
+  const auto kind = delimiters_.escape == kOut.escape ? hl7::TextKind::hl7_text : hl7::TextKind::plain;
+  const auto text = [&](std::string_view part) {
+    return part.empty() || hl7::encode(hl7::decode(part, rules), kOut, kind, out).has_value();
+  };
+  std::size_t done = 0;
+  for (std::size_t at = 0; delimiters_.escape != '\0' && (at = raw.find(delimiters_.escape, at)) != raw.npos;) {
+    const std::size_t end = raw.find(delimiters_.escape, at + 1);
+    if (end == raw.npos) break;
+    const std::string_view command = raw.substr(at + 1, end - at - 1);
+    const bool formats = command == "H" || command == "N" || command.starts_with('.');
+    if (formats) {
+      if (!text(raw.substr(done, at - done))) return false;
+      ((out += kOut.escape) += command) += kOut.escape;
+      done = end + 1;
+    }
+    at = end + 1;
+  }
+  return text(raw.substr(done));
+}
+
 /// A v2 value with all of its components as a field of the output: each leaf decoded and escaped again, its
 /// formatting commands kept.
 Value Run::encoded(const Value& value) {
@@ -126,10 +151,8 @@ Value Run::encoded(const Value& value) {
     const std::string_view raw(bytes_ + begin, at - begin);
     if (raw == "\"\"") {
       out += raw;
-    } else {
-      const hl7::TextRules rules{delimiters_, message_->charset(), &message_->alternate_charsets()};
-      if (!hl7::encode(hl7::decode(raw, rules), kOut, hl7::TextKind::hl7_text, out))
-        return Value::bad("cannot be written with these delimiters");
+    } else if (!recode(raw, out)) {
+      return Value::bad("cannot be written with these delimiters");
     }
     if (separator != '\0') out += separator;
     begin = at + 1;

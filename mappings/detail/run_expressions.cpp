@@ -141,7 +141,10 @@ Value Run::eval_node(const ir::Expr& expr) {
       return eval(expr.a);
     case Op::ref: {
       OutputNode* object = frame_.objects[expr.a];
-      if (object == nullptr) return {};
+      if (object == nullptr) {
+        note(RunDiagnostic::Level::note, "elided-reference", "the resource was not created", nullptr);
+        return {};
+      }
       Value value;
       value.kind = ValueKind::reference;
       value.created = static_cast<const CreatedNode*>(object);
@@ -270,15 +273,21 @@ Value Run::of_type(const ir::Expr& expr) {
 
 Value Run::interpolate(const ir::Expr& expr) {
   std::size_t size = 0;
+  bool missing = false;
   SourceRef source = 0;
   const std::span<std::string_view> parts = arena_.array<std::string_view>(expr.b);
   for (ir::Index i = 0; i < expr.b; ++i) {
     const Value value = eval(unit_->args[expr.a + i]);
-    if (!value.is_value()) return {};
+    if (!value.is_value()) {
+      if (!is_asking()) return {};
+      missing = true;  // the other parts may ask for rows too
+      continue;
+    }
     parts[i] = text_of(value);
     size += parts[i].size();
     source = combine(source, value.source);
   }
+  if (missing) return {};
   if (!charge(size)) return {};
   char* const out = arena_.chars(size);
   char* at = out;

@@ -14,7 +14,7 @@ from kiln_site import *  # noqa: E402,F403
 BASE = """module base
 map adt(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
   create patient: Patient {
-    name += { text = PID-5.1 }
+    name += { text = PID-5.1.1 }
     gender = PID-8.1 via AdministrativeSex else "other"
   }
 }

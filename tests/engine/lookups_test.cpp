@@ -38,7 +38,7 @@ table  Codes = csv "tables/codes.csv" key local reload 1s else omit
 map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
   create patient: Patient {
     identifier += { value = Mpi(PID-3[1].1).eid }
-    name += { text = PID-5.1  family = Codes[PID-8].code }
+    name += { text = PID-5.1.1  family = Codes[PID-8].code }
   }
 }
 )";
@@ -222,7 +222,7 @@ TEST_CASE("lookups: an index that is gone quarantines, the engine goes on; the n
   CHECK(failed.reason == "no index");
   REQUIRE_FALSE(failed.diagnostics.empty());
   CHECK(failed.diagnostics[0].code == "lookup-error");
-  CHECK(failed.diagnostics[0].source == "PID-3[1].1");
+  CHECK(failed.diagnostics[0].source == "PID-3.1");
   fixture.index("E-1");
   NewMessage again = message();
   again.lookups = failed.lookups;

@@ -13,7 +13,7 @@ constexpr const char* kMap = R"(module t
 map m(msg: hl7 ADT_A01 2.5.1, ward: string) -> fhir Bundle transaction {
   require PID-3[2].4.1 is valued else reject AE 101 "the second identifier has no authority"
   require PV1-2 is valued else reject AR 103 "no class"
-  create patient: Patient { name += { text = "${PID-5.1} ${ward}" } }
+  create patient: Patient { name += { text = "${PID-5.1.1} ${ward}" } }
 }
 )";
 

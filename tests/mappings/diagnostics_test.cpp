@@ -140,7 +140,7 @@ TEST_CASE("what is too deep, too large or no text is refused") {
   deep += "1\n";
   for (int i = 0; i < 400; ++i) deep += ")\n";
   std::string all = messages(deep);
-  all += messages(std::string(base::limits::kHmapFileBytesMax + 1, ' '));
+  all += messages(std::string(base::limits::kHmapFileBytesMax + 1, '\n'));
   all += messages("module t\nconst a = \"\xE9\"\n");
   test::check_golden(test::test_path("diagnostics/limits/limits.expected"), all);
 }
