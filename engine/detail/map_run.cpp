@@ -25,7 +25,8 @@ base::Status MapRun::run(const MapSet& maps, const mappings::Program& program, C
     TRY(csv_, mappings::CsvFile::read(text, format));
     input_ = csv_.input();
   }
-  result_ = &runner_.run(program, input_, context);
+  mappings::LookupRecord answers;
+  result_ = &mappings::run_with_lookups(runner_, program, input_, context, maps.lookups.get(), answers);
   return {};
 }
 
