@@ -1,7 +1,6 @@
 #include "channels/definition.h"
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 
 #include "channels/detail/site_builder.h"
@@ -47,7 +46,7 @@ std::vector<std::pair<std::string, std::string>> files_of(const mappings::Librar
       if (!entry.is_directory && entry.name.ends_with(".json")) add(base::join_path(name, entry.name));
   };
   if (concept_maps) folder("tables");
-  if (!library.profiles().empty()) folder("profiles");
+  for (const auto& profile : library.profiles()) add(library.sources().file(profile->tree.source).name);
   if (!library.lock_text().empty()) out.emplace_back(mappings::kLockFileName, library.lock_text());
   return out;
 }
@@ -96,7 +95,11 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
   site->expressions = mappings::Program::of_expressions(compiled->unit);
   site->tables = std::move(tables);
   site->files = files_of(*library, env);
-  std::move(profiles.begin(), profiles.end(), std::back_inserter(site->files));
+  for (auto& profile : profiles) {
+    const bool known = std::any_of(site->files.begin(), site->files.end(),
+                                   [&](const auto& file) { return file.first == profile.first; });
+    if (!known) site->files.push_back(std::move(profile));
+  }
   site->hash = hash_of(*library, site->files);
   out.site = std::move(site);
   return out;

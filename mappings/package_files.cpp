@@ -85,7 +85,8 @@ base::Status Library::read_beside(base::Env& env, base::Diagnostics& diagnostics
       const std::string name = base::join_path("profiles", entry.name);
       TRY(const std::string json,
           env.read_file(base::join_path(root_, name), base::limits::kTableBytesMax));
-      add_profile(name, json, diagnostics);
+      // The folder also holds conformance profiles of HL7 v2, which channels read.
+      if (json.find("\"StructureDefinition\"") != std::string::npos) add_profile(name, json, diagnostics);
     }
   }
   return read_lock(env, diagnostics);
