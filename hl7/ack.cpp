@@ -104,7 +104,7 @@ class AckWriter {
     return complete_;
   }
 
-  std::string take() { return std::move(out_); }
+  std::string take() { return source_.converted() ? source_.as_received(out_) : std::move(out_); }
 
  private:
   static constexpr std::uint32_t kMsh = segment_id("MSH");
@@ -244,7 +244,7 @@ class AckWriter {
     const std::size_t before = out_.size();
     const Place old = at_;
     if (go_to(place)) {
-      if (ascii_only(text) || source_.charset().is_utf8()) {
+      if (ascii_only(text) || source_.charset().is_utf8() || source_.converted()) {
         if (encode(text, delimiters_, kind, out_)) return true;
       } else {
         const auto bytes = from_utf8(text, source_.charset(), Unencodable::replace);

@@ -267,6 +267,9 @@ class Message {
   /// The received bytes of [begin, end) of bytes(), both being the start of a segment or the end.
   std::string_view original(std::uint32_t begin, std::uint32_t end) const&;
   std::string_view original(std::uint32_t begin, std::uint32_t end) const&& = delete;
+  /// Text in the form of bytes() in that of original(): the same text unless the message was converted. A
+  /// character that the set lacks becomes '?'.
+  std::string as_received(std::string_view text) const;
   /// Hands the buffer over, as received. The message and its views are gone then.
   std::string take_bytes() &&;
 
@@ -325,10 +328,7 @@ class Message {
   std::string place(const Location& location) const;
 
  private:
-  friend class MessageEditor;
   explicit Message(std::unique_ptr<detail::MessageData> data);
-  /// UTF-8 text of bytes() in the bytes of original().
-  std::string as_received(std::string_view text) const;
   std::unique_ptr<detail::MessageData> data_;
 };
 

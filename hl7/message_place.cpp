@@ -91,8 +91,7 @@ void check_leaf(const Message& message, const LeafView& leaf, Location location,
                 std::vector<ParseDiagnostic>& out) {
   std::vector<EscapeNote> notes;
   scratch.resize(3 * leaf.raw().size());
-  decode_to(leaf.raw(), {message.delimiters(), message.charset(), &message.alternate_charsets()},
-            scratch.data(), &notes);
+  decode_to(leaf.raw(), message.text_rules(), scratch.data(), &notes);
   for (const EscapeNote& note : notes) {
     if (out.size() >= base::limits::kParseDiagnosticsMax) return;
     const bool info = note.code == base::ErrorCode::unknown_escape;

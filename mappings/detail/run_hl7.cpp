@@ -280,7 +280,7 @@ std::string_view Run::decode(std::string_view raw) {
   bool special = false;
   for (const char c : raw) special |= c == delimiters_.escape || static_cast<signed char>(c) < 0;
   if (!special) return raw;
-  const hl7::TextRules rules{delimiters_, message_->charset(), &message_->alternate_charsets()};
+  const hl7::TextRules rules = message_->text_rules();
   // Formatting commands (`\.br\`) stand for line feeds and blanks; everything else is decoded as it is.
   const char command[] = {delimiters_.escape, '.', '\0'};
   if (delimiters_.escape != '\0' && raw.find(command) != std::string_view::npos) {

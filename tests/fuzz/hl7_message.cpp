@@ -10,6 +10,7 @@
 #include "hl7/ack.h"
 #include "hl7/batch.h"
 #include "hl7/builder.h"
+#include "hl7/edit.h"
 #include "hl7/message.h"
 
 namespace {
@@ -70,7 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto oracle = Message::parse(bytes, scalar);
     require(message.has_value() == oracle.has_value());
     if (!message) continue;
-    require(message->bytes() == bytes);
+    require(message->original() == bytes);
+    require(MessageEditor(*message).encode() == bytes);
     require(message->segment_count() == oracle->segment_count());
     for (std::uint32_t i = 0; i < message->segment_count(); ++i) {
       require(message->segment(i).raw() == oracle->segment(i).raw());

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "hl7/ack.h"
 #include "hl7/edit.h"
 #include "hl7/message.h"
 
@@ -152,6 +153,18 @@ TEST_CASE("point 15: characters whose second byte looks like a delimiter are not
         "a\xE3\x82\xBD&\xE3\x82\xBD"
         "b");
   CHECK(read("ISO IR87", R"(a\T\b)") == "a&b");
+}
+
+TEST_CASE("point 15: the answer to a converted message is in its character set") {
+  const auto message = Message::parse("MSH|^~\\&|\x83\x5C|||||||7|P|2.5|||||| SHIFT-JIS\rPID|\x83\x5C\r");
+  REQUIRE(message);
+  AckInput input;
+  input.control_id = "K";
+  const std::string ack = make_ack(*message, input);
+  CHECK(ack.find("|\x83\x5C|") != std::string::npos);
+  const auto read_back = Message::parse(ack);
+  REQUIRE(read_back);
+  CHECK(read_back->header().field(5).to_text() == "\xE3\x82\xBD");
 }
 
 TEST_CASE("point 15: damaged multi-byte text keeps its delimiters and its bytes") {
