@@ -444,9 +444,11 @@ def a_batch_in_one_frame():
     body = b"FHS|^~\\&|E2E\rBHS|^~\\&|E2E\r" + adt(one) + adt(two) + b"BTS|2\rFTS|1\r"
     before = len(rows("SELECT id FROM msg"))
     with connect() as c:
-        ack = c.send(body)
-        assert ack is not None and ack_code(ack) in ("AE", "AR"), ack
-    assert rows("SELECT body FROM msg ORDER BY id")[before:] == [(body,)]
+        answer = c.send(body)
+    answers = [line for line in answer.split(b"\r") if line.startswith(b"MSA")]
+    assert answer.startswith(b"FHS|") and b"\rBTS|2\r" in answer, answer
+    assert answers == [b"MSA|AA|" + one.encode(), b"MSA|AA|" + two.encode()], answer
+    assert rows("SELECT body FROM msg ORDER BY id")[before:] == [(adt(one),), (adt(two),)]
 
 
 # ---- enhanced mode ----

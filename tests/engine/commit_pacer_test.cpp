@@ -29,12 +29,14 @@ struct Fixture {
     auto opened = SqliteJournal::open(base::system_env(), clock, committer, options, [] {});
     REQUIRE(opened.has_value());
     journal = std::move(*opened);
+    journal->keep_config("c1", "the site");
     pacer = std::make_unique<CommitPacer>(loop, *journal);
   }
   void append(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       NewMessage message;
       message.channel = "c";
+      message.config_hash = "c1";
       message.body = "MSH|";
       pacer->append(message, [this](base::Result<MessageId> id) { durable.push_back(id.value()); });
     }
