@@ -215,6 +215,9 @@ const TypeDef* find_type(std::string_view name) {
 std::span<const TypeDef> all_types() {
   return {detail::kTypes, detail::kTypeCount};
 }
+std::span<const ElementDef> all_elements() {
+  return {detail::kElements, detail::kElementCount};
+}
 const TypeDef* find_resource_type(std::string_view name) {
   const TypeDef* type = find_exact(name);
   return type && type->is_resource() && !type->is_abstract() ? type : nullptr;

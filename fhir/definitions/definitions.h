@@ -188,6 +188,8 @@ class TypeDef {
 const TypeDef* find_type(std::string_view name);
 /// All of them, sorted by name.
 std::span<const TypeDef> all_types();
+/// The elements of all types: a small number for tables keyed by element is a position in it.
+std::span<const ElementDef> all_elements();
 /// A concrete resource type (not Resource, DomainResource) by name; nullptr otherwise.
 const TypeDef* find_resource_type(std::string_view name);
 
