@@ -169,8 +169,8 @@ std::string Message::take_bytes() && {
 std::size_t Message::memory_bytes() const {
   const MessageData& data = *data_;
   return sizeof data + data.bytes.capacity() + data.original.capacity() +
-         data.index_words * sizeof(std::uint32_t) + data.alternates.capacity() * sizeof(Charset) +
-         data.diagnostics.capacity() * sizeof(ParseDiagnostic);
+         data.index_words * sizeof(std::uint32_t) + data.lines.capacity() * sizeof(MessageData::LineStart) +
+         data.alternates.capacity() * sizeof(Charset) + data.diagnostics.capacity() * sizeof(ParseDiagnostic);
 }
 const Delimiters& Message::delimiters() const {
   return data_->delimiters;

@@ -243,7 +243,8 @@ struct ParseOptions {
 };
 
 /// Owns one immutable buffer, as received. Moves keep views valid. Immutable, so any thread may read.
-/// Memory: the bytes plus 4 per field separator and line end plus 12 per segment, and a few hundred.
+/// Memory: the bytes plus 4 per field separator and line end plus 12 per segment, and a few hundred; at most
+/// limits::kIndexFactorMax times the bytes beside them, also while parsing.
 class Message {
  public:
   /// Errors: no_header, limit_exceeded, charset_unsupported,

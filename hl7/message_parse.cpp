@@ -1,4 +1,4 @@
-// Stage 1: header, segment table, field positions, character set.
+// Stage 1: header, segment table, field positions.
 
 #include <algorithm>
 #include <array>
@@ -9,6 +9,7 @@
 #include "hl7/detail/convert.h"
 #include "hl7/detail/message_data.h"
 #include "hl7/detail/multibyte.h"
+#include "hl7/detail/read_charset.h"
 #include "hl7/detail/scan.h"
 #include "hl7/message.h"
 
@@ -70,8 +71,12 @@ class Scratch {
 
 class Parser {
  public:
-  Parser(std::string bytes, const ParseOptions& options)
-      : options_(options), data_(std::make_unique<MessageData>()) {
+  /// `kept`: bytes of memory that come with this text, when it was converted from `received` bytes.
+  Parser(std::string bytes, const ParseOptions& options, std::size_t received, std::size_t kept)
+      : options_(options),
+        data_(std::make_unique<MessageData>()),
+        memory_max_(base::limits::kIndexFactorMax * received + base::limits::kIndexFreeBytes) {
+    memory_max_ -= std::min(memory_max_, kept);
     data_->bytes = std::move(bytes);
     data_->scan = options.scan;
   }
@@ -84,10 +89,10 @@ class Parser {
     TRY_VOID(read_header());
     TRY_VOID(scan());
     TRY_VOID(check_repetitions());
-    TRY_VOID(read_charset());
-    return {};
+    return detail::read_charset(*data_, options_, high_);
   }
   std::unique_ptr<MessageData> take() { return std::move(data_); }
+  std::optional<Charset> set_to_convert() const { return detail::set_to_convert(*data_, high_); }
 
  private:
   base::Status read_header() {
@@ -135,8 +140,7 @@ class Parser {
     lf_ends_ = options_.line_ends == LineEnds::any || (options_.line_ends == LineEnds::auto_ && !sum.cr);
     lf_may_end_ = options_.line_ends == LineEnds::auto_;
     TRY_VOID(read_lines(count));
-    make_index(scanner, count);
-    return {};
+    return make_index(scanner, count);
   }
 
   /// A lone LF in a message with CR ends the segment only where the next one clearly begins.
@@ -159,7 +163,8 @@ class Parser {
     return std::any_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
   }
 
-  /// Makes the rows. Bits that turn out not to end a segment are taken out of the blocks' stops.
+  /// Counts the rows and makes the first ones. Bits that turn out not to end a segment are taken out of the
+  /// blocks' stops, those of line feeds that are data also out of their line feeds.
   base::Status read_lines(std::size_t count) {
     const std::string& bytes = data_->bytes;
     line_ = offset32(start_);
@@ -175,6 +180,7 @@ class Parser {
         const bool is_lf = (lf & bit) != 0;
         if (is_lf && !ends_segment(at)) {
           drop(block, bit);
+          block.lf &= ~bit;
           continue;
         }
         const std::uint32_t before = bits_below(block.stops, bit);
@@ -207,10 +213,16 @@ class Parser {
     return static_cast<std::uint32_t>(std::countr_zero(bit));
   }
 
-  void make_index(const detail::Scanner& scanner, std::size_t count) {
+  base::Status make_index(const detail::Scanner& scanner, std::size_t count) {
     // Behind the marks: first what flatten() may spill, then over it the rows.
     constexpr std::size_t kRowWords = sizeof(SegmentRow) / sizeof(std::uint32_t);
     const std::size_t words = marks_ + std::max(detail::kFlattenSlack, (row_count_ + 1) * kRowWords);
+    if (words * sizeof(std::uint32_t) + count * sizeof(detail::ScanBlock) > memory_max_) {
+      return base::fail(
+          ErrorCode::limit_exceeded,
+          "most lines of the message are too short to be segments: listing them would take more "
+          "memory than allowed");
+    }
     data_->index = std::make_unique_for_overwrite<std::uint32_t[]>(words);
     std::uint32_t* const marks = data_->index.get();
     scanner.flatten(blocks_, count, marks);
@@ -219,21 +231,40 @@ class Parser {
     }
     if (ends_open_) marks[marks_ - 1] = offset32(data_->bytes.size());
     data_->rows = reinterpret_cast<SegmentRow*>(marks + marks_);
-    std::memcpy(data_->rows, rows(), row_count_ * sizeof(SegmentRow));
-    data_->rows[row_count_] = {0, offset32(data_->bytes.size()), marks_};
     data_->row_count = row_count_;
     data_->index_words = words;
+    if (row_count_ <= few_rows_.size()) {
+      std::memcpy(data_->rows, few_rows_.data(), row_count_ * sizeof(SegmentRow));
+    } else {
+      make_rows(count);
+    }
+    data_->rows[row_count_] = {0, offset32(data_->bytes.size()), marks_};
+    return {};
   }
 
-  SegmentRow* rows() { return more_rows_.empty() ? few_rows_.data() : more_rows_.data(); }
+  /// The rows again, where they are more than were kept: quicker than growing a list, and no memory is taken
+  /// twice. What ends no line has been taken out of the blocks, what ends no segment out of their stops.
+  void make_rows(std::size_t count) {
+    std::uint32_t line = offset32(start_), before = 0, first = 0, made = 0;
+    const auto add = [&](std::uint32_t end, std::uint32_t mark) {
+      data_->rows[made++] = {id_of(line, end), line, first};
+      first = mark + 1;
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+      const detail::ScanBlock& block = blocks_[i];
+      for (std::uint64_t ends = block.cr | block.lf; ends != 0; ends &= ends - 1) {
+        const std::uint64_t bit = ends & (~ends + 1);
+        const std::uint32_t at = offset32(start_ + i * detail::kBlockBytes) + bit_index(bit);
+        if ((block.stops & bit) != 0) add(at, before + bits_below(block.stops, bit));
+        line = at + 1;
+      }
+      before += block.count;
+    }
+    if (ends_open_) add(offset32(data_->bytes.size()), before);
+  }
 
   void add_row(const SegmentRow& row) {
-    if (row_count_ < few_rows_.size()) {
-      few_rows_[row_count_++] = row;
-      return;
-    }
-    if (more_rows_.empty()) more_rows_.assign(few_rows_.begin(), few_rows_.end());
-    more_rows_.push_back(row);
+    if (row_count_ < few_rows_.size()) few_rows_[row_count_] = row;
     ++row_count_;
   }
 
@@ -249,13 +280,9 @@ class Parser {
       }
       return false;
     }
-    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(name[i]); };
-    const std::uint32_t separators = mark - first_, size = end - line_;
-    std::uint32_t id = 0;
-    const bool usual = size >= 3 && (kNameBytes[at(0)] & 1) != 0 && (kNameBytes[at(1)] & 2) != 0 &&
-                       (kNameBytes[at(2)] & 2) != 0 && (size == 3 || name[3] == data_->delimiters.field);
-    if (usual) id = std::uint32_t{at(0)} << 16 | std::uint32_t{at(1)} << 8 | at(2);
-    if (!usual || (row_count_ > 0 && header_name(id))) id = note_name(end);
+    const std::uint32_t separators = mark - first_;
+    std::uint32_t id = usual_id(line_, end);
+    if (id == 0 || (row_count_ > 0 && header_name(id))) id = note_name(end);
     const bool header = separators > 0 && header_name(id);
     if (row_count_ >= options_.segments_max || separators + (header ? 1 : 0) > options_.fields_max) {
       refuse();
@@ -273,10 +300,27 @@ class Parser {
                                      "segment " + std::to_string(row_count_ + 1));
   }
 
+  /// The id of the line [begin, end) when it has an ordinary name; else 0.
+  std::uint32_t usual_id(std::uint32_t begin, std::uint32_t end) const {
+    const char* const name = data_->bytes.data() + begin;
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(name[i]); };
+    const std::uint32_t size = end - begin;
+    const bool usual = size >= 3 && (kNameBytes[at(0)] & 1) != 0 && (kNameBytes[at(1)] & 2) != 0 &&
+                       (kNameBytes[at(2)] & 2) != 0 && (size == 3 || name[3] == data_->delimiters.field);
+    return usual ? std::uint32_t{at(0)} << 16 | std::uint32_t{at(1)} << 8 | at(2) : 0;
+  }
+  std::string_view name_of(std::uint32_t begin, std::uint32_t end) const {
+    const std::string_view line = std::string_view(data_->bytes).substr(begin, end - begin);
+    return line.substr(0, line.find(data_->delimiters.field));
+  }
+  std::uint32_t id_of(std::uint32_t begin, std::uint32_t end) const {
+    const std::uint32_t id = usual_id(begin, end);
+    return id != 0 ? id : segment_id(name_of(begin, end));
+  }
+
   /// The id of a name that is not three capital letters or digits, or that does not belong here.
   std::uint32_t note_name(std::uint32_t end) {
-    const std::string_view line = std::string_view(data_->bytes).substr(line_, end - line_);
-    const std::string_view name = line.substr(0, line.find(data_->delimiters.field));
+    const std::string_view name = name_of(line_, end);
     const std::uint32_t id = segment_id(name);
     if (id == 0) {
       data_->note(ErrorCode::unnamed_segment, Severity::warning, {row_count_}, line_,
@@ -320,100 +364,14 @@ class Parser {
     return {};
   }
 
-  base::Status read_charset() {
-    data_->charset = options_.charset_default;
-    if (options_.charset_override) {
-      data_->charset = *options_.charset_override;
-    } else if (data_->has_header && data_->rows[0].id == segment_id("MSH")) {
-      TRY_VOID(read_msh_18());
-    }
-    TRY_VOID(refuse_unsupported(data_->charset));
-    if (!data_->charset.supported()) data_->charset = Charset::ascii();
-    if (!data_->charset.byte_wise() || !high_) return {};
-    const bool utf8 = data_->charset.is_utf8() && base::is_valid_utf8(data_->bytes);
-    data_->recode_high = !utf8;
-    // Where escapes may switch sets, only decoding can tell what is a character: check_text() does.
-    if (!utf8 && data_->alternates.empty()) note_bad_bytes();
-    return {};
-  }
-
-  base::Status read_msh_18() {
-    if (data_->separators(data_->rows[0]) < 17) return {};
-    const std::uint32_t begin = data_->marks()[16] + 1, end = data_->marks()[17];
-    const std::string_view field = std::string_view(data_->bytes).substr(begin, end - begin);
-    if (base::trim(field).empty()) return {};
-    std::size_t at = 0;
-    for (std::uint32_t repetition = 1; at <= field.size(); ++repetition) {
-      const std::size_t cut =
-          data_->delimiters.repetition == '\0' ? field.npos : field.find(data_->delimiters.repetition, at);
-      const std::string_view name = base::trim(field.substr(at, cut - at));
-      const std::uint32_t offset = begin + offset32(at);
-      at = cut == field.npos ? field.size() + 1 : cut + 1;
-      if (name == "\"\"" || (name.empty() && repetition > 1)) continue;
-      const auto found = Charset::find(name);
-      if (!found) {
-        data_->note(ErrorCode::unknown_charset, Severity::warning, {0, 18, repetition, 1, 1}, offset,
-                    "the channel's default character set is used");
-      } else if (repetition == 1) {
-        data_->charset = *found;
-      } else {
-        TRY_VOID(refuse_unsupported(*found, true));
-        if (found->supported()) data_->alternates.push_back(*found);
-      }
-    }
-    return {};
-  }
-
-  /// The set whose characters may hold bytes that look like delimiters, when the message uses it.
- public:
-  std::optional<Charset> set_to_convert() const {
-    const bool escapes = data_->bytes.find('\x1b') != std::string::npos;
-    if (!data_->charset.byte_wise())
-      return escapes || high_ || data_->has_escape ? std::optional(data_->charset) : std::nullopt;
-    const auto japanese = std::find_if(data_->alternates.begin(), data_->alternates.end(),
-                                       [](const Charset& set) { return !set.byte_wise(); });
-    const bool ascii_based = data_->charset.is_ascii() || data_->charset.name() == "ISO IR14";
-    if (!escapes || !ascii_based || japanese == data_->alternates.end()) return std::nullopt;
-    return *japanese;
-  }
-
- private:
-  /// Such a set is harmless while the message holds ASCII only; anything else would be split at the wrong
-  /// bytes.
-  base::Status refuse_unsupported(Charset charset, bool alternate = false) {
-    if (charset.supported()) return {};
-    const bool escapes = data_->bytes.find('\x1b') != std::string::npos;
-    if (!escapes && (alternate || !high_)) return {};
-    return base::fail(ErrorCode::charset_unsupported,
-                      "the message uses characters of " + std::string(charset.name()), "MSH-18",
-                      "ask the sender for UNICODE UTF-8");
-  }
-
-  void note_bad_bytes() {
-    const std::string_view bytes = data_->bytes;
-    for (std::uint32_t s = 0; s < data_->row_count; ++s) {
-      const SegmentRow& row = data_->rows[s];
-      if (!detail::has_high_byte(bytes.substr(row.offset, data_->end(row) - row.offset))) continue;
-      const std::uint32_t shift = data_->is_header(row) ? 2 : 1;
-      for (std::uint32_t i = 0; i < data_->separators(row); ++i) {
-        const std::uint32_t begin = data_->marks()[row.first + i] + 1;
-        const std::uint32_t end = data_->marks()[row.first + i + 1];
-        const std::string_view field = bytes.substr(begin, end - begin);
-        if (!detail::has_high_byte(field) || data_->charset.valid(field)) continue;
-        data_->note(ErrorCode::bad_charset_bytes, Severity::warning, {s, i + shift, 0, 0, 0}, begin,
-                    "the field holds bytes that are no characters of the message's character set");
-      }
-    }
-  }
-
   static std::uint32_t offset32(std::size_t offset) { return static_cast<std::uint32_t>(offset); }
 
   const ParseOptions& options_;
   std::unique_ptr<MessageData> data_;
   std::size_t start_ = 0;  ///< offset of the first segment
   detail::ScanBlock* blocks_ = nullptr;
-  std::array<SegmentRow, 48> few_rows_;  ///< until there are more
-  std::vector<SegmentRow> more_rows_;
+  std::size_t memory_max_;               ///< for the index and the blocks
+  std::array<SegmentRow, 48> few_rows_;  ///< the first ones
   std::uint32_t row_count_ = 0;
   std::uint32_t marks_ = 0;  ///< before the current block
   std::uint32_t first_ = 0;  ///< first mark of the current line
@@ -434,7 +392,9 @@ base::Result<Data> parse_converted(std::string received, detail::Converted conve
   ParseOptions as_utf8 = options;
   as_utf8.charset_override = Charset::utf8();
   as_utf8.bytes_max = std::max(options.bytes_max, converted.text.size());
-  Parser parser(std::move(converted.text), as_utf8);
+  const std::size_t kept =
+      converted.text.capacity() + converted.lines.capacity() * sizeof(converted.lines[0]);
+  Parser parser(std::move(converted.text), as_utf8, received.size(), kept);
   TRY_VOID(parser.run());
   Data data = parser.take();
   data->original = std::move(received);
@@ -459,16 +419,18 @@ base::Result<Message> Message::parse(std::string bytes, const ParseOptions& opti
     }
     if (bytes.size() > options.bytes_max)
       return base::fail(ErrorCode::limit_exceeded, "the message has more bytes than allowed");
-    auto converted = detail::convert_wide(bytes, wide);
+    TRY(auto converted, detail::convert_wide(bytes, wide));
     TRY(auto data, parse_converted(std::move(bytes), std::move(converted), Charset::utf8(), {}, options));
     return Message(std::move(data));
   }
-  Parser parser(std::move(bytes), options);
+  const std::size_t received = bytes.size();
+  Parser parser(std::move(bytes), options, received, 0);
   TRY_VOID(parser.run());
   const auto set = parser.set_to_convert();
   auto data = parser.take();
   if (set) {
-    auto converted = detail::convert_lines(data->bytes, *set);
+    data->index.reset();
+    TRY(auto converted, detail::convert_lines(data->bytes, *set));
     TRY(data, parse_converted(std::move(data->bytes), std::move(converted), data->charset,
                               std::move(data->alternates), options));
   }
