@@ -15,6 +15,19 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
+namespace detail {
+
+std::string_view shown_name(const TreeData& tree, NameId id) {
+  const std::string_view name = name_in(tree, id);
+  const bool plain =
+      name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+      });
+  return plain ? name : "?";
+}
+
+}  // namespace detail
+
 std::string_view Node::name() const {
   return tree_ ? name_in(*tree_, row().name) : std::string_view();
 }
@@ -86,7 +99,7 @@ std::string Node::path() const {
       continue;
     }
     if (!text.empty() && !at.name().empty()) text += '.';
-    text += at.name();
+    text += detail::shown_name(*tree_, at.row().name);
     if (at.is_list_item()) text += '[' + std::to_string(at.list_index()) + ']';
   }
   return text;

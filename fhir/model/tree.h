@@ -64,6 +64,9 @@ struct TreeData {
   std::vector<Name> names;     ///< [id - kLocalNames]
 };
 
+/// A name for a path in a report: one that does not look like an element is "?", as it may hold anything.
+std::string_view shown_name(const TreeData& tree, NameId id);
+
 }  // namespace detail
 
 /// One node of a Tree: a borrowed view of two words, valid while the Tree (or a copy of it) lives. A
