@@ -20,6 +20,8 @@ base::Status read_resource(DefinitionModel& model, JsonView resource, bool is_sp
   const std::string_view type = resource["resourceType"].text();
   DefinitionCounts& counts = model.counts;
   const auto count = [&](unsigned& number) { number += is_specification ? 1 : 0; };
+  if (type == "CodeSystem" || type == "ValueSet" || type == "ConceptMap" || type == "StructureDefinition")
+    TRY_VOID(detail::keep_resource(model, resource));
   if (type == "CodeSystem") {
     count(counts.code_systems);
     return detail::read_code_system(model, resource);
@@ -129,7 +131,9 @@ base::Status generate_definitions(base::Env& env, std::span<const DefinitionPack
   TRY(const std::vector<GeneratedFile> files, print_definitions(model));
   TRY_VOID(env.make_folders(output_folder));
   for (const GeneratedFile& file : files) {
-    TRY_VOID(env.write_file_atomic(base::join_path(output_folder, file.name), file.text));
+    const std::string path = base::join_path(output_folder, file.name);
+    TRY_VOID(env.make_folders(path.substr(0, path.rfind('/'))));
+    TRY_VOID(env.write_file_atomic(path, file.text));
   }
   return {};
 }

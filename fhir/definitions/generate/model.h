@@ -97,6 +97,8 @@ struct DefinitionModel {
   std::map<std::string, SearchParameterModel> search_parameters;
   std::map<std::string, CompartmentModel> compartments;
   std::map<std::string, OperationModel> operations;
+  /// Terminology and profiles kept as resources: (type, url) -> compact JSON without prose.
+  std::map<std::pair<std::string, std::string>, std::string> resources;
   DefinitionCounts counts{};
 };
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "fhir/definitions/generate/detail/packed_tables.h"
+#include "fhir/definitions/generate/detail/print_resources.h"
 #include "fhir/definitions/generate/generate.h"
 
 namespace kiln::fhir {
@@ -220,7 +221,9 @@ base::Result<std::vector<GeneratedFile>> print_definitions(const DefinitionModel
   TRY(const PackedTables tables, pack_tables(model));
   return std::vector<GeneratedFile>{
       {"compartments.cpp", print_rest(tables)},     {"elements.cpp", print_elements(tables)},
-      {"members.cpp", print_members(tables)},       {"search_parameters.cpp", print_search(tables)},
+      {"members.cpp", print_members(tables)},
+      {"packed/resources.zst", detail::print_resources(model)},
+      {"search_parameters.cpp", print_search(tables)},
       {"strings.cpp", print_strings(tables)},       {"types.cpp", print_types(tables)},
       {"value_sets.cpp", print_value_sets(tables)},
   };

@@ -16,6 +16,8 @@ base::Status read_value_set(DefinitionModel& model, base::JsonView definition);
 base::Status read_search_parameter(DefinitionModel& model, base::JsonView definition);
 base::Status read_compartment(DefinitionModel& model, base::JsonView definition);
 base::Status read_operation(DefinitionModel& model, base::JsonView definition);
+/// CodeSystem, ValueSet, ConceptMap, StructureDefinition: into DefinitionModel::resources.
+base::Status keep_resource(DefinitionModel& model, base::JsonView resource);
 
 /// "http://x/ValueSet/y|4.0.1" -> "http://x/ValueSet/y"
 inline std::string without_version(std::string_view canonical) {
