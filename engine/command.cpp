@@ -78,7 +78,14 @@ Progress::~Progress() {
 
 void Progress::step(std::size_t done, std::size_t total) {
   if (!is_terminal(stderr)) return;
-  const std::size_t percent = total == 0 ? 100 : done * 100 / total;
+  if (total == 0) {  // nobody knows how many there will be
+    constexpr std::size_t kEvery = 1000;
+    if (done % kEvery != 0) return;
+    shown_ = true;
+    std::fprintf(stderr, "\r%s %zu\x1b[K", what_.c_str(), done);
+    return;
+  }
+  const std::size_t percent = done * 100 / total;
   if (shown_ && percent == last_) return;
   shown_ = true;
   last_ = percent;

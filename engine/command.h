@@ -91,6 +91,7 @@ class Progress {
  public:
   explicit Progress(std::string what);
   ~Progress();
+  /// `total` 0: not known; then every thousandth step is shown.
   void step(std::size_t done, std::size_t total);
 
  private:

@@ -66,7 +66,7 @@ TEST_CASE("xml: comments, instructions, prefixes and schema locations are passed
               " xsi:schemaLocation='http://hl7.org/fhir fhir.xsd'><f:active\n value = 'true' /><!-- x -->"
               "<f:text><f:status value=\"empty\"/><h:div xmlns:h=\"http://www.w3.org/1999/xhtml\"><h:p a='\"'>x</h:p>"
               "</h:div></f:text></f:Patient>") ==
-        "fhir-wrong-type: the element stands behind one that must follow it @ line 1, column 253, Patient.text");
+        "fhir-wrong-type: the element stands behind one that must follow it @ line 2, column 29, Patient.text");
   CHECK(again("<f:Patient xmlns:f='http://hl7.org/fhir'><f:text><f:status value=\"empty\"/>"
               "<h:div xmlns:h=\"http://www.w3.org/1999/xhtml\"><h:p title='\"'>x<h:br/></h:p></h:div></f:text>"
               "</f:Patient>") ==
