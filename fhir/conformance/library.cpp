@@ -141,6 +141,10 @@ Node Library::find(std::string_view type, std::string_view canonical) const {
   return version.empty() || node["version"].text() == version ? node : Node();
 }
 
+bool Library::is_loaded(std::string_view type, std::string_view url) const {
+  return by_url_.contains(Key{std::string(type), std::string(url)});
+}
+
 Node Library::find_by_id(std::string_view type, std::string_view id) const {
   const auto found = by_id_.find(Key{std::string(type), std::string(id)});
   return found == by_id_.end() ? Node() : found->second;

@@ -40,6 +40,8 @@ class Library {
   /// By type and canonical url ("url" or "url|version"): loaded ones first, then what is shipped. Without a version the
   /// one loaded last. Absent when there is none.
   Node find(std::string_view type, std::string_view canonical) const;
+  /// One of that url was loaded (in whatever version).
+  bool is_loaded(std::string_view type, std::string_view url) const;
   /// By "Type/id", loaded ones only.
   Node find_by_id(std::string_view type, std::string_view id) const;
   /// Urls of all resources of a type that were loaded or are shipped, sorted, each once.

@@ -268,6 +268,7 @@ class XmlReader {
     }
     scanner_.keep_space(false);
     if (whole) detail::append_one_line_ends(text, scanner_.source().substr(begin, scanner_.end_offset() - begin));
+    restore_returns(text);
     builder_.open(element, &xhtml, begin);
     builder_.value(NodeKind::string, text);
     builder_.close();
@@ -294,6 +295,20 @@ class XmlReader {
     if (scanner_.is_cdata()) out += "<![CDATA[";
     detail::append_one_line_ends(out, scanner_.raw());
     if (scanner_.is_cdata()) out += "]]>";
+  }
+
+  /// The writer writes a carriage return of a narrative as a reference, because XML would make it a line feed.
+  static void restore_returns(std::string& text) {
+    constexpr std::string_view kReference = "&#13;";
+    std::size_t from = text.find(kReference);
+    if (from == text.npos) return;
+    std::size_t to = from;
+    while (from < text.size()) {
+      const bool found = text.compare(from, kReference.size(), kReference) == 0;
+      text[to++] = found ? '\r' : text[from];
+      from += found ? kReference.size() : 1;
+    }
+    text.resize(to);
   }
 
   Status close() {

@@ -99,7 +99,12 @@ class XmlWriter {
   Status write_div(Node div) {
     if (std::string wrong = check_xhtml_form(div.text()); !wrong.empty()) return not_xml(div, std::move(wrong));
     new_line();
-    out_ += div.text();
+    std::string_view text = div.text();
+    for (std::size_t at; (at = text.find('\r')) != text.npos; text.remove_prefix(at + 1)) {
+      out_ += text.substr(0, at);
+      out_ += "&#13;";
+    }
+    out_ += text;
     return {};
   }
 

@@ -1,0 +1,99 @@
+#pragma once
+// What one validation carries with it. Private to fhir/validation.
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "fhir/path/path.h"
+#include "fhir/validation/validator.h"
+
+namespace kiln::fhir::detail {
+
+/// Collects issues: place in the text, a cap, their order.
+class Issues {
+ public:
+  Issues(std::string_view source, std::size_t issues_max) : source_(source), max_(issues_max) {}
+
+  void add(IssueSeverity severity, std::string_view code, Node at, std::string text);
+  void add_at(IssueSeverity severity, std::string_view code, std::string path, std::size_t offset, std::string text);
+  bool full() const { return full_; }
+  std::size_t size() const { return found_.size(); }
+  std::size_t errors() const { return errors_; }
+  /// Forgets what came after the first `size` issues: a trial that is not to be told.
+  void drop(std::size_t size);
+  /// Sorted by place.
+  std::vector<Issue> take();
+
+ private:
+  struct Found {
+    std::size_t offset, number;
+    Issue issue;
+  };
+  std::string_view source_;
+  std::size_t max_;
+  bool full_ = false;
+  std::size_t errors_ = 0;
+  std::vector<Found> found_;
+};
+
+/// The entries of a Bundle by fullUrl and by "Type/id".
+struct BundleIndex {
+  std::unordered_map<std::string_view, Node> by_full_url;
+  std::unordered_map<std::string, Node> by_type_id;
+};
+
+class ProfileStore;
+
+/// One validation of one tree.
+struct Session {
+  const ValidatorOptions& options;
+  const Terminology* terminology;  ///< nullptr: structure only, nothing loaded
+  const Library* library;
+  ProfileStore* profiles;
+  const Validator* validator;
+  Issues issues;
+  PathEnvironment environment;
+  PathResult scratch;
+  std::unordered_map<std::uint32_t, BundleIndex> bundles;  ///< by id() of the Bundle's node
+  std::vector<std::pair<std::uint32_t, const void*>> open_profiles;  ///< node and profile being checked
+
+  bool checks_invariants() const { return options.level >= ValidationLevel::invariants; }
+  bool checks_profiles() const { return options.level >= ValidationLevel::profile && profiles != nullptr; }
+
+  void error(std::string_view code, Node at, std::string text) {
+    issues.add(IssueSeverity::error, code, at, std::move(text));
+  }
+  void warning(std::string_view code, Node at, std::string text) {
+    issues.add(IssueSeverity::warning, code, at, std::move(text));
+  }
+  void note(std::string_view code, Node at, std::string text) {
+    issues.add(IssueSeverity::information, code, at, std::move(text));
+  }
+  /// An element that is not there: the place is that of its parent, with the name.
+  void missing(std::string_view code, Node parent, std::string_view name, std::string text);
+
+  const BundleIndex& bundle_index(Node bundle);
+};
+
+/// "a string of 10 characters", "an object": what was found without its value.
+std::string shape_of(Node node);
+
+// ---- the layers; each in its own file ----
+void check_resource(Session& session, Node resource);
+void check_invariants(Session& session, Node node);
+void check_binding(Session& session, Node node, BindingStrength strength, std::string_view value_set);
+void check_reference(Session& session, Node reference);
+void check_bundle(Session& session, Node bundle);
+void check_xhtml(Session& session, Node div);
+void check_extension(Session& session, Node extension);
+void check_profiles(Session& session, Node resource);
+/// A node against one profile; one that is not at hand is said not to be checked.
+void check_profile(Session& session, Node node, std::string_view url);
+void check_questionnaire_response(Session& session, Node response);
+
+/// The resource that a reference stands for, as far as it is in this tree: contained, in the same Bundle.
+Node resolve_reference(Session& session, std::string_view reference, Node from);
+
+}  // namespace kiln::fhir::detail
