@@ -108,8 +108,11 @@ TEST_CASE("round trip: own samples in JSON and XML", "[fhir][roundtrip]") {
     INFO(file);
     CHECK(check_json(read(file)) == "");
     const auto from_json = fhir::read_json(read(file));
-    const std::string other = read(file.substr(0, file.size() - 5) + ".xml");
+    const std::string xml_file = file.substr(0, file.size() - 5) + ".xml";
     REQUIRE(from_json);
+    if (std::getenv("APPROVE"))
+      CHECK(base::system_env().write_file_atomic(xml_file, fhir::write_xml(from_json->root(), true).value_or("")));
+    const std::string other = read(xml_file);
     CHECK(check_xml(other) == "");
     CHECK(fhir::write_xml(from_json->root(), true).value_or("not written") == other);
     ++count;
@@ -135,8 +138,8 @@ TEST_CASE("round trip: shared examples", "[fhir][roundtrip]") {
 }
 
 TEST_CASE("round trip: the JSON and XML of one example become each other", "[fhir][roundtrip]") {
-  for (const char* name :
-       {"condition-example", "observation-decimal", "observation-example", "organization-1", "patient-example"}) {
+  // Not observation-example: its JSON has an extension that its XML does not have.
+  for (const char* name : {"condition-example", "observation-decimal", "organization-1", "patient-example"}) {
     const std::string json = read(kExamples + "/" + name + ".json"), xml = read(kExamples + "/" + name + ".xml");
     if (json.empty()) return;
     INFO(name);
@@ -148,6 +151,13 @@ TEST_CASE("round trip: the JSON and XML of one example become each other", "[fhi
     const auto is_div = [](const std::string& line) { return line.find(":xhtml=") != line.npos; };
     std::erase_if(left, is_div);
     std::erase_if(right, is_div);
+    // The two files write some decimals differently (1E-22); their values are the same.
+    for (auto* side : {&left, &right}) {
+      for (std::string& line : *side) {
+        const std::size_t at = line.find(":decimal=");
+        if (at != line.npos) line = line.substr(0, at + 9) + std::to_string(std::strtod(line.c_str() + at + 9, nullptr));
+      }
+    }
     std::vector<std::string> differences;
     std::set_symmetric_difference(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(differences));
     CHECK(differences == std::vector<std::string>());
