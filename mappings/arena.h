@@ -21,9 +21,11 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  void* allocate(std::size_t bytes, std::size_t align) {
+  [[gnu::always_inline]] void* allocate(std::size_t bytes, std::size_t align) {
     const std::size_t at = (used_ + align - 1) & ~(align - 1);
-    if (at + bytes > size_) return allocate_slow(bytes, align);
+    if (at + bytes > size_) [[unlikely]] {
+      return allocate_slow(bytes, align);
+    }
     used_ = at + bytes;
     return base_ + at;
   }
@@ -71,7 +73,7 @@ class Arena {
     std::size_t size;
   };
 
-  void* allocate_slow(std::size_t bytes, std::size_t align) {
+  [[gnu::cold, gnu::noinline]] void* allocate_slow(std::size_t bytes, std::size_t align) {
     std::size_t size = blocks_.empty() ? kFirstBytes : blocks_.back().size * 2;
     if (size > kKeepBytes * 4) size = kKeepBytes * 4;
     if (size < bytes + align) size = bytes + align;

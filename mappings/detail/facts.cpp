@@ -120,8 +120,7 @@ bool is_scalar(const ir::Unit& unit, ir::Index index) {
   }
 }
 
-std::vector<WriteFacts> derive_writes(const ir::Unit& unit) {
-  const std::vector<std::uint32_t> guards = component_guards(unit);
+std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans) {
   std::vector<WriteFacts> facts(unit.writes.size());
   for (std::size_t i = 0; i < facts.size(); ++i) {
     const ir::Write& write = unit.writes[i];
@@ -130,13 +129,23 @@ std::vector<WriteFacts> derive_writes(const ir::Unit& unit) {
                        write.mode != ir::WriteMode::set_if_unset && !write.override_;
     facts[i].builds = !is_scalar(unit, write.value);
     const ir::Op op = unit.exprs[write.value].op;
-    if (plain && !facts[i].builds) facts[i].kind = WriteKind::value;
+    if (plain && !facts[i].builds)
+      facts[i].kind = plans[write.value].exact ? WriteKind::text : WriteKind::value;
     if (plain && (op == ir::Op::object || op == ir::Op::call_datatype)) facts[i].kind = WriteKind::object;
     facts[i].dynamic = facts[i].builds && last.dynamic;
     facts[i].slot = last.slot;
-    facts[i].components = guards[i];
   }
   return facts;
+}
+
+std::vector<std::uint32_t> derive_components(const ir::Unit& unit) {
+  const std::vector<std::uint32_t> guards = component_guards(unit);
+  std::vector<std::uint32_t> components(unit.stmts.size(), ~std::uint32_t{0});
+  for (std::size_t i = 0; i < components.size(); ++i) {
+    const ir::Stmt& stmt = unit.stmts[i];
+    if (stmt.op == ir::StmtOp::write && guards[stmt.index] != 0) components[i] = guards[stmt.index];
+  }
+  return components;
 }
 
 /// Collects texts one behind the other; they have their addresses when all of them are there.
@@ -200,7 +209,9 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   for (const ir::Create& create : unit.creates) {
     facts->live_creates.push_back(has_live_write(unit, create.body, create.reg));
   }
-  facts->writes = derive_writes(unit);
+  facts->plans = text_plans(unit);
+  facts->writes = derive_writes(unit, facts->plans);
+  facts->components = derive_components(unit);
   for (const ir::Table& table : unit.tables) {
     std::vector<std::string_view> keys;
     for (ir::Index i = 0; i < table.rows.count; ++i)

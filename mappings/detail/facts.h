@@ -11,6 +11,7 @@
 #include "mappings/csv.h"
 #include "mappings/detail/code_index.h"
 #include "mappings/detail/ir.h"
+#include "mappings/detail/plans.h"
 #include "mappings/targets/output_buffer.h"
 #include "mappings/value.h"
 
@@ -35,6 +36,7 @@ struct ShapeFacts {
 
 /// How a write is done.
 enum class WriteKind : std::uint8_t {
+  text,     ///< a value that has a TextPlan
   value,    ///< `=` or `+=` of a scalar to a member of the object
   object,   ///< `=` or `+=` of an object or a datatype map to a member of the object
   general,  ///< everything else: longer paths, `?=`, override, extensions, choices, values with branches
@@ -43,8 +45,7 @@ struct WriteFacts {
   WriteKind kind = WriteKind::general;
   bool builds = false;           ///< the value is built in its place
   bool dynamic = false;          ///< builds, and a non-constant rule writes below it
-  std::uint16_t slot = 0;        ///< kind value and object: the member
-  std::uint32_t components = 0;  ///< see guards.h
+  std::uint16_t slot = 0;        ///< kind text, value and object: the member
 };
 
 /// Immutable; belongs to one unit and lives with the Program.
@@ -57,6 +58,10 @@ struct Facts {
   std::vector<const hl7::Structure*> expression_structures;  ///< parallel to Unit::expressions
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
   std::vector<WriteFacts> writes;                            ///< parallel to Unit::writes
+  std::vector<TextPlan> plans;                               ///< parallel to Unit::exprs
+  /// Parallel to Unit::stmts: components of which one has to be valued for the statement to have an effect
+  /// (guards.h); all bits where that is not known.
+  std::vector<std::uint32_t> components;
   CodeIndex codes;                                           ///< the keys of literal tables
   std::vector<CodeIndex::Part> tables;                       ///< parallel to Unit::tables
   std::vector<Value> constants;                              ///< parallel to Unit::constants

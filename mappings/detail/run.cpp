@@ -6,7 +6,7 @@
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run_read.h"
+#include "mappings/detail/run_text.h"
 #include "mappings/detail/sha1.h"
 #include "mappings/tables.h"
 #include "mappings/targets/csv.h"

@@ -58,6 +58,8 @@ struct Parts {
   std::uint32_t count = 0;               ///< not more than kMax
   /// Bit n-1: part n is not empty. What is beyond the table may hold something.
   std::uint32_t valued = ~std::uint32_t{0};
+  /// Bit n-1: part n may hold separators of a lower level.
+  std::uint32_t deep = ~std::uint32_t{0};
   std::uint32_t begins[kMax + 1];  ///< part n is [begins[n-1], begins[n]-1)
 };
 
@@ -67,6 +69,14 @@ struct Frame {
   /// Of parameter 0 of a datatype map; nullptr where they are not known.
   const Parts* parts = nullptr;
   std::uint32_t valued = ~std::uint32_t{0};  ///< parts->valued; all where that is not known
+};
+
+/// A text of the message or the program and where it comes from; size 0: none.
+struct Text {
+  const char* data = nullptr;
+  std::uint32_t size = 0;
+  SourceRef source = 0;
+  std::string_view view() const { return {data, size}; }
 };
 
 /// One JSON Patch `remove` (on null delete with request patch).
@@ -131,7 +141,7 @@ class Run {
   void exec_write(const ir::Write& write, const WriteFacts& facts);
   bool applies(const ir::Write& write);
   void write_object(const ir::Write& write, const WriteFacts& facts, OutputNode& base);
-  void write_text(OutputNode& object, std::uint16_t at, const Value& value, bool constant);
+  void write_text(OutputNode& object, std::uint16_t at, const Text& text, bool constant);
   void write_general(const ir::Write& write, const WriteFacts& facts, OutputNode& base);
   void exec_create(const ir::Create& create);
   void exec_add(const ir::Add& add);
@@ -243,6 +253,7 @@ class Run {
   Hl7Ref part(Hl7Ref whole, char separator, std::uint32_t n) const;
   Hl7Ref component(Hl7Ref repetition, std::uint32_t n);
   void split(Hl7Ref range, char separator, Parts& parts) const;
+  void split_short(Hl7Ref range, char separator, Parts& parts) const;
   bool split_value(const Value& value, Parts& parts) const;
   Value known_part(const Parts& parts, std::uint32_t n, std::uint32_t second, ir::TypeId type);
   Value hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type);
@@ -253,10 +264,21 @@ class Run {
   Value relative(const Value& base, std::uint32_t first, std::uint32_t second, ir::TypeId type);
   Value raw_of(const ir::Expr& expr);
   std::string_view leaf_text(const Value& value);
-  std::string_view plain_leaf(const ir::Expr& part, Hl7Ref& range);
+  std::string_view leaf_text(Hl7Ref range, std::uint32_t end);
   std::string_view decode(std::string_view raw);
   void mark_read(std::uint32_t begin, std::uint32_t end);
   std::uint32_t repetitions(Hl7Ref field) const;
+
+  // run_text.h, run_text.cpp
+  bool look(ir::Index expr, Text& out);
+  bool look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out);
+  bool look_part(const TextPlan& plan, const Parts& parts, Text& out);
+  bool look_field(const ir::V2Path& path, Text& out);
+  bool look_composite(const ir::V2Path& path, Hl7Ref field, Text& out);
+  bool look_local(const TextPlan& plan, Text& out);
+  bool translate(ir::Index table, Text& out) const;
+  static bool is_plain_code(std::string_view text);
+  Value eval_text(ir::Index expr);
 
   // run_groups.cpp
   void match_groups(const hl7::Structure* structure);
@@ -283,7 +305,7 @@ class Run {
   std::string_view csv_pattern(SourceRef source) const;
   Value lookup(const ir::Expr& expr);
   struct Found;
-  const ir::TableRow* literal_row(const ir::Lookup& lookup, std::string_view key) const;
+  const ir::TableRow* literal_row(ir::Index table, std::string_view key) const;
   Found find_row(const ir::Expr& expr, const ir::Lookup& lookup, const Value& looked_up);
   void add_original(const ir::Lookup& lookup, OutputNode& node);
   Value typed_cell(const Value& cell, ir::Primitive type);

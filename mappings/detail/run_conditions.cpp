@@ -4,7 +4,7 @@
 #include <re2/re2.h>
 
 #include "engine/base/decimal.h"
-#include "mappings/detail/run_read.h"
+#include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
 namespace {

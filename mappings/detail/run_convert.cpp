@@ -249,15 +249,7 @@ Value Run::convert_value(const Value& value, ir::Conversion conversion) {
 
 Value Run::convert(const ir::Expr& expr) {
   const auto conversion = static_cast<ir::Conversion>(expr.b);
-  const ir::Expr& from = unit_->exprs[expr.a];
   const bool code = conversion == ir::Conversion::to_code, plain = conversion == ir::Conversion::to_string;
-  if (from.op == ir::Op::v2_relative && (code || plain)) {
-    ++steps_;
-    Hl7Ref range;
-    const std::string_view text = plain_leaf(from, range);
-    if (!text.empty() && (plain || (trimmed(text).size() == text.size() && is_code(text))))
-      return Value::of_string(text).from(hl7_source(range, frame_.parts->level));
-  }
   const Value value = eval(expr.a);
   if (value.kind == ValueKind::hl7 && (code || plain)) {
     const std::string_view text = code ? trimmed(leaf_text(value)) : leaf_text(value);

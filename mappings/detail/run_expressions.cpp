@@ -7,7 +7,7 @@
 #include "engine/base/decimal.h"
 #include "engine/base/limits.h"
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run_read.h"
+#include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
 
@@ -277,7 +277,7 @@ Value Run::interpolate(const ir::Expr& expr) {
   SourceRef source = 0;
   const std::span<std::string_view> parts = arena_.array<std::string_view>(expr.b);
   for (ir::Index i = 0; i < expr.b; ++i) {
-    const Value value = eval(unit_->args[expr.a + i]);
+    const Value value = eval_text(unit_->args[expr.a + i]);
     if (!value.is_value()) {
       if (!is_asking()) return {};
       missing = true;  // the other parts may ask for rows too

@@ -52,9 +52,11 @@ Hl7Ref Run::part(Hl7Ref whole, char separator, std::uint32_t n) const {
 
 void Run::split(Hl7Ref range, char separator, Parts& parts) const {
   if (separator == '\0') separator = '\r';  // the message has none: no field holds a \r either
+  if (range.end - range.begin <= 64 && range.end + Block::kBytes <= size_) return split_short(range, separator, parts);
   parts.range = range;
   parts.count = 0;
   parts.valued = 0;
+  parts.deep = ~std::uint32_t{0};
   std::uint32_t begin = range.begin;
   const auto close = [&](std::uint32_t end) {
     parts.begins[parts.count] = begin;
@@ -87,6 +89,36 @@ void Run::split(Hl7Ref range, char separator, Parts& parts) const {
     parts.valued |= ~std::uint32_t{0} << Parts::kMax;
   }
   parts.begins[parts.count] = begin;
+}
+
+/// At most 64 bytes, with a block behind them.
+void Run::split_short(Hl7Ref range, char separator, Parts& parts) const {
+  const std::uint32_t size = range.end - range.begin;
+  std::uint64_t ends = 0, below = 0;
+  for (std::uint32_t at = 0; at < size; at += Block::kBytes) {
+    const Block block = Block::load(bytes_ + range.begin + at);
+    ends |= std::uint64_t{block.equal(separator)} << at;
+    below |= std::uint64_t{block.equal(separators_[2])} << at;
+  }
+  const std::uint64_t inside = size == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << size) - 1;
+  ends &= inside;
+  parts.range = range;
+  const bool lowest = separator == separators_[2];
+  parts.deep = lowest || (below & inside) == 0 ? 0 : ~std::uint32_t{0};
+  std::uint32_t count = 0, valued = 0, begin = range.begin;
+  for (;; ends &= ends - 1) {
+    const std::uint32_t end =
+        ends == 0 ? range.end : range.begin + static_cast<std::uint32_t>(std::countr_zero(ends));
+    parts.begins[count] = begin;
+    valued |= std::uint32_t{end > begin} << count;
+    ++count;
+    begin = end + 1;
+    if (ends == 0 || count == Parts::kMax) break;
+  }
+  if (ends != 0) valued |= ~std::uint32_t{0} << Parts::kMax;  // what is beyond may hold something
+  parts.begins[count] = begin;
+  parts.count = count;
+  parts.valued = valued;
 }
 
 /// The parts of what a datatype map is called with; false where they cannot be told.

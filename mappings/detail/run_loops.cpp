@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "mappings/detail/run_read.h"
+#include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
 

@@ -61,7 +61,9 @@ inline Value Run::hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type) {
 /// one).
 inline std::string_view Run::leaf_text(const Value& value) {
   const Hl7Ref range = value.hl7;
-  const std::uint32_t end = static_cast<Hl7Level>(value.flags) < Hl7Level::leaf ? leaf_end(range) : range.end;
+  return leaf_text(range, static_cast<Hl7Level>(value.flags) < Hl7Level::leaf ? leaf_end(range) : range.end);
+}
+inline std::string_view Run::leaf_text(Hl7Ref range, std::uint32_t end) {
   if (range.begin == end) return {};
   read_[range.begin >> 6] |= std::uint64_t{1} << (range.begin & 63);  // a leaf is read when its first byte is
   const std::string_view raw(bytes_ + range.begin, end - range.begin);
@@ -80,43 +82,6 @@ inline Value Run::known_part(const Parts& parts, std::uint32_t n, std::uint32_t 
   const Hl7Ref range{parts.begins[n - 1], parts.begins[n] - 1};
   if (second == 0 || parts.level == Hl7Level::leaf) return hl7_value(range, parts.level, type);
   return hl7_value(part(range, delimiters_.subcomponent, second), Hl7Level::leaf, type);
-}
-
-/// eval(), where it is called most: what is evaluated most, without the frame that the whole switch needs.
-inline Value Run::eval_common(ir::Index expr) {
-  if (++steps_ > steps_max_) return too_many_steps();
-  const ir::Expr& node = unit_->exprs[expr];
-  switch (node.op) {
-    case ir::Op::constant:
-      return facts_->constants[node.a];
-    case ir::Op::local:
-      return frame_.locals[node.a];
-    case ir::Op::v2_path:
-      return read_path(unit_->v2_paths[node.a]);
-    case ir::Op::v2_relative:
-      return read_relative(node);
-    case ir::Op::convert:
-      return convert(node);
-    default:
-      return eval_node(node);
-  }
-}
-
-/// What the first leaf of a part of parameter 0 says, when its parts are known and it is neither null nor in
-/// need of anything but a look: nearly every rule of a datatype map. Empty otherwise.
-inline std::string_view Run::plain_leaf(const ir::Expr& part, Hl7Ref& range) {
-  const Parts* const parts = frame_.parts;
-  const ir::Expr& base = unit_->exprs[part.a];
-  if (parts == nullptr || base.op != ir::Op::local || base.a != 0 || (part.c != 0 && part.c != ir::kNone) ||
-      part.b > parts->count)
-    return {};
-  range = {parts->begins[part.b - 1], parts->begins[part.b] - 1};
-  if (range.begin == range.end || !plain_) return {};
-  const char first = bytes_[range.begin];
-  if (first == '"' || is_separator(first)) return {};
-  const std::uint32_t end = parts->level == Hl7Level::leaf ? range.end : leaf_end(range);
-  read_[range.begin >> 6] |= std::uint64_t{1} << (range.begin & 63);
-  return {bytes_ + range.begin, end - range.begin};
 }
 
 }  // namespace kiln::mappings::detail

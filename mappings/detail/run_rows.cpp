@@ -4,7 +4,7 @@
 
 #include "mappings/csv.h"
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run_read.h"
+#include "mappings/detail/run_text.h"
 #include "mappings/detail/table_cursor.h"
 #include "mappings/tables.h"
 
@@ -83,10 +83,9 @@ Value Run::typed_cell(const Value& cell, ir::Primitive type) {
   }
 }
 
-const ir::TableRow* Run::literal_row(const ir::Lookup& lookup, std::string_view key) const {
-  const std::uint32_t row = facts_->codes.find(facts_->tables[lookup.table], key);
-  return row == CodeIndex::kNoRow ? nullptr
-                                  : &unit_->table_rows[unit_->tables[lookup.table].rows.first + row];
+const ir::TableRow* Run::literal_row(ir::Index table, std::string_view key) const {
+  const std::uint32_t row = facts_->codes.find(facts_->tables[table], key);
+  return row == CodeIndex::kNoRow ? nullptr : &unit_->table_rows[unit_->tables[table].rows.first + row];
 }
 
 Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup, const Value& looked_up) {
@@ -104,7 +103,7 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup, const V
   }
   const std::string_view key = text_of(found.key);
   if (table.kind == ir::TableKind::literal) {
-    if (const ir::TableRow* row = literal_row(lookup, key)) {
+    if (const ir::TableRow* row = literal_row(lookup.table, key)) {
       found.hit = true;
       found.literal = row;
       found.code = text(row->value);
@@ -151,14 +150,7 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup, const V
 
 Value Run::lookup(const ir::Expr& expr) {
   const ir::Lookup& lookup = unit_->lookups[expr.a];
-  const Value key = eval(lookup.key);
-  if (lookup.mode == ir::LookupMode::code && key.is_value() &&
-      unit_->tables[lookup.table].kind == ir::TableKind::literal) {  // nearly always, and nearly always found
-    if (const ir::TableRow* row = literal_row(lookup, text_of(key))) {
-      const std::string_view code = text(row->value);
-      return code.empty() ? Value() : Value::of_string(code).from(key.source);
-    }
-  }
+  const Value key = eval_text(lookup.key);
   const Found found = find_row(expr, lookup, key);
   if (!found.hit) return found.instead;
   if (lookup.mode == ir::LookupMode::row) {
@@ -207,7 +199,7 @@ Value Run::table_column(const ir::Expr& expr) {
 /// beside.
 bool Run::emit_lookup(const ir::Expr& expr, Dest& dest) {
   const ir::Lookup& lookup = unit_->lookups[expr.a];
-  const Found found = find_row(expr, lookup, eval(lookup.key));
+  const Found found = find_row(expr, lookup, eval_text(lookup.key));
   if (halt_ != Halt::none) return false;
   const bool concept_mode = lookup.mode == ir::LookupMode::codeable_concept;
   if (!found.hit && !found.instead.is_value()) return found.instead.is_null() && emit_null(dest);

@@ -1,6 +1,6 @@
 // The switch over StmtOp.
 
-#include "mappings/detail/run_read.h"
+#include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
 
@@ -15,11 +15,8 @@ inline void Run::exec(const ir::Stmt& stmt) {
       frame_.locals[let.slot] = eval(let.value);
       return;
     }
-    case ir::StmtOp::write: {
-      const WriteFacts& facts = facts_->writes[stmt.index];
-      if (facts.components != 0 && (frame_.valued & facts.components) == 0) return;
-      return exec_write(unit_->writes[stmt.index], facts);
-    }
+    case ir::StmtOp::write:
+      return exec_write(unit_->writes[stmt.index], facts_->writes[stmt.index]);
     case ir::StmtOp::create:
       return exec_create(unit_->creates[stmt.index]);
     case ir::StmtOp::add:
@@ -41,8 +38,17 @@ inline void Run::exec(const ir::Stmt& stmt) {
 }
 
 void Run::exec_body(ir::Range body) {
+  if (halt_ != Halt::none) return;
   const ir::Stmt* at = unit_->stmts.data() + body.first;
-  for (const ir::Stmt* const end = at + body.count; at != end && halt_ == Halt::none; ++at) exec(*at);
+  const std::uint32_t* components = facts_->components.data() + body.first;
+  for (const ir::Stmt* const end = at + body.count; at != end; ++at, ++components) {
+    if ((frame_.valued & *components) == 0) {
+      ++steps_;
+      continue;
+    }
+    exec(*at);
+    if (halt_ != Halt::none) return;
+  }
 }
 
 void Run::exec_when(const ir::When& when) {

@@ -1,7 +1,7 @@
 // Writing into the output tree: paths, modes, objects, choices, null (hmap.md §6, §10).
 
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run.h"
+#include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -113,12 +113,12 @@ inline bool Run::applies(const ir::Write& write) {
 }
 
 /// What nearly every rule of a map ends in: a text for a member.
-inline void Run::write_text(OutputNode& object, std::uint16_t at, const Value& value, bool constant) {
+inline void Run::write_text(OutputNode& object, std::uint16_t at, const Text& text, bool constant) {
   OutputNode& place = slot(arena_, object, at);
   OutputNode& node = facts_->shapes[object.shape].members[at].list ? append_item(arena_, place) : place;
-  set_text(node, NodeKind::text, value.text());
+  set_text(node, NodeKind::text, text.view());
   node.rule = rule_;
-  node.source = value.source;
+  node.source = text.source;
   if (!constant) mark_live(&node);
 }
 
@@ -126,12 +126,20 @@ void Run::exec_write(const ir::Write& write, const WriteFacts& facts) {
   if (!applies(write)) return;
   OutputNode& base = *frame_.objects[write.base];
   switch (facts.kind) {
+    case WriteKind::text: {
+      Text found;
+      if (row_loops_ == 0 && look(write.value, found)) {
+        if (found.size != 0) write_text(base, facts.slot, found, write.constant);
+        return;
+      }
+      [[fallthrough]];
+    }
     case WriteKind::value: {
       // A scalar is evaluated before its place is made: most rules of a map find nothing to write.
       const Value value = eval_common(write.value);
       if (value.is_absent() || halt_ != Halt::none) return;
       if (value.kind == ValueKind::string && value.size > 0 && row_loops_ == 0)
-        return write_text(base, facts.slot, value, write.constant);
+        return write_text(base, facts.slot, {value.text_data, value.size, value.source}, write.constant);
       remember(&base);
       Dest dest = destination(base, write);
       emit_value(value, dest);

@@ -52,8 +52,12 @@ std::string_view method_of(ir::RequestKind kind) {
 }  // namespace
 
 [[gnu::always_inline]] inline void FhirTarget::record(const OutputNode& node) {
+  record(node, out_.size());
+}
+
+[[gnu::always_inline]] inline void FhirTarget::record(const OutputNode& node, std::size_t at) {
   if (node.rule == ir::kNone) return;
-  run_.result_.lineage.push_back({node.rule, static_cast<std::uint32_t>(out_.size()), node.source});
+  run_.result_.lineage.push_back({node.rule, static_cast<std::uint32_t>(at), node.source});
 }
 
 void FhirTarget::print() {
@@ -198,47 +202,55 @@ void FhirTarget::print_resource(const OutputNode& object, std::string_view id) {
     out_.put(id);
     out_.put('"');
   }
-  print_members(object, false);
+  print_members(object);
   out_.put('}');
 }
 
-bool FhirTarget::print_members(const OutputNode& object, bool first) {
+/// Each member with a comma before it.
+bool FhirTarget::print_members(const OutputNode& object) {
   const MemberFacts* const members = run_.facts_->shapes[object.shape].members;
   bool wrote = false;
   for (std::uint32_t i = next_slot(object, 0); i < object.size; i = next_slot(object, i + 1)) {
-    const OutputNode* node = object.slots[i];
-    const MemberFacts* member = members + i;
-    if (node->kind == NodeKind::empty || (node->needs_live && !node->live)) continue;
-    const std::size_t mark = out_.size();
-    const bool comma = !first || wrote;
-    bool printed = false;
-    if (node->kind == NodeKind::absent_reason && member->primitive) {
-      printed = print_absent(*node, *member, !comma);
-    } else {
-      const PaddedText& key = member->key;
-      out_.put(comma ? key : PaddedText{key.data + 1, key.size - 1});
-      if (node->kind == NodeKind::text && !member->list) {
-        record(*node);
-        out_.put_string(node->text());
-        wrote = true;
-        continue;
-      }
-      const bool items = member->list && node->kind == NodeKind::list;
-      printed = items ? print_items(*node, *member) : print_value(*node, *member);
-      if (member->list) out_.put(']');
+    const OutputNode& node = *object.slots[i];
+    const MemberFacts& member = members[i];
+    if (node.kind == NodeKind::text && !member.list && (node.live || !node.needs_live)) {
+      out_.put_with_string(member.key, node.text(), [&](std::size_t at) { record(node, at); });
+      wrote = true;
+    } else if (node.kind != NodeKind::empty && (node.live || !node.needs_live)) {
+      wrote |= print_member(node, member);
     }
-    if (!printed) out_.truncate(mark);
-    wrote |= printed;
   }
   return wrote;
 }
 
-bool FhirTarget::print_absent(const OutputNode& node, const MemberFacts& member, bool first) {
-  out_.put(first ? "\"_" : ",\"_");
-  out_.put(member.name);
-  out_.put("\":");
-  record(node);
-  out_.put(kAbsent);
+/// What is no plain text.
+bool FhirTarget::print_member(const OutputNode& node, const MemberFacts& member) {
+  const std::size_t mark = out_.size();
+  if (node.kind == NodeKind::absent_reason && member.primitive) {
+    out_.put(",\"_");
+    out_.put(member.name);
+    out_.put("\":");
+    record(node);
+    out_.put(kAbsent);
+    return true;
+  }
+  out_.put(member.key);
+  bool printed = false;
+  if (member.list) {
+    printed = node.kind == NodeKind::list ? print_items(node, member) : print_value(node, member);
+    out_.put(']');
+  } else {
+    printed = node.kind == NodeKind::object ? print_object(node) : print_value(node, member);
+  }
+  if (!printed) out_.truncate(mark);
+  return printed;
+}
+
+bool FhirTarget::print_object(const OutputNode& object) {
+  const std::size_t mark = out_.size();
+  if (!print_members(object)) return false;
+  out_.replace(mark, '{');  // the comma of its first member
+  out_.put('}');
   return true;
 }
 
@@ -248,7 +260,8 @@ bool FhirTarget::print_items(const OutputNode& list, const MemberFacts& member) 
   for (const OutputNode* item = list.first; item != nullptr; item = item->next) {
     const std::size_t mark = out_.size();
     if (wrote) out_.put(',');
-    if (print_value(*item, member)) {
+    const bool object = item->kind == NodeKind::object && (item->live || !item->needs_live);
+    if (object ? print_object(*item) : print_value(*item, member)) {
       wrote = real = true;
     } else {
       out_.truncate(mark);
@@ -273,12 +286,8 @@ bool FhirTarget::print_value(const OutputNode& node, const MemberFacts& member) 
       record(node);
       out_.put(node.text());
       return true;
-    case NodeKind::object: {
-      out_.put('{');
-      if (!print_members(node, true)) return false;
-      out_.put('}');
-      return true;
-    }
+    case NodeKind::object:
+      return print_object(node);
     case NodeKind::list: {
       out_.put('[');
       const bool wrote = print_items(node, member);

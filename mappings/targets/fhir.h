@@ -31,14 +31,16 @@ class FhirTarget {
   void print_conditional(const CreatedNode& node);
   void print_patch(const CreatedNode& node);
   void print_resource(const OutputNode& object, std::string_view id);
-  bool print_members(const OutputNode& object, bool first);
-  bool print_absent(const OutputNode& node, const MemberFacts& member, bool first);
+  bool print_members(const OutputNode& object);
+  bool print_object(const OutputNode& object);
+  bool print_member(const OutputNode& node, const MemberFacts& member);
   bool print_value(const OutputNode& node, const MemberFacts& member);
   bool print_items(const OutputNode& list, const MemberFacts& member);
   void print_json(const base::JsonView& view);
   bool conditional(const CreatedNode& node) const;
   std::string_view own_id(const CreatedNode& node) const;
   void record(const OutputNode& node);
+  void record(const OutputNode& node, std::size_t at);
 
   Run& run_;
   OutputBuffer& out_;

@@ -68,7 +68,7 @@ inline void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::ui
   for (std::uint32_t i = 0; i < members; ++i) node.slots[i] = nullptr;
 }
 
-inline OutputNode& new_node(Arena& arena, OutputNode* parent) {
+[[gnu::always_inline]] inline OutputNode& new_node(Arena& arena, OutputNode* parent) {
   OutputNode& node = *new (arena.allocate(sizeof(OutputNode), alignof(OutputNode))) OutputNode;
   node.parent = parent;
   return node;

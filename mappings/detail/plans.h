@@ -1,0 +1,34 @@
+#pragma once
+// Expressions that come down to one look at the message: a component, a field or a constant, perhaps translated by a
+// table. They are recognised once, when facts are derived, so that a run need not walk the expression (hmap.md §17).
+
+#include <cstdint>
+#include <vector>
+
+#include "mappings/detail/ir.h"
+
+namespace kiln::mappings::detail {
+
+/// Where the text of an expression comes from.
+enum class TextFrom : std::uint8_t {
+  nothing,   ///< no plan: the expression has to be evaluated
+  constant,  ///< `index`: StringId
+  part,      ///< component of parameter 0 of a datatype map, whose parts are known
+  local,     ///< local `index`, or (part not 0) a component of it
+  field      ///< `index`: into v2_paths
+};
+
+struct TextPlan {
+  TextFrom from = TextFrom::nothing;
+  bool exact = false;  ///< the value itself is this text; otherwise only its text is
+  bool code = false;   ///< it has to be a FHIR code as it stands
+  std::uint8_t part = 0, second = 0;
+  ir::Index index = ir::kNone;
+  ir::Index table = ir::kNone;      ///< a literal table that translates the text
+  ir::Index otherwise = ir::kNone;  ///< the expression to look at when there is nothing here
+};
+
+/// Parallel to Unit::exprs.
+std::vector<TextPlan> text_plans(const ir::Unit& unit);
+
+}  // namespace kiln::mappings::detail
