@@ -78,7 +78,7 @@ class Arena {
     if (size > kKeepBytes * 4) size = kKeepBytes * 4;
     if (size < bytes + align) size = bytes + align;
     total_ += used_;
-    blocks_.push_back({std::make_unique<char[]>(size), size});
+    blocks_.push_back({std::make_unique_for_overwrite<char[]>(size), size});
     base_ = blocks_.back().data.get();
     size_ = size;
     const auto misaligned = reinterpret_cast<std::uintptr_t>(base_) & (align - 1);
@@ -93,7 +93,7 @@ class Arena {
     for (const Block& block : blocks_) sum += block.size;
     if (sum > kKeepBytes) sum = kKeepBytes;
     blocks_.clear();
-    blocks_.push_back({std::make_unique<char[]>(sum), sum});
+    blocks_.push_back({std::make_unique_for_overwrite<char[]>(sum), sum});
     base_ = blocks_.back().data.get();
     size_ = sum;
   }

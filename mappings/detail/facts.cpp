@@ -217,6 +217,7 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
     for (ir::Index i = 0; i < table.rows.count; ++i)
       keys.push_back(unit.text(unit.table_rows[table.rows.first + i].key));
     facts->tables.push_back(facts->codes.add(keys));
+    facts->unmapped.push_back("the table " + std::string(unit.text(table.name)) + " has no such code");
   }
   for (const ir::Constant& constant : unit.constants) facts->constants.push_back(value_of(unit, constant));
   for (const ir::Map& map : unit.maps) facts->structures.push_back(structure_of(unit, map));

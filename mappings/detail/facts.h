@@ -64,6 +64,7 @@ struct Facts {
   std::vector<std::uint32_t> components;
   CodeIndex codes;                                           ///< the keys of literal tables
   std::vector<CodeIndex::Part> tables;                       ///< parallel to Unit::tables
+  std::vector<std::string> unmapped;  ///< parallel to Unit::tables: what a diagnostic says of a missing row
   std::vector<Value> constants;                              ///< parallel to Unit::constants
   std::vector<std::uint8_t> live_creates;  ///< parallel to Unit::creates: some rule in it is not constant
 };

@@ -176,10 +176,11 @@ void Run::no_map(const Program& program) {
   result_.location = message_ != nullptr ? "MSH-9" : "";
 }
 
-Frame Run::new_frame(const ir::Function& function) {
-  Frame frame;
-  frame.locals = arena_.array<Value>(function.locals).data();
-  frame.objects = arena_.array<OutputNode*>(std::max<std::size_t>(function.objects, 1)).data();
+/// Of a map: its registers say which resources have been created.
+Frame Run::new_map_frame(const ir::Function& function) {
+  Frame frame = new_frame(function);
+  std::fill_n(frame.locals, function.locals, Value());
+  std::fill_n(frame.objects, std::max<std::size_t>(function.objects, 1), nullptr);
   return frame;
 }
 
@@ -199,7 +200,7 @@ void Run::run_map(const ir::Map& map, const hl7::Structure* structure) {
   open_registers(map);
   if (message_ != nullptr) match_groups(structure);
   const ir::Function& function = unit_->functions[map.function];
-  frame_ = new_frame(function);
+  frame_ = new_map_frame(function);
   bind_input(function);
   if (map.shape != ir::kNone) {
     root_ = &new_node(arena_, nullptr);
@@ -307,7 +308,7 @@ void Run::begin_expression(const Program& program, std::uint32_t expression, con
   open_registers(map);
   if (message_ != nullptr) match_groups(facts_->expression_structures[expression]);
   const ir::Function& function = unit_->functions[map.function];
-  frame_ = new_frame(function);
+  frame_ = new_map_frame(function);
   bind_input(function);
 }
 

@@ -126,7 +126,19 @@ class Run {
   void run_map(const ir::Map& map, const hl7::Structure* structure);
   void bind_input(const ir::Function& function);
   void open_registers(const ir::Map& map);
-  Frame new_frame(const ir::Function& function);
+  Frame new_map_frame(const ir::Function& function);
+  /// Of a fn or datatype map. Its parameters are still to be set; an object register is set by the object literal
+  /// whose rules use it.
+  Frame new_frame(const ir::Function& function) {
+    const std::size_t objects = function.objects == 0 ? 1 : function.objects;
+    char* const memory = static_cast<char*>(
+        arena_.allocate(sizeof(Value) * function.locals + sizeof(OutputNode*) * objects, alignof(Value)));
+    Frame frame;
+    frame.locals = reinterpret_cast<Value*>(memory);
+    frame.objects = reinterpret_cast<OutputNode**>(memory + sizeof(Value) * function.locals);
+    for (std::size_t i = function.parameters; i < function.locals; ++i) new (frame.locals + i) Value;
+    return frame;
+  }
   const std::string& message_seed();
   void finish();
 
@@ -137,7 +149,7 @@ class Run {
 
   // run_statements.cpp
   void exec_body(ir::Range body);
-  void exec(const ir::Stmt& stmt);
+  void exec_other(const ir::Stmt& stmt);
   void exec_write(const ir::Write& write, const WriteFacts& facts);
   bool applies(const ir::Write& write);
   void write_object(const ir::Write& write, const WriteFacts& facts, OutputNode& base);
@@ -271,6 +283,7 @@ class Run {
 
   // run_text.h, run_text.cpp
   bool look(ir::Index expr, Text& out);
+  bool look_here(ir::Index expr, Text& out);
   bool look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out);
   bool look_part(const TextPlan& plan, const Parts& parts, Text& out);
   bool look_field(const ir::V2Path& path, Text& out);

@@ -372,7 +372,8 @@ ir::Index Run::branch_of(const ir::Expr& expr) {
 
 Frame Run::enter(const ir::Function& function, ir::Range args) {
   Frame frame = new_frame(function);
-  for (ir::Index i = 0; i < args.count; ++i) frame.locals[i] = eval(unit_->args[args.first + i]);
+  for (ir::Index i = args.count; i < function.parameters; ++i) new (frame.locals + i) Value;
+  for (ir::Index i = 0; i < args.count; ++i) new (frame.locals + i) Value(eval(unit_->args[args.first + i]));
   return frame;
 }
 

@@ -7,24 +7,40 @@
 namespace kiln::mappings::detail {
 namespace {
 
-void add_number(std::string& path, const char* before, std::uint32_t number, const char* after = "") {
-  char digits[10];
-  path.append(before).append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr).append(after);
-}
+/// The numbers of a path, one behind the other.
+class PathNumbers {
+ public:
+  void add(char before, std::uint32_t number, char after = '\0') {
+    *at_++ = before;
+    at_ = std::to_chars(at_, text_ + sizeof text_, number).ptr;
+    if (after != '\0') *at_++ = after;
+  }
+  std::string_view text() const { return {text_, static_cast<std::size_t>(at_ - text_)}; }
+
+ private:
+  char text_[5 * 12];  // occurrence, field, repetition, component, subcomponent
+  char* at_ = text_;
+};
 
 /// "PID-3[2].4" cut to what was asked for; a first repetition is named only where there are several.
 void add_hl7_path(const hl7::Message& message, Hl7Ref range, Hl7Level level, std::string& path) {
   const hl7::Location at = message.locate(range.begin);
   const hl7::SegmentView segment = message.segment(at.segment);
-  path += segment.name();
-  if (message.find(segment.id(), 2).exists()) add_number(path, "[", segment.occurrence(), "]");
-  if (at.field == 0) return;
-  add_number(path, "-", at.field);
-  if (level == Hl7Level::field) return;
-  if (segment.field(at.field).repetition_count() > 1) add_number(path, "[", at.repetition, "]");
-  if (level == Hl7Level::repetition) return;
-  add_number(path, ".", at.component);
-  if (level != Hl7Level::component) add_number(path, ".", at.subcomponent);
+  PathNumbers numbers;
+  if (message.find(segment.id(), 2).exists()) numbers.add('[', segment.occurrence(), ']');
+  if (at.field != 0) {
+    numbers.add('-', at.field);
+    if (level != Hl7Level::field) {
+      const hl7::FieldView field = segment.field(at.field);
+      if (field.raw().find(message.delimiters().repetition) != std::string_view::npos && field.repetition_count() > 1)
+        numbers.add('[', at.repetition, ']');
+      if (level != Hl7Level::repetition) {
+        numbers.add('.', at.component);
+        if (level != Hl7Level::component) numbers.add('.', at.subcomponent);
+      }
+    }
+  }
+  path.append(segment.name()).append(numbers.text());
 }
 
 bool find_json(const base::JsonView& view, std::uint32_t id, std::string& path) {

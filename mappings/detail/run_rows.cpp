@@ -141,8 +141,7 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup, const V
   if (policy == ir::kNone) policy = unit_->policy_sets[expr.policies].unmapped;
   if (policy == ir::kNone) return found;
   found.keep = unit_->policies[policy].kind == ir::PolicyKind::keep;
-  found.instead = apply_policy(policy, "unmapped-code",
-                               "the table " + std::string(text(table.name)) + " has no such code", found.key);
+  found.instead = apply_policy(policy, "unmapped-code", facts_->unmapped[lookup.table], found.key);
   // A literal in `else` is a code of the table's system (hmap.md §8).
   if (unit_->policies[policy].kind == ir::PolicyKind::literal) found.system = text(table.system);
   return found;

@@ -4,11 +4,7 @@
 
 namespace kiln::mappings::detail {
 
-inline void Run::exec(const ir::Stmt& stmt) {
-  if (++steps_ > steps_max_) {
-    too_many_steps();
-    return;
-  }
+void Run::exec_other(const ir::Stmt& stmt) {
   switch (stmt.op) {
     case ir::StmtOp::let: {
       const ir::Let& let = unit_->lets[stmt.index];
@@ -46,7 +42,15 @@ void Run::exec_body(ir::Range body) {
       ++steps_;
       continue;
     }
-    exec(*at);
+    if (++steps_ > steps_max_) [[unlikely]] {
+      too_many_steps();
+      return;
+    }
+    if (at->op == ir::StmtOp::write) {
+      exec_write(unit_->writes[at->index], facts_->writes[at->index]);
+    } else {
+      exec_other(*at);
+    }
     if (halt_ != Halt::none) return;
   }
 }

@@ -128,7 +128,7 @@ void Run::exec_write(const ir::Write& write, const WriteFacts& facts) {
   switch (facts.kind) {
     case WriteKind::text: {
       Text found;
-      if (row_loops_ == 0 && look(write.value, found)) {
+      if (row_loops_ == 0 && look_here(write.value, found)) {
         if (found.size != 0) write_text(base, facts.slot, found, write.constant);
         return;
       }

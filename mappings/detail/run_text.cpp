@@ -6,6 +6,10 @@
 
 namespace kiln::mappings::detail {
 
+bool Run::look(ir::Index expr, Text& out) {
+  return look_here(expr, out);
+}
+
 /// A field with separators in it, or a long one.
 bool Run::look_composite(const ir::V2Path& path, Hl7Ref field, Text& out) {
   const std::uint32_t first_end = find(field.begin, field.end, delimiters_.repetition);

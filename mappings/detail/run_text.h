@@ -57,7 +57,7 @@ inline bool Run::look_field(const ir::V2Path& path, Text& out) {
 }
 
 /// text_of(eval(expr)) and its source, by a look; size 0: absent. False: nothing is known and nothing was done.
-inline bool Run::look(ir::Index expr, Text& out) {
+[[gnu::always_inline]] inline bool Run::look_here(ir::Index expr, Text& out) {
   const TextPlan* plan = &facts_->plans[expr];
   for (;;) {
     switch (plan->from) {

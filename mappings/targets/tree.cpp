@@ -48,8 +48,8 @@ void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
   if (from.pending) mark_pending(&to);
 }
 
-bool is_vacant(const OutputNode& node) {
-  if (node.needs_live && !node.live && !node.pending) return true;
+/// is_vacant() of what is live, or need not be.
+bool holds_nothing(const OutputNode& node) {
   switch (node.kind) {
     case NodeKind::empty:
       return true;

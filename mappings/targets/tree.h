@@ -75,7 +75,7 @@ inline void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::ui
 }
 
 /// The node in a slot, made when missing.
-inline OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index) {
+[[gnu::always_inline]] inline OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index) {
   OutputNode*& at = object.slots[index];
   if (at == nullptr) at = &new_node(arena, &object);
   if (index < 64)
@@ -95,7 +95,7 @@ inline std::uint32_t next_slot(const OutputNode& object, std::uint32_t index) {
 }
 
 /// A new last item; makes `list` a list.
-inline OutputNode& append_item(Arena& arena, OutputNode& list) {
+[[gnu::always_inline]] inline OutputNode& append_item(Arena& arena, OutputNode& list) {
   OutputNode& node = new_node(arena, &list);
   if (list.kind != NodeKind::list) {
     list.kind = NodeKind::list;
@@ -130,8 +130,16 @@ void clear(OutputNode& node);
 
 /// Deep copy of content, liveness and lineage into `to`.
 void graft(Arena& arena, OutputNode& to, const OutputNode& from);
+bool holds_nothing(const OutputNode& node);
 /// Nothing would be printed for it.
-bool is_vacant(const OutputNode& node);
+inline bool is_vacant(const OutputNode& node) {
+  if (node.needs_live && !node.live && !node.pending) return true;
+  if (node.kind == NodeKind::object && node.made != 0) {  // nearly always: its first member is a scalar
+    const OutputNode& first = *node.slots[std::countr_zero(node.made)];
+    if (first.is_scalar() && !first.needs_live) return false;
+  }
+  return holds_nothing(node);
+}
 /// Same printed content. Both of the same shape.
 bool equal_content(const OutputNode& a, const OutputNode& b);
 
