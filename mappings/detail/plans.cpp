@@ -79,7 +79,8 @@ class Planner {
   TextPlan converted(const ir::Expr& expr) {
     const auto conversion = static_cast<ir::Conversion>(expr.b);
     const bool code = conversion == ir::Conversion::to_code;
-    if (!code && conversion != ir::Conversion::to_string && conversion != ir::Conversion::to_markdown) return {};
+    if (!code && conversion != ir::Conversion::to_string && conversion != ir::Conversion::to_markdown)
+      return {};
     TextPlan plan = this->plan(expr.a);
     if (code && (plan.otherwise != ir::kNone || plan.table != ir::kNone)) return {};
     plan.exact = true;

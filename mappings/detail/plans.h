@@ -1,6 +1,7 @@
 #pragma once
-// Expressions that come down to one look at the message: a component, a field or a constant, perhaps translated by a
-// table. They are recognised once, when facts are derived, so that a run need not walk the expression (hmap.md §17).
+// Expressions that come down to one look at the message: a component, a field or a constant, perhaps
+// translated by a table. They are recognised once, when facts are derived, so that a run need not walk the
+// expression (hmap.md §17).
 
 #include <cstdint>
 #include <vector>

@@ -249,6 +249,7 @@ const std::string& Run::message_seed() {
 }
 
 void Run::finish() {
+  if (steps_ > steps_max_) too_many_steps();  // a look counts without asking
   if (is_asking()) {
     if (result_.outcome == Outcome::failed) {
       result_.missing_lookups.clear();

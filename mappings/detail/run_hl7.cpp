@@ -52,7 +52,8 @@ Hl7Ref Run::part(Hl7Ref whole, char separator, std::uint32_t n) const {
 
 void Run::split(Hl7Ref range, char separator, Parts& parts) const {
   if (separator == '\0') separator = '\r';  // the message has none: no field holds a \r either
-  if (range.end - range.begin <= 64 && range.end + Block::kBytes <= size_) return split_short(range, separator, parts);
+  if (range.end - range.begin <= 64 && range.end + Block::kBytes <= size_)
+    return split_short(range, separator, parts);
   parts.range = range;
   parts.count = 0;
   parts.valued = 0;

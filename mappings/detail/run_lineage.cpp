@@ -32,7 +32,8 @@ void add_hl7_path(const hl7::Message& message, Hl7Ref range, Hl7Level level, std
     numbers.add('-', at.field);
     if (level != Hl7Level::field) {
       const hl7::FieldView field = segment.field(at.field);
-      if (field.raw().find(message.delimiters().repetition) != std::string_view::npos && field.repetition_count() > 1)
+      if (field.raw().find(message.delimiters().repetition) != std::string_view::npos &&
+          field.repetition_count() > 1)
         numbers.add('[', at.repetition, ']');
       if (level != Hl7Level::repetition) {
         numbers.add('.', at.component);

@@ -57,7 +57,8 @@ bool Run::translate(ir::Index table, Text& out) const {
 }
 
 bool Run::is_plain_code(std::string_view text) {
-  return static_cast<unsigned char>(text.front()) > ' ' && static_cast<unsigned char>(text.back()) > ' ' && is_code(text);
+  return static_cast<unsigned char>(text.front()) > ' ' && static_cast<unsigned char>(text.back()) > ' ' &&
+         is_code(text);
 }
 
 }  // namespace kiln::mappings::detail

@@ -1,11 +1,13 @@
 #pragma once
-// The shortcut for what nearly every rule reads: one text of the message, a constant, a code of a table (plans.h).
+// The shortcut for what nearly every rule reads: one text of the message, a constant, a code of a table
+// (plans.h).
 
 #include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
 
-/// A part whose range is known and in which no leaf but the first is asked for. False: null, or its first leaf is empty.
+/// A part whose range is known and in which no leaf but the first is asked for. False: null, or its first
+/// leaf is empty.
 inline bool Run::look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out) {
   if (range.begin == end || bytes_[range.begin] == '"') return false;
   const std::string_view text = leaf_text(range, end);
@@ -56,7 +58,8 @@ inline bool Run::look_field(const ir::V2Path& path, Text& out) {
   return look_composite(path, field, out);
 }
 
-/// text_of(eval(expr)) and its source, by a look; size 0: absent. False: nothing is known and nothing was done.
+/// text_of(eval(expr)) and its source, by a look; size 0: absent. False: nothing is known and nothing was
+/// done.
 [[gnu::always_inline]] inline bool Run::look_here(ir::Index expr, Text& out) {
   const TextPlan* plan = &facts_->plans[expr];
   for (;;) {
