@@ -379,7 +379,7 @@ inline FieldView SegmentView::field(std::uint32_t n) const {
 }
 
 template <class Visitor>
-void Message::for_each_leaf(Visitor&& visit) const& {
+[[gnu::always_inline]] inline void Message::for_each_leaf(Visitor&& visit) const& {
   const detail::MessageData* const data = data_.get();
   const bool plain = !data->has_escape && !data->has_quote && !data->recode_high;
   const detail::Content content = plain ? detail::Content::plain : detail::Content::unknown;
@@ -398,7 +398,7 @@ void Message::for_each_leaf(Visitor&& visit) const& {
       field = 3;
     }
     leaves.read(row, mark, field, [&](const auto& at, std::uint32_t begin, std::uint32_t end) {
-      visit(Location{s, at[0], at[1], at[2], at[3]},
+      visit(Location{s, at.field(), at.repetition(), at.component(), at.subcomponent()},
             LeafView(Piece(data, begin, end, Piece::Level::leaf, false, content)));
     });
   }

@@ -104,6 +104,11 @@ class Parser {
       data_->delimiters = *options_.headerless;
       return {};
     }
+    if (text.substr(3, 6) == "|^~\\&|") [[likely]] {
+      data_->delimiters = Delimiters{};
+      note_header(true);
+      return {};
+    }
     std::size_t end = 4;
     while (end < text.size() && text[end] != text[3] && text[end] != '\r' && text[end] != '\n') ++end;
     const auto read = read_delimiters(text[3], text.substr(4, end - 4));
@@ -111,16 +116,20 @@ class Parser {
       return base::fail(ErrorCode::no_header, "the byte behind the segment name cannot be a field separator");
     }
     data_->delimiters = read->delimiters;
+    note_header(read->clean);
+    return {};
+  }
+
+  void note_header(bool clean) {
     data_->has_header = true;
     if (start_ > 0) {
       data_->note(ErrorCode::leading_noise, Severity::note, {}, 0,
                   "bytes before the first segment are skipped");
     }
-    if (!read->clean) {
+    if (!clean) {
       data_->note(ErrorCode::bad_delimiters, Severity::warning, {0, 2, 0, 0, 0}, offset32(start_ + 4),
                   "the delimiters are not five different punctuation characters at most");
     }
-    return {};
   }
 
   /// Stage 1. Bits of all delimiters first, so that the index can be allocated once and exactly.
@@ -203,11 +212,14 @@ class Parser {
     block.stops &= ~bits;
     block.count -= static_cast<std::uint32_t>(std::popcount(bits));
   }
-  /// Few bits: counting them one by one is quicker than the call that a portable population count is.
+  /// Counted in parallel within the word: a loop would end at a number of bits that cannot be predicted, and
+  /// a population count is a call where the compiler may not assume the instruction.
   static std::uint32_t bits_below(std::uint64_t bits, std::uint64_t bit) {
-    std::uint32_t count = 0;
-    for (bits &= bit - 1; bits != 0; bits &= bits - 1) ++count;
-    return count;
+    bits &= bit - 1;
+    bits -= bits >> 1 & 0x5555555555555555u;
+    bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+    bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+    return static_cast<std::uint32_t>(bits * 0x0101010101010101u >> 56);
   }
   static std::uint32_t bit_index(std::uint64_t bit) {
     return static_cast<std::uint32_t>(std::countr_zero(bit));
@@ -269,7 +281,7 @@ class Parser {
   }
 
   /// Takes [line_, end) as a segment, whose end is mark number `mark`. False for a blank line.
-  bool end_line(std::uint32_t end, std::uint32_t mark) {
+  [[gnu::always_inline]] bool end_line(std::uint32_t end, std::uint32_t mark) {
     const char* const bytes = data_->bytes.data();
     const char* const name = bytes + line_;
     if (line_ == end || (blank(*name) && std::all_of(name, bytes + end, blank))) {

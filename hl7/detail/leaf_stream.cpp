@@ -7,8 +7,6 @@
 namespace kiln::hl7::detail {
 namespace {
 
-constexpr std::uint32_t kAll = 0xFFFF'FFFFu;
-
 /// A level that does not exist is looked for as the one that always does.
 CutNeedles needles_of(const Delimiters& d) {
   const auto or_field = [&](char c) { return c == '\0' ? d.field : c; };
@@ -17,18 +15,9 @@ CutNeedles needles_of(const Delimiters& d) {
 
 }  // namespace
 
-const LeafStream::Step LeafStream::kSteps[4] = {{{kAll, 0, 0, 0}, {1, 1, 1, 1}},
-                                                {{kAll, kAll, 0, 0}, {0, 1, 1, 1}},
-                                                {{kAll, kAll, kAll, 0}, {0, 0, 1, 1}},
-                                                {{kAll, kAll, kAll, kAll}, {0, 0, 0, 1}}};
-
 LeafStream::LeafStream(const MessageData& data) : data_(data) {
-  static_assert(kFlattenSlack + 2 <= 20 && kWindow % kBlockBytes == 0);
-  const CutNeedles needles = needles_of(data.delimiters);
-  level_[static_cast<unsigned char>(needles.subcomponent)] = 3;
-  level_[static_cast<unsigned char>(needles.component)] = 2;
-  level_[static_cast<unsigned char>(needles.repetition)] = 1;
-  level_[static_cast<unsigned char>(needles.field)] = 0;
+  static_assert(kFlattenSlack + 2 <= 20 && kBlockBytes + 2 <= 70 && kWindow % kBlockBytes == 0);
+  static_assert(sizeof(LeafPlace::Step) == kLevelStride);
   opens_[0] = closes_[0] = kNone;
 }
 
@@ -37,10 +26,13 @@ void LeafStream::refill() {
   close_count_ = next_ < close_count_ ? 1 : 0;
   if (close_count_ == 1) closes_[0] = closes_[next_];
   const bool opened = next_ < open_count_;
-  if (opened) opens_[0] = opens_[next_];
+  if (opened) {
+    opens_[0] = opens_[next_];
+    levels_[0] = levels_[next_];
+  }
   open_count_ = opened ? 1 : 0;
   next_ = 0;
-  Cuts cuts{opens_.data(), closes_.data(), open_count_, close_count_};
+  Cuts cuts{opens_.data(), levels_.data(), closes_.data(), open_count_, close_count_};
   const Scanner& best = scanner(data_.scan);
   const CutNeedles needles = needles_of(data_.delimiters);
   while (cuts.close_count == close_count_ && cuts.open_count == open_count_ && more()) {

@@ -172,6 +172,8 @@ bool iso2022_from_utf8(std::string_view character, JapaneseSet& now, std::string
 
 const char* wide_set(std::string_view bytes) {
   using namespace std::string_view_literals;
+  const auto ascii = [](char c) { return static_cast<signed char>(c) > 0; };
+  if (bytes.size() > 1 && ascii(bytes[0]) && ascii(bytes[1])) return nullptr;  // the usual message
   struct Mark {
     std::string_view first;
     const char* set;

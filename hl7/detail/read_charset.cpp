@@ -10,10 +10,9 @@ namespace {
 using base::ErrorCode;
 using base::Severity;
 
-/// Such a set is harmless while the message holds ASCII only; anything else would be split at the wrong
+/// A set that is not supported is harmless while the message holds ASCII only; anything else would be split at the wrong
 /// bytes.
 base::Status refuse_unsupported(const MessageData& data, bool high, Charset charset, bool alternate = false) {
-  if (charset.supported()) return {};
   const bool escapes = data.bytes.find('\x1b') != std::string::npos;
   if (!escapes && (alternate || !high)) return {};
   return base::fail(ErrorCode::charset_unsupported,
@@ -43,8 +42,11 @@ base::Status read_msh_18(MessageData& data, bool high) {
       data.charset = *found;
     } else if (std::find(seen.begin(), seen.end(), *found) == seen.end()) {
       seen.push_back(*found);
-      TRY_VOID(refuse_unsupported(data, high, *found, true));
-      if (found->supported()) data.alternates.push_back(*found);
+      if (found->supported()) {
+        data.alternates.push_back(*found);
+      } else {
+        TRY_VOID(refuse_unsupported(data, high, *found, true));
+      }
     }
   }
   return {};
@@ -76,8 +78,10 @@ base::Status read_charset(MessageData& data, const ParseOptions& options, bool h
   } else if (data.has_header && data.rows[0].id == segment_id("MSH")) {
     TRY_VOID(read_msh_18(data, high));
   }
-  TRY_VOID(refuse_unsupported(data, high, data.charset));
-  if (!data.charset.supported()) data.charset = Charset::ascii();
+  if (!data.charset.supported()) {
+    TRY_VOID(refuse_unsupported(data, high, data.charset));
+    data.charset = Charset::ascii();
+  }
   if (!data.charset.byte_wise() || !high) return {};
   const bool utf8 = data.charset.is_utf8() && base::is_valid_utf8(data.bytes);
   data.recode_high = !utf8;

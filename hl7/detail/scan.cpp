@@ -43,6 +43,12 @@ void flatten_scalar(const ScanBlock* blocks, std::size_t count, std::uint32_t* o
   }
 }
 
+/// The field's comes first: a level that does not exist has its character.
+std::uint8_t level_of(char c, const CutNeedles& needles) {
+  const int level = c == needles.field ? 0 : c == needles.repetition ? 1 : c == needles.component ? 2 : 3;
+  return static_cast<std::uint8_t>(level * kLevelStride);
+}
+
 void cut_scalar(const char* bytes, std::size_t size, std::size_t from, std::size_t to,
                 const CutNeedles& needles, Cuts& cuts) {
   for (std::size_t i = from; i < to; ++i) {
@@ -51,7 +57,10 @@ void cut_scalar(const char* bytes, std::size_t size, std::size_t from, std::size
     if (!field && c != needles.repetition && c != needles.component && c != needles.subcomponent) continue;
     const auto at = static_cast<std::uint32_t>(i);
     if (!field || i == 0 || bytes[i - 1] != needles.field) cuts.closes[cuts.close_count++] = at;
-    if (!field || i + 1 >= size || bytes[i + 1] != needles.field) cuts.opens[cuts.open_count++] = at;
+    if (!field || i + 1 >= size || bytes[i + 1] != needles.field) {
+      cuts.levels[cuts.open_count] = level_of(c, needles);
+      cuts.opens[cuts.open_count++] = at;
+    }
   }
 }
 
@@ -189,6 +198,17 @@ KILN_AVX2 void flatten_avx2(const ScanBlock* blocks, std::size_t count, std::uin
   }
 }
 
+/// Of the opens from number `first` on. Comparisons without branches: which delimiter comes cannot be
+/// predicted.
+KILN_INLINE void add_levels(const char* bytes, const CutNeedles& needles, std::size_t first, Cuts& cuts) {
+  for (std::size_t i = first; i < cuts.open_count; ++i) {
+    const char c = bytes[cuts.opens[i]];
+    const int level =
+        (c == needles.repetition) + 2 * (c == needles.component) + 3 * (c == needles.subcomponent);
+    cuts.levels[i] = static_cast<std::uint8_t>((c == needles.field ? 0 : level) * kLevelStride);
+  }
+}
+
 void cut_sse2(const char* bytes, std::size_t size, std::size_t from, std::size_t to,
               const CutNeedles& needles, Cuts& cuts) {
   const __m128i fields = _mm_set1_epi8(needles.field), repetitions = _mm_set1_epi8(needles.repetition);
@@ -203,9 +223,11 @@ void cut_sse2(const char* bytes, std::size_t size, std::size_t from, std::size_t
     for (std::uint64_t m = bits.closes; m != 0; m &= m - 1)
       cuts.closes[cuts.close_count++] =
           static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(std::countr_zero(m));
+    const std::size_t first = cuts.open_count;
     for (std::uint64_t m = bits.opens; m != 0; m &= m - 1)
       cuts.opens[cuts.open_count++] =
           static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(std::countr_zero(m));
+    add_levels(bytes, needles, first, cuts);
   }
   cut_scalar(bytes, size, at, to, needles, cuts);
 }
@@ -227,7 +249,9 @@ KILN_AVX2 void cut_avx2(const char* bytes, std::size_t size, std::size_t from, s
     std::uint32_t* const closes = write_bits(bits.closes, base, cuts.closes + cuts.close_count);
     cuts.close_count = static_cast<std::size_t>(closes - cuts.closes);
     std::uint32_t* const opens = write_bits(bits.opens, base, cuts.opens + cuts.open_count);
+    const std::size_t first = cuts.open_count;
     cuts.open_count = static_cast<std::size_t>(opens - cuts.opens);
+    add_levels(bytes, needles, first, cuts);
   }
   cut_scalar(bytes, size, at, to, needles, cuts);
 }

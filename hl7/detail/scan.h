@@ -37,12 +37,14 @@ constexpr std::size_t kFlattenSlack = 16;
 /// separators side by side have no leaf between them.
 struct Cuts {
   std::uint32_t* opens;
+  std::uint8_t* levels;  ///< of the delimiters in `opens`, times kLevelStride: 0 field to 3 subcomponent
   std::uint32_t* closes;
   std::size_t open_count, close_count;
 };
 struct CutNeedles {
-  char field, repetition, component, subcomponent;
+  char field, repetition, component, subcomponent;  ///< a level that does not exist has the field's
 };
+constexpr std::uint8_t kLevelStride = 32;
 
 struct Scanner {
   /// Fills blocks_of(size) blocks.
@@ -52,7 +54,7 @@ struct Scanner {
   void (*flatten)(const ScanBlock* blocks, std::size_t count, std::uint32_t* out);
   /// Appends to `cuts` the delimiters of [from, to) that open and that close a leaf. They alternate: a close,
   /// an open, a close. `bytes` are `size` long; its neighbours of the window are looked at. Each list has
-  /// room for to - from and kFlattenSlack more.
+  /// room for to - from and kFlattenSlack more, that of levels for to - from and kBlockBytes more.
   void (*cut)(const char* bytes, std::size_t size, std::size_t from, std::size_t to,
               const CutNeedles& needles, Cuts& cuts);
 };

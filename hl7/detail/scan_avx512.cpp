@@ -100,18 +100,28 @@ KILN_AVX512 void cut_avx512(const char* bytes, std::size_t size, std::size_t fro
   const __m512i fields = _mm512_set1_epi8(needles.field), repetitions = _mm512_set1_epi8(needles.repetition);
   const __m512i components = _mm512_set1_epi8(needles.component);
   const __m512i subs = _mm512_set1_epi8(needles.subcomponent);
+  const __m512i stride1 = _mm512_set1_epi8(kLevelStride), stride2 = _mm512_set1_epi8(2 * kLevelStride),
+                stride3 = _mm512_set1_epi8(3 * kLevelStride);
   std::uint32_t* closes = cuts.closes + cuts.close_count;
   std::uint32_t* opens = cuts.opens + cuts.open_count;
   for (std::size_t at = from; at < to; at += kBlockBytes) {
     const __m512i wide = load512(bytes + at, to - at);
     const std::uint64_t field = _mm512_cmpeq_epi8_mask(wide, fields);
-    const std::uint64_t all = field | _mm512_cmpeq_epi8_mask(wide, repetitions) |
-                              _mm512_cmpeq_epi8_mask(wide, components) | _mm512_cmpeq_epi8_mask(wide, subs);
+    const std::uint64_t repetition = _mm512_cmpeq_epi8_mask(wide, repetitions);
+    const std::uint64_t component = _mm512_cmpeq_epi8_mask(wide, components);
+    const std::uint64_t sub = _mm512_cmpeq_epi8_mask(wide, subs);
+    const std::uint64_t all = field | repetition | component | sub;
     if (all == 0) continue;
     // A window that ends inside a block is the last one: then nothing stands behind it.
     const CutBits bits = cut_bits(field, all, bytes, size, at, needles.field);
     const auto base = static_cast<std::uint32_t>(at);
     closes = write_bits512(bits.closes, iota, base, closes);
+    // The field's at last, because a level that does not exist has the field's character.
+    __m512i levels = _mm512_maskz_mov_epi8(repetition, stride1);
+    levels = _mm512_mask_mov_epi8(levels, component, stride2);
+    levels = _mm512_mask_mov_epi8(levels, sub, stride3);
+    _mm512_storeu_si512(cuts.levels + (opens - cuts.opens),
+                        _mm512_maskz_compress_epi8(bits.opens, _mm512_maskz_mov_epi8(~field, levels)));
     opens = write_bits512(bits.opens, iota, base, opens);
   }
   cuts.close_count = static_cast<std::size_t>(closes - cuts.closes);
