@@ -128,6 +128,9 @@ base::Result<Tree> read_json(std::string_view text, const ReadOptions& options) 
   const auto result = reader.Parse<kFlags>(input, events);
   if (result) return Tree(std::move(data));
   const std::size_t stopped = begin + result.Offset();
+  if (result.Code() == rapidjson::kParseErrorNumberTooBig)
+    return fail(ErrorCode::json_syntax, "a number with too large an exponent",
+                place_of(text, stopped, handler.path()));
   if (result.Code() != rapidjson::kParseErrorTermination)
     return fail(ErrorCode::json_syntax, rapidjson::GetParseError_En(result.Code()),
                 place_of(text, stopped, handler.path()));

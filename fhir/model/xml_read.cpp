@@ -19,10 +19,10 @@ constexpr std::string_view kSchemaInstance = "http://www.w3.org/2001/XMLSchema-i
 
 /// An open FHIR element.
 struct Frame {
-  const TypeDef* type;  ///< nullptr: unknown content
-  bool holds_resource;  ///< its one child is a resource (contained, entry.resource)
-  bool filled = false;  ///< has a value or a child
-  int last_order = -1;  ///< of the child read last
+  const TypeDef* type;               ///< nullptr: unknown content
+  bool holds_resource;               ///< its one child is a resource (contained, entry.resource)
+  bool filled = false;               ///< has a value or a child
+  int last_order = -1;               ///< of the child read last
   const TypeDef* variant = nullptr;  ///< its type
 };
 
@@ -90,7 +90,8 @@ class XmlReader {
   }
 
   Status fatal(ErrorCode code, const char* text) const {
-    return base::fail(placed({code, text, detail::line_and_column(scanner_.source(), scanner_.offset()), {}}));
+    return base::fail(
+        placed({code, text, detail::line_and_column(scanner_.source(), scanner_.offset()), {}}));
   }
 
   Status open_child() {
@@ -118,7 +119,8 @@ class XmlReader {
     return read_attributes(*content);
   }
 
-  Status check_order(Frame& parent, const ElementDef& element, const TypeDef* variant, std::string_view name) {
+  Status check_order(Frame& parent, const ElementDef& element, const TypeDef* variant,
+                     std::string_view name) {
     const int order = static_cast<int>(element.order());
     if (order < parent.last_order) {
       TRY_VOID(wrong(ErrorCode::fhir_wrong_type, "the element stands behind one that must follow it", name));
@@ -134,7 +136,8 @@ class XmlReader {
   }
 
   Status open_held_resource() {
-    const TypeDef* type = scanner_.namespace_uri() == kFhirNamespace ? find_resource_type(scanner_.name()) : nullptr;
+    const TypeDef* type =
+        scanner_.namespace_uri() == kFhirNamespace ? find_resource_type(scanner_.name()) : nullptr;
     if (!type)
       return fatal(ErrorCode::fhir_unknown_element, "the element does not name a resource type of FHIR R4");
     Frame& wrapper = frames_.back();
@@ -235,8 +238,8 @@ class XmlReader {
       builder_.value(kind == base::JsonKind::boolean ? NodeKind::boolean : NodeKind::number, text);
       return {};
     }
-    TRY_VOID(wrong_at(attribute.offset, ErrorCode::fhir_wrong_type,
-                      "not a valid " + std::string(type.name()), {}));
+    TRY_VOID(wrong_at(attribute.offset, ErrorCode::fhir_wrong_type, "not a valid " + std::string(type.name()),
+                      {}));
     builder_.value(NodeKind::string, text);
     return {};
   }
@@ -251,7 +254,8 @@ class XmlReader {
       switch (scanner_.next()) {
         case XmlEvent::start:
           if (scanner_.namespace_uri() != kXhtmlNamespace)
-            return fatal(ErrorCode::fhir_unknown_element, "an element of the narrative is not in the XHTML namespace");
+            return fatal(ErrorCode::fhir_unknown_element,
+                         "an element of the narrative is not in the XHTML namespace");
           if (!whole) start_tag(text, false);
           break;
         case XmlEvent::end:
@@ -267,7 +271,8 @@ class XmlReader {
       }
     }
     scanner_.keep_space(false);
-    if (whole) detail::append_one_line_ends(text, scanner_.source().substr(begin, scanner_.end_offset() - begin));
+    if (whole)
+      detail::append_one_line_ends(text, scanner_.source().substr(begin, scanner_.end_offset() - begin));
     restore_returns(text);
     builder_.open(element, &xhtml, begin);
     builder_.value(NodeKind::string, text);
@@ -297,7 +302,8 @@ class XmlReader {
     if (scanner_.is_cdata()) out += "]]>";
   }
 
-  /// The writer writes a carriage return of a narrative as a reference, because XML would make it a line feed.
+  /// The writer writes a carriage return of a narrative as a reference, because XML would make it a line
+  /// feed.
   static void restore_returns(std::string& text) {
     constexpr std::string_view kReference = "&#13;";
     std::size_t from = text.find(kReference);

@@ -97,7 +97,8 @@ class XmlWriter {
   }
 
   Status write_div(Node div) {
-    if (std::string wrong = check_xhtml_form(div.text()); !wrong.empty()) return not_xml(div, std::move(wrong));
+    if (std::string wrong = check_xhtml_form(div.text()); !wrong.empty())
+      return not_xml(div, std::move(wrong));
     new_line();
     std::string_view text = div.text();
     for (std::size_t at; (at = text.find('\r')) != text.npos; text.remove_prefix(at + 1)) {
@@ -139,14 +140,17 @@ class XmlWriter {
 
   static bool is_attribute(Node child) { return child.element() && child.element()->is_xml_attribute(); }
 
-  /// Attributes first, then in the order of the definitions; unknown elements stay behind the one before them.
+  /// Attributes first, then in the order of the definitions; unknown elements stay behind the one before
+  /// them.
   static std::vector<Node> ordered_children(Node node) {
     std::vector<Node> children;
     std::vector<std::size_t> orders;
     bool sorted = true;
     std::size_t last = 0;
     for (const Node child : node) {
-      const std::size_t order = is_attribute(child) ? 0 : child.element() ? child.element()->order() + 1 : last;
+      const std::size_t order = is_attribute(child) ? 0
+                                : child.element()   ? child.element()->order() + 1
+                                                    : last;
       sorted = sorted && order >= last;
       last = order;
       children.push_back(child);

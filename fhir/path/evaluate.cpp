@@ -50,7 +50,7 @@ bool Evaluator::eval(const PathExpr& expr, const Scope& scope, Collection& out) 
         for (const PathItem& item : *scope.total) out.push(item);
       return true;
     case PathOp::variable:
-      return eval_variable(expr, scope, out);
+      return eval_variable(expr, out);
     case PathOp::head:
       return eval_head(expr, scope, out);
     case PathOp::member:
@@ -124,7 +124,7 @@ Node Evaluator::resource_of(const PathItem* item) const {
   return item && item->is(PathKind::node) ? item->node().resource() : Node();
 }
 
-bool Evaluator::eval_variable(const PathExpr& expr, const Scope& scope, Collection& out) {
+bool Evaluator::eval_variable(const PathExpr& expr, Collection& out) {
   const std::string_view name = expr.text;
   for (const auto& [known, items] : environment_.variables) {
     if (known != name) continue;
@@ -158,7 +158,6 @@ bool Evaluator::eval_variable(const PathExpr& expr, const Scope& scope, Collecti
   if (name.starts_with("vs-")) return text("http://hl7.org/fhir/ValueSet/" + std::string(name.substr(3)));
   if (name.starts_with("ext-"))
     return text("http://hl7.org/fhir/StructureDefinition/" + std::string(name.substr(4)));
-  (void)scope;
   return fail("there is no variable %" + std::string(name));
 }
 
@@ -196,7 +195,9 @@ bool Evaluator::eval_sign(const PathExpr& expr, const Scope& scope, Collection& 
   const PathItem item = value(operand[0]);
   const bool minus = expr.op == PathOp::negate;
   const auto negated = [&](std::string_view text) {
-    return text.starts_with('-') ? std::string(text.substr(1)) : "-" + std::string(text);
+    if (text.starts_with('-')) return std::string(text.substr(1));
+    const bool zero = text.find_first_of("123456789") == std::string_view::npos;
+    return (zero ? "" : "-") + std::string(text);
   };
   switch (item.kind()) {
     case PathKind::integer:

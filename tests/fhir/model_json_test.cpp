@@ -112,6 +112,8 @@ TEST_CASE("json reader: hostile documents end in an error, soon") {
   CHECK_THAT(error_of("{\"resourceType\":\"Patient\",\"id\":\"\xff\"}"), Catch::Contains("invalid-utf8"));
   CHECK_THAT(error_of(std::string("{\"resourceType\":\"Patient\",\"id\":\"a\0\"}", 38)),
              Catch::Contains("NUL"));
+  CHECK_THAT(error_of("{\"resourceType\":\"Observation\",\"valueQuantity\":{\"value\":1E999999999}}"),
+             Catch::Contains("too large an exponent"));
   // Wide objects: a duplicate among many names costs no quadratic time.
   std::string wide = "{";
   for (int i = 0; i < 200'000; ++i) wide += "\"k" + std::to_string(i) + "\":1,";

@@ -1,5 +1,5 @@
-// JSON -> tree -> XML -> tree -> JSON over every resource at hand: the own samples always; the shared examples and
-// the definitions package where they are.
+// JSON -> tree -> XML -> tree -> JSON over every resource at hand: the own samples always; the shared
+// examples and the definitions package where they are.
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -30,7 +30,8 @@ std::vector<std::string> files_in(const std::string& folder, const std::string& 
   std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
-    if (entry.is_regular_file() && entry.path().string().ends_with(ending)) names.push_back(entry.path().string());
+    if (entry.is_regular_file() && entry.path().string().ends_with(ending))
+      names.push_back(entry.path().string());
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -111,7 +112,8 @@ TEST_CASE("round trip: own samples in JSON and XML", "[fhir][roundtrip]") {
     const std::string xml_file = file.substr(0, file.size() - 5) + ".xml";
     REQUIRE(from_json);
     if (std::getenv("APPROVE"))
-      CHECK(base::system_env().write_file_atomic(xml_file, fhir::write_xml(from_json->root(), true).value_or("")));
+      CHECK(base::system_env().write_file_atomic(xml_file,
+                                                 fhir::write_xml(from_json->root(), true).value_or("")));
     const std::string other = read(xml_file);
     CHECK(check_xml(other) == "");
     CHECK(fhir::write_xml(from_json->root(), true).value_or("not written") == other);
@@ -140,7 +142,8 @@ TEST_CASE("round trip: shared examples", "[fhir][roundtrip]") {
 TEST_CASE("round trip: the JSON and XML of one example become each other", "[fhir][roundtrip]") {
   // Not observation-example: its JSON has an extension that its XML does not have.
   for (const char* name : {"condition-example", "observation-decimal", "organization-1", "patient-example"}) {
-    const std::string json = read(kExamples + "/" + name + ".json"), xml = read(kExamples + "/" + name + ".xml");
+    const std::string json = read(kExamples + "/" + name + ".json"),
+                      xml = read(kExamples + "/" + name + ".xml");
     if (json.empty()) return;
     INFO(name);
     const auto from_json = fhir::read_json(json), from_xml = fhir::read_xml(xml);
@@ -155,11 +158,13 @@ TEST_CASE("round trip: the JSON and XML of one example become each other", "[fhi
     for (auto* side : {&left, &right}) {
       for (std::string& line : *side) {
         const std::size_t at = line.find(":decimal=");
-        if (at != line.npos) line = line.substr(0, at + 9) + std::to_string(std::strtod(line.c_str() + at + 9, nullptr));
+        if (at != line.npos)
+          line = line.substr(0, at + 9) + std::to_string(std::strtod(line.c_str() + at + 9, nullptr));
       }
     }
     std::vector<std::string> differences;
-    std::set_symmetric_difference(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(differences));
+    std::set_symmetric_difference(left.begin(), left.end(), right.begin(), right.end(),
+                                  std::back_inserter(differences));
     CHECK(differences == std::vector<std::string>());
   }
 }
@@ -175,15 +180,16 @@ TEST_CASE("round trip: every resource of the definitions package", "[fhir][round
   }
   std::size_t count = 0;
   std::vector<std::string> failures;
-  const auto status = base::read_tgz(bytes, [&](std::string_view name, std::string_view text) -> base::Status {
-    if (!name.starts_with("package/") || !name.ends_with(".json") || name.find('/', 8) != name.npos ||
-        name == "package/package.json" || name == "package/.index.json")
-      return {};
-    ++count;
-    const std::string result = check_json(std::string(text));
-    if (!result.empty()) failures.push_back(std::string(name) + ": " + result);
-    return {};
-  });
+  const auto status =
+      base::read_tgz(bytes, [&](std::string_view name, std::string_view text) -> base::Status {
+        if (!name.starts_with("package/") || !name.ends_with(".json") || name.find('/', 8) != name.npos ||
+            name == "package/package.json" || name == "package/.index.json")
+          return {};
+        ++count;
+        const std::string result = check_json(std::string(text));
+        if (!result.empty()) failures.push_back(std::string(name) + ": " + result);
+        return {};
+      });
   REQUIRE(status);
   std::string list;
   for (const std::string& failure : failures) list += failure + "\n";

@@ -25,7 +25,8 @@ std::string again(const std::string& xml, bool pretty = false, const fhir::ReadO
     return std::string(tree.error().info().code) + ": " + tree.error().text + " @ " + tree.error().place;
   }
   const auto text = write_xml(tree->root(), pretty);
-  return text ? *text : std::string(text.error().info().code) + ": " + text.error().text + " @ " + text.error().place;
+  return text ? *text
+              : std::string(text.error().info().code) + ": " + text.error().text + " @ " + text.error().place;
 }
 
 std::string code_of(const std::string& xml, const fhir::ReadOptions& options = {}) {
@@ -37,16 +38,19 @@ std::string code_of(const std::string& xml, const fhir::ReadOptions& options = {
 
 TEST_CASE("xml: a compact resource is written as it was read", "[fhir][xml]") {
   const std::string texts[] = {
-      patient("<id value=\"p1\"/><active value=\"true\"/><name><family value=\"Ødegård\"/><given value=\"A\"/>"
-              "<given value=\"B\"/></name><deceasedDateTime value=\"2020-01\"/>"),
+      patient(
+          "<id value=\"p1\"/><active value=\"true\"/><name><family value=\"Ødegård\"/><given value=\"A\"/>"
+          "<given value=\"B\"/></name><deceasedDateTime value=\"2020-01\"/>"),
       patient("<birthDate id=\"b\" value=\"1970\"><extension url=\"urn:x\"><valueDecimal value=\"1.500\"/>"
               "</extension></birthDate>"),
       patient("<contained><Organization><name value=\"O\"/></Organization></contained>"
               "<managingOrganization><reference value=\"#o\"/></managingOrganization>"),
-      patient("<text><status value=\"generated\"/><div xmlns=\"http://www.w3.org/1999/xhtml\"> <p>a &amp;\n b</p>"
-              "<!-- kept --><br/></div></text>"),
+      patient(
+          "<text><status value=\"generated\"/><div xmlns=\"http://www.w3.org/1999/xhtml\"> <p>a &amp;\n b</p>"
+          "<!-- kept --><br/></div></text>"),
       patient("<name><text value=\"a &lt;b&gt; &quot;c&quot;&#10;d&#9;e\"/></name>"),
-      patient("<birthDate><extension url=\"urn:absent\"><valueCode value=\"unknown\"/></extension></birthDate>"),
+      patient(
+          "<birthDate><extension url=\"urn:absent\"><valueCode value=\"unknown\"/></extension></birthDate>"),
   };
   for (const std::string& text : texts) CHECK(again(text) == text);
 }
@@ -56,22 +60,26 @@ TEST_CASE("xml: a pretty resource is indented and reads back", "[fhir][xml]") {
   CHECK(code_of(compact) == "fhir-unknown-element");
   const std::string pretty = again(patient("<name><family value=\"F\"/></name>"), true);
   CHECK(pretty ==
-        "<Patient xmlns=\"http://hl7.org/fhir\">\n  <name>\n    <family value=\"F\"/>\n  </name>\n</Patient>\n");
+        "<Patient xmlns=\"http://hl7.org/fhir\">\n  <name>\n    <family value=\"F\"/>\n  "
+        "</name>\n</Patient>\n");
   CHECK(again(pretty) == patient("<name><family value=\"F\"/></name>"));
 }
 
 TEST_CASE("xml: comments, instructions, prefixes and schema locations are passed over", "[fhir][xml]") {
-  CHECK(again("\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"UTF-8\"?><!-- c --><?style a?>"
-              "<f:Patient xmlns:f='http://hl7.org/fhir' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'"
-              " xsi:schemaLocation='http://hl7.org/fhir fhir.xsd'><f:active\n value = 'true' /><!-- x -->"
-              "<f:text><f:status value=\"empty\"/><h:div xmlns:h=\"http://www.w3.org/1999/xhtml\"><h:p a='\"'>x</h:p>"
-              "</h:div></f:text></f:Patient>") ==
-        "fhir-wrong-type: the element stands behind one that must follow it @ line 2, column 29, Patient.text");
-  CHECK(again("<f:Patient xmlns:f='http://hl7.org/fhir'><f:text><f:status value=\"empty\"/>"
-              "<h:div xmlns:h=\"http://www.w3.org/1999/xhtml\"><h:p title='\"'>x<h:br/></h:p></h:div></f:text>"
-              "</f:Patient>") ==
-        patient("<text><status value=\"empty\"/><div xmlns=\"http://www.w3.org/1999/xhtml\"><p title='\"'>x<br></br>"
-                "</p></div></text>"));
+  CHECK(
+      again("\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"UTF-8\"?><!-- c --><?style a?>"
+            "<f:Patient xmlns:f='http://hl7.org/fhir' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'"
+            " xsi:schemaLocation='http://hl7.org/fhir fhir.xsd'><f:active\n value = 'true' /><!-- x -->"
+            "<f:text><f:status value=\"empty\"/><h:div xmlns:h=\"http://www.w3.org/1999/xhtml\"><h:p "
+            "a='\"'>x</h:p>"
+            "</h:div></f:text></f:Patient>") ==
+      "fhir-wrong-type: the element stands behind one that must follow it @ line 2, column 29, Patient.text");
+  CHECK(
+      again("<f:Patient xmlns:f='http://hl7.org/fhir'><f:text><f:status value=\"empty\"/>"
+            "<h:div xmlns:h=\"http://www.w3.org/1999/xhtml\"><h:p title='\"'>x<h:br/></h:p></h:div></f:text>"
+            "</f:Patient>") == patient("<text><status value=\"empty\"/><div "
+                                       "xmlns=\"http://www.w3.org/1999/xhtml\"><p title='\"'>x<br></br>"
+                                       "</p></div></text>"));
 }
 
 TEST_CASE("xml: white space of a value follows the rules of attributes", "[fhir][xml]") {
@@ -96,8 +104,9 @@ TEST_CASE("xml: a DTD and unknown entities are refused", "[fhir][xml]") {
   CHECK(code_of(patient("<name><text value=\"&#0;\"/></name>")) == "xml-entity");
   CHECK(code_of(patient("<name><text value=\"&#xD800;\"/></name>")) == "xml-entity");
   CHECK(code_of(patient("<name><text value=\"&#x110000;\"/></name>")) == "xml-entity");
-  CHECK(code_of(patient("<text><status value=\"generated\"/><div xmlns=\"http://www.w3.org/1999/xhtml\">&nbsp;</div>"
-                        "</text>")) == "xml-entity");
+  CHECK(code_of(patient(
+            "<text><status value=\"generated\"/><div xmlns=\"http://www.w3.org/1999/xhtml\">&nbsp;</div>"
+            "</text>")) == "xml-entity");
 }
 
 TEST_CASE("xml: what is not well-formed is refused with its place", "[fhir][xml]") {
@@ -131,8 +140,8 @@ TEST_CASE("xml: what is not well-formed is refused with its place", "[fhir][xml]
     INFO(text);
     CHECK(code_of(text) == "xml-syntax");
   }
-  CHECK(again("<Patient xmlns=\"http://hl7.org/fhir\">\n <name>\n  <family value='Ö' x='1'></name>").substr(0, 58) ==
-        "fhir-unknown-element: unknown attribute @ line 3, column 2");
+  CHECK(again("<Patient xmlns=\"http://hl7.org/fhir\">\n <name>\n  <family value='Ö' x='1'></name>")
+            .substr(0, 58) == "fhir-unknown-element: unknown attribute @ line 3, column 2");
   CHECK(code_of(patient("<name><text value=\"\xC3\"/></name>")) == "invalid-utf8");
   CHECK(code_of(patient("<name><text value=\"\xED\xA0\x80\"/></name>")) == "invalid-utf8");
   CHECK(code_of("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>" + patient("")) == "xml-encoding");
@@ -153,7 +162,8 @@ TEST_CASE("xml: what is not FHIR is refused with line, column and FHIRPath", "[f
   CHECK(code_of(patient("<active value=\"yes\"/>")) == "fhir-wrong-type");
   CHECK(code_of(patient("<multipleBirthInteger value=\"NaN\"/>")) == "fhir-wrong-type");
   CHECK(code_of(patient("<active value=\"true\"/><active value=\"true\"/>")) == "fhir-wrong-type");
-  CHECK(code_of(patient("<deceasedBoolean value=\"true\"/><deceasedDateTime value=\"2020\"/>")) == "fhir-wrong-type");
+  CHECK(code_of(patient("<deceasedBoolean value=\"true\"/><deceasedDateTime value=\"2020\"/>")) ==
+        "fhir-wrong-type");
   CHECK(code_of(patient("<birthDate value=\"2020\"/><active value=\"true\"/>")) == "fhir-wrong-type");
   CHECK(code_of(patient("<active/>")) == "fhir-empty");
   CHECK(code_of(patient("<active value=\"\"/>")) == "fhir-empty");
@@ -184,7 +194,8 @@ TEST_CASE("xml: issues are collected and the rest is read", "[fhir][xml]") {
   std::vector<fhir::ReadIssue> issues;
   fhir::ReadOptions options;
   options.issues = &issues;
-  const auto tree = read_xml(patient("<active value=\"yes\"/><foo value=\"1\"/><name/><birthDate value=\"\"/>"), options);
+  const auto tree =
+      read_xml(patient("<active value=\"yes\"/><foo value=\"1\"/><name/><birthDate value=\"\"/>"), options);
   REQUIRE(tree);
   std::string found;
   for (const auto& issue : issues)

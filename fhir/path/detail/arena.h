@@ -1,6 +1,7 @@
 #pragma once
 // Memory of one evaluation: everything is freed at once, or back to a mark.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>

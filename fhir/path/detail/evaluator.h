@@ -13,6 +13,7 @@
 #include "engine/base/decimal.h"
 #include "fhir/path/detail/arena.h"
 #include "fhir/path/detail/ast.h"
+#include "fhir/path/functions.h"
 #include "fhir/path/path.h"
 
 namespace kiln::fhir::detail {
@@ -99,7 +100,7 @@ class Evaluator {
  private:
   bool eval_member(const PathExpr& expr, const Scope& scope, Collection& out);
   bool eval_head(const PathExpr& expr, const Scope& scope, Collection& out);
-  bool eval_variable(const PathExpr& expr, const Scope& scope, Collection& out);
+  bool eval_variable(const PathExpr& expr, Collection& out);
   bool eval_call(const PathExpr& expr, const Scope& scope, Collection& out);
   bool eval_indexer(const PathExpr& expr, const Scope& scope, Collection& out);
   bool eval_sign(const PathExpr& expr, const Scope& scope, Collection& out);
@@ -193,12 +194,6 @@ struct PathFunction {
   bool takes_type = false;
 };
 
-/// A file of fhir/path/functions.
-struct PathFunctionGroup {
-  std::span<const PathFunction> functions;
-};
-/// All files (generated).
-std::span<const PathFunctionGroup* const> all_path_functions();
 const PathFunction* find_path_function(std::string_view name);
 
 /// Whether the item's type is `type` or (with `subtypes`) below it.
@@ -227,3 +222,12 @@ std::optional<base::Decimal> decimal_of(const PathItem& system_value);
 std::string trimmed_decimal(const base::Decimal& value);
 
 }  // namespace kiln::fhir::detail
+
+namespace kiln::fhir {
+
+/// A file of fhir/path/functions.
+struct PathFunctionGroup {
+  std::span<const detail::PathFunction> functions;
+};
+
+}  // namespace kiln::fhir

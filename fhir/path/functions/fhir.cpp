@@ -23,6 +23,12 @@ bool extension(PathCall& call) {
   return true;
 }
 
+bool has_extension(PathCall& call) {
+  Collection found = call.ev.make();
+  PathCall inner{call.ev, call.expr, call.scope, call.input, found};
+  return extension(inner) && call.give(!found.empty());
+}
+
 bool has_value(PathCall& call) {
   if (call.input.size() != 1) return call.give(false);
   const PathItem& item = call.input[0];
@@ -135,6 +141,7 @@ const PathFunctionGroup& fhir_spec() {
   using S = PathShape;
   static const PathFunction functions[] = {
       {"extension", 1, 1, 0, S::any, S::extension, extension},
+      {"hasExtension", 1, 1, 0, S::any, S::boolean, has_extension},
       {"hasValue", 0, 0, 0, S::any, S::boolean, has_value},
       {"getValue", 0, 0, 0, S::any, S::any, get_value},
       {"resolve", 0, 0, 0, S::any, S::any, resolve},

@@ -36,7 +36,7 @@ endfunction()
 
 kiln_test(base DIRS tests/engine/base LINK kiln_base)
 kiln_test(hl7 DIRS tests/hl7 LINK kiln_hl7)
-kiln_test(fhir DIRS tests/fhir LINK kiln_fhir)
+kiln_test(fhir DIRS tests/fhir LINK kiln_fhir pugixml::pugixml)
 kiln_test(mappings DIRS tests/mappings LINK kiln_mappings)
 kiln_test(channels DIRS tests/channels tests/contract LINK kiln_channels)
 kiln_test(engine DIRS tests/engine LINK kiln_engine)
