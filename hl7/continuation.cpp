@@ -67,7 +67,7 @@ std::size_t cut_before(std::string_view text, std::size_t room) {
 }  // namespace
 
 base::Result<std::string> join_additions(const Message& message) {
-  if (!message.find(kAdd).exists()) return message.bytes();
+  if (!message.find(kAdd).exists()) return message.original();
   std::vector<std::string> lines = {std::string(message.segment(0).raw())};
   for (std::uint32_t i = 1; i < message.segment_count(); ++i) {
     const SegmentView segment = message.segment(i);
@@ -79,7 +79,7 @@ base::Result<std::string> join_additions(const Message& message) {
       lines.back() += addition(segment, message.delimiters().field);
     }
   }
-  return print(lines);
+  return message.as_received(print(lines));
 }
 
 Continuation continuation_of(const Message& message) {
@@ -121,7 +121,7 @@ base::Result<std::string> join_fragments(const std::vector<const Message*>& frag
                         "fragment " + std::to_string(i + 1));
     TRY_VOID(append_segments(fragment, lines, open));
   }
-  return print(lines);
+  return first.as_received(print(lines));
 }
 
 base::Result<std::vector<std::string>> split_message(const Message& message, std::size_t bytes_max) {

@@ -1,6 +1,6 @@
 #pragma once
 // One message in several (std 2.10.2): ADD continues a segment, DSC and MSH-14 continue a message. Pure
-// functions; who stores the fragments until the last one came is the caller.
+// functions; reassembler.h keeps fragments until the last one came.
 
 #include <cstddef>
 #include <string>
@@ -14,7 +14,7 @@ namespace kiln::hl7 {
 
 /// The message with the text of every ADD segment appended to the segment before it. Error bad_batch when an
 /// ADD stands directly behind the header. Bytes of a message without ADD are unchanged; else segments end in
-/// CR.
+/// CR. In the character set of the message, as received.
 base::Result<std::string> join_additions(const Message& message);
 
 /// Where a message stands in a chain of fragments. Texts are decoded.
@@ -29,7 +29,7 @@ Continuation continuation_of(const Message& message);
 /// The whole message of fragments in order: the header of the first without MSH-14, all segments without DSC,
 /// and segments that were cut in two joined. Errors bad_batch: no fragments, a pointer that does not lead to
 /// the next one, a first or last one that continues, or different delimiters; limit_exceeded beyond
-/// kMessageBytesMax.
+/// kMessageBytesMax. In the character set of the first one, as received.
 base::Result<std::string> join_fragments(const std::vector<const Message*>& fragments);
 
 /// Cuts a message into fragments of at most `bytes_max` bytes each, at segments where possible. Fragment n >
