@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "fhir/validation/detail/compare.h"
+
 namespace kiln::fhir::detail {
 namespace {
 
@@ -65,19 +67,67 @@ Slicing slicing_of(Node node) {
 /// Lays the elements of a differential (or snapshot) over a tree of rules, in their order.
 class Overlay {
  public:
-  Overlay(ElementRule& root, const TypeDef& type) : root_(root), type_(type) {}
+  Overlay(ElementRule& root, const TypeDef& type, std::vector<Profile::Problem>& problems)
+      : root_(root), type_(type), problems_(problems) {}
 
   void apply(Node element) {
     const std::string_view path = element["path"].text();
     const std::string_view slice = element["sliceName"].text();
+    if (!exists(path)) return problem(element, "the type has no such element");
     ElementRule* rule = rule_at(path);
     if (!rule) return;
+    check_discriminators(path, element);
     forget_below(path);
     if (!slice.empty() && rule != &root_) rule = slice_of(*rule, slice, path);
+    if (const Node fixed = element["fixed"]; fixed && rule->fixed && !is_equal(fixed, rule->fixed))
+      problem(element, "the value that the base profile fixes is changed");
     set(*rule, element);
   }
 
  private:
+  void problem(Node element, const char* text) { problems_.push_back({element, text}); }
+
+  /// The content that a path leads to; nullptr when that depends on the document (choices, any resource).
+  /// `known` is false when the path leads nowhere.
+  const TypeDef* content_of(std::string_view path, bool& known) const {
+    const TypeDef* at = &type_;
+    known = true;
+    path = path.substr(path.find('.') == path.npos ? path.size() : path.find('.') + 1);
+    while (!path.empty() && at) {
+      std::string_view step = path.substr(0, path.find('.'));
+      path.remove_prefix(std::min(step.size() + 1, path.size()));
+      if (step.ends_with("[x]")) step.remove_suffix(3);
+      const ElementDef* element = at->element(step);
+      const JsonMember member = at->element_by_json_name(step);
+      if (!element && !member) known = false;
+      at = element && element->is_choice() ? nullptr : element ? element->only_type() : member.content();
+      if (at && at->is_resource()) at = nullptr;
+    }
+    return at;
+  }
+
+  bool exists(std::string_view path) const {
+    bool known = true;
+    content_of(path, known);
+    return known;
+  }
+
+  /// The first step of a discriminator is an element of what is sliced.
+  void check_discriminators(std::string_view path, Node element) {
+    bool known = true;
+    const TypeDef* content = content_of(path, known);
+    if (!content) return;
+    for (const Node child : element["slicing"]) {
+      if (child.name() != "discriminator") continue;
+      std::string_view step = child["path"].text();
+      if (step.starts_with("$this.")) step.remove_prefix(6);
+      step = step.substr(0, step.find('.'));
+      if (step == "$this" || step.find('(') != step.npos || step.empty()) continue;
+      if (!content->element(step) && !content->element_by_json_name(step))
+        problem(element, "a discriminator leads to no element");
+    }
+  }
+
   /// The rule that a path means at this point: inside the slice opened last, when there is one.
   ElementRule* rule_at(std::string_view path) {
     const std::size_t dot = path.rfind('.');
@@ -125,18 +175,8 @@ class Overlay {
 
   /// The element before the type's name is a choice of the type that the path leads to.
   bool is_choice(std::string_view path, std::string_view base) const {
-    const TypeDef* at = &type_;
-    path = path.substr(path.find('.') == path.npos ? path.size() : path.find('.') + 1);
-    while (path.find('.') != path.npos && at) {
-      std::string_view step = path.substr(0, path.find('.'));
-      path.remove_prefix(step.size() + 1);
-      if (step.ends_with("[x]")) step.remove_suffix(3);
-      if (const ElementDef* element = at->element(step); element && !element->is_choice()) {
-        at = element->only_type();
-      } else {
-        at = at->element_by_json_name(step).content();
-      }
-    }
+    bool known = true;
+    const TypeDef* at = content_of(path.substr(0, path.rfind('.')), known);
     const ElementDef* element = at ? at->element(base) : nullptr;
     return element && element->is_choice();
   }
@@ -206,9 +246,20 @@ class Overlay {
         rule.slicing = slicing_of(node);
       } else if (name == "constraint") {
         set_constraint(rule, node);
+      } else if (name == "extension") {
+        set_extension(rule, node);
       }
     }
     if (element["type"]) set_types(rule, element);
+  }
+
+  /// What later versions of FHIR say by elements of their own.
+  static void set_extension(ElementRule& rule, Node node) {
+    const std::string_view url = node["url"].text();
+    const Node value = node["value"];
+    if (url.ends_with("StructureDefinition/minLength")) rule.min_length = number_of(value.text(), 0);
+    if (url.ends_with("extension-ElementDefinition.mustHaveValue")) rule.must_have_value = value.text() == "true";
+    if (url.ends_with("extension-ElementDefinition.valueAlternatives")) rule.value_alternatives.emplace_back(value.text());
   }
 
   static void set_constraint(ElementRule& rule, Node node) {
@@ -231,6 +282,7 @@ class Overlay {
 
   ElementRule& root_;
   const TypeDef& type_;
+  std::vector<Profile::Problem>& problems_;
   std::map<std::string, ElementRule*, std::less<>> open_;
 };
 
@@ -258,6 +310,9 @@ std::unique_ptr<ElementRule> ElementRule::copy() const {
   made->min_value = min_value;
   made->max_value = max_value;
   made->max_length = max_length;
+  made->min_length = min_length;
+  made->must_have_value = must_have_value;
+  made->value_alternatives = value_alternatives;
   made->strength = strength;
   made->value_set = value_set;
   made->constraints = constraints;
@@ -287,6 +342,11 @@ const Profile* ProfileStore::find_locked(std::string_view canonical, int depth) 
   return compiled_.emplace(std::string(canonical), std::move(made)).first->second.get();
 }
 
+std::unique_ptr<Profile> ProfileStore::compile_once(Node definition) const {
+  const std::lock_guard lock(mutex_);
+  return compile(definition, 0);
+}
+
 std::unique_ptr<Profile> ProfileStore::compile(Node definition, int depth) const {
   auto profile = std::make_unique<Profile>();
   profile->url = definition["url"].text();
@@ -306,7 +366,7 @@ std::unique_ptr<Profile> ProfileStore::compile(Node definition, int depth) const
   const Node differential = definition["differential"], snapshot = definition["snapshot"];
   const Node elements = snapshot && (!profile->has_base || !differential) ? snapshot : differential;
   if (elements == snapshot && snapshot) profile->has_base = true;
-  Overlay overlay(*profile->root, *profile->type);
+  Overlay overlay(*profile->root, *profile->type, profile->problems);
   for (const Node element : elements) {
     if (element.name() == "element") overlay.apply(element);
   }
