@@ -29,7 +29,11 @@ bool has_narrative(Node node) { return static_cast<bool>(node["text"]["div"]); }
 
 bool code_has_system(Node node) { return !node["code"] || node["system"]; }
 
-bool reference_is_not_local(Node node) { return !node["reference"].text().starts_with('#'); }
+/// "#" alone is the container itself (references.html#contained).
+bool reference_is_not_local(Node node) {
+  const std::string_view text = node["reference"].text();
+  return !text.starts_with('#') || text == "#";
+}
 
 bool is_checked_elsewhere(Node) { return true; }
 

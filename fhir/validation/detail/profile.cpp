@@ -64,6 +64,38 @@ Slicing slicing_of(Node node) {
   return slicing;
 }
 
+/// Bindings beside the main one, as later versions have them.
+std::vector<ExtraBinding> extra_bindings_of(Node binding) {
+  std::vector<ExtraBinding> list;
+  for (const Node extension : binding) {
+    if (extension.name() != "extension") continue;
+    const std::string_view url = extension["url"].text();
+    if (!url.ends_with("ElementDefinition.binding.additional") && !url.ends_with("StructureDefinition/additional-binding"))
+      continue;
+    ExtraBinding extra{BindingStrength::none, {}};
+    for (const Node part : extension) {
+      if (part["url"].text() == "purpose") extra.strength = strength_of(part["value"].text());
+      if (part["url"].text() == "valueSet") extra.value_set = part["value"].text();
+    }
+    if (!extra.value_set.empty()) list.push_back(std::move(extra));
+  }
+  return list;
+}
+
+/// "$this <= now() + 10 years" of a duration that later versions of FHIR have here.
+PathExpression distance_from_now(Node duration, const char* comparison) {
+  static constexpr std::pair<std::string_view, const char*> kUnits[] = {
+      {"a", "years"}, {"mo", "months"}, {"wk", "weeks"}, {"d", "days"}, {"h", "hours"}, {"min", "minutes"}};
+  const std::string_view code = duration["code"].text(), value = duration["value"].text();
+  for (const auto& [unit, word] : kUnits) {
+    if (unit != code) continue;
+    const bool is_date = unit != "h" && unit != "min";
+    const std::string text = std::string("$this ") + comparison + (is_date ? " today() + " : " now() + ") + std::string(value) + " " + word;
+    if (auto expression = PathExpression::compile(text)) return *expression;
+  }
+  return {};
+}
+
 /// Lays the elements of a differential (or snapshot) over a tree of rules, in their order.
 class Overlay {
  public:
@@ -235,6 +267,10 @@ class Overlay {
         rule.min_value = node;
       } else if (name == "maxValue") {
         rule.max_value = node;
+      } else if (name == "minValueDuration") {
+        rule.earliest = distance_from_now(node, ">=");
+      } else if (name == "maxValueDuration") {
+        rule.latest = distance_from_now(node, "<=");
       } else if (name == "maxLength") {
         rule.max_length = number_of(node.text(), 0);
       } else if (name == "mustSupport") {
@@ -242,6 +278,7 @@ class Overlay {
       } else if (name == "binding") {
         rule.strength = strength_of(node["strength"].text());
         rule.value_set = node["valueSet"].text();
+        rule.extra_bindings = extra_bindings_of(node);
       } else if (name == "slicing") {
         rule.slicing = slicing_of(node);
       } else if (name == "constraint") {
@@ -257,6 +294,7 @@ class Overlay {
   static void set_extension(ElementRule& rule, Node node) {
     const std::string_view url = node["url"].text();
     const Node value = node["value"];
+    if (url.ends_with("StructureDefinition/narrative-language-control")) rule.narrative_language = value.text();
     if (url.ends_with("StructureDefinition/minLength")) rule.min_length = number_of(value.text(), 0);
     if (url.ends_with("extension-ElementDefinition.mustHaveValue")) rule.must_have_value = value.text() == "true";
     if (url.ends_with("extension-ElementDefinition.valueAlternatives")) rule.value_alternatives.emplace_back(value.text());
@@ -313,6 +351,10 @@ std::unique_ptr<ElementRule> ElementRule::copy() const {
   made->min_length = min_length;
   made->must_have_value = must_have_value;
   made->value_alternatives = value_alternatives;
+  made->extra_bindings = extra_bindings;
+  made->earliest = earliest;
+  made->latest = latest;
+  made->narrative_language = narrative_language;
   made->strength = strength;
   made->value_set = value_set;
   made->constraints = constraints;

@@ -45,6 +45,11 @@ struct Slicing {
 };
 
 /// What is said about one element, or one slice of it.
+struct ExtraBinding {
+  BindingStrength strength;
+  std::string value_set;
+};
+
 struct ElementRule {
   std::string name;        ///< of the element: "value" for value[x]
   std::string slice_name;  ///< empty: the element as a whole
@@ -54,6 +59,9 @@ struct ElementRule {
   std::optional<std::size_t> max_length, min_length;
   bool must_have_value = false;
   std::vector<std::string> value_alternatives;  ///< extensions that may stand in place of the value
+  std::vector<ExtraBinding> extra_bindings;
+  PathExpression earliest, latest;   ///< of a date or time, counted from now
+  std::string narrative_language;    ///< of a Narrative: "_yes", "_no", "_resource" or a language
   BindingStrength strength = BindingStrength::none;
   std::string value_set;
   std::vector<RuleConstraint> constraints;

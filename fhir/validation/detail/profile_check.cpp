@@ -101,11 +101,22 @@ void check_values(Session& session, Node node, const ElementRule& rule) {
     for (const Node child : node) any = any || stands_in(child);
     if (!any) session.error("required", node, "the profile needs a value here, or an extension that stands in for it");
   }
+  for (const PathExpression* limit : {&rule.earliest, &rule.latest}) {
+    if (!limit->compiled() || !node.has_value()) continue;
+    const auto holds = limit->holds(node, session.environment, session.scratch);
+    if (holds && !holds->value_or(true)) session.error("value", node, "the date is further from today than the profile allows");
+  }
+  if (!rule.narrative_language.empty()) check_narrative_language(session, node, rule.narrative_language);
+  for (const ExtraBinding& extra : rule.extra_bindings) check_binding(session, node, extra.strength, extra.value_set);
   if (rule.strength == BindingStrength::required || rule.strength == BindingStrength::extensible)
     check_binding(session, node, rule.strength, rule.value_set);
 }
 
 void check_constraints(Session& session, Node node, const ElementRule& rule) {
+  // What a profile says of a resource inside another is said by the outer one: %resource is that.
+  const Node outer = node.is_resource() && rule.name.size() ? node.parent().resource() : Node();
+  session.environment.resource = outer;
+  session.environment.root_resource = outer ? outer.root() : Node();
   for (const RuleConstraint& constraint : rule.constraints) {
     if (!constraint.problem.empty()) {
       session.warning("exception", node, "the rule " + constraint.key + " of the profile cannot be used: " + constraint.problem);
@@ -113,6 +124,8 @@ void check_constraints(Session& session, Node node, const ElementRule& rule) {
       check_expression(session, node, constraint.expression, constraint.key, constraint.is_error);
     }
   }
+  session.environment.resource = Node();
+  session.environment.root_resource = Node();
 }
 
 void check_count(Session& session, Node parent, const ElementRule& rule, std::size_t count, std::string_view what) {

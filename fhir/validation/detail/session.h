@@ -88,6 +88,8 @@ std::optional<bool> is_member(Session& session, Node coded, std::string_view val
 void check_reference(Session& session, Node reference);
 void check_bundle(Session& session, Node bundle);
 void check_xhtml(Session& session, Node div);
+/// The sections by language that a profile asks of a Narrative: "_yes", "_no", "_resource" or one language.
+void check_narrative_language(Session& session, Node narrative, std::string_view control);
 void check_extension(Session& session, Node extension);
 void check_profiles(Session& session, Node resource);
 /// A node against one profile; one that is not at hand is said not to be checked.
