@@ -121,6 +121,9 @@ void check_bundle(Session& session, Node bundle) {
   for (const Node entry : bundle) {
     if (entry.name() != "entry") continue;
     const Node resource = entry["resource"], full_url = entry["fullUrl"];
+    const std::string_view kind = bundle["type"].text();
+    if (resource && !full_url && (kind == "document" || kind == "message"))
+      session.error("required", entry, "an entry of a document or message needs a fullUrl");
     if (!resource || !resource.type() || !full_url.has_value()) continue;
     const std::string_view url = full_url.text(), id = resource["id"].text();
     if (!url.starts_with("http:") && !url.starts_with("https:")) {
@@ -131,7 +134,7 @@ void check_bundle(Session& session, Node bundle) {
     const ReferenceParts parts = parse_reference(url);
     if (parts.type.empty()) continue;
     if (id.empty()) {
-      if (bundle["type"].text() == "document")
+      if (kind == "document")
         session.error("invalid", entry, "the fullUrl names an id, and the resource of the entry has none");
       continue;
     }
