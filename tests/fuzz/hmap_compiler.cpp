@@ -13,10 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   mappings::Library library;
   base::Diagnostics diagnostics;
   library.add_text("fuzz.hmap", std::string(reinterpret_cast<const char*>(data), size), diagnostics);
-  const bool parsed = diagnostics.ok();
-  library.link(diagnostics);
-  // The checker is for trees without syntax errors.
-  if (parsed) {
+  // Linking and checking are for trees without syntax errors.
+  if (diagnostics.ok()) {
+    library.link(diagnostics);
     const mappings::CompiledLibrary compiled = mappings::compile(library, diagnostics);
     if (!compiled.unit) std::abort();
   }
