@@ -3,6 +3,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
+#include "engine/detail/reply.h"
 
 namespace kiln::engine {
 
@@ -26,7 +27,16 @@ Task<void> InflightBudget::room() {
   while (!has_room()) co_await freed_.wait(milliseconds(-1));
 }
 
-ChannelRuntime::ChannelRuntime(Parts parts) : parts_(std::move(parts)), first_site_(parts_.site) {}
+ChannelRuntime::ChannelRuntime(Parts parts) : parts_(std::move(parts)), first_site_(parts_.site) {
+  const channels::Options& options = parts_.definition->source_options;
+  if (options.has("sequence_numbers") && options.flag("sequence_numbers"))
+    links_ = std::make_unique<SequenceLinks>(*parts_.journal, *parts_.executor, parts_.definition->name);
+  if (!options.has("fragments") || options.text("fragments") != "join") return;
+  fragments_ = std::make_unique<Fragments>(
+      *parts_.journal, *parts_.executor, *parts_.clock, *parts_.definition,
+      [this](Fragments::Joined joined) { base::spawn(take_joined(std::move(joined))); },
+      [this](std::size_t given_up) { counters_.quarantined += given_up; });
+}
 ChannelRuntime::~ChannelRuntime() {
   *alive_ = false;
 }
@@ -50,6 +60,8 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   NewMessage message = make_message(std::move(in), *site);
   const Opened opened = open_message(*site, *definition, message);
   identify(*definition, source_key, opened, message);
+  if (links_ && opened && asks_for_number(*opened->hl7())) message.dedupe = {};  // the answer is another each time
+  message.fragment = fragments_ && opened && detail::is_fragment(*definition, *opened->hl7());
   const DedupeKey key = message.dedupe;
   if (key != DedupeKey{}) {
     if (parts_.journal->maybe_seen(key)) {
@@ -71,10 +83,22 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   }
   const std::size_t bytes = message.body.size();
   parts_.budget->take(bytes);
+  if (links_ && opened) {
+    auto entering = links_->enter(opened->hl7());
+    Result<LinkStep> step = co_await std::move(entering);
+    if (!step) {
+      const Answer refused = refuse(message, opened, step.error());
+      finish(key, refused, bytes);
+      co_return refused;
+    }
+    message.step = std::move(*step);
+  }
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.pacer->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
-  Plan plan = parts_.processor->process(*site, *definition, message, opened);
+  Plan plan = parts_.processor->process(*site, *definition, message, opened, looks_at_fields());
   const Result<MessageId> id = co_await appended;
+  if (message.step) links_->leave(*message.step, id ? *id : 0);
+  if (message.fragment && id) base::spawn(fragments_->add(*id));
   Answer answer =
       id ? settle(*id, std::move(message), opened, std::move(plan)) : refuse(message, opened, id.error());
   parts_.pacer->answered();
@@ -131,7 +155,7 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
   Answer answer;
   answer.taken = Taken::stored;
   if (*ending && (*ending)->state == DeliveryState::rejected) {
-    if (!keep_refusal) co_return std::nullopt;
+    if (!keep_refusal || (*ending)->code == kSequenceCode) co_return std::nullopt;
     answer.taken = Taken::refused;
     answer.reply = (*ending)->reply;
   } else {
@@ -144,7 +168,8 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
 /// Whoever is answered when the message is stored cannot be told of a rejection any more: it is quarantined
 /// instead.
 bool ChannelRuntime::is_rejected(const Plan& plan) const {
-  return plan.verdict == Plan::Verdict::rejected && parts_.definition->ack_on != channels::AckOn::stored;
+  return plan.verdict == Plan::Verdict::rejected &&
+         (plan.at_once || parts_.definition->ack_on != channels::AckOn::stored);
 }
 
 /// What the journal keeps of a plan; the number is not known yet.
@@ -184,6 +209,17 @@ void ChannelRuntime::count(const Processed& processed) {
     ++counters_.filtered;
 }
 
+/// All of a channel's first messages, then a sample: the cost is that of a small map.
+bool ChannelRuntime::looks_at_fields() const {
+  return counters_.received <= base::limits::kCoverageAllMax ||
+         counters_.received % base::limits::kCoverageEvery == 0;
+}
+
+void ChannelRuntime::cover(MessageId id, const Plan& plan) {
+  if (!plan.fields.empty()) coverage_.add_fields(plan.fields);
+  if (!plan.diagnostics.empty()) coverage_.add_notes(plan.diagnostics, plan.dropped_diagnostics, id);
+}
+
 /// The plan of a durable message becomes its reply, its queue entries and its endings.
 Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& opened, Plan plan) {
   const bool rejected = is_rejected(plan);
@@ -196,6 +232,7 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
                             rejected ? plan.reason : std::string());
   if (rejected) processed->endings.back().reply = answer.reply;
   count(*processed);
+  if (message.replay_of == 0) cover(id, plan);
   storing_.emplace(id, Storing{processed, std::make_shared<const NewMessage>(std::move(message)), false});
   store(std::move(processed));
   return answer;
@@ -286,6 +323,13 @@ void ChannelRuntime::push(Processed& processed, const std::string& source) {
     pending.output = std::move(output);
     queue->push(std::move(pending));
   }
+}
+
+Task<Result<std::size_t>> ChannelRuntime::resume_links() {
+  if (!links_) co_return std::size_t{0};
+  auto resuming = links_->resume();
+  Result<std::size_t> resumed = co_await std::move(resuming);
+  co_return resumed;
 }
 
 DeliveryQueue* ChannelRuntime::find_queue(std::string_view name) const {

@@ -11,8 +11,11 @@
 #include "channels/intake.h"
 #include "engine/commit_pacer.h"
 #include "engine/delivery.h"
+#include "engine/fragments.h"
 #include "engine/process.h"
+#include "engine/sequence_links.h"
 #include "engine/site_version.h"
+#include "mappings/field_coverage.h"
 
 namespace kiln::engine {
 
@@ -98,8 +101,16 @@ class ChannelRuntime final : public channels::Intake {
   /// it began with.
   void use_site(std::shared_ptr<const channels::Site> site);
 
+  /// An operator lets frozen links go on: each takes the next positive number, whatever it is. How many there
+  /// were.
+  base::Task<base::Result<std::size_t>> resume_links();
+  /// Empty unless the source has `sequence_numbers`.
+  LinkStates links() const { return links_ ? links_->states() : LinkStates(); }
+
   const channels::ChannelDefinition& definition() const { return *parts_.definition; }
   const ChannelCounters& counters() const { return counters_; }
+  /// Of what came since the start; replays and repetitions do not count.
+  const mappings::FieldCoverage& coverage() const { return coverage_; }
   channels::ConnectorStatus source_status() const;
   const std::vector<std::unique_ptr<DeliveryQueue>>& queues() const { return queues_; }
   DeliveryQueue* find_queue(std::string_view name) const;
@@ -107,12 +118,14 @@ class ChannelRuntime final : public channels::Intake {
  private:
   using Waiters = std::vector<base::Completion<channels::Answer>>;
   NewMessage make_message(channels::Inbound in, const channels::Site& site) const;
-  base::Task<base::Result<MessageId>> append(NewMessage message);
   base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal);
   Plan process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened);
   bool is_rejected(const Plan& plan) const;
   Processed take_outcome(Plan& plan) const;
   void count(const Processed& processed);
+  base::Task<void> take_joined(Fragments::Joined joined);
+  bool looks_at_fields() const;
+  void cover(MessageId id, const Plan& plan);
   channels::Answer settle(MessageId id, NewMessage message, const Opened& opened, Plan plan);
   channels::Answer refuse(const NewMessage& message, const Opened& opened, const base::Error& error);
   void store(std::shared_ptr<Processed> processed);
@@ -126,6 +139,9 @@ class ChannelRuntime final : public channels::Intake {
   std::unique_ptr<channels::Source> source_;
   std::vector<std::unique_ptr<DeliveryQueue>> queues_;
   ChannelCounters counters_;
+  mappings::FieldCoverage coverage_;
+  std::unique_ptr<SequenceLinks> links_;
+  std::unique_ptr<Fragments> fragments_;
   std::map<DedupeKey, Waiters> in_flight_;
   struct Storing {
     std::shared_ptr<Processed> processed;

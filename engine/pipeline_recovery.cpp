@@ -43,6 +43,8 @@ Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting
 }
 
 Status ChannelRuntime::start_source() {
+  if (links_) base::spawn(links_->open());
+  if (fragments_) base::spawn(fragments_->open());
   source_ = parts_.definition->source->make_source(parts_.definition->source_options, parts_.around);
   return source_->start(*this);
 }
@@ -118,10 +120,46 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
   co_return Status{};
 }
 
+/// A message whose fragments are all there comes in as a message of its own, the part of the first. Its
+/// fragments were acknowledged, so a rejection can only set it aside. A crash between the commit and
+/// drop_fragments() brings it here again: it is known by its key.
+Task<void> ChannelRuntime::take_joined(Fragments::Joined joined) {
+  const std::shared_ptr<bool> alive = alive_;
+  const std::shared_ptr<const channels::Site> site = parts_.site;
+  NewMessage message = std::move(joined.message);
+  message.config_hash = site->hash;
+  const Opened opened = open_message(*site, *parts_.definition, message);
+  identify(*parts_.definition, "fragments of " + std::to_string(joined.ids.front()), opened, message);
+  base::Completion<Result<MessageId>> known(*parts_.executor);
+  parts_.journal->find_duplicate(message.dedupe, [known](Result<MessageId> id) { known.set(std::move(id)); });
+  const Result<MessageId> earlier = co_await known;
+  if (!*alive) co_return;
+  if (earlier && *earlier != 0) co_return parts_.journal->drop_fragments(std::move(joined.ids));
+  MessageId number = 0;
+  while (number == 0) {  // the fragments are promised: a full disk only delays the message
+    base::Completion<Result<MessageId>> appended(*parts_.executor);
+    parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
+    const Result<MessageId> id = co_await appended;
+    if (!*alive) co_return;
+    if (id) {
+      number = *id;
+      continue;
+    }
+    base::Event pause(*parts_.executor);
+    co_await pause.wait(std::chrono::milliseconds(1000));
+    if (!*alive) co_return;
+  }
+  Plan plan = parts_.processor->process(*site, *parts_.definition, message, opened);
+  if (plan.verdict == Plan::Verdict::rejected) plan.verdict = Plan::Verdict::quarantined;
+  settle(number, std::move(message), opened, std::move(plan));
+  parts_.journal->drop_fragments(std::move(joined.ids));
+}
+
 Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original,
                                                    std::vector<std::string> destinations, bool dry_run) {
   NewMessage message = original.message;
   message.replay_of = original.id;
+  message.step = std::nullopt;  // an operator's decision, not the sender's number
   message.parent = 0;
   message.dedupe = {};
   const std::shared_ptr<const channels::Site> site = parts_.site;

@@ -6,6 +6,7 @@
 #include "engine/detail/input.h"
 #include "engine/detail/reply.h"
 #include "hl7/message.h"
+#include "mappings/field_coverage.h"
 
 namespace kiln::engine {
 
@@ -141,13 +142,15 @@ Ending ended(const std::string& destination, DeliveryState state, const char* co
 class Run {
  public:
   Run(mappings::Runner& runner, mappings::LookupService* lookups, const mappings::Program& expressions,
-      const channels::ChannelDefinition& channel, const NewMessage& message, const Input& input)
+      const channels::ChannelDefinition& channel, const NewMessage& message, const Input& input,
+      bool look_at_fields)
       : runner_(runner),
         lookups_(lookups),
         expressions_(expressions),
         channel_(channel),
         message_(message),
         input_(input),
+        look_at_fields_(look_at_fields),
         context_(input.context()) {}
 
   Plan plan() {
@@ -219,6 +222,8 @@ class Run {
       mappings::RunResult& result =
           mappings::run_with_lookups(runner_, route.program, input_.run_input(), context_, lookups_, record_);
       for (auto& diagnostic : result.diagnostics) plan_.diagnostics.push_back(std::move(diagnostic));
+      plan_.dropped_diagnostics += result.dropped_diagnostics;
+      if (look_at_fields_) mappings::merge(plan_.fields, runner_.input_values());
       if (take_outcome(plan_, result)) return false;
       detach_rows(plan_, message_, input_, result);
       results_.push_back({route.result, std::move(result)});
@@ -310,6 +315,7 @@ class Run {
   const channels::ChannelDefinition& channel_;
   const NewMessage& message_;
   const Input& input_;
+  const bool look_at_fields_;
   mappings::RunContext context_;
   Plan plan_;
   std::vector<MapResult> results_;
@@ -348,16 +354,45 @@ void identify(const channels::ChannelDefinition& channel, const std::string& sou
   std::memcpy(message.dedupe.data(), hash.data(), message.dedupe.size());
 }
 
+/// A message that its numbered link does not take: it asks for, or is told, the number to go on with.
+Plan plan_of_step(const hl7::SequenceDecision& decision) {
+  Plan plan;
+  if (decision.positive) {
+    plan.verdict = Verdict::filtered;
+    plan.code = decision.verdict == hl7::SequenceVerdict::start ? "sequence-start" : "sequence-resync";
+    return plan;
+  }
+  const bool used = decision.verdict == hl7::SequenceVerdict::repeated;
+  reject(plan, "AE", 207,
+         used ? std::string("the number of MSH-13 was used by another message")
+              : "MSH-13 is not the number that is expected, " + decision.reply,
+         kSequenceCode);
+  plan.errors.back().segment = "MSH";
+  plan.errors.back().field = 13;
+  plan.at_once = true;
+  return plan;
+}
+
+Plan plan_of_fragment() {
+  Plan plan;
+  plan.verdict = Verdict::filtered;
+  plan.code = kFragmentCode;
+  return plan;
+}
+
 Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel,
                         const NewMessage& message) {
   return process(site, channel, message, open_message(site, channel, message));
 }
 
 Plan Processor::process(const channels::Site& site, const channels::ChannelDefinition& channel,
-                        const NewMessage& message, const Opened& input) {
+                        const NewMessage& message, const Opened& input, bool look_at_fields) {
+  if (message.step && !message.step->decision.take) return plan_of_step(message.step->decision);
+  if (input && input->hl7() != nullptr && detail::is_fragment(channel, *input->hl7()))
+    return plan_of_fragment();
   if (input) {
     mappings::LookupService* lookups = lookups_ == nullptr ? nullptr : lookups_->lookups(site);
-    return Run(runner_, lookups, site.expressions, channel, message, *input).plan();
+    return Run(runner_, lookups, site.expressions, channel, message, *input, look_at_fields).plan();
   }
   Plan plan;
   if (message.kind == ContentKind::hl7) {

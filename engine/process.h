@@ -20,6 +20,7 @@ struct Plan {
   /// Of a rejection: AE or AR (CE, CR in enhanced mode), its errors for ERR, and one line for people.
   hl7::AckCode ack = hl7::AckCode::AA;
   std::vector<hl7::AckError> errors;
+  bool at_once = false;  ///< rejected before it was mapped: answered so whatever `ack on` says
   std::string
       code;  ///< stable code of the reason: "mapping-require", "accept", an error code; empty when accepted
   std::string reason;  ///< one line without patient data
@@ -28,8 +29,16 @@ struct Plan {
   std::vector<NewMessage> children;  ///< detached CSV rows
   std::vector<Ending> child_endings;
   std::vector<mappings::RunDiagnostic> diagnostics;
+  std::uint64_t dropped_diagnostics = 0;     ///< beyond those a run lists
+  std::vector<mappings::InputValue> fields;  ///< with `look_at_fields`: which valued leaves the maps read
   std::string lookups;  ///< every answer the maps were given (mappings::print_answers); empty: none was asked
 };
+
+/// Plan::code of a message that a numbered link refused.
+inline constexpr const char* kSequenceCode = "sequence";
+/// Of a fragment: the message it is a part of has a number of its own. Of one whose others did not come.
+inline constexpr const char* kFragmentCode = "fragment";
+inline constexpr const char* kIncompleteCode = "fragments-missing";
 
 /// A message parsed once, or why it cannot be; identify, process and make_reply all read from it.
 using Opened = base::Result<detail::Input>;
@@ -46,8 +55,9 @@ class Processor {
  public:
   Plan process(const channels::Site& site, const channels::ChannelDefinition& channel,
                const NewMessage& message);
+  /// `look_at_fields` fills Plan::fields, which costs as much as a small map.
   Plan process(const channels::Site& site, const channels::ChannelDefinition& channel,
-               const NewMessage& message, const Opened& opened);
+               const NewMessage& message, const Opened& opened, bool look_at_fields = false);
 
   /// Where lookups are answered; nullptr (also before this call): they cannot be asked. Outlives the
   /// processor.

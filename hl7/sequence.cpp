@@ -26,6 +26,12 @@ std::optional<std::int64_t> sequence_number(const Message& message, bool& malfor
   return number;
 }
 
+bool asks_for_number(const Message& message) {
+  bool malformed = false;
+  const auto number = sequence_number(message, malformed);
+  return number && *number <= 0;
+}
+
 SequenceDecision check_sequence(const SequenceState& state, const Message& message) {
   SequenceDecision out;
   out.next = state;

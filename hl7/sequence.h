@@ -38,6 +38,8 @@ struct SequenceDecision {
 
 /// MSH-13 as a number; nothing when it is absent or null. `malformed` is set when it is valued and no number.
 std::optional<std::int64_t> sequence_number(const Message& message, bool& malformed);
+/// MSH-13 is 0 or -1: the message starts or resets the numbers of the link and says nothing else.
+bool asks_for_number(const Message& message);
 /// Pure: the same state and message give the same decision.
 SequenceDecision check_sequence(const SequenceState& state, const Message& message);
 

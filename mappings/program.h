@@ -183,6 +183,13 @@ struct RunResult {
   bool skipped_all() const { return ok() && output.empty(); }  ///< the map wrote nothing
 };
 
+/// A valued leaf of an input: the way to it without positions ("PID-3.4.1", "Patient.name.family", "column
+/// taken"), and whether a rule read it.
+struct InputValue {
+  std::string path;
+  bool read = false;
+};
+
 /// Runs programs; one per thread. Keeps its buffers, so that a run in the steady state allocates nothing.
 class Runner {
  public:
@@ -205,6 +212,9 @@ class Runner {
   /// Valued fields of the HL7 or CSV input (leaf elements of a FHIR input) that the last run did not read, as
   /// paths in input order: "PD1-4.1", "Patient.photo". Valid input required; computed on demand.
   std::vector<std::string> unread() const;
+  /// Every valued leaf, in input order (of a CSV input every column that has values, read when all of them
+  /// are); as unread() otherwise. Two runs on one input list the same leaves.
+  std::vector<InputValue> input_values() const;
   /// "PID-7", "Patient.birthDate", "row 3 column taken"; several for a value made of several. Of the last
   /// run.
   std::vector<std::string> source_paths(std::uint64_t source) const;

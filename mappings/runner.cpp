@@ -26,6 +26,10 @@ std::vector<std::string> Runner::unread() const {
   return state_->unread();
 }
 
+std::vector<InputValue> Runner::input_values() const {
+  return state_->input_values();
+}
+
 std::vector<std::string> Runner::source_paths(std::uint64_t source) const {
   return state_->source_paths(source);
 }

@@ -2,7 +2,7 @@
 
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/hl7_http.h"
-#include "channels/detail/validation.h"
+#include "channels/connectors/detail/listener_options.h"
 #include "channels/net/http_server.h"
 #include "hl7/message.h"
 
@@ -12,53 +12,19 @@ namespace {
 
 namespace limits = base::limits;
 
-constexpr const char* kInsecureWords[] = {"accept_risk"};
-constexpr const char* kStoreFailureWords[] = {"AE", "AR", "close"};
 constexpr const char* kStatusWords[] = {"always_200", "by_ack"};
 constexpr const char* kRetryAfterSeconds = "10";
 
-constexpr FieldSpec kTls[] = {
-    {.name = "cert", .type = FieldType::secret, .summary = "certificate chain (PEM)"},
-    {.name = "key", .type = FieldType::secret, .summary = "private key (PEM)"},
-    {.name = "client_ca",
-     .type = FieldType::secret,
-     .summary = "authorities whose client certificates are taken"},
-};
 constexpr FieldSpec kOptions[] = {
-    {.name = "port",
-     .type = FieldType::integer,
-     .summary = "TCP port; 0 takes a free one",
-     .required = true,
-     .max = 65535},
-    {.name = "bind",
-     .type = FieldType::string,
-     .summary = "IP address to listen on",
-     .default_value = "\"127.0.0.1\""},
+    detail::kPort,
+    detail::kBind,
     {.name = "path", .type = FieldType::string, .summary = "path of the address", .default_value = "\"/\""},
-    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
-    {.name = "insecure",
-     .type = FieldType::word,
-     .summary = "plaintext beyond loopback, knowingly",
-     .words = kInsecureWords},
-    {.name = "charset",
-     .type = FieldType::string,
-     .summary = "character set when MSH-18 is empty",
-     .lead = "default"},
-    {.name = "timezone",
-     .type = FieldType::string,
-     .summary = "IANA zone of times without offset; default: the server's"},
-    {.name = "max_message",
-     .type = FieldType::size,
-     .summary = "largest body",
-     .default_value = "16MB",
-     .min = 1024,
-     .max = std::int64_t{1} << 30},
-    {.name = "connections",
-     .type = FieldType::integer,
-     .summary = "most connections at once",
-     .default_value = "5000",
-     .min = 1,
-     .max = limits::kConnectionsPerListenerMax},
+    detail::kTls,
+    detail::kInsecure,
+    detail::kCharset,
+    detail::kTimezone,
+    detail::kMaxMessage,
+    detail::kConnections,
     {.name = "plain_text",
      .type = FieldType::boolean,
      .summary = "take bodies of type text/plain too",
@@ -68,11 +34,9 @@ constexpr FieldSpec kOptions[] = {
      .summary = "status of a stored message: 200, or 422 for AE and CE, 400 for AR and CR",
      .default_value = "always_200",
      .words = kStatusWords},
-    {.name = "on_store_failure",
-     .type = FieldType::word,
-     .summary = "acknowledgement in the 503 when a message could not be stored",
-     .default_value = "AE",
-     .words = kStoreFailureWords},
+    detail::kOnStoreFailure,
+    detail::kSequenceNumbers,
+    detail::kFragments,
     detail::kValidateOption,
 };
 constexpr ConnectorExample kExamples[] = {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <optional>
 
+#include "engine/admin/coverage_json.h"
 #include "engine/admin/message_json.h"
 #include "engine/admin/replay.h"
 #include "engine/admin/status_json.h"
@@ -110,12 +111,21 @@ Result<std::string> resume(Gateway& gateway, std::string_view path) {
   return base::fail(ErrorCode::message_not_found, "there is no such destination", std::string(path));
 }
 
+/// "/api/v1/channels/NAME/resume" -> the channel.
+Result<ChannelRuntime*> channel_to_resume(Gateway& gateway, std::string_view path) {
+  for (const auto& channel : gateway.channels())
+    if (path == channel->definition().name + "/resume") return channel.get();
+  return base::fail(ErrorCode::message_not_found, "there is no such channel", std::string(path));
+}
+
 }  // namespace
 
 Task<HttpResponse> handle_control(Gateway& gateway, HttpRequest request) {
   const std::string path(request.path());
-  constexpr std::string_view kDestinations = "/api/v1/destinations/";
+  constexpr std::string_view kDestinations = "/api/v1/destinations/", kChannels = "/api/v1/channels/";
   if (request.method == "GET" && path == "/api/v1/status") co_return json_response(print_status(gateway));
+  if (request.method == "GET" && path == "/api/v1/coverage")
+    co_return json_response(print_coverage(gateway.channels()));
   if (request.method == "GET" && (path == "/api/v1/messages" || path.starts_with("/api/v1/messages/"))) {
     base::Completion<HttpResponse> read(gateway.executor());
     gateway.reader_executor().post([&gateway, read, request] { read.set(read_journal(gateway, request)); });
@@ -134,6 +144,14 @@ Task<HttpResponse> handle_control(Gateway& gateway, HttpRequest request) {
     const Result<std::string> done = resume(gateway, std::string_view(path).substr(kDestinations.size()));
     if (!done) co_return error_response(done.error());
     co_return json_response(*done);
+  }
+  if (request.method == "POST" && path.starts_with(kChannels)) {
+    const auto channel = channel_to_resume(gateway, std::string_view(path).substr(kChannels.size()));
+    if (!channel) co_return error_response(channel.error());
+    auto resuming = (*channel)->resume_links();
+    const Result<std::size_t> links = co_await std::move(resuming);
+    if (!links) co_return error_response(links.error());
+    co_return json_response("{\"resumed\":" + std::to_string(*links) + "}");
   }
   const base::Error unknown{ErrorCode::message_not_found, "the control API has no such resource", path, {}};
   co_return error_response(unknown);

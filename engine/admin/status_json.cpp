@@ -56,6 +56,15 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel) {
   counter(json, "unframed", counters.unframed);
   counter(json, "replayed", counters.replayed);
   if (counters.last_received.micros != 0) json.member("last_received", print_time(counters.last_received));
+  json.key("links").begin_array();
+  for (const auto& [name, link] : channel.links()) {
+    json.begin_object().member("name", name);
+    json.key("last").integer(link.state.last).key("frozen").boolean(link.state.frozen).end_object();
+  }
+  json.end_array();
+  json.key("notes").begin_object();
+  for (const auto& [code, count] : channel.coverage().codes()) counter(json, code.c_str(), count);
+  json.end_object();
   json.key("destinations").begin_array();
   for (const auto& queue : channel.queues()) write_queue(json, *queue);
   json.end_array().end_object();

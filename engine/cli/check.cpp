@@ -93,7 +93,7 @@ int run(const Arguments& arguments) {
   std::string json;
   for (const std::string& path : arguments.all("PATH")) {
     const auto findings = check_path(arguments, path);
-    if (!findings) return report(findings.error(), arguments);
+    if (!findings) return report(findings.error(), arguments), kExitUsageFile;
     const bool strict = arguments.has("--strict") && findings->diagnostics.warnings() > 0;
     bad = bad || !findings->diagnostics.ok() || strict;
     if (!arguments.json()) {

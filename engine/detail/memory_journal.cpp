@@ -84,6 +84,32 @@ void MemoryJournal::find_duplicate(DedupeKey key, std::function<void(Result<Mess
   done(found == seen_.end() ? MessageId{0} : found->second);
 }
 
+void MemoryJournal::read_fragments(std::string channel,
+                                   std::function<void(Result<std::vector<MessageId>>)> done) {
+  std::vector<MessageId> ids;
+  for (const auto& [id, record] : records_)
+    if (record.message.channel == channel && record.message.fragment) ids.push_back(id);
+  done(std::move(ids));
+}
+
+void MemoryJournal::drop_fragments(std::vector<MessageId> ids) {
+  for (const MessageId id : ids) records_[id].message.fragment = false;
+}
+
+void MemoryJournal::read_links(
+    std::string channel, std::function<void(Result<LinkStates>)> done) {
+  LinkStates links;
+  for (const auto& [id, record] : records_)
+    if (record.message.channel == channel && record.message.step)
+      links[record.message.step->link] = {record.message.step->decision.next, id};
+  done(std::move(links));
+}
+
+void MemoryJournal::set_link(MessageId newest, hl7::SequenceState state, std::function<void(Status)> done) {
+  if (std::optional<LinkStep>& step = records_[newest].message.step) step->decision.next = state;
+  done({});
+}
+
 void MemoryJournal::keep_config(std::string hash, std::string text) {
   configs_[std::move(hash)] = std::move(text);
 }

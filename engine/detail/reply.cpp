@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/process.h"
+#include "hl7/continuation.h"
 
 namespace kiln::engine {
 
@@ -21,6 +22,12 @@ hl7::AckDemand demand_of(const channels::ChannelDefinition& channel, const hl7::
     demand.application = hl7::AckCondition::never;
   }
   return demand;
+}
+
+bool is_fragment(const channels::ChannelDefinition& channel, const hl7::Message& message) {
+  const channels::Options& options = channel.source_options;
+  return options.has("fragments") && options.text("fragments") == "join" &&
+         hl7::continuation_of(message).fragment();
 }
 
 bool wants_application_ack(const channels::ChannelDefinition& channel, const hl7::Message& message,
@@ -95,7 +102,8 @@ std::string build_reply(const channels::ChannelDefinition& channel, const NewMes
   const hl7::Message& parsed = *opened->hl7();
   if (!hl7::may_acknowledge(parsed)) return {};
   const hl7::AckDemand demand = detail::demand_of(channel, parsed);
-  if (demand.mode == hl7::AckMode::enhanced) return enhanced_reply(channel, parsed, demand, input, stored);
+  if (demand.mode == hl7::AckMode::enhanced)
+    return enhanced_reply(channel, parsed, demand, input, stored && !detail::is_fragment(channel, parsed));
   return hl7::make_ack(parsed, input);
 }
 
@@ -110,6 +118,7 @@ std::string make_reply(const channels::ChannelDefinition& channel, const NewMess
   input.control_id = "K" + std::to_string(id);
   input.time = detail::ack_time(message.received);
   input.text = text;
+  if (message.step) input.expected_sequence = message.step->decision.reply;
   return build_reply(channel, message, opened, input, true);
 }
 

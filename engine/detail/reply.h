@@ -14,6 +14,10 @@ base::PartialDate ack_time(base::WallTime received);
 /// What the message asks for, as the channel's `ack` allows it.
 hl7::AckDemand demand_of(const channels::ChannelDefinition& channel, const hl7::Message& message);
 
+/// A part of a message (DSC, MSH-14) that the channel joins with the others before it is mapped. Its own answer is
+/// the accept acknowledgement only; the whole message is acknowledged as the first part (hl7v2.md §10).
+bool is_fragment(const channels::ChannelDefinition& channel, const hl7::Message& message);
+
 /// Whether an application acknowledgement of that code is owed as an exchange of its own: enhanced mode,
 /// MSH-16 asks for it, and the message was not refused at once (CR).
 bool wants_application_ack(const channels::ChannelDefinition& channel, const hl7::Message& message,

@@ -207,7 +207,8 @@ Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed
   changes_.opened.push_back(id);
   if (processed) changes_.settled.push_back(id);
   if (has_key) changes_.keys.emplace_back(id, key_head(m.dedupe));
-  return {};
+  if (m.fragment) TRY_VOID(insert_fragment(id, m.channel));
+  return m.step ? insert_link_step(id, *m.step) : Status{};
 }
 
 Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output) {
@@ -257,6 +258,68 @@ Status DayFile::insert_lookups(MessageId id, const std::string& answers) {
   TRY(auto insert, database_.cached("INSERT OR REPLACE INTO lookup(msg_id, crc, answers) VALUES(?,?,?)"));
   insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::int64_t{base::crc32c(answers)});
   return insert.bind(3, std::string_view(answers)).run();
+}
+
+Status DayFile::insert_fragment(MessageId id, const std::string& channel) {
+  TRY(auto create, database_.cached(kFragmentSchema));
+  TRY_VOID(create.run());
+  TRY(auto insert, database_.cached("INSERT INTO fragment(msg_id, channel) VALUES(?,?)"));
+  return insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(channel)).run();
+}
+
+Status DayFile::delete_fragment(MessageId id) {
+  TRY(const bool has_fragments, has_table(database_, "fragment"));
+  if (!has_fragments) return {};
+  TRY(auto remove, database_.cached("DELETE FROM fragment WHERE msg_id=?"));
+  return remove.bind(1, static_cast<std::int64_t>(id)).run();
+}
+
+Status DayFile::fragments(const std::string& channel, std::vector<MessageId>& out) {
+  TRY(const bool has_fragments, has_table(database_, "fragment"));
+  if (!has_fragments) return {};
+  TRY(auto select, database_.prepare("SELECT msg_id FROM fragment WHERE channel=? ORDER BY msg_id"));
+  select.bind(1, std::string_view(channel));
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return {};
+    out.push_back(static_cast<MessageId>(select.integer(0)));
+  }
+}
+
+Status DayFile::insert_link_step(MessageId id, const LinkStep& step) {
+  TRY(auto create, database_.cached(kLinkSchema));
+  TRY_VOID(create.run());
+  TRY(auto insert, database_.cached("INSERT INTO link(msg_id, name, verdict, reply, last, resync, frozen)"
+                                    " VALUES(?,?,?,?,?,?,?)"));
+  const hl7::SequenceState& next = step.decision.next;
+  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(step.link));
+  insert.bind(3, static_cast<std::int64_t>(step.decision.verdict))
+      .bind(4, std::string_view(step.decision.reply));
+  return insert.bind(5, next.last)
+      .bind(6, std::int64_t{next.resync})
+      .bind(7, std::int64_t{next.frozen})
+      .run();
+}
+
+Status DayFile::update_link_step(MessageId id, const hl7::SequenceState& next) {
+  TRY(auto update, database_.cached("UPDATE link SET last=?, resync=?, frozen=? WHERE msg_id=?"));
+  update.bind(1, next.last).bind(2, std::int64_t{next.resync}).bind(3, std::int64_t{next.frozen});
+  return update.bind(4, static_cast<std::int64_t>(id)).run();
+}
+
+Status DayFile::links(const std::string& prefix, LinkStates& out) {
+  TRY(const bool has_links, has_table(database_, "link"));
+  if (!has_links) return {};
+  TRY(auto select, database_.prepare("SELECT name, last, resync, frozen, max(msg_id) FROM link"
+                                     " WHERE substr(name, 1, ?)=? GROUP BY name"));
+  select.bind(1, static_cast<std::int64_t>(prefix.size())).bind(2, std::string_view(prefix));
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return {};
+    out.try_emplace(std::string(select.text(0)),
+                    LinkState{{select.integer(1), select.integer(2) != 0, select.integer(3) != 0},
+                              static_cast<MessageId>(select.integer(4))});
+  }
 }
 
 Result<bool> DayFile::delete_output(MessageId id, const std::string& channel,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -51,6 +52,13 @@ class DayFile {
   base::Status insert_message(MessageId id, const NewMessage& message, bool processed);
   base::Status insert_output(MessageId id, const std::string& channel, const Output& output);
   base::Status insert_lookups(MessageId id, const std::string& answers);
+  base::Status insert_fragment(MessageId id, const std::string& channel);
+  base::Status delete_fragment(MessageId id);
+  base::Status fragments(const std::string& channel, std::vector<MessageId>& out);
+  base::Status insert_link_step(MessageId id, const LinkStep& step);
+  base::Status update_link_step(MessageId id, const hl7::SequenceState& next);
+  /// States of the links whose names begin with `prefix`, added to `out` where they are not known yet.
+  base::Status links(const std::string& prefix, LinkStates& out);
   base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending,
                              base::WallTime at);
   /// True when the row was there.

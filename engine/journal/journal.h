@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "channels/intake.h"
 #include "engine/base/clock.h"
 #include "engine/base/result.h"
+#include "hl7/sequence.h"
 
 namespace kiln::engine {
 
@@ -32,6 +34,18 @@ std::optional<DeliveryState> delivery_state(std::string_view name);
 /// The destination name of a message that ends without any.
 inline constexpr const char* kNoDestination = "-";
 
+/// What the sequence number protocol decided about a message of a numbered link (hl7v2.md §10). The link's state
+/// is `decision.next` of its newest message, or what an operator set after it.
+struct LinkStep {
+  std::string link;  ///< "channel/MSH-3|MSH-4"
+  hl7::SequenceDecision decision;
+};
+struct LinkState {
+  hl7::SequenceState state;
+  MessageId newest = 0;  ///< message of the link
+};
+using LinkStates = std::map<std::string, LinkState>;  ///< by name of the link
+
 /// What one commit must hold for a message to be accepted: everything its routing, outputs and ACK are
 /// derived from.
 struct NewMessage {
@@ -48,6 +62,8 @@ struct NewMessage {
   MessageId parent = 0;     ///< message this one is a part of
   MessageId replay_of = 0;
   bool framing_fault = false;
+  bool fragment = false;         ///< waits for the others of its message; remembered until drop_fragments()
+  std::optional<LinkStep> step;  ///< of a numbered link; stored with the message
   std::string body;
   /// Read back only: the answers of lookups that were stored with the message (mappings::print_answers).
   std::string lookups;
@@ -153,6 +169,18 @@ class Journal {
   virtual bool maybe_seen(const DedupeKey& key) const = 0;
   /// The newest message with that key inside the window, or 0.
   virtual void find_duplicate(DedupeKey key, std::function<void(base::Result<MessageId>)> done) = 0;
+
+  /// Messages of a channel that were appended as fragments and not dropped since, in order.
+  virtual void read_fragments(std::string channel,
+                              std::function<void(base::Result<std::vector<MessageId>>)> done) = 0;
+  /// They are joined or given up. May wait like store(); after a crash they may be back.
+  virtual void drop_fragments(std::vector<MessageId> ids) = 0;
+
+  /// Every numbered link of a channel.
+  virtual void read_links(std::string channel,
+                          std::function<void(base::Result<LinkStates>)> done) = 0;
+  /// An operator's decision about a link, kept with its newest message.
+  virtual void set_link(MessageId newest, hl7::SequenceState state, std::function<void(base::Status)> done) = 0;
 
   /// Keeps a site version; messages refer to it by hash. Idempotent.
   virtual void keep_config(std::string hash, std::string text) = 0;

@@ -36,13 +36,39 @@ std::uint32_t output_crc(const Output& output, std::string_view options) {
   return base::crc32c(output.body, base::crc32c(options, base::crc32c(output.control_id)));
 }
 
+Result<bool> has_table(base::Database& database, std::string_view name) {
+  TRY(auto exists, database.cached("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name=?)"));
+  TRY_VOID(exists.bind(1, name).step());
+  const bool found = exists.integer(0) != 0;
+  exists.reset();
+  return found;
+}
+
+/// What the protocol of a numbered link decided about the message.
+static Status read_link_step(base::Database& database, MessageId id, std::optional<LinkStep>& out) {
+  TRY(const bool has_links, has_table(database, "link"));
+  if (!has_links) return {};
+  TRY(auto select,
+      database.cached("SELECT name, verdict, reply, last, resync, frozen FROM link WHERE msg_id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  if (!found) return {};
+  LinkStep& step = out.emplace();
+  step.link = select.text(0);
+  step.decision.verdict = static_cast<hl7::SequenceVerdict>(select.integer(1));
+  step.decision.reply = select.text(2);
+  step.decision.next = {select.integer(3), select.integer(4) != 0, select.integer(5) != 0};
+  step.decision.take = step.decision.verdict == hl7::SequenceVerdict::expected ||
+                       step.decision.verdict == hl7::SequenceVerdict::unnumbered;
+  step.decision.positive = step.decision.take || step.decision.verdict == hl7::SequenceVerdict::start ||
+                           step.decision.verdict == hl7::SequenceVerdict::resync;
+  select.reset();
+  return {};
+}
+
 /// What was asked for the message; empty when nothing was, or when the file is older than lookups.
 static Result<std::string> read_lookups(base::Database& database, MessageId id) {
-  TRY(auto exists, database.cached("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='lookup')"));
-  TRY_VOID(exists.step());
-  const bool has_table = exists.integer(0) != 0;
-  exists.reset();
-  if (!has_table) return std::string();
+  TRY(const bool has_lookups, has_table(database, "lookup"));
+  if (!has_lookups) return std::string();
   TRY(auto select, database.cached("SELECT crc, answers FROM lookup WHERE msg_id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   if (!found) return std::string();
@@ -50,7 +76,8 @@ static Result<std::string> read_lookups(base::Database& database, MessageId id) 
   std::string answers(select.text(1));
   select.reset();
   if (base::crc32c(answers) != crc)
-    return base::fail(base::ErrorCode::corrupt_record, "the recorded lookups", "message " + std::to_string(id));
+    return base::fail(base::ErrorCode::corrupt_record, "the recorded lookups",
+                      "message " + std::to_string(id));
   return answers;
 }
 
@@ -86,6 +113,7 @@ Result<StoredMessage> read_stored_message(base::Database& database, MessageId id
   if (base::crc32c(m.body) != crc)
     return base::fail(base::ErrorCode::corrupt_record, {}, "message " + std::to_string(id));
   TRY(m.lookups, read_lookups(database, id));
+  TRY_VOID(read_link_step(database, id, m.step));
   return out;
 }
 
@@ -104,8 +132,9 @@ Status read_pending_outputs(base::Database& database, const std::string& key, Me
                             std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
                             std::vector<MessageId>& corrupt) {
   TRY(auto select,
-      database.cached("SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, packed, body"
-                      " FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id"));
+      database.cached(
+          "SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, packed, body"
+          " FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id"));
   select.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(after));
   std::size_t bytes = 0;
   while (out.size() < limit && (bytes < bytes_max || out.empty())) {
@@ -120,7 +149,8 @@ Status read_pending_outputs(base::Database& database, const std::string& key, Me
     output.kind = static_cast<channels::ContentKind>(select.integer(3));
     output.is_source = select.integer(4) != 0;
     output.control_id = select.text(5);
-    bool intact = read_body(select, output.body) && output_crc(output, select.text(6)) == static_cast<std::uint32_t>(select.integer(7));
+    bool intact = read_body(select, output.body) &&
+                  output_crc(output, select.text(6)) == static_cast<std::uint32_t>(select.integer(7));
     if (intact && output.is_source) {
       auto source = read_stored_message(database, entry.id);
       intact = source.has_value();

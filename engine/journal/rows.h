@@ -26,4 +26,7 @@ base::Status read_pending_outputs(base::Database& database, const std::string& k
 std::string print_options(const Output& output);
 std::uint32_t output_crc(const Output& output, std::string_view options);
 
+/// Tables that came later are made with their first row.
+base::Result<bool> has_table(base::Database& database, std::string_view name);
+
 }  // namespace kiln::engine

@@ -76,4 +76,13 @@ CREATE VIEW unprocessed AS
 inline constexpr const char* kLookupSchema =
     "CREATE TABLE IF NOT EXISTS lookup(msg_id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, answers TEXT NOT NULL)";
 
+/// Likewise; one row per message of a numbered link.
+inline constexpr const char* kLinkSchema =
+    "CREATE TABLE IF NOT EXISTS link(msg_id INTEGER PRIMARY KEY, name TEXT NOT NULL, verdict INTEGER NOT NULL,"
+    " reply TEXT NOT NULL, last INTEGER NOT NULL, resync INTEGER NOT NULL, frozen INTEGER NOT NULL)";
+
+/// Likewise; one row per fragment that waits for the rest of its message.
+inline constexpr const char* kFragmentSchema =
+    "CREATE TABLE IF NOT EXISTS fragment(msg_id INTEGER PRIMARY KEY, channel TEXT NOT NULL)";
+
 }  // namespace kiln::engine

@@ -364,6 +364,23 @@ void SqliteJournal::note_processing(MessageId id, std::function<void(Result<std:
   enqueue(std::move(job));
 }
 
+void SqliteJournal::drop_fragments(std::vector<MessageId> ids) {
+  for (const MessageId id : ids) {
+    Job job;
+    job.file_of = id;
+    job.change = [id](DayFile& file) { return file.delete_fragment(id); };
+    enqueue_lazily(std::move(job));
+  }
+}
+
+void SqliteJournal::set_link(MessageId newest, hl7::SequenceState state, std::function<void(Status)> done) {
+  Job job;
+  job.file_of = newest;
+  job.change = [newest, state](DayFile& file) { return file.update_link_step(newest, state); };
+  job.done = std::move(done);
+  enqueue(std::move(job));
+}
+
 void SqliteJournal::keep_config(std::string hash, std::string text) {
   Job job;
   job.change = [this, hash = std::move(hash), text = std::move(text)](DayFile& file) {

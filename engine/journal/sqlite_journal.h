@@ -58,6 +58,12 @@ class SqliteJournal final : public Journal {
                    std::function<void(base::Result<std::optional<Ending>>)> done) override;
   bool maybe_seen(const DedupeKey& key) const override;
   void find_duplicate(DedupeKey key, std::function<void(base::Result<MessageId>)> done) override;
+  void read_fragments(std::string channel,
+                      std::function<void(base::Result<std::vector<MessageId>>)> done) override;
+  void drop_fragments(std::vector<MessageId> ids) override;
+  void read_links(std::string channel,
+                  std::function<void(base::Result<LinkStates>)> done) override;
+  void set_link(MessageId newest, hl7::SequenceState state, std::function<void(base::Status)> done) override;
   void keep_config(std::string hash, std::string text) override;
   void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) override;
 

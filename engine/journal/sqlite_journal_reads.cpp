@@ -83,6 +83,28 @@ void SqliteJournal::find_duplicate(DedupeKey key, std::function<void(Result<Mess
   });
 }
 
+void SqliteJournal::read_fragments(std::string channel,
+                                   std::function<void(Result<std::vector<MessageId>>)> done) {
+  enqueue_read([this, channel = std::move(channel), done = std::move(done)] {
+    std::vector<MessageId> ids;
+    for (auto& [generation, file] : files_)
+      if (const base::Status status = file.fragments(channel, ids); !status)
+        return done(base::fail(status.error()));
+    done(std::move(ids));
+  });
+}
+
+void SqliteJournal::read_links(std::string channel,
+                               std::function<void(Result<LinkStates>)> done) {
+  enqueue_read([this, prefix = channel + "/", done = std::move(done)] {
+    LinkStates links;
+    for (auto at = files_.rbegin(); at != files_.rend(); ++at)
+      if (const base::Status status = at->second.links(prefix, links); !status)
+        return done(base::fail(status.error()));
+    done(std::move(links));
+  });
+}
+
 void SqliteJournal::read_config(std::string hash, std::function<void(Result<std::string>)> done) {
   enqueue_read([this, hash = std::move(hash), done = std::move(done)] {
     for (auto at = files_.rbegin(); at != files_.rend(); ++at) {

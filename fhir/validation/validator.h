@@ -4,7 +4,6 @@
 // not checked.
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -108,6 +108,7 @@ class Run {
                             const RunContext& context);
 
   std::vector<std::string> unread() const;
+  std::vector<InputValue> input_values() const;
   std::vector<std::string> source_paths(SourceRef source) const;
 
  private:
@@ -144,8 +145,12 @@ class Run {
 
   // run_lineage.cpp
   bool is_read(std::uint32_t bit) const;
-  void unread_hl7(std::vector<std::string>& out) const;
+  template <class Visit>
+  void visit_hl7(const Visit& visit) const;
   void unread_json(const base::JsonView& view, const std::string& path, std::vector<std::string>& out) const;
+  void json_values(const base::JsonView& view, const std::string& path, bool read,
+                   std::vector<InputValue>& out) const;
+  void csv_values(std::vector<InputValue>& out) const;
 
   // run_statements.cpp
   void exec_body(ir::Range body);

@@ -115,22 +115,25 @@ std::string Run::source_path(SourceRef source) const {
   return joined;
 }
 
-void Run::unread_hl7(std::vector<std::string>& out) const {
+/// visit(segment, field, component, leaf, level) for every valued leaf; `level` is how deep its path goes.
+template <class Visit>
+void Run::visit_hl7(const Visit& visit) const {
   for (std::uint32_t s = 0; s < message_->segment_count(); ++s) {
     const hl7::SegmentView segment = message_->segment(s);
     const bool header = segment.index() == message_->header().index() && message_->header().exists();
     for (std::uint32_t f = header ? 3 : 1; f <= segment.field_count(); ++f) {
-      const hl7::FieldView field = segment.field(f);
-      for (const hl7::RepetitionView repetition : field.repetitions()) {
+      for (const hl7::RepetitionView repetition : segment.field(f).repetitions()) {
         const bool composite = repetition.component_count() > 1;
+        std::uint32_t c = 0;
         for (const hl7::ComponentView component : repetition.components()) {
+          ++c;
           const bool deep = component.sub_count() > 1;
           for (const hl7::LeafView leaf : component.subs()) {
-            if (leaf.absent() || is_read(leaf.offset())) continue;
-            const Hl7Level level = deep        ? Hl7Level::leaf
-                                   : composite ? Hl7Level::component
-                                               : Hl7Level::repetition;
-            add_hl7_path(*message_, {leaf.offset(), leaf.end_offset()}, level, out.emplace_back());
+            if (leaf.absent()) continue;
+            visit(segment, f, c, leaf,
+                  deep        ? Hl7Level::leaf
+                  : composite ? Hl7Level::component
+                              : Hl7Level::repetition);
           }
         }
       }
@@ -158,7 +161,12 @@ std::vector<std::string> Run::unread() const {
   std::vector<std::string> out;
   switch (input_kind_) {
     case DataKind::hl7:
-      if (message_ != nullptr) unread_hl7(out);
+      if (message_ != nullptr)
+        visit_hl7([&](const hl7::SegmentView&, std::uint32_t, std::uint32_t, const hl7::LeafView& leaf,
+                      Hl7Level level) {
+          if (!is_read(leaf.offset()))
+            add_hl7_path(*message_, {leaf.offset(), leaf.end_offset()}, level, out.emplace_back());
+        });
       break;
     case DataKind::fhir:
       unread_json(json_, std::string(json_["resourceType"].text()), out);
@@ -170,6 +178,60 @@ std::vector<std::string> Run::unread() const {
                    column = static_cast<std::uint32_t>(i % csv_.columns);
         for (std::string& path : source_paths(csv_source(row, column))) out.push_back(std::move(path));
       }
+      break;
+  }
+  return out;
+}
+
+void Run::json_values(const base::JsonView& view, const std::string& path, bool read,
+                      std::vector<InputValue>& out) const {
+  read = read || is_read(view.id());
+  if (!view.is_object() && !view.is_array()) {
+    if (view.key() != "resourceType") out.push_back({path, read});
+    return;
+  }
+  for (const base::JsonView child : view)
+    json_values(child, view.is_array() ? path : path + "." + std::string(child.key()), read, out);
+}
+
+/// A column counts once, not once a row: read when every valued cell of it is.
+void Run::csv_values(std::vector<InputValue>& out) const {
+  std::vector<char> valued(csv_.columns), unread(csv_.columns);
+  for (std::size_t i = 0; i < csv_.cells.size(); ++i) {
+    if (csv_.cells[i].data() == nullptr) continue;
+    valued[i % csv_.columns] = 1;
+    if (!is_read(static_cast<std::uint32_t>(i))) unread[i % csv_.columns] = 1;
+  }
+  for (std::size_t column = 0; column < csv_.columns; ++column) {
+    if (valued[column] == 0) continue;
+    const std::string path = source_path(csv_source(0, static_cast<std::uint32_t>(column)));
+    out.push_back({path.substr(path.find("column")), unread[column] == 0});
+  }
+}
+
+std::vector<InputValue> Run::input_values() const {
+  std::vector<InputValue> out;
+  switch (input_kind_) {
+    case DataKind::hl7: {
+      if (message_ == nullptr) break;
+      const auto add = [&](const hl7::SegmentView& segment, std::uint32_t field, std::uint32_t component,
+                           const hl7::LeafView& leaf, Hl7Level level) {
+        InputValue& value = out.emplace_back();
+        value.read = is_read(leaf.offset());
+        PathNumbers numbers;
+        numbers.add('-', field);
+        if (level != Hl7Level::repetition) numbers.add('.', component);
+        if (level == Hl7Level::leaf) numbers.add('.', message_->locate(leaf.offset()).subcomponent);
+        value.path.append(segment.name()).append(numbers.text());
+      };
+      visit_hl7(add);
+      break;
+    }
+    case DataKind::fhir:
+      json_values(json_, std::string(json_["resourceType"].text()), false, out);
+      break;
+    case DataKind::csv:
+      csv_values(out);
       break;
   }
   return out;

@@ -263,6 +263,27 @@ def replay_of_what_failed_nowhere_is_skipped():
     assert (done["skipped"], done["replayed"]) == (1, 0), done
 
 
+def coverage_counts_what_maps_said_and_did_not_read():
+    text = (site / "samples/adt_in/01_a01_admission.hl7").read_bytes().replace(b"|QS0001|", b"|QS9001|")
+    assert b"QS9001" in text
+    (folder / "new.hl7").write_bytes(text)
+    engine.command("send", "--to", f"127.0.0.1:{engine.port('adt_in')}", folder / "new.hl7")
+    channels = {c["name"]: c for c in engine.command_json("coverage", "--site", site)["channels"]}
+    adt = channels["adt_in"]
+    assert adt["looked_at"] > 0 and adt["messages"] >= adt["looked_at"], adt
+    fields = {f["path"]: f for f in adt["fields"]}
+    assert fields["PID-5.1"]["unread"] == 0 and fields["MSH-4"]["valued"] > 0, fields
+    assert any(f["unread"] for f in adt["fields"])
+    text = engine.command("coverage", "adt_in", "--site", site)
+    assert "adt_in:" in text and "valued fields are always read" in text, text
+    engine.command("coverage", "nowhere", "--site", site, code=64)
+    files = sorted((site / "samples/adt_in").glob("*.hl7"))
+    survey = engine.command_json("coverage", "--map", "std.v2fhir", *files)["channels"][0]
+    assert survey["messages"] >= len(files) and survey["fields"], survey
+    engine.command("resume", "adt_in", "--site", site)
+    engine.command("resume", "nowhere", "--site", site, code=1)
+
+
 def other_exit_codes():
     engine.command("--help")
     for verb in ("run", "check", "test", "convert", "send", "search", "show", "replay"):
@@ -278,7 +299,7 @@ def other_exit_codes():
     engine.command("check", broken, code=78)
     engine.command("check", site)
     engine.command("test", site)
-    engine.command("check", folder / "absent", code=1)
+    engine.command("check", folder / "absent", code=2)
     engine.command("convert", "--map", "std.v2fhir", folder / "absent", code=2)
     answers = engine.command_json("send", "--to", f"127.0.0.1:{engine.port('adt_in')}", site / "samples/adt_in/06_a40_merge.hl7", code=1)
     assert answers[0]["ack"] == "AR" and answers[0]["control_id"] == "QS0006", answers
@@ -304,7 +325,8 @@ def main():
     after = [fhir_resources_are_as_expected, fhir_searches_find_them, v2_was_sent_on_unchanged_and_as_A08, the_census_has_the_inpatients,
              patient_data_is_for_the_owner_only, states_in_the_journal, search_and_show_ask_the_engine, search_and_show_read_the_journal_of_a_stopped_engine,
              a_dry_run_changes_nothing, replay_by_number_to_one_destination, replay_by_filter_keeps_the_order,
-             replay_of_what_failed_nowhere_is_skipped, other_exit_codes, the_books_balance]
+             replay_of_what_failed_nowhere_is_skipped,
+             coverage_counts_what_maps_said_and_did_not_read, other_exit_codes, the_books_balance]
     return run_cases(before + [the_engine_starts_on_what_the_samples_left] + after)
 
 

@@ -67,6 +67,34 @@ TEST_CASE("a rejection of a map names the place in ERR", "[process]") {
   CHECK(whole.reply.find("\rERR||PV1^1^2") != std::string::npos);
 }
 
+TEST_CASE("the fields of a message are looked at when asked, and a field that one map read is read", "[process]") {
+  const auto loaded = [] {
+    const std::string other = "module u\nmap o(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {\n"
+                              "  create p: Patient { birthDate = PID-7 }\n}\n";
+    std::string channel = kChannel;
+    channel.insert(channel.find("  to d"), "  map second = u.o\n");
+    auto out = channels::load_site_texts(
+        {{"maps/t.hmap", kMap}, {"maps/u.hmap", other}, {"channels/c.channel", channel}});
+    INFO(base::render(out.diagnostics, out.library->sources()));
+    REQUIRE(out.site);
+    return out.site;
+  }();
+  NewMessage message;
+  message.channel = "c";
+  message.body = "MSH|^~\\&|A|B|C|D|20260101||ADT^A01^ADT_A01|M1|P|2.5.1\rEVN||20260101\r"
+                 "PID|1||P1^^^A~P2^^^B||EVERYMAN||19610615|M\rPV1|1|I\r";
+  const auto& channel = loaded->channels[0];
+  const Opened opened = open_message(*loaded, channel, message);
+  Processor processor;
+  CHECK(processor.process(*loaded, channel, message, opened).fields.empty());
+  const Plan plan = processor.process(*loaded, channel, message, opened, true);
+  std::string read, unread;
+  for (const mappings::InputValue& value : plan.fields)
+    if (value.path.starts_with("PID")) (value.read ? read : unread) += value.path + " ";
+  CHECK(read == "PID-3.4 PID-5 PID-7 ");
+  CHECK(unread == "PID-1 PID-3.1 PID-3.4 PID-3.1 PID-8 ");
+}
+
 TEST_CASE("the arguments of a map statement are its parameters", "[process]") {
   const Answered fine = process("PID|1||P1^^^A~P2^^^B||EVERYMAN", "PV1|1|I");
   CHECK(fine.plan.verdict == Plan::Verdict::accepted);

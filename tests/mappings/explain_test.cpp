@@ -134,6 +134,19 @@ TEST_CASE("explain: fields that no rule read come with name and value", "[explai
   CHECK(std::none_of(unread.begin(), unread.end(), is("PID-7")));
 }
 
+TEST_CASE("explain: every valued leaf of an input with whether it was read", "[explain]") {
+  const Case run(kMap);
+  std::string listed;
+  for (const InputValue& value : run.runner.input_values())
+    if (value.path.starts_with("PID")) listed += value.path + (value.read ? " read\n" : " unread\n");
+  // PID-5[2] counts under the same path as PID-5[1]; PID-3.4 has subcomponents.
+  CHECK(listed ==
+        "PID-1 unread\n"
+        "PID-3.1 read\nPID-3.4.1 unread\nPID-3.4.2 read\nPID-3.4.3 read\nPID-3.5 read\n"
+        "PID-5.1 read\nPID-5.2 read\nPID-5.1 read\nPID-5.2 read\n"
+        "PID-7 read\nPID-8 read\nPID-29 read\n");
+}
+
 TEST_CASE("explain: two versions of a map differ by rule", "[explain]") {
   const Case before(kMap);
   CHECK(difference(before.explanation, before.explanation).empty());

@@ -64,6 +64,18 @@ class FaultJournal final : public engine::Journal {
   void find_duplicate(engine::DedupeKey key, std::function<void(base::Result<engine::MessageId>)> done) override {
     inner_.find_duplicate(key, std::move(done));
   }
+  void read_fragments(std::string channel,
+                      std::function<void(base::Result<std::vector<engine::MessageId>>)> done) override {
+    inner_.read_fragments(std::move(channel), std::move(done));
+  }
+  void drop_fragments(std::vector<engine::MessageId> ids) override { inner_.drop_fragments(std::move(ids)); }
+  void read_links(std::string channel,
+                  std::function<void(base::Result<engine::LinkStates>)> done) override {
+    inner_.read_links(std::move(channel), std::move(done));
+  }
+  void set_link(engine::MessageId newest, hl7::SequenceState state, std::function<void(base::Status)> done) override {
+    inner_.set_link(newest, state, std::move(done));
+  }
   void keep_config(std::string hash, std::string text) override { inner_.keep_config(std::move(hash), std::move(text)); }
   void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) override {
     inner_.read_config(std::move(hash), std::move(done));

@@ -1,7 +1,6 @@
 #include "channels/connectors/detail/mllp_options.h"
 
-#include "channels/detail/validation.h"
-#include "engine/base/limits.h"
+#include "channels/connectors/detail/listener_options.h"
 
 namespace kiln::channels::detail {
 
@@ -11,67 +10,22 @@ namespace {
 
 namespace limits = base::limits;
 
-constexpr const char* kInsecureWords[] = {"accept_risk"};
-constexpr const char* kStoreFailureWords[] = {"AE", "AR", "close"};
 constexpr const char* kGarbageWords[] = {"header", "close"};
 constexpr const char* kAcceptReject[] = {"accept", "reject"};
 constexpr const char* kRestartData[] = {"restart", "data"};
 constexpr const char* kReportAccept[] = {"report", "accept"};
-constexpr const char* kNone[] = {"none", "optional", "required"};
 constexpr const char* kApplicationAck[] = {"none", "same_connection"};
 constexpr const char* kBatchAnswer[] = {"all", "errors"};
 
-constexpr FieldSpec kTls[] = {
-    {.name = "cert", .type = FieldType::secret, .summary = "certificate chain (PEM)"},
-    {.name = "key", .type = FieldType::secret, .summary = "private key (PEM)"},
-    {.name = "client_ca",
-     .type = FieldType::secret,
-     .summary = "authorities whose client certificates are taken"},
-    {.name = "client",
-     .type = FieldType::word,
-     .summary = "whether a client certificate is asked for",
-     .words = kNone},
-    {.name = "allow",
-     .type = FieldType::any,
-     .summary = "which MSH-3 a certificate may send",
-     .repeated = true},
-    {.name = "min", .type = FieldType::string, .summary = "lowest TLS version", .default_value = "\"1.2\""},
-};
-
 constexpr FieldSpec kOptions[] = {
-    {.name = "port",
-     .type = FieldType::integer,
-     .summary = "TCP port; 0 takes a free one",
-     .required = true,
-     .max = 65535},
-    {.name = "bind",
-     .type = FieldType::string,
-     .summary = "IP address to listen on",
-     .default_value = "\"127.0.0.1\""},
-    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
-    {.name = "insecure",
-     .type = FieldType::word,
-     .summary = "plaintext beyond loopback, knowingly",
-     .words = kInsecureWords},
-    {.name = "charset",
-     .type = FieldType::string,
-     .summary = "character set when MSH-18 is empty",
-     .lead = "default"},
-    {.name = "timezone",
-     .type = FieldType::string,
-     .summary = "IANA zone of times without offset; default: the server's"},
-    {.name = "max_message",
-     .type = FieldType::size,
-     .summary = "largest message",
-     .default_value = "16MB",
-     .min = 1024,
-     .max = std::int64_t{1} << 30},
-    {.name = "connections",
-     .type = FieldType::integer,
-     .summary = "most connections at once",
-     .default_value = "5000",
-     .min = 1,
-     .max = limits::kConnectionsPerListenerMax},
+    kPort,
+    kBind,
+    kTls,
+    kInsecure,
+    kCharset,
+    kTimezone,
+    kMaxMessage,
+    kConnections,
     {.name = "connections_per_peer",
      .type = FieldType::integer,
      .summary = "most connections of one address",
@@ -88,11 +42,7 @@ constexpr FieldSpec kOptions[] = {
      .summary = "time for one message to arrive",
      .default_value = "30s",
      .min = 10},
-    {.name = "on_store_failure",
-     .type = FieldType::word,
-     .summary = "answer when a message could not be stored",
-     .default_value = "AE",
-     .words = kStoreFailureWords},
+    kOnStoreFailure,
     {.name = "on_garbage",
      .type = FieldType::word,
      .summary = "answer to a frame that is no HL7 message",
@@ -125,6 +75,8 @@ constexpr FieldSpec kOptions[] = {
      .summary = "answer to a batch: one answer per message, or those of refused messages only",
      .default_value = "all",
      .words = kBatchAnswer},
+    kSequenceNumbers,
+    kFragments,
     detail::kValidateOption,
     {.name = "release",
      .type = FieldType::integer,

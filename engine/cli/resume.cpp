@@ -1,0 +1,72 @@
+// kiln resume: lets a blocked destination, or the frozen links of a channel, go on.
+
+#include "engine/base/json.h"
+#include "engine/base/text.h"
+#include "engine/command.h"
+#include "engine/detail/site_data.h"
+
+namespace kiln::engine {
+namespace {
+
+base::Result<std::string> resume(const std::string& data, const std::string& name) {
+  base::HttpRequest request;
+  request.method = "POST";
+  const std::size_t slash = name.find('/');
+  request.target = slash == std::string::npos
+                       ? "/api/v1/channels/" + base::percent_encode(name) + "/resume"
+                       : "/api/v1/destinations/" + base::percent_encode(name.substr(0, slash)) + "/" +
+                             base::percent_encode(name.substr(slash + 1)) + "/resume";
+  TRY(auto response, detail::control_request(data, request));
+  TRY_VOID(detail::control_status(response));
+  return std::move(response.body);
+}
+
+int run(const Arguments& arguments) {
+  const auto data = detail::data_folder(arguments);
+  if (!data) return report(data.error(), arguments);
+  for (const std::string& name : arguments.all("NAME")) {
+    const auto done = resume(*data, name);
+    if (!done) return report(done.error(), arguments);
+    if (arguments.json()) {
+      print(*done + "\n");
+      continue;
+    }
+    const auto document = base::parse_json(*done);
+    if (!document) return report(document.error(), arguments);
+    const std::string_view links = document->root()["resumed"].text();
+    if (name.find('/') != std::string::npos)
+      print(name + ": the next message is tried now\n");
+    else
+      print(links == "0"
+                ? name + ": no link was frozen\n"
+                : name + ": " + std::string(links) + " frozen links go on with the next number that comes\n");
+  }
+  return kExitOk;
+}
+
+constexpr ArgumentSpec kArguments[] = {
+    {"NAME", "CHANNEL/DESTINATION: a destination that is blocked; CHANNEL: its frozen numbered links", true,
+     true}};
+constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln resume adt_in/pas --site examples/quickstart",
+     "try the first waiting message of a destination now"},
+    {"kiln resume lab_in", "after a gap in MSH-13: take the next number, whatever it is"}};
+
+}  // namespace
+
+const CommandSpec& resume_spec() {
+  static const CommandSpec spec{"resume",
+                                "Messages",
+                                "let a blocked destination or a frozen numbered link go on",
+                                "Look first why it stopped: `kiln search state:pending dest:NAME`, or the "
+                                "refused messages of the link with\n"
+                                "`kiln search state:rejected`. Exit 69 when no engine runs.",
+                                kArguments,
+                                kOptions,
+                                kExamples,
+                                run};
+  return spec;
+}
+
+}  // namespace kiln::engine
