@@ -155,9 +155,12 @@ class Walk {
     const auto definition = dictionary_.datatype(type);
     const bool composite = definition && !definition->primitive();
     const std::string field = segment + "-" + std::to_string(n);
+    // Asked once: counting for every leaf would make the work grow with the square of a field.
+    const bool numbered = composite || repetition.component(2).located();
     std::uint32_t c = 0;
     for (const ComponentView component : repetition.components()) {
       ++c;
+      const bool parted = component.sub(2).located();
       const auto part = composite ? definition->component(c) : std::nullopt;
       const std::string inner = part ? std::string(part->datatype) : composite ? std::string() : type;
       const auto below = composite ? dictionary_.datatype(inner) : std::nullopt;
@@ -175,8 +178,8 @@ class Walk {
         place.position = deep ? s : c;
         place.type = deep ? (leaf_part ? std::string(leaf_part->datatype) : std::string()) : inner;
         std::string path = field;
-        if (composite || repetition.component_count() > 1) path += "." + std::to_string(c);
-        if (deep && component.sub_count() > 1) path += "." + std::to_string(s);
+        if (numbered) path += "." + std::to_string(c);
+        if (deep && parted) path += "." + std::to_string(s);
         TRY_VOID(replace(leaf, repetition, place, path));
       }
     }
@@ -199,7 +202,8 @@ class Walk {
 
   /// The coding system beside a code or its name; empty when there is none.
   static std::string system_of(const RepetitionView& whole, const detail::Place& place) {
-    if (!detail::is_coded(place.outer)) return {};
+    constexpr std::uint32_t kComponents = 22;  // of CWE; what stands behind them has no system
+    if (!detail::is_coded(place.outer) || place.component > kComponents) return {};
     const std::uint32_t at = place.component <= 3 ? 3 : place.component <= 6 ? 6 : 12;
     return whole.component(at).to_text();
   }

@@ -130,14 +130,18 @@ base::Result<std::vector<std::string>> split_message(const Message& message, std
   if (message.bytes().size() <= bytes_max) return std::vector<std::string>{message.bytes()};
   const char field = message.delimiters().field;
   const std::string id = message.header().field(10).to_text();
+  // The header alone: an editor of the whole message would be made for every fragment.
+  ParseOptions options;
+  options.charset_default = message.charset();
+  TRY(const Message header, Message::parse(std::string(message.header().raw()) + '\r', options));
   std::vector<std::string> fragments;
-  std::string rest;  // of a segment that was cut
+  std::string_view rest;  // of a segment that was cut
   for (std::uint32_t at = 1; at < message.segment_count() || !rest.empty();) {
     const std::string number = std::to_string(fragments.size() + 1),
                       next = std::to_string(fragments.size() + 2);
     const std::string own = fragments.empty() ? id : id + "." + number;
     TRY(std::string text,
-        header_with(message, own, fragments.empty() ? std::string_view() : std::string_view(own)));
+        header_with(header, own, fragments.empty() ? std::string_view() : std::string_view(own)));
     text += '\r';
     const std::size_t header_size = text.size();
     std::string encoded;
@@ -149,13 +153,12 @@ base::Result<std::vector<std::string>> split_message(const Message& message, std
     bool full = false;
     while (!full && (at < message.segment_count() || !rest.empty())) {
       const bool continued = !rest.empty();
-      const std::string line =
-          continued ? std::string("ADD") + field + rest : std::string(message.segment(at).raw());
+      const std::string_view line = continued ? rest : message.segment(at).raw();
+      const std::string name = continued ? std::string("ADD") + field : std::string();
       const bool last = at + (continued ? 0 : 1) >= message.segment_count();
-      if (text.size() + line.size() + 1 + (last ? 0 : end.size()) <= bytes_max) {
-        text += line;
-        text += '\r';
-        rest.clear();
+      if (text.size() + name.size() + line.size() + 1 + (last ? 0 : end.size()) <= bytes_max) {
+        text.append(name).append(line).append("\r");
+        rest = {};
         at += continued ? 0 : 1;
         continue;
       }
@@ -163,9 +166,8 @@ base::Result<std::vector<std::string>> split_message(const Message& message, std
       // A segment is cut only where it is the first one of its fragment: else the next fragment takes it
       // whole.
       if (text.size() > header_size) continue;
-      const std::size_t room = cut_before(line, bytes_max - text.size() - 1 - open_end.size());
-      text += line.substr(0, room);
-      text += '\r';
+      const std::size_t room = cut_before(line, bytes_max - text.size() - name.size() - 1 - open_end.size());
+      text.append(name).append(line.substr(0, room)).append("\r");
       rest = line.substr(room);
       at += continued ? 0 : 1;
     }

@@ -26,8 +26,11 @@ struct Check {
   /// The same with a table 0357 code of its own.
   void add(RuleKind kind, const Location& at, std::uint32_t offset, int code, std::string_view text,
            std::string_view name);
-  /// Adds a finding about a segment that is missing or has no place.
-  void add_segment(Finding finding);
+  /// Counts a finding and says whether its text is worth the making: its rule may be off, or enough are
+  /// listed.
+  bool wants(RuleKind kind, std::uint32_t segment_id, const Location& at);
+  /// Lists a finding about a segment that is missing or has no place. wants() has counted it.
+  void list(Finding finding);
 };
 
 /// Characters of a part as its reader sees them: escapes decoded, inner delimiters counted.

@@ -45,12 +45,13 @@ class StructureCheck {
 
  private:
   void report_missing(std::uint32_t instance, NodeIndex node, const std::string& text) {
+    const std::uint32_t id = first_segment(structure_, node);
+    if (!check_.wants(RuleKind::structure, id, {tree_.instances()[instance].first_segment})) return;
     const StructureNode& definition = structure_.nodes()[node];
     const std::uint32_t before = last_before(instance, node);
     const std::string group = tree_.path(instance);
     Finding finding;
     finding.rule = RuleKind::structure;
-    const std::uint32_t id = first_segment(structure_, node);
     finding.segment = segment_name(id);
     finding.sequence = 1;
     for (std::uint32_t i = 0; i <= before; ++i) finding.sequence += check_.message.segment(i).id() == id;
@@ -61,7 +62,7 @@ class StructureCheck {
     finding.path = (group.empty() ? std::string() : group + ".") + name;
     const bool is_group = definition.kind == NodeKind::group;
     finding.text = std::string(is_group ? "required group " : "required segment ") + text + ": " + name;
-    check_.add_segment(std::move(finding));
+    check_.list(std::move(finding));
   }
 
   /// The last segment that stands before the place of `node` in an instance; what begins the instance when
@@ -78,6 +79,7 @@ class StructureCheck {
 
   void report_segment(RuleKind kind, std::uint32_t index, std::string_view text) {
     const SegmentView segment = check_.message.segment(index);
+    if (!check_.wants(kind, segment.id(), {index})) return;
     Finding finding;
     finding.rule = kind;
     finding.code = 100;
@@ -89,7 +91,7 @@ class StructureCheck {
     finding.text = text;
     const SegmentRules* rules = check_.rules.find_segment(segment.id());
     if (rules != nullptr) finding.text.append(": ").append(rules->title);
-    check_.add_segment(std::move(finding));
+    check_.list(std::move(finding));
   }
 
   void report_unplaced(std::uint32_t index) {

@@ -276,28 +276,18 @@ base::Severity severity_of(RuleLevel level) {
   return level == RuleLevel::warning ? base::Severity::warning : base::Severity::note;
 }
 
-/// Counts a finding and keeps it. Beyond the cap it is only counted, but an error takes the place of the last
-/// one that is none: what makes the answer negative is always listed.
+/// Beyond the cap an error takes the place of the last finding that is none: what makes the answer negative
+/// is always listed.
 void keep(ValidationReport& report, Finding finding) {
-  ++(finding.severity == base::Severity::error     ? report.errors
-     : finding.severity == base::Severity::warning ? report.warnings
-                                                   : report.notes);
   if (report.findings.size() < base::limits::kHl7FindingsMax) {
     report.findings.push_back(std::move(finding));
     return;
   }
-  ++report.dropped;
-  if (finding.severity != base::Severity::error) return;
   for (auto it = report.findings.rbegin(); it != report.findings.rend(); ++it) {
     if (it->severity == base::Severity::error) continue;
     *it = std::move(finding);
     return;
   }
-}
-
-/// Past the cap only errors are worth the making.
-bool is_full(const ValidationReport& report) {
-  return report.findings.size() == base::limits::kHl7FindingsMax;
 }
 
 }  // namespace
@@ -310,12 +300,9 @@ void Check::add(RuleKind kind, const Location& at, std::uint32_t offset, std::st
 void Check::add(RuleKind kind, const Location& at, std::uint32_t offset, int code, std::string_view text,
                 std::string_view name) {
   const SegmentView segment = message.segment(at.segment);
-  const RuleLevel level = policy.level(kind, segment.id(), at);
-  if (level == RuleLevel::off) return;
+  if (!wants(kind, segment.id(), at)) return;
   Finding finding;
-  finding.severity = severity_of(level);
-  if (is_full(report) && (level != RuleLevel::error || report.errors >= base::limits::kHl7FindingsMax))
-    return keep(report, std::move(finding));
+  finding.severity = severity_of(policy.level(kind, segment.id(), at));
   finding.rule = kind;
   const bool content = kind != RuleKind::length && kind != RuleKind::undefined && kind != RuleKind::usage;
   finding.code = content && segment.id() == segment_id("MSH") ? header_code(at, code) : code;
@@ -329,10 +316,19 @@ void Check::add(RuleKind kind, const Location& at, std::uint32_t offset, int cod
   keep(report, std::move(finding));
 }
 
-void Check::add_segment(Finding finding) {
-  const RuleLevel level = policy.level(finding.rule, segment_id(finding.segment), {finding.location.segment});
-  if (level == RuleLevel::off) return;
-  finding.severity = severity_of(level);
+bool Check::wants(RuleKind kind, std::uint32_t id, const Location& at) {
+  const RuleLevel level = policy.level(kind, id, at);
+  if (level == RuleLevel::off) return false;
+  const bool error = level == RuleLevel::error;
+  ++(error ? report.errors : level == RuleLevel::warning ? report.warnings : report.notes);
+  if (report.findings.size() < base::limits::kHl7FindingsMax) return true;
+  ++report.dropped;
+  return error && report.errors <= base::limits::kHl7FindingsMax;
+}
+
+void Check::list(Finding finding) {
+  finding.severity =
+      severity_of(policy.level(finding.rule, segment_id(finding.segment), {finding.location.segment}));
   if (finding.code == 207) finding.code = code_of(finding.rule, rules.version());
   keep(report, std::move(finding));
 }
