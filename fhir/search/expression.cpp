@@ -151,6 +151,20 @@ std::optional<Branches> compile_path(std::string_view text, std::string_view roo
   return branches;
 }
 
+void add_paths(Extractor& extractor, Branches branches, SearchType type) {
+  for (Branch& branch : branches) {
+    if (!branch.type || branch.steps.empty()) continue;
+    const LeafType leaf = leaf_of(branch.type->name());
+    if (!fits(type, leaf)) continue;
+    Path path{std::move(branch.steps), leaf, {}};
+    if (leaf == LeafType::code && branch.element && branch.element->value_set())
+      path.system = branch.element->value_set()->single_system();
+    extractor.paths.push_back(std::move(path));
+  }
+}
+
+}  // namespace
+
 LeafType leaf_of(std::string_view type) {
   static constexpr std::array<std::pair<std::string_view, LeafType>, 41> kLeaves = {{
       {"boolean", LeafType::boolean},
@@ -243,20 +257,6 @@ ParameterKind kind_of(SearchType type) {
       return ParameterKind::token;
   }
 }
-
-void add_paths(Extractor& extractor, Branches branches, SearchType type) {
-  for (Branch& branch : branches) {
-    if (!branch.type || branch.steps.empty()) continue;
-    const LeafType leaf = leaf_of(branch.type->name());
-    if (!fits(type, leaf)) continue;
-    Path path{std::move(branch.steps), leaf, {}};
-    if (leaf == LeafType::code && branch.element && branch.element->value_set())
-      path.system = branch.element->value_set()->single_system();
-    extractor.paths.push_back(std::move(path));
-  }
-}
-
-}  // namespace
 
 std::optional<Extractor> compile_expression(std::string_view expression, std::string_view resource_type,
                                             SearchType type) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "engine/base/partial_date.h"
+#include "fhir/search/detail/path_rows.h"
 #include "fhir/search/extractor.h"
 
 namespace kiln::fhir {
@@ -224,26 +225,21 @@ class Collector {
   ParameterKind kind_ = ParameterKind::token;
 };
 
-template <class Row>
-void tidy(std::vector<Row>& rows) {
-  std::sort(rows.begin(), rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-}
-
 }  // namespace
 
 IndexRows extract_rows(const TypeParameters& parameters, JsonView resource, const ReferenceRewrite* rewrite,
                        std::string_view own_base) {
   IndexRows rows;
   Collector collector(rewrite, own_base, rows);
-  for (const Parameter& parameter : parameters.all())
-    if (parameter.extractor) collector.collect(parameter, resource);
-  tidy(rows.tokens);
-  tidy(rows.strings);
-  tidy(rows.dates);
-  tidy(rows.references);
-  tidy(rows.uris);
-  tidy(rows.quantities);
+  bool has_others = false;
+  for (const Parameter& parameter : parameters.all()) {
+    if (parameter.extractor)
+      collector.collect(parameter, resource);
+    else
+      has_others = has_others || parameter.is_indexed();
+  }
+  if (has_others) detail::extract_by_path(parameters, resource, rewrite, own_base, rows);
+  detail::tidy(rows);
   return rows;
 }
 

@@ -61,6 +61,12 @@ struct Extractor {
   bool exists_and_not_false = false;  ///< "x.exists() and x != false": one token, true or false
 };
 
+/// Of a value of that type; `none` when the type has no rows.
+LeafType leaf_of(std::string_view type);
+/// Whether a parameter of that type takes such values.
+bool fits(SearchType type, LeafType leaf);
+ParameterKind kind_of(SearchType type);
+
 /// Compiles the branches of a `|` expression that start at this type (or Resource, DomainResource). nullopt
 /// when one of them is outside the subset, or none is left.
 std::optional<Extractor> compile_expression(std::string_view expression, std::string_view resource_type,

@@ -60,7 +60,13 @@ class ParameterRegistry {
 
   void add(const TypeDef& type, const SearchParameter& parameter, std::vector<Parameter>& list) {
     auto compiled = detail::compile_expression(parameter.expression(), type.name(), parameter.type());
-    if (!compiled) return;
+    if (!compiled) {
+      if (parameter.expression().empty() || parameter.type() == SearchType::composite ||
+          parameter.type() == SearchType::special)
+        return;
+      list.push_back({parameter.code(), detail::kind_of(parameter.type()), &parameter, 0, nullptr});
+      return;
+    }
     const std::lock_guard lock(mutex_);
     extractors().push_back(std::move(*compiled));
     const detail::Extractor& kept = extractors().back();

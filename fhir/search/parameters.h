@@ -11,6 +11,7 @@
 
 #include "engine/base/json.h"
 #include "fhir/definitions/definitions.h"
+#include "fhir/model/tree.h"
 #include "fhir/reference.h"
 
 namespace kiln::fhir {
@@ -38,11 +39,13 @@ struct Parameter {
   ParameterKind kind = ParameterKind::token;
   const SearchParameter* definition = nullptr;
   std::uint16_t ordinal = 0;  ///< position in TypeParameters::all(); not stable over versions
-  const detail::Extractor* extractor = nullptr;  ///< nullptr for id and last_updated
+  /// nullptr for id and last_updated, and for expressions that only FHIRPath can evaluate.
+  const detail::Extractor* extractor = nullptr;
+  bool is_indexed() const { return kind != ParameterKind::id && kind != ParameterKind::last_updated; }
 };
 
-/// Those parameters of a type that can be searched: their R4 expression is in the small path subset (fhir.md
-/// D6).
+/// Those parameters of a type that can be searched: all but composite and special ones. Most R4 expressions
+/// are in the small path subset (fhir.md D6); the few others are evaluated by FHIRPath.
 class TypeParameters {
  public:
   std::string_view type() const { return type_; }
@@ -107,12 +110,16 @@ struct IndexRows {
 };
 
 /// Changes when the same resource would give other rows: a store with another number rebuilds its index.
-inline constexpr std::int64_t kIndexVersion = 1;
+inline constexpr std::int64_t kIndexVersion = 2;
 
 /// All rows of a resource of that type. Values of the wrong shape give no row. `rewrite` (may be null) is
 /// applied to references; `own_base` makes own absolute references relative.
 IndexRows extract_rows(const TypeParameters& parameters, base::JsonView resource,
                        const ReferenceRewrite* rewrite, std::string_view own_base);
+
+/// The same from a typed tree, every parameter through compiled FHIRPath. Gives the same rows.
+IndexRows extract_rows(const TypeParameters& parameters, Node resource, const ReferenceRewrite* rewrite,
+                       std::string_view own_base);
 
 /// Case, accents and punctuation folded, white space collapsed (search#string); Latin, Greek and Cyrillic
 /// letters.
