@@ -2,67 +2,37 @@
 
 #include "engine/base/env.h"
 #include "engine/detail/hl7_cli.h"
-#include "hl7/builder.h"
+#include "hl7/batch_stream.h"
 
 namespace kiln::engine {
 namespace {
 
-using base::Result;
 using detail::Hl7Item;
-
-/// FHS or BHS: sender and receiver of the first message, time, and an id of its own.
-Result<std::string> header(const char* name, const hl7::Message& first, const base::PartialDate& time,
-                           const std::string& id) {
-  hl7::MessageBuilder builder(first.delimiters());
-  hl7::SegmentBuilder& segment = builder.add(name);
-  for (std::uint32_t field = 3; field <= 6; ++field)
-    TRY_VOID(segment.copy(field, first.header().field(field), first));
-  TRY_VOID(segment.set(7, time.print_hl7()));
-  TRY_VOID(segment.set(11, id));
-  return builder.print(first.charset(), hl7::Unencodable::replace);
-}
-
-std::string trailer(const char* name, const hl7::Delimiters& delimiters, std::size_t count) {
-  return std::string(name) + delimiters.field + std::to_string(count) + "\r";
-}
-
-/// A message in a batch ends with CR, whatever it ended with in its file; the rest keeps its bytes.
-void append_message(std::string& out, std::string_view bytes) {
-  const auto blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x1c'; };
-  while (!bytes.empty() && blank(bytes.back())) bytes.remove_suffix(1);
-  if (bytes.find('\r') != bytes.npos) {
-    out += bytes;
-  } else {
-    for (const char c : bytes) out += c == '\n' ? '\r' : c;
-  }
-  out += '\r';
-}
 
 int run(const Arguments& arguments) {
   const auto time = detail::time_of(arguments);
   if (!time) return detail::report_usage(time.error(), arguments);
-  std::string messages;
-  std::optional<hl7::Message> first;
-  std::size_t count = 0;
-  const int exit_code = detail::for_each_message(arguments, arguments.all("FILE"), [&](Hl7Item& item) {
-    ++count;
-    const hl7::Slice slice = item.file.batch.messages[item.number - 1];
-    append_message(messages, slice.of(item.file.bytes));
-    if (!first) first = std::move(*item.message);
-    return true;
-  });
-  if (!first || exit_code != kExitOk) return exit_code == kExitOk ? kExitFound : exit_code;
-  const std::string id = arguments.text("--id", detail::random_id());
+  hl7::BatchHeader header;
+  header.control_id = arguments.text("--id", detail::random_id());
+  header.time = *time;
+  header.file_level = !arguments.has("--no-file-header");
+  hl7::BatchWriter writer(std::move(header));
   std::string out;
-  const bool file_level = !arguments.has("--no-file-header");
-  for (const char* name : {"FHS", "BHS"}) {
-    if (name[0] == 'F' && !file_level) continue;
-    const auto line = header(name, *first, *time, id);
-    if (!line) return detail::report_usage(line.error(), arguments);
-    out += *line;
-  }
-  out += messages + trailer("BTS", first->delimiters(), count);
-  if (file_level) out += trailer("FTS", first->delimiters(), 1);
+  std::optional<base::Error> failed;
+  const int exit_code = detail::for_each_message(arguments, arguments.all("FILE"), [&](Hl7Item& item) {
+    if (writer.messages() == 0) {
+      const auto begun = writer.begin(*item.message);
+      if (!begun) failed = begun.error();
+      out = begun.value_or("");
+    }
+    const hl7::Slice slice = item.file.batch.messages[item.number - 1];
+    out += writer.add(slice.of(item.file.bytes));
+    return !failed;
+  });
+  if (failed) return detail::report_usage(*failed, arguments);
+  const std::uint64_t count = writer.messages();
+  if (count == 0 || exit_code != kExitOk) return exit_code == kExitOk ? kExitFound : exit_code;
+  out += writer.end();
   if (!arguments.has("--out")) {
     print(out);
     return kExitOk;

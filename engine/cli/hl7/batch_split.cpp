@@ -1,9 +1,13 @@
 // kiln hl7 batch split: the messages of a batch as files.
 
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "engine/base/env.h"
 #include "engine/detail/hl7_cli.h"
+#include "engine/detail/input_bytes.h"
+#include "hl7/batch_stream.h"
 
 namespace kiln::engine {
 namespace {
@@ -19,83 +23,113 @@ std::string part_name(const std::string& file, std::size_t number) {
   return stem + digits + extension;
 }
 
-struct Part {
-  std::string file;
-  hl7::Slice slice;
-  std::string type, control_id;
-};
+/// One file: its messages are written or listed as they come, so that it may be of any size.
+class Splitter {
+ public:
+  Splitter(const Arguments& arguments, std::string name, std::string folder)
+      : arguments_(arguments),
+        name_(std::move(name)),
+        folder_(std::move(folder)),
+        list_(arguments.has("--list")) {}
 
-std::vector<Part> parts_of(const detail::Hl7File& file, const std::string& folder) {
-  std::vector<Part> parts;
-  for (const hl7::Slice& slice : file.batch.messages) {
-    Part part;
-    part.slice = slice;
-    part.file = base::join_path(folder, part_name(file.name, parts.size() + 1));
-    if (const auto message = hl7::Message::parse(std::string(slice.of(file.bytes)))) {
-      part.type = detail::visible(message->header().field(9).raw());
-      part.control_id = detail::visible(message->header().field(10).to_text());
-    }
-    parts.push_back(std::move(part));
+  base::Status run() {
+    TRY_VOID(detail::read_pieces(name_, [&](std::string_view bytes) {
+      reader_.push(bytes);
+      return handle_all();
+    }));
+    reader_.finish();
+    return handle_all();
   }
-  return parts;
-}
+  std::uint64_t messages() const { return messages_; }
+  bool clean() const { return clean_; }
 
-void print_parts(const std::vector<Part>& parts, bool json, bool listed) {
-  for (const Part& part : parts) {
-    if (json) {
+ private:
+  base::Status handle_all() {
+    while (const auto event = reader_.next()) TRY_VOID(handle(*event));
+    return {};
+  }
+
+  base::Status handle(const hl7::BatchEvent& event) {
+    switch (event.kind) {
+      case hl7::BatchEvent::Kind::message:
+        return message(event);
+      case hl7::BatchEvent::Kind::envelope:
+        break;
+      case hl7::BatchEvent::Kind::noise:
+        clean_ = false;
+        report({base::ErrorCode::leading_noise,
+                "bytes that belong to no message",
+                name_ + ", byte " + std::to_string(event.offset),
+                {}},
+               arguments_);
+        break;
+      case hl7::BatchEvent::Kind::problem:
+        clean_ = false;
+        report(event.error, arguments_);
+        break;
+    }
+    return {};
+  }
+
+  base::Status message(const hl7::BatchEvent& event) {
+    const std::string file = base::join_path(folder_, part_name(name_, ++messages_));
+    if (!list_) {
+      base::Env& env = base::system_env();
+      if (env.exists(file) && !arguments_.has("--force"))
+        return base::fail(base::ErrorCode::io_failed, "the file exists already", file,
+                          "give another folder with --to, or --force");
+      TRY_VOID(env.write_file_atomic(file, event.text));
+    }
+    std::string type, control_id;
+    if (const auto parsed = hl7::Message::parse(event.text)) {
+      type = detail::visible(parsed->header().field(9).raw());
+      control_id = detail::visible(parsed->header().field(10).to_text());
+    }
+    if (arguments_.json()) {
       base::JsonWriter out;
-      out.begin_object()
-          .member("file", part.file)
-          .member("type", part.type)
-          .member("control_id", part.control_id);
-      out.key("offset").integer(static_cast<std::int64_t>(part.slice.begin));
-      out.key("bytes").integer(static_cast<std::int64_t>(part.slice.end - part.slice.begin));
+      out.begin_object().member("file", file).member("type", type).member("control_id", control_id);
+      out.key("offset").integer(static_cast<std::int64_t>(event.offset));
+      out.key("bytes").integer(static_cast<std::int64_t>(event.text.size()));
       print(out.end_object().take() + "\n");
-      continue;
+    } else {
+      const std::string first = list_ ? detail::pad(std::to_string(event.offset), 10) : detail::pad(file, 28);
+      print(first + " " + detail::pad(type, 18) + " " + control_id + "\n");
     }
-    print((listed ? detail::pad(std::to_string(part.slice.begin), 10) + " "
-                  : detail::pad(part.file, 28) + " ") +
-          detail::pad(part.type, 18) + " " + part.control_id + "\n");
+    return {};
   }
-}
+
+  const Arguments& arguments_;
+  std::string name_, folder_;
+  bool list_;
+  hl7::BatchReader reader_;
+  std::uint64_t messages_ = 0;
+  bool clean_ = true;
+};
 
 int run(const Arguments& arguments) {
   const std::string folder = arguments.text("--to", ".");
-  const bool list = arguments.has("--list");
-  base::Env& env = base::system_env();
   std::vector<std::string> files = arguments.all("FILE");
-  if (files.empty()) files.push_back("-");
+  if (files.empty()) {
+    if (::isatty(::fileno(stdin)) != 0)
+      return detail::report_usage(
+          {base::ErrorCode::usage, "no FILE, and nothing is piped to standard input", {}, {}}, arguments);
+    files.push_back("-");
+  }
   int exit_code = kExitOk;
-  if (!list)
-    if (const auto made = env.make_folders(folder); !made)
+  if (!arguments.has("--list"))
+    if (const auto made = base::system_env().make_folders(folder); !made)
       return detail::report_usage(made.error(), arguments);
   for (const std::string& name : files) {
-    const auto file = detail::read_hl7_file(name);
-    if (!file) {
-      exit_code = detail::report_usage(file.error(), arguments);
-      continue;
+    Splitter splitter(arguments, name, folder);
+    if (const auto done = splitter.run(); !done) {
+      exit_code = detail::report_usage(done.error(), arguments);
+      if (done.error().code == base::ErrorCode::file_not_found) continue;
+      return exit_code;
     }
-    const std::vector<Part> parts = parts_of(*file, folder);
-    for (const Part& part : parts) {
-      if (list) break;
-      if (env.exists(part.file) && !arguments.has("--force"))
-        return detail::report_usage({base::ErrorCode::io_failed, "the file exists already", part.file,
-                                     "give another folder with --to, or --force"},
-                                    arguments);
-      const auto written = env.write_file_atomic(part.file, part.slice.of(file->bytes));
-      if (!written) return detail::report_usage(written.error(), arguments);
-    }
-    print_parts(parts, arguments.json(), list);
-    for (const base::Error& problem : file->batch.problems) report(problem, arguments);
-    for (const hl7::Slice& noise : file->batch.noise)
-      report({base::ErrorCode::leading_noise,
-              "bytes that belong to no message",
-              name + ", byte " + std::to_string(noise.begin),
-              {}},
+    if (splitter.messages() == 0)
+      report({base::ErrorCode::no_header, "the file holds no message", detail::shown_name(name), {}},
              arguments);
-    if (parts.empty()) report({base::ErrorCode::no_header, "the file holds no message", detail::shown_name(name), {}}, arguments);
-    if (parts.empty() || !file->batch.problems.empty() || !file->batch.noise.empty())
-      exit_code = std::max<int>(exit_code, kExitFound);
+    if (splitter.messages() == 0 || !splitter.clean()) exit_code = std::max<int>(exit_code, kExitFound);
   }
   return exit_code;
 }
@@ -117,7 +151,8 @@ const CommandSpec& hl7_batch_split_spec() {
       "Files",
       "write the messages of a batch as files",
       "Takes files with FHS and BHS, without, and several messages one behind the other. Each message keeps\n"
-      "its bytes. Exit 1 when the counts of BTS or FTS do not agree, when bytes belong to no message, or "
+      "its bytes. A file is read piece by piece and may be of any size. Exit 1 when the counts of BTS or FTS "
+      "do not agree, when bytes belong to no message, or "
       "when\n"
       "there is no message; 2 for usage and files.",
       kArguments,
