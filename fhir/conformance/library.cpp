@@ -36,7 +36,7 @@ bool is_package_resource(std::string_view name) {
 /// What is worth keeping of a package: its examples are not.
 bool is_conformance(Node resource) {
   static constexpr std::string_view kTypes[] = {"StructureDefinition", "ValueSet",      "CodeSystem", "ConceptMap",
-                                                "Questionnaire",       "SearchParameter"};
+                                                "Questionnaire",       "SearchParameter", "ImplementationGuide"};
   return resource.type() && std::find(std::begin(kTypes), std::end(kTypes), resource.type()->name()) != std::end(kTypes);
 }
 
@@ -110,6 +110,12 @@ void Library::add_resource(Node resource) {
   const std::string type(resource.type()->name());
   ++loaded_count_;
   if (const Node id = resource["id"]) by_id_[{type, std::string(id.text())}] = resource;
+  if (type == "ImplementationGuide") {
+    for (const Node global : resource) {
+      if (global.name() == "global")
+        globals_.emplace_back(global["type"].text(), global["profile"].text());
+    }
+  }
   const Node url = resource["url"];
   if (!url) return;
   std::string version(resource["version"].text());
@@ -143,6 +149,14 @@ Node Library::find(std::string_view type, std::string_view canonical) const {
 
 bool Library::is_loaded(std::string_view type, std::string_view url) const {
   return by_url_.contains(Key{std::string(type), std::string(url)});
+}
+
+std::vector<std::string> Library::global_profiles(std::string_view type) const {
+  std::vector<std::string> list;
+  for (const auto& [of, profile] : globals_) {
+    if (of == type) list.push_back(profile);
+  }
+  return list;
 }
 
 Node Library::find_by_id(std::string_view type, std::string_view id) const {

@@ -42,6 +42,8 @@ class Library {
   Node find(std::string_view type, std::string_view canonical) const;
   /// One of that url was loaded (in whatever version).
   bool is_loaded(std::string_view type, std::string_view url) const;
+  /// Profiles that loaded implementation guides ask of every resource of a type.
+  std::vector<std::string> global_profiles(std::string_view type) const;
   /// By "Type/id", loaded ones only.
   Node find_by_id(std::string_view type, std::string_view id) const;
   /// Urls of all resources of a type that were loaded or are shipped, sorted, each once.
@@ -61,6 +63,7 @@ class Library {
   std::vector<Tree> trees_;
   std::map<Key, std::vector<Entry>, std::less<>> by_url_;
   std::map<Key, Node, std::less<>> by_id_;
+  std::vector<std::pair<std::string, std::string>> globals_;  ///< type, profile
   std::size_t loaded_count_ = 0;
 
   mutable std::mutex mutex_;  ///< guards what find() makes of shipped resources

@@ -185,13 +185,6 @@ std::string print_json(const std::vector<PathItem>& items, bool pretty) {
       case PathKind::decimal:
         out += print_item(item);
         break;
-      case PathKind::date:
-      case PathKind::date_time:
-        base::append_json_string(out, "@" + print_item(item));
-        break;
-      case PathKind::time:
-        base::append_json_string(out, "@T" + print_item(item));
-        break;
       default:
         base::append_json_string(out, print_item(item));
     }

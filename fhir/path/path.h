@@ -112,8 +112,8 @@ class PathExpression {
   std::shared_ptr<const detail::PathProgram> program_;
 };
 
-/// The collection as one JSON array: nodes as FHIR JSON, System values as strings ("@2014", "1 'mg'"),
-/// booleans and numbers with their text (fhir.md §3).
+/// The collection as one JSON array: nodes as FHIR JSON; booleans and numbers with their text; the other System values as strings, as
+/// toString() gives them ("2014-12", "10:30", "4 days", "1 'mg'").
 std::string print_json(const std::vector<PathItem>& items, bool pretty = false);
 
 }  // namespace kiln::fhir

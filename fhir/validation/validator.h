@@ -4,6 +4,7 @@
 // not checked.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

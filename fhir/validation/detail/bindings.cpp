@@ -100,6 +100,21 @@ void report(Session& session, Node node, BindingStrength strength, const Set& se
 
 }  // namespace
 
+std::optional<bool> is_member(Session& session, Node coded, std::string_view value_set_url) {
+  const Set set(session, value_set_url);
+  const TypeDef* type = coded.type();
+  Membership in = Membership::no;
+  if (type && type->name() == "CodeableConcept") {
+    in = look_up_concept(set, coded).in;
+  } else if (coded.has_value()) {
+    in = set.contains({}, coded.text());
+  } else {
+    in = look_up(set, coded).in;
+  }
+  if (in == Membership::unknown) return std::nullopt;
+  return in == Membership::yes;
+}
+
 void check_binding(Session& session, Node node, BindingStrength strength, std::string_view value_set_url) {
   const TypeDef* type = node.type();
   if (!type) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/decimal.h"
+#include "fhir/path/path.h"
 
 namespace kiln::fhir::detail {
 namespace {
@@ -41,6 +42,18 @@ std::optional<int> compare_dates(std::string_view a, std::string_view b) {
   return std::nullopt;
 }
 
+/// Quantities of different units: FHIRPath converts.
+std::optional<int> compare_units(Node a, Node b) {
+  static const auto less = PathExpression::compile("%a < %b"), greater = PathExpression::compile("%a > %b");
+  if (!less || !greater) return std::nullopt;
+  PathEnvironment environment;
+  environment.variables = {{"a", {PathItem::of(a)}}, {"b", {PathItem::of(b)}}};
+  PathResult scratch;
+  const auto before = less->holds(a, environment, scratch), after = greater->holds(a, environment, scratch);
+  if (!before || !after || !*before || !*after) return std::nullopt;
+  return **before ? -1 : **after ? 1 : 0;
+}
+
 }  // namespace
 
 bool is_equal(Node a, Node b) {
@@ -69,7 +82,7 @@ std::optional<int> compare_values(Node a, Node b) {
   if (a.type()->is_a("Quantity") && b.type()->is_a("Quantity")) {
     const bool same_unit = a["code"].text() == b["code"].text() && a["system"].text() == b["system"].text() &&
                            (a["code"] || a["unit"].text() == b["unit"].text());
-    return same_unit ? compare_numbers(a["value"].text(), b["value"].text()) : std::nullopt;
+    return same_unit ? compare_numbers(a["value"].text(), b["value"].text()) : compare_units(a, b);
   }
   if (!a.has_value() || !b.has_value()) return std::nullopt;
   if (a.kind() == NodeKind::number) return compare_numbers(a.text(), b.text());

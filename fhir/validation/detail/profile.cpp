@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "fhir/validation/detail/compare.h"
+
 namespace kiln::fhir::detail {
 namespace {
 
@@ -62,22 +64,102 @@ Slicing slicing_of(Node node) {
   return slicing;
 }
 
+/// Bindings beside the main one, as later versions have them.
+std::vector<ExtraBinding> extra_bindings_of(Node binding) {
+  std::vector<ExtraBinding> list;
+  for (const Node extension : binding) {
+    if (extension.name() != "extension") continue;
+    const std::string_view url = extension["url"].text();
+    if (!url.ends_with("ElementDefinition.binding.additional") && !url.ends_with("StructureDefinition/additional-binding"))
+      continue;
+    ExtraBinding extra{BindingStrength::none, {}};
+    for (const Node part : extension) {
+      if (part["url"].text() == "purpose") extra.strength = strength_of(part["value"].text());
+      if (part["url"].text() == "valueSet") extra.value_set = part["value"].text();
+    }
+    if (!extra.value_set.empty()) list.push_back(std::move(extra));
+  }
+  return list;
+}
+
+/// "$this <= now() + 10 years" of a duration that later versions of FHIR have here.
+PathExpression distance_from_now(Node duration, const char* comparison) {
+  static constexpr std::pair<std::string_view, const char*> kUnits[] = {
+      {"a", "years"}, {"mo", "months"}, {"wk", "weeks"}, {"d", "days"}, {"h", "hours"}, {"min", "minutes"}};
+  const std::string_view code = duration["code"].text(), value = duration["value"].text();
+  for (const auto& [unit, word] : kUnits) {
+    if (unit != code) continue;
+    const bool is_date = unit != "h" && unit != "min";
+    const std::string text = std::string("$this ") + comparison + (is_date ? " today() + " : " now() + ") + std::string(value) + " " + word;
+    if (auto expression = PathExpression::compile(text)) return *expression;
+  }
+  return {};
+}
+
 /// Lays the elements of a differential (or snapshot) over a tree of rules, in their order.
 class Overlay {
  public:
-  Overlay(ElementRule& root, const TypeDef& type) : root_(root), type_(type) {}
+  Overlay(ElementRule& root, const TypeDef& type, std::vector<Profile::Problem>& problems)
+      : root_(root), type_(type), problems_(problems) {}
 
   void apply(Node element) {
     const std::string_view path = element["path"].text();
     const std::string_view slice = element["sliceName"].text();
+    if (!exists(path)) return problem(element, "the type has no such element");
     ElementRule* rule = rule_at(path);
     if (!rule) return;
+    check_discriminators(path, element);
     forget_below(path);
     if (!slice.empty() && rule != &root_) rule = slice_of(*rule, slice, path);
+    if (const Node fixed = element["fixed"]; fixed && rule->fixed && !is_equal(fixed, rule->fixed))
+      problem(element, "the value that the base profile fixes is changed");
     set(*rule, element);
   }
 
  private:
+  void problem(Node element, const char* text) { problems_.push_back({element, text}); }
+
+  /// The content that a path leads to; nullptr when that depends on the document (choices, any resource).
+  /// `known` is false when the path leads nowhere.
+  const TypeDef* content_of(std::string_view path, bool& known) const {
+    const TypeDef* at = &type_;
+    known = true;
+    path = path.substr(path.find('.') == path.npos ? path.size() : path.find('.') + 1);
+    while (!path.empty() && at) {
+      std::string_view step = path.substr(0, path.find('.'));
+      path.remove_prefix(std::min(step.size() + 1, path.size()));
+      if (step.ends_with("[x]")) step.remove_suffix(3);
+      const ElementDef* element = at->element(step);
+      const JsonMember member = at->element_by_json_name(step);
+      if (!element && !member) known = false;
+      at = element && element->is_choice() ? nullptr : element ? element->only_type() : member.content();
+      if (at && at->is_resource()) at = nullptr;
+    }
+    return at;
+  }
+
+  bool exists(std::string_view path) const {
+    bool known = true;
+    content_of(path, known);
+    return known;
+  }
+
+  /// The first step of a discriminator is an element of what is sliced.
+  void check_discriminators(std::string_view path, Node element) {
+    bool known = true;
+    const TypeDef* content = content_of(path, known);
+    if (!content) return;
+    for (const Node child : element["slicing"]) {
+      if (child.name() != "discriminator") continue;
+      std::string_view step = child["path"].text();
+      if (step.starts_with("$this.")) step.remove_prefix(6);
+      step = step.substr(0, step.find('.'));
+      if (step == "$this" || step.find('(') != step.npos || step.empty()) continue;
+      if (!content->element(step) && !content->element_by_json_name(step))
+        problem(element, "a discriminator leads to no element");
+    }
+  }
+
   /// The rule that a path means at this point: inside the slice opened last, when there is one.
   ElementRule* rule_at(std::string_view path) {
     const std::size_t dot = path.rfind('.');
@@ -125,18 +207,8 @@ class Overlay {
 
   /// The element before the type's name is a choice of the type that the path leads to.
   bool is_choice(std::string_view path, std::string_view base) const {
-    const TypeDef* at = &type_;
-    path = path.substr(path.find('.') == path.npos ? path.size() : path.find('.') + 1);
-    while (path.find('.') != path.npos && at) {
-      std::string_view step = path.substr(0, path.find('.'));
-      path.remove_prefix(step.size() + 1);
-      if (step.ends_with("[x]")) step.remove_suffix(3);
-      if (const ElementDef* element = at->element(step); element && !element->is_choice()) {
-        at = element->only_type();
-      } else {
-        at = at->element_by_json_name(step).content();
-      }
-    }
+    bool known = true;
+    const TypeDef* at = content_of(path.substr(0, path.rfind('.')), known);
     const ElementDef* element = at ? at->element(base) : nullptr;
     return element && element->is_choice();
   }
@@ -195,6 +267,10 @@ class Overlay {
         rule.min_value = node;
       } else if (name == "maxValue") {
         rule.max_value = node;
+      } else if (name == "minValueDuration") {
+        rule.earliest = distance_from_now(node, ">=");
+      } else if (name == "maxValueDuration") {
+        rule.latest = distance_from_now(node, "<=");
       } else if (name == "maxLength") {
         rule.max_length = number_of(node.text(), 0);
       } else if (name == "mustSupport") {
@@ -202,13 +278,26 @@ class Overlay {
       } else if (name == "binding") {
         rule.strength = strength_of(node["strength"].text());
         rule.value_set = node["valueSet"].text();
+        rule.extra_bindings = extra_bindings_of(node);
       } else if (name == "slicing") {
         rule.slicing = slicing_of(node);
       } else if (name == "constraint") {
         set_constraint(rule, node);
+      } else if (name == "extension") {
+        set_extension(rule, node);
       }
     }
     if (element["type"]) set_types(rule, element);
+  }
+
+  /// What later versions of FHIR say by elements of their own.
+  static void set_extension(ElementRule& rule, Node node) {
+    const std::string_view url = node["url"].text();
+    const Node value = node["value"];
+    if (url.ends_with("StructureDefinition/narrative-language-control")) rule.narrative_language = value.text();
+    if (url.ends_with("StructureDefinition/minLength")) rule.min_length = number_of(value.text(), 0);
+    if (url.ends_with("extension-ElementDefinition.mustHaveValue")) rule.must_have_value = value.text() == "true";
+    if (url.ends_with("extension-ElementDefinition.valueAlternatives")) rule.value_alternatives.emplace_back(value.text());
   }
 
   static void set_constraint(ElementRule& rule, Node node) {
@@ -231,6 +320,7 @@ class Overlay {
 
   ElementRule& root_;
   const TypeDef& type_;
+  std::vector<Profile::Problem>& problems_;
   std::map<std::string, ElementRule*, std::less<>> open_;
 };
 
@@ -258,6 +348,13 @@ std::unique_ptr<ElementRule> ElementRule::copy() const {
   made->min_value = min_value;
   made->max_value = max_value;
   made->max_length = max_length;
+  made->min_length = min_length;
+  made->must_have_value = must_have_value;
+  made->value_alternatives = value_alternatives;
+  made->extra_bindings = extra_bindings;
+  made->earliest = earliest;
+  made->latest = latest;
+  made->narrative_language = narrative_language;
   made->strength = strength;
   made->value_set = value_set;
   made->constraints = constraints;
@@ -287,6 +384,11 @@ const Profile* ProfileStore::find_locked(std::string_view canonical, int depth) 
   return compiled_.emplace(std::string(canonical), std::move(made)).first->second.get();
 }
 
+std::unique_ptr<Profile> ProfileStore::compile_once(Node definition) const {
+  const std::lock_guard lock(mutex_);
+  return compile(definition, 0);
+}
+
 std::unique_ptr<Profile> ProfileStore::compile(Node definition, int depth) const {
   auto profile = std::make_unique<Profile>();
   profile->url = definition["url"].text();
@@ -306,7 +408,7 @@ std::unique_ptr<Profile> ProfileStore::compile(Node definition, int depth) const
   const Node differential = definition["differential"], snapshot = definition["snapshot"];
   const Node elements = snapshot && (!profile->has_base || !differential) ? snapshot : differential;
   if (elements == snapshot && snapshot) profile->has_base = true;
-  Overlay overlay(*profile->root, *profile->type);
+  Overlay overlay(*profile->root, *profile->type, profile->problems);
   for (const Node element : elements) {
     if (element.name() == "element") overlay.apply(element);
   }

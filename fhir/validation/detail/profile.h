@@ -45,13 +45,23 @@ struct Slicing {
 };
 
 /// What is said about one element, or one slice of it.
+struct ExtraBinding {
+  BindingStrength strength;
+  std::string value_set;
+};
+
 struct ElementRule {
   std::string name;        ///< of the element: "value" for value[x]
   std::string slice_name;  ///< empty: the element as a whole
   unsigned min = 0, max = kUnbounded;
   std::vector<RuleType> types;  ///< empty: as in the base
   Node fixed, pattern, min_value, max_value;
-  std::optional<std::size_t> max_length;
+  std::optional<std::size_t> max_length, min_length;
+  bool must_have_value = false;
+  std::vector<std::string> value_alternatives;  ///< extensions that may stand in place of the value
+  std::vector<ExtraBinding> extra_bindings;
+  PathExpression earliest, latest;   ///< of a date or time, counted from now
+  std::string narrative_language;    ///< of a Narrative: "_yes", "_no", "_resource" or a language
   BindingStrength strength = BindingStrength::none;
   std::string value_set;
   std::vector<RuleConstraint> constraints;
@@ -76,6 +86,11 @@ struct Profile {
   std::vector<ContextRule> contexts;      ///< of an extension
   std::vector<RuleConstraint> context_invariants;
   std::vector<std::string> chain;         ///< urls of the profiles it derives from
+  struct Problem {
+    Node element;
+    std::string text;
+  };
+  std::vector<Problem> problems;  ///< what the definition says and cannot be right; such rules are left out
   bool has_base = true;                   ///< false: a profile it derives from is not at hand
 };
 
@@ -88,6 +103,8 @@ class ProfileStore {
   const Profile* find(std::string_view canonical) const;
   /// Of "http://hl7.org/fhir/StructureDefinition/Patient": the type; nullptr otherwise.
   static const TypeDef* base_type(std::string_view canonical);
+  /// A definition that is itself looked at; it is not kept. nullptr when its type is not known.
+  std::unique_ptr<Profile> compile_once(Node definition) const;
 
  private:
   std::unique_ptr<Profile> compile(Node definition, int depth) const;

@@ -89,11 +89,34 @@ void check_values(Session& session, Node node, const ElementRule& rule) {
     session.error("value", node, "the value is greater than the profile allows");
   if (rule.max_length && node.has_value() && characters_of(node.text()) > *rule.max_length)
     session.error("value", node, "the value is longer than the profile allows");
+  if (rule.min_length && node.has_value() && characters_of(node.text()) < *rule.min_length)
+    session.error("value", node, "the value is shorter than the profile allows");
+  if (node.is_primitive() && !node.has_value()) {
+    if (rule.must_have_value) session.error("required", node, "the profile needs a value here");
+    const auto stands_in = [&](Node child) {
+      const auto& urls = rule.value_alternatives;
+      return child.name() == "extension" && std::find(urls.begin(), urls.end(), child["url"].text()) != urls.end();
+    };
+    bool any = rule.value_alternatives.empty();
+    for (const Node child : node) any = any || stands_in(child);
+    if (!any) session.error("required", node, "the profile needs a value here, or an extension that stands in for it");
+  }
+  for (const PathExpression* limit : {&rule.earliest, &rule.latest}) {
+    if (!limit->compiled() || !node.has_value()) continue;
+    const auto holds = limit->holds(node, session.environment, session.scratch);
+    if (holds && !holds->value_or(true)) session.error("value", node, "the date is further from today than the profile allows");
+  }
+  if (!rule.narrative_language.empty()) check_narrative_language(session, node, rule.narrative_language);
+  for (const ExtraBinding& extra : rule.extra_bindings) check_binding(session, node, extra.strength, extra.value_set);
   if (rule.strength == BindingStrength::required || rule.strength == BindingStrength::extensible)
     check_binding(session, node, rule.strength, rule.value_set);
 }
 
 void check_constraints(Session& session, Node node, const ElementRule& rule) {
+  // What a profile says of a resource inside another is said by the outer one: %resource is that.
+  const Node outer = node.is_resource() && rule.name.size() ? node.parent().resource() : Node();
+  session.environment.resource = outer;
+  session.environment.root_resource = outer ? outer.root() : Node();
   for (const RuleConstraint& constraint : rule.constraints) {
     if (!constraint.problem.empty()) {
       session.warning("exception", node, "the rule " + constraint.key + " of the profile cannot be used: " + constraint.problem);
@@ -101,6 +124,8 @@ void check_constraints(Session& session, Node node, const ElementRule& rule) {
       check_expression(session, node, constraint.expression, constraint.key, constraint.is_error);
     }
   }
+  session.environment.resource = Node();
+  session.environment.root_resource = Node();
 }
 
 void check_count(Session& session, Node parent, const ElementRule& rule, std::size_t count, std::string_view what) {
@@ -170,6 +195,8 @@ void check_profile(Session& session, Node node, std::string_view url) {
   }
   if (!profile->has_base)
     session.note("not-found", node, "not checked in full: a profile that " + profile->url + " derives from is not at hand");
+  for (const Profile::Problem& problem : profile->problems)
+    session.note("not-supported", node, "not checked in full: a rule of " + profile->url + " cannot be used: " + problem.text);
   // A profile may come back to a node through references; it is being checked already then.
   const std::pair<std::uint32_t, const void*> visit(node.id(), profile);
   auto& open = session.open_profiles;
@@ -179,7 +206,16 @@ void check_profile(Session& session, Node node, std::string_view url) {
   open.pop_back();
 }
 
+void check_definition(Session& session, Node definition) {
+  if (definition["derivation"].text() != "constraint") return;
+  const auto profile = session.profiles->compile_once(definition);
+  if (!profile) return;
+  for (const Profile::Problem& problem : profile->problems) session.error("invalid", problem.element, problem.text);
+}
+
 void check_profiles(Session& session, Node resource) {
+  for (const std::string& url : session.library->global_profiles(resource.type()->name()))
+    check_profile(session, resource, url);
   if (!resource.parent()) {
     for (const std::string& url : session.options.profiles) {
       if (!ProfileStore::base_type(url) && !session.profiles->find(url)) {

@@ -50,6 +50,10 @@ Node find_relative(const BundleIndex& index, std::string_view reference, Node fr
       if (found != index.by_full_url.end()) return found->second;
     }
   }
+  if (full_url.starts_with("urn:uuid:")) {
+    const std::string urn = "urn:uuid:" + std::string(reference.substr(reference.find('/') + 1));
+    if (const auto found = index.by_full_url.find(urn); found != index.by_full_url.end()) return found->second;
+  }
   const auto found = index.by_type_id.find(std::string(reference));
   return found == index.by_type_id.end() ? Node() : found->second;
 }
@@ -100,7 +104,11 @@ void check_reference(Session& session, Node reference) {
       session.error("not-found", literal, "the Bundle has no entry with this fullUrl");
     }
   }
-  if (found && found.type()) target = found.type();
+  if (found && found.type()) {
+    if (target && target != found.type())
+      session.error("structure", literal, "the reference names another type than the resource that it leads to has");
+    target = found.type();
+  }
   const ElementDef* element = reference.element();
   const ElementType* type = element ? element->find_type("Reference") : nullptr;
   if (!target || !type || type->allows_target(target->name())) return;
@@ -113,6 +121,9 @@ void check_bundle(Session& session, Node bundle) {
   for (const Node entry : bundle) {
     if (entry.name() != "entry") continue;
     const Node resource = entry["resource"], full_url = entry["fullUrl"];
+    const std::string_view kind = bundle["type"].text();
+    if (resource && !full_url && (kind == "document" || kind == "message"))
+      session.error("required", entry, "an entry of a document or message needs a fullUrl");
     if (!resource || !resource.type() || !full_url.has_value()) continue;
     const std::string_view url = full_url.text(), id = resource["id"].text();
     if (!url.starts_with("http:") && !url.starts_with("https:")) {
@@ -121,7 +132,12 @@ void check_bundle(Session& session, Node bundle) {
       continue;
     }
     const ReferenceParts parts = parse_reference(url);
-    if (id.empty() || parts.type.empty()) continue;
+    if (parts.type.empty()) continue;
+    if (id.empty()) {
+      if (kind == "document")
+        session.error("invalid", entry, "the fullUrl names an id, and the resource of the entry has none");
+      continue;
+    }
     if (parts.type != resource.type()->name() || parts.id != id)
       session.error("value", full_url, "the fullUrl does not end with the type and id of the entry's resource");
   }

@@ -52,12 +52,11 @@ struct Session {
   const Terminology* terminology;  ///< nullptr: structure only, nothing loaded
   const Library* library;
   ProfileStore* profiles;
-  const Validator* validator;
   Issues issues;
-  PathEnvironment environment;
-  PathResult scratch;
-  std::unordered_map<std::uint32_t, BundleIndex> bundles;  ///< by id() of the Bundle's node
-  std::vector<std::pair<std::uint32_t, const void*>> open_profiles;  ///< node and profile being checked
+  PathEnvironment environment{};
+  PathResult scratch{};
+  std::unordered_map<std::uint32_t, BundleIndex> bundles{};  ///< by id() of the Bundle's node
+  std::vector<std::pair<std::uint32_t, const void*>> open_profiles{};  ///< node and profile being checked
 
   bool checks_invariants() const { return options.level >= ValidationLevel::invariants; }
   bool checks_profiles() const { return options.level >= ValidationLevel::profile && profiles != nullptr; }
@@ -84,13 +83,20 @@ std::string shape_of(Node node);
 void check_resource(Session& session, Node resource);
 void check_invariants(Session& session, Node node);
 void check_binding(Session& session, Node node, BindingStrength strength, std::string_view value_set);
+/// Of a code, string, Coding or CodeableConcept; nullopt when it cannot be told.
+std::optional<bool> is_member(Session& session, Node coded, std::string_view value_set);
 void check_reference(Session& session, Node reference);
 void check_bundle(Session& session, Node bundle);
 void check_xhtml(Session& session, Node div);
+/// The sections by language that a profile asks of a Narrative: "_yes", "_no", "_resource" or one language.
+void check_narrative_language(Session& session, Node narrative, std::string_view control);
 void check_extension(Session& session, Node extension);
 void check_profiles(Session& session, Node resource);
 /// A node against one profile; one that is not at hand is said not to be checked.
 void check_profile(Session& session, Node node, std::string_view url);
+/// A StructureDefinition that constrains: what it says can be right.
+void check_definition(Session& session, Node definition);
+void check_questionnaire(Session& session, Node questionnaire);
 void check_questionnaire_response(Session& session, Node response);
 
 /// The resource that a reference stands for, as far as it is in this tree: contained, in the same Bundle.

@@ -52,6 +52,8 @@ class Walk {
     if (type->name() == "Bundle") check_bundle(session_, node);
     if (session_.checks_profiles()) {
       check_profiles(session_, node);
+      if (type->name() == "StructureDefinition") check_definition(session_, node);
+      if (type->name() == "Questionnaire") check_questionnaire(session_, node);
       if (type->name() == "QuestionnaireResponse") check_questionnaire_response(session_, node);
     }
   }
