@@ -209,7 +209,11 @@ SegmentBuilder& MessageBuilder::add(std::string_view name) {
 }
 
 base::Result<SegmentBuilder*> MessageBuilder::add_copy(const SegmentView& segment, const Message& message) {
-  SegmentBuilder& copy = add(segment.name());
+  // A line end or the copy's field separator in an odd name would be read as another segment or field.
+  const std::string_view name = segment.name();
+  if (name.find_first_of(std::string{'\r', '\n', delimiters_.field}) != name.npos)
+    return base::fail(base::ErrorCode::unnamed_segment, "the name of the segment cannot be written");
+  SegmentBuilder& copy = add(name);
   for (std::uint32_t n = 1; n <= segment.field_count(); ++n) {
     const FieldView field = segment.field(n);
     if (!field.verbatim() && !field.raw().empty()) TRY_VOID(copy.copy(n, field, message));

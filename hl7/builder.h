@@ -74,7 +74,8 @@ class MessageBuilder {
   /// Appends a segment. For MSH, FHS and BHS, fields 1 and 2 come from the delimiters. `name` is written as
   /// given.
   SegmentBuilder& add(std::string_view name);
-  /// Appends a copy of a parsed segment (see SegmentBuilder::copy).
+  /// Appends a copy of a parsed segment (see SegmentBuilder::copy). Error unnamed_segment: a line that is no
+  /// segment and whose beginning would be read otherwise in the copy.
   base::Result<SegmentBuilder*> add_copy(const SegmentView& segment, const Message& message);
   std::size_t size() const { return segments_.size(); }
   SegmentBuilder& segment(std::size_t index) { return segments_[index]; }

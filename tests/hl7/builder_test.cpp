@@ -150,3 +150,17 @@ TEST_CASE("property: what is set is what a parse of the built message gives") {
     }
   }
 }
+
+TEST_CASE("a line whose name would become another segment in the copy is refused") {
+  ParseOptions options;
+  options.line_ends = LineEnds::cr;
+  const auto message = Message::parse("MSH|^~\\&|A|||||||1|P|2.5\rS\nPID|1\rA*B|2\rZZ1|3\r", options);
+  REQUIRE(message);
+  REQUIRE(message->segment_count() == 4);
+  MessageBuilder other(Delimiters{'*', ':', '+', '?', '%', '\0'});
+  CHECK_FALSE(other.add_copy(message->segment(1), *message).has_value());
+  CHECK_FALSE(other.add_copy(message->segment(2), *message).has_value());
+  CHECK(other.add_copy(message->segment(3), *message).has_value());
+  MessageBuilder same;
+  CHECK(same.add_copy(message->segment(2), *message).has_value());
+}
