@@ -106,6 +106,17 @@ struct ImportedProfile {
 /// is ever resolved.
 base::Result<ImportedProfile> import_profile_xml(std::string_view xml, std::string_view tables = {});
 
+/// The texts of a profile in three files, as IGAMT exports it.
+struct ProfileFiles {
+  std::string_view profile;      ///< `ConformanceProfile`: message, segments, datatypes
+  std::string_view constraints;  ///< `ConformanceContext`: predicates and constraints; may be empty
+  std::string_view value_sets;   ///< `ValueSetLibrary`; may be empty
+  std::string_view message;      ///< ID of the Message where the profile has several
+};
+/// As import_profile_xml(). Of constraints those become rules that name a value, a list of values or
+/// presence, on segments and datatypes, and predicates made of these; all others are notes.
+base::Result<ImportedProfile> import_profile_files(const ProfileFiles& files);
+
 /// The message structure in the notation of the standard, `MSH [{SFT}] PID { ORDER: ORC <OBR|RQD> }`;
 /// `( NAME: … )` is a group that stands exactly once.
 /// Error bad_profile with "column N".

@@ -14,13 +14,20 @@ int run(const Arguments& arguments) {
   base::Env& env = base::system_env();
   const auto xml = env.read_file(name, base::limits::kXmlBytesMax);
   if (!xml) return detail::report_usage(xml.error(), arguments);
-  std::string tables;
-  if (arguments.has("--tables")) {
-    auto read = env.read_file(arguments.text("--tables"), base::limits::kXmlBytesMax);
+  std::string tables, constraints;
+  for (const auto& [option, text] :
+       {std::pair("--tables", &tables), std::pair("--constraints", &constraints)}) {
+    if (!arguments.has(option)) continue;
+    auto read = env.read_file(arguments.text(option), base::limits::kXmlBytesMax);
     if (!read) return detail::report_usage(read.error(), arguments);
-    tables = std::move(*read);
+    *text = std::move(*read);
   }
-  const auto imported = hl7::import_profile_xml(*xml, tables);
+  // The two forms are told apart by their root element.
+  const bool three_files =
+      xml->find("<HL7v2xConformanceProfile") == xml->npos && xml->find("<ConformanceProfile") != xml->npos;
+  const std::string message = arguments.text("--message", "");
+  const auto imported = three_files ? hl7::import_profile_files({*xml, constraints, tables, message})
+                                    : hl7::import_profile_xml(*xml, tables);
   if (!imported) {
     base::Error why = imported.error();
     why.place = why.place.empty() ? name : name + ", " + why.place;
@@ -35,10 +42,17 @@ int run(const Arguments& arguments) {
   return kExitOk;
 }
 
-constexpr ArgumentSpec kArguments[] = {{"PROFILE", "XML of a message profile (HL7v2xConformanceProfile)"}};
-constexpr OptionSpec kOptions[] = {{"--tables", "FILE", "XML of the tables that belong to it"}};
-constexpr ExampleSpec kExamples[] = {{"kiln hl7 profile import --tables tables.xml lab.xml > lab.json",
-                                      "then: kiln hl7 validate --profile lab.json"}};
+constexpr ArgumentSpec kArguments[] = {
+    {"PROFILE", "XML of a message profile (HL7v2xConformanceProfile or ConformanceProfile)"}};
+constexpr OptionSpec kOptions[] = {
+    {"--tables", "FILE", "XML of the tables or value sets that belong to it"},
+    {"--constraints", "FILE", "XML of its constraints (ConformanceContext), for profiles in three files"},
+    {"--message", "ID", "which Message of a profile in three files, when it has several"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln hl7 profile import --constraints Constraints.xml --tables ValueSets.xml Profile.xml > lab.json",
+     "three files"},
+    {"kiln hl7 profile import --tables tables.xml lab.xml > lab.json",
+     "then: kiln hl7 validate --profile lab.json"}};
 
 }  // namespace
 
