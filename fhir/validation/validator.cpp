@@ -33,6 +33,24 @@ void check_root(Session& session, Node root) {
   check_resource(session, root);
 }
 
+std::vector<Issue> check_text(Session& session, std::string_view text, const ReadOptions& read) {
+  std::vector<ReadIssue> found;
+  ReadOptions wide = read;
+  wide.issues = &found;
+  const auto tree = is_xml(text) ? read_xml(text, wide) : read_json(text, wide);
+  if (!tree) {
+    Issue issue = issue_of(tree.error());
+    issue.severity = IssueSeverity::fatal;
+    issue.diagnostics = tree.error().place;
+    issue.expression.clear();
+    return {issue};
+  }
+  for (ReadIssue& issue : found)
+    session.issues.add_at(IssueSeverity::error, code_of(issue), std::move(issue.path), issue.offset, std::move(issue.text));
+  if (tree->root()) check_root(session, tree->root());
+  return session.issues.take();
+}
+
 /// FHIRPath's questions about terminology and profiles.
 void connect(Session& session) {
   session.environment.now = session.options.now;
@@ -64,25 +82,11 @@ std::vector<Issue> Validator::validate(const Tree& tree, const ValidatorOptions&
 
 std::vector<Issue> Validator::validate_text(std::string_view text, const ValidatorOptions& options,
                                             const ReadOptions& read) const {
-  std::vector<ReadIssue> found;
-  ReadOptions wide = read;
-  wide.issues = &found;
-  auto tree = is_xml(text) ? read_xml(text, wide) : read_json(text, wide);
-  if (!tree) {
-    Issue issue = issue_of(tree.error());
-    issue.severity = IssueSeverity::fatal;
-    issue.diagnostics = tree.error().place;
-    issue.expression.clear();
-    return {issue};
-  }
   ValidatorOptions placed = options;
   placed.source = text;
   Session session{placed, &terminology_, &library_, profiles_.get(), {placed.source, placed.issues_max}};
   connect(session);
-  for (ReadIssue& issue : found)
-    session.issues.add_at(IssueSeverity::error, code_of(issue), std::move(issue.path), issue.offset, std::move(issue.text));
-  if (tree->root()) check_root(session, tree->root());
-  return session.issues.take();
+  return check_text(session, text, read);
 }
 
 std::optional<bool> Validator::conforms(Node node, std::string_view profile) const {
@@ -99,6 +103,22 @@ std::vector<Issue> validate_structure(const Tree& tree, const ValidatorOptions& 
   Session session{only, nullptr, nullptr, nullptr, {only.source, only.issues_max}};
   if (tree.root()) check_root(session, tree.root());
   return session.issues.take();
+}
+
+std::vector<Issue> validate_structure(std::string_view text, const ValidatorOptions& options) {
+  ValidatorOptions only = options;
+  only.level = ValidationLevel::structure;
+  only.source = text;
+  Session session{only, nullptr, nullptr, nullptr, {only.source, only.issues_max}};
+  ReadOptions read;
+  read.bytes_max = text.size();  // whoever has the text has let it in
+  return check_text(session, text, read);
+}
+
+bool is_valid(const std::vector<Issue>& issues) {
+  return std::none_of(issues.begin(), issues.end(), [](const Issue& issue) {
+    return issue.severity == IssueSeverity::error || issue.severity == IssueSeverity::fatal;
+  });
 }
 
 }  // namespace kiln::fhir

@@ -78,6 +78,9 @@ class Validator {
 /// The check of every write of the server: ValidationLevel::structure, without any loaded resource.
 std::vector<Issue> validate_structure(const Tree& tree, const ValidatorOptions& options = {});
 
+/// The same from JSON or XML text; issues have their place in it.
+std::vector<Issue> validate_structure(std::string_view text, const ValidatorOptions& options = {});
+
 /// No issue is an error or fatal.
 bool is_valid(const std::vector<Issue>& issues);
 
