@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fhir/definitions/code_forms.h"
 #include "fhir/definitions/detail/hash.h"
 #include "fhir/definitions/detail/tables.h"
 
@@ -247,9 +248,11 @@ const CodeDef* ValueSet::find(std::string_view code) const {
   return at != list.end() && at->code() == code ? &*at : nullptr;
 }
 bool ValueSet::contains(std::string_view code) const {
-  switch (rule()) {
-    case ValueSetRule::list:
-      return find(code) != nullptr;
+  if (rule() == ValueSetRule::unknown) return true;
+  return rule() == ValueSetRule::list ? find(code) != nullptr : has_code_form(rule(), code);
+}
+bool has_code_form(ValueSetRule rule, std::string_view code) {
+  switch (rule) {
     case ValueSetRule::mime_type:
       return is_mime_type(code);
     case ValueSetRule::language:
@@ -258,10 +261,11 @@ bool ValueSet::contains(std::string_view code) const {
       return is_ucum(code);
     case ValueSetRule::currency:
       return is_currency(code);
+    case ValueSetRule::list:
     case ValueSetRule::unknown:
       break;
   }
-  return true;
+  return false;
 }
 bool ValueSet::contains(std::string_view system, std::string_view code) const {
   if (rule() != ValueSetRule::list)

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "fhir/definitions/definitions.h"
+#include "fhir/definitions/code_forms.h"
 
 namespace kiln::fhir::detail {
 namespace {
@@ -20,14 +20,6 @@ constexpr SyntaxRule kSyntaxRules[] = {
     {"urn:iso:std:iso:4217", ValueSetRule::currency},
 };
 
-/// The value set that carries the rule; it knows the syntax.
-const ValueSet* set_with(ValueSetRule rule) {
-  for (const ValueSet& set : all_value_sets()) {
-    if (set.rule() == rule) return &set;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 bool has_syntax(std::string_view system) {
@@ -38,8 +30,7 @@ bool has_syntax(std::string_view system) {
 Membership syntax_contains(std::string_view system, std::string_view code) {
   for (const SyntaxRule& rule : kSyntaxRules) {
     if (rule.system != system) continue;
-    const ValueSet* set = set_with(rule.rule);
-    return set && set->contains(code) ? Membership::yes : Membership::no;
+    return has_code_form(rule.rule, code) ? Membership::yes : Membership::no;
   }
   return Membership::unknown;
 }

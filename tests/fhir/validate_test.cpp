@@ -81,13 +81,13 @@ TEST_CASE("validate: no element table is too wide for the walk", "[validate]") {
 TEST_CASE("validate: options", "[validate]") {
   const std::string wrong = R"({"resourceType":"Patient","a":1,"b":2,"c":3})";
   CHECK(issues_of(wrong, 2) ==
-        "line 1, column 31: structure at Patient.a: unknown element of Patient\n"
-        "line 1, column 37: structure at Patient.b: unknown element of Patient\n"
+        "line 1, column 27: structure at Patient.a: Patient has no such element\n"
+        "line 1, column 33: structure at Patient.b: Patient has no such element\n"
         "information informational at -: further issues are not listed\n");
   const std::string patient = R"({"resourceType":"Patient"})";
   CHECK(issues_of(patient, 100, "Patient").empty());
   CHECK(issues_of(patient, 100, "Group") ==
-        "line 1, column 17: structure at -: expects the resource type Group\n");
+        "line 1, column 1: structure at Patient: expects the resource type Group\n");
   const auto issues = validate_structure(wrong);
   REQUIRE(issues.size() == 3);
   CHECK_FALSE(is_valid(issues));
@@ -100,7 +100,7 @@ TEST_CASE("validate: texts never hold the value or an odd member name", "[valida
       R"({"resourceType":"Patient","Zaphod Beeblebrox":1,"birthDate":"Zaphod","gender":"Zaphod","active":"Zaphod",)"
       R"("generalPractitioner":[{"reference":"Patient/Zaphod"}],"name":"Zaphod"})";
   const std::string found = issues_of(text);
-  CHECK(std::count(found.begin(), found.end(), '\n') == 6);
+  CHECK(std::count(found.begin(), found.end(), '\n') == 7);
   CHECK(found.find("Zaphod") == std::string::npos);
 }
 

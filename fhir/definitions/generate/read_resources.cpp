@@ -21,10 +21,10 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, size>& 
 }
 
 /// Members that are for people, or that say nothing to a machine.
-constexpr std::array<std::string_view, 27> kProse = {
+constexpr std::array<std::string_view, 26> kProse = {
     "text",        "description", "purpose",  "copyright",           "contact",      "publisher", "definition",
     "short",       "comment",     "comments", "requirements",        "alias",        "mapping",   "example",
-    "human",       "xpath",       "source",   "meaningWhenMissing",  "orderMeaning", "base",      "isSummary",
+    "human",       "xpath",       "meaningWhenMissing",  "orderMeaning", "base",      "isSummary",
     "designation", "useContext",  "meta",     "isModifierReason",    "identifier",   "condition"};
 constexpr std::array<std::string_view, 6> kConceptProperties = {"parent", "subsumedBy", "notSelectable",
                                                                 "status", "inactive",   "deprecated"};
@@ -124,8 +124,10 @@ base::Status keep_resource(DefinitionModel& model, base::JsonView resource) {
   if (type == "CodeSystem") {
     for (const char* name : {"caseSensitive", "valueSet", "hierarchyMeaning", "content", "supplements"})
       keep_member(out, resource, name);
-    out.key("concept");
-    keep_concepts(out, resource["concept"]);
+    if (resource["concept"].size() != 0) {
+      out.key("concept");
+      keep_concepts(out, resource["concept"]);
+    }
   } else if (type == "ValueSet") {
     keep_member(out, resource, "compose");
     if (!resource["compose"] && resource["expansion"]) keep_expansion(out, resource["expansion"]);

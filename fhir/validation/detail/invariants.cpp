@@ -25,6 +25,26 @@ bool period_in_order_is_trivial(Node node) { return !node["start"].has_value() |
 
 bool no_contained(Node node) { return !node["contained"]; }
 
+/// The narrative shows a contained resource: <img src="#id"/>.
+bool narrative_shows(Node resource, std::string_view id) {
+  const std::string wanted = "\"#" + std::string(id) + "\"";
+  // Sections of a Composition have narratives of their own.
+  for (const Node child : resource) {
+    if (child["div"].text().find(wanted) != std::string_view::npos ||
+        child["text"]["div"].text().find(wanted) != std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
+/// dom-3 looks at references only; a narrative may use a contained resource too.
+bool contained_is_in_narrative(Node node) {
+  for (const Node child : node) {
+    if (child.name() == "contained" && !narrative_shows(node, child["id"].text())) return false;
+  }
+  return true;
+}
+
 bool has_narrative(Node node) { return static_cast<bool>(node["text"]["div"]); }
 
 bool code_has_system(Node node) { return !node["code"] || node["system"]; }
@@ -46,7 +66,7 @@ bool is_checked_elsewhere(Node) { return true; }
 /// What holds without FHIRPath. `decides` false: when the check says no, FHIRPath has the last word.
 constexpr HandInvariant kByHand[] = {
     {"ele-1", has_value_or_children, true},      {"ext-1", extension_or_value, true},
-    {"dom-2", no_contained, false},              {"dom-3", no_contained, false},
+    {"dom-2", no_contained, false},              {"dom-3", contained_is_in_narrative, false},
     {"dom-4", no_contained, false},              {"dom-5", no_contained, false},
     {"dom-6", has_narrative, true},              {"qty-3", code_has_system, true},
     {"ref-1", reference_is_not_local, false},    {"per-1", period_in_order_is_trivial, false},
@@ -61,6 +81,9 @@ const HandInvariant* by_hand(std::string_view key) {
   return at == std::end(kByHand) ? nullptr : at;
 }
 
+/// The rules of R4 use `as` on lists (dom-3), as its search parameters do.
+const CompileOptions kInvariantOptions{nullptr, false, true};
+
 std::vector<CompiledInvariant> compile_all() {
   std::vector<CompiledInvariant> list;
   for (const Invariant& invariant : all_invariants()) {
@@ -68,7 +91,7 @@ std::vector<CompiledInvariant> compile_all() {
     compiled.hand = by_hand(invariant.key());
     const bool needed = !compiled.hand || !compiled.hand->decides;
     if (needed && !invariant.expression().empty()) {
-      if (auto expression = PathExpression::compile(invariant.expression())) compiled.expression = *expression;
+      if (auto expression = PathExpression::compile(invariant.expression(), kInvariantOptions)) compiled.expression = *expression;
     }
     list.push_back(std::move(compiled));
   }

@@ -43,7 +43,7 @@ std::vector<std::string> texts_of(Node parent, std::string_view name) {
 RuleConstraint constraint_of(std::string_view key, std::string_view text, bool is_error) {
   RuleConstraint constraint{std::string(key), {}, {}, is_error};
   if (text.empty()) return constraint;
-  if (auto expression = PathExpression::compile(text))
+  if (auto expression = PathExpression::compile(text, {nullptr, false, true}))
     constraint.expression = *expression;
   else
     constraint.problem = expression.error().text;

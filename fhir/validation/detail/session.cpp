@@ -39,6 +39,11 @@ std::vector<Issue> Issues::take() {
   std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
     return a.offset != b.offset ? a.offset < b.offset : a.number < b.number;
   });
+  // A profile and a layer below it may find the same.
+  const auto same = [](const Found& a, const Found& b) {
+    return a.offset == b.offset && a.issue.text == b.issue.text && a.issue.expression == b.issue.expression;
+  };
+  found_.erase(std::unique(found_.begin(), found_.end(), same), found_.end());
   std::vector<Issue> list;
   list.reserve(found_.size() + 1);
   std::size_t line = 1, at = 0, line_begin = 0;

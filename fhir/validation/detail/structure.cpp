@@ -64,8 +64,11 @@ class Walk {
     std::uint64_t seen = 0;
     for (const Node child : node) {
       if (session_.issues.full()) return;
-      if (const ElementDef* element = child.element(); element && element->order() < kElementsMax)
-        seen |= std::uint64_t{1} << element->order();
+      if (const ElementDef* element = child.element(); element && element->order() < kElementsMax) {
+        const std::uint64_t bit = std::uint64_t{1} << element->order();
+        if (seen & bit & facts.choices) session_.error("structure", child, "a choice element is given in two types");
+        seen |= bit;
+      }
       visit(child);
     }
     if (const std::uint64_t lacking = facts.required & ~seen; lacking != 0) report_missing(node, type, lacking);
@@ -114,6 +117,7 @@ class Walk {
       } else if (session_.options.refuse_markup && kind == NodeKind::string) {
         check_markup(node, form);
       }
+      if (facts.is_xhtml && node.first_child()) session_.error("structure", node, "a narrative has no id or extensions of its own");
       if (facts.is_xhtml && session_.checks_invariants()) check_xhtml(session_, node);
     }
     bool any = false;
