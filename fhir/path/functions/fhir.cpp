@@ -1,6 +1,7 @@
 // The functions that FHIR adds (fhirpath.html#functions).
 
 #include "fhir/path/detail/evaluator.h"
+#include "fhir/model/xhtml.h"
 #include "fhir/primitives.h"
 
 namespace kiln::fhir {
@@ -132,7 +133,7 @@ bool html_checks(PathCall& call) {
   const PathItem value = call.ev.value(call.input[0]);
   if (!value.is(PathKind::string)) return true;
   return call.ev.step(value.text().size() / 8) &&
-         call.give(is_valid_primitive(Primitive::xhtml, value.text()));
+         call.give(is_allowed_xhtml(value.text()));
 }
 
 }  // namespace
