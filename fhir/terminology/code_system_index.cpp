@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fhir/definitions/code_forms.h"
+#include "fhir/units/ucum.h"
 
 namespace kiln::fhir::detail {
 namespace {
@@ -30,7 +31,9 @@ bool has_syntax(std::string_view system) {
 Membership syntax_contains(std::string_view system, std::string_view code) {
   for (const SyntaxRule& rule : kSyntaxRules) {
     if (rule.system != system) continue;
-    return has_code_form(rule.rule, code) ? Membership::yes : Membership::no;
+    if (!has_code_form(rule.rule, code)) return Membership::no;
+    // A unit that is not in the table may be one all the same.
+    return rule.rule != ValueSetRule::ucum || parse_unit(code) ? Membership::yes : Membership::unknown;
   }
   return Membership::unknown;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fhir/terminology/code_system_index.h"
+#include "fhir/units/ucum.h"
 
 namespace kiln::fhir {
 namespace {
@@ -136,6 +137,13 @@ Membership Terminology::filters_match(Node include, std::string_view system_url,
 }
 
 base::Result<CodeLookup> Terminology::lookup(std::string_view system_url, std::string_view code) const {
+  if (system_url == "http://unitsofmeasure.org") {
+    const auto unit = parse_unit(code);
+    if (!unit)
+      return base::fail(base::ErrorCode::fhir_unknown_code, "not a unit of the table that is at hand", std::string(system_url));
+    CodeLookup result{"UCUM", {}, std::string(code), {}, false, {}, {}, base_units(*unit)};
+    return result;
+  }
   const CodeSystemIndex* index = system(system_url);
   if (!index)
     return base::fail(base::ErrorCode::fhir_not_supported, "the code system is not at hand", std::string(system_url));
@@ -148,7 +156,7 @@ base::Result<CodeLookup> Terminology::lookup(std::string_view system_url, std::s
   }
   CodeLookup result{std::string(index->name),     std::string(index->version), std::string(found->code),
                     std::string(found->display), found->is_abstract,          {},
-                    {}};
+                    {},                          {}};
   for (const std::string_view parent : found->parents) result.parents.emplace_back(parent);
   for (const CodeSystemConcept& other : index->concepts) {
     if (std::find(other.parents.begin(), other.parents.end(), found->code) != other.parents.end())

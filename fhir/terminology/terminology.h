@@ -42,6 +42,7 @@ struct CodeLookup {
   std::string system_name, version, code, display;
   bool is_abstract = false;
   std::vector<std::string> parents, children;
+  std::string canonical;  ///< of a UCUM unit: its base units
 };
 
 struct CodeTranslation {

@@ -66,6 +66,10 @@ TEST_CASE("terminology: codes in value sets and systems", "[fhir][terminology]")
   CHECK(terminology.in_code_system("http://loinc.org", "718-7") == Membership::unknown);
   CHECK(terminology.in_code_system("urn:ietf:bcp:47", "en-GB") == Membership::yes);
   CHECK(terminology.in_code_system("urn:ietf:bcp:47", "e n") == Membership::no);
+  CHECK(terminology.in_code_system("http://unitsofmeasure.org", "mg/dL") == Membership::yes);
+  CHECK(terminology.in_code_system("http://unitsofmeasure.org", "m g") == Membership::no);
+  CHECK(terminology.in_code_system("http://unitsofmeasure.org", "[bogus]") == Membership::unknown);
+  CHECK(terminology.lookup("http://unitsofmeasure.org", "mg/dL")->canonical == "g.m-3");
   // A filter of the shipped definitions: all that is below one code.
   CHECK(terminology.in_value_set("http://terminology.hl7.org/ValueSet/v3-ActEncounterCode",
                                  "http://terminology.hl7.org/CodeSystem/v3-ActCode", "AMB") == Membership::yes);
