@@ -1,6 +1,7 @@
 // ER7 to v2.xml.
 
 #include <algorithm>
+#include <type_traits>
 
 #include "engine/base/text.h"
 #include "hl7/detail/escape_sequence.h"
@@ -30,10 +31,7 @@ bool is_control(char c) {
 class Writer {
  public:
   Writer(const Message& message, const XmlWriteOptions& options)
-      : message_(message),
-        options_(options),
-        rules_(message.text_rules()),
-        dictionary_(Version::v2_5_1) {}
+      : message_(message), options_(options), rules_(message.text_rules()), dictionary_(Version::v2_5_1) {}
 
   std::string run() {
     std::vector<std::uint32_t> ids(message_.segment_count());
@@ -160,57 +158,46 @@ class Writer {
     std::uint32_t n = 0;
     for (const RepetitionView repetition : field.repetitions()) {
       if (++n > last) break;
-      write_repetition(repetition, name, type);
+      write_part(repetition, name, type);
     }
   }
 
-  void write_repetition(const RepetitionView& repetition, const std::string& name, const std::string& type) {
+  static PieceRange<ComponentView> parts_of(const RepetitionView& part) { return part.components(); }
+  static PieceRange<LeafView> parts_of(const ComponentView& part) { return part.subs(); }
+  static bool has_parts(const ComponentView& part) { return part.sub_count() > 1; }
+  static bool has_parts(const RepetitionView& part) {
+    return part.component_count() > 1 || has_parts(part.component(1));
+  }
+
+  /// A repetition or a component, and what is in it.
+  template <class View>
+  void write_part(const View& part, const std::string& name, const std::string& type) {
     line();
     out_ += "<" + name;
     const std::size_t start = out_.size();
     out_ += '>';
     const auto definition = dictionary_.datatype(type);
     const bool composite = definition && !definition->primitive();
-    if (!composite && repetition.component_count() < 2 && repetition.component(1).sub_count() < 2) {
-      write_leaf(repetition.leaf());
+    if (!composite && !has_parts(part)) {
+      write_leaf(part.leaf());
       leaf_ = true;
       return close(name, start);
     }
     ++depth_;
     std::uint32_t n = 0;
-    for (const ComponentView component : repetition.components()) {
+    for (const auto below : parts_of(part)) {
       ++n;
-      if (component.absent()) continue;
-      const auto part = definition ? definition->component(n) : std::nullopt;
-      write_component(component, (composite ? type : name) + "." + std::to_string(n),
-                      part ? std::string(part->datatype) : std::string());
-    }
-    --depth_;
-    close(name, start);
-  }
-
-  void write_component(const ComponentView& component, const std::string& name, const std::string& type) {
-    line();
-    out_ += "<" + name;
-    const std::size_t start = out_.size();
-    out_ += '>';
-    const auto definition = dictionary_.datatype(type);
-    const bool composite = definition && !definition->primitive();
-    if (!composite && component.sub_count() < 2) {
-      write_leaf(component.leaf());
-      leaf_ = true;
-      return close(name, start);
-    }
-    ++depth_;
-    std::uint32_t n = 0;
-    for (const LeafView leaf : component.subs()) {
-      ++n;
-      if (leaf.absent()) continue;
-      const std::string sub = (composite ? type : name) + "." + std::to_string(n);
-      line();
-      out_ += "<" + sub + ">";
-      write_leaf(leaf);
-      out_ += "</" + sub + ">";
+      if (below.absent()) continue;
+      const std::string inner = (composite ? type : name) + "." + std::to_string(n);
+      if constexpr (std::is_same_v<View, RepetitionView>) {
+        const auto element = definition ? definition->component(n) : std::nullopt;
+        write_part(below, inner, element ? std::string(element->datatype) : std::string());
+      } else {
+        line();
+        out_ += "<" + inner + ">";
+        write_leaf(below);
+        out_ += "</" + inner + ">";
+      }
     }
     --depth_;
     close(name, start);
