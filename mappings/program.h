@@ -135,7 +135,7 @@ struct LineageRecord {
 
 struct CreatedResource {
   std::string_view handle;  ///< as declared in the map
-  std::string type;
+  std::string_view type;
   std::uint32_t entry = 0;  ///< index in Bundle.entry; two handles may share one after dedupe
 };
 

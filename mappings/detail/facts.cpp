@@ -1,5 +1,7 @@
 #include "mappings/detail/facts.h"
 
+#include <re2/re2.h>
+
 #include <initializer_list>
 #include <utility>
 
@@ -148,6 +150,13 @@ std::vector<std::uint32_t> derive_components(const ir::Unit& unit) {
   return components;
 }
 
+RegexFacts limits_of(const re2::RE2& regex) {
+  constexpr int kLongest = 16;
+  RegexFacts facts;
+  facts.limited = regex.PossibleMatchRange(&facts.least, &facts.most, kLongest);
+  return facts;
+}
+
 /// Collects texts one behind the other; they have their addresses when all of them are there.
 class Texts {
  public:
@@ -209,6 +218,7 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   for (const ir::Create& create : unit.creates) {
     facts->live_creates.push_back(has_live_write(unit, create.body, create.reg));
   }
+  for (const auto& regex : unit.regexes) facts->regexes.push_back(limits_of(*regex));
   facts->plans = text_plans(unit);
   facts->writes = derive_writes(unit, facts->plans);
   facts->components = derive_components(unit);

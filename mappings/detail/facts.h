@@ -48,6 +48,13 @@ struct WriteFacts {
   std::uint16_t slot = 0;        ///< kind text, value and object: the member
 };
 
+/// What every text that a regular expression matches lies between; no limits where that is not known.
+struct RegexFacts {
+  std::string least, most;
+  bool limited = false;
+  bool may_match(std::string_view text) const { return !limited || (text >= least && text <= most); }
+};
+
 /// Immutable; belongs to one unit and lives with the Program.
 struct Facts {
   std::vector<ShapeFacts> shapes;    ///< parallel to Unit::shapes
@@ -58,6 +65,7 @@ struct Facts {
   std::vector<const hl7::Structure*> expression_structures;  ///< parallel to Unit::expressions
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
   std::vector<WriteFacts> writes;                            ///< parallel to Unit::writes
+  std::vector<RegexFacts> regexes;                           ///< parallel to Unit::regexes
   std::vector<TextPlan> plans;                               ///< parallel to Unit::exprs
   /// Parallel to Unit::stmts: components of which one has to be valued for the statement to have an effect
   /// (guards.h); all bits where that is not known.

@@ -31,7 +31,7 @@ class Planner {
 
  private:
   TextPlan make(const ir::Expr& expr) {
-    if (expr.flags & ir::kFlagList) return {};
+    if ((expr.flags & ir::kFlagList) != 0 && expr.op != Op::match) return {};
     switch (expr.op) {
       case Op::constant:
         return constant(unit_.constants[expr.a]);
@@ -47,6 +47,8 @@ class Planner {
         return translated(unit_.lookups[expr.a]);
       case Op::coalesce:
         return alternative(expr);
+      case Op::match:
+        return match(expr);
       default:
         return {};
     }
@@ -82,7 +84,7 @@ class Planner {
     if (!code && conversion != ir::Conversion::to_string && conversion != ir::Conversion::to_markdown)
       return {};
     TextPlan plan = this->plan(expr.a);
-    if (code && (plan.otherwise != ir::kNone || plan.table != ir::kNone)) return {};
+    if (plan.from == TextFrom::nothing || (code && (plan.otherwise != ir::kNone || plan.table != ir::kNone))) return {};
     plan.exact = true;
     plan.code |= code;
     return plan;
@@ -93,16 +95,24 @@ class Planner {
         unit_.tables[lookup.table].kind != ir::TableKind::literal)
       return {};
     TextPlan plan = this->plan(lookup.key);
-    if (plan.table != ir::kNone || plan.otherwise != ir::kNone || plan.code) return {};
+    if (plan.from == TextFrom::nothing || plan.table != ir::kNone || plan.otherwise != ir::kNone || plan.code) return {};
     plan.table = lookup.table;
     plan.exact = true;
+    return plan;
+  }
+
+  TextPlan match(const ir::Expr& expr) const {
+    TextPlan plan;
+    plan.by_text = true;
+    for (ir::Index i = 0; i < expr.c; ++i) plan.by_text &= unit_.arms[expr.b + i].kind != ir::ArmKind::type;
     return plan;
   }
 
   TextPlan alternative(const ir::Expr& expr) {
     TextPlan plan = this->plan(expr.a);
     const TextPlan& second = this->plan(expr.b);
-    if (plan.otherwise != ir::kNone || second.from == TextFrom::nothing) return {};
+    const bool both = plan.from != TextFrom::nothing && second.from != TextFrom::nothing;
+    if (!both || plan.otherwise != ir::kNone) return {};
     plan.otherwise = expr.b;
     plan.exact = plan.exact && second.exact;
     return plan;

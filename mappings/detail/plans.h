@@ -23,6 +23,7 @@ struct TextPlan {
   TextFrom from = TextFrom::nothing;
   bool exact = false;  ///< the value itself is this text; otherwise only its text is
   bool code = false;   ///< it has to be a FHIR code as it stands
+  bool by_text = false;  ///< a match: no arm asks for the subject's type
   std::uint8_t part = 0, second = 0;
   ir::Index index = ir::kNone;
   ir::Index table = ir::kNone;      ///< a literal table that translates the text

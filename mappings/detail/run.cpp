@@ -75,6 +75,7 @@ void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input,
   references_.clear();
   source_pairs_.clear();
   built_.clear();
+  called_.clear();
   removals_.clear();
   scratch_.clear();
   undo_.clear();

@@ -236,6 +236,8 @@ class Run {
   bool has_type(const Value& value, ir::TypeId type);
   ir::Index branch_of(const ir::Expr& expr);
   Value call_fn(const ir::Expr& expr);
+  Value call_with(const ir::Function& function, const Value& argument);
+  Value call_with_text(const ir::Function& function, const Value& argument);
   Value call_builtin(const ir::Expr& expr);
   Value argument(const Value& value, FunctionType type);
   Value build_apart(const ir::Expr& expr);
@@ -414,6 +416,15 @@ class Run {
   };
   std::vector<Built> built_;
   bool keep_built_ = false;
+  /// What fns of one text gave in this run: they depend on nothing else.
+  struct Called {
+    const ir::Function* function;
+    std::string_view argument;
+    Value result;
+    std::uint64_t steps;
+    bool from_argument;  ///< the result's source is that of the argument
+  };
+  std::vector<Called> called_;
   std::uint64_t noted_ = 0;  ///< calls of note(), whatever came of them
   std::vector<PatchRemoval> removals_;
   std::vector<Value> scratch_;
@@ -436,6 +447,8 @@ class Run {
   std::unordered_set<std::string> asked_;
 
   std::vector<OutputNode*> rows_;  ///< emitted CSV rows
+  std::vector<CreatedNode*> identities_;  ///< hash table of the FHIR target
+  OutputBuffer seed_;                     ///< of the id that is derived
   OutputBuffer buffer_;            ///< what the FHIR target prints into
   RunResult result_;
 };

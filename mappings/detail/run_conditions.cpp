@@ -110,6 +110,12 @@ bool Run::truth_of(const ir::Expr& expr) {
     case Op::less_equal:
     case Op::greater:
     case Op::greater_equal: {
+      const bool equality = expr.op == Op::equal || expr.op == Op::not_equal;
+      const bool literal = unit_->exprs[expr.b].op == Op::constant && facts_->plans[expr.b].from == TextFrom::constant;
+      if (Text found; equality && literal && (expr.flags & ir::kFlagPrecision) == 0 && look(expr.a, found)) {
+        const bool same = found.size != 0 && found.view() == text(facts_->plans[expr.b].index);
+        return same == (expr.op == Op::equal);
+      }
       const Value a = eval(expr.a), b = eval(expr.b);
       if ((expr.flags & ir::kFlagPrecision) && a.is_value() && b.is_value()) {
         const auto x = base::date_precision(text_of(a)), y = base::date_precision(text_of(b));

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "engine/base/decimal.h"
 #include "engine/base/limits.h"
@@ -275,35 +276,49 @@ Value Run::interpolate(const ir::Expr& expr) {
   std::size_t size = 0;
   bool missing = false;
   SourceRef source = 0;
-  const std::span<std::string_view> parts = arena_.array<std::string_view>(expr.b);
+  std::string_view* const parts =
+      static_cast<std::string_view*>(arena_.allocate(sizeof(std::string_view) * expr.b, alignof(std::string_view)));
   for (ir::Index i = 0; i < expr.b; ++i) {
-    const Value value = eval_text(unit_->args[expr.a + i]);
-    if (!value.is_value()) {
+    const ir::Index part = unit_->args[expr.a + i];
+    Text found;
+    if (look(part, found)) {
+      new (parts + i) std::string_view(found.view());
+    } else {
+      const Value value = eval(part);
+      new (parts + i) std::string_view(value.is_value() ? text_of(value) : std::string_view());
+      found.size = value.is_value();
+      found.source = value.source;
+    }
+    if (found.size == 0) {
       if (!is_asking()) return {};
       missing = true;  // the other parts may ask for rows too
       continue;
     }
-    parts[i] = text_of(value);
     size += parts[i].size();
-    source = combine(source, value.source);
+    source = combine(source, found.source);
   }
   if (missing) return {};
   if (!charge(size)) return {};
   char* const out = arena_.chars(size);
   char* at = out;
-  for (const std::string_view part : parts) {
-    std::copy(part.begin(), part.end(), at);
+  for (const std::string_view part : std::span(parts, expr.b)) {
+    if (part.size() == 1) {
+      *at = part[0];
+    } else if (!part.empty()) {
+      std::memcpy(at, part.data(), part.size());
+    }
     at += part.size();
   }
   return Value::of_string({out, size}).from(source);
 }
 
 Value Run::arithmetic(const ir::Expr& expr) {
-  const Value a = eval(expr.a), b = eval(expr.b);
+  const bool concat = expr.op == ir::Op::concat;
+  const Value a = concat ? eval_text(expr.a) : eval(expr.a), b = concat ? eval_text(expr.b) : eval(expr.b);
   if (!a.is_value() || !b.is_value()) return {};
   const SourceRef source = combine(a.source, b.source);
   const std::string_view left = text_of(a), right = text_of(b);
-  if (expr.op == ir::Op::concat) {
+  if (concat) {
     if (!charge(left.size() + right.size())) return {};
     char* const out = arena_.chars(left.size() + right.size());
     std::copy(left.begin(), left.end(), out);
@@ -350,7 +365,7 @@ bool Run::arm_fits(const ir::Arm& arm, const Value& subject, std::string_view su
       }
       return false;
     case ir::ArmKind::regex:
-      return subject.is_value() && charge(subject_text.size()) &&
+      return subject.is_value() && charge(subject_text.size()) && facts_->regexes[arm.regex].may_match(subject_text) &&
              re2::RE2::PartialMatch(subject_text, *unit_->regexes[arm.regex]);
     case ir::ArmKind::type:
       return subject.is_value() && has_type(subject, arm.type);
@@ -361,7 +376,8 @@ bool Run::arm_fits(const ir::Arm& arm, const Value& subject, std::string_view su
 /// The expression that a `choose` or `match` comes down to; kNone: absent.
 ir::Index Run::branch_of(const ir::Expr& expr) {
   if (expr.op == ir::Op::choose) return truth(expr.a) ? expr.b : expr.c;
-  const Value subject = eval(expr.a);
+  const bool by_text = facts_->plans[static_cast<std::size_t>(&expr - unit_->exprs.data())].by_text;
+  const Value subject = by_text ? eval_text(expr.a) : eval(expr.a);
   const std::string_view subject_text = text_of(subject);
   for (ir::Index i = 0; i < expr.c; ++i) {
     const ir::Arm& arm = unit_->arms[expr.b + i];
@@ -379,12 +395,45 @@ Frame Run::enter(const ir::Function& function, ir::Range args) {
 
 Value Run::call_fn(const ir::Expr& expr) {
   const ir::Function& function = unit_->functions[expr.a];
+  if (function.parameters == 1 && expr.c == 1) {
+    const Value argument = eval(unit_->args[expr.b]);
+    if (argument.kind == ValueKind::string && argument.flags == 0) return call_with_text(function, argument);
+    return call_with(function, argument);
+  }
   const Frame inner = enter(function, {expr.b, expr.c});
   const Frame outer = frame_;
   frame_ = inner;
   const Value value = eval(function.expr);
   frame_ = outer;
   return value;
+}
+
+Value Run::call_with(const ir::Function& function, const Value& argument) {
+  const Frame inner = new_frame(function);
+  new (inner.locals) Value(argument);
+  const Frame outer = frame_;
+  frame_ = inner;
+  const Value value = eval(function.expr);
+  frame_ = outer;
+  return value;
+}
+
+/// The same call again gives the same result and costs as many steps, unless the first one had something to say.
+Value Run::call_with_text(const ir::Function& function, const Value& argument) {
+  constexpr std::size_t kKept = 16;
+  for (const Called& called : called_) {
+    if (called.function != &function || called.argument != argument.text()) continue;
+    steps_ += called.steps;
+    return called.from_argument ? called.result.from(argument.source) : called.result;
+  }
+  const std::uint64_t noted = noted_, steps = steps_;
+  const Value result = call_with(function, argument);
+  const bool text = result.is_absent() || (result.kind == ValueKind::string && result.flags == 0);
+  const bool from_argument = result.source == argument.source && result.source != 0;
+  if (text && (from_argument || result.source == 0) && noted == noted_ && halt_ == Halt::none && !is_asking() &&
+      called_.size() < kKept)
+    called_.push_back({&function, argument.text(), result, steps_ - steps, from_argument});
+  return result;
 }
 
 Value Run::argument(const Value& value, FunctionType type) {
@@ -434,7 +483,9 @@ Value Run::call_builtin(const ir::Expr& expr) {
   for (ir::Index i = 0; i < expr.c; ++i) {
     const std::size_t last = spec.parameters.size() - 1;
     const FunctionParameter& parameter = spec.parameters[std::min<std::size_t>(i, last)];
-    Value value = eval(unit_->args[expr.b + i]);
+    const bool text = parameter.type == FunctionType::string || parameter.type == FunctionType::uri ||
+                      parameter.type == FunctionType::any;
+    Value value = text ? eval_text(unit_->args[expr.b + i]) : eval(unit_->args[expr.b + i]);
     if (value.kind == ValueKind::list && parameter.type == FunctionType::list) {
       // Items reach a function as plain scalars.
       const std::span<Value> items = arena_.array<Value>(value.size);

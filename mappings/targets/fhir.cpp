@@ -1,5 +1,7 @@
 #include "mappings/targets/fhir.h"
 
+#include <array>
+
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 
@@ -11,10 +13,14 @@ constexpr std::string_view kAbsent =
     "data-absent-reason\",\"valueCode\":\"unknown\"}]}";
 
 /// RFC 3986: unreserved.
-bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
+constexpr std::array<bool, 256> kUnreserved = [] {
+  std::array<bool, 256> table{};
+  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c = '0'; c <= '9'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (const char c : {'-', '.', '_', '~'}) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
 
 void put_percent(OutputBuffer& out, char c) {
   constexpr char kHex[] = "0123456789ABCDEF";
@@ -28,7 +34,7 @@ void put_token(OutputBuffer& out, std::string_view text) {
   std::size_t plain = 0;  // where the run of characters that stand as they are begins
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (is_unreserved(c)) continue;
+    if (kUnreserved[static_cast<unsigned char>(c)]) continue;
     out.put(text.substr(plain, i - plain));
     plain = i + 1;
     if (c == '\\' || c == ',' || c == '|' || c == '$') put_percent(out, '\\');

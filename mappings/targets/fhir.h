@@ -24,7 +24,8 @@ class FhirTarget {
   void add_identity(CreatedNode& node);
   void settle_references();
   void name_resources();
-  void seed_of(const CreatedNode& node, std::string& seed);
+  CreatedNode* first_with_identity(CreatedNode& node);
+  std::string_view seed_of(const CreatedNode& node);
 
   void print_bundle();
   void print_request(const CreatedNode& node);
@@ -44,7 +45,6 @@ class FhirTarget {
 
   Run& run_;
   OutputBuffer& out_;
-  std::string seed_;
 };
 
 const CreatedNode& survivor(const CreatedNode& node);

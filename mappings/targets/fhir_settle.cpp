@@ -1,6 +1,8 @@
 // What a Bundle will hold: duplicates merged, identities written, references to what really exists.
 
-#include <unordered_map>
+#include <bit>
+#include <charconv>
+#include <functional>
 
 #include "mappings/detail/sha1.h"
 #include "mappings/targets/fhir.h"
@@ -52,29 +54,35 @@ void FhirTarget::merge(OutputNode& into, OutputNode& from) {
   into.pending |= from.pending;
 }
 
+namespace {
+
+bool same_identity(const CreatedNode& a, const CreatedNode& b) {
+  return a.value == b.value && a.system == b.system && a.resource_type == b.resource_type &&
+         a.authority == b.authority;
+}
+
+}  // namespace
+
+/// The first one with the identity of `node`, which is entered when there is none.
+CreatedNode* FhirTarget::first_with_identity(CreatedNode& node) {
+  std::vector<CreatedNode*>& known = run_.identities_;
+  const std::size_t mask = known.size() - 1;
+  const std::hash<std::string_view> hash;
+  for (std::size_t at = hash(node.value) + hash(node.resource_type);; ++at) {
+    CreatedNode*& place = known[at & mask];
+    if (place == nullptr) place = &node;
+    if (same_identity(*place, node)) return place;
+  }
+}
+
 void FhirTarget::merge_duplicates() {
-  std::unordered_map<std::string, CreatedNode*> known;
-  const bool many = run_.created_.size() > 32;
-  for (std::size_t i = 0; i < run_.created_.size(); ++i) {
-    CreatedNode& node = *run_.created_[i];
-    if (node.skipped || node.value.empty()) continue;
-    CreatedNode* first = nullptr;
-    if (many) {
-      seed_of(node, seed_);
-      const auto [at, fresh] = known.emplace(seed_, &node);
-      if (!fresh) first = at->second;
-    } else {
-      for (std::size_t k = 0; k < i && first == nullptr; ++k) {
-        CreatedNode& before = *run_.created_[k];
-        const bool same = !before.skipped && before.merged_into == nullptr && before.value == node.value &&
-                          before.system == node.system && before.resource_type == node.resource_type &&
-                          before.authority == node.authority;
-        if (same) first = &before;
-      }
-    }
-    if (first == nullptr) continue;
-    node.merged_into = first;
-    if (first->shape == node.shape) merge(*first, node);
+  run_.identities_.assign(std::bit_ceil(run_.created_.size() * 2 + 1), nullptr);
+  for (CreatedNode* node : run_.created_) {
+    if (node->skipped || node->value.empty()) continue;
+    CreatedNode* const first = first_with_identity(*node);
+    if (first == node) continue;
+    node->merged_into = first;
+    if (first->shape == node->shape) merge(*first, *node);
   }
 }
 
@@ -102,7 +110,7 @@ void FhirTarget::add_identity(CreatedNode& node) {
       if (same(*item)) return;
     }
   }
-  graft(run_.arena_, append_item(run_.arena_, place), *node.identity);
+  adopt(append_item(run_.arena_, place), *node.identity);
 }
 
 /// A resource exists when one of its rules wrote something; a reference counts when its target exists. Least
@@ -130,19 +138,28 @@ void FhirTarget::settle_references() {
   }
 }
 
-void FhirTarget::seed_of(const CreatedNode& node, std::string& seed) {
+std::string_view FhirTarget::seed_of(const CreatedNode& node) {
+  OutputBuffer& seed = run_.seed_;
   seed.clear();
   if (!node.value.empty()) {
     // The authority always belongs to the seed: one number of two authorities is two patients.
-    seed.append(node.resource_type).append("|").append(node.system.empty() ? node.authority : node.system);
-    seed.append("|").append(node.value);
-    return;
+    seed.put(node.resource_type);
+    seed.put('|');
+    seed.put(node.system.empty() ? node.authority : node.system);
+    seed.put('|');
+    seed.put(node.value);
+    return seed.text();
   }
-  seed.append(run_.message_seed()).append(node.handle).append("|");
+  seed.put(run_.message_seed());
+  seed.put(node.handle);
+  seed.put('|');
   for (std::uint32_t i = 0; i < node.loops; ++i) {
-    if (i > 0) seed += '.';
-    seed += std::to_string(run_.loop_numbers_[node.first_loop + i]);
+    if (i > 0) seed.put('.');
+    char digits[10];
+    const auto end = std::to_chars(digits, digits + sizeof digits, run_.loop_numbers_[node.first_loop + i]);
+    seed.put(std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)));
   }
+  return seed.text();
 }
 
 void FhirTarget::name_resources() {
@@ -157,13 +174,12 @@ void FhirTarget::name_resources() {
       continue;
     }
     node->entry = entry++;
-    seed_of(*node, seed_);
-    uuid5_into(seed_, node->uuid);
+    uuid5_into(seed_of(*node), node->uuid);
   }
   for (const CreatedNode* node : run_.created_) {
     const CreatedNode& kept = survivor(*node);
     if (kept.exists && !node->skipped) {
-      run_.result_.created.push_back({node->handle, std::string(node->resource_type), kept.entry});
+      run_.result_.created.push_back({node->handle, node->resource_type, kept.entry});
     }
   }
 }

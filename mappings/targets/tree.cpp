@@ -21,6 +21,21 @@ void clear(OutputNode& node) {
   node.source = 0;
 }
 
+void adopt(OutputNode& to, const OutputNode& from) {
+  to.kind = from.kind;
+  to.slots = from.slots;
+  to.made = from.made;
+  to.size = from.size;
+  to.shape = from.shape;
+  to.needs_live = from.needs_live;
+  to.type = from.type;
+  to.rule = from.rule;
+  to.source = from.source;
+  for (std::uint32_t i = next_slot(from, 0); i < from.size; i = next_slot(from, i + 1)) to.slots[i]->parent = &to;
+  if (from.live) mark_live(&to);
+  if (from.pending) mark_pending(&to);
+}
+
 void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
   to.needs_live = to.needs_live || from.needs_live;
   to.type = from.type;

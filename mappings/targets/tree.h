@@ -128,6 +128,8 @@ inline void set_text(OutputNode& node, NodeKind kind, std::string_view text) {
 /// Empties the node; its place in the parent stays.
 void clear(OutputNode& node);
 
+/// Makes `to`, which is empty, the object that `from` is: its members move, `from` is not to be used any more.
+void adopt(OutputNode& to, const OutputNode& from);
 /// Deep copy of content, liveness and lineage into `to`.
 void graft(Arena& arena, OutputNode& to, const OutputNode& from);
 bool holds_nothing(const OutputNode& node);
