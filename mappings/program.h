@@ -109,6 +109,7 @@ struct RunContext {
   std::uint64_t steps_max = base::limits::kMapStepsMax;
   std::size_t output_bytes_max = base::limits::kMapOutputBytesMax;
   bool strict = false;  ///< notes become warnings
+  bool lineage = true;  ///< false only in the bench that measures what lineage costs
 };
 
 enum class Outcome : std::uint8_t { ok, ok_with_warnings, rejected, quarantined, failed };

@@ -75,4 +75,20 @@ class Block {
 
 #endif
 
+/// Bit n: ascending numbers n and n + 1 differ by more than 1. There are `gaps` + 1 numbers, at most 64 gaps.
+inline std::uint64_t wide_gaps(const std::uint32_t* numbers, std::size_t gaps) {
+  std::uint64_t wide = 0;
+  std::size_t at = 0;
+#if defined(__SSE2__)
+  for (; at + 4 <= gaps; at += 4) {
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(numbers + at));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(numbers + at + 1));
+    const __m128i more = _mm_cmpgt_epi32(_mm_sub_epi32(high, low), _mm_set1_epi32(1));
+    wide |= static_cast<std::uint64_t>(_mm_movemask_ps(_mm_castsi128_ps(more))) << at;
+  }
+#endif
+  for (; at < gaps; ++at) wide |= std::uint64_t{numbers[at + 1] > numbers[at] + 1} << at;
+  return wide;
+}
+
 }  // namespace kiln::mappings::detail

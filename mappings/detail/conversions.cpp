@@ -201,6 +201,9 @@ std::optional<std::string_view> parse_time(Arena& arena, std::string_view text, 
 
 bool is_code(std::string_view text) {
   if (text.empty()) return false;
+  std::size_t solid = 0;
+  while (solid < text.size() && static_cast<unsigned char>(text[solid]) > ' ') ++solid;
+  if (solid == text.size()) return true;
   bool blank = false;
   for (const char c : text) {
     const bool now = c == ' ';

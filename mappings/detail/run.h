@@ -344,7 +344,9 @@ class Run {
   // run_convert.cpp
   Value convert(const ir::Expr& expr);
   Value convert_value(const Value& value, ir::Conversion conversion);
+  Value convert_text(const Value& text, ir::Conversion conversion);
   Value to_date(const Value& value, ir::Conversion conversion);
+  Value dated(std::optional<base::PartialDate> date, SourceRef source, ir::Conversion conversion);
   Value encoded(const Value& value);
   bool recode(std::string_view raw, std::string& out);
   std::optional<base::PartialDate> date_of(const Value& value);

@@ -70,6 +70,7 @@ bool Run::compare(ir::Op op, const Value& a, const Value& b) {
   if (a.kind == ValueKind::boolean && b.kind == ValueKind::boolean) {
     return ordered(op, a.boolean <=> b.boolean);
   }
+  if (a.kind == ValueKind::integer && b.kind == ValueKind::integer) return ordered(op, a.integer <=> b.integer);
   if (a.kind == ValueKind::date || b.kind == ValueKind::date) {
     const auto x = date_of(a), y = date_of(b);
     if (!x || !y) return op == ir::Op::not_equal;

@@ -8,7 +8,7 @@
 #include "engine/base/text.h"
 #include "hl7/escape.h"
 #include "mappings/detail/conversions.h"
-#include "mappings/detail/run_read.h"
+#include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -78,7 +78,10 @@ std::optional<base::PartialDate> Run::date_of(const Value& value) {
 }
 
 Value Run::to_date(const Value& value, ir::Conversion conversion) {
-  std::optional<base::PartialDate> date = date_of(value);
+  return dated(date_of(value), value.source, conversion);
+}
+
+Value Run::dated(std::optional<base::PartialDate> date, SourceRef source, ir::Conversion conversion) {
   if (!date) return Value::bad("not a date");
   const bool day_only = conversion == ir::Conversion::to_date || conversion == ir::Conversion::to_v2_date;
   if (day_only) {
@@ -92,7 +95,7 @@ Value Run::to_date(const Value& value, ir::Conversion conversion) {
   if (conversion == ir::Conversion::to_instant && date->precision < base::DatePrecision::second) {
     return Value::bad("an instant needs a time with seconds");
   }
-  return Value::of_date(arena_.make<base::PartialDate>(*date)).from(value.source);
+  return Value::of_date(arena_.make<base::PartialDate>(*date)).from(source);
 }
 
 /// One leaf decoded and escaped again for the output. Formatting commands are no text: they are copied as they are,
@@ -247,14 +250,34 @@ Value Run::convert_value(const Value& value, ir::Conversion conversion) {
   return value;
 }
 
+/// Of a text of the message.
+Value Run::convert_text(const Value& text, ir::Conversion conversion) {
+  switch (conversion) {
+    case ir::Conversion::to_date:
+    case ir::Conversion::to_date_time:
+    case ir::Conversion::to_instant:
+    case ir::Conversion::to_v2_date:
+    case ir::Conversion::to_v2_date_time:
+      return dated(base::PartialDate::parse_hl7(text.text()), text.source, conversion);
+    default:
+      return convert_value(text, conversion);
+  }
+}
+
 Value Run::convert(const ir::Expr& expr) {
   const auto conversion = static_cast<ir::Conversion>(expr.b);
-  const bool code = conversion == ir::Conversion::to_code, plain = conversion == ir::Conversion::to_string;
-  const Value value = eval(expr.a);
-  if (value.kind == ValueKind::hl7 && (code || plain)) {
-    const std::string_view text = code ? trimmed(leaf_text(value)) : leaf_text(value);
-    if (code ? is_code(text) : !text.empty()) return Value::of_string(text).from(value.source);
+  const TextPlan& plan = facts_->plans[expr.a];
+  const bool of_message = plan.from == TextFrom::part || plan.from == TextFrom::field;
+  if (of_message && !plan.exact && plan.otherwise == ir::kNone && conversion != ir::Conversion::to_v2_copy &&
+      conversion != ir::Conversion::none && conversion != ir::Conversion::to_reference) {
+    if (Text found; look(expr.a, found)) {
+      if (found.size == 0) return {};
+      const Value text = Value::of_string(found.view()).from(found.source);
+      const Value result = convert_text(text, conversion);
+      return result.is_bad() ? handle_bad(expr, result, text) : result;
+    }
   }
+  const Value value = eval(expr.a);
   if (!value.is_value()) return value.is_bad() ? handle_bad(expr, value, value) : value;
   if (value.kind != ValueKind::list) {
     const Value result = convert_value(value, conversion);

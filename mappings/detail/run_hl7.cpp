@@ -23,9 +23,7 @@ const Run::SegmentInfo& Run::open_segment(std::uint32_t segment) {
   std::uint64_t valued = found.header ? 1 : 0;
   const std::uint32_t shift = found.header ? 1 : 0;
   const std::size_t fields = found.marks.empty() ? 0 : found.marks.size() - 1;
-  for (std::size_t i = 0; i < fields && i + shift < 64; ++i) {
-    if (found.marks[i + 1] > found.marks[i] + 1) valued |= std::uint64_t{1} << (i + shift);
-  }
+  valued |= wide_gaps(found.marks.data(), std::min<std::size_t>(fields, 64 - shift)) << shift;
   found.valued = valued;
   return found;
 }

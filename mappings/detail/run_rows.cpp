@@ -259,8 +259,12 @@ void Run::add_original(const ir::Lookup& lookup, OutputNode& node) {
       continue;
     }
     for (const OutputNode* item = apart.slots[i]->first; item != nullptr; item = item->next) {
-      if (!is_vacant(*item) && !equal_content(*to.first, *item))
+      if (is_vacant(*item) || equal_content(*to.first, *item)) continue;
+      if (item->kind == NodeKind::object) {
+        adopt(append_item(arena_, to), *item);
+      } else {
         graft(arena_, append_item(arena_, to), *item);
+      }
     }
   }
 }

@@ -31,6 +31,14 @@ bool Run::look_composite(const ir::V2Path& path, Hl7Ref field, Text& out) {
 
 bool Run::look_local(const TextPlan& plan, Text& out) {
   const Value& local = frame_.locals[plan.index];
+  if (plan.part != 0 && local.kind == ValueKind::hl7 && static_cast<Hl7Level>(local.flags) < Hl7Level::component) {
+    Hl7Ref repetition = local.hl7;
+    if (split_.range.begin != repetition.begin) {  // only one repetition begins there
+      repetition.end = find(repetition.begin, repetition.end, delimiters_.repetition);
+      split(repetition, delimiters_.component, split_);
+    }
+    return look_part(plan, split_, out);
+  }
   Value value = local;
   if (plan.part != 0 && local.kind == ValueKind::hl7) value = relative(local, plan.part, plan.second, 0);
   if (value.is_absent()) {

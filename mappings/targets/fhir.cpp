@@ -62,7 +62,7 @@ std::string_view method_of(ir::RequestKind kind) {
 }
 
 [[gnu::always_inline]] inline void FhirTarget::record(const OutputNode& node, std::size_t at) {
-  if (node.rule == ir::kNone) return;
+  if (node.rule == ir::kNone || !lineage_) return;
   run_.result_.lineage.push_back({node.rule, static_cast<std::uint32_t>(at), node.source});
 }
 

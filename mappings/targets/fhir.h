@@ -14,7 +14,7 @@ namespace kiln::mappings::detail {
 class FhirTarget {
  public:
   /// Prints into `out`, which it empties first.
-  FhirTarget(Run& run, OutputBuffer& out) : run_(run), out_(out) { out_.clear(); }
+  FhirTarget(Run& run, OutputBuffer& out) : run_(run), out_(out), lineage_(run.context_->lineage) { out_.clear(); }
   void print();
 
  private:
@@ -45,6 +45,7 @@ class FhirTarget {
 
   Run& run_;
   OutputBuffer& out_;
+  const bool lineage_;
 };
 
 const CreatedNode& survivor(const CreatedNode& node);
