@@ -84,7 +84,8 @@ class Planner {
     if (!code && conversion != ir::Conversion::to_string && conversion != ir::Conversion::to_markdown)
       return {};
     TextPlan plan = this->plan(expr.a);
-    if (plan.from == TextFrom::nothing || (code && (plan.otherwise != ir::kNone || plan.table != ir::kNone))) return {};
+    if (plan.from == TextFrom::nothing || (code && (plan.otherwise != ir::kNone || plan.table != ir::kNone)))
+      return {};
     plan.exact = true;
     plan.code |= code;
     return plan;
@@ -95,7 +96,8 @@ class Planner {
         unit_.tables[lookup.table].kind != ir::TableKind::literal)
       return {};
     TextPlan plan = this->plan(lookup.key);
-    if (plan.from == TextFrom::nothing || plan.table != ir::kNone || plan.otherwise != ir::kNone || plan.code) return {};
+    if (plan.from == TextFrom::nothing || plan.table != ir::kNone || plan.otherwise != ir::kNone || plan.code)
+      return {};
     plan.table = lookup.table;
     plan.exact = true;
     return plan;

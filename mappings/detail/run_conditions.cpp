@@ -70,7 +70,8 @@ bool Run::compare(ir::Op op, const Value& a, const Value& b) {
   if (a.kind == ValueKind::boolean && b.kind == ValueKind::boolean) {
     return ordered(op, a.boolean <=> b.boolean);
   }
-  if (a.kind == ValueKind::integer && b.kind == ValueKind::integer) return ordered(op, a.integer <=> b.integer);
+  if (a.kind == ValueKind::integer && b.kind == ValueKind::integer)
+    return ordered(op, a.integer <=> b.integer);
   if (a.kind == ValueKind::date || b.kind == ValueKind::date) {
     const auto x = date_of(a), y = date_of(b);
     if (!x || !y) return op == ir::Op::not_equal;
@@ -112,7 +113,8 @@ bool Run::truth_of(const ir::Expr& expr) {
     case Op::greater:
     case Op::greater_equal: {
       const bool equality = expr.op == Op::equal || expr.op == Op::not_equal;
-      const bool literal = unit_->exprs[expr.b].op == Op::constant && facts_->plans[expr.b].from == TextFrom::constant;
+      const bool literal =
+          unit_->exprs[expr.b].op == Op::constant && facts_->plans[expr.b].from == TextFrom::constant;
       if (Text found; equality && literal && (expr.flags & ir::kFlagPrecision) == 0 && look(expr.a, found)) {
         const bool same = found.size != 0 && found.view() == text(facts_->plans[expr.b].index);
         return same == (expr.op == Op::equal);

@@ -98,8 +98,8 @@ Value Run::dated(std::optional<base::PartialDate> date, SourceRef source, ir::Co
   return Value::of_date(arena_.make<base::PartialDate>(*date)).from(source);
 }
 
-/// One leaf decoded and escaped again for the output. Formatting commands are no text: they are copied as they are,
-/// with the output's escape character.
+/// One leaf decoded and escaped again for the output. Formatting commands are no text: they are copied as
+/// they are, with the output's escape character.
 bool Run::recode(std::string_view raw, std::string& out) {
   constexpr hl7::Delimiters kOut{};
   const hl7::TextRules rules{delimiters_, message_->charset(), &message_->alternate_charsets()};
@@ -108,7 +108,8 @@ bool Run::recode(std::string_view raw, std::string& out) {
     return part.empty() || hl7::encode(hl7::decode(part, rules), kOut, kind, out).has_value();
   };
   std::size_t done = 0;
-  for (std::size_t at = 0; delimiters_.escape != '\0' && (at = raw.find(delimiters_.escape, at)) != raw.npos;) {
+  for (std::size_t at = 0;
+       delimiters_.escape != '\0' && (at = raw.find(delimiters_.escape, at)) != raw.npos;) {
     const std::size_t end = raw.find(delimiters_.escape, at + 1);
     if (end == raw.npos) break;
     const std::string_view command = raw.substr(at + 1, end - at - 1);

@@ -31,7 +31,8 @@ bool Run::look_composite(const ir::V2Path& path, Hl7Ref field, Text& out) {
 
 bool Run::look_local(const TextPlan& plan, Text& out) {
   const Value& local = frame_.locals[plan.index];
-  if (plan.part != 0 && local.kind == ValueKind::hl7 && static_cast<Hl7Level>(local.flags) < Hl7Level::component) {
+  if (plan.part != 0 && local.kind == ValueKind::hl7 &&
+      static_cast<Hl7Level>(local.flags) < Hl7Level::component) {
     Hl7Ref repetition = local.hl7;
     if (split_.range.begin != repetition.begin) {  // only one repetition begins there
       repetition.end = find(repetition.begin, repetition.end, delimiters_.repetition);

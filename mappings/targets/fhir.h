@@ -14,7 +14,9 @@ namespace kiln::mappings::detail {
 class FhirTarget {
  public:
   /// Prints into `out`, which it empties first.
-  FhirTarget(Run& run, OutputBuffer& out) : run_(run), out_(out), lineage_(run.context_->lineage) { out_.clear(); }
+  FhirTarget(Run& run, OutputBuffer& out) : run_(run), out_(out), lineage_(run.context_->lineage) {
+    out_.clear();
+  }
   void print();
 
  private:

@@ -96,7 +96,8 @@ double processor_seconds(std::clock_t since) {
   return static_cast<double>(std::clock() - since) / CLOCKS_PER_SEC;
 }
 
-/// The best of several windows, by processor time of this thread: the figure is per core also on a busy machine.
+/// The best of several windows, by processor time of this thread: the figure is per core also on a busy
+/// machine.
 constexpr int kWindows = 7;
 
 double window(Bench& bench, double seconds) {
@@ -136,21 +137,23 @@ std::vector<std::string> site_files(int lines, int& written) {
   std::vector<std::string> files;
   for (written = 0; written < lines;) {
     const std::string n = std::to_string(files.size() + 1);
-    std::string text = "module bench.site" + n + "\nuse std.v2fhir.datatypes\nuse std.v2fhir.adt.{PID_Patient}\n\n" +
-                       "map admission" + n + "(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {\n" +
-                       "  require PID-3[1].1 is valued else reject AE 101 \"PID-3 needs at least one identifier\"\n" +
-                       "  create patient: Patient identity PID-3[1] request upsert {\n    include PID_Patient\n  }\n" +
-                       "  create visit: Encounter identity PV1-19[1] request upsert if PV1-2 is valued {\n" +
-                       "    identifier += PV1-19[*]\n    status = \"finished\" if PV1-45 is valued\n" +
-                       "    status ?= \"in-progress\" @open\n    class = PV1-2.1 via PatientClassEncounterClass else omit\n" +
-                       "    subject = ref patient\n    period = { start = PV1-44  end = PV1-45[1] }\n  }\n" +
-                       "  for each AL1 {\n    create allergy: AllergyIntolerance {\n      patient = ref patient\n" +
-                       "      code = AL1-3\n      onset = AL1-6 as dateTime\n" +
-                       "      reaction += { manifestation += AL1-5[*] each { text = . } }\n    }\n  }\n}\n\n" +
-                       "test \"an admission\" {\n  given hl7 \"\"\"\n" +
-                       "MSH|^~\\&|HIS|NORTH|KILN|NORTH|20260302081500||ADT^A01^ADT_A01|N1|P|2.5.1\n" +
-                       "PID|1||70044^^^NORTH&1.2.36.77&ISO^MR||Lindqvist^Marja\n\"\"\"\n  run admission" + n +
-                       "\n  expect patient.name[1].family == \"Lindqvist\"\n}\n";
+    std::string text =
+        "module bench.site" + n + "\nuse std.v2fhir.datatypes\nuse std.v2fhir.adt.{PID_Patient}\n\n" +
+        "map admission" + n + "(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {\n" +
+        "  require PID-3[1].1 is valued else reject AE 101 \"PID-3 needs at least one identifier\"\n" +
+        "  create patient: Patient identity PID-3[1] request upsert {\n    include PID_Patient\n  }\n" +
+        "  create visit: Encounter identity PV1-19[1] request upsert if PV1-2 is valued {\n" +
+        "    identifier += PV1-19[*]\n    status = \"finished\" if PV1-45 is valued\n" +
+        "    status ?= \"in-progress\" @open\n    class = PV1-2.1 via PatientClassEncounterClass else "
+        "omit\n" +
+        "    subject = ref patient\n    period = { start = PV1-44  end = PV1-45[1] }\n  }\n" +
+        "  for each AL1 {\n    create allergy: AllergyIntolerance {\n      patient = ref patient\n" +
+        "      code = AL1-3\n      onset = AL1-6 as dateTime\n" +
+        "      reaction += { manifestation += AL1-5[*] each { text = . } }\n    }\n  }\n}\n\n" +
+        "test \"an admission\" {\n  given hl7 \"\"\"\n" +
+        "MSH|^~\\&|HIS|NORTH|KILN|NORTH|20260302081500||ADT^A01^ADT_A01|N1|P|2.5.1\n" +
+        "PID|1||70044^^^NORTH&1.2.36.77&ISO^MR||Lindqvist^Marja\n\"\"\"\n  run admission" + n +
+        "\n  expect patient.name[1].family == \"Lindqvist\"\n}\n";
     written += static_cast<int>(std::count(text.begin(), text.end(), '\n'));
     files.push_back(std::move(text));
   }
@@ -177,8 +180,8 @@ void print_check_time() {
       std::abort();
     }
   }
-  std::printf("check    %9.1f ms for a site of %d lines in %zu files, with the shipped packages it uses\n", best * 1e3,
-              written, files.size());
+  std::printf("check    %9.1f ms for a site of %d lines in %zu files, with the shipped packages it uses\n",
+              best * 1e3, written, files.size());
 }
 
 /// The ADT map of the design's examples, in a package of its own; "" where they are not beside the checkout.
