@@ -13,7 +13,7 @@ expect() {
   "$@" > "$work/out" 2> "$work/err" < "${input:-/dev/null}"
   local got=$?
   if [ $got != "$code" ]; then echo "FAILED exit $got, not $code: $*"; failed=1; fi
-  if ! grep -qF -- "$what" "$work/out" "$work/err"; then echo "FAILED no '$what': $*"; head -5 "$work/out" "$work/err"; failed=1; fi
+  if [ -n "$what" ] && ! grep -qF -- "$what" "$work/out" "$work/err"; then echo "FAILED no '$what': $*"; head -5 "$work/out" "$work/err"; failed=1; fi
 }
 samples=$root/tests/golden/roundtrip
 
