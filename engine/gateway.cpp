@@ -40,6 +40,7 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
       access_(std::make_unique<LoopbackAccess>()),
       budget_(net_.executor()) {
   processor_.use_lookups(&lookups_);
+  processor_.use_clock(&clock_);
 }
 
 Gateway::~Gateway() {

@@ -143,7 +143,7 @@ class Run {
  public:
   Run(mappings::Runner& runner, mappings::LookupService* lookups, const mappings::Program& expressions,
       const channels::ChannelDefinition& channel, const NewMessage& message, const Input& input,
-      bool look_at_fields)
+      bool look_at_fields, const base::Clock* clock)
       : runner_(runner),
         lookups_(lookups),
         expressions_(expressions),
@@ -151,7 +151,9 @@ class Run {
         message_(message),
         input_(input),
         look_at_fields_(look_at_fields),
-        context_(input.context()) {}
+        context_(input.context()) {
+    context_.clock = clock;
+  }
 
   Plan plan() {
     recall();
@@ -172,12 +174,7 @@ class Run {
  private:
   /// The answers that were stored with the message count; what could not be asked then is asked again.
   void recall() {
-    if (message_.lookups.empty()) return;
-    auto answers = mappings::parse_answers(message_.lookups);
-    if (!answers) return;
-    record_.answers = std::move(*answers);
-    std::erase_if(record_.answers,
-                  [](const auto& answer) { return answer.state == mappings::LookupAnswer::State::failed; });
+    record_.answers = mappings::recorded_answers(message_.lookups);
   }
 
   bool holds(const std::optional<channels::SiteExpression>& expression) {
@@ -392,7 +389,7 @@ Plan Processor::process(const channels::Site& site, const channels::ChannelDefin
     return plan_of_fragment();
   if (input) {
     mappings::LookupService* lookups = lookups_ == nullptr ? nullptr : lookups_->lookups(site);
-    return Run(runner_, lookups, site.expressions, channel, message, *input, look_at_fields).plan();
+    return Run(runner_, lookups, site.expressions, channel, message, *input, look_at_fields, clock_).plan();
   }
   Plan plan;
   if (message.kind == ContentKind::hl7) {

@@ -62,10 +62,14 @@ class Processor {
   /// Where lookups are answered; nullptr (also before this call): they cannot be asked. Outlives the
   /// processor.
   void use_lookups(LookupProvider* provider) { lookups_ = provider; }
+  /// Bounds the time of a map (kMapMillisecondsMax); nullptr (also before this call): its steps alone do. Outlives
+  /// the processor.
+  void use_clock(const base::Clock* clock) { clock_ = clock; }
 
  private:
   mappings::Runner runner_;
   LookupProvider* lookups_ = nullptr;
+  const base::Clock* clock_ = nullptr;
 };
 
 /// The reply to an hl7 message, or empty when none is to be sent: a function of the stored message, its

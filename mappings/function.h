@@ -14,7 +14,7 @@ namespace kiln::mappings {
 
 /// Types that a parameter or result can have. `any` takes every scalar; `same` (result only) is the type of
 /// the first argument; `item` (result only) is the item type of the first argument; `date` takes date,
-/// dateTime and instant.
+/// dateTime and instant; `regex` takes text or a regular expression re"…".
 enum class FunctionType : std::uint8_t {
   any,
   same,

@@ -37,8 +37,8 @@ class Lock {
   std::vector<OverriddenRule> rules_;
 };
 
-/// E0702 for each rule whose base changed since it was accepted, with both texts; W0703 once for each map with
-/// overrides that the lock does not know. `lock` may be null: the site has none yet.
+/// E0702 for each rule whose base changed since it was accepted, with both texts; W0703 once for each map
+/// with overrides that the lock does not know. `lock` may be null: the site has none yet.
 void check_lock(const Lock* lock, const std::vector<OverriddenRule>& overridden,
                 base::Diagnostics& diagnostics);
 

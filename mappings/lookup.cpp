@@ -81,7 +81,8 @@ base::Status GivenLookups::add(const ir::Unit& unit, const std::string& name, st
       const auto& has = file.column_names();
       const auto found = std::find(has.begin(), has.end(), wanted);
       if (found == has.end())
-        return base::fail(ErrorCode::bad_value, "the rows given for " + name + " have no column `" + wanted + "`");
+        return base::fail(ErrorCode::bad_value,
+                          "the rows given for " + name + " have no column `" + wanted + "`");
       at.push_back(static_cast<std::size_t>(found - has.begin()));
     }
   }
@@ -138,7 +139,8 @@ base::Result<std::vector<LookupAnswer>> parse_answers(std::string_view text) {
   for (const base::JsonView entry : document.root()) {
     LookupAnswer answer;
     answer.key.lookup = entry["lookup"].text();
-    for (const base::JsonView argument : entry["arguments"]) answer.key.arguments.emplace_back(argument.text());
+    for (const base::JsonView argument : entry["arguments"])
+      answer.key.arguments.emplace_back(argument.text());
     const std::string_view state = entry["state"].text();
     if (answer.key.lookup.empty() || state.size() != 1 || state[0] < '0' || state[0] > '2')
       return base::fail(ErrorCode::bad_value, "recorded lookups are not understood");
@@ -152,6 +154,14 @@ base::Result<std::vector<LookupAnswer>> parse_answers(std::string_view text) {
     answers.push_back(std::move(answer));
   }
   return answers;
+}
+
+std::vector<LookupAnswer> recorded_answers(std::string_view text) {
+  if (text.empty()) return {};
+  auto answers = parse_answers(text);
+  if (!answers) return {};
+  std::erase_if(*answers, [](const auto& answer) { return answer.state == LookupAnswer::State::failed; });
+  return std::move(*answers);
 }
 
 }  // namespace kiln::mappings

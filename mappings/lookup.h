@@ -59,5 +59,8 @@ class GivenLookups final : public LookupService {
 /// bad_value.
 std::string print_answers(std::span<const LookupAnswer> answers);
 base::Result<std::vector<LookupAnswer>> parse_answers(std::string_view text);
+/// Those of a stored message that count when it is run again: what failed then is asked again. Empty when
+/// none was stored or the text cannot be read.
+std::vector<LookupAnswer> recorded_answers(std::string_view text);
 
 }  // namespace kiln::mappings

@@ -99,11 +99,23 @@ std::string_view below(std::string_view id, std::string_view slice) {
   return id.substr(slice.size() + 1);
 }
 
+/// The type of the element that a path names ("component:systolic.code.coding:loinc"); nullptr when it goes through
+/// a choice, whose slices are types and no list.
+const fhir::TypeDef* type_at(const fhir::TypeDef* type, std::string_view path) {
+  for (const std::string_view part : base::split(path, '.')) {
+    if (part.find("[x]") != std::string_view::npos) return nullptr;
+    type = content_of(type, part.substr(0, part.find(':')));
+  }
+  return type;
+}
+
+/// A slice of any depth, also one inside another slice: its path holds the names of those around it.
 void read_slice(const base::JsonView& elements, std::string_view id, std::string_view type, Profile& out) {
   const std::string_view path = id.substr(type.size() + 1);
-  const std::size_t colon = path.find(':');
-  // A slice of the resource's own elements; slices inside slices are reached through their block.
-  if (colon == std::string_view::npos || path.find('.') != std::string_view::npos) return;
+  const fhir::TypeDef* content = type_at(fhir::find_resource_type(type), path);
+  const std::size_t dot = path.rfind('.');
+  const bool sliced = path.find(':', dot == std::string_view::npos ? 0 : dot) != std::string_view::npos;
+  if (content == nullptr || !sliced) return;
   Node root;
   for (const base::JsonView element : elements) {
     const std::string_view other = element["id"].text();
@@ -121,9 +133,8 @@ void read_slice(const base::JsonView& elements, std::string_view id, std::string
     at->value = constant;
     at->is_value = true;
   }
-  const fhir::TypeDef* resource = fhir::find_resource_type(type);
   std::string text;
-  print_node(root, content_of(resource, path.substr(0, colon)), text);
+  print_node(root, content, text);
   out.slices.emplace(std::string(path), std::move(text));
 }
 

@@ -13,7 +13,8 @@ namespace kiln::mappings {
 struct Profile {
   std::string id, url;
   std::string type;  ///< "Observation"
-  /// "category:laboratory" -> the body of an hmap block with the fixed and pattern values of the slice
+  /// "category:laboratory", "component:systolic.code.coding:loinc" -> the body of an hmap block with the fixed and
+  /// pattern values of the slice
   std::map<std::string, std::string, std::less<>> slices;
 };
 

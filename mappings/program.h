@@ -107,6 +107,10 @@ struct RunContext {
   const TableSnapshot* tables = nullptr;  ///< csv tables and concept maps, one snapshot a message
   std::span<const LookupAnswer> lookups;  ///< see RunResult::missing_lookups
   std::uint64_t steps_max = base::limits::kMapStepsMax;
+  /// A run that takes longer by this clock fails (limit_exceeded); null: steps alone bound it, so that it ends at
+  /// the same place wherever it runs. The clock is looked at every few thousand steps.
+  const base::Clock* clock = nullptr;
+  std::int64_t milliseconds_max = base::limits::kMapMillisecondsMax;
   std::size_t output_bytes_max = base::limits::kMapOutputBytesMax;
   bool strict = false;  ///< notes become warnings
   bool lineage = true;  ///< false only in the bench that measures what lineage costs

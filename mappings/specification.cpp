@@ -1,3 +1,4 @@
+#include "mappings/tables.h"
 #include "mappings/specification.h"
 
 #include <algorithm>
@@ -445,6 +446,12 @@ SpecificationTable table_of(const Library& library, const Declaration& declarati
   for (const ast::TableRow& row : decl.rows)
     for (const ast::Literal& key : row.keys)
       table.rows.push_back({key.text, row.value.text, row.display ? row.display->text : ""});
+  // Rows that stand in files: as the site's tables were loaded.
+  const TableData* data = library.tables() == nullptr ? nullptr : library.tables()->find(table.name);
+  if (data == nullptr || !table.rows.empty() || !data->has_code()) return table;
+  for (TableData::Row row = 0; row < data->rows(); ++row)
+    table.rows.push_back({std::string(data->key(row)), std::string(data->code(row)), std::string(data->display(row)),
+                          std::string(data->system(row))});
   return table;
 }
 

@@ -49,8 +49,9 @@ struct SpecificationTable {
   std::string name, system, source, otherwise, place, description;
   struct Row {
     std::string from, to, display;
+    std::string system = {};  ///< of `to`, where a concept map or csv file names one; else SpecificationTable::system
   };
-  std::vector<Row> rows;  ///< empty for csv files and concept maps
+  std::vector<Row> rows;  ///< of csv files and concept maps as they are now; empty when they are not loaded
 };
 
 struct Specification {
@@ -66,5 +67,8 @@ Specification make_specification(const Library& library, std::string_view name =
 std::string specification_html(const Specification& specification, std::string_view title);
 /// One line a rule (RFC 4180, CRLF), with a header line.
 std::string specification_csv(const Specification& specification);
+/// The code tables as ConceptMap resources of FHIR R4, in a Bundle of type collection; pretty JSON. What a table does
+/// with other codes is `unmapped`: `keep` is `provided`, a literal `fixed`, every other policy none.
+std::string specification_concept_maps(const Specification& specification);
 
 }  // namespace kiln::mappings

@@ -97,6 +97,7 @@ Result<ReplayRequest> read_replay_request(const std::string& body) {
   request.query = root["query"].text();
   for (const base::JsonView name : root["to"]) request.to.emplace_back(name.text());
   request.dry_run = root["dry_run"].boolean();
+  request.fresh_lookups = root["fresh_lookups"].boolean();
   if (root["limit"]) request.limit = number<std::size_t>(root["limit"].text()).value_or(request.limit);
   return request;
 }

@@ -5,7 +5,8 @@
 //   GET  /api/v1/messages?q=&limit=&before=
 //   GET  /api/v1/messages/{id}          with body
 //   GET  /api/v1/messages/{id}/raw      the bytes as received
-//   POST /api/v1/replay                 {"query","to":[…],"dry_run","limit"}
+//   POST /api/v1/replay                 {"query","to":[…],"dry_run","limit",
+//                                       "fresh_lookups"}
 //   POST /api/v1/destinations/{channel}/{destination}/resume
 //
 // Errors: {"error":{"code","text","place","remedy"}} with the status of the error table.

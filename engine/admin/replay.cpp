@@ -131,6 +131,7 @@ Task<Result<std::string>> replay_messages(Gateway& gateway, ReplayRequest reques
       if (!stored) {
         write_outcome(json, tally, base::fail(stored.error()));
       } else {
+        if (request.fresh_lookups) stored->message.lookups.clear();
         auto replaying = channel->replay(std::move(*stored), destinations, request.dry_run);
         const Result<ReplayOutcome> outcome = co_await std::move(replaying);
         write_outcome(json, tally, outcome);

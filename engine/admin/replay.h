@@ -14,6 +14,7 @@ struct ReplayRequest {
   std::vector<std::string>
       to;  ///< destination names; "all": wherever the plan sends it; empty: where it failed
   bool dry_run = false;
+  bool fresh_lookups = false;  ///< lookups are asked anew; else the answers stored with the message count
   std::size_t limit = 1000;  ///< most messages; more matches are an error, nothing is replayed then
 };
 

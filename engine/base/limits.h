@@ -63,6 +63,7 @@ inline constexpr std::size_t kSearchValuesMax = 500;                     ///< al
 inline constexpr std::size_t kSearchCountMax = 1'000;
 inline constexpr std::size_t kSearchCountDefault = 50;
 inline constexpr std::uint64_t kMapStepsMax = 2'000'000;               ///< IR instructions per message
+inline constexpr std::int64_t kMapMillisecondsMax = 10'000;              ///< one run of a map by the engine's clock; its steps end it long before
 inline constexpr std::size_t kMapOutputBytesMax = 32u << 20;
 inline constexpr std::uint64_t kCoverageAllMax = 1'000;                 ///< messages of a channel whose fields are all looked at …
 inline constexpr std::uint64_t kCoverageEvery = 32;                     ///< … beyond, one of so many

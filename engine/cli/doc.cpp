@@ -16,7 +16,7 @@ int run(const Arguments& arguments) {
   const auto fail = [&](std::string text, std::string help) {
     return report({base::ErrorCode::usage, std::move(text), {}, std::move(help)}, arguments), kExitUsageFile;
   };
-  if (format != "html" && format != "csv") return fail("--format is html or csv", "");
+  if (format != "html" && format != "csv" && format != "conceptmap") return fail("--format is html, csv or conceptmap", "");
   if (paths.empty() && map.empty())
     return fail("name a site, a map file or --map", "kiln doc examples/quickstart");
   const auto maps = detail::load_maps(paths, map);
@@ -31,7 +31,8 @@ int run(const Arguments& arguments) {
     return fail(map.empty() ? "no map there" : "there is no map `" + map + "`", "");
   const std::string title =
       arguments.text("--title", map.empty() ? std::string(base::name_of(paths.front())) : map);
-  const std::string text = format == "csv" ? mappings::specification_csv(specification)
+  const std::string text = format == "csv"          ? mappings::specification_csv(specification)
+                           : format == "conceptmap" ? mappings::specification_concept_maps(specification)
                                            : mappings::specification_html(specification, title);
   if (!arguments.has("--output")) return print(text), kExitOk;
   const base::Status status = base::system_env().write_file_atomic(arguments.text("--output"), text);
@@ -40,7 +41,7 @@ int run(const Arguments& arguments) {
 
 constexpr ArgumentSpec kArguments[] = {{"PATH", "site folders or .hmap files", false, true}};
 constexpr OptionSpec kOptions[] = {{"--map", "MAP", "only this map or package, also a shipped one"},
-                                   {"--format", "KIND", "html (default) or csv"},
+                                   {"--format", "KIND", "html (default), csv, or conceptmap: the code tables as a Bundle of ConceptMaps"},
                                    {"--title", "TEXT", "heading of the page"},
                                    {"--output", "FILE", "write there instead of to standard output"}};
 constexpr ExampleSpec kExamples[] = {

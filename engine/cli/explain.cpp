@@ -31,6 +31,7 @@ struct Subject {
   std::string text;
   std::string channel = "explain";
   base::WallTime received;
+  std::string lookups = {};  ///< the answers the journal keeps with it
 };
 
 bool is_number(const std::string& text) {
@@ -44,7 +45,8 @@ Result<std::vector<Subject>> read_subjects(const std::string& path, const Argume
     TRY(StoredMessage stored, reader.message(std::strtoull(path.c_str(), nullptr, 10)));
     NewMessage& message = stored.message;
     return std::vector<Subject>{
-        {path, message.kind, std::move(message.body), std::move(message.channel), message.received}};
+        {path, message.kind, std::move(message.body), std::move(message.channel), message.received,
+         arguments.has("--fresh-lookups") ? std::string() : std::move(message.lookups)}};
   }
   TRY(auto file, detail::read_input(path));
   std::vector<Subject> subjects;
@@ -109,7 +111,8 @@ Result<std::unique_ptr<Explained>> explain(const detail::MapSet& maps, const map
   context.channel = subject.channel;
   context.tables = maps.tables.get();
   auto out = std::make_unique<Explained>();
-  TRY_VOID(out->run.run(maps, program, subject.kind, subject.text, context));
+  const auto recorded = mappings::recorded_answers(subject.lookups);
+  TRY_VOID(out->run.run(maps, program, subject.kind, subject.text, context, recorded));
   TRY(out->explanation,
       Explanation::of(*maps.library, program, out->run.input(), out->run.runner(), out->run.result()));
   return out;
@@ -391,6 +394,7 @@ constexpr OptionSpec kOptions[] = {
     {"--path", "PATH", "only the value there and below: Patient.birthDate, patient.name, PID-5"},
     {"--from", "PATH", "only what this source gave: PID-8, PID-3[2].4, Patient.name, a csv column"},
     {"--unread", nullptr, "valued fields that no rule read"},
+    {"--fresh-lookups", nullptr, "ask lookups anew instead of using the answers that the journal keeps"},
     {"--diff", nullptr, "OLD and NEW are sites or .hmap files: which outputs change, because of which rule"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln explain a01.hl7 --map std.v2fhir --path Patient.birthDate",

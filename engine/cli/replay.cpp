@@ -21,6 +21,7 @@ Result<std::string> ask(const std::string& data, const Arguments& arguments, boo
   json.begin_object().member("query", query).key("to").begin_array();
   for (const std::string& name : arguments.all("--to")) json.string(name);
   json.end_array().key("dry_run").boolean(dry_run);
+  json.key("fresh_lookups").boolean(arguments.has("--fresh-lookups"));
   const std::string limit = arguments.text("--limit", "1000");
   if (limit.empty() || limit.find_first_not_of("0123456789") != std::string::npos)
     return base::fail(base::ErrorCode::usage, "--limit needs a number");
@@ -89,6 +90,7 @@ constexpr OptionSpec kOptions[] = {
      "only to this destination (repeatable); `all`: wherever the maps send it; default: where it failed",
      false, true},
     {"--dry-run", nullptr, "say what would happen, change nothing"},
+    {"--fresh-lookups", nullptr, "ask lookups anew instead of using the answers stored with each message"},
     {"--limit", "N", "most messages (default 1000); more matches are refused"},
     {"--yes", nullptr, "do not ask, also above 1000 messages"}};
 constexpr ExampleSpec kExamples[] = {

@@ -5,7 +5,8 @@ namespace kiln::engine::detail {
 using channels::ContentKind;
 
 base::Status MapRun::run(const MapSet& maps, const mappings::Program& program, ContentKind kind,
-                         const std::string& text, const mappings::RunContext& context) {
+                         const std::string& text, const mappings::RunContext& context,
+                         std::vector<mappings::LookupAnswer> recorded) {
   const mappings::DataKind takes = program.input().kind;
   const ContentKind wanted = takes == mappings::DataKind::hl7    ? ContentKind::hl7
                              : takes == mappings::DataKind::fhir ? ContentKind::fhir
@@ -25,7 +26,7 @@ base::Status MapRun::run(const MapSet& maps, const mappings::Program& program, C
     TRY(csv_, mappings::CsvFile::read(text, format));
     input_ = csv_.input();
   }
-  mappings::LookupRecord answers;
+  mappings::LookupRecord answers{std::move(recorded), 0};
   result_ = &mappings::run_with_lookups(runner_, program, input_, context, maps.lookups.get(), answers);
   return {};
 }

@@ -20,10 +20,11 @@ class MapRun {
   MapRun(const MapRun&) = delete;
   MapRun& operator=(const MapRun&) = delete;
 
-  /// Reads `text` as `kind` and runs the map. Errors: a text that cannot be read, or of another kind than the
+  /// Reads `text` as `kind` and runs the map; `recorded` answers are not asked for again. Errors: a text that cannot be read, or of another kind than the
   /// map takes. Whatever the map decides is in result().
   base::Status run(const MapSet& maps, const mappings::Program& program, channels::ContentKind kind,
-                   const std::string& text, const mappings::RunContext& context);
+                   const std::string& text, const mappings::RunContext& context,
+                   std::vector<mappings::LookupAnswer> recorded = {});
 
   const mappings::RunResult& result() const { return *result_; }
   const mappings::RunInput& input() const { return input_; }

@@ -40,6 +40,8 @@ struct Destination {
   std::string name;            ///< "Encounter.class", for messages
   std::string variant;         ///< `using`
   const ast::Block* constants = nullptr;  ///< of the slice that is written
+  const LoadedProfile* profile = nullptr;  ///< of the resource it is part of
+  std::string profile_path;                ///< of the element there: "component:systolic.code"
   base::Span cast_span;
 };
 
@@ -58,6 +60,7 @@ struct Target {
   std::string handle;    ///< what `in patient { … }` of an `extend map` names; fragments keep the caller's
   bool literal = false;  ///< `{ … }`: made here and written by nobody else
   const LoadedProfile* profile = nullptr;  ///< `create o: Observation("…")`
+  std::string profile_path;  ///< of an object inside such a resource; empty: the resource itself
 };
 
 /// One write of an object block, for E0205, E0206, W0211 and `dynamic`.
@@ -113,6 +116,7 @@ class Body {
   ir::Index condition(const ast::Expr& expr);
   /// Once more over all rules, when late writes are known.
   void check_all_rules();
+  void check_missing(std::size_t first, std::uint16_t reg, const fhir::TypeDef& type, base::Span span);
   void check_required_segments(base::Span span, std::string_view structure);
   void finish(ir::Function& function) const;
   ir::Range segment_range() const;
@@ -301,7 +305,8 @@ class Body {
   bool removed(const ast::Create& create, base::Span span);
   const LoadedProfile* profile_of(const ast::Create& create, const fhir::TypeDef& type);
   const Target& handle_target(std::uint16_t reg) const;
-  const ast::Block* slice_of(const ast::TargetStep& element, const ast::TargetStep& slice, const Target& base);
+  const ast::Block* slice_of(const ast::TargetStep& slice, const std::string& path, const LoadedProfile* profile);
+  Checked pattern(const ast::Regex& regex, base::Span span);
   void check_upsert(const ast::Create& create);
   void from_layer(const ast::Stmt& stmt, std::size_t layer, std::vector<ir::Stmt>& out);
   void let(const ast::Let& let, std::vector<ir::Stmt>& out);

@@ -137,6 +137,12 @@ Checked Body::call_fn(const Declaration& declaration, const ast::Call& call, bas
   return done(make(ir::Op::call_fn, function, range.first, range.count), type, span, false, optional);
 }
 
+Checked Body::pattern(const ast::Regex& regex, base::Span span) {
+  const ir::Index compiled = state_.regex(regex.pattern, span);
+  const auto index = state_.builder.constant(ir::ConstantKind::pattern, regex.pattern, compiled);
+  return done(make(ir::Op::constant, index), fhir_type("string"), span, true, false);
+}
+
 Checked Body::call_builtin(std::string_view name, const std::vector<const ast::Expr*>& exprs, base::Span span,
                            std::optional<Checked> self) {
   const FunctionSpec* spec = find_function(name);
@@ -160,7 +166,10 @@ Checked Body::call_builtin(std::string_view name, const std::vector<const ast::E
     const auto& parameter = spec->parameters[std::min(at, spec->parameters.size() - 1)];
     const bool list = parameter.type == FunctionType::list;
     const auto* path = expr->get_if<ast::V2Ref>();
-    Checked value = path && list ? v2_ref(*path, expr->span, true) : check(*expr);
+    const auto* regex = parameter.type == FunctionType::regex ? expr->get_if<ast::Regex>() : nullptr;
+    Checked value = regex          ? pattern(*regex, expr->span)
+                    : path && list ? v2_ref(*path, expr->span, true)
+                                   : check(*expr);
     // The variadic tail of join takes lists and single values alike.
     if (!list && !(spec->variadic && at + 1 >= spec->parameters.size())) {
       value = to_scalar(value);

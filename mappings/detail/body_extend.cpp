@@ -10,8 +10,8 @@ namespace kiln::mappings::detail {
 void Body::from_layer(const ast::Stmt& stmt, std::size_t layer, std::vector<ir::Stmt>& out) {
   const Declaration& declaration = extension_->layer(layer);
   const LibraryFile* file = std::exchange(file_, declaration.file);
-  const std::string address = std::exchange(
-      address_, std::string(declaration.package) + ":" + std::string(declaration.name) + "/");
+  const std::string address =
+      std::exchange(address_, std::string(declaration.package) + ":" + std::string(declaration.name) + "/");
   const std::string target_address = std::exchange(target_.address, target_.handle);
   const std::size_t context_floor = std::exchange(context_floor_, 0);
   const std::size_t binding_floor = std::exchange(binding_floor_, 0);

@@ -44,9 +44,9 @@ LookupModel& CompilerState::lookup(const Declaration& declaration) {
     report(ErrorCode::E0411, decl.name.span, "a lookup needs at least one parameter: what it asks for");
   const Resolution row = library.resolve(*declaration.file, decl.result.name.text, DeclKind::row);
   if (row.found == nullptr) {
-    auto& diagnostic = report(ErrorCode::E0411, decl.result.span,
-                              "lookup " + decl.name.text + " needs a `row` as its result; `" +
-                                  decl.result.name.text + "` is none");
+    auto& diagnostic = report(
+        ErrorCode::E0411, decl.result.span,
+        "lookup " + decl.name.text + " needs a `row` as its result; `" + decl.result.name.text + "` is none");
     suggest(diagnostic, decl.result.name.text, library.names_in_scope(*declaration.file, DeclKind::row));
     diagnostic.helps.push_back("declare it: `row " + decl.result.name.text + " { eid : string }`");
     return *model;
@@ -62,7 +62,8 @@ LookupModel& CompilerState::lookup(const Declaration& declaration) {
     for (const ast::Param& param : params) {
       StaticType type = this->type(file, param.type);
       if (!type.is_error() && !(type.is_primitive() && !type.list)) {
-        report(ErrorCode::E0411, param.type.span, "`" + param.name.text + "` is a scalar, not " + name_of(type));
+        report(ErrorCode::E0411, param.type.span,
+               "`" + param.name.text + "` is a scalar, not " + name_of(type));
         type = StaticType{};
       }
       if (type.is_error()) type = fhir_type("string");
@@ -120,8 +121,9 @@ Checked Body::row_member(Checked base, const ast::Name& name) {
   const auto found =
       std::find_if(columns.begin(), columns.end(), [&](const auto& c) { return c.name.text == name.text; });
   if (found == columns.end()) {
-    auto& diagnostic = state_.report(ErrorCode::E0401, name.span,
-                                     "row " + base.type.row->name.text + " has no column `" + name.text + "`");
+    auto& diagnostic =
+        state_.report(ErrorCode::E0401, name.span,
+                      "row " + base.type.row->name.text + " has no column `" + name.text + "`");
     std::vector<std::string_view> names;
     for (const auto& column : columns) names.push_back(column.name.text);
     suggest(diagnostic, name.text, names);

@@ -33,20 +33,19 @@ const Target& Body::handle_target(std::uint16_t reg) const {
   return target_;
 }
 
-const ast::Block* Body::slice_of(const ast::TargetStep& element, const ast::TargetStep& slice,
-                                 const Target& base) {
-  const std::string name = element.name.text + ":" + slice.name.text;
-  if (base.profile == nullptr) {
+const ast::Block* Body::slice_of(const ast::TargetStep& slice, const std::string& name,
+                                 const LoadedProfile* profile) {
+  if (profile == nullptr) {
     state_.report(ErrorCode::E0216, slice.span, "`" + name + "` needs a profile", "no profile is named here")
         .helps.push_back("name it where the resource is created: `create o: Observation(\"…\")`");
     return nullptr;
   }
-  const auto found = base.profile->slices.find(name);
-  if (found != base.profile->slices.end()) return found->second;
+  const auto found = profile->slices.find(name);
+  if (found != profile->slices.end()) return found->second;
   auto& diagnostic = state_.report(ErrorCode::E0216, slice.span,
-                                   "profile " + base.profile->profile.id + " has no slice `" + name + "`");
+                                   "profile " + profile->profile.id + " has no slice `" + name + "`");
   std::vector<std::string> names;
-  for (const auto& [known, block] : base.profile->slices) names.push_back(known);
+  for (const auto& [known, block] : profile->slices) names.push_back(known);
   suggest(diagnostic, name, {names.begin(), names.end()});
   if (!names.empty()) diagnostic.notes.push_back("it has " + listed(names));
   return nullptr;
@@ -67,9 +66,8 @@ void Body::check_upsert(const ast::Create& create) {
 void Body::bind_parameter(const ast::Param& param, const ast::Expr* argument, const LibraryFile& file) {
   const StaticType type = state_.type(*file_, param.type);
   const LibraryFile* own = std::exchange(file_, &file);
-  Checked value = argument == nullptr
-                      ? done(make(ir::Op::omit), absent_type(), param.name.span, true)
-                      : this->value(*argument, destination_of(type, param.name.text));
+  Checked value = argument == nullptr ? done(make(ir::Op::omit), absent_type(), param.name.span, true)
+                                      : this->value(*argument, destination_of(type, param.name.text));
   file_ = own;
   if (argument != nullptr && !value.constant && !value.type.is_error())
     state_.report(ErrorCode::E0501, argument->span, "an argument of a map is a constant");

@@ -135,6 +135,27 @@ void Body::check_rules(std::size_t first, std::uint16_t reg, const fhir::TypeDef
   }
 }
 
+/// W0211 for elements that the type requires and no rule of the object writes.
+void Body::check_missing(std::size_t first, std::uint16_t reg, const fhir::TypeDef& type, base::Span span) {
+  for (const fhir::ElementDef& element : type.elements()) {
+    if (!element.is_required() || element.is_xml_attribute()) continue;
+    const std::string_view name = element.name();
+    const bool written = std::any_of(
+        notes_.begin() + static_cast<std::ptrdiff_t>(first), notes_.end(), [&](const WriteNote& note) {
+          return note.reg == reg && note.path.starts_with(name) &&
+                 (note.path.size() == name.size() || note.path[name.size()] == '.' ||
+                  note.path[name.size()] == '[');
+        });
+    if (written) continue;
+    auto& diagnostic = state_.report(
+        ErrorCode::W0211, span,
+        std::string(type.name()) + "." + std::string(name) + " is required, and no rule writes it");
+    diagnostic.severity = base::Severity::warning;
+    diagnostic.helps.push_back("`" + std::string(name) + (element.is_list() ? " += …`" : " = …`"));
+    return;  // one finding a place: the same code is kept once there
+  }
+}
+
 void Body::mark_dynamic(std::size_t first, std::uint16_t reg) {
   std::set<std::string> dynamic;
   for (std::size_t i = first; i < notes_.size(); ++i) {
@@ -155,6 +176,8 @@ ir::Range Body::object_block(const ast::Block& block, std::uint16_t reg, bool& a
   const ir::Range range = this->block(block, handle, constants);
   check_rules(first, reg, target_.fhir, block.span);
   mark_dynamic(first, reg);
+  if (target_.literal && target_.fhir != nullptr && !target_.fhir->is_resource())
+    check_missing(first, reg, *target_.fhir, {block.span.file, block.span.begin, block.span.begin + 1});
   all_constant = std::all_of(block.statements.begin(), block.statements.end(),
                              [](const auto& stmt) { return stmt.template get_if<ast::Assign>() != nullptr; });
   for (std::size_t i = first; i < notes_.size(); ++i) {
@@ -166,7 +189,9 @@ ir::Range Body::object_block(const ast::Block& block, std::uint16_t reg, bool& a
 void Body::check_all_rules() {
   std::map<std::uint16_t, const fhir::TypeDef*> handles;
   for (const auto& binding : bindings_) {
-    if (binding.kind == Binding::Kind::handle) handles[binding.target.reg] = binding.target.fhir;
+    if (binding.kind != Binding::Kind::handle || binding.target.fhir == nullptr) continue;
+    const bool first = handles.emplace(binding.target.reg, binding.target.fhir).second;
+    if (first) check_missing(0, binding.target.reg, *binding.target.fhir, binding.span);
   }
   for (const auto& [reg, type] : handles) {
     check_rules(0, reg, type, {});

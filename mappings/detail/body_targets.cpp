@@ -135,8 +135,12 @@ bool Body::last_fhir(const ast::TargetStep& target_step, const fhir::ElementDef&
 bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::TypeDef* type, ir::Index shape,
                      Place& place) {
   auto& builder = state_.builder;
+  const Target& base = place.reg == target_.reg ? target_ : handle_target(place.reg);
+  const LoadedProfile* profile = base.profile;
+  std::string profile_path = base.profile_path;
   for (; at < target.steps.size(); ++at) {
     const ast::TargetStep& current = target.steps[at];
+    profile_path += (profile_path.empty() ? "" : ".") + current.name.text;
     if (current.kind == StepKind::slice) {
       state_.report(ErrorCode::E0216, current.span, "a slice stands behind the name of a list");
       return false;
@@ -180,8 +184,12 @@ bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::Type
     if (last) {
       if (!last_fhir(current, *element, shape, place)) return false;
       if (sliced) {
-        const Target& base = place.reg == target_.reg ? target_ : handle_target(place.reg);
-        place.destination.constants = slice_of(current, target.steps[at + 1], base);
+        profile_path += ":" + target.steps[at + 1].name.text;
+        place.destination.constants = slice_of(target.steps[at + 1], profile_path, profile);
+      }
+      place.destination.profile = profile;
+      place.destination.profile_path = std::move(profile_path);
+      if (sliced) {
         return place.destination.constants != nullptr;
       }
       if (!indexed) return true;

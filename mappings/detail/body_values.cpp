@@ -33,7 +33,7 @@ Checked Body::value(const ast::Expr& expr, const Destination& destination) {
   if (const auto* e = expr.get_if<ast::Via>()) return via(*e, destination, span);
   if (const auto* e = expr.get_if<ast::Ref>()) return reference(*e, destination, span);
   if (expr.get_if<ast::Regex>()) {
-    state_.report(ErrorCode::E0501, span, "a pattern stands only in `match` and after `matches`");
+    state_.report(ErrorCode::E0501, span, "a pattern stands only in `match`, after `matches` and in `replace`");
     return failed(span);
   }
   if (expr.get_if<ast::Invalid>()) return failed(span);
@@ -260,6 +260,8 @@ Checked Body::object_value(const ast::Object& object, const Destination& destina
   inner.shape = state_.builder.fhir_shape(*type);
   inner.address = target_.address;
   inner.literal = true;
+  inner.profile = destination.profile;
+  inner.profile_path = destination.profile_path;
   const Target outer = std::exchange(target_, inner);
   ir::Object lowered;
   lowered.shape = inner.shape;

@@ -187,10 +187,10 @@ void Extension::report_missing(const Layer& layer, const Pending& edit) {
   const bool knows_handle =
       edit.handle.empty() || std::find(handles_.begin(), handles_.end(), edit.handle) != handles_.end();
   if (adds || !knows_handle) {
-    auto& diagnostic = state_->report(
-        ErrorCode::E0701, edit.edit->in->span,
-        name + " " + std::string(verb_of(edit.edit->kind)) + " " + (adds ? edit.handle : written(edit)) +
-            "; the base map " + base_->qualified() + " has no handle `" + edit.handle + "`");
+    auto& diagnostic = state_->report(ErrorCode::E0701, edit.edit->in->span,
+                                      name + " " + std::string(verb_of(edit.edit->kind)) + " " +
+                                          (adds ? edit.handle : written(edit)) + "; the base map " +
+                                          base_->qualified() + " has no handle `" + edit.handle + "`");
     suggest(diagnostic, edit.handle, {handles_.begin(), handles_.end()});
     return;
   }
@@ -209,9 +209,9 @@ void Extension::report_missing(const Layer& layer, const Pending& edit) {
 void Extension::report_several(const Layer& layer, const Pending& edit) {
   auto& diagnostic =
       state_->report(ErrorCode::E0701, edit.edit->span,
-                     std::string(layer.declaration->name) + " " + std::string(verb_of(edit.edit->kind)) + " " +
-                         (edit.edit->kind == Kind::add ? edit.handle : written(edit)) + "; the base map has " +
-                         std::to_string(edit.met.size()) + " of that address");
+                     std::string(layer.declaration->name) + " " + std::string(verb_of(edit.edit->kind)) +
+                         " " + (edit.edit->kind == Kind::add ? edit.handle : written(edit)) +
+                         "; the base map has " + std::to_string(edit.met.size()) + " of that address");
   if (edit.edit->kind == Kind::add) return;
   for (const base::Span span : edit.met)
     diagnostic.notes.push_back("at " + state_->library.sources().place(span));

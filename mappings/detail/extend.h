@@ -25,8 +25,8 @@ struct RuleName {
   bool whole = false;   ///< a `create`, which can be removed but not replaced
 };
 
-/// The edits of a chain of `extend map` declarations, nearest the base first. Every edit must meet exactly one
-/// rule; what happens to it is what the outermost declaration says.
+/// The edits of a chain of `extend map` declarations, nearest the base first. Every edit must meet exactly
+/// one rule; what happens to it is what the outermost declaration says.
 class Extension {
  public:
   /// The chain that ends in `declaration`, and the map at its root. Reports E0305, E0502 and E0215; nothing

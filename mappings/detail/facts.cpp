@@ -55,6 +55,12 @@ Value value_of(const ir::Unit& unit, const ir::Constant& constant) {
       return Value::of_decimal(unit.text(constant.text));
     case ir::ConstantKind::boolean:
       return Value::of_boolean(constant.number != 0);
+    case ir::ConstantKind::pattern: {
+      Value value;
+      value.kind = ValueKind::pattern;
+      value.pattern = unit.regexes[static_cast<std::size_t>(constant.number)].get();
+      return value;
+    }
     default:
       return Value::of_integer(constant.number);
   }

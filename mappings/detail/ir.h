@@ -165,11 +165,11 @@ enum class Conversion : std::uint8_t {
   none
 };
 
-enum class ConstantKind : std::uint8_t { string, integer, decimal, boolean, duration_ms };
+enum class ConstantKind : std::uint8_t { string, integer, decimal, boolean, duration_ms, pattern };
 struct Constant {
   ConstantKind kind = ConstantKind::string;
   StringId text = kNone;      ///< as printed
-  std::int64_t number = 0;    ///< integer, boolean (0/1), duration
+  std::int64_t number = 0;    ///< integer, boolean (0/1), duration; pattern: regexes
 };
 
 struct FhirName {

@@ -65,6 +65,10 @@ void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input,
   rule_ = ir::kNone;
   steps_ = 0;
   steps_max_ = context.steps_max;
+  if (context.clock != nullptr) {
+    steps_max_ = 0;  // the first look sets the next
+    deadline_ = context.clock->mono() + std::chrono::milliseconds(context.milliseconds_max);
+  }
   if (context.tables != nullptr && !context.tables->content_hash().empty())
     result_.tables_hash = context.tables->content_hash();
   calls_ = 0;
@@ -250,7 +254,7 @@ const std::string& Run::message_seed() {
 }
 
 void Run::finish() {
-  if (steps_ > steps_max_) too_many_steps();  // a look counts without asking
+  if (steps_ > steps_max_) over_budget();  // a look counts without asking
   if (is_asking()) {
     if (result_.outcome == Outcome::failed) {
       result_.missing_lookups.clear();

@@ -215,7 +215,8 @@ class Run {
   Value eval(ir::Index expr);
   Value eval_common(ir::Index expr);
   Value eval_node(const ir::Expr& expr);
-  [[gnu::cold, gnu::noinline]] Value too_many_steps();
+  /// Asked when steps_ is beyond steps_max_: false when only the clock had to be looked at and there is time.
+  [[gnu::cold, gnu::noinline]] bool over_budget();
   /// Work on long texts counts as steps too, so that the budget bounds time and memory. False: the run has ended.
   bool charge(std::size_t bytes) { return bytes < kFreeBytes || charge_long(bytes); }
   [[gnu::cold, gnu::noinline]] bool charge_long(std::size_t bytes);
@@ -395,7 +396,8 @@ class Run {
   Frame frame_;
   Halt halt_ = Halt::none;
   std::uint32_t rule_ = ir::kNone;
-  std::uint64_t steps_ = 0, steps_max_ = 0;
+  std::uint64_t steps_ = 0, steps_max_ = 0;  ///< steps_max_: where the budget is looked at next
+  base::MonoTime deadline_{};
   std::uint32_t calls_ = 0;
   ir::Index segment_base_ = 0, group_base_ = 0;
   std::vector<std::int32_t> segment_registers_, group_registers_;

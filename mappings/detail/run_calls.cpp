@@ -99,6 +99,7 @@ Value Run::argument(const Value& value, FunctionType type) {
                   : Value::bad("not a date");
     }
     case FunctionType::any:
+    case FunctionType::regex:
       if (value.kind == ValueKind::hl7 || value.kind == ValueKind::json) {
         const std::string_view scalar = text_of(value);
         return scalar.empty() ? value : Value::of_string(scalar).from(value.source);

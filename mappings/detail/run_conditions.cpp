@@ -58,10 +58,7 @@ std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
 }  // namespace
 
 bool Run::truth(ir::Index expr) {
-  if (++steps_ > steps_max_) {
-    too_many_steps();
-    return false;
-  }
+  if (++steps_ > steps_max_ && over_budget()) return false;
   return truth_of(unit_->exprs[expr]);
 }
 

@@ -16,20 +16,26 @@ Value Run::eval(ir::Index expr) {
   return eval_common(expr);
 }
 
-Value Run::too_many_steps() {
-  stop(Outcome::failed, "the map took too many steps");
+bool Run::over_budget() {
+  constexpr std::uint64_t kStepsPerLook = 8192;
+  if (steps_ <= context_->steps_max) {
+    if (context_->clock->mono() <= deadline_) {
+      steps_max_ = std::min(context_->steps_max, steps_ + kStepsPerLook);
+      return false;
+    }
+    stop(Outcome::failed, "the map took too long");
+  } else {
+    stop(Outcome::failed, "the map took too many steps");
+  }
   result_.error = base::ErrorCode::limit_exceeded;
-  return {};
+  return true;
 }
 
 bool Run::charge_long(std::size_t bytes) {
   constexpr std::size_t kBytesPerStep = 256;
   constexpr std::size_t kMemoryMax = 8 * base::limits::kMapOutputBytesMax;
   steps_ += bytes / kBytesPerStep;
-  if (steps_ > steps_max_) {
-    too_many_steps();
-    return false;
-  }
+  if (steps_ > steps_max_ && over_budget()) return false;
   if (bytes <= kMemoryMax && arena_.used() <= kMemoryMax - bytes) return true;
   stop(Outcome::failed, "the map needs too much memory");
   result_.error = base::ErrorCode::limit_exceeded;

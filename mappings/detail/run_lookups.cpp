@@ -74,8 +74,8 @@ Value Run::call_lookup(const ir::Expr& expr) {
   return row;
 }
 
-/// No row: the declaration's policy, for a miss also the inherited `on missing`. A source that cannot be asked
-/// quarantines unless the declaration says otherwise, because the next attempt may give another result.
+/// No row: the declaration's policy, for a miss also the inherited `on missing`. A source that cannot be
+/// asked quarantines unless the declaration says otherwise, because the next attempt may give another result.
 Value Run::without_row(const ir::Expr& expr, const ir::LookupSource& source, bool miss, std::string what,
                        const Value& argument) {
   const std::string_view code = miss ? "lookup-miss" : "lookup-error";

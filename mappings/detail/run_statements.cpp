@@ -42,10 +42,8 @@ void Run::exec_body(ir::Range body) {
       ++steps_;
       continue;
     }
-    if (++steps_ > steps_max_) [[unlikely]] {
-      too_many_steps();
+    if (++steps_ > steps_max_ && over_budget()) [[unlikely]]
       return;
-    }
     if (at->op == ir::StmtOp::write) {
       exec_write(unit_->writes[at->index], facts_->writes[at->index]);
     } else {

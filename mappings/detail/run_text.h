@@ -105,7 +105,9 @@ inline Value Run::eval_text(ir::Index expr) {
 
 /// eval(), where it is called most: what is evaluated most, without the frame that the whole switch needs.
 inline Value Run::eval_common(ir::Index expr) {
-  if (++steps_ > steps_max_) return too_many_steps();
+  if (++steps_ > steps_max_) {
+    if (over_budget()) return {};
+  }
   const ir::Expr& node = unit_->exprs[expr];
   switch (node.op) {
     case ir::Op::constant:

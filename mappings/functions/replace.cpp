@@ -14,9 +14,13 @@ Value call(std::span<const Value> arguments, FunctionContext& context) {
   const std::string_view text = arguments[0].text(), with = arguments[2].text();
   if (arguments[1].kind == ValueKind::pattern) {
     // At most one match before each character and one at the end.
-    if (with.size() > 1 && (text.size() + 1) * with.size() > kResultMax) return Value::bad("the result is too long");
-    std::string out(text);
-    RE2::GlobalReplace(&out, *arguments[1].pattern, re2::StringPiece(with.data(), with.size()));
+    if (with.size() > 1 && (text.size() + 1) * with.size() > kResultMax)
+      return Value::bad("the result is too long");
+    std::string out(text), problem;
+    const re2::StringPiece rewrite(with.data(), with.size());
+    if (!arguments[1].pattern->CheckRewriteString(rewrite, &problem))
+      return Value::bad("the replacement names a group that the pattern does not have");
+    RE2::GlobalReplace(&out, *arguments[1].pattern, rewrite);
     return detail::string_result(context.arena, out);
   }
   const std::string_view what = detail::argument_text(arguments[1], context.arena);
@@ -32,11 +36,13 @@ Value call(std::span<const Value> arguments, FunctionContext& context) {
 
 constexpr FunctionParameter kParameters[] = {
     FunctionParameter{"text", FunctionType::string, false, "any text"},
-    FunctionParameter{"what", FunctionType::any, false, "text, or a regular expression re\"…\""},
+    FunctionParameter{"what", FunctionType::regex, false, "text, or a regular expression re\"…\""},
     FunctionParameter{"with", FunctionType::string, false,
                       "replacement; \\\\1 … name the groups of a regular expression"}};
-constexpr FunctionExample kExamples[] = {FunctionExample{"replace(\"a-b-c\", \"-\", \"/\")", "\"a/b/c\""},
-                                         FunctionExample{"replace(\"abc\", \"b\", \"\")", "\"ac\""}};
+constexpr FunctionExample kExamples[] = {
+    FunctionExample{"replace(\"a-b-c\", \"-\", \"/\")", "\"a/b/c\""},
+    FunctionExample{"replace(\"abc\", \"b\", \"\")", "\"ac\""},
+    FunctionExample{"replace(\"1234-5\", re\"([0-9]+)-([0-9])\", \"\\\\2/\\\\1\")", "\"5/1234\""}};
 
 }  // namespace
 

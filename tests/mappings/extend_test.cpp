@@ -102,7 +102,8 @@ segment ZPI { 3 bedCode : CWE  4 kind : ID }
 }
 
 TEST_CASE("extend: the base map stays as it is", "[extend]") {
-  const std::string output = run("extend map site from base.adt { in patient { remove gender } }", "base.adt");
+  const std::string output =
+      run("extend map site from base.adt { in patient { remove gender } }", "base.adt");
   CHECK(holds(output, R"("gender":"other")"));
 }
 
@@ -211,7 +212,8 @@ extend map own from base.adt { in patient { replace gender = "male"  remove iden
 
 TEST_CASE("extend: a lock file reads what it prints", "[extend]") {
   const std::string hash(64, 'a');
-  const Lock lock = Lock::of({{"z.map", "m:F.x", "x = 1", hash, {}}, {"a.map", "m:F.y@l", "y = 2", hash, {}}});
+  const Lock lock =
+      Lock::of({{"z.map", "m:F.x", "x = 1", hash, {}}, {"a.map", "m:F.y@l", "y = 2", hash, {}}});
   const auto again = Lock::parse(lock.print());
   REQUIRE(again);
   CHECK(again->print() == lock.print());

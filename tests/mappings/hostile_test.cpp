@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 
+#include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "tests/mappings/runtime_support.h"
 
@@ -56,6 +57,47 @@ map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
   CHECK(ran->result.error == base::ErrorCode::limit_exceeded);
   CHECK(ran->result.reason == "the map took too many steps");
   CHECK(ran->seconds < kSecondsMax);
+}
+
+TEST_CASE("hostile: a run ends with its time, by the clock it is given", "[hostile]") {
+  /// Every look costs a millisecond.
+  struct SlowClock final : base::Clock {
+    mutable std::int64_t looks = 0;
+    base::WallTime wall() const override { return {}; }
+    base::MonoTime mono() const override { return std::chrono::milliseconds(looks++); }
+  };
+  const Maps maps(R"(module t
+map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
+  for each a in PID-3[*] { for each b in PID-3[*] {
+    warn "never" if a.1 != b.1
+  } }
+})");
+  const Program program = maps.program("m");
+  const OwnedInput input(".hl7", message("PID|1||" + repeated("X", 300, "~") + "\r"), program);
+  Runner runner;
+  RunContext context = test_context();
+  const RunResult free = runner.run(program, input.get(), context);
+  CHECK(free.ok());
+  REQUIRE(free.steps > 100'000);
+  // Enough time: the same result, and the clock was looked at once in thousands of steps.
+  SlowClock clock;
+  context.clock = &clock;
+  const RunResult timed = runner.run(program, input.get(), context);
+  CHECK(timed.ok());
+  CHECK(timed.steps == free.steps);
+  CHECK(clock.looks > 10);
+  CHECK(clock.looks < 200);
+  // Too little: it ends at the look behind the limit, with a result that says so, and the runner goes on.
+  clock.looks = 0;
+  context.milliseconds_max = 5;
+  const RunResult late = runner.run(program, input.get(), context);
+  CHECK(late.outcome == Outcome::failed);
+  CHECK(late.error == base::ErrorCode::limit_exceeded);
+  CHECK(late.reason == "the map took too long");
+  CHECK(late.output.empty());
+  CHECK(late.steps < 100'000);
+  context.clock = nullptr;
+  CHECK(runner.run(program, input.get(), context).output == free.output);
 }
 
 TEST_CASE("hostile: texts that double end with the memory or work budget", "[hostile]") {

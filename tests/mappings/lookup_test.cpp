@@ -75,8 +75,7 @@ std::unique_ptr<Ran> run(const std::string& text, LookupService* service, Lookup
   const OwnedInput input(".hl7", kMessage, program);
   auto ran = std::make_unique<Ran>();
   ran->record = std::move(record);
-  ran->result =
-      run_with_lookups(ran->runner, program, input.get(), test_context(), service, ran->record);
+  ran->result = run_with_lookups(ran->runner, program, input.get(), test_context(), service, ran->record);
   return ran;
 }
 
@@ -116,9 +115,11 @@ TEST_CASE("lookup: one lookup may depend on another, and all keys of a round com
   Fake fake;
   fake.known = {found("t.Mpi", {"P1"}, {"E1", {}, {}}), found("t.Mpi", {"P2"}, {"E2", {}, {}}),
                 found("t.Ward", {"B7", "E1"}, {"seven"})};
-  const auto ran =
-      run(script("", R"("${Mpi(PID-3[1].1).eid}-${Mpi(PID-3[2].1).eid}-${Ward("B7", Mpi(PID-3[1].1).eid).building}")"),
-          &fake);
+  const auto ran = run(
+      script(
+          "",
+          R"("${Mpi(PID-3[1].1).eid}-${Mpi(PID-3[2].1).eid}-${Ward("B7", Mpi(PID-3[1].1).eid).building}")"),
+      &fake);
   CHECK(holds(ran->result.output, R"("text":"E1-E2-seven")"));
   REQUIRE(fake.asked.size() == 2);
   CHECK(fake.asked[0].size() == 2);
@@ -152,7 +153,8 @@ TEST_CASE("lookup: on miss and on error decide; without a word a miss is a note,
     CHECK(nobody->result.outcome == Outcome::quarantined);
   }
   SECTION("declared") {
-    CHECK(run(script("on miss reject AE 204 \"unknown patient\" on error omit"), &miss)->result.error_code == 204);
+    CHECK(run(script("on miss reject AE 204 \"unknown patient\" on error omit"), &miss)->result.error_code ==
+          204);
     const auto omitted = run(script("on miss reject AE on error warn omit"), &broken);
     CHECK(omitted->result.outcome == Outcome::ok_with_warnings);
     CHECK(run(script("on miss quarantine"), &miss)->result.outcome == Outcome::quarantined);
@@ -195,7 +197,8 @@ TEST_CASE("lookup: a service that never satisfies the map ends in a limit, not i
    public:
     std::vector<LookupAnswer> fetch(const ir::Unit&, std::span<const LookupKey> keys) override {
       std::vector<LookupAnswer> answers;
-      for (const LookupKey& key : keys) answers.push_back(found("t.Mpi", key.arguments, {key.arguments[0] + "x", {}, {}}));
+      for (const LookupKey& key : keys)
+        answers.push_back(found("t.Mpi", key.arguments, {key.arguments[0] + "x", {}, {}}));
       return answers;
     }
   } counter;

@@ -427,4 +427,43 @@ map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
         std::string::npos);
 }
 
+TEST_CASE("semantics: slices inside slices and inside elements get their fixed values", "[semantics]") {
+  Library library;
+  base::Diagnostics diagnostics;
+  library.add_profile("profiles/bp.json", R"({"resourceType":"StructureDefinition","id":"bp","url":"http://example.org/bp",
+"type":"Observation","kind":"resource","derivation":"constraint","differential":{"element":[
+{"id":"Observation","path":"Observation"},
+{"id":"Observation.code.coding:loinc","path":"Observation.code.coding","sliceName":"loinc"},
+{"id":"Observation.code.coding:loinc.system","path":"Observation.code.coding.system","fixedUri":"http://loinc.org"},
+{"id":"Observation.code.coding:loinc.code","path":"Observation.code.coding.code","fixedCode":"85354-9"},
+{"id":"Observation.component:systolic","path":"Observation.component","sliceName":"systolic"},
+{"id":"Observation.component:systolic.code.text","path":"Observation.component.code.text","fixedString":"systolic"},
+{"id":"Observation.component:systolic.code.coding:loinc","path":"Observation.component.code.coding","sliceName":"loinc"},
+{"id":"Observation.component:systolic.code.coding:loinc.code","path":"Observation.component.code.coding.code","fixedCode":"8480-6"},
+{"id":"Observation.value[x]:valueQuantity","path":"Observation.value[x]","sliceName":"valueQuantity"}]}})",
+                      diagnostics);
+  library.add_text("t.hmap", R"(module t
+map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
+  create obs: Observation("bp") {
+    status = "final"
+    code = { coding:loinc += { display = PID-5.1.1 } }
+    component:systolic += {
+      code.coding:loinc += { display = PID-5.2 }
+    }
+  }
+})",
+                   diagnostics);
+  library.link(diagnostics);
+  const CompiledLibrary compiled = compile(library, diagnostics);
+  INFO(base::render(diagnostics, library.sources()));
+  REQUIRE(diagnostics.ok());
+  const Program program = compiled.program("t.m");
+  const OwnedInput input(".hl7", header() + kName + "\r", program);
+  Runner runner;
+  const std::string output = runner.run(program, input.get(), test_context()).output;
+  INFO(output);
+  CHECK(output.find(R"("coding":[{"system":"http://loinc.org","code":"85354-9","display":"EVERYMAN"}])") != std::string::npos);
+  CHECK(output.find(R"("coding":[{"code":"8480-6","display":"ADAM"}],"text":"systolic")") != std::string::npos);
+}
+
 }  // namespace kiln::mappings::test

@@ -68,6 +68,7 @@ TEST_CASE("specification: one line a rule", "[specification]") {
   CHECK(all.sections[0].description == "Admissions of the \"north\" house.");
   check_golden(test_path("golden/specification/acme.csv"), specification_csv(all));
   check_golden(test_path("golden/specification/acme.html"), specification_html(all, "Acme"));
+  check_golden(test_path("golden/specification/acme.conceptmaps.json"), specification_concept_maps(all));
   CHECK(make_specification(maps, "acme.adt").sections.size() == 1);
   CHECK(make_specification(maps, "acme").sections.size() == 2);
   CHECK(make_specification(maps, "nobody").sections.empty());
