@@ -1,4 +1,3 @@
-#include "mappings/tables.h"
 #include "mappings/specification.h"
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "fhir/definitions/definitions.h"
 #include "hl7/dictionary/dictionary.h"
 #include "mappings/detail/source_names.h"
+#include "mappings/tables.h"
 
 namespace kiln::mappings {
 namespace {
@@ -450,8 +450,8 @@ SpecificationTable table_of(const Library& library, const Declaration& declarati
   const TableData* data = library.tables() == nullptr ? nullptr : library.tables()->find(table.name);
   if (data == nullptr || !table.rows.empty() || !data->has_code()) return table;
   for (TableData::Row row = 0; row < data->rows(); ++row)
-    table.rows.push_back({std::string(data->key(row)), std::string(data->code(row)), std::string(data->display(row)),
-                          std::string(data->system(row))});
+    table.rows.push_back({std::string(data->key(row)), std::string(data->code(row)),
+                          std::string(data->display(row)), std::string(data->system(row))});
   return table;
 }
 

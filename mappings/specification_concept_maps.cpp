@@ -1,5 +1,5 @@
-// The code tables of a specification as ConceptMaps (FHIR R4): for terminology servers and for people who sign
-// them.
+// The code tables of a specification as ConceptMaps (FHIR R4): for terminology servers and for people who
+// sign them.
 
 #include <algorithm>
 #include <map>
@@ -46,7 +46,8 @@ void write_map(base::JsonWriter& json, const SpecificationTable& table) {
     return row.system.empty() ? table.system : row.system;
   };
   for (const auto& row : table.rows)
-    if (std::find(systems.begin(), systems.end(), system_of(row)) == systems.end()) systems.push_back(system_of(row));
+    if (std::find(systems.begin(), systems.end(), system_of(row)) == systems.end())
+      systems.push_back(system_of(row));
   for (const std::string& system : systems) {
     json.begin_object();
     if (!system.empty()) json.member("target", system);
@@ -56,7 +57,10 @@ void write_map(base::JsonWriter& json, const SpecificationTable& table) {
       json.begin_object().member("code", row.from).key("target").begin_array().begin_object();
       if (!row.to.empty()) json.member("code", row.to);
       if (!row.display.empty()) json.member("display", row.display);
-      json.member("equivalence", row.to.empty() ? "unmatched" : "equivalent").end_object().end_array().end_object();
+      json.member("equivalence", row.to.empty() ? "unmatched" : "equivalent")
+          .end_object()
+          .end_array()
+          .end_object();
     }
     json.end_array();
     write_unmapped(json, table);
@@ -69,7 +73,11 @@ void write_map(base::JsonWriter& json, const SpecificationTable& table) {
 
 std::string specification_concept_maps(const Specification& specification) {
   base::JsonWriter json;
-  json.begin_object().member("resourceType", "Bundle").member("type", "collection").key("entry").begin_array();
+  json.begin_object()
+      .member("resourceType", "Bundle")
+      .member("type", "collection")
+      .key("entry")
+      .begin_array();
   for (const SpecificationTable& table : specification.tables)
     if (!table.rows.empty()) write_map(json, table);
   const std::string compact = json.end_array().end_object().take();

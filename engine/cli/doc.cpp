@@ -16,7 +16,8 @@ int run(const Arguments& arguments) {
   const auto fail = [&](std::string text, std::string help) {
     return report({base::ErrorCode::usage, std::move(text), {}, std::move(help)}, arguments), kExitUsageFile;
   };
-  if (format != "html" && format != "csv" && format != "conceptmap") return fail("--format is html, csv or conceptmap", "");
+  if (format != "html" && format != "csv" && format != "conceptmap")
+    return fail("--format is html, csv or conceptmap", "");
   if (paths.empty() && map.empty())
     return fail("name a site, a map file or --map", "kiln doc examples/quickstart");
   const auto maps = detail::load_maps(paths, map);
@@ -33,17 +34,18 @@ int run(const Arguments& arguments) {
       arguments.text("--title", map.empty() ? std::string(base::name_of(paths.front())) : map);
   const std::string text = format == "csv"          ? mappings::specification_csv(specification)
                            : format == "conceptmap" ? mappings::specification_concept_maps(specification)
-                                           : mappings::specification_html(specification, title);
+                                                    : mappings::specification_html(specification, title);
   if (!arguments.has("--output")) return print(text), kExitOk;
   const base::Status status = base::system_env().write_file_atomic(arguments.text("--output"), text);
   return status ? kExitOk : report(status.error(), arguments);
 }
 
 constexpr ArgumentSpec kArguments[] = {{"PATH", "site folders or .hmap files", false, true}};
-constexpr OptionSpec kOptions[] = {{"--map", "MAP", "only this map or package, also a shipped one"},
-                                   {"--format", "KIND", "html (default), csv, or conceptmap: the code tables as a Bundle of ConceptMaps"},
-                                   {"--title", "TEXT", "heading of the page"},
-                                   {"--output", "FILE", "write there instead of to standard output"}};
+constexpr OptionSpec kOptions[] = {
+    {"--map", "MAP", "only this map or package, also a shipped one"},
+    {"--format", "KIND", "html (default), csv, or conceptmap: the code tables as a Bundle of ConceptMaps"},
+    {"--title", "TEXT", "heading of the page"},
+    {"--output", "FILE", "write there instead of to standard output"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln doc examples/quickstart --output spec.html", "all maps of a site, printable"},
     {"kiln doc --map std.v2fhir.adt.adt_a01 --format csv", "one line a rule, for a spreadsheet"}};

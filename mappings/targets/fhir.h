@@ -21,6 +21,7 @@ class FhirTarget {
 
  private:
   void merge_duplicates();
+  bool has_other_variant(OutputNode& object, std::uint32_t at) const;
   void merge(OutputNode& into, OutputNode& from);
   void merge_list(OutputNode& into, OutputNode& from);
   void add_identity(CreatedNode& node);

@@ -30,13 +30,31 @@ void FhirTarget::merge_list(OutputNode& into, OutputNode& from) {
   }
 }
 
+/// Another type of the choice that member `at` belongs to is written: variants share the place of their
+/// element.
+bool FhirTarget::has_other_variant(OutputNode& object, std::uint32_t at) const {
+  const ir::Range members = run_.unit_->shapes[object.shape].members;
+  const ir::Member& member = run_.unit_->members[members.first + at];
+  for (std::uint32_t i = 0; i < object.size && i < members.count; ++i) {
+    const ir::Member& other = run_.unit_->members[members.first + i];
+    const bool variant =
+        i != at && other.order == member.order && !other.is_companion && !member.is_companion;
+    if (variant && object.slots[i] != nullptr && !is_vacant(*object.slots[i])) return true;
+  }
+  return false;
+}
+
 /// Adds what `from` has and `into` has not; a scalar that differs stays as it is and is noted.
 void FhirTarget::merge(OutputNode& into, OutputNode& from) {
   for (std::uint32_t i = 0; i < from.size; ++i) {
     OutputNode* part = from.slots[i];
     if (part == nullptr || is_vacant(*part)) continue;
     OutputNode& to = slot(run_.arena_, into, i);
-    if (is_vacant(to)) {
+    if (is_vacant(to) && has_other_variant(into, i)) {
+      run_.rule_ = part->rule;
+      run_.note(RunDiagnostic::Level::note, "identity-conflict",
+                "two creates of one identity differ; the first value stays", nullptr);
+    } else if (is_vacant(to)) {
       clear(to);
       graft(run_.arena_, to, *part);
       run_.collect_references(to);

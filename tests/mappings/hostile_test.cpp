@@ -121,8 +121,8 @@ map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
   create patient: Patient { name += { text = FUNCTION } }
 })";
   for (const char* function :
-       {R"(replace(PID-5.1.1, "a", PID-5.1.1))",
-        R"(join(PID-5.1.1, split(PID-5.1.1, "a")))", R"(join(PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1))"}) {
+       {R"(replace(PID-5.1.1, "a", PID-5.1.1))", R"(join(PID-5.1.1, split(PID-5.1.1, "a")))",
+        R"(join(PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1, PID-5.1.1))"}) {
     INFO(function);
     std::string map = text;
     map.replace(map.find("FUNCTION"), 8, function);
@@ -164,13 +164,14 @@ map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
 }
 
 TEST_CASE("hostile: an output beyond its budget is none", "[hostile]") {
-  const auto ran = run(R"(
+  const auto ran =
+      run(R"(
 map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
   for each a in PID-3[*] {
     create other: Patient { name += { text = PID-5.1.1 } }
   }
 })",
-                       message("PID|1||" + repeated("X", 2000, "~") + "||" + std::string(100'000, 'x') + "\r"));
+          message("PID|1||" + repeated("X", 2000, "~") + "||" + std::string(100'000, 'x') + "\r"));
   CHECK(ran->result.outcome == Outcome::failed);
   CHECK(ran->result.error == base::ErrorCode::limit_exceeded);
   CHECK(ran->result.output.empty());
