@@ -84,10 +84,11 @@ class Reader {
     }
     encoding_ = delimiters_.encoding_characters();
     const auto read = field.size() == 1 ? hl7::read_delimiters(field[0], encoding) : std::nullopt;
+    if (!read || encoding.empty()) return;
     const bool one_line = std::none_of(encoding.begin(), encoding.end(), [&](char c) {
       return static_cast<unsigned char>(c) < ' ' || c == field[0];
     });
-    if (!read || encoding.empty() || !one_line) return;
+    if (!one_line) return;
     // As a reader of the delimited form takes it, also when it is odd.
     delimiters_ = read->delimiters;
     encoding_ = encoding;
