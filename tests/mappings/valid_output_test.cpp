@@ -6,7 +6,7 @@
 #include <iostream>
 #include <map>
 
-#include "fhir/validate.h"
+#include "fhir/validation/validator.h"
 #include "hl7/message.h"
 #include "tests/mappings/message_generator.h"
 #include "tests/mappings/runtime_support.h"
@@ -45,7 +45,7 @@ void run(Runner& runner, const Program& program, const std::string& text, Tally&
   const auto document = base::parse_json(result.output);
   REQUIRE(document);
   tally.entries += document->root()["entry"].size();
-  for (const fhir::Issue& issue : fhir::validate_resource(document->root())) {
+  for (const fhir::Issue& issue : fhir::validate_structure(result.output)) {
     if (issue.severity != fhir::IssueSeverity::error && issue.severity != fhir::IssueSeverity::fatal)
       continue;
     auto& known = tally.issues[place_of(issue.expression) + ": " + issue.text];
