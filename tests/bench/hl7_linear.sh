@@ -13,7 +13,8 @@ fi
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-small=1000
+# Long enough that what is done once a message does not hide growth, or lack of it.
+small=1500
 count() { # bytes: the instructions of each case, one a line
   mkdir "$folder/$1"
   valgrind --tool=callgrind --callgrind-out-file="$folder/$1/out" --toggle-collect='*Work::once*' \
