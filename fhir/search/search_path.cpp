@@ -37,8 +37,8 @@ class Paths {
 constexpr std::size_t kComponentsMax = 8;
 
 /// An empty resource of each type, for what a reference stands for.
-Node stub_of(std::string_view type_name) {
-  static const std::vector<Tree> stubs = [] {
+Node empty_resource(std::string_view type_name) {
+  static const std::vector<Tree> resources = [] {
     std::vector<Tree> made;
     for (const TypeDef& type : all_types()) {
       TreeBuilder builder;
@@ -49,7 +49,7 @@ Node stub_of(std::string_view type_name) {
     return made;
   }();
   const TypeDef* type = find_resource_type(type_name);
-  return type ? stubs[type->index()].root() : Node();
+  return type ? resources[type->index()].root() : Node();
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ PathEnvironment search_environment(const ReferenceRewrite* rewrite, std::string_
   environment.resolve = [rewrite, own_base](std::string_view text, Node from) {
     const auto renamed = rewrite ? rewrite->reference(text) : std::nullopt;
     const ReferenceParts parts = parse_reference(renamed ? std::string_view(*renamed) : text, own_base);
-    return stub_of(parts.type.empty() ? from["type"].text() : parts.type);
+    return empty_resource(parts.type.empty() ? from["type"].text() : parts.type);
   };
   return environment;
 }
