@@ -100,7 +100,7 @@ constexpr ArgumentSpec kArguments[] = {detail::kFhirFilesArgument};
 constexpr OptionSpec kOptions[] = {
     {.name = "--profile", .value = "URL|FILE", .summary = "hold the resources against this profile too", .repeated = true},
     detail::kLoadOption,
-    {"--site", "SITE", "load the packages of this site (SITE/packages)"},
+    detail::kPackagesOption,
     {"--text", nullptr, "one line an issue, for people"},
     {"--must-support", nullptr, "list must-support elements that are not there"},
     {"--security", nullptr, "markup in a string is an error"},

@@ -10,6 +10,7 @@ inline constexpr OptionSpec kLoadOption{.name = "--load",
                                         .value = "PATH",
                                         .summary = "more definitions: a file, a folder or a package (.tgz)",
                                         .repeated = true};
+inline constexpr OptionSpec kPackagesOption{"--site", "SITE", "load the packages of this site (SITE/packages)"};
 /// Loads what --load and --site name.
 base::Status load_definitions(fhir::Library& library, const Arguments& arguments);
 

@@ -13,6 +13,7 @@
 #include "engine/base/env.h"
 #include "fhir/model/json.h"
 #include "fhir/model/xml.h"
+#include "tests/support/files_in.h"
 
 using namespace kiln;
 
@@ -24,17 +25,6 @@ const std::string kExamples = kSource + "/../shared/facts/fhir-test-cases/r4/exa
 std::string read(const std::string& path) {
   const auto bytes = base::system_env().read_file(path, 256u << 20);
   return bytes ? *bytes : std::string();
-}
-
-std::vector<std::string> files_in(const std::string& folder, const std::string& ending) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
-    if (entry.is_regular_file() && entry.path().string().ends_with(ending))
-      names.push_back(entry.path().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 fhir::ReadOptions wide() {
@@ -105,7 +95,7 @@ std::string check_xml(const std::string& text) {
 
 TEST_CASE("round trip: own samples in JSON and XML", "[fhir][roundtrip]") {
   std::size_t count = 0;
-  for (const std::string& file : files_in(kSource + "/tests/golden/roundtrip", ".json")) {
+  for (const std::string& file : test::files_in(kSource + "/tests/golden/roundtrip", ".json")) {
     INFO(file);
     CHECK(check_json(read(file)) == "");
     const auto from_json = fhir::read_json(read(file));
@@ -123,7 +113,7 @@ TEST_CASE("round trip: own samples in JSON and XML", "[fhir][roundtrip]") {
 }
 
 TEST_CASE("round trip: shared examples", "[fhir][roundtrip]") {
-  const auto json = files_in(kExamples, ".json"), xml = files_in(kExamples, ".xml");
+  const auto json = test::files_in(kExamples, ".json"), xml = test::files_in(kExamples, ".xml");
   if (json.empty()) {
     std::cout << "skipped: the shared FHIR examples are not here\n";
     return;

@@ -16,6 +16,7 @@
 #include "engine/base/archive.h"
 #include "engine/base/env.h"
 #include "fhir/definitions/definitions.h"
+#include "tests/support/files_in.h"
 
 using namespace kiln;
 using namespace kiln::fhir;
@@ -48,22 +49,11 @@ std::string issues_of(const std::string& text, std::size_t issues_max = 100, std
   return listing(validate_structure(text, options));
 }
 
-std::vector<std::string> files_in(const std::string& folder, const std::string& ending) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
-    if (entry.is_regular_file() && entry.path().string().ends_with(ending))
-      names.push_back(entry.path().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 }  // namespace
 
 TEST_CASE("validate: goldens", "[validate]") {
   const bool approve = std::getenv("APPROVE") != nullptr;
-  const auto inputs = files_in(kSource + "/tests/golden/validate", ".json");
+  const auto inputs = test::files_in(kSource + "/tests/golden/validate", ".json");
   CHECK(inputs.size() > 10);
   for (const std::string& input : inputs) {
     CAPTURE(input);
@@ -105,7 +95,7 @@ TEST_CASE("validate: texts never hold the value or an odd member name", "[valida
 }
 
 TEST_CASE("validate: Synthea bundles are structurally right", "[validate][corpus]") {
-  const auto files = files_in(kSource + "/../shared/corpus/synthea", ".json");
+  const auto files = test::files_in(kSource + "/../shared/corpus/synthea", ".json");
   if (files.empty()) {
     std::cout << "skipped: ../shared/corpus/synthea is not there\n";
     return;

@@ -400,20 +400,12 @@ map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
   CHECK(ran->result.tables_hash.empty());
 }
 
-TEST_CASE("semantics: a profile is named in meta, its slices get their fixed values", "[semantics]") {
+/// What map t.m of `map` writes for a message with kName, in a site with that profile.
+static std::string output_with_profile(const std::string& profile, const std::string& map) {
   Library library;
   base::Diagnostics diagnostics;
-  library.add_profile("profiles/lab.json",
-                      read_text(test_path("diagnostics/sites/E0216_profiles/profiles/lab.json")), diagnostics);
-  library.add_text("t.hmap", R"(module t
-map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
-  create obs: Observation("lab-observation") {
-    status = "final"
-    code = { text = PID-5.1.1 }
-    category:laboratory += { text = PID-5.2 }
-  }
-})",
-                   diagnostics);
+  library.add_profile("profiles/p.json", profile, diagnostics);
+  library.add_text("t.hmap", map, diagnostics);
   library.link(diagnostics);
   const CompiledLibrary compiled = compile(library, diagnostics);
   INFO(base::render(diagnostics, library.sources()));
@@ -421,16 +413,26 @@ map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
   const Program program = compiled.program("t.m");
   const OwnedInput input(".hl7", header() + kName + "\r", program);
   Runner runner;
-  const std::string output = runner.run(program, input.get(), test_context()).output;
+  return runner.run(program, input.get(), test_context()).output;
+}
+
+TEST_CASE("semantics: a profile is named in meta, its slices get their fixed values", "[semantics]") {
+  const std::string output =
+      output_with_profile(read_text(test_path("diagnostics/sites/E0216_profiles/profiles/lab.json")), R"(module t
+map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
+  create obs: Observation("lab-observation") {
+    status = "final"
+    code = { text = PID-5.1.1 }
+    category:laboratory += { text = PID-5.2 }
+  }
+})");
   CHECK(output.find(R"("meta":{"profile":["http://example.org/StructureDefinition/lab-observation"]})") != std::string::npos);
   CHECK(output.find(R"("category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}],"text":"ADAM"}])") !=
         std::string::npos);
 }
 
 TEST_CASE("semantics: slices inside slices and inside elements get their fixed values", "[semantics]") {
-  Library library;
-  base::Diagnostics diagnostics;
-  library.add_profile("profiles/bp.json", R"({"resourceType":"StructureDefinition","id":"bp","url":"http://example.org/bp",
+  const std::string output = output_with_profile(R"({"resourceType":"StructureDefinition","id":"bp","url":"http://example.org/bp",
 "type":"Observation","kind":"resource","derivation":"constraint","differential":{"element":[
 {"id":"Observation","path":"Observation"},
 {"id":"Observation.code.coding:loinc","path":"Observation.code.coding","sliceName":"loinc"},
@@ -441,8 +443,7 @@ TEST_CASE("semantics: slices inside slices and inside elements get their fixed v
 {"id":"Observation.component:systolic.code.coding:loinc","path":"Observation.component.code.coding","sliceName":"loinc"},
 {"id":"Observation.component:systolic.code.coding:loinc.code","path":"Observation.component.code.coding.code","fixedCode":"8480-6"},
 {"id":"Observation.value[x]:valueQuantity","path":"Observation.value[x]","sliceName":"valueQuantity"}]}})",
-                      diagnostics);
-  library.add_text("t.hmap", R"(module t
+                                                 R"(module t
 map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
   create obs: Observation("bp") {
     status = "final"
@@ -451,16 +452,7 @@ map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
       code.coding:loinc += { display = PID-5.2 }
     }
   }
-})",
-                   diagnostics);
-  library.link(diagnostics);
-  const CompiledLibrary compiled = compile(library, diagnostics);
-  INFO(base::render(diagnostics, library.sources()));
-  REQUIRE(diagnostics.ok());
-  const Program program = compiled.program("t.m");
-  const OwnedInput input(".hl7", header() + kName + "\r", program);
-  Runner runner;
-  const std::string output = runner.run(program, input.get(), test_context()).output;
+})");
   INFO(output);
   CHECK(output.find(R"("coding":[{"system":"http://loinc.org","code":"85354-9","display":"EVERYMAN"}])") != std::string::npos);
   CHECK(output.find(R"("coding":[{"code":"8480-6","display":"ADAM"}],"text":"systolic")") != std::string::npos);

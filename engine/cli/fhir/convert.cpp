@@ -50,7 +50,9 @@ struct Job {
     }
     std::string name(base::name_of(document.name));
     if (const std::size_t dot = name.rfind('.'); dot != name.npos) name.resize(dot);
-    const char* ending = target(document) == Format::xml ? ".xml" : target(document) == Format::json ? ".json" : ".ndjson";
+    const char* ending = target(document) == Format::xml    ? ".xml"
+                         : target(document) == Format::json ? ".json"
+                                                            : ".ndjson";
     return base::system_env().write_file_atomic(base::join_path(folder, name + ending), text);
   }
 };
@@ -97,24 +99,26 @@ constexpr OptionSpec kOptions[] = {
     detail::kNdjsonOption};
 constexpr ExampleSpec kExamples[] = {
     {"kiln fhir convert --pretty patient.json", "the patient as XML"},
-    {"kiln fhir convert --to ndjson --ndjson < export.ndjson > checked.ndjson", "read strictly, in canonical form"},
+    {"kiln fhir convert --to ndjson --ndjson < export.ndjson > checked.ndjson",
+     "read strictly, in canonical form"},
     {"kiln fhir convert --to xml --output xml/ examples/", "a folder of files"}};
 
 }  // namespace
 
 const CommandSpec& fhir_convert_spec() {
-  static const CommandSpec spec{
-      "fhir convert",
-      "Files",
-      "convert FHIR R4 between JSON, XML and NDJSON, losing nothing",
-      "Decimals, extensions of primitives, narratives and contained resources stay as they are; comments and\n"
-      "processing instructions are passed over. What is not valid FHIR is refused with line, column and FHIRPath.\n"
-      "Exit 1 when a document is refused, 2 for usage and unreadable files.",
-      kArguments,
-      kOptions,
-      kExamples,
-      run,
-      kExitUsageFile};
+  static const CommandSpec spec{"fhir convert",
+                                "Files",
+                                "convert FHIR R4 between JSON, XML and NDJSON, losing nothing",
+                                "Decimals, extensions of primitives, narratives and contained resources stay "
+                                "as they are; comments and\n"
+                                "processing instructions are passed over. What is not valid FHIR is refused "
+                                "with line, column and FHIRPath.\n"
+                                "Exit 1 when a document is refused, 2 for usage and unreadable files.",
+                                kArguments,
+                                kOptions,
+                                kExamples,
+                                run,
+                                kExitUsageFile};
   return spec;
 }
 

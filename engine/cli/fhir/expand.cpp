@@ -39,7 +39,8 @@ int run(const Arguments& arguments) {
   if (arguments.json()) {
     print_expansion(url, *expansion);
   } else {
-    for (const fhir::CodeEntry& code : expansion->codes) print(code.system + "|" + code.code + "\t" + code.display + "\n");
+    for (const fhir::CodeEntry& code : expansion->codes)
+      print(code.system + "|" + code.code + "\t" + code.display + "\n");
   }
   return kExitOk;
 }
@@ -47,25 +48,27 @@ int run(const Arguments& arguments) {
 constexpr ArgumentSpec kArguments[] = {{"URL", "canonical url of the value set"}};
 constexpr OptionSpec kOptions[] = {{"--filter", "TEXT", "only codes with this in the code or the display"},
                                    detail::kLoadOption,
-                                   {"--site", "SITE", "load the packages of this site"}};
+                                   detail::kPackagesOption};
 constexpr ExampleSpec kExamples[] = {
-    {"kiln fhir expand http://hl7.org/fhir/ValueSet/administrative-gender", "system|code and display, one a line"},
+    {"kiln fhir expand http://hl7.org/fhir/ValueSet/administrative-gender",
+     "system|code and display, one a line"},
     {"kiln fhir expand --json --filter obs http://terminology.hl7.org/ValueSet/v3-ActCode", "as a ValueSet"}};
 
 }  // namespace
 
 const CommandSpec& fhir_expand_spec() {
-  static const CommandSpec spec{
-      "fhir expand",
-      "Files",
-      "list the codes of a value set, offline",
-      "From the definitions of R4 that are compiled in and what is loaded. A value set that needs what is not at\n"
-      "hand is refused with what is missing, never listed in part. Exit 1 then, 2 for usage and unreadable files.",
-      kArguments,
-      kOptions,
-      kExamples,
-      run,
-      kExitUsageFile};
+  static const CommandSpec spec{"fhir expand",
+                                "Files",
+                                "list the codes of a value set, offline",
+                                "From the definitions of R4 that are compiled in and what is loaded. A value "
+                                "set that needs what is not at\n"
+                                "hand is refused with what is missing, never listed in part. Exit 1 then, 2 "
+                                "for usage and unreadable files.",
+                                kArguments,
+                                kOptions,
+                                kExamples,
+                                run,
+                                kExitUsageFile};
   return spec;
 }
 

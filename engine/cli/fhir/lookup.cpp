@@ -20,7 +20,8 @@ int run(const Arguments& arguments) {
     return kExitFound;
   }
   if (!arguments.json()) {
-    std::string text = found->code + "\t" + found->display + (found->is_abstract ? "\t(abstract)" : "") + "\n";
+    std::string text =
+        found->code + "\t" + found->display + (found->is_abstract ? "\t(abstract)" : "") + "\n";
     if (!found->canonical.empty()) text += "  base units " + found->canonical + "\n";
     for (const std::string& parent : found->parents) text += "  parent " + parent + "\n";
     for (const std::string& child : found->children) text += "  child " + child + "\n";
@@ -29,7 +30,9 @@ int run(const Arguments& arguments) {
   }
   base::JsonWriter json;
   json.begin_object().member("code", found->code).member("display", found->display);
-  json.member("system", arguments.text("SYSTEM")).member("name", found->system_name).member("version", found->version);
+  json.member("system", arguments.text("SYSTEM"))
+      .member("name", found->system_name)
+      .member("version", found->version);
   if (!found->canonical.empty()) json.member("baseUnits", found->canonical);
   json.key("abstract").boolean(found->is_abstract).key("parents").begin_array();
   for (const std::string& parent : found->parents) json.string(parent);
@@ -40,9 +43,10 @@ int run(const Arguments& arguments) {
 }
 
 constexpr ArgumentSpec kArguments[] = {{"SYSTEM", "url of the code system"}, {"CODE", "the code"}};
-constexpr OptionSpec kOptions[] = {detail::kLoadOption, {"--site", "SITE", "load the packages of this site"}};
+constexpr OptionSpec kOptions[] = {detail::kLoadOption, detail::kPackagesOption};
 constexpr ExampleSpec kExamples[] = {
-    {"kiln fhir lookup http://terminology.hl7.org/CodeSystem/v3-ActCode AMB", "display, parents and children"},
+    {"kiln fhir lookup http://terminology.hl7.org/CodeSystem/v3-ActCode AMB",
+     "display, parents and children"},
     {"kiln fhir lookup http://unitsofmeasure.org mg/dL", "a unit of the table: its base units"}};
 
 }  // namespace

@@ -14,15 +14,16 @@ int run(const Arguments& arguments) {
     return kExitUsageFile;
   }
   const fhir::Terminology terminology(library);
-  const auto found = terminology.translate(arguments.text("--map"), arguments.text("SYSTEM"), arguments.text("CODE"),
-                                           arguments.text("--target"));
+  const auto found = terminology.translate(arguments.text("--map"), arguments.text("SYSTEM"),
+                                           arguments.text("CODE"), arguments.text("--target"));
   if (!found) {
     report(found.error(), arguments);
     return kExitUsageFile;
   }
   for (const fhir::CodeTranslation& match : *found) {
     if (!arguments.json()) {
-      print(match.equivalence + "\t" + match.system + "|" + match.code + "\t" + match.display + "\t" + match.map_url + "\n");
+      print(match.equivalence + "\t" + match.system + "|" + match.code + "\t" + match.display + "\t" +
+            match.map_url + "\n");
       continue;
     }
     base::JsonWriter json;
@@ -37,9 +38,9 @@ constexpr ArgumentSpec kArguments[] = {{"SYSTEM", "url of the code's system"}, {
 constexpr OptionSpec kOptions[] = {{"--map", "URL", "this concept map only"},
                                    {"--target", "SYSTEM", "only codes of this system"},
                                    detail::kLoadOption,
-                                   {"--site", "SITE", "load the packages of this site"}};
-constexpr ExampleSpec kExamples[] = {
-    {"kiln fhir translate http://hl7.org/fhir/administrative-gender male", "through every concept map at hand"}};
+                                   detail::kPackagesOption};
+constexpr ExampleSpec kExamples[] = {{"kiln fhir translate http://hl7.org/fhir/administrative-gender male",
+                                      "through every concept map at hand"}};
 
 }  // namespace
 
