@@ -28,10 +28,25 @@ std::string_view name_of(NodeKind kind) {
                                     : "null";
 }
 
+constexpr std::uint64_t kResourceTypeKey = std::uint64_t{1} << 62, kNoElementKey = std::uint64_t{1} << 61;
+
+/// Two keys of one choice in different types.
+bool are_variants(std::uint64_t a, std::uint64_t b) {
+  return a >> 32 == b >> 32 && (a ^ b) > 1 && a < kNoElementKey;
+}
+
+constexpr const char* kTwoTypes = "a choice element is given in two types";
+
+/// What XML writes as an attribute, and a narrative, has neither id nor extensions.
+bool may_have_twin(const ElementDef& element, const TypeDef* content) {
+  return content && content->is_primitive() && !element.is_xml_attribute() &&
+         primitive_of(*content) != Primitive::xhtml;
+}
+
 /// A member in Level's list of those seen: the plain one and its twin differ in the last bit.
 std::uint64_t seen_key(const JsonPlace& place) {
-  if (place.resource_type) return std::uint64_t{1} << 62;
-  if (!place.element) return (std::uint64_t{1} << 61) | (std::uint64_t{place.name} << 1);
+  if (place.resource_type) return kResourceTypeKey;
+  if (!place.element) return kNoElementKey | (std::uint64_t{place.name} << 1);
   const std::uint64_t variant = place.element->is_choice() && place.content ? place.content->index() + 1 : 0;
   return (std::uint64_t{place.element_position} << 32) | (variant << 1) | (place.twin ? 1 : 0);
 }
@@ -86,7 +101,7 @@ JsonPlace JsonHandler::find(const Level& level, std::string_view name) {
     place.twin = name.size() > 1 && name.front() == '_';
     const JsonMember member = level.type->element_by_json_name(place.twin ? name.substr(1) : name);
     const TypeDef* content = member ? member.content() : nullptr;
-    if (member && (!place.twin || (content && content->is_primitive()))) {
+    if (member && (!place.twin || may_have_twin(*member.element, content))) {
       place.element = member.element;
       place.content = content;
       place.name = name_id(*member.element);
@@ -115,7 +130,11 @@ bool JsonHandler::key(std::size_t offset, std::string_view name) {
   const std::uint64_t key = seen_key(place);
   if (seen_.size() - level.seen_begin < kWideObject) {
     for (std::size_t i = level.seen_begin; i < seen_.size(); ++i) {
-      if ((seen_[i].key ^ key) > 1) continue;
+      if ((seen_[i].key ^ key) > 1) {
+        if (are_variants(seen_[i].key, key) && !report(ErrorCode::fhir_wrong_type, kTwoTypes, offset))
+          return false;
+        continue;
+      }
       if (seen_[i].key == key) {
         if (!report(ErrorCode::json_duplicate_key, "a member name appears twice", offset)) return false;
       } else if (place.element) {
@@ -323,6 +342,9 @@ bool JsonHandler::check_duplicates(const Level& level) {
   std::vector<std::uint64_t> keys;
   for (auto at = begin; at != seen_.end(); ++at) keys.push_back(at->key);
   std::sort(keys.begin(), keys.end());
+  if (std::adjacent_find(keys.begin(), keys.end(), are_variants) != keys.end() &&
+      !report(ErrorCode::fhir_wrong_type, kTwoTypes, level.offset))
+    return false;
   if (std::adjacent_find(keys.begin(), keys.end()) == keys.end()) return true;
   return report(ErrorCode::json_duplicate_key, "a member name appears twice", level.offset);
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include "engine/base/text.h"
@@ -21,6 +22,7 @@ constexpr std::string_view kSchemaInstance = "http://www.w3.org/2001/XMLSchema-i
 struct Frame {
   const TypeDef* type;               ///< nullptr: unknown content
   bool holds_resource;               ///< its one child is a resource (contained, entry.resource)
+  std::size_t levels = 1;            ///< objects and arrays around its children in JSON
   bool filled = false;               ///< has a value or a child
   int last_order = -1;               ///< of the child read last
   const TypeDef* variant = nullptr;  ///< its type
@@ -29,7 +31,7 @@ struct Frame {
 class XmlReader {
  public:
   XmlReader(std::string_view text, const ReadOptions& options)
-      : scanner_(text, options.depth_max), options_(options), builder_(text.size()) {}
+      : scanner_(text, options.depth_max * 2 + 1), options_(options), builder_(text.size()) {}
 
   base::Result<Tree> run() {
     for (;;) {
@@ -108,15 +110,27 @@ class XmlReader {
       return open_unknown(parent);
     TRY_VOID(check_order(parent, *member.element, content, name));
     if (is_div) return read_div(*member.element, *content);
+    const std::size_t around = parent.levels + (member.element->is_list() ? 1 : 0);
     if (content->is_resource()) {
-      frames_.push_back({content, true});
+      frames_.push_back({content, true, around});
       held_.push_back({member.element, scanner_.offset()});
       if (!scanner_.attributes().empty()) return unknown_attribute(scanner_.attributes().front());
       return {};
     }
+    const bool is_object = !content->is_primitive() || has_id();
+    if (around + (is_object ? 1 : 0) > options_.depth_max) return too_deep();
     builder_.open(*member.element, content, scanner_.offset());
-    frames_.push_back({content, false});
+    frames_.push_back({content, false, around + 1});
     return read_attributes(*content);
+  }
+
+  /// What is read here can be read again as JSON, where arrays are levels too.
+  Status too_deep() const { return fatal(ErrorCode::limit_exceeded, "the document is nested too deeply"); }
+
+  bool has_id() const {
+    for (const XmlAttribute& attribute : scanner_.attributes())
+      if (attribute.name != "value") return true;
+    return false;
   }
 
   Status check_order(Frame& parent, const ElementDef& element, const TypeDef* variant,
@@ -144,8 +158,9 @@ class XmlReader {
     if (wrapper.last_order >= 0)
       return fatal(ErrorCode::fhir_wrong_type, "more than one resource in an element that holds one");
     wrapper.last_order = 0;
+    if (wrapper.levels + 1 > options_.depth_max) return too_deep();
     builder_.open(*held_.back().element, type, scanner_.offset());
-    frames_.push_back({type, false});
+    frames_.push_back({type, false, wrapper.levels + 1});
     return read_attributes(*type);
   }
 
@@ -159,8 +174,9 @@ class XmlReader {
                        shown(scanner_.name())));
       }
     }
+    Frame frame{nullptr, false, parent.levels + 2};
+    if (parent.levels + (has_id() ? 2 : 1) > options_.depth_max) return too_deep();
     builder_.open_unknown(scanner_.name(), true, scanner_.offset());
-    Frame frame{nullptr, false};
     for (const XmlAttribute& attribute : scanner_.attributes()) {
       if (attribute.name == "value") {
         builder_.value(NodeKind::string, value_of(attribute));
@@ -245,33 +261,18 @@ class XmlReader {
   }
 
   Status read_div(const ElementDef& element, const TypeDef& xhtml) {
-    const std::size_t begin = scanner_.offset(), depth = scanner_.depth();
-    const bool whole = scanner_.declares_default() && scanner_.prefix().empty();
+    const std::size_t begin = scanner_.offset();
+    const XmlScanner before = scanner_;
     std::string text;
-    if (!whole) start_tag(text, true);
-    scanner_.keep_space(true);
-    for (bool inside = true; inside;) {
-      switch (scanner_.next()) {
-        case XmlEvent::start:
-          if (scanner_.namespace_uri() != kXhtmlNamespace)
-            return fatal(ErrorCode::fhir_unknown_element,
-                         "an element of the narrative is not in the XHTML namespace");
-          if (!whole) start_tag(text, false);
-          break;
-        case XmlEvent::end:
-          if (!whole) text += "</" + std::string(scanner_.name()) + ">";
-          inside = scanner_.depth() >= depth;
-          break;
-        case XmlEvent::text:
-          if (!whole) append_text(text);
-          break;
-        case XmlEvent::finished:
-        case XmlEvent::error:
-          return base::fail(placed(scanner_.error()));
-      }
+    const bool own = scanner_.declares_default() && scanner_.prefix().empty();
+    bool leans = !own || leans_outside(scanner_.depth());
+    TRY_VOID(scan_div(own ? nullptr : &text, leans));
+    if (own && leans) {
+      // A name of it needs a declaration outside: a second time, written anew.
+      scanner_ = before;
+      TRY_VOID(scan_div(&text, leans));
     }
-    scanner_.keep_space(false);
-    if (whole)
+    if (!leans)
       detail::append_one_line_ends(text, scanner_.source().substr(begin, scanner_.end_offset() - begin));
     restore_returns(text);
     builder_.open(element, &xhtml, begin);
@@ -280,20 +281,74 @@ class XmlReader {
     return {};
   }
 
+  /// From behind the start tag of a div to behind its end tag. Writes it to `text`, when given, without
+  /// prefixes of elements. Sets `leans` when a name needs a declaration outside.
+  Status scan_div(std::string* text, bool& leans) {
+    const std::size_t depth = scanner_.depth();
+    if (text) start_tag(*text, true);
+    scanner_.keep_space(true);
+    scanner_.set_depth_max(depth - 1 + base::limits::kXhtmlDepthMax);
+    for (bool inside = true; inside;) {
+      switch (scanner_.next()) {
+        case XmlEvent::start:
+          if (scanner_.namespace_uri() != kXhtmlNamespace)
+            return fatal(ErrorCode::fhir_unknown_element,
+                         "an element of the narrative is not in the XHTML namespace");
+          leans = leans || leans_outside(depth);
+          if (text) start_tag(*text, false);
+          break;
+        case XmlEvent::end:
+          if (text) *text += "</" + std::string(scanner_.name()) + ">";
+          inside = scanner_.depth() >= depth;
+          break;
+        case XmlEvent::text:
+          if (text) append_text(*text);
+          break;
+        case XmlEvent::finished:
+        case XmlEvent::error:
+          return base::fail(placed(scanner_.error()));
+      }
+    }
+    scanner_.keep_space(false);
+    scanner_.set_depth_max(options_.depth_max * 2 + 1);
+    return {};
+  }
+
+  /// A name of the start tag has a prefix that is not declared in the div, which is the element number
+  /// `depth`.
+  bool leans_outside(std::size_t depth) const {
+    const auto outside = [&](std::string_view prefix) {
+      return !prefix.empty() && !scanner_.is_declared_since(depth, prefix);
+    };
+    const auto& attributes = scanner_.attributes();
+    return outside(scanner_.prefix()) ||
+           std::any_of(attributes.begin(), attributes.end(),
+                       [&](const auto& attribute) { return outside(attribute.prefix); });
+  }
+
   void start_tag(std::string& out, bool is_root) const {
     out += "<" + std::string(scanner_.name());
     if (is_root) out += " xmlns=\"" + std::string(kXhtmlNamespace) + "\"";
-    for (const XmlAttribute& attribute : scanner_.attributes()) {
-      const char quote = attribute.raw.find('"') == std::string_view::npos ? '"' : '\'';
-      out += ' ';
-      if (!attribute.prefix.empty()) out += std::string(attribute.prefix) + ":";
-      out += attribute.name;
-      out += '=';
-      out += quote;
-      out += attribute.raw;
-      out += quote;
+    const auto& attributes = scanner_.attributes();
+    for (auto at = attributes.begin(); at != attributes.end(); ++at) {
+      const XmlAttribute& attribute = *at;
+      const auto shares = [&](const XmlAttribute& other) { return other.prefix == attribute.prefix; };
+      if (!attribute.prefix.empty() && attribute.prefix != "xml" &&
+          std::none_of(attributes.begin(), at, shares))
+        append_attribute(out, "xmlns", attribute.prefix, scanner_.uri_of(attribute.prefix));
+      append_attribute(out, attribute.prefix, attribute.name, attribute.raw);
     }
     out += '>';
+  }
+
+  static void append_attribute(std::string& out, std::string_view prefix, std::string_view name,
+                               std::string_view raw) {
+    const char quote = raw.find('"') == raw.npos ? '"' : '\'';
+    out += ' ';
+    if (!prefix.empty()) out.append(prefix) += ':';
+    out.append(name) += '=';
+    out += quote;
+    out.append(raw) += quote;
   }
 
   void append_text(std::string& out) const {
@@ -303,16 +358,22 @@ class XmlReader {
   }
 
   /// The writer writes a carriage return of a narrative as a reference, because XML would make it a line
-  /// feed.
+  /// feed, and gives one that is there already another zero ("&#013;").
   static void restore_returns(std::string& text) {
-    constexpr std::string_view kReference = "&#13;";
-    std::size_t from = text.find(kReference);
+    std::size_t from = text.find("&#");
     if (from == text.npos) return;
     std::size_t to = from;
     while (from < text.size()) {
-      const bool found = text.compare(from, kReference.size(), kReference) == 0;
-      text[to++] = found ? '\r' : text[from];
-      from += found ? kReference.size() : 1;
+      const std::size_t size = detail::return_reference(std::string_view(text).substr(from));
+      if (size == 0) {
+        text[to++] = text[from++];
+      } else if (size == std::string_view("&#13;").size()) {
+        text[to++] = '\r';
+        from += size;
+      } else {
+        text[to++] = '&', text[to++] = '#';
+        from += 3;
+      }
     }
     text.resize(to);
   }

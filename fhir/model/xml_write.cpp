@@ -101,9 +101,17 @@ class XmlWriter {
       return not_xml(div, std::move(wrong));
     new_line();
     std::string_view text = div.text();
-    for (std::size_t at; (at = text.find('\r')) != text.npos; text.remove_prefix(at + 1)) {
+    for (std::size_t at; (at = text.find_first_of("\r&")) != text.npos; text.remove_prefix(at + 1)) {
       out_ += text.substr(0, at);
-      out_ += "&#13;";
+      const std::size_t reference = detail::return_reference(text.substr(at));
+      if (reference >= detail::kReferenceMax)
+        return not_xml(div, "a character reference with too many zeros");
+      if (text[at] == '\r') {
+        out_ += "&#13;";
+      } else {
+        out_ += reference ? "&#0" : "&";
+        if (reference) ++at;
+      }
     }
     out_ += text;
     return {};

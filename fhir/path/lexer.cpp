@@ -265,4 +265,11 @@ base::Result<std::vector<Token>> path_tokens(std::string_view text) {
   return Lexer(text).run();
 }
 
+std::string plain_number(std::string_view text) {
+  const bool minus = text.starts_with('-');
+  if (minus || text.starts_with('+')) text.remove_prefix(1);
+  while (text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9') text.remove_prefix(1);
+  return (minus ? "-" : "") + std::string(text);
+}
+
 }  // namespace kiln::fhir::detail

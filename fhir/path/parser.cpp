@@ -301,6 +301,7 @@ class Parser {
   PathExpr* number(const Token& token) {
     const bool is_integer = token.text.find('.') == std::string::npos;
     if (token.text.size() > 100) return stop_at("too many digits", token.offset, ErrorCode::fhirpath_budget);
+    const std::string text = plain_number(token.text);
     std::string unit;
     bool calendar = false;
     if (now().kind == TokenKind::string) {
@@ -312,16 +313,15 @@ class Parser {
     if (!unit.empty()) {
       ++at_;
       const PathQuantity& quantity =
-          program_.quantities.emplace_back(PathQuantity{keep(token.text), keep(unit), calendar});
+          program_.quantities.emplace_back(PathQuantity{keep(text), keep(unit), calendar});
       return literal(token, PathItem::of_quantity(&quantity));
     }
-    if (!is_integer) return literal(token, PathItem::of_text(PathKind::decimal, keep(token.text)));
+    if (!is_integer) return literal(token, PathItem::of_text(PathKind::decimal, keep(text)));
     std::int64_t value = 0;
-    for (const char c : token.text) {
+    for (const char c : text) {
       value = value * 10 + (c - '0');
       // Larger than an Integer: a Decimal.
-      if (value > 2'147'483'648)
-        return literal(token, PathItem::of_text(PathKind::decimal, keep(token.text)));
+      if (value > 2'147'483'648) return literal(token, PathItem::of_text(PathKind::decimal, keep(text)));
     }
     return literal(token, PathItem::of_integer(value));
   }

@@ -47,6 +47,7 @@ std::vector<Issue> check_text(Session& session, std::string_view text, const Rea
   }
   for (ReadIssue& issue : found)
     session.issues.add_at(IssueSeverity::error, code_of(issue), std::move(issue.path), issue.offset, std::move(issue.text));
+  session.choices_checked = true;
   if (tree->root()) check_root(session, tree->root());
   return session.issues.take();
 }

@@ -179,3 +179,29 @@ TEST_CASE("json round trip: untyped documents") {
     CHECK(write_json(tree->root()) == text);
   }
 }
+
+TEST_CASE("json: a choice in two types is refused, and so are twins of what XML writes as an attribute") {
+  const auto told = [](const std::string& members) {
+    const auto tree = read_json(R"({"resourceType":"Patient",)" + members + "}");
+    return tree ? std::string("read") : tree.error().message();
+  };
+  CHECK(told(R"("deceasedBoolean":true,"_deceasedBoolean":{"id":"a"})") == "read");
+  CHECK_THAT(
+      told(R"("deceasedBoolean":true,"birthDate":"2020","deceasedDateTime":"2020")"),
+      Catch::Contains("a choice element is given in two types") && Catch::Contains("line 1, column 69"));
+  CHECK_THAT(told(R"("_deceasedBoolean":{"id":"a"},"deceasedDateTime":"2020")"),
+             Catch::Contains("two types"));
+  std::string wide;
+  for (int i = 0; i < 70; ++i) wide += R"("x)" + std::to_string(i) + R"(":1,)";
+  ReadOptions keep;
+  keep.unknown = UnknownElements::keep;
+  CHECK_FALSE(read_json(
+      R"({"resourceType":"Patient",)" + wide + R"("deceasedBoolean":true,"deceasedDateTime":"2020"})", keep));
+  CHECK_THAT(told(R"("name":[{"id":"a","_id":{"extension":[{"url":"u","valueString":"b"}]}}])"),
+             Catch::Contains("HumanName has no such element"));
+  CHECK_THAT(told(R"("extension":[{"url":"u","_url":{"id":"b"},"valueString":"c"}])"),
+             Catch::Contains("Extension has no such element"));
+  CHECK_THAT(told(R"("text":{"status":"generated","div":"<div/>","_div":{"id":"a"}})"),
+             Catch::Contains("Narrative has no such element"));
+  CHECK(told(R"("id":"a","_id":{"id":"b"})") == "read");
+}

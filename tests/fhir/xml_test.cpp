@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "fhir/model/json.h"
+
 using namespace kiln;
 using fhir::read_xml;
 using fhir::write_xml;
@@ -188,6 +190,67 @@ TEST_CASE("xml: limits of size, depth and attributes hold", "[fhir][xml]") {
   const auto tree = read_xml(patient("<name><text value=\"" + large + "\"/></name>"));
   REQUIRE(tree);
   CHECK(tree->root()["name"]["text"].text().size() == large.size());
+}
+
+TEST_CASE("xml: a narrative that leans on declarations outside is written so that it stands by itself",
+          "[fhir][xml]") {
+  const std::string xhtml = "http://www.w3.org/1999/xhtml";
+  const auto narrative = [](const std::string& head, const std::string& div) {
+    return "<Patient xmlns=\"http://hl7.org/fhir\"" + head + "><text><status value=\"generated\"/>" + div +
+           "</text></Patient>";
+  };
+  const std::string whole = narrative(
+      "", "<div xmlns=\"" + xhtml + "\" xmlns:q=\"urn:q\"><p q:a=\"1\">a<!-- kept --><br/></p></div>");
+  CHECK(again(whole) == whole);
+  CHECK(again(narrative(" xmlns:h=\"" + xhtml + "\"",
+                        "<div xmlns=\"" + xhtml + "\"><h:p>a</h:p><br/></div>")) ==
+        narrative("", "<div xmlns=\"" + xhtml + "\"><p>a</p><br></br></div>"));
+  CHECK(
+      again(narrative(" xmlns:q='urn:\"'", "<div xmlns=\"" + xhtml + "\"><p q:b='2' q:c='3'>a</p></div>")) ==
+      narrative("", "<div xmlns=\"" + xhtml + "\"><p xmlns:q='urn:\"' q:b=\"2\" q:c=\"3\">a</p></div>"));
+  CHECK(code_of(narrative(" xmlns:h=\"" + xhtml + "\"", "<h:div><h:a:b/></h:div>")) == "xml-syntax");
+  CHECK(code_of(patient("<:active value=\"true\"/>")) == "xml-syntax");
+}
+
+TEST_CASE("xml: a carriage return of a narrative and its reference stay apart", "[fhir][xml]") {
+  for (const char* text : {"a\\rb", "a&#13;b", "a&#013;b", "a&#0000013;b", "a&#xD;b", "&&#13;"}) {
+    const std::string json =
+        R"({"resourceType":"Basic","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">)" +
+        std::string(text) + R"(</div>"}})";
+    INFO(json);
+    const auto tree = fhir::read_json(json);
+    REQUIRE(tree);
+    const auto xml = write_xml(tree->root());
+    if (std::string(text).starts_with("&&")) {
+      CHECK_FALSE(xml);
+      continue;
+    }
+    REQUIRE(xml);
+    const auto back = read_xml(*xml);
+    REQUIRE(back);
+    CHECK(fhir::write_json(back->root()) == json);
+  }
+}
+
+TEST_CASE("xml: what is read can be written as JSON of the same depth", "[fhir][xml]") {
+  const auto nested = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += "<extension url=\"u\">";
+    text += "<valueString value=\"x\"/>";
+    for (int i = 0; i < count; ++i) text += "</extension>";
+    return patient(text);
+  };
+  const auto deepest = read_xml(nested(31));
+  REQUIRE(deepest);
+  CHECK(fhir::read_json(fhir::write_json(deepest->root())));
+  CHECK(code_of(nested(32)) == "limit-exceeded");
+  // A narrative has a limit of its own.
+  std::string div = "<div xmlns=\"http://www.w3.org/1999/xhtml\">";
+  for (int i = 0; i < 150; ++i) div += "<p>";
+  div += "x";
+  for (int i = 0; i < 150; ++i) div += "</p>";
+  const std::string deep = patient("<text><status value=\"generated\"/>" + div + "</div></text>");
+  CHECK(again(deep) == deep);
 }
 
 TEST_CASE("xml: issues are collected and the rest is read", "[fhir][xml]") {

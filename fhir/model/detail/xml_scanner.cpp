@@ -14,8 +14,8 @@ using namespace std::string_view_literals;
 
 constexpr std::uint8_t kSpace = 1, kNameStart = 2, kName = 4, kStop = 8, kValueStop = 16;
 
-/// Classes of bytes. Bytes of longer UTF-8 sequences count as name characters: which letters a name may have is
-/// settled by the definitions, not here.
+/// Classes of bytes. Bytes of longer UTF-8 sequences count as name characters: which letters a name may have
+/// is settled by the definitions, not here.
 constexpr std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> table{};
   for (int c = 0; c < 256; ++c) {
@@ -40,7 +40,8 @@ bool is(char c, std::uint8_t classes) {
 
 /// XML 1.0 §2.2: U+FFFE and U+FFFF are no characters (EF BF BE, EF BF BF).
 bool is_noncharacter(std::string_view text) {
-  return text.size() >= 3 && text[0] == '\xEF' && text[1] == '\xBF' && (text[2] == '\xBE' || text[2] == '\xBF');
+  return text.size() >= 3 && text[0] == '\xEF' && text[1] == '\xBF' &&
+         (text[2] == '\xBE' || text[2] == '\xBF');
 }
 
 bool is_xml_character(std::uint32_t code) {
@@ -93,7 +94,7 @@ void append_utf8(std::string& out, std::uint32_t code) {
 }
 
 constexpr std::string_view kXmlNamespace = "http://www.w3.org/XML/1998/namespace";
-constexpr std::size_t kReferenceMax = 12;  ///< bytes between '&' and ';' that can mean something
+constexpr const char* kBadName = "a colon that stands behind no prefix";
 
 }  // namespace
 
@@ -222,12 +223,13 @@ XmlEvent XmlScanner::read_cdata() {
 
 /// `at` is at the '&' and behind the ';' afterwards.
 bool XmlScanner::check_reference(std::size_t& at) {
-  const std::string_view body = source_.substr(at + 1, kReferenceMax);
+  const std::string_view body = source_.substr(at + 1, kReferenceMax - 1);
   const std::size_t end = body.find(';');
   const std::string_view name = body.substr(0, end);
-  const bool good = end != body.npos && !name.empty() &&
-                    (name[0] == '#' ? character_of(name) != 0 : predefined(name) != 0);
-  if (!good) return fail(ErrorCode::xml_entity, "an entity or character reference that is not known", at), false;
+  const bool good =
+      end != body.npos && !name.empty() && (name[0] == '#' ? character_of(name) != 0 : predefined(name) != 0);
+  if (!good)
+    return fail(ErrorCode::xml_entity, "an entity or character reference that is not known", at), false;
   at += end + 2;
   return true;
 }
@@ -262,10 +264,12 @@ std::string_view XmlScanner::read_name() {
   return source_.substr(begin, at_ - begin);
 }
 
-void XmlScanner::split(std::string_view qualified, std::string_view& prefix, std::string_view& name) const {
+bool XmlScanner::split(std::string_view qualified, std::string_view& prefix, std::string_view& name) const {
   const std::size_t colon = qualified.find(':');
   prefix = colon == qualified.npos ? std::string_view() : qualified.substr(0, colon);
   name = colon == qualified.npos ? qualified : qualified.substr(colon + 1);
+  if (colon == qualified.npos) return true;
+  return !prefix.empty() && !name.empty() && is(name[0], kNameStart) && name.find(':') == name.npos;
 }
 
 XmlEvent XmlScanner::read_start() {
@@ -274,7 +278,7 @@ XmlEvent XmlScanner::read_start() {
     return fail(ErrorCode::limit_exceeded, "the document is nested too deeply", at_);
   ++at_;
   const std::string_view qualified = read_name();
-  split(qualified, prefix_, name_);
+  if (!split(qualified, prefix_, name_)) return fail(ErrorCode::xml_syntax, kBadName, begin_);
   open_.push_back({prefix_, name_, bindings_.size()});
   seen_root_ = true;
   declares_default_ = false;
@@ -308,7 +312,8 @@ bool XmlScanner::read_attribute() {
   attribute.offset = at_;
   const std::string_view qualified = read_name();
   if (qualified.empty()) return fail("a character that starts no attribute"), false;
-  split(qualified, attribute.prefix, attribute.name);
+  if (!split(qualified, attribute.prefix, attribute.name))
+    return fail(ErrorCode::xml_syntax, kBadName, attribute.offset), false;
   skip_space();
   if (at_ >= source_.size() || source_[at_] != '=') return fail("an attribute has no value"), false;
   ++at_;
@@ -370,6 +375,13 @@ std::string_view XmlScanner::uri_of(std::string_view prefix) const {
   return prefix == "xml" ? kXmlNamespace : std::string_view();
 }
 
+bool XmlScanner::is_declared_since(std::size_t depth, std::string_view prefix) const {
+  for (std::size_t i = bindings_.size(); i-- > open_[depth - 1].bindings;) {
+    if (bindings_[i].prefix == prefix) return true;
+  }
+  return prefix == "xml";
+}
+
 bool XmlScanner::resolve_names() {
   uri_ = uri_of(prefix_);
   if (!prefix_.empty() && uri_.empty())
@@ -379,7 +391,8 @@ bool XmlScanner::resolve_names() {
     if (!attribute.prefix.empty() && uri_of(attribute.prefix).empty())
       return fail(ErrorCode::xml_syntax, "a namespace prefix is not declared", attribute.offset), false;
     for (std::size_t k = 0; k < i; ++k) {
-      if (attributes_[k].name == attribute.name && uri_of(attributes_[k].prefix) == uri_of(attribute.prefix) &&
+      if (attributes_[k].name == attribute.name &&
+          uri_of(attributes_[k].prefix) == uri_of(attribute.prefix) &&
           attributes_[k].prefix.empty() == attribute.prefix.empty())
         return fail(ErrorCode::xml_syntax, "an attribute is given twice", attribute.offset), false;
     }
@@ -431,6 +444,12 @@ void append_one_line_ends(std::string& out, std::string_view raw) {
     out += '\n';
     raw.remove_prefix(at + (raw.substr(at, 2) == "\r\n" ? 2 : 1));
   }
+}
+
+std::size_t return_reference(std::string_view text) {
+  if (!text.starts_with("&#")) return 0;
+  const std::size_t at = text.find_first_not_of('0', 2);
+  return at != text.npos && text.substr(at).starts_with("13;") ? at + 3 : 0;
 }
 
 std::string line_and_column(std::string_view source, std::size_t offset) {

@@ -37,6 +37,8 @@ class XmlScanner {
   XmlEvent next();
   /// White space counts as text (inside a narrative).
   void keep_space(bool keep) { keep_space_ = keep; }
+  /// Another limit from here on.
+  void set_depth_max(std::size_t depth_max) { depth_max_ = depth_max; }
 
   // ---- of start and end ----
   std::string_view prefix() const { return prefix_; }
@@ -48,6 +50,8 @@ class XmlScanner {
   bool declares_default() const { return declares_default_; }
   /// The namespace an attribute's prefix stands for; empty for none.
   std::string_view uri_of(std::string_view prefix) const;
+  /// The prefix is declared by the open element number `depth` (from 1) or inside it.
+  bool is_declared_since(std::size_t depth, std::string_view prefix) const;
 
   // ---- of text ----
   std::string_view raw() const { return raw_; }
@@ -88,7 +92,8 @@ class XmlScanner {
   bool skip_instruction();
   bool check_declaration(std::string_view declaration);
   std::string_view read_name();
-  void split(std::string_view qualified, std::string_view& prefix, std::string_view& name) const;
+  /// False when it is no name with at most one prefix.
+  bool split(std::string_view qualified, std::string_view& prefix, std::string_view& name) const;
   void skip_space();
 
   std::string_view source_;
@@ -108,6 +113,10 @@ class XmlScanner {
 void append_xml_value(std::string& out, std::string_view raw, bool is_attribute);
 /// `raw` with CR LF and CR as LF (XML 1.0 §2.11).
 void append_one_line_ends(std::string& out, std::string_view raw);
+/// Bytes of a reference, '&' and ';' with it, that can mean something.
+inline constexpr std::size_t kReferenceMax = 13;
+/// The size of the reference to a carriage return ("&#13;", "&#0013;") that `text` begins with; 0 for none.
+std::size_t return_reference(std::string_view text);
 /// "line 3, column 14": columns count characters, from 1.
 std::string line_and_column(std::string_view source, std::size_t offset);
 

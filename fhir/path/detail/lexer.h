@@ -26,4 +26,7 @@ base::Error path_error(base::ErrorCode code, std::string what, std::string_view 
 /// All tokens, the last one `end`.
 base::Result<std::vector<Token>> path_tokens(std::string_view text);
 
+/// A number as JSON writes it: without a plus and without needless zeros in front.
+std::string plain_number(std::string_view text);
+
 }  // namespace kiln::fhir::detail

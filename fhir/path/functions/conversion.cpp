@@ -2,6 +2,7 @@
 
 #include "fhir/path/detail/case.h"
 #include "fhir/path/detail/evaluator.h"
+#include "fhir/path/detail/lexer.h"
 #include "fhir/path/detail/temporal.h"
 #include "fhir/units/ucum.h"
 
@@ -83,8 +84,7 @@ bool to_decimal(Evaluator& ev, const PathItem& from, PathItem& to) {
     text = from.text();
   else
     return false;
-  if (text.starts_with('+')) text.erase(0, 1);
-  to = ev.text_item(PathKind::decimal, text);
+  to = ev.text_item(PathKind::decimal, plain_number(text));
   return true;
 }
 
@@ -148,7 +148,7 @@ bool text_to_quantity(Evaluator& ev, std::string_view text, PathItem& to) {
     if (begin == std::string_view::npos) return false;
     unit = text.substr(begin);
   }
-  const std::string_view value = number.starts_with('+') ? number.substr(1) : number;
+  const std::string value = plain_number(number);
   if (unit.empty()) {
     to = ev.quantity_item(value, "1", false);
     return true;

@@ -46,17 +46,17 @@ std::vector<Issue> Issues::take() {
   found_.erase(std::unique(found_.begin(), found_.end(), same), found_.end());
   std::vector<Issue> list;
   list.reserve(found_.size() + 1);
-  std::size_t line = 1, at = 0, line_begin = 0;
+  std::size_t line = 1, column = 1, at = 0;
   for (Found& found : found_) {
     if (!source_.empty()) {
       const std::size_t offset = std::min(found.offset, source_.size());
       for (; at < offset; ++at) {
-        if (source_[at] == '\n') ++line, line_begin = at + 1;
+        if (source_[at] == '\n')
+          ++line, column = 1;
+        else if ((static_cast<unsigned char>(source_[at]) & 0xC0) != 0x80)
+          ++column;
       }
-      const std::string_view before = source_.substr(line_begin, offset - line_begin);
-      const auto column = std::count_if(before.begin(), before.end(),
-                                        [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-      found.issue.diagnostics = "line " + std::to_string(line) + ", column " + std::to_string(column + 1);
+      found.issue.diagnostics = "line " + std::to_string(line) + ", column " + std::to_string(column);
     }
     list.push_back(std::move(found.issue));
   }

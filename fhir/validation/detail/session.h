@@ -57,6 +57,7 @@ struct Session {
   PathResult scratch{};
   std::unordered_map<std::uint32_t, BundleIndex> bundles{};  ///< by id() of the Bundle's node
   std::vector<std::pair<std::uint32_t, const void*>> open_profiles{};  ///< node and profile being checked
+  bool choices_checked = false;  ///< a reader has told of choices in two types
 
   bool checks_invariants() const { return options.level >= ValidationLevel::invariants; }
   bool checks_profiles() const { return options.level >= ValidationLevel::profile && profiles != nullptr; }

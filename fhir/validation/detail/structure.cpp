@@ -66,7 +66,8 @@ class Walk {
       if (session_.issues.full()) return;
       if (const ElementDef* element = child.element(); element && element->order() < kElementsMax) {
         const std::uint64_t bit = std::uint64_t{1} << element->order();
-        if (seen & bit & facts.choices) session_.error("structure", child, "a choice element is given in two types");
+        if (seen & bit & facts.choices && !session_.choices_checked)
+          session_.error("structure", child, "a choice element is given in two types");
         seen |= bit;
       }
       visit(child);
@@ -117,7 +118,6 @@ class Walk {
       } else if (session_.options.refuse_markup && kind == NodeKind::string) {
         check_markup(node, form);
       }
-      if (facts.is_xhtml && node.first_child()) session_.error("structure", node, "a narrative has no id or extensions of its own");
       if (facts.is_xhtml && session_.checks_invariants()) check_xhtml(session_, node);
     }
     bool any = false;
