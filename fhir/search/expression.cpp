@@ -15,6 +15,7 @@ struct Branch {
   std::vector<Step> steps;
   const TypeDef* type = nullptr;
   const ElementDef* element = nullptr;  ///< of the last member step, for its binding
+  bool from_resource = false;
 };
 using Branches = std::vector<Branch>;
 
@@ -50,14 +51,14 @@ std::optional<std::string_view> quoted(std::string_view text) {
 }
 
 /// One member by its FHIR name; a choice forks into one branch per type.
-Branches go_member(const Branches& from, std::string_view name) {
+Branches go_member(const Branches& from, std::string_view name, StepKind kind = StepKind::member) {
   Branches out;
   for (const Branch& branch : from) {
     const ElementDef* element = branch.type ? branch.type->element(name) : nullptr;
     if (!element) continue;
     const auto add = [&](std::string_view key, const TypeDef* type) {
       Branch next = branch;
-      next.steps.push_back({StepKind::member, std::string(key), {}});
+      next.steps.push_back({kind, std::string(key), {}});
       next.type = type;
       next.element = element;
       out.push_back(std::move(next));
@@ -80,8 +81,13 @@ Branches keep_type(Branches from, std::string_view type) {
 
 bool add_where(Branches& branches, std::string_view condition) {
   Step step;
-  constexpr std::string_view kResolve = "resolve() is ";
-  if (condition.substr(0, kResolve.size()) == kResolve) {
+  constexpr std::string_view kResolve = "resolve() is ", kHasExtension = "hasExtension(";
+  if (condition.starts_with(kHasExtension) && condition.back() == ')') {
+    const auto url =
+        quoted(condition.substr(kHasExtension.size(), condition.size() - kHasExtension.size() - 1));
+    if (!url) return false;
+    step = {StepKind::where_extension, {}, std::string(*url)};
+  } else if (condition.substr(0, kResolve.size()) == kResolve) {
     step = {StepKind::where_resolve, std::string(trim(condition.substr(kResolve.size()))), {}};
   } else {
     const std::size_t equals = condition.find('=');
@@ -106,10 +112,16 @@ bool add_extension(Branches& branches, std::string_view argument) {
   return true;
 }
 
-std::optional<Branches> compile_path(std::string_view text, std::string_view root);
+/// Where paths begin: a resource, or the element of a composite.
+struct Root {
+  const TypeDef* type;
+  const TypeDef* resource;
+};
 
-/// "(x as T)", "(x)" or a name at the start of a path.
-std::optional<Branches> compile_head(std::string_view head, std::string_view root) {
+std::optional<Branches> compile_path(std::string_view text, const Root& root);
+
+/// "(x as T)", "(x)", the name of the type or "%resource" at the start of a path; else the first element.
+std::optional<Branches> compile_head(std::string_view head, const Root& root) {
   if (head.size() > 2 && head.front() == '(' && head.back() == ')') {
     const std::string_view inner = trim(head.substr(1, head.size() - 2));
     const std::size_t as = find_outside(inner, " as ");
@@ -117,19 +129,26 @@ std::optional<Branches> compile_head(std::string_view head, std::string_view roo
     if (!branches || as == std::string_view::npos) return branches;
     return keep_type(std::move(*branches), trim(inner.substr(as + 4)));
   }
-  if (head != root && head != "Resource" && head != "DomainResource") return Branches{};
-  const TypeDef* type = find_resource_type(root);
-  if (!type) return std::nullopt;
-  return Branches{Branch{{}, type, nullptr}};
+  if (head == "%resource") return Branches{Branch{{}, root.resource, nullptr, true}};
+  const bool is_root = head == root.type->name() ||
+                       (root.type->is_resource() && (head == "Resource" || head == "DomainResource"));
+  if (is_root) return Branches{Branch{{}, root.type, nullptr}};
+  if (head.empty() || (head.front() >= 'A' && head.front() <= 'Z')) return Branches{};
+  if (head.find_first_of("([%") != std::string_view::npos) return std::nullopt;
+  return go_member({Branch{{}, root.type, nullptr}}, head);
 }
 
-std::optional<Branches> compile_path(std::string_view text, std::string_view root) {
+std::optional<Branches> compile_path(std::string_view text, const Root& root) {
   const auto parts = split_outside(trim(text), ".");
   auto branches = compile_head(parts.front(), root);
   if (!branches) return std::nullopt;
   for (std::size_t i = 1; i < parts.size(); ++i) {
     const std::string_view part = parts[i];
     const std::size_t open = part.find('(');
+    if (open == std::string_view::npos && part.ends_with("[0]")) {
+      branches = go_member(*branches, part.substr(0, part.size() - 3), StepKind::first);
+      continue;
+    }
     if (part.find('[') != std::string_view::npos) return std::nullopt;
     if (open == std::string_view::npos) {
       branches = go_member(*branches, part);
@@ -154,9 +173,9 @@ std::optional<Branches> compile_path(std::string_view text, std::string_view roo
 void add_paths(Extractor& extractor, Branches branches, SearchType type) {
   for (Branch& branch : branches) {
     if (!branch.type || branch.steps.empty()) continue;
-    const LeafType leaf = leaf_of(branch.type->name());
+    const LeafType leaf = branch.type->is_resource() ? LeafType::resource : leaf_of(branch.type->name());
     if (!fits(type, leaf)) continue;
-    Path path{std::move(branch.steps), leaf, {}};
+    Path path{std::move(branch.steps), leaf, {}, branch.from_resource};
     if (leaf == LeafType::code && branch.element && branch.element->value_set())
       path.system = branch.element->value_set()->single_system();
     extractor.paths.push_back(std::move(path));
@@ -227,7 +246,7 @@ bool fits(SearchType type, LeafType leaf) {
     case SearchType::date:
       return leaf == L::date || leaf == L::period || leaf == L::timing;
     case SearchType::reference:
-      return leaf == L::reference || leaf == L::canonical || leaf == L::uri;
+      return leaf == L::reference || leaf == L::canonical || leaf == L::uri || leaf == L::resource;
     case SearchType::uri:
       return leaf == L::uri || leaf == L::canonical;
     case SearchType::number:
@@ -258,8 +277,9 @@ ParameterKind kind_of(SearchType type) {
   }
 }
 
-std::optional<Extractor> compile_expression(std::string_view expression, std::string_view resource_type,
-                                            SearchType type) {
+namespace {
+
+std::optional<Extractor> compile_from(std::string_view expression, const Root& root, SearchType type) {
   Extractor extractor;
   extractor.kind = kind_of(type);
   constexpr std::string_view kExists = ".exists() and ";
@@ -268,17 +288,60 @@ std::optional<Extractor> compile_expression(std::string_view expression, std::st
       const std::string_view path = part.substr(0, exists);
       if (part.substr(exists + kExists.size()) != std::string(path) + " != false") return std::nullopt;
       extractor.exists_and_not_false = true;
-      auto branches = compile_path(path, resource_type);
+      auto branches = compile_path(path, root);
       if (!branches) return std::nullopt;
       for (Branch& branch : *branches)
         extractor.paths.push_back({std::move(branch.steps), LeafType::none, {}});
       continue;
     }
-    auto branches = compile_path(part, resource_type);
+    auto branches = compile_path(part, root);
     if (!branches) return std::nullopt;
     add_paths(extractor, std::move(*branches), type);
   }
-  if (extractor.paths.empty()) return std::nullopt;
+  return extractor;
+}
+
+}  // namespace
+
+std::optional<Extractor> compile_expression(std::string_view expression, std::string_view resource_type,
+                                            SearchType type) {
+  const TypeDef* resource = find_resource_type(resource_type);
+  if (!resource) return std::nullopt;
+  return compile_from(expression, {resource, resource}, type);
+}
+
+Component component_of(const SearchParameter& composite, std::size_t position) {
+  const std::size_t definition = composite.code() == "relationship" ? 1 - position : position;
+  Component component{composite.component(definition).parameter,
+                      std::string(composite.component(position).expression)};
+  constexpr std::string_view kWrong = "as(DateTime)";
+  if (const std::size_t at = component.expression.find(kWrong); at != std::string::npos)
+    component.expression[at + 3] = 'd';
+  return component;
+}
+
+std::optional<CompositeExtractor> compile_composite(const SearchParameter& composite,
+                                                    std::string_view resource_type) {
+  const TypeDef* resource = find_resource_type(resource_type);
+  if (!resource || composite.component_count() == 0) return std::nullopt;
+  CompositeExtractor extractor;
+  for (const std::string_view part : split_outside(composite.expression(), "|")) {
+    auto branches = compile_path(part, {resource, resource});
+    if (!branches) return std::nullopt;
+    for (Branch& branch : *branches) {
+      if (!branch.type) return std::nullopt;
+      CompositePath path{{std::move(branch.steps), LeafType::none, {}}, {}};
+      for (std::size_t i = 0; i < composite.component_count(); ++i) {
+        const Component component = component_of(composite, i);
+        if (!component.parameter) return std::nullopt;
+        auto values =
+            compile_from(component.expression, {branch.type, resource}, component.parameter->type());
+        if (!values) return std::nullopt;
+        path.components.push_back(std::move(*values));
+      }
+      extractor.paths.push_back(std::move(path));
+    }
+  }
   return extractor;
 }
 

@@ -24,8 +24,21 @@ class Collector : private detail::RowWriter {
     parameter_ = parameter.ordinal;
     const Extractor& extractor = *parameter.extractor;
     if (extractor.exists_and_not_false) return collect_exists(extractor, resource);
-    kind_ = extractor.kind;
-    for (const Path& path : extractor.paths) walk(path, 0, resource);
+    values(extractor, resource, resource);
+  }
+
+  void collect(const CompositeParameter& parameter, JsonView resource) {
+    for (const detail::CompositePath& path : parameter.extractor->paths) {
+      walk(path.at, 0, resource, [&](JsonView element) {
+        std::vector<IndexRows> components(path.components.size());
+        for (std::size_t i = 0; i < components.size(); ++i) {
+          Collector inner(rewrite_, own_base_, components[i]);
+          inner.parameter_ = static_cast<std::uint16_t>(i);
+          inner.values(path.components[i], element, resource);
+        }
+        detail::combine(parameter.ordinal, components, rows_.composites);
+      });
+    }
   }
 
  private:
@@ -39,26 +52,43 @@ class Collector : private detail::RowWriter {
     rows_.tokens.push_back({parameter_, {}, value ? "true" : "false"});
   }
 
-  void walk(const Path& path, std::size_t at, JsonView node) {
+  void values(const Extractor& extractor, JsonView from, JsonView resource) {
+    kind_ = extractor.kind;
+    for (const Path& path : extractor.paths)
+      walk(path, 0, path.from_resource ? resource : from, [&](JsonView leaf) { emit(path, leaf); });
+  }
+
+  template <class Visit>
+  void walk(const Path& path, std::size_t at, JsonView node, const Visit& visit) {
     if (!node) return;
     if (node.is_array()) {
-      for (const JsonView item : node) walk(path, at, item);
+      for (const JsonView item : node) walk(path, at, item, visit);
       return;
     }
-    if (at == path.steps.size()) return emit(path, node);
+    if (at == path.steps.size()) return visit(node);
     const Step& step = path.steps[at];
     switch (step.kind) {
       case StepKind::member:
-        return walk(path, at + 1, node[step.key]);
+        return walk(path, at + 1, node[step.key], visit);
+      case StepKind::first: {
+        const JsonView found = node[step.key];
+        if (!found.is_array()) return walk(path, at + 1, found, visit);
+        for (const JsonView item : found) return walk(path, at + 1, item, visit);
+        return;
+      }
       case StepKind::where_equals:
-        if (node[step.key].text() == step.text) walk(path, at + 1, node);
+        if (node[step.key].text() == step.text) walk(path, at + 1, node, visit);
         return;
       case StepKind::where_resolve:
-        if (target_type(node) == step.key) walk(path, at + 1, node);
+        if (target_type(node) == step.key) walk(path, at + 1, node, visit);
+        return;
+      case StepKind::where_extension:
+        for (const JsonView extension : node["extension"])
+          if (extension["url"].text() == step.text) return walk(path, at + 1, node, visit);
         return;
       case StepKind::extension:
         for (const JsonView extension : node["extension"])
-          if (extension["url"].text() == step.text) walk(path, at + 1, extension);
+          if (extension["url"].text() == step.text) walk(path, at + 1, extension, visit);
         return;
     }
   }
@@ -82,6 +112,7 @@ class Collector : private detail::RowWriter {
       case ParameterKind::date:
         return emit_date(path, node);
       case ParameterKind::reference:
+        if (path.leaf == LeafType::resource) return resource(node["resourceType"].text(), node["id"].text());
         return path.leaf == LeafType::reference ? reference(node) : canonical(node.text());
       case ParameterKind::uri:
         return uri(node.text());
@@ -145,14 +176,9 @@ IndexRows extract_rows(const TypeParameters& parameters, JsonView resource, cons
                        std::string_view own_base) {
   IndexRows rows;
   Collector collector(rewrite, own_base, rows);
-  bool has_others = false;
-  for (const Parameter& parameter : parameters.all()) {
-    if (parameter.extractor)
-      collector.collect(parameter, resource);
-    else
-      has_others = has_others || parameter.is_indexed();
-  }
-  if (has_others) detail::extract_by_path(parameters, resource, rewrite, own_base, rows);
+  for (const Parameter& parameter : parameters.all())
+    if (parameter.extractor) collector.collect(parameter, resource);
+  for (const CompositeParameter& parameter : parameters.composites()) collector.collect(parameter, resource);
   detail::tidy(rows);
   return rows;
 }

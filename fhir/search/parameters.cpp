@@ -10,10 +10,30 @@
 namespace kiln::fhir {
 namespace {
 
-/// Keeps every extractor at a fixed place for the life of the process.
+/// Keep every extractor at a fixed place for the life of the process.
 std::deque<detail::Extractor>& extractors() {
   static std::deque<detail::Extractor> list;
   return list;
+}
+std::deque<detail::CompositeExtractor>& composite_extractors() {
+  static std::deque<detail::CompositeExtractor> list;
+  return list;
+}
+
+template <class List>
+void sort_by_code(List& list) {
+  std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.code < b.code; });
+  list.erase(
+      std::unique(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.code == b.code; }),
+      list.end());
+  for (std::size_t i = 0; i < list.size(); ++i) list[i].ordinal = static_cast<std::uint16_t>(i);
+}
+
+template <class List>
+auto* find_code(List& list, std::string_view code) {
+  const auto found = std::lower_bound(list.begin(), list.end(), code,
+                                      [](const auto& a, std::string_view b) { return a.code < b; });
+  return found != list.end() && found->code == code ? &*found : nullptr;
 }
 
 }  // namespace
@@ -49,28 +69,39 @@ class ParameterRegistry {
     list.push_back({"_lastUpdated", ParameterKind::last_updated,
                     search_parameter(type.name(), "_lastUpdated"), 0, nullptr});
     for (const TypeDef* base = &type; base; base = base->base())
-      for (const SearchParameter& parameter : search_parameters(*base)) add(type, parameter, list);
-    std::stable_sort(list.begin(), list.end(),
-                     [](const Parameter& a, const Parameter& b) { return a.code < b.code; });
-    list.erase(std::unique(list.begin(), list.end(),
-                           [](const Parameter& a, const Parameter& b) { return a.code == b.code; }),
-               list.end());
-    for (std::size_t i = 0; i < list.size(); ++i) list[i].ordinal = static_cast<std::uint16_t>(i);
+      for (const SearchParameter& parameter : search_parameters(*base)) {
+        if (parameter.type() == SearchType::composite)
+          add_composite(type, parameter, out.composites_);
+        else
+          add(type, parameter, list);
+      }
+    sort_by_code(list);
+    sort_by_code(out.composites_);
   }
 
   void add(const TypeDef& type, const SearchParameter& parameter, std::vector<Parameter>& list) {
+    if (parameter.expression().empty() || parameter.type() == SearchType::special) return;
     auto compiled = detail::compile_expression(parameter.expression(), type.name(), parameter.type());
-    if (!compiled) {
-      if (parameter.expression().empty() || parameter.type() == SearchType::composite ||
-          parameter.type() == SearchType::special)
-        return;
-      list.push_back({parameter.code(), detail::kind_of(parameter.type()), &parameter, 0, nullptr});
-      return;
-    }
+    if (!compiled) return;  // a test finds those of R4 all compiled
     const std::lock_guard lock(mutex_);
     extractors().push_back(std::move(*compiled));
     const detail::Extractor& kept = extractors().back();
     list.push_back({parameter.code(), kept.kind, &parameter, 0, &kept});
+  }
+
+  void add_composite(const TypeDef& type, const SearchParameter& parameter,
+                     std::vector<CompositeParameter>& list) {
+    auto compiled = detail::compile_composite(parameter, type.name());
+    if (!compiled) return;
+    CompositeParameter composite{parameter.code(), &parameter, 0, {}, nullptr};
+    for (std::size_t i = 0; i < parameter.component_count(); ++i) {
+      const SearchParameter& component = *detail::component_of(parameter, i).parameter;
+      composite.components.push_back({component.code(), detail::kind_of(component.type()), &component,
+                                      static_cast<std::uint16_t>(i), nullptr});
+    }
+    const std::lock_guard lock(mutex_);
+    composite.extractor = &composite_extractors().emplace_back(std::move(*compiled));
+    list.push_back(std::move(composite));
   }
 
   std::mutex mutex_;
@@ -78,9 +109,11 @@ class ParameterRegistry {
 };
 
 const Parameter* TypeParameters::find(std::string_view code) const {
-  const auto found = std::lower_bound(list_.begin(), list_.end(), code,
-                                      [](const Parameter& a, std::string_view b) { return a.code < b; });
-  return found != list_.end() && found->code == code ? &*found : nullptr;
+  return find_code(list_, code);
+}
+
+const CompositeParameter* TypeParameters::find_composite(std::string_view code) const {
+  return find_code(composites_, code);
 }
 
 const TypeParameters* type_parameters(std::string_view resource_type) {

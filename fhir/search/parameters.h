@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "engine/base/json.h"
@@ -31,7 +32,8 @@ enum class ParameterKind : std::uint8_t {
 
 namespace detail {
 struct Extractor;
-}
+struct CompositeExtractor;
+}  // namespace detail
 
 /// One searchable parameter of one type. Lives as long as the process.
 struct Parameter {
@@ -39,23 +41,38 @@ struct Parameter {
   ParameterKind kind = ParameterKind::token;
   const SearchParameter* definition = nullptr;
   std::uint16_t ordinal = 0;  ///< position in TypeParameters::all(); not stable over versions
-  /// nullptr for id and last_updated, and for expressions that only FHIRPath can evaluate.
+  /// nullptr for id and last_updated, and for a component.
   const detail::Extractor* extractor = nullptr;
   bool is_indexed() const { return kind != ParameterKind::id && kind != ParameterKind::last_updated; }
 };
 
-/// Those parameters of a type that can be searched: all but composite and special ones. Most R4 expressions
-/// are in the small path subset (fhir.md D6); the few others are evaluated by FHIRPath.
+/// A parameter whose values are combinations of values of one element.
+struct CompositeParameter {
+  std::string_view code;
+  const SearchParameter* definition = nullptr;
+  std::uint16_t ordinal = 0;  ///< position in TypeParameters::composites(); not stable over versions
+  /// What each part of a value is, in order; ordinal is the position.
+  std::vector<Parameter> components;
+  const detail::CompositeExtractor* extractor = nullptr;
+};
+
+/// Those parameters of a type that can be searched: all but special ones. Every expression of R4 is in the
+/// small path subset (fhir.md D6), so that rows cost no FHIRPath; a test holds them to FHIRPath's answer.
 class TypeParameters {
  public:
   std::string_view type() const { return type_; }
+  /// All but the composite ones, sorted by code.
   std::span<const Parameter> all() const { return list_; }
   const Parameter* find(std::string_view code) const;
+  /// Sorted by code.
+  std::span<const CompositeParameter> composites() const { return composites_; }
+  const CompositeParameter* find_composite(std::string_view code) const;
 
  private:
   friend class ParameterRegistry;
   std::string_view type_;
-  std::vector<Parameter> list_;  ///< sorted by code
+  std::vector<Parameter> list_;
+  std::vector<CompositeParameter> composites_;
 };
 
 /// nullptr when the type is no resource type. Compiled on first use; thread-safe.
@@ -97,6 +114,16 @@ struct QuantityRow {
   auto operator<=>(const QuantityRow&) const = default;
 };
 
+/// One value of a composite parameter: a row of its kind for each component, in their order. `parameter` is
+/// CompositeParameter::ordinal, that of the inner rows the position of the component.
+struct CompositeRow {
+  using Value = std::variant<TokenRow, StringRow, DateRow, ReferenceRow, UriRow, QuantityRow>;
+  std::uint16_t parameter;
+  std::vector<Value> values;
+  auto operator<=>(const CompositeRow&) const = default;
+};
+
+inline constexpr std::size_t kCompositeRowsMax = 10'000;
 inline constexpr std::int64_t kDateLowest = INT64_MIN, kDateHighest = INT64_MAX;
 
 /// The index rows of one resource; each list sorted and without duplicates.
@@ -107,6 +134,8 @@ struct IndexRows {
   std::vector<ReferenceRow> references;
   std::vector<UriRow> uris;
   std::vector<QuantityRow> quantities;
+  /// Every combination of the values of the components in one element; at most limits::kCompositeRowsMax.
+  std::vector<CompositeRow> composites;
 };
 
 /// Changes when the same resource would give other rows: a store with another number rebuilds its index.

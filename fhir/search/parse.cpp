@@ -5,8 +5,8 @@
 #include "engine/base/limits.h"
 #include "engine/base/partial_date.h"
 #include "engine/base/text.h"
-#include "fhir/search/query.h"
 #include "fhir/primitives.h"
+#include "fhir/search/query.h"
 
 namespace kiln::fhir {
 namespace {

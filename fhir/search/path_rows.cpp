@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "fhir/model/json.h"
 #include "fhir/search/detail/row_writer.h"
 #include "fhir/search/extractor.h"
 #include "fhir/search/search_path.h"
@@ -20,8 +19,29 @@ class PathCollector : private detail::RowWriter {
 
   void collect(const Parameter& parameter, Node resource) {
     const PathExpression* path = search_path(*parameter.definition);
-    if (!path || !path->evaluate(resource, environment_, found_)) return;
     parameter_ = parameter.ordinal;
+    if (path) values(*path, parameter, resource);
+  }
+
+  void collect(const CompositeParameter& parameter, Node resource) {
+    const PathExpression* path = search_path(*parameter.definition);
+    if (!path || !path->evaluate(resource, environment_, found_)) return;
+    for (const PathItem& element : found_.items()) {
+      if (!element.is(PathKind::node)) continue;
+      std::vector<IndexRows> components(parameter.components.size());
+      for (std::size_t i = 0; i < components.size(); ++i) {
+        PathCollector inner(rewrite_, own_base_, components[i]);
+        inner.parameter_ = static_cast<std::uint16_t>(i);
+        const PathExpression* component = component_path(*parameter.definition, i);
+        if (component) inner.values(*component, parameter.components[i], element.node());
+      }
+      detail::combine(parameter.ordinal, components, rows_.composites);
+    }
+  }
+
+ private:
+  void values(const PathExpression& path, const Parameter& parameter, Node from) {
+    if (!path.evaluate(from, environment_, found_)) return;
     for (const PathItem& item : found_.items()) {
       if (!item.is(PathKind::node)) {
         // "exists() and …": a truth value.
@@ -31,9 +51,8 @@ class PathCollector : private detail::RowWriter {
       }
       const Node node = item.node();
       if (node.is_resource()) {
-        if (parameter.kind == ParameterKind::reference && node["id"])
-          rows_.references.push_back(
-              {parameter_, std::string(node.type()->name()), std::string(node["id"].text())});
+        if (parameter.kind == ParameterKind::reference)
+          this->resource(node.type()->name(), node["id"].text());
         continue;
       }
       if (!node.type()) continue;
@@ -42,7 +61,6 @@ class PathCollector : private detail::RowWriter {
     }
   }
 
- private:
   void emit(ParameterKind kind, LeafType leaf, Node node) {
     switch (kind) {
       case ParameterKind::token:
@@ -129,18 +147,29 @@ void tidy(IndexRows& rows) {
   sort_once(rows.references);
   sort_once(rows.uris);
   sort_once(rows.quantities);
+  sort_once(rows.composites);
 }
 
-void extract_by_path(const TypeParameters& parameters, base::JsonView resource,
-                     const ReferenceRewrite* rewrite, std::string_view own_base, IndexRows& rows) {
-  ReadOptions options;
-  options.unknown = UnknownElements::keep;
-  options.bytes_max = base::limits::kArchiveFileBytesMax;
-  const auto tree = read_json(base::print_json(resource), options);
-  if (!tree) return;
-  PathCollector collector(rewrite, own_base, rows);
-  for (const Parameter& parameter : parameters.all())
-    if (parameter.is_indexed() && !parameter.extractor) collector.collect(parameter, tree->root());
+void combine(std::uint16_t parameter, std::vector<IndexRows>& components, std::vector<CompositeRow>& out) {
+  std::vector<std::vector<CompositeRow::Value>> values;
+  for (IndexRows& rows : components) {
+    tidy(rows);
+    auto& list = values.emplace_back();
+    const auto take = [&list](auto& from) {
+      for (auto& row : from) list.emplace_back(std::move(row));
+    };
+    take(rows.tokens), take(rows.strings), take(rows.dates);
+    take(rows.references), take(rows.uris), take(rows.quantities);
+    if (list.empty()) return;
+  }
+  std::vector<std::size_t> at(values.size());
+  while (out.size() < kCompositeRowsMax) {
+    CompositeRow& row = out.emplace_back(CompositeRow{parameter, {}});
+    for (std::size_t i = 0; i < values.size(); ++i) row.values.push_back(values[i][at[i]]);
+    std::size_t i = values.size();
+    while (i > 0 && ++at[i - 1] == values[i - 1].size()) at[--i] = 0;
+    if (i == 0) return;
+  }
 }
 
 }  // namespace detail
@@ -151,6 +180,7 @@ IndexRows extract_rows(const TypeParameters& parameters, Node resource, const Re
   PathCollector collector(rewrite, own_base, rows);
   for (const Parameter& parameter : parameters.all())
     if (parameter.is_indexed()) collector.collect(parameter, resource);
+  for (const CompositeParameter& parameter : parameters.composites()) collector.collect(parameter, resource);
   detail::tidy(rows);
   return rows;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fhir/model/tree_builder.h"
+#include "fhir/search/extractor.h"
 
 namespace kiln::fhir {
 namespace {
@@ -62,7 +63,8 @@ const PathExpression* search_path(const SearchParameter& parameter) {
 const PathExpression* component_path(const SearchParameter& composite, std::size_t component) {
   static Paths paths(all_search_parameters().size() * kComponentsMax);
   if (component >= composite.component_count() || component >= kComponentsMax) return nullptr;
-  return paths.get(composite.index() * kComponentsMax + component, composite.component(component).expression);
+  return paths.get(composite.index() * kComponentsMax + component,
+                   detail::component_of(composite, component).expression);
 }
 
 PathEnvironment search_environment(const ReferenceRewrite* rewrite, std::string_view own_base) {

@@ -23,19 +23,41 @@ std::string read(const std::string& path) {
   return bytes ? *bytes : std::string();
 }
 
+std::string print(const TokenRow& row) {
+  return row.system + "|" + row.code;
+}
+std::string print(const StringRow& row) {
+  return row.folded + " " + row.exact;
+}
+std::string print(const DateRow& row) {
+  return std::to_string(row.low) + ".." + std::to_string(row.high);
+}
+std::string print(const ReferenceRow& row) {
+  return row.target_type + "/" + row.target_id;
+}
+std::string print(const UriRow& row) {
+  return row.uri;
+}
+std::string print(const QuantityRow& row) {
+  return row.low + ".." + row.high + " " + row.system + "|" + row.code;
+}
+
 std::string print(const IndexRows& rows, const TypeParameters& parameters) {
   std::string out;
   const auto line = [&](std::uint16_t parameter, const std::string& text) {
     out += std::string(parameters.all()[parameter].code) + " " + text + "\n";
   };
-  for (const auto& row : rows.tokens) line(row.parameter, row.system + "|" + row.code);
-  for (const auto& row : rows.strings) line(row.parameter, row.folded + " " + row.exact);
-  for (const auto& row : rows.dates)
-    line(row.parameter, std::to_string(row.low) + ".." + std::to_string(row.high));
-  for (const auto& row : rows.references) line(row.parameter, row.target_type + "/" + row.target_id);
-  for (const auto& row : rows.uris) line(row.parameter, row.uri);
-  for (const auto& row : rows.quantities)
-    line(row.parameter, row.low + ".." + row.high + " " + row.system + "|" + row.code);
+  const auto lines = [&](const auto& list) {
+    for (const auto& row : list) line(row.parameter, print(row));
+  };
+  lines(rows.tokens), lines(rows.strings), lines(rows.dates);
+  lines(rows.references), lines(rows.uris), lines(rows.quantities);
+  for (const auto& row : rows.composites) {
+    out += std::string(parameters.composites()[row.parameter].code);
+    for (const auto& value : row.values)
+      out += " $ " + std::visit([](const auto& part) { return print(part); }, value);
+    out += "\n";
+  }
   return out;
 }
 
@@ -83,7 +105,31 @@ TEST_CASE("search path: every expression and component compiles") {
   CHECK(components > 90);
 }
 
-TEST_CASE("search path: what the fast extractor cannot read") {
+TEST_CASE("search path: every parameter of every type has a fast extractor") {
+  std::size_t plain = 0, composite = 0;
+  for (const TypeDef& type : all_types()) {
+    if (!type.is_resource() || type.is_abstract()) continue;
+    const TypeParameters& parameters = *type_parameters(type.name());
+    for (const TypeDef* base = &type; base; base = base->base()) {
+      for (const SearchParameter& parameter : search_parameters(*base)) {
+        if (parameter.expression().empty() || parameter.type() == SearchType::special) continue;
+        CAPTURE(parameter.url(), type.name());
+        const bool is_composite = parameter.type() == SearchType::composite;
+        const Parameter* found = parameters.find(parameter.code());
+        CHECK((is_composite ? parameters.find_composite(parameter.code()) != nullptr
+                            : found && (found->extractor || !found->is_indexed())));
+        ++(is_composite ? composite : plain);
+      }
+    }
+  }
+  std::cout << "parameters of types with a fast extractor: " << plain << ", composites: " << composite
+            << "\n";
+  CHECK(plain > 1'600);
+  CHECK(composite > 50);
+  CHECK_FALSE(type_parameters("Patient")->find("part-agree"));  // an example, not a parameter of R4
+}
+
+TEST_CASE("search path: unusual expressions") {
   const std::string plan = rows_of(R"({"resourceType":"InsurancePlan","name":"Gold","alias":["Aurum"]})");
   CHECK_THAT(plan, Catch::Contains("name aurum Aurum"));
   CHECK_THAT(plan, Catch::Contains("name gold Gold"));
@@ -99,6 +145,47 @@ TEST_CASE("search path: what the fast extractor cannot read") {
           R"([{"url":"http://hl7.org/fhir/StructureDefinition/questionnaireresponse-isSubject",)"
           R"("valueBoolean":true}],"answer":[{"valueReference":{"reference":"Patient/7"}}]}]})"),
       Catch::Contains("item-subject Patient/7"));
+}
+
+TEST_CASE("search path: rows of composites combine the values of one element") {
+  const std::string rows = rows_of(
+      R"({"resourceType":"Observation","status":"final","code":{"coding":[{"system":"s","code":"bp"},{"code":"x"}]},)"
+      R"("valueQuantity":{"value":7,"code":"kg"},"component":[{"code":{"coding":[{"code":"sys"}]},"valueQuantity":)"
+      R"({"value":120}},{"code":{"coding":[{"code":"dia"}]},"valueQuantity":{"value":80}},{"code":{"text":"z"}}]})");
+  const auto count = [&](const std::string& what) {
+    std::size_t found = 0;
+    for (std::size_t at = 0; (at = rows.find(what, at)) != rows.npos; ++at) ++found;
+    return found;
+  };
+  INFO(rows);
+  CHECK(count("\ncode-value-quantity $ ") == 2);
+  CHECK(count("\ncode-value-quantity $ s|bp $ ") == 1);
+  CHECK(count("\ncombo-code-value-quantity $ ") == 4);
+  CHECK(count("\ncomponent-code-value-quantity $ ") == 2);
+  CHECK(count("code-value-date") == 0);
+  CHECK_THAT(rows_of(R"({"resourceType":"Observation","status":"final","code":{"coding":[{"code":"a"}]},)"
+                     R"("valueDateTime":"1970-01-01T00:00:00Z"})"),
+             Catch::Contains("code-value-date $ |a $ 0.."));
+  CHECK_THAT(
+      rows_of(R"({"resourceType":"MolecularSequence","coordinateSystem":0,"referenceSeq":{"chromosome":)"
+              R"({"coding":[{"code":"3"}]},"windowStart":5,"windowEnd":9},"variant":[{"start":1,"end":2}]})"),
+      Catch::Contains("chromosome-variant-coordinate $ |3 $ ") &&
+          Catch::Contains("chromosome-window-coordinate $ |3 $ "));
+  CHECK_THAT(
+      rows_of(R"({"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"title":"x"}}],)"
+              R"("relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/9"}}]})"),
+      Catch::Contains("replaces $ DocumentReference/9"));
+  // Many codes with many values: a limit, not a million rows.
+  std::string codings, values;
+  for (int i = 0; i < 300; ++i) {
+    codings += (i ? "," : "") + std::string(R"({"code":"c)") + std::to_string(i) + "\"}";
+    values += (i ? "," : "") + std::string(R"({"code":"v)") + std::to_string(i) + "\"}";
+  }
+  const auto many = read_json(R"({"resourceType":"Observation","status":"final","code":{"coding":[)" +
+                              codings + R"(]},"valueCodeableConcept":{"coding":[)" + values + "]}}");
+  REQUIRE(many);
+  CHECK(extract_rows(*type_parameters("Observation"), many->root(), nullptr, "").composites.size() ==
+        kCompositeRowsMax);
 }
 
 TEST_CASE("search path: composites give the values of one element") {

@@ -55,6 +55,11 @@ class RowWriter {
       token(identifier["system"].text(), identifier["value"].text());
   }
 
+  void resource(std::string_view type, std::string_view id) {
+    if (!type.empty() && !id.empty())
+      rows_.references.push_back({parameter_, std::string(type), std::string(id)});
+  }
+
   /// A canonical is found with and without its version.
   void canonical(std::string_view text) {
     if (text.empty()) return;
