@@ -60,7 +60,8 @@ FhirService::FhirService(Parts parts)
     : parts_(std::move(parts)),
       ids_(*parts_.clock, *parts_.random),
       context_(make_context(parts_, ids_)),
-      changed_(*parts_.home) {}
+      changed_(*parts_.home),
+      request_prefix_("r" + std::to_string(parts_.clock->wall().micros) + "-") {}
 
 FhirService::~FhirService() = default;
 
@@ -134,6 +135,9 @@ void FhirService::on_read(std::function<void(fhir::Store&)> work) {
 
 void FhirService::handle(base::HttpRequest request, fhir::Principal principal,
                          std::function<void(HttpResponse)> answer) {
+  // Every answer can be named to who runs this server.
+  if (!request.headers.has("X-Request-Id"))
+    request.headers.set("X-Request-Id", request_prefix_ + std::to_string(++requests_));
   auto reply = [home = parts_.home, answer = std::move(answer)](HttpResponse response) {
     home->post([answer, response = std::move(response)]() mutable { answer(std::move(response)); });
   };

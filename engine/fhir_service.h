@@ -80,6 +80,8 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   std::uint64_t commits_ =
       0;  ///< groups that home knows of: a commit between a read and its wait is not missed
   std::uint64_t wakes_ = 0;
+  std::string request_prefix_;  ///< of the ids of requests that come without: unlike those of an earlier start
+  std::uint64_t requests_ = 0;
 };
 
 }  // namespace kiln::engine

@@ -294,7 +294,9 @@ Status Gateway::serve_http() {
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
   const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
   auto handler = [this](base::HttpRequest request) { return on_fhir(std::move(request)); };
-  TRY(http_, channels::HttpServer::start(net_, host, port, handler));
+  channels::HttpLimits limits;
+  limits.refusal = [](int status, const std::string& why) { return fhir::refuse(status, why); };
+  TRY(http_, channels::HttpServer::start(net_, host, port, handler, limits));
   const std::string socket = base::join_path(site_->data_folder, "kiln.sock");
   auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
     return net_.listen_unix(socket, std::move(on_accept));

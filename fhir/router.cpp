@@ -4,12 +4,17 @@
 #include <charconv>
 #include <utility>
 
+#include "engine/base/gzip.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
+#include "fhir/detail/binary.h"
+#include "fhir/detail/content.h"
 #include "fhir/detail/dispatch.h"
 #include "fhir/detail/negotiation.h"
 #include "fhir/interaction.h"
 #include "fhir/primitives.h"
+#include "fhir/server_limits.h"
+#include "fhir/validation/validator.h"
 
 namespace kiln::fhir {
 namespace {
@@ -37,11 +42,27 @@ std::optional<std::string> below_base(std::string_view target, std::string_view 
   return std::string(target);
 }
 
-std::optional<PathShape> shape_of(const std::vector<std::string>& path, Call& call) {
+/// "/T/id/_history/vid"; a version that is no number is one that does not exist: 0.
+PathShape version_shape(std::string_view text, Call& call) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), call.vid);
+  if (error != std::errc() || end != text.data() + text.size()) call.vid = 0;
+  return PathShape::version;
+}
+
+std::optional<PathShape> shape_of(std::vector<std::string>& path, Call& call) {
+  if (!path.empty() && path.back().starts_with('$')) {
+    call.operation = std::move(path.back());
+    path.pop_back();
+    if (path.size() > 2) return std::nullopt;
+    if (!path.empty()) call.type = path[0];
+    if (path.size() == 2) call.id = path[1];
+    return PathShape::operation;
+  }
   const std::size_t size = path.size();
   if (size == 0) return PathShape::system;
   if (size == 1 && path[0] == "metadata") return PathShape::metadata;
   if (size == 1 && path[0] == "_history") return PathShape::system_history;
+  if (size == 1 && path[0] == "_search") return PathShape::system_search;
   call.type = path[0];
   if (size == 1) return PathShape::type;
   if (size == 2 && path[1] == "_search") return PathShape::type_search;
@@ -49,24 +70,44 @@ std::optional<PathShape> shape_of(const std::vector<std::string>& path, Call& ca
   call.id = path[1];
   if (size == 2) return PathShape::instance;
   if (size == 3 && path[2] == "_history") return PathShape::instance_history;
-  if (size == 4 && path[2] == "_history") {
-    const auto [end, error] = std::from_chars(path[3].data(), path[3].data() + path[3].size(), call.vid);
-    if (error != std::errc() || end != path[3].data() + path[3].size()) call.vid = 0;
-    return PathShape::version;
+  if (size == 3 && (path[2] == "*" || find_resource_type(path[2]))) {
+    call.member = path[2];
+    return PathShape::compartment;
   }
+  if (size == 4 && path[2] == "_history") return version_shape(path[3], call);
   return std::nullopt;
+}
+
+void add_allowed(std::string& allow, std::string_view method) {
+  const std::string name = method == "GET" ? "GET, HEAD" : std::string(method);
+  if (allow.find(name) == std::string::npos) allow += (allow.empty() ? "" : ", ") + name;
 }
 
 Failure method_not_allowed(PathShape shape) {
   Failure failure(base::Error{ErrorCode::fhir_method, {}, {}, {}});
   std::string allow;
-  for (const Interaction* interaction : all_interactions()) {
-    if (interaction->shape != shape) continue;
-    const std::string name = interaction->method == "GET" ? "GET, HEAD" : std::string(interaction->method);
-    if (allow.find(name) == std::string::npos) allow += (allow.empty() ? "" : ", ") + name;
-  }
+  for (const Interaction* interaction : all_interactions())
+    if (interaction->shape == shape) add_allowed(allow, interaction->method);
   failure.headers.set("Allow", allow);
   return failure;
+}
+
+bool has_level(const Interaction& operation, const Call& call) {
+  if (call.type.empty()) return operation.on_system;
+  const bool fits = operation.types.empty() || std::find(operation.types.begin(), operation.types.end(),
+                                                         call.type) != operation.types.end();
+  return fits && (call.id.empty() ? operation.on_type : operation.on_instance);
+}
+
+Answer<const Interaction*> find_operation(const Call& call) {
+  for (const Interaction* operation : all_operation_files()) {
+    if (operation->name != call.operation || !has_level(*operation, call)) continue;
+    if (call.method == "POST" || (call.method == "GET" && operation->also_get)) return operation;
+    Failure failure(base::Error{ErrorCode::fhir_method, {}, {}, {}});
+    failure.headers.set("Allow", operation->also_get ? "GET, HEAD, POST" : "POST");
+    return tl::unexpected(std::move(failure));
+  }
+  return fail(ErrorCode::fhir_unknown_path, "there is no such operation at this address");
 }
 
 /// _format and _pretty are about the answer as a whole, not about the search.
@@ -80,20 +121,13 @@ std::string take_parameter(QueryPairs& query, std::string_view name) {
   return value;
 }
 
-HttpResponse to_response(Reply reply, bool pretty) {
-  HttpResponse response;
-  response.status = reply.status;
-  response.headers = std::move(reply.headers);
-  response.headers.set("Vary", "Accept");
-  if (reply.body.empty()) return response;
-  response.headers.set("Content-Type", "application/fhir+json; charset=UTF-8");
-  response.body = std::move(reply.body);
-  if (pretty) {
-    if (const auto document = base::parse_json(response.body))
-      response.body = base::print_json(document->root(), true);
-  }
-  return response;
-}
+/// How the answer goes out.
+struct Wanted {
+  detail::Format format = detail::Format::json;
+  bool pretty = false;
+  bool native = false;  ///< the content of a Binary itself
+  bool gzip = false;
+};
 
 Reply failure_reply(Failure failure) {
   Reply reply;
@@ -104,14 +138,92 @@ Reply failure_reply(Failure failure) {
   return reply;
 }
 
+Answer<HttpResponse> to_response(Reply reply, const Wanted& wanted) {
+  HttpResponse response;
+  response.status = reply.status;
+  response.headers = std::move(reply.headers);
+  response.headers.set("Vary", "Accept, Accept-Encoding");
+  if (reply.body.empty()) return response;
+  if (response.headers.has("Content-Type")) {
+    response.body = std::move(reply.body);
+  } else {
+    TRY(response.body, detail::print_body(std::move(reply.body), wanted.format, wanted.pretty));
+    response.headers.set("Content-Type", std::string(detail::content_type_of(wanted.format)));
+  }
+  return response;
+}
+
+HttpResponse answer_of(Answer<Reply> answer, const Wanted& wanted) {
+  auto response = to_response(answer ? std::move(*answer) : failure_reply(std::move(answer).error()), wanted);
+  if (response) return std::move(*response);
+  // XML cannot carry the content; it can carry this.
+  auto failed = to_response(failure_reply(std::move(response).error()), wanted);
+  return failed ? std::move(*failed) : HttpResponse{500, {}, {}};
+}
+
+void compress(HttpResponse& response) {
+  if (response.body.size() < base::limits::kCompressedBytesMin || response.headers.has("Content-Encoding"))
+    return;
+  std::string packed = base::gzip(response.body);
+  if (packed.empty()) return;
+  response.body = std::move(packed);
+  response.headers.set("Content-Encoding", "gzip");
+}
+
 /// A request id may be echoed when it is short and harmless.
 bool is_plain_token(std::string_view text) {
   return !text.empty() && text.size() <= 128 &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
 }
 
+/// Takes the body in as the interaction wants it. `document` and `unpacked` own it.
+Answer<void> read_request_body(const Interaction& interaction, std::string_view body, Call& call,
+                               base::JsonDocument& document) {
+  const std::string_view content_type = call.headers->get("Content-Type");
+  // An operation that is asked with GET has its parameters in the URL.
+  if (interaction.body == BodyKind::none || call.method == "GET") return {};
+  if (interaction.body == BodyKind::raw) {
+    call.raw_body = body;
+    return {};
+  }
+  if (interaction.body == BodyKind::form) {
+    // The form of a POST _search has the same standing as the query of the URL (http#search).
+    if (!detail::is_form(content_type))
+      return fail(ErrorCode::fhir_media_type, "_search takes application/x-www-form-urlencoded");
+    for (auto& pair : base::parse_query(body)) call.query.push_back(std::move(pair));
+    return {};
+  }
+  if (call.shape == PathShape::operation && base::trim(body).empty()) return {};
+  const auto format = detail::body_format(content_type);
+  if (!format && call.type == "Binary") {
+    TRY(document, detail::binary_resource(body, content_type, call));
+  } else if (!format) {
+    return tl::unexpected(format.error());
+  } else {
+    TRY(document, detail::parse_body(body, *format));
+  }
+  call.body = document.root();
+  return {};
+}
+
+/// `_format` and `_pretty` of the URL count as soon as they are read, so that a failure is answered in that
+/// format.
+Answer<void> choose_answer(const HttpRequest& request, QueryPairs query, const Call& call, Wanted& wanted) {
+  const std::string format = take_parameter(query, "_format");
+  wanted.pretty = wanted.pretty || take_parameter(query, "_pretty") == "true";
+  auto chosen = detail::choose_format(format, request.headers.get("Accept"));
+  if (chosen) {
+    wanted.format = *chosen;
+    return {};
+  }
+  if (call.type != "Binary" || call.method != "GET" || call.id.empty() || !format.empty())
+    return tl::unexpected(std::move(chosen).error());
+  wanted.native = true;
+  return {};
+}
+
 Answer<Reply> run(const HttpRequest& request, const Principal& principal, Store& store,
-                  const ServerContext& server, bool& pretty) {
+                  const ServerContext& server, Wanted& wanted) {
   Call call;
   call.headers = &request.headers;
   call.principal = &principal;
@@ -119,24 +231,20 @@ Answer<Reply> run(const HttpRequest& request, const Principal& principal, Store&
   call.server = &server;
   const auto target = below_base(request.target, server.base_path);
   if (!target) return fail(ErrorCode::fhir_unknown_path);
-  TRY(const Interaction* interaction, find_interaction(request.method, *target, call));
-  const std::string format = take_parameter(call.query, "_format");
-  pretty = take_parameter(call.query, "_pretty") == "true";
-  TRY_VOID(detail::check_accept(format, request.headers.get("Accept")));
+  const auto interaction = find_interaction(request.method, *target, call);
+  TRY_VOID(choose_answer(request, base::parse_query(request.query()), call, wanted));
+  if (!interaction) return tl::unexpected(interaction.error());
   call.strict_search = server.strict_search;
   detail::apply_preferences(request.headers.get("Prefer"), call);
-  base::JsonDocument body;
-  if (call.shape == PathShape::type_search) {
-    // The form of a POST _search has the same standing as the query of the URL (http#search).
-    if (!detail::is_form(request.headers.get("Content-Type")))
-      return fail(ErrorCode::fhir_media_type, "_search takes application/x-www-form-urlencoded");
-    for (auto& pair : base::parse_query(request.body)) call.query.push_back(std::move(pair));
-  } else if (interaction->method != "GET" && interaction->method != "DELETE") {
-    TRY_VOID(detail::check_content_type(request.headers.get("Content-Type")));
-    TRY(body, detail::parse_body(request.body));
-    call.body = body.root();
-  }
-  return detail::run_interaction(*interaction, call);
+  TRY(const std::optional<std::string> unpacked, detail::unpack_body(request));
+  base::JsonDocument document;
+  TRY_VOID(read_request_body(**interaction, unpacked ? *unpacked : request.body, call, document));
+  if ((*interaction)->body == BodyKind::form) TRY_VOID(choose_answer(request, call.query, call, wanted));
+  take_parameter(call.query, "_format");
+  take_parameter(call.query, "_pretty");
+  TRY(Reply reply, detail::run_interaction(**interaction, call));
+  if (wanted.native && reply.status == 200) return detail::native_reply(std::move(reply));
+  return reply;
 }
 
 }  // namespace
@@ -157,6 +265,7 @@ Answer<const Interaction*> find_interaction(std::string_view method, std::string
     return fail(ErrorCode::fhir_not_found);
   }
   if (question != std::string_view::npos) call.query = base::parse_query(target.substr(question + 1));
+  if (*shape == PathShape::operation) return find_operation(call);
   for (const Interaction* interaction : all_interactions())
     if (interaction->shape == *shape && interaction->method == call.method) return interaction;
   return tl::unexpected(method_not_allowed(*shape));
@@ -172,14 +281,36 @@ bool is_write(const HttpRequest& request, const ServerContext& context) {
 
 HttpResponse handle(const HttpRequest& request, const Principal& principal, Store& store,
                     const ServerContext& context) {
-  bool pretty = false;
-  auto answer = run(request, principal, store, context, pretty);
-  HttpResponse response =
-      to_response(answer ? std::move(*answer) : failure_reply(std::move(answer).error()), pretty);
+  Wanted wanted;
+  wanted.gzip = detail::accepts_gzip(request.headers.get("Accept-Encoding"));
+  HttpResponse response = answer_of(run(request, principal, store, context, wanted), wanted);
+  if (wanted.gzip) compress(response);
   const std::string_view id = request.headers.get("X-Request-Id");
   if (is_plain_token(id)) response.headers.set("X-Request-Id", std::string(id));
-  if (request.method == "HEAD") response.body.clear();
+  if (request.method == "HEAD") {
+    response.headers.set("Content-Length", std::to_string(response.body.size()));
+    response.body.clear();
+  }
   return response;
+}
+
+HttpResponse refuse(int status, const std::string& why) {
+  HttpResponse response;
+  response.status = status;
+  response.headers.set("Content-Type", std::string(detail::content_type_of(detail::Format::json)));
+  const bool too_long = status == 413 || status == 414 || status == 431;
+  const char* code = too_long        ? "too-long"
+                     : status == 408 ? "timeout"
+                     : status >= 500 ? "not-supported"
+                                     : "structure";
+  response.body = print_outcome({{IssueSeverity::error, code, why, {}, "http-" + std::to_string(status)}});
+  return response;
+}
+
+const Validator& validator_of(const ServerContext& context) {
+  static const Library shipped;
+  static const Validator validator(shipped);
+  return context.validator ? *context.validator : validator;
 }
 
 namespace detail {
@@ -208,12 +339,6 @@ void apply_preferences(std::string_view prefer, Call& call) {
     if (name == "handling=strict") call.strict_search = true;
     if (name == "handling=lenient") call.strict_search = false;
   }
-}
-
-Answer<base::JsonDocument> parse_body(std::string_view body) {
-  if (base::trim(body).empty()) return fail(ErrorCode::fhir_required, "the request has no body");
-  TRY(base::JsonDocument document, base::parse_json(body));
-  return document;
 }
 
 }  // namespace detail

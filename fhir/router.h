@@ -11,6 +11,8 @@
 
 namespace kiln::fhir {
 
+class Validator;
+
 /// What the interactions need besides the store. Pointers are borrowed and outlive every call.
 struct ServerContext {
   std::string base_url;  ///< absolute URL of the API without a final '/': "http://localhost:8080/fhir"
@@ -26,6 +28,11 @@ struct ServerContext {
   bool conditional_delete_multiple = false;
   bool strict_search = false;  ///< default of `Prefer: handling`
   bool validate = true;        ///< structural check of what is written
+  /// Invariants and profiles of what is written are checked as well (422); needs `validate`.
+  bool validate_profiles = false;
+  /// With its library: what $validate, the terminology operations and validate_profiles know. nullptr: what is
+  /// shipped with the program.
+  const Validator* validator = nullptr;
 };
 
 /// True when the request may write, and so must run on the writing Store inside its own savepoint scope
@@ -36,5 +43,11 @@ bool is_write(const base::HttpRequest& request, const ServerContext& context);
 /// itself unless it succeeded; the answer may be sent only after the surrounding transaction was committed.
 base::HttpResponse handle(const base::HttpRequest& request, const Principal& principal, Store& store,
                           const ServerContext& context);
+
+/// The validator of a context, or the one of the shipped definitions.
+const Validator& validator_of(const ServerContext& context);
+
+/// The answer to a request that HTTP itself refuses (too large, too slow, malformed), as an OperationOutcome.
+base::HttpResponse refuse(int status, const std::string& why);
 
 }  // namespace kiln::fhir

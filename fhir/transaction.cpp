@@ -27,7 +27,7 @@ Answer<TransactionOutcome> apply_resource(Store& store, JsonView resource, const
   if (options.principal &&
       !(server.access && server.access->allow(*options.principal, fresh ? "create" : "update", type, {})))
     return fail(ErrorCode::fhir_not_allowed);
-  const detail::WriteRequest request{type, entry.id, resource, {}, {}, {}};
+  const detail::WriteRequest request{type, entry.id, resource, {}, {}, {}, WriteMethod::update};
   auto result = fresh ? detail::create(store, request, server) : detail::update(store, request, server);
   if (!result) return tl::unexpected(std::move(result).error());
   entry.status = result->created ? 201 : 200;

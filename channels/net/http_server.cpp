@@ -252,7 +252,8 @@ base::Task<bool> HttpServer::Impl::answer(std::shared_ptr<Impl> self, Connection
   const bool refused = incoming.kind == Incoming::Kind::refused;
   base::HttpResponse response;
   if (refused) {
-    response = refusal(incoming.status, incoming.why);
+    const HttpRefusal& own = self->limits.refusal;
+    response = own ? own(incoming.status, incoming.why) : refusal(incoming.status, incoming.why);
   } else {
     auto handling = handle(self, std::move(incoming.request));
     response = co_await std::move(handling);

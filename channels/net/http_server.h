@@ -14,6 +14,8 @@
 
 namespace kiln::channels {
 
+/// The answer to a request that was refused before a handler saw it; `why` has no text of the request.
+using HttpRefusal = std::function<base::HttpResponse(int status, const std::string& why)>;
 /// Called once per request, on the network's executor. An exception that leaves it becomes a 500.
 using HttpHandler = std::function<base::Task<base::HttpResponse>(base::HttpRequest)>;
 /// Opens the listener a server uses: Network::listen or Net::listen_unix.
@@ -29,6 +31,7 @@ struct HttpLimits {
   std::int64_t idle_ms = base::limits::kHttpBodyMs;  ///< between requests of a kept connection
   std::size_t connections =
       base::limits::kConnectionsPerListenerMax;  ///< more are closed at once and counted
+  HttpRefusal refusal;                 ///< empty: one line of plain text
   const base::Clock* clock = nullptr;  ///< for the Date field and the time limits; the system's when null
 };
 

@@ -56,7 +56,7 @@ Answer<Reply> run_entry(const Call& batch, JsonView entry,
   const std::string_view method = request["method"].text();
   std::string_view url = request["url"].text();
   const std::string& base_url = batch.server->base_url;
-  if (url.substr(0, base_url.size()) == base_url) url.remove_prefix(base_url.size());
+  if (url.starts_with(base_url)) url.remove_prefix(base_url.size());
   if (url.empty() || url == "/")
     return fail(ErrorCode::fhir_not_supported, "a batch or transaction inside a batch", "request.url");
   const std::string target = url.front() == '/' ? std::string(url) : "/" + std::string(url);

@@ -11,7 +11,4 @@ Answer<Reply> run_interaction(const Interaction& interaction, const Call& call);
 /// Prefer: return=…, handling=…
 void apply_preferences(std::string_view prefer, Call& call);
 
-/// Parses a body of FHIR JSON; an empty body gives an absent document.
-Answer<base::JsonDocument> parse_body(std::string_view body);
-
 }  // namespace kiln::fhir::detail

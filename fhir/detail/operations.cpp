@@ -26,6 +26,25 @@ std::optional<std::int64_t> parse_etag(std::string_view text) {
   return vid;
 }
 
+bool is_not_modified(const base::HttpHeaders& headers, const StoredVersion& version) {
+  const std::string_view if_none_match = headers.get("If-None-Match");
+  if (!if_none_match.empty()) return if_none_match == "*" || parse_etag(if_none_match) == version.vid;
+  base::WallTime since;
+  if (!parse_http_date(headers.get("If-Modified-Since"), since)) return false;
+  return version.updated.micros / 1'000'000 <= since.micros / 1'000'000;
+}
+
+Answer<Subset> read_subset(const Call& call) {
+  Subset subset;
+  for (const auto& [name, value] : call.query) {
+    if (value.empty()) continue;
+    TRY(const bool used, parse_subset(subset, call.type, name, value));
+    if (!used && call.strict_search)
+      return fail(ErrorCode::fhir_search_unknown, "parameter '" + name + "' is not supported for a read");
+  }
+  return subset;
+}
+
 void add_version_headers(base::HttpHeaders& headers, std::int64_t vid, base::WallTime updated) {
   headers.set("ETag", etag(vid));
   headers.set("Last-Modified", print_http_date(updated));
@@ -55,8 +74,19 @@ Answer<std::string_view> check_resource(base::JsonView resource, std::string_vie
     return fail(ErrorCode::fhir_invalid,
                 "resourceType is " + std::string(found) + ", the request is about " + std::string(type),
                 std::string(place));
+  if (is_subsetted(resource))
+    return fail(ErrorCode::fhir_patch_failed, "the resource is only a part of the whole (tag SUBSETTED)",
+                std::string(place) + ".meta.tag");
   if (!server.validate) return found;
-  std::vector<Issue> issues = validate_structure(base::print_json(resource));
+  const std::string text = base::print_json(resource);
+  std::vector<Issue> issues = validate_structure(text);
+  ErrorCode code = ErrorCode::fhir_invalid;
+  if (is_valid(issues) && server.validate_profiles) {
+    ValidatorOptions options;
+    if (server.clock) options.now = server.clock->wall();
+    issues = validator_of(server).validate_text(text, options);
+    code = ErrorCode::fhir_patch_failed;
+  }
   // Places in the printed copy are not those of the request.
   for (Issue& issue : issues) issue.diagnostics.clear();
   if (is_valid(issues)) return found;
@@ -65,7 +95,7 @@ Answer<std::string_view> check_resource(base::JsonView resource, std::string_vie
     for (Issue& issue : issues)
       if (issue.expression.substr(0, found.size()) == found) issue.expression.replace(0, found.size(), place);
   }
-  return tl::unexpected(Failure({ErrorCode::fhir_invalid, {}, std::string(place), {}}, std::move(issues)));
+  return tl::unexpected(Failure({code, {}, std::string(place), {}}, std::move(issues)));
 }
 
 Answer<std::optional<Match>> find_one(Store& store, const SearchQuery& criteria) {
@@ -103,7 +133,7 @@ Answer<WriteResult> update(Store& store, const WriteRequest& request, const Serv
   write.id = request.id;
   write.resource = request.resource;
   write.references = request.references;
-  write.method = WriteMethod::update;
+  write.method = request.method;
   write.origin = server.origin;
   write.skip_identical = server.skip_identical;
   TRY(WriteResult result, store.put(write));

@@ -19,6 +19,9 @@ std::string etag(std::int64_t vid);
 /// The version an If-Match or If-None-Match value names: W/"3" or "3". nullopt for anything else, also "*".
 std::optional<std::int64_t> parse_etag(std::string_view text);
 
+/// The 304 of RFC 9110 §13: If-None-Match wins over If-Modified-Since.
+bool is_not_modified(const base::HttpHeaders& headers, const StoredVersion& version);
+
 /// ETag and Last-Modified of a version.
 void add_version_headers(base::HttpHeaders& headers, std::int64_t vid, base::WallTime updated);
 std::string location(const ServerContext& server, std::string_view type, std::string_view id,
@@ -26,6 +29,9 @@ std::string location(const ServerContext& server, std::string_view type, std::st
 
 /// A 410 with the ETag of the deletion.
 Failure gone(const StoredVersion& deletion);
+
+/// `_summary` and `_elements` of a read; other parameters are refused with `Prefer: handling=strict`.
+Answer<Subset> read_subset(const Call& call);
 
 /// Resource of a body: an object with resourceType `type` (any known one when empty) that passes the
 /// structural check. `place` is the FHIRPath prefix of issues ("Bundle.entry[2].resource" or the type).
@@ -44,6 +50,7 @@ struct WriteRequest {
   base::JsonView resource;
   ReferenceRewrite references;
   std::string_view if_match, if_none_match;  ///< header texts, may be empty
+  WriteMethod method = WriteMethod::update;  ///< of update(): also patch
 };
 
 /// PUT of a known id: If-Match, If-None-Match: *, update-as-create.

@@ -5,6 +5,7 @@
 
 #include "engine/base/limits.h"
 #include "fhir/definitions/definitions.h"
+#include "fhir/detail/patching.h"
 #include "fhir/primitives.h"
 
 namespace kiln::fhir::detail {
@@ -18,6 +19,7 @@ Answer<EntryMethod> parse_method(std::string_view text) {
   if (text == "GET" || text == "HEAD") return EntryMethod::get;
   if (text == "POST") return EntryMethod::post;
   if (text == "PUT") return EntryMethod::put;
+  if (text == "PATCH") return EntryMethod::patch;
   if (text == "DELETE") return EntryMethod::remove;
   if (text.empty()) return fail(ErrorCode::fhir_required, "request.method is missing", "request.method");
   return fail(ErrorCode::fhir_not_supported, "this request.method is not supported in a transaction",
@@ -48,7 +50,7 @@ Answer<void> parse_url(PlannedEntry& entry, const ServerContext& server) {
       entry.method == EntryMethod::post ? !has_id && !entry.query : has_id != entry.query.has_value();
   if (!fits)
     return fail(ErrorCode::fhir_invalid,
-                "the url does not fit the method (POST Type; PUT and DELETE Type/id or Type?criteria)",
+                "the url does not fit the method (POST Type; PUT, PATCH and DELETE Type/id or Type?criteria)",
                 "request.url");
   return {};
 }
@@ -87,6 +89,7 @@ Answer<PlannedEntry> plan_entry(JsonView json, std::size_t index, const ServerCo
       TRY_VOID(check_body_id(entry.resource, entry.id, place));
     if (entry.method == EntryMethod::post) entry.id.clear();
   }
+  if (entry.method == EntryMethod::patch) TRY_VOID(patch_of_entry(entry.resource));
   // A criterion that is there but empty is still a conditional create, and refused.
   const JsonView if_none_exist = entry.request["ifNoneExist"];
   if (entry.method == EntryMethod::post && if_none_exist) {

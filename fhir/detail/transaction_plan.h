@@ -15,7 +15,7 @@
 
 namespace kiln::fhir::detail {
 
-enum class EntryMethod : std::uint8_t { get, post, put, remove };
+enum class EntryMethod : std::uint8_t { get, post, put, patch, remove };
 
 /// One entry.request, taken apart. Views into the bundle.
 struct PlannedEntry {
@@ -28,7 +28,10 @@ struct PlannedEntry {
   std::string full_url, base;        ///< base: fullUrl without Type/id, when it is an http URL
   std::optional<SearchQuery> criteria;
   bool matched = false;  ///< conditional create that found a resource: nothing is written
-  bool writes() const { return (method == EntryMethod::post && !matched) || method == EntryMethod::put; }
+  base::JsonDocument patched;  ///< of a patch: owns `resource` from the moment its identity is known
+  bool writes() const {
+    return (method == EntryMethod::post && !matched) || method == EntryMethod::put || method == EntryMethod::patch;
+  }
 };
 
 /// Takes a bundle apart and checks what can be checked without the store.
@@ -52,6 +55,7 @@ class TransactionRun {
   Answer<void> run_deletes();
   Answer<void> decide_identity(PlannedEntry& entry);
   Answer<void> claim(PlannedEntry& entry);
+  Answer<void> decide_patch(PlannedEntry& entry, const std::optional<Match>& match);
   /// Criteria that another entry's new content would meet as well.
   Answer<void> check_criteria_overlap();
   Answer<void> map_full_urls();

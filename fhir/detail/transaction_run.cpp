@@ -3,6 +3,7 @@
 
 #include "fhir/detail/criteria.h"
 #include "fhir/detail/dispatch.h"
+#include "fhir/detail/patching.h"
 #include "fhir/detail/references.h"
 #include "fhir/detail/transaction_plan.h"
 
@@ -20,6 +21,8 @@ std::string_view interaction_name(const PlannedEntry& entry) {
       return "create";
     case EntryMethod::put:
       return entry.query ? "conditional-update" : "update";
+    case EntryMethod::patch:
+      return entry.query ? "conditional-patch" : "patch";
     case EntryMethod::remove:
       return entry.query ? "conditional-delete" : "delete";
     case EntryMethod::get:
@@ -48,9 +51,9 @@ Answer<TransactionOutcome> TransactionRun::run() {
   outcome_.entries.resize(entries_.size());
   TRY_VOID(check_access());
   TRY_VOID(run_deletes());
-  // http#trules: POST before PUT. Identities first, so that references and overlaps are known before anything
+  // http#trules: POST before PUT and PATCH. Identities first, so that references and overlaps are known before anything
   // is written.
-  for (const EntryMethod method : {EntryMethod::post, EntryMethod::put}) {
+  for (const EntryMethod method : {EntryMethod::post, EntryMethod::put, EntryMethod::patch}) {
     TRY_VOID(for_entries(method, &TransactionRun::decide_identity));
     TRY_VOID(for_entries(method, &TransactionRun::claim));
   }
@@ -61,7 +64,8 @@ Answer<TransactionOutcome> TransactionRun::run() {
     auto done = resolve_references(entry);
     if (!done) return tl::unexpected(at_entry(std::move(done).error(), entry.index));
   }
-  for (const EntryMethod method : {EntryMethod::post, EntryMethod::put, EntryMethod::get}) {
+  for (const EntryMethod method :
+       {EntryMethod::post, EntryMethod::put, EntryMethod::patch, EntryMethod::get}) {
     for (const PlannedEntry& entry : entries_) {
       if (entry.method != method) continue;
       auto done = method == EntryMethod::get ? run_get(entry) : write(entry);
@@ -135,6 +139,7 @@ Answer<void> TransactionRun::decide_identity(PlannedEntry& entry) {
     entry.id = match ? match->id : server_.ids->next();
     return {};
   }
+  if (entry.method == EntryMethod::patch) return decide_patch(entry, match);
   if (!entry.query) return {};
   const std::string_view body_id = entry.resource["id"].text();
   if (match) {
@@ -146,6 +151,22 @@ Answer<void> TransactionRun::decide_identity(PlannedEntry& entry) {
   }
   // Without a match a body id that is only a placeholder of the bundle does not count as the client's choice.
   TRY(entry.id, id_without_match(store_, entry.type, body_id, server_, "resource"));
+  return {};
+}
+
+/// A patch becomes the update it stands for as soon as its resource is known: what it changes is not written by
+/// any other entry.
+Answer<void> TransactionRun::decide_patch(PlannedEntry& entry, const std::optional<Match>& match) {
+  if (entry.query) {
+    if (!match) return fail(ErrorCode::fhir_not_found, "the criteria match no resource", "request.url");
+    entry.id = match->id;
+  }
+  TRY(const auto current, store_.read(entry.type, entry.id));
+  if (!current) return fail(ErrorCode::fhir_not_found);
+  if (current->deleted()) return tl::unexpected(gone(*current));
+  TRY(const PatchDocument patch, patch_of_entry(entry.resource));
+  TRY(entry.patched, apply_patch(*current, patch, server_));
+  entry.resource = entry.patched.root();
   return {};
 }
 
@@ -187,7 +208,7 @@ Answer<void> TransactionRun::check_criteria_overlap() {
 
 Answer<void> TransactionRun::map_full_urls() {
   for (const PlannedEntry& entry : entries_) {
-    if (entry.full_url.empty() || (entry.method != EntryMethod::post && entry.method != EntryMethod::put))
+    if (entry.full_url.empty() || entry.method == EntryMethod::get || entry.method == EntryMethod::remove)
       continue;
     map_.add(entry.full_url, identity_of(entry));
   }
@@ -253,7 +274,8 @@ Answer<void> TransactionRun::write(const PlannedEntry& entry) {
                              entry.resource,
                              {&map_, entry.base},
                              entry.request["ifMatch"].text(),
-                             entry.request["ifNoneMatch"].text()};
+                             entry.request["ifNoneMatch"].text(),
+                             entry.method == EntryMethod::patch ? WriteMethod::patch : WriteMethod::update};
   auto result =
       entry.method == EntryMethod::post ? create(store_, request, server_) : update(store_, request, server_);
   if (!result) return tl::unexpected(std::move(result).error());

@@ -33,6 +33,7 @@ const Interaction& bundle_spec() {
                                 .capability = "transaction",
                                 .method = "POST",
                                 .shape = PathShape::system,
+                                .body = BodyKind::resource,
                                 .writes = true,
                                 .examples = kExamples,
                                 .run = run};

@@ -20,8 +20,13 @@ Answer<Reply> run(const Call& call) {
   } else {
     TRY(id, detail::id_without_match(*call.store, call.type, body_id, *call.server, call.type));
   }
-  const detail::WriteRequest request{
-      call.type, id, call.body, {}, call.headers->get("If-Match"), call.headers->get("If-None-Match")};
+  const detail::WriteRequest request{call.type,
+                                     id,
+                                     call.body,
+                                     {},
+                                     call.headers->get("If-Match"),
+                                     call.headers->get("If-None-Match"),
+                                     WriteMethod::update};
   TRY(const WriteResult result, detail::update(*call.store, request, *call.server));
   return detail::write_reply(call, call.type, id, result);
 }
@@ -37,6 +42,7 @@ const Interaction& conditional_update_spec() {
                                 .capability = {},
                                 .method = "PUT",
                                 .shape = PathShape::type,
+                                .body = BodyKind::resource,
                                 .writes = true,
                                 .examples = kExamples,
                                 .run = run};

@@ -16,7 +16,7 @@ Answer<Reply> run(const Call& call) {
   }
   const std::string id = call.server->ids->next();
   TRY(const WriteResult result,
-      detail::create(*call.store, {call.type, id, call.body, {}, {}, {}}, *call.server));
+      detail::create(*call.store, {call.type, id, call.body, {}, {}, {}, WriteMethod::create}, *call.server));
   return detail::write_reply(call, call.type, id, result);
 }
 
@@ -32,6 +32,7 @@ const Interaction& create_spec() {
                                 .capability = "create",
                                 .method = "POST",
                                 .shape = PathShape::type,
+                                .body = BodyKind::resource,
                                 .writes = true,
                                 .examples = kExamples,
                                 .run = run};

@@ -1,17 +1,7 @@
 #include "fhir/detail/operations.h"
-#include "fhir/resource_text.h"
 
 namespace kiln::fhir {
 namespace {
-
-/// 304 of RFC 9110 §13: If-None-Match wins over If-Modified-Since.
-bool is_not_modified(const base::HttpHeaders& headers, const StoredVersion& version) {
-  const std::string_view if_none_match = headers.get("If-None-Match");
-  if (!if_none_match.empty()) return if_none_match == "*" || detail::parse_etag(if_none_match) == version.vid;
-  base::WallTime since;
-  if (!parse_http_date(headers.get("If-Modified-Since"), since)) return false;
-  return version.updated.micros / 1'000'000 <= since.micros / 1'000'000;
-}
 
 Answer<Reply> run(const Call& call) {
   TRY(auto found, call.store->read(call.type, call.id));
@@ -19,10 +9,11 @@ Answer<Reply> run(const Call& call) {
   if (found->deleted()) return tl::unexpected(detail::gone(*found));
   Reply reply;
   detail::add_version_headers(reply.headers, found->vid, found->updated);
-  if (is_not_modified(*call.headers, *found)) {
+  if (detail::is_not_modified(*call.headers, *found)) {
     reply.status = 304;
   } else {
-    reply.body = std::move(found->body);
+    TRY(const Subset subset, detail::read_subset(call));
+    reply.body = apply_subset(std::move(found->body), subset);
   }
   return reply;
 }

@@ -14,6 +14,7 @@ const Interaction& search_post_spec() {
                                 .capability = {},
                                 .method = "POST",
                                 .shape = PathShape::type_search,
+                                .body = BodyKind::form,
                                 .examples = kExamples,
                                 .run = detail::run_search};
   return spec;

@@ -6,8 +6,13 @@ namespace {
 Answer<Reply> run(const Call& call) {
   TRY_VOID(detail::check_resource(call.body, call.type, call.type, *call.server));
   TRY_VOID(detail::check_body_id(call.body, call.id, call.type));
-  const detail::WriteRequest request{
-      call.type, call.id, call.body, {}, call.headers->get("If-Match"), call.headers->get("If-None-Match")};
+  const detail::WriteRequest request{call.type,
+                                     call.id,
+                                     call.body,
+                                     {},
+                                     call.headers->get("If-Match"),
+                                     call.headers->get("If-None-Match"),
+                                     WriteMethod::update};
   TRY(const WriteResult result, detail::update(*call.store, request, *call.server));
   return detail::write_reply(call, call.type, call.id, result);
 }
@@ -24,6 +29,7 @@ const Interaction& update_spec() {
                                 .capability = "update",
                                 .method = "PUT",
                                 .shape = PathShape::instance,
+                                .body = BodyKind::resource,
                                 .writes = true,
                                 .examples = kExamples,
                                 .run = run};

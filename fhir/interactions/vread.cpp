@@ -9,7 +9,12 @@ Answer<Reply> run(const Call& call) {
   if (found->deleted()) return tl::unexpected(detail::gone(*found));
   Reply reply;
   detail::add_version_headers(reply.headers, found->vid, found->updated);
-  reply.body = std::move(found->body);
+  if (detail::is_not_modified(*call.headers, *found)) {
+    reply.status = 304;
+  } else {
+    TRY(const Subset subset, detail::read_subset(call));
+    reply.body = apply_subset(std::move(found->body), subset);
+  }
   return reply;
 }
 

@@ -269,7 +269,7 @@ TEST_CASE("a failing entry undoes the whole transaction and is named") {
       R"({"resourceType":"Bundle","type":"transaction","entry":[{"resource":)" + patient("1") + "}]}", 400);
   check_refused(server, "bad_url", bundle("transaction", {good, {"PUT", "Patient", patient("1"), {}, {}}}),
                 400);
-  check_refused(server, "bad_method", bundle("transaction", {{"PATCH", "Patient/a", a, {}, {}}}), 400);
+  check_refused(server, "bad_method", bundle("transaction", {{"LINK", "Patient/a", a, {}, {}}}), 400);
   check_refused(server, "unknown_type", bundle("transaction", {{"DELETE", "Nonsense/a", {}, {}, {}}}), 404);
   check_refused(
       server, "nested",
