@@ -134,7 +134,7 @@ class Patcher {
       if (JsonValue* old = parent->member(path.back()))
         *old = std::move(added);
       else
-        parent->members.emplace_back(path.back(), std::move(added));
+        parent->members.push_back({path.back(), std::move(added)});
       return {};
     }
     if (parent->kind != NodeKind::array) return impossible("the path leads into a value");
@@ -152,7 +152,7 @@ class Patcher {
     JsonValue out = std::move(*found);
     if (parent->kind == NodeKind::object)
       parent->members.erase(std::find_if(parent->members.begin(), parent->members.end(),
-                                         [&](const auto& member) { return &member.second == found; }));
+                                         [&](const auto& member) { return &member.value == found; }));
     else
       parent->items.erase(parent->items.begin() + (found - parent->items.data()));
     return out;

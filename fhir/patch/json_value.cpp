@@ -38,15 +38,15 @@ JsonValue to_value(Node node) {
   }
   for (const Node child : node) {
     if (!child.is_list_item()) {
-      value.members.emplace_back(child.name(), to_value(child));
+      value.members.push_back({std::string(child.name()), to_value(child)});
       continue;
     }
     // Items of one array follow each other.
-    if (value.members.empty() || value.members.back().first != child.name()) {
-      value.members.emplace_back(child.name(), JsonValue());
-      value.members.back().second.kind = NodeKind::array;
+    if (value.members.empty() || value.members.back().name != child.name()) {
+      value.members.push_back({std::string(child.name()), JsonValue()});
+      value.members.back().value.kind = NodeKind::array;
     }
-    value.members.back().second.items.push_back(to_value(child));
+    value.members.back().value.items.push_back(to_value(child));
   }
   return value;
 }

@@ -9,10 +9,12 @@
 
 namespace kiln::fhir::detail {
 
+struct JsonMember;
+
 struct JsonValue {
   NodeKind kind = NodeKind::null_;  ///< never `empty`
   std::string text;                 ///< of a string, number or boolean
-  std::vector<std::pair<std::string, JsonValue>> members;
+  std::vector<JsonMember> members;
   std::vector<JsonValue> items;
 
   JsonValue* member(std::string_view name);
@@ -21,6 +23,11 @@ struct JsonValue {
     std::size_t values = 0, height = 0, bytes = 0;
   };
   Size size() const;
+};
+
+struct JsonMember {
+  std::string name;
+  JsonValue value;
 };
 
 /// From a node of an untyped tree.
