@@ -83,6 +83,10 @@ std::vector<StructureTree::Found> Body::reachable(std::string_view name, std::si
     auto found = tree_->below(context.node, name);
     std::erase_if(found, [](const auto& f) { return f.repeating; });
     if (found.empty()) continue;
+    // What stands in the group itself goes before what its inner groups have: NTE of the message, not of PATIENT.
+    const auto own = [&](const auto& f) { return tree_->group_of(f.node) == context.node; };
+    if (std::any_of(found.begin(), found.end(), own))
+      std::erase_if(found, [&](const auto& f) { return !own(f); });
     context_index = i - 1;
     return found;
   }

@@ -51,6 +51,13 @@ bool same_side(ir::Side side, DataKind kind) {
   return static_cast<int>(side) == static_cast<int>(kind);
 }
 
+/// Structures of 2.3 whose message 2.4 renamed and changed no more than each version does.
+struct Renamed {
+  std::string_view old_id, id;
+};
+constexpr Renamed kRenamed[] = {
+    {"RDE_O01", "RDE_O11"}, {"RDS_O01", "RDS_O13"}, {"RGV_O01", "RGV_O15"}, {"RAS_O01", "RAS_O17"}};
+
 }  // namespace
 
 void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input, const RunContext& context) {
@@ -163,6 +170,44 @@ const ir::Map* Run::choose_map(const Program& program) {
         (chosen == nullptr || (chosen->source_event == ir::kNone && map.source_event != ir::kNone)))
       chosen = &map;
   }
+  return chosen != nullptr || message_ == nullptr ? chosen : closest_map(program);
+}
+
+/// For a message under an old name, and for an event the standard does not know: the map of the same kind of
+/// message whose structure has a place for most segments, the first by name of several. A known event without
+/// map stays without: a merge is no admission.
+const ir::Map* Run::closest_map(const Program& program) {
+  const hl7::Structure* const known = structure_choice_.structure;
+  std::string_view wanted;
+  for (const Renamed& entry : kRenamed)
+    if (known != nullptr && known->id() == entry.old_id) wanted = entry.id;
+  if (known != nullptr && wanted.empty()) return nullptr;
+  const std::string code = message_->header().field(9).repetition(1).component(1).to_text() + "_";
+  const ir::Map* chosen = nullptr;
+  std::size_t fewest = 0;
+  for (const std::uint32_t index : program.maps()) {
+    const ir::Map& map = unit_->maps[index];
+    const std::string_view id = text(map.source_type);
+    if (!same_side(map.source, input_kind_) || map.source_event != ir::kNone) continue;
+    if (wanted.empty() ? code.size() == 1 || !id.starts_with(code) : id != wanted) continue;
+    hl7::match(facts_->structures[index], segment_ids_, groups_);
+    const std::size_t unplaced = groups_.unplaced().size();
+    const bool further = chosen != nullptr && (unplaced > fewest ||
+                                               (unplaced == fewest && id >= text(chosen->source_type)));
+    if (further) continue;
+    chosen = &map;
+    fewest = unplaced;
+  }
+  if (chosen == nullptr) return nullptr;
+  const bool renamed = !wanted.empty();
+  if (!renamed) result_.outcome = Outcome::ok_with_warnings;
+  result_.diagnostics.push_back({renamed ? RunDiagnostic::Level::note : RunDiagnostic::Level::warning,
+                                 renamed ? "renamed-message" : "unknown-event",
+                                 "mapped as " + std::string(text(chosen->source_type)) +
+                                     (renamed ? "" : ": the standard has no such event"),
+                                 {},
+                                 "MSH-9",
+                                 {}});
   return chosen;
 }
 

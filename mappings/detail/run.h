@@ -121,6 +121,7 @@ class Run {
   void begin_expression(const Program& program, std::uint32_t expression, const RunInput& input,
                         const RunContext& context);
   const ir::Map* choose_map(const Program& program);
+  const ir::Map* closest_map(const Program& program);
   void choose_structure();
   bool fits(const ir::Map& map) const;
   void no_map(const Program& program);

@@ -162,7 +162,7 @@ TEST_CASE("what a run or a file of rows reports has a stable text too") {
   library.require_shipped("std.v2fhir");
   library.link(diagnostics);
   const CompiledLibrary compiled = compile(library, diagnostics);
-  const auto message = hl7::Message::parse("MSH|^~\\&|A|B|C|D|20250101||BAR^P01^BAR_P01|1|P|2.5.1\rEVN|P01\r");
+  const auto message = hl7::Message::parse("MSH|^~\\&|A|B|C|D|20250101||MFN^M02^MFN_M02|1|P|2.5.1\rMFI|PRA\r");
   REQUIRE(message);
   Runner runner;
   const RunResult& result = runner.run(compiled.program("std.v2fhir"), &*message, {});

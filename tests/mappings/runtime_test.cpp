@@ -173,10 +173,10 @@ TEST_CASE("a package runs the map of the message's structure and rejects what no
   const OwnedInput oru(".hl7", read_text(test_path("golden/maps/std.v2fhir.oru.oru_r01__values.hl7")),
                        package);
   CHECK(runner.run(package, oru.get(), test_context()).map == "std.v2fhir.oru.oru_r01");
-  const OwnedInput bar(".hl7", "MSH|^~\\&|A|B|C|D|20260302||BAR^P01^BAR_P01|B1|P|2.5.1\n", package);
+  const OwnedInput bar(".hl7", "MSH|^~\\&|A|B|C|D|20260302||MFN^M02^MFN_M02|B1|P|2.5.1\n", package);
   const RunResult& result = runner.run(package, bar.get(), test_context());
   CHECK(result.outcome == Outcome::rejected);
-  CHECK(result.reason == "no map of package `std.v2fhir` takes BAR^P01^BAR_P01");
+  CHECK(result.reason == "no map of package `std.v2fhir` takes MFN^M02^MFN_M02");
 }
 
 }  // namespace kiln::mappings::test
