@@ -71,6 +71,7 @@ int run(const Arguments& arguments) {
   fhir::ValidatorOptions options;
   options.profiles = *profiles;
   options.refuse_markup = arguments.has("--security");
+  options.refuse_examples = arguments.has("--no-examples");
   options.report_must_support = arguments.has("--must-support");
   options.now = base::SystemClock().wall();
   const fhir::Validator validator(library);
@@ -104,6 +105,7 @@ constexpr OptionSpec kOptions[] = {
     {"--text", nullptr, "one line an issue, for people"},
     {"--must-support", nullptr, "list must-support elements that are not there"},
     {"--security", nullptr, "markup in a string is an error"},
+    {"--no-examples", nullptr, "a url of example.org and its like is an error"},
     detail::kNdjsonOption};
 constexpr ExampleSpec kExamples[] = {
     {"kiln validate-resource patient.json", "one OperationOutcome"},

@@ -12,6 +12,8 @@ using detail::CodeSystemConcept;
 using detail::CodeSystemIndex;
 
 constexpr int kNestingMax = 20;  ///< value sets that name value sets
+constexpr std::size_t kAnswersMax = 4'096;      ///< answers kept
+constexpr std::size_t kAnswerBytesMax = 1'000;  ///< url, system and code of one that is kept
 
 /// Both must hold.
 Membership both(Membership a, Membership b) {
@@ -66,8 +68,19 @@ bool Terminology::is_known_system(std::string_view system_url) const {
 
 Membership Terminology::in_value_set(std::string_view canonical, std::string_view system_url,
                                      std::string_view code) const {
+  std::string key;
+  key.reserve(canonical.size() + system_url.size() + code.size() + 2);
+  key.append(canonical).append(1, '\0').append(system_url).append(1, '\0').append(code);
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
+  }
   const Node value_set = library_.find("ValueSet", canonical);
-  return value_set ? value_set_contains(value_set, system_url, code, 0) : Membership::unknown;
+  const Membership answer = value_set ? value_set_contains(value_set, system_url, code, 0) : Membership::unknown;
+  const std::lock_guard lock(mutex_);
+  if (answers_.size() >= kAnswersMax) answers_.clear();
+  if (key.size() <= kAnswerBytesMax) answers_.emplace(std::move(key), answer);
+  return answer;
 }
 
 Membership Terminology::in_value_set(Node value_set, std::string_view system_url, std::string_view code) const {

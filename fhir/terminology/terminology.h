@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -82,8 +83,9 @@ class Terminology {
   Membership value_set_contains(Node value_set, std::string_view system, std::string_view code, int depth) const;
 
   const Library& library_;
-  mutable std::mutex mutex_;  ///< guards systems_
+  mutable std::mutex mutex_;  ///< guards systems_ and answers_
   mutable std::map<std::string, std::unique_ptr<detail::CodeSystemIndex>, std::less<>> systems_;
+  mutable std::unordered_map<std::string, Membership> answers_;  ///< of in_value_set(), asked for again and again
 };
 
 }  // namespace kiln::fhir

@@ -40,11 +40,13 @@ struct ValidatorOptions {
   std::vector<std::string> profiles;
   /// Markup in strings is an error (security.html#narrative).
   bool refuse_markup = false;
+  /// A url of example.org, example.com and the like is an error: the resource is meant to be used.
+  bool refuse_examples = false;
   /// Must-support elements of the profiles that the resource does not have are listed (information).
   bool report_must_support = false;
   /// For today() and now() of invariants.
   base::WallTime now{};
-  /// Further issues are not listed; one more, of severity information, says so.
+  /// So many errors are listed, and so many other issues; one more, of severity information, says that there were more.
   std::size_t issues_max = base::limits::kValidationIssuesMax;
 };
 

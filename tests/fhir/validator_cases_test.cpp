@@ -65,6 +65,8 @@ Run run_case(JsonView one, bool with_profile) {
   load(library, one["load"]);
   fhir::ValidatorOptions options;
   options.refuse_markup = one["options"]["security-checks"].boolean();
+  const JsonView examples = one["options"]["examples"];
+  options.refuse_examples = examples && !examples.boolean();
   if (with_profile) {
     load(library, profile["load"]);
     const std::string path = kCases + "files/" + std::string(profile["source"].text());

@@ -112,6 +112,33 @@ TEST_CASE("validator: the rules done by hand and FHIRPath agree", "[fhir][valida
   CHECK(compared > 40);
 }
 
+TEST_CASE("validator: urls of examples are refused where that is asked for", "[fhir][validator]") {
+  const std::string text =
+      R"({"resourceType":"Patient","identifier":[{"system":"http://www.example.org/ids","value":"1"},{"system":"urn:oid:2.999"}],)"
+      R"("extension":[{"url":"https://example.com/x","valueBoolean":true}],"link":[{"type":"seealso","other":{"reference":)"
+      R"("http://fhir.test/Patient/1"}}]})";
+  const Library library;
+  ValidatorOptions options;
+  CHECK(is_valid(Validator(library).validate_text(text, options)));
+  options.refuse_examples = true;
+  const std::string found = listing(Validator(library).validate_text(text, options));
+  CHECK_THAT(found, Catch::Contains("error invalid Patient.identifier[0].system") &&
+                        Catch::Contains("error invalid Patient.extension[0].url"));
+}
+
+TEST_CASE("validator: warnings do not push errors out of the list", "[fhir][validator]") {
+  std::string text = R"({"resourceType":"Patient","contact":[)";
+  for (int i = 0; i < 300; ++i)
+    text += R"({"relationship":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0131","code":"ZZ"}]}],"gender":"male","name":{"family":"Sample"}},)";
+  text += R"({"gender":"none","name":{"family":"Sample"}}]})";
+  const Library library;
+  const auto issues = Validator(library).validate_text(text);
+  CHECK_FALSE(is_valid(issues));
+  CHECK_THAT(listing(issues), Catch::Contains("error code-invalid Patient.contact[300].gender") &&
+                                  Catch::Contains("further issues are not listed"));
+  CHECK(issues.size() < 110);
+}
+
 TEST_CASE("validator: hostile profiles end", "[fhir][validator]") {
   Library library;
   library.add(parse(

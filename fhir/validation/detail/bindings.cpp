@@ -82,9 +82,15 @@ void check_system(Session& session, Node coding) {
     session.warning("code-invalid", code, "the code is not one of its code system");
 }
 
+const char* strength_name(BindingStrength strength) {
+  return strength == BindingStrength::required     ? "required"
+         : strength == BindingStrength::extensible ? "extensible"
+                                                   : "preferred";
+}
+
 void report(Session& session, Node node, BindingStrength strength, const Set& set, const Coded& coded) {
   const bool is_required = strength == BindingStrength::required;
-  const std::string name = std::string(set.url()) + (is_required ? " (required binding)" : " (extensible binding)");
+  const std::string name = std::string(set.url()) + " (" + strength_name(strength) + " binding)";
   if (coded.in == Membership::unknown) {
     if (session.checks_invariants())
       session.note("not-supported", node, "not checked offline: the code against the value set " + name);
@@ -94,8 +100,10 @@ void report(Session& session, Node node, BindingStrength strength, const Set& se
   const std::string text = "not a code of the value set " + name;
   if (is_required)
     session.error("code-invalid", node, text + set.codes_text());
-  else
+  else if (strength == BindingStrength::extensible)
     session.warning("code-invalid", node, text);
+  else
+    session.note("code-invalid", node, text);
 }
 
 }  // namespace
@@ -128,7 +136,8 @@ void check_binding(Session& session, Node node, BindingStrength strength, std::s
     }
   }
   const bool is_required = strength == BindingStrength::required;
-  if (value_set_url.empty() || (!is_required && strength != BindingStrength::extensible)) return;
+  const bool is_checked = is_required || strength == BindingStrength::extensible || strength == BindingStrength::preferred;
+  if (value_set_url.empty() || !is_checked) return;
   if (!is_required && !session.checks_invariants()) return;
   const Set set(session, value_set_url);
   if (is_primitive) {

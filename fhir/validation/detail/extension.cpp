@@ -1,5 +1,7 @@
 // Extensions: their definition, and where it allows them to stand.
 
+#include <algorithm>
+
 #include "fhir/validation/detail/invariants.h"
 #include "fhir/validation/detail/profile_check.h"
 
@@ -35,7 +37,8 @@ bool element_matches(Node carrier, std::string_view expression) {
     path = std::string(at.name()) + (path.empty() ? "" : "." + path);
   }
   // The definitions of R4 carry this extension one level above the element that its own definition names.
-  if (expression == "ElementDefinition.type.code" && element_path(carrier) == "ElementDefinition.type") return true;
+  if (expression == "ElementDefinition.type.code" && element_path(carrier) == "ElementDefinition.type")
+    return true;
   return element_path(carrier) == expression;
 }
 
@@ -44,7 +47,8 @@ bool extension_matches(Node carrier, std::string_view expression) {
   const std::string_view url = expression.substr(0, hash);
   Node extension = carrier;
   // "url#value" and "url.extension.value" mean elements inside; the extension that is carried decides.
-  while (extension && !(extension.type() && extension.type()->name() == "Extension")) extension = extension.parent();
+  while (extension && !(extension.type() && extension.type()->name() == "Extension"))
+    extension = extension.parent();
   for (Node at = extension; at; at = at.parent()) {
     if (at.type() && at.type()->name() == "Extension" && at["url"].text() == url) return true;
   }
@@ -69,13 +73,27 @@ bool context_allows(Session& session, Node carrier, const ContextRule& context) 
   return element_matches(carrier, context.expression);
 }
 
+/// Where the definitions of R4 themselves carry extensions whose own definitions do not say so.
+bool r4_carries(Node carrier, std::string_view url) {
+  static constexpr struct {
+    std::string_view url, expression;
+  } kPlaces[] = {{"structuredefinition-normative-version", "CanonicalResource"},
+                 {"structuredefinition-normative-version", "ElementDefinition"},
+                 {"regex", "ElementDefinition.type"}};
+  if (!url.starts_with(kOfficial)) return false;
+  return std::any_of(std::begin(kPlaces), std::end(kPlaces), [&](const auto& place) {
+    return url.substr(kOfficial.size()) == place.url && element_matches(carrier, place.expression);
+  });
+}
+
 void check_context(Session& session, Node extension, const Profile& profile) {
   const Node carrier = extension.parent();
-  if (!carrier || profile.contexts.empty()) return;
+  if (!carrier || profile.contexts.empty() || r4_carries(carrier, profile.url)) return;
   for (const ContextRule& context : profile.contexts) {
     if (context_allows(session, carrier, context)) {
       for (const RuleConstraint& rule : profile.context_invariants) {
-        if (rule.expression.compiled()) check_expression(session, carrier, rule.expression, "of the extension's context", true);
+        if (rule.expression.compiled())
+          check_expression(session, carrier, rule.expression, "of the extension's context", true);
       }
       return;
     }
@@ -85,10 +103,22 @@ void check_context(Session& session, Node extension, const Profile& profile) {
 
 /// A url that may be shown: one that names no person.
 std::string shown(std::string_view url) {
-  return url.size() <= 200 && url.find_first_of("?@ ") == url.npos ? std::string(url) : std::string("of that url");
+  return url.size() <= 200 && url.find_first_of("?@ ") == url.npos ? std::string(url)
+                                                                   : std::string("of that url");
 }
 
 }  // namespace
+
+void check_example_url(Session& session, Node url) {
+  std::string_view rest = url.text();
+  if (!rest.starts_with("http://") && !rest.starts_with("https://")) return;
+  rest.remove_prefix(rest.find("//") + 2);
+  const std::string_view host = rest.substr(0, rest.find_first_of("/:?#"));
+  for (const std::string_view example : {"example.org", "example.com", "example.net", "acme.com"}) {
+    if (host == example || (host.ends_with(example) && host[host.size() - example.size() - 1] == '.'))
+      return session.error("invalid", url, "a url of an example, which is not meant to be used");
+  }
+}
 
 void check_extension(Session& session, Node extension) {
   const Node url = extension["url"];
@@ -106,6 +136,7 @@ void check_extension(Session& session, Node extension) {
   const bool is_modifier = extension.name() == "modifierExtension";
   if (!profile) {
     const std::string told = "the extension " + shown(text) + " is not known";
+    if (session.options.refuse_examples) check_example_url(session, url);
     if (text.starts_with(kOfficial))
       session.error("structure", extension, told);
     else if (is_modifier)

@@ -99,8 +99,8 @@ PathExpression distance_from_now(Node duration, const char* comparison) {
 /// Lays the elements of a differential (or snapshot) over a tree of rules, in their order.
 class Overlay {
  public:
-  Overlay(ElementRule& root, const TypeDef& type, std::vector<Profile::Problem>& problems)
-      : root_(root), type_(type), problems_(problems) {}
+  Overlay(ElementRule& root, const TypeDef& type, const Library& library, std::vector<Profile::Problem>& problems)
+      : root_(root), type_(type), library_(library), problems_(problems) {}
 
   void apply(Node element) {
     const std::string_view path = element["path"].text();
@@ -113,10 +113,34 @@ class Overlay {
     if (!slice.empty() && rule != &root_) rule = slice_of(*rule, slice, path);
     if (const Node fixed = element["fixed"]; fixed && rule->fixed && !is_equal(fixed, rule->fixed))
       problem(element, "the value that the base profile fixes is changed");
+    check_type_profiles(element);
     set(*rule, element);
   }
 
  private:
+  /// A profile of a type is one of that type.
+  void check_type_profiles(Node element) {
+    for (const Node type : element) {
+      const TypeDef* code = type.name() == "type" ? find_type(type["code"].text()) : nullptr;
+      if (!code || code->is_abstract()) continue;
+      for (const Node url : type) {
+        if (url.name() != "profile" || !url.has_value()) continue;
+        const std::string_view constrained = constrained_type(url.text());
+        if (!constrained.empty() && constrained != code->name()) problem(url, "a profile of another type");
+      }
+    }
+  }
+
+  /// The type that a profile is one of; empty when the profile is not at hand.
+  std::string_view constrained_type(std::string_view url) const {
+    if (const TypeDef* type = ProfileStore::base_type(url)) {
+      const bool is_profile = type->name() == "SimpleQuantity" || type->name() == "MoneyQuantity";
+      return is_profile ? "Quantity" : type->name();
+    }
+    const Node definition = library_.find("StructureDefinition", url);
+    return definition ? definition["type"].text() : std::string_view();
+  }
+
   void problem(Node element, const char* text) { problems_.push_back({element, text}); }
 
   /// The content that a path leads to; nullptr when that depends on the document (choices, any resource).
@@ -295,6 +319,7 @@ class Overlay {
     const std::string_view url = node["url"].text();
     const Node value = node["value"];
     if (url.ends_with("StructureDefinition/narrative-language-control")) rule.narrative_language = value.text();
+    if (url.ends_with("StructureDefinition/narrative-source-control")) rule.narrative_source = true;
     if (url.ends_with("StructureDefinition/minLength")) rule.min_length = number_of(value.text(), 0);
     if (url.ends_with("extension-ElementDefinition.mustHaveValue")) rule.must_have_value = value.text() == "true";
     if (url.ends_with("extension-ElementDefinition.valueAlternatives")) rule.value_alternatives.emplace_back(value.text());
@@ -320,6 +345,7 @@ class Overlay {
 
   ElementRule& root_;
   const TypeDef& type_;
+  const Library& library_;
   std::vector<Profile::Problem>& problems_;
   std::map<std::string, ElementRule*, std::less<>> open_;
 };
@@ -355,6 +381,7 @@ std::unique_ptr<ElementRule> ElementRule::copy() const {
   made->earliest = earliest;
   made->latest = latest;
   made->narrative_language = narrative_language;
+  made->narrative_source = narrative_source;
   made->strength = strength;
   made->value_set = value_set;
   made->constraints = constraints;
@@ -408,7 +435,7 @@ std::unique_ptr<Profile> ProfileStore::compile(Node definition, int depth) const
   const Node differential = definition["differential"], snapshot = definition["snapshot"];
   const Node elements = snapshot && (!profile->has_base || !differential) ? snapshot : differential;
   if (elements == snapshot && snapshot) profile->has_base = true;
-  Overlay overlay(*profile->root, *profile->type, profile->problems);
+  Overlay overlay(*profile->root, *profile->type, library_, profile->problems);
   for (const Node element : elements) {
     if (element.name() == "element") overlay.apply(element);
   }

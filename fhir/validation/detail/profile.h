@@ -62,6 +62,7 @@ struct ElementRule {
   std::vector<ExtraBinding> extra_bindings;
   PathExpression earliest, latest;   ///< of a date or time, counted from now
   std::string narrative_language;    ///< of a Narrative: "_yes", "_no", "_resource" or a language
+  bool narrative_source = false;     ///< of a Narrative: each part says where it comes from
   BindingStrength strength = BindingStrength::none;
   std::string value_set;
   std::vector<RuleConstraint> constraints;

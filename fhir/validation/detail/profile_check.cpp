@@ -107,9 +107,9 @@ void check_values(Session& session, Node node, const ElementRule& rule) {
     if (holds && !holds->value_or(true)) session.error("value", node, "the date is further from today than the profile allows");
   }
   if (!rule.narrative_language.empty()) check_narrative_language(session, node, rule.narrative_language);
+  if (rule.narrative_source) check_narrative_source(session, node);
   for (const ExtraBinding& extra : rule.extra_bindings) check_binding(session, node, extra.strength, extra.value_set);
-  if (rule.strength == BindingStrength::required || rule.strength == BindingStrength::extensible)
-    check_binding(session, node, rule.strength, rule.value_set);
+  if (rule.strength != BindingStrength::none) check_binding(session, node, rule.strength, rule.value_set);
 }
 
 void check_constraints(Session& session, Node node, const ElementRule& rule) {

@@ -20,9 +20,10 @@ bool conforms_to_any(Session& session, Node node, const std::vector<std::string>
 template <class Check>
 std::size_t errors_of(Session& session, Check check) {
   const std::size_t size = session.issues.size(), errors = session.issues.errors();
+  const bool truncated = session.issues.truncated();
   check();
   const std::size_t found = session.issues.errors() - errors;
-  session.issues.drop(size);
+  session.issues.drop(size, truncated);
   return found;
 }
 

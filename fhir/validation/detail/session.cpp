@@ -12,27 +12,30 @@ std::string counted(std::size_t count, std::string_view what) {
 }  // namespace
 
 void Issues::add(IssueSeverity severity, std::string_view code, Node at, std::string text) {
-  if (full_) return;
+  if ((severity <= IssueSeverity::error ? errors_ : others_) >= max_) {
+    truncated_ = true;
+    return;
+  }
   add_at(severity, code, at.path(), at.offset(), std::move(text));
 }
 
 void Issues::add_at(IssueSeverity severity, std::string_view code, std::string path, std::size_t offset,
                     std::string text) {
-  if (full_) return;
-  if (found_.size() >= max_) {
-    full_ = true;
+  std::size_t& count = severity <= IssueSeverity::error ? errors_ : others_;
+  if (count >= max_) {
+    truncated_ = true;
     return;
   }
-  if (severity <= IssueSeverity::error) ++errors_;
+  ++count;
   found_.push_back({offset, found_.size(), {severity, std::string(code), std::move(text), std::move(path), {}}});
 }
 
-void Issues::drop(std::size_t size) {
+void Issues::drop(std::size_t size, bool truncated) {
   while (found_.size() > size) {
-    if (found_.back().issue.severity <= IssueSeverity::error) --errors_;
+    --(found_.back().issue.severity <= IssueSeverity::error ? errors_ : others_);
     found_.pop_back();
-    full_ = false;
   }
+  truncated_ = truncated;
 }
 
 std::vector<Issue> Issues::take() {
@@ -60,13 +63,12 @@ std::vector<Issue> Issues::take() {
     }
     list.push_back(std::move(found.issue));
   }
-  if (full_)
+  if (truncated_)
     list.push_back({IssueSeverity::information, "informational", "further issues are not listed", {}, {}});
   return list;
 }
 
 void Session::missing(std::string_view code, Node parent, std::string_view name, std::string text) {
-  if (issues.full()) return;
   issues.add_at(IssueSeverity::error, code, parent.path() + "." + std::string(name), parent.offset(), std::move(text));
 }
 

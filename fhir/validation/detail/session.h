@@ -11,18 +11,21 @@
 
 namespace kiln::fhir::detail {
 
-/// Collects issues: place in the text, a cap, their order.
+/// Collects issues: place in the text, their order, and a cap for errors and one for all others, so that no error is lost
+/// behind warnings.
 class Issues {
  public:
   Issues(std::string_view source, std::size_t issues_max) : source_(source), max_(issues_max) {}
 
   void add(IssueSeverity severity, std::string_view code, Node at, std::string text);
   void add_at(IssueSeverity severity, std::string_view code, std::string path, std::size_t offset, std::string text);
-  bool full() const { return full_; }
+  /// No further error would be listed.
+  bool full() const { return errors_ >= max_; }
+  bool truncated() const { return truncated_; }
   std::size_t size() const { return found_.size(); }
   std::size_t errors() const { return errors_; }
   /// Forgets what came after the first `size` issues: a trial that is not to be told.
-  void drop(std::size_t size);
+  void drop(std::size_t size, bool truncated);
   /// Sorted by place.
   std::vector<Issue> take();
 
@@ -33,8 +36,8 @@ class Issues {
   };
   std::string_view source_;
   std::size_t max_;
-  bool full_ = false;
-  std::size_t errors_ = 0;
+  bool truncated_ = false;
+  std::size_t errors_ = 0, others_ = 0;
   std::vector<Found> found_;
 };
 
@@ -91,7 +94,11 @@ void check_bundle(Session& session, Node bundle);
 void check_xhtml(Session& session, Node div);
 /// The sections by language that a profile asks of a Narrative: "_yes", "_no", "_resource" or one language.
 void check_narrative_language(Session& session, Node narrative, std::string_view control);
+/// Each part directly inside the div says by its class whether it is boilerplate, generated or original.
+void check_narrative_source(Session& session, Node narrative);
 void check_extension(Session& session, Node extension);
+/// A url of example.org and its like, where options.refuse_examples asks for that.
+void check_example_url(Session& session, Node url);
 void check_profiles(Session& session, Node resource);
 /// A node against one profile; one that is not at hand is said not to be checked.
 void check_profile(Session& session, Node node, std::string_view url);

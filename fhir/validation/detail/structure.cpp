@@ -118,6 +118,8 @@ class Walk {
       } else if (session_.options.refuse_markup && kind == NodeKind::string) {
         check_markup(node, form);
       }
+      if (session_.options.refuse_examples && (form == Primitive::uri || form == Primitive::url || form == Primitive::canonical))
+        check_example_url(session_, node);
       if (facts.is_xhtml && session_.checks_invariants()) check_xhtml(session_, node);
     }
     bool any = false;
