@@ -60,6 +60,16 @@ void print_diagnostics(const RunResult& result) {
                  static_cast<unsigned long long>(result.dropped_diagnostics));
 }
 
+/// Rows of a CSV file that the map set aside; true when there are some.
+bool print_children(const RunResult& result, const std::string& file) {
+  for (const auto& child : result.children) {
+    std::string rows;
+    for (const std::uint32_t row : child.rows) rows += (rows.empty() ? "" : ", ") + std::to_string(row);
+    std::fprintf(stderr, "%s: row %s quarantined: %s\n", file.c_str(), rows.c_str(), child.reason.c_str());
+  }
+  return !result.children.empty();
+}
+
 void print_output(const RunResult& result, bool pretty) {
   if (result.output_kind == mappings::DataKind::csv) return print(result.csv_header + result.output);
   if (result.output_kind == mappings::DataKind::hl7) return print(result.output);
@@ -113,6 +123,7 @@ int run(const Arguments& arguments) {
         continue;
       }
       if (!arguments.has("--quiet")) print_diagnostics(**result);
+      if (print_children(**result, files[i])) failed = true;
       if ((*result)->skipped_all()) {
         std::fprintf(stderr, "%s: the map wrote nothing for this message\n", files[i].c_str());
       } else if ((*result)->ok()) {
@@ -151,7 +162,8 @@ const CommandSpec& convert_spec() {
       "run a map over files",
       "Prints one result per message: JSON on a line each, HL7 with CR ends, CSV with header. Notes and "
       "warnings go to\n"
-      "stderr. Exit 1 when a message was refused, 2 for usage, unreadable files and maps with errors.",
+      "stderr. Exit 1 when a message was refused or rows were set aside, 2 for usage, unreadable files and "
+      "maps with errors.",
       kArguments,
       kOptions,
       kExamples,

@@ -316,6 +316,7 @@ void Body::add(const ast::Add& add, std::vector<ir::Stmt>& out) {
   auto found = all;
   // The path to it may not repeat; the thing itself may.
   std::erase_if(found, [](const auto& f) { return f.repeating; });
+  StructureTree::nearest_first(found);
   if (all.empty() && add.name.text.starts_with('Z')) return add_z(add, out);
   if (found.empty()) {
     auto& diagnostic = state_.report(

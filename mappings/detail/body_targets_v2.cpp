@@ -85,6 +85,7 @@ bool Body::enter_segment(const ast::TargetStep& first, const Target& base, Place
   auto all = target_tree_->below(base.group, id);
   auto found = all;
   std::erase_if(found, [](const auto& f) { return f.repeating; });
+  StructureTree::nearest_first(found);
   if (found.empty() && all.empty() && id.starts_with('Z')) return enter_z_segment(first, place, shape);
   if (found.empty()) {
     auto& diagnostic = state_.report(

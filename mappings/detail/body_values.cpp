@@ -33,7 +33,8 @@ Checked Body::value(const ast::Expr& expr, const Destination& destination) {
   if (const auto* e = expr.get_if<ast::Via>()) return via(*e, destination, span);
   if (const auto* e = expr.get_if<ast::Ref>()) return reference(*e, destination, span);
   if (expr.get_if<ast::Regex>()) {
-    state_.report(ErrorCode::E0501, span, "a pattern stands only in `match`, after `matches` and in `replace`");
+    state_.report(ErrorCode::E0501, span,
+                  "a pattern stands only in `match`, after `matches` and in `replace`");
     return failed(span);
   }
   if (expr.get_if<ast::Invalid>()) return failed(span);
@@ -266,8 +267,7 @@ Checked Body::object_value(const ast::Object& object, const Destination& destina
   ir::Object lowered;
   lowered.shape = inner.shape;
   lowered.reg = inner.reg;
-  lowered.body =
-      object_block(*object.block, inner.reg, lowered.all_constant, nullptr, destination.constants);
+  lowered.body = object_block(*object.block, inner.reg, lowered.all_constant, nullptr, destination.constants);
   const bool sure =
       lowered.all_constant || std::any_of(notes_.begin(), notes_.end(), [&](const WriteNote& note) {
         return note.reg == inner.reg && !note.constant && !note.optional;
@@ -314,6 +314,12 @@ Checked Body::as_value(const ast::As& as, const Destination& destination, base::
   inner.cast_span = as.type.span;
   inner.variant = destination.variant;
   inner.list = destination.list || destination.kind == Destination::Kind::any;
+  // `OBX-5 += o.value as CWE`: the field takes any datatype, this one is built.
+  if (type.is_v2() && destination.kind == Destination::Kind::v2 &&
+      destination.type.kind == StaticType::Kind::varies) {
+    inner.kind = Destination::Kind::v2;
+    return value(*as.operand, inner);
+  }
   if (destination.type.kind == StaticType::Kind::fhir && destination.type.fhir == type.fhir) {
     inner.element = destination.element;
     inner.required = destination.required;

@@ -156,10 +156,34 @@ std::vector<std::uint32_t> derive_components(const ir::Unit& unit) {
   return components;
 }
 
+/// `^…$` as a whole: what it matches is the whole text.
+bool is_anchored(std::string_view pattern) {
+  if (!pattern.starts_with('^') || !pattern.ends_with('$') || pattern.ends_with("\\$")) return false;
+  int depth = 0;
+  bool in_class = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '\\') {
+      ++i;
+    } else if (in_class) {
+      in_class = c != ']';
+    } else if (c == '[') {
+      in_class = true;
+    } else if (c == '(' || c == ')') {
+      depth += c == '(' ? 1 : -1;
+    } else if (c == '|' && depth == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 RegexFacts limits_of(const re2::RE2& regex) {
   constexpr int kLongest = 16;
   RegexFacts facts;
-  facts.limited = regex.PossibleMatchRange(&facts.least, &facts.most, kLongest);
+  // The limits are those of whole texts: a text that only begins with a match lies beyond them.
+  facts.limited =
+      is_anchored(regex.pattern()) && regex.PossibleMatchRange(&facts.least, &facts.most, kLongest);
   return facts;
 }
 

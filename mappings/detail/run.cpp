@@ -159,8 +159,15 @@ void Run::choose_structure() {
   structure_choice_ = hl7::choose_structure({code, trigger_, structure, version}, segment_ids_);
 }
 
-const ir::Map* Run::choose_map(const Program& program) {
+const ir::Map* Run::choose_map(const Program& program, std::size_t& next) {
   if (!program.is_package()) return &unit_->maps[program.maps()[0]];
+  if (input_kind_ == DataKind::fhir) {
+    while (next < program.maps().size()) {
+      const ir::Map& map = unit_->maps[program.maps()[next++]];
+      if (fits(map)) return &map;
+    }
+    return nullptr;
+  }
   if (message_ != nullptr) choose_structure();
   const ir::Map* chosen = nullptr;
   for (const std::uint32_t index : program.maps()) {
@@ -334,21 +341,52 @@ void Run::finish() {
   result_.children.clear();
 }
 
-RunResult& Run::execute(const Program& program, const RunInput& input, const RunContext& context) {
-  begin(program.unit(), *program.facts(), input, context);
-  const ir::Map* map = choose_map(program);
-  if (map == nullptr) {
-    no_map(program);
-  } else if (!same_side(map->source, input_kind_)) {
-    stop(Outcome::failed, "the map does not take this kind of input");
-  } else {
-    if (map->target_csv != ir::kNone) {
-      result_.csv_format = {program.facts(), &facts_->csv_formats[map->target_csv]};
-    }
-    run_map(*map, facts_->structures[static_cast<std::size_t>(map - unit_->maps.data())]);
-    finish();
+/// A resource for maps that take a Bundle becomes a Bundle of it alone.
+RunInput Run::bundled(const Program& program, const RunInput& input) {
+  if (kind_of_input(input) != DataKind::fhir) return input;
+  const base::JsonView resource = std::get<base::JsonView>(input);
+  const std::string_view type = resource["resourceType"].text();
+  bool bundle = false;
+  for (const std::uint32_t index : program.maps()) {
+    const ir::Map& map = program.unit().maps[index];
+    if (!same_side(map.source, DataKind::fhir)) continue;
+    const std::string_view taken = program.unit().text(map.source_type);
+    if (taken == type || type.empty()) return input;
+    bundle = bundle || taken == "Bundle";
   }
-  return result_;
+  if (!bundle) return input;
+  base::JsonWriter writer;
+  writer.begin_object().key("resourceType").string("Bundle").key("type").string("collection");
+  writer.key("entry").begin_array().begin_object().key("resource").value(resource);
+  writer.end_object().end_array().end_object();
+  auto document =
+      base::parse_json(writer.take(), {base::limits::kMapOutputBytesMax, base::limits::kJsonDepthMax});
+  if (!document) return input;
+  bundled_ = std::move(*document);
+  return bundled_.root();
+}
+
+RunResult& Run::execute(const Program& program, const RunInput& given, const RunContext& context) {
+  const RunInput input = bundled(program, given);
+  for (std::size_t next = 0;;) {
+    begin(program.unit(), *program.facts(), input, context);
+    const ir::Map* map = choose_map(program, next);
+    if (map == nullptr) {
+      no_map(program);
+      return result_;
+    }
+    if (!same_side(map->source, input_kind_)) {
+      stop(Outcome::failed, "the map does not take this kind of input");
+      return result_;
+    }
+    if (map->target_csv != ir::kNone)
+      result_.csv_format = {program.facts(), &facts_->csv_formats[map->target_csv]};
+    run_map(*map, facts_->structures[static_cast<std::size_t>(map - unit_->maps.data())]);
+    // Of the maps of a package that take a FHIR type, one that skips at its top leaves the input to the next.
+    if (halt_ == Halt::skip && program.is_package() && input_kind_ == DataKind::fhir) continue;
+    finish();
+    return result_;
+  }
 }
 
 void Run::begin_expression(const Program& program, std::uint32_t expression, const RunInput& input,

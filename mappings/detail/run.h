@@ -120,7 +120,8 @@ class Run {
   void begin(const ir::Unit& unit, const Facts& facts, const RunInput& input, const RunContext& context);
   void begin_expression(const Program& program, std::uint32_t expression, const RunInput& input,
                         const RunContext& context);
-  const ir::Map* choose_map(const Program& program);
+  RunInput bundled(const Program& program, const RunInput& input);
+  const ir::Map* choose_map(const Program& program, std::size_t& next);
   const ir::Map* closest_map(const Program& program);
   void choose_structure();
   bool fits(const ir::Map& map) const;
@@ -129,8 +130,8 @@ class Run {
   void bind_input(const ir::Function& function);
   void open_registers(const ir::Map& map);
   Frame new_map_frame(const ir::Function& function);
-  /// Of a fn or datatype map. Its parameters are still to be set; an object register is set by the object literal
-  /// whose rules use it.
+  /// Of a fn or datatype map. Its parameters are still to be set; an object register is set by the object
+  /// literal whose rules use it.
   Frame new_frame(const ir::Function& function) {
     const std::size_t objects = function.objects == 0 ? 1 : function.objects;
     char* const memory = static_cast<char*>(
@@ -218,7 +219,8 @@ class Run {
   Value eval_node(const ir::Expr& expr);
   /// Asked when steps_ is beyond steps_max_: false when only the clock had to be looked at and there is time.
   [[gnu::cold, gnu::noinline]] bool over_budget();
-  /// Work on long texts counts as steps too, so that the budget bounds time and memory. False: the run has ended.
+  /// Work on long texts counts as steps too, so that the budget bounds time and memory. False: the run has
+  /// ended.
   bool charge(std::size_t bytes) { return bytes < kFreeBytes || charge_long(bytes); }
   [[gnu::cold, gnu::noinline]] bool charge_long(std::size_t bytes);
   static constexpr std::size_t kFreeBytes = 512;
@@ -318,6 +320,7 @@ class Run {
   Value fhir_extension(const ir::Expr& expr);
   Value resolve(const ir::Expr& expr);
   Value resolve_one(const Value& reference);
+  base::JsonView holder_of(const base::JsonView& node) const;
   Value object_member(const OutputNode& object, const ir::Expr& expr);
   Value node_value(const OutputNode& node, ir::TypeId type);
   void mark_node(std::uint32_t id);
@@ -384,6 +387,7 @@ class Run {
   std::array<char, 3> separators_{};
   bool plain_ = false;
   base::JsonView json_;
+  base::JsonDocument bundled_;  ///< the input as a Bundle of one entry, see bundled()
   struct SourceResource {
     std::string_view full_url, type, id;
     base::JsonView view;
@@ -451,10 +455,10 @@ class Run {
   std::unordered_map<std::string, const LookupAnswer*> answers_;
   std::unordered_set<std::string> asked_;
 
-  std::vector<OutputNode*> rows_;  ///< emitted CSV rows
+  std::vector<OutputNode*> rows_;         ///< emitted CSV rows
   std::vector<CreatedNode*> identities_;  ///< hash table of the FHIR target
   OutputBuffer seed_;                     ///< of the id that is derived
-  OutputBuffer buffer_;            ///< what the FHIR target prints into
+  OutputBuffer buffer_;                   ///< what the FHIR target prints into
   RunResult result_;
 };
 

@@ -121,7 +121,8 @@ Value Run::call_builtin(const ir::Expr& expr) {
     const bool text = parameter.type == FunctionType::string || parameter.type == FunctionType::uri ||
                       parameter.type == FunctionType::any;
     Value value = text ? eval_text(unit_->args[expr.b + i]) : eval(unit_->args[expr.b + i]);
-    if (value.kind == ValueKind::list && parameter.type == FunctionType::list) {
+    if (value.kind == ValueKind::list &&
+        (parameter.type == FunctionType::list || parameter.type == FunctionType::any)) {
       // Items reach a function as plain scalars.
       const std::span<Value> items = arena_.array<Value>(value.size);
       for (std::uint32_t k = 0; k < value.size; ++k) {

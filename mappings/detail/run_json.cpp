@@ -215,11 +215,21 @@ Value Run::resolve_one(const Value& reference) {
     if (by_url || by_id) return json_value(resource.view, 0);
   }
   if (wanted.starts_with('#')) {
-    for (const base::JsonView contained : json_["contained"]) {
+    for (const base::JsonView contained : holder_of(text_view)["contained"]) {
       if (contained["id"].text() == wanted.substr(1)) return json_value(contained, 0);
     }
   }
   return {};
+}
+
+/// The resource that a node is in: the source itself, or the entry of a Bundle that holds the node. Nodes are
+/// numbered in the order of the text.
+base::JsonView Run::holder_of(const base::JsonView& node) const {
+  const SourceResource* holder = nullptr;
+  for (const SourceResource& resource : resources_) {
+    if (resource.view.id() <= node.id()) holder = &resource;
+  }
+  return holder == nullptr ? json_ : holder->view;
 }
 
 Value Run::resolve(const ir::Expr& expr) {

@@ -2,6 +2,7 @@
 // The v2 dictionary as the checker asks it: fields and components with the version bridge, and message
 // structures as a flat tree that segments and groups are found in.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -59,6 +60,12 @@ class StructureTree {
   };
   /// Segments or groups of that name below `from` (-1: the message), in order.
   std::vector<Found> below(int from, std::string_view name) const;
+  /// What is written without a path goes to the fewest groups: in RDE_O11 an RXR of ORDER is its own one, not
+  /// that of ORDER_DETAIL, which comes first.
+  static void nearest_first(std::vector<Found>& found) {
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Found& a, const Found& b) { return a.groups.size() < b.groups.size(); });
+  }
   /// The nearest group around a node (choices skipped); -1 for the message.
   int group_of(int node) const;
   const StructureNode& node(int index) const { return nodes_[static_cast<std::size_t>(index)]; }
