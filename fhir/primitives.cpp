@@ -1,5 +1,6 @@
 #include "fhir/primitives.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -278,6 +279,22 @@ base::JsonKind json_kind_of(Primitive primitive) {
     default:
       return base::JsonKind::string;
   }
+}
+
+bool is_number_too_large(std::string_view number) {
+  if (number.size() < 4) return false;
+  if (number.starts_with('-')) number.remove_prefix(1);
+  const std::size_t mark = number.find_first_of("eE");
+  if (std::min(number.find('.'), std::min(mark, number.size())) > kNumberDigitsMax) return true;
+  if (mark == number.npos) return false;
+  std::string_view exponent = number.substr(mark + 1);
+  if (exponent.starts_with('-')) return false;
+  std::size_t value = 0;
+  for (const char c : exponent) {
+    if (c == '+') continue;
+    value = std::min<std::size_t>(value * 10 + static_cast<std::size_t>(c - '0'), 1'000'000);
+  }
+  return value > kNumberExponentMax;
 }
 
 bool is_valid_id(std::string_view text) {

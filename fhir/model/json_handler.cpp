@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fhir/model/detail/json_scan.h"
+#include "fhir/primitives.h"
 
 namespace kiln::fhir::detail {
 namespace {
@@ -214,6 +215,9 @@ bool JsonHandler::check_list(const Level& level, bool is_array, std::size_t offs
 }
 
 bool JsonHandler::scalar(NodeKind kind, std::size_t offset, std::string_view text) {
+  if (kind == NodeKind::number && is_number_too_large(text) &&
+      !report(ErrorCode::fhir_wrong_type, "a number with too large an exponent", offset))
+    return false;
   if (levels_.empty()) {
     const std::uint32_t root = append_root(offset);
     const TypeDef* type = options_.type;

@@ -250,7 +250,12 @@ class XmlReader {
       return {};
     }
     const Primitive form = kind == base::JsonKind::boolean ? Primitive::boolean : Primitive::decimal;
-    if (is_valid_primitive(form, text)) {
+    const bool too_large =
+        form == Primitive::decimal && is_valid_primitive(form, text) && is_number_too_large(text);
+    if (too_large)
+      TRY_VOID(
+          wrong_at(attribute.offset, ErrorCode::fhir_wrong_type, "a number with too large an exponent", {}));
+    if (too_large || is_valid_primitive(form, text)) {
       builder_.value(kind == base::JsonKind::boolean ? NodeKind::boolean : NodeKind::number, text);
       return {};
     }

@@ -253,6 +253,61 @@ TEST_CASE("xml: what is read can be written as JSON of the same depth", "[fhir][
   CHECK(again(deep) == deep);
 }
 
+TEST_CASE("xml: hostile documents end in an error, soon", "[fhir][xml]") {
+  CHECK(code_of("<Patient xmlns=\"http://hl7.org/fhir\"><id value=\"" + std::string(100u << 20, 'x') +
+                "\"/></Patient>") == "limit-exceeded");
+  std::string text = kHead;
+  for (int i = 0; i < 1'000'000; ++i) text += "<extension url=\"u\">";
+  CHECK(code_of(text) == "limit-exceeded");
+  text =
+      kHead + std::string("<text><status value=\"generated\"/><div xmlns=\"http://www.w3.org/1999/xhtml\">");
+  for (int i = 0; i < 1'000'000; ++i) text += "<p>";
+  CHECK(code_of(text) == "limit-exceeded");
+  text = "<Patient xmlns=\"http://hl7.org/fhir\"";
+  for (int i = 0; i < 200'000; ++i) text += " xmlns:a" + std::to_string(i) + "=\"u\"";
+  CHECK(code_of(text + "/>") == "limit-exceeded");
+  // Half of a pair, and a pair of halves: neither is a character.
+  CHECK(code_of(patient("<name><text value=\"&#xDC00;\"/></name>")) == "xml-entity");
+  CHECK(code_of(patient("<name><text value=\"&#xD83D;&#xDE00;\"/></name>")) == "xml-entity");
+  CHECK(code_of(patient("<name><text value=\"&#x1F600;\"/></name>")) == "read");
+  // A million references, and a million errors.
+  text.clear();
+  for (int i = 0; i < 1'000'000; ++i) text += "&amp;";
+  CHECK(code_of(patient("<name><text value=\"" + text + "\"/></name>")) == "read");
+  text.clear();
+  for (int i = 0; i < 1'000'000; ++i) text += "<nme/>";
+  std::vector<fhir::ReadIssue> issues;
+  fhir::ReadOptions collect;
+  collect.issues = &issues;
+  CHECK(code_of(patient(text), collect) == "read");
+  CHECK(issues.size() == base::limits::kValidationIssuesMax);
+}
+
+TEST_CASE("xml: numbers that JSON cannot carry are refused", "[fhir][xml]") {
+  const auto decimal = [](const std::string& number) {
+    return code_of(
+        "<Observation xmlns=\"http://hl7.org/fhir\"><status value=\"final\"/><code><text value=\"x\"/></code>"
+        "<valueQuantity><value value=\"" +
+        number + "\"/></valueQuantity></Observation>");
+  };
+  for (const std::string number : {"NaN", "INF", "-INF", "Infinity", "+1", "01", "1.", ".5", "0x10", "1e",
+                                   "1e1e1", " 1 ", "1,5", "1e301", "-1E+99999999999999999999"})
+    CHECK(number + " " + decimal(number) == number + " fhir-wrong-type");
+  CHECK(decimal(std::string(301, '9')) == "fhir-wrong-type");
+  for (const std::string& number : {std::string("1e300"), std::string("-0"), std::string("1E-99999"),
+                                   std::string(300, '9'), "0." + std::string(10'000, '3')}) {
+    CHECK(number + " " + decimal(number) == number + " read");
+    const std::string json =
+        R"({"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":)" +
+        number + "}}";
+    const auto tree = fhir::read_json(json);
+    REQUIRE(tree);
+    const auto xml = write_xml(tree->root());
+    REQUIRE(xml);
+    CHECK(read_xml(*xml));
+  }
+}
+
 TEST_CASE("xml: issues are collected and the rest is read", "[fhir][xml]") {
   std::vector<fhir::ReadIssue> issues;
   fhir::ReadOptions options;
