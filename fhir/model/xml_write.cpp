@@ -206,6 +206,11 @@ base::Result<std::string> write_xml(Node node, bool pretty) {
 }
 
 std::string check_xhtml_form(std::string_view div) {
+  // The scanner passes over a byte order mark, comments and instructions around the element; a reader loses
+  // them.
+  if (!div.starts_with('<') || div.starts_with("<!") || div.starts_with("<?") || !div.ends_with('>') ||
+      div.ends_with("-->") || div.ends_with("?>"))
+    return "the narrative is no div, or has something beside it";
   detail::XmlScanner scanner(div, base::limits::kXhtmlDepthMax);
   for (bool first = true;; first = false) {
     switch (scanner.next()) {

@@ -232,6 +232,24 @@ TEST_CASE("xml: a carriage return of a narrative and its reference stay apart", 
   }
 }
 
+TEST_CASE("xml: what stands before or behind a narrative is refused, not lost", "[fhir][xml]") {
+  const std::string div = R"(<div xmlns=\"http://www.w3.org/1999/xhtml\">a</div>)";
+  for (const std::string& text : {div, "\xEF\xBB\xBF" + div, " " + div, div + "\\n", "<!-- c -->" + div,
+                                  "<?p q?>" + div, div + "\xEF\xBB\xBF", div + "<!-- c -->"}) {
+    const std::string json =
+        R"({"resourceType":"Basic","text":{"status":"generated","div":")" + text + R"("}})";
+    INFO(json);
+    const auto tree = fhir::read_json(json);
+    REQUIRE(tree);
+    const auto xml = write_xml(tree->root());
+    CHECK(xml.has_value() == (text == div));
+    if (!xml) continue;
+    const auto back = read_xml(*xml);
+    REQUIRE(back);
+    CHECK(fhir::write_json(back->root()) == json);
+  }
+}
+
 TEST_CASE("xml: what is read can be written as JSON of the same depth", "[fhir][xml]") {
   const auto nested = [](int count) {
     std::string text;
@@ -295,7 +313,7 @@ TEST_CASE("xml: numbers that JSON cannot carry are refused", "[fhir][xml]") {
     CHECK(number + " " + decimal(number) == number + " fhir-wrong-type");
   CHECK(decimal(std::string(301, '9')) == "fhir-wrong-type");
   for (const std::string& number : {std::string("1e300"), std::string("-0"), std::string("1E-99999"),
-                                   std::string(300, '9'), "0." + std::string(10'000, '3')}) {
+                                    std::string(300, '9'), "0." + std::string(10'000, '3')}) {
     CHECK(number + " " + decimal(number) == number + " read");
     const std::string json =
         R"({"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":)" +
