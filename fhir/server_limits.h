@@ -7,6 +7,8 @@ namespace kiln::base::limits {
 
 inline constexpr std::size_t kSearchChainMax = 4;          ///< references followed by one chained parameter or _has
 inline constexpr std::size_t kSearchSortKeysMax = 4;       ///< keys of one _sort
+inline constexpr std::size_t kSearchSortedMax = 10'000;    ///< matches of a search that is sorted by values
+inline constexpr std::size_t kSortTextBytesMax = 60;       ///< of a text that is sorted by; texts alike so far count as equal
 inline constexpr std::size_t kSearchIncludedMax = 1'000;   ///< included resources of one page
 inline constexpr std::size_t kSearchIncludeRoundsMax = 3;  ///< how often :iterate follows what it included
 inline constexpr std::size_t kSearchCodesMax = 5'000;      ///< codes of a value set that :in, :not-in, :above and :below compare

@@ -41,6 +41,14 @@ Result<std::int64_t> Dictionary::word(std::string_view text) {
   return lookup(words_, "SELECT id FROM word WHERE text=?", "INSERT INTO word(text) VALUES(?)", text);
 }
 
+Result<std::int64_t> Dictionary::known_word(std::string_view text) {
+  if (const auto found = words_.find(text); found != words_.end()) return found->second;
+  TRY(auto statement, database_->cached("SELECT id FROM word WHERE text=?"));
+  statement.bind(1, text);
+  TRY(const bool row, statement.step());
+  return row ? statement.integer(0) : kUnknown;
+}
+
 Result<std::string> Dictionary::type_name(std::int64_t id) {
   if (const auto found = type_names_.find(id); found != type_names_.end()) return found->second;
   TRY(auto statement, database_->cached("SELECT name FROM type WHERE id=?"));
@@ -61,29 +69,34 @@ Result<std::string> Dictionary::word_text(std::int64_t id) {
   return word_texts_.emplace(id, std::string(statement.text(0))).first->second;
 }
 
+Result<std::int64_t> Dictionary::parameter(std::int64_t type, std::string_view code) {
+  {
+    TRY(auto select, database_->cached("SELECT id FROM param WHERE type=? AND code=?"));
+    select.bind(1, type).bind(2, code);
+    TRY(const bool row, select.step());
+    if (row) return select.integer(0);
+  }
+  if (!may_write_) return kUnknown;
+  TRY(auto insert, database_->cached("INSERT INTO param(type, code) VALUES(?,?)"));
+  insert.bind(1, type).bind(2, code);
+  TRY_VOID(insert.run());
+  added_ = true;
+  return database_->last_insert_rowid();
+}
+
 Result<const std::vector<std::int64_t>*> Dictionary::parameters(const fhir::TypeParameters& type) {
   if (const auto found = parameters_.find(&type); found != parameters_.end()) return &found->second;
   TRY(const std::int64_t type_id, this->type(type.type()));
-  std::vector<std::int64_t> ids(type.all().size(), kUnknown);
-  bool complete = true;
-  for (const fhir::Parameter& parameter : type.all()) {
-    std::int64_t& id = ids[parameter.ordinal];
-    {
-      TRY(auto select, database_->cached("SELECT id FROM param WHERE type=? AND code=?"));
-      select.bind(1, type_id).bind(2, parameter.code);
-      TRY(const bool row, select.step());
-      if (row) id = select.integer(0);
-    }
-    if (id == kUnknown && may_write_) {
-      TRY(auto insert, database_->cached("INSERT INTO param(type, code) VALUES(?,?)"));
-      insert.bind(1, type_id).bind(2, parameter.code);
-      TRY_VOID(insert.run());
-      id = database_->last_insert_rowid();
-      added_ = true;
-    }
-    complete = complete && id != kUnknown;
+  std::vector<std::int64_t> ids;
+  for (const fhir::Parameter& one : type.all()) {
+    TRY(const std::int64_t id, parameter(type_id, one.code));
+    ids.push_back(id);
   }
-  if (!complete) {
+  for (const fhir::CompositeParameter& one : type.composites()) {
+    TRY(const std::int64_t id, parameter(type_id, one.code));
+    ids.push_back(id);
+  }
+  if (std::find(ids.begin(), ids.end(), kUnknown) != ids.end()) {
     // A reader may come before the first write of the type: answer for now, look again next time.
     incomplete_ = std::move(ids);
     return &incomplete_;

@@ -24,10 +24,13 @@ class Dictionary {
   base::Result<std::int64_t> type(std::string_view name);
   /// The name of a type number; empty when unknown.
   base::Result<std::string> type_name(std::int64_t id);
-  /// Numbers of the parameters of a type, by Parameter::ordinal. Valid until the next call.
+  /// Numbers of the parameters of a type, by Parameter::ordinal, and behind them those of its composites.
+  /// Valid until the next call.
   base::Result<const std::vector<std::int64_t>*> parameters(const fhir::TypeParameters& type);
   /// 0 for the empty text.
   base::Result<std::int64_t> word(std::string_view text);
+  /// The same without adding it: kUnknown when it is not there.
+  base::Result<std::int64_t> known_word(std::string_view text);
   base::Result<std::string> word_text(std::int64_t id);
 
   /// After a rollback numbers added meanwhile may no longer be in the file: forgets what it knows, if it
@@ -44,6 +47,7 @@ class Dictionary {
   using Numbers = std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>>;
   base::Result<std::int64_t> lookup(Numbers& cache, const char* select, const char* insert,
                                     std::string_view text);
+  base::Result<std::int64_t> parameter(std::int64_t type, std::string_view code);
 
   base::Database* database_ = nullptr;
   bool may_write_;

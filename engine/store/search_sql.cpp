@@ -1,223 +1,128 @@
 #include "engine/store/search_sql.h"
 
+#include <array>
+
+#include "engine/base/json.h"
+
 namespace kiln::engine {
 
 using base::Result;
 using fhir::Modifier;
 using fhir::ParameterKind;
-using fhir::Prefix;
 using fhir::SearchClause;
 using fhir::SearchValue;
-using fhir::TokenForm;
+
+Result<SearchSql> SearchSql::of_type(Dictionary& dictionary, std::string_view type) {
+  const fhir::TypeParameters* parameters = fhir::type_parameters(type);
+  if (!parameters) return base::fail(base::ErrorCode::fhir_unknown_path, "unknown resource type");
+  TRY(const std::int64_t number, dictionary.type(type));
+  TRY(const auto* params, dictionary.parameters(*parameters));
+  return SearchSql(dictionary, *parameters, number, *params);
+}
 
 namespace {
 
-SqlText string_rows(std::int64_t param, const SearchValue& value, Modifier modifier) {
-  SqlText out;
-  out.add("SELECT rid FROM ix_string WHERE param=?").value(param);
-  if (modifier == Modifier::contains)
-    return std::move(out.add(" AND instr(folded, ?)>0").value(value.folded));
-  if (modifier == Modifier::exact)
-    return std::move(out.add(" AND folded=? AND exact=?").value(value.folded).value(value.text));
-  out.add(" AND folded>=?").value(value.folded);
-  if (const std::string end = prefix_end(value.folded); !end.empty()) out.add(" AND folded<?").value(end);
-  return out;
-}
-
-/// search#prefix; each form starts with the column its index is sorted by.
-SqlText date_rows(std::int64_t param, const SearchValue& value) {
-  SqlText out;
-  out.add("SELECT rid FROM ix_date WHERE param=?").value(param);
-  const std::int64_t low = value.low, high = value.high;
-  switch (value.prefix) {
-    case Prefix::eq:
-      return std::move(
-          out.add(" AND low_us>=? AND low_us<=? AND high_us<=?").value(low).value(high).value(high));
-    case Prefix::ne:
-      return std::move(out.add(" AND NOT (low_us>=? AND high_us<=?)").value(low).value(high));
-    case Prefix::gt:
-      return std::move(out.add(" AND high_us>?").value(high));
-    case Prefix::lt:
-      return std::move(out.add(" AND low_us<?").value(low));
-    case Prefix::ge:
-      return std::move(
-          out.add(" AND high_us>=? AND (high_us>? OR low_us>=?)").value(low).value(high).value(low));
-    case Prefix::le:
-      return std::move(
-          out.add(" AND low_us<=? AND (low_us<? OR high_us<=?)").value(high).value(low).value(high));
-    case Prefix::sa:
-      return std::move(out.add(" AND low_us>?").value(high));
-    case Prefix::eb:
-      return std::move(out.add(" AND high_us<?").value(low));
-    case Prefix::ap:
-      return std::move(out.add(" AND low_us<=? AND high_us>=?").value(high).value(low));
-  }
-  return out;
-}
-
-SqlText uri_rows(std::int64_t param, const SearchValue& value, Modifier modifier) {
-  SqlText out;
-  out.add("SELECT rid FROM ix_uri WHERE param=?").value(param);
-  if (modifier == Modifier::below) {
-    out.add(" AND uri>=?").value(value.text);
-    if (const std::string end = prefix_end(value.text); !end.empty()) out.add(" AND uri<?").value(end);
-    return out;
-  }
-  if (modifier == Modifier::above)
-    return std::move(
-        out.add(" AND uri<=? AND substr(?, 1, length(uri))=uri").value(value.text).value(value.text));
-  return std::move(out.add(" AND uri=?").value(value.text));
+/// The table a clause is about is that of its parameter, but for two modifiers.
+ParameterKind searched_kind(const SearchClause& clause) {
+  if (clause.modifier == Modifier::text) return ParameterKind::string;
+  if (clause.modifier == Modifier::identifier) return ParameterKind::token;
+  return clause.parameter->kind;
 }
 
 }  // namespace
 
-void SqlText::bind_to(base::Statement& statement) const {
-  int index = 0;
-  for (const auto& value : values) {
-    ++index;
-    if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      statement.bind(index, *number);
-    } else {
-      statement.bind(index, std::get<std::string>(value));
-    }
-  }
-}
-
-std::string prefix_end(std::string_view text) {
-  // UTF-8 sorts bytewise like its characters, and no byte of it is 0xFF.
-  std::string end(text);
-  if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
-  return end;
-}
-
-Result<SqlText> SearchSql::token_rows(std::int64_t param, const SearchValue& value) {
-  SqlText out;
-  std::int64_t system = 0;
-  if (value.form == TokenForm::system_code || value.form == TokenForm::system) {
-    TRY(system, dictionary_.word(value.system));
-  }
-  if (value.form == TokenForm::system)
-    return std::move(out.add("SELECT rid FROM ix_token WHERE param=? AND system=? AND system<>0")
-                         .value(param)
-                         .value(system));
-  out.add("SELECT rid FROM ix_token WHERE param=? AND code=?").value(param).value(value.code);
-  if (value.form != TokenForm::code) out.add(" AND system=?").value(system);
-  return out;
-}
-
-Result<SqlText> SearchSql::reference_rows(std::int64_t param, const SearchValue& value) {
-  SqlText out;
-  out.add("SELECT rid FROM ix_reference WHERE param=? AND target_id=?").value(param);
-  out.value(value.is_url ? value.text : value.target_id);
-  if (value.is_url) return std::move(out.add(" AND target_type=0"));
-  if (value.target_type.empty()) return std::move(out.add(" AND target_type<>0"));
-  TRY(const std::int64_t type, dictionary_.type(value.target_type));
-  return std::move(out.add(" AND target_type=?").value(type));
-}
-
-Result<SqlText> SearchSql::quantity_rows(std::int64_t param, const SearchValue& value) {
-  SqlText out;
-  out.add("SELECT rid FROM ix_quantity WHERE param=?").value(param);
-  const std::string &from = value.number_low, &to = value.number_high, &exact = value.number;
-  switch (value.prefix) {
-    case Prefix::eq:
-      out.add(" AND low>=? AND low<? AND high<?").value(from).value(to).value(to);
-      break;
-    case Prefix::ne:
-      out.add(" AND NOT (low>=? AND high<?)").value(from).value(to);
-      break;
-    case Prefix::gt:
-      out.add(" AND high>?").value(exact);
-      break;
-    case Prefix::lt:
-      out.add(" AND low<?").value(exact);
-      break;
-    case Prefix::ge:
-      out.add(" AND (high>? OR (low>=? AND high<=?))").value(exact).value(exact).value(exact);
-      break;
-    case Prefix::le:
-      out.add(" AND (low<? OR (low>=? AND high<=?))").value(exact).value(exact).value(exact);
-      break;
-    case Prefix::sa:
-      out.add(" AND low>?").value(exact);
-      break;
-    case Prefix::eb:
-      out.add(" AND high<?").value(exact);
-      break;
-    case Prefix::ap:
-      out.add(" AND low<? AND high>=?").value(to).value(from);
-      break;
-  }
-  if (!value.code.empty()) out.add(" AND code=?").value(value.code);
-  if (!value.system.empty()) {
-    TRY(const std::int64_t system, dictionary_.word(value.system));
-    out.add(" AND system=?").value(system);
-  }
-  return out;
-}
-
 SqlText SearchSql::any_rows(const fhir::Parameter& parameter) {
   SqlText out;
-  switch (parameter.kind) {
-    case ParameterKind::token:
-      out.add("SELECT rid FROM ix_token WHERE param=?");
-      break;
-    case ParameterKind::string:
-      out.add("SELECT rid FROM ix_string WHERE param=?");
-      break;
-    case ParameterKind::date:
-      out.add("SELECT rid FROM ix_date WHERE param=?");
-      break;
-    case ParameterKind::uri:
-      out.add("SELECT rid FROM ix_uri WHERE param=?");
-      break;
-    case ParameterKind::number:
-    case ParameterKind::quantity:
-      out.add("SELECT rid FROM ix_quantity WHERE param=?");
-      break;
-    case ParameterKind::reference:
-      // A reference may have only an identifier, which is kept with the tokens.
-      out.add("SELECT rid FROM ix_reference WHERE param=?").value(param(parameter));
-      out.add(" UNION ALL SELECT rid FROM ix_token WHERE param=?");
-      break;
-    case ParameterKind::id:
-    case ParameterKind::last_updated:
-      out.add("SELECT rid FROM resource WHERE type=?").value(type_);
-      return out;
-  }
-  return std::move(out.value(param(parameter)));
+  const IndexTable table = index_table(parameter.kind);
+  if (table.name.empty()) return std::move(out.add("SELECT rid FROM resource WHERE type=?").value(type_));
+  out.add("SELECT rid FROM ").add(table.name).add(" WHERE param=?").value(param(parameter));
+  // A reference may have only an identifier, which is kept with the tokens; a concept only a text.
+  const std::string_view second = parameter.kind == ParameterKind::reference ? "ix_token"
+                                  : parameter.kind == ParameterKind::token   ? "ix_string"
+                                                                             : "";
+  if (second.empty()) return out;
+  return std::move(
+      out.add(" UNION ALL SELECT rid FROM ").add(second).add(" WHERE param=?").value(param(parameter)));
 }
 
 Result<SqlText> SearchSql::rows_of_value(const SearchClause& clause, const SearchValue& value) {
-  const std::int64_t number = clause.parameter->extractor ? param(*clause.parameter) : 0;
-  switch (clause.parameter->kind) {
-    case ParameterKind::token:
-      return token_rows(number, value);
-    case ParameterKind::string:
-      return string_rows(number, value, clause.modifier);
-    case ParameterKind::date:
-      return date_rows(number, value);
-    case ParameterKind::reference:
-      return clause.modifier == Modifier::identifier ? token_rows(number, value)
-                                                     : reference_rows(number, value);
-    case ParameterKind::uri:
-      return uri_rows(number, value, clause.modifier);
-    case ParameterKind::number:
-    case ParameterKind::quantity:
-      return quantity_rows(number, value);
-    case ParameterKind::id: {
-      SqlText out;
-      return std::move(
-          out.add("SELECT rid FROM resource WHERE type=? AND id=?").value(type_).value(value.text));
+  SqlText out;
+  if (clause.parameter->kind == ParameterKind::id)
+    return std::move(
+        out.add("SELECT rid FROM resource WHERE type=? AND id=?").value(type_).value(value.text));
+  const ParameterKind kind = searched_kind(clause);
+  const IndexTable table = index_table(kind);
+  out.add("SELECT rid FROM ").add(table.name).add(" WHERE param=?").value(param(*clause.parameter));
+  TRY(const SqlText condition, value_condition(kind, clause.modifier, value, table.columns, *dictionary_));
+  return std::move(out.add(condition));
+}
+
+/// Many codes at once: they come in as one JSON text, since a statement has a limit on its parts.
+Result<SqlText> SearchSql::code_rows(const SearchClause& clause) {
+  base::JsonWriter codes;
+  codes.begin_array();
+  for (const SearchValue& value : clause.values) {
+    std::int64_t system = Dictionary::kUnknown;
+    if (!value.system.empty()) {
+      TRY(system, dictionary_->known_word(value.system));
+      if (system == Dictionary::kUnknown) continue;  // no row has it
     }
-    case ParameterKind::last_updated:
-      break;
+    codes.begin_array().string(value.code).integer(system).end_array();
   }
-  return SqlText{};
+  codes.end_array();
+  SqlText out;
+  out.add("SELECT i.rid AS rid FROM json_each(?) j CROSS JOIN ix_token i ON i.param=?")
+      .value(codes.take())
+      .value(param(*clause.parameter));
+  return std::move(
+      out.add(" AND i.code=json_extract(j.value, '$[0]') AND (json_extract(j.value, '$[1]')<0 OR"
+              " i.system=json_extract(j.value, '$[1]'))"));
+}
+
+Result<SqlText> SearchSql::composite_rows(const SearchClause& clause) {
+  static constexpr std::array<ValueColumns, 3> kComponents = {ValueColumns{"a1", "a2", "a3", "a4"},
+                                                              ValueColumns{"b1", "b2", "b3", "b4"},
+                                                              ValueColumns{"c1", "c2", "c3", "c4"}};
+  SqlText out;
+  for (const auto& tuple : clause.tuples) {
+    out.add(out.sql.empty() ? "" : " UNION ALL ").add("SELECT rid FROM ix_composite WHERE param=?");
+    out.value(param(*clause.composite));
+    for (std::size_t i = 0; i < tuple.size() && i < kComponents.size(); ++i) {
+      TRY(const SqlText condition, value_condition(clause.composite->components[i].kind, Modifier::none,
+                                                   tuple[i], kComponents[i], *dictionary_));
+      out.add(condition);
+    }
+  }
+  return out;
+}
+
+Result<SqlText> SearchSql::any_of_rows(const SearchClause& clause) {
+  SqlText out;
+  for (const SearchClause& one : clause.any) {
+    TRY(const SqlText rows, rows_of(one));
+    out.add(out.sql.empty() ? "" : " UNION ALL ").add(rows);
+  }
+  return out;
 }
 
 Result<SqlText> SearchSql::rows_of(const SearchClause& clause, const std::vector<SeqRange>& seq_ranges) {
+  switch (clause.kind) {
+    case SearchClause::Kind::composite:
+      return composite_rows(clause);
+    case SearchClause::Kind::chain:
+      return chain_rows(clause);
+    case SearchClause::Kind::has:
+      return has_rows(clause);
+    case SearchClause::Kind::any:
+      return any_of_rows(clause);
+    case SearchClause::Kind::value:
+      break;
+  }
   if (clause.modifier == Modifier::missing) return any_rows(*clause.parameter);
+  const bool is_set = clause.modifier == Modifier::in || clause.modifier == Modifier::not_in ||
+                      ((clause.modifier == Modifier::below || clause.modifier == Modifier::above) &&
+                       clause.parameter->kind == ParameterKind::token);
+  if (is_set) return code_rows(clause);
   SqlText out;
   if (clause.parameter->kind == ParameterKind::last_updated) {
     for (const SeqRange& range : seq_ranges) {
@@ -233,20 +138,6 @@ Result<SqlText> SearchSql::rows_of(const SearchClause& clause, const std::vector
     out.add(rows);
   }
   return out;
-}
-
-Result<SqlText> SearchSql::probe_of(const SearchClause& clause) {
-  SqlText out;
-  const ParameterKind kind = clause.parameter->kind;
-  const bool by_code = kind == ParameterKind::token && clause.modifier != Modifier::missing;
-  const bool by_target = kind == ParameterKind::reference && clause.modifier == Modifier::none;
-  if (!by_code && !by_target) return out;
-  for (const SearchValue& value : clause.values) {
-    if (by_code && value.form == TokenForm::system) return SqlText{};
-    TRY(const SqlText rows, rows_of_value(clause, value));
-    out.add(out.sql.empty() ? "(" : " OR ").add("EXISTS (").add(rows).add(" AND rid=r.rid)");
-  }
-  return std::move(out.add(")"));
 }
 
 }  // namespace kiln::engine

@@ -5,40 +5,21 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
-#include "engine/base/sql/sqlite.h"
 #include "engine/store/dictionary.h"
+#include "engine/store/search_conditions.h"
+#include "engine/store/sql_text.h"
 #include "fhir/search/query.h"
 
 namespace kiln::engine {
 
-/// SQL text with '?' and what is bound to each, in order.
-struct SqlText {
-  std::string sql;
-  std::vector<std::variant<std::int64_t, std::string>> values;
-
-  SqlText& add(std::string_view text) {
-    sql += text;
-    return *this;
-  }
-  SqlText& value(std::int64_t number) {
-    values.emplace_back(number);
-    return *this;
-  }
-  SqlText& value(std::string text) {
-    values.emplace_back(std::move(text));
-    return *this;
-  }
-  SqlText& add(const SqlText& other) {
-    sql += other.sql;
-    values.insert(values.end(), other.values.begin(), other.values.end());
-    return *this;
-  }
-  /// The values must outlive the run of the statement.
-  void bind_to(base::Statement& statement) const;
-};
+/// A rid is the number of its type and a counter, so that the resources of a type lie together and in order
+/// of creation.
+inline constexpr int kRidTypeShift = 40;
+inline std::int64_t first_rid(std::int64_t type) {
+  return type << kRidTypeShift;
+}
 
 /// Bounds of meta.lastUpdated as positions in the version sequence: [from, to).
 struct SeqRange {
@@ -48,35 +29,50 @@ struct SeqRange {
 /// Builds the parts of a search over one type.
 class SearchSql {
  public:
-  /// `params`: numbers by Parameter::ordinal.
-  SearchSql(Dictionary& dictionary, std::int64_t type, const std::vector<std::int64_t>& params)
-      : dictionary_(dictionary), type_(type), params_(params) {}
+  static base::Result<SearchSql> of_type(Dictionary& dictionary, std::string_view type);
 
-  /// "SELECT rid FROM …" of the resources that have a row as the clause wants (of :not and :missing=true: of
-  /// those that must not be hits). `seq_ranges`: of a _lastUpdated clause, per value.
-  base::Result<SqlText> rows_of(const fhir::SearchClause& clause, const std::vector<SeqRange>& seq_ranges);
-  /// A condition on `r.rid` that says the same by one probe per row; empty when the clause has no such form.
-  base::Result<SqlText> probe_of(const fhir::SearchClause& clause);
+  std::int64_t type() const { return type_; }
+  /// "SELECT rid FROM …" of the resources that have a row as the clause wants (of a negative clause: of those
+  /// that must not be hits). `seq_ranges`: of a _lastUpdated clause, per value.
+  base::Result<SqlText> rows_of(const fhir::SearchClause& clause,
+                                const std::vector<SeqRange>& seq_ranges = {});
+  /// A condition on the row of `resource` named `alias` that says the same by a few probes per row; empty
+  /// when the clause has no such form. Not negated for negative clauses.
+  base::Result<SqlText> probe_of(const fhir::SearchClause& clause, std::string_view alias);
   /// The rows of the clause are to be kept out.
   static bool is_negative(const fhir::SearchClause& clause) {
-    return clause.modifier == fhir::Modifier::not_ ||
+    return clause.modifier == fhir::Modifier::not_ || clause.modifier == fhir::Modifier::not_in ||
            (clause.modifier == fhir::Modifier::missing && clause.missing);
   }
 
  private:
+  SearchSql(Dictionary& dictionary, const fhir::TypeParameters& parameters, std::int64_t type,
+            std::vector<std::int64_t> params)
+      : dictionary_(&dictionary), parameters_(&parameters), type_(type), params_(std::move(params)) {}
+
   base::Result<SqlText> rows_of_value(const fhir::SearchClause& clause, const fhir::SearchValue& value);
-  base::Result<SqlText> token_rows(std::int64_t param, const fhir::SearchValue& value);
-  base::Result<SqlText> reference_rows(std::int64_t param, const fhir::SearchValue& value);
-  base::Result<SqlText> quantity_rows(std::int64_t param, const fhir::SearchValue& value);
+  base::Result<SqlText> composite_rows(const fhir::SearchClause& clause);
+  base::Result<SqlText> code_rows(const fhir::SearchClause& clause);
+  base::Result<SqlText> chain_rows(const fhir::SearchClause& clause);
+  base::Result<SqlText> has_rows(const fhir::SearchClause& clause);
+  base::Result<SqlText> any_of_rows(const fhir::SearchClause& clause);
+  base::Result<SqlText> chain_probe(const fhir::SearchClause& clause, std::string_view alias);
+  base::Result<SqlText> has_probe(const fhir::SearchClause& clause, std::string_view alias);
+  base::Result<SqlText> value_probe(const fhir::SearchClause& clause, std::string_view alias);
+  /// "SELECT rid …" of the live resources of this type that meet every clause.
+  base::Result<SqlText> live_rows(const std::vector<fhir::SearchClause>& clauses);
+  /// " AND …" on `alias`: every clause, by probes where there are some.
+  base::Result<SqlText> conditions(const std::vector<fhir::SearchClause>& clauses, std::string_view alias);
   SqlText any_rows(const fhir::Parameter& parameter);
   std::int64_t param(const fhir::Parameter& parameter) const { return params_[parameter.ordinal]; }
+  std::int64_t param(const fhir::CompositeParameter& parameter) const {
+    return params_[parameters_->all().size() + parameter.ordinal];
+  }
 
-  Dictionary& dictionary_;
+  Dictionary* dictionary_;
+  const fhir::TypeParameters* parameters_;
   std::int64_t type_;
-  const std::vector<std::int64_t>& params_;
+  std::vector<std::int64_t> params_;
 };
-
-/// "text" as the bounds of a range of texts that begin with it: [text, text with its last character raised).
-std::string prefix_end(std::string_view text);
 
 }  // namespace kiln::engine

@@ -18,13 +18,6 @@
 
 namespace kiln::engine {
 
-/// A rid is the number of its type and a counter, so that the resources of a type lie together and in order
-/// of creation.
-inline constexpr int kRidTypeShift = 40;
-inline std::int64_t first_rid(std::int64_t type) {
-  return type << kRidTypeShift;
-}
-
 class SqliteConnection final : public fhir::Store {
  public:
   SqliteConnection(StoreOptions options, base::Database database, bool read_only);
@@ -102,7 +95,16 @@ class SqliteConnection final : public fhir::Store {
   base::Result<SqlText> search_text(const fhir::SearchQuery& query, std::string_view columns, bool ordered,
                                     std::int64_t limit);
   base::Result<std::vector<SeqRange>> seq_ranges_of(const fhir::SearchClause& clause);
-  base::Result<std::size_t> choose_driver(const std::vector<SqlText>& rows);
+  /// The clause a search begins with.
+  struct Driver {
+    std::size_t clause = 0;  ///< position; that of the end when there is none to begin with
+    bool is_narrow = false;  ///< it was counted, and has few rows
+  };
+  base::Result<Driver> choose_driver(const std::vector<SqlText>& rows);
+  struct Plan;
+  base::Result<Plan> plan_search(const fhir::SearchQuery& query, SearchSql& builder);
+  base::Status narrow(const fhir::SearchQuery& query, Plan& plan);
+  base::Result<std::int64_t> count_rows(const SqlText& rows, std::int64_t limit);
 
   StoreOptions options_;
   base::Database database_;

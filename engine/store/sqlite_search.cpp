@@ -19,8 +19,10 @@ using fhir::SearchQuery;
 
 namespace {
 
-/// Rows counted to compare clauses; beyond, a clause just counts as wide.
+/// Rows counted to compare clauses; a clause with fewer is narrow.
 constexpr std::int64_t kProbeRows = 300;
+/// A chain with that many hits is not collected: the type is walked, and each resource asked.
+constexpr std::int64_t kWideRows = 20'000;
 
 /// The budget of one search; off again however the search ends, since writes use the same connection.
 class SearchBudget {
@@ -55,25 +57,27 @@ Result<bool> SqliteConnection::run_search(const SqlText& sql,
   }
 }
 
-/// The clause with the fewest rows, by counting up to kProbeRows of each. One clause needs no counting.
-Result<std::size_t> SqliteConnection::choose_driver(const std::vector<SqlText>& rows) {
-  std::size_t best = rows.size();
+Result<std::int64_t> SqliteConnection::count_rows(const SqlText& rows, std::int64_t limit) {
+  SqlText count;
+  count.add("SELECT count(*) FROM (SELECT 1 FROM (").add(rows).add(") LIMIT ?)").value(limit);
+  std::int64_t found = 0;
+  TRY_VOID(run_search(count, [&](Statement& statement) -> Status {
+    found = statement.integer(0);
+    return {};
+  }));
+  return found;
+}
+
+/// The clause with the fewest rows, by counting up to kProbeRows of each. A clause alone needs no counting.
+Result<SqliteConnection::Driver> SqliteConnection::choose_driver(const std::vector<SqlText>& rows) {
+  Driver best{rows.size(), false};
   std::int64_t fewest = 0;
-  const auto candidates =
-      std::count_if(rows.begin(), rows.end(), [](const SqlText& text) { return !text.sql.empty(); });
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].sql.empty()) continue;
-    if (candidates == 1) return i;
-    SqlText count;
-    count.add("SELECT count(*) FROM (SELECT 1 FROM (").add(rows[i]).add(") LIMIT ?)").value(kProbeRows);
-    std::int64_t found = 0;
-    TRY(const bool any, run_search(count, [&](Statement& statement) -> Status {
-          found = statement.integer(0);
-          return {};
-        }));
-    (void)any;
-    if (best == rows.size() || found < fewest) {
-      best = i;
+    if (rows.size() == 1) return Driver{i, false};
+    TRY(const std::int64_t found, count_rows(rows[i], kProbeRows));
+    if (best.clause == rows.size() || found < fewest) {
+      best = {i, found < kProbeRows};
       fewest = found;
     }
     if (found <= 1) break;
@@ -85,7 +89,8 @@ Result<std::size_t> SqliteConnection::choose_driver(const std::vector<SqlText>& 
 Result<std::vector<SeqRange>> SqliteConnection::seq_ranges_of(const SearchClause& clause) {
   using fhir::Prefix;
   std::vector<SeqRange> ranges;
-  if (clause.parameter->kind != fhir::ParameterKind::last_updated) return ranges;
+  if (clause.kind != SearchClause::Kind::value || clause.parameter->kind != fhir::ParameterKind::last_updated)
+    return ranges;
   for (const fhir::SearchValue& value : clause.values) {
     TRY(const std::int64_t from, seq_not_before(value.low));
     TRY(const std::int64_t to, seq_not_before(value.high == INT64_MAX ? value.high : value.high + 1));
@@ -117,31 +122,102 @@ Result<std::vector<SeqRange>> SqliteConnection::seq_ranges_of(const SearchClause
   return ranges;
 }
 
-Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::string_view columns,
-                                              bool ordered, std::int64_t limit) {
-  const fhir::TypeParameters* parameters = fhir::type_parameters(query.type);
-  TRY(const std::int64_t type, dictionary_.type(query.type));
-  TRY(const auto* params, dictionary_.parameters(*parameters));
-  SearchSql builder(dictionary_, type, *params);
+namespace {
 
-  std::vector<SqlText> rows, drivers;
+/// _lastUpdated of a row that is already there.
+SqlText seq_probe(const std::vector<SeqRange>& ranges) {
+  SqlText out;
+  for (const SeqRange& range : ranges)
+    out.add(out.sql.empty() ? "(" : " OR ").add("(r.seq>=? AND r.seq<?)").value(range.from).value(range.to);
+  return std::move(out.add(")"));
+}
+
+bool is_last_updated(const SearchClause& clause) {
+  return clause.kind == SearchClause::Kind::value &&
+         clause.parameter->kind == fhir::ParameterKind::last_updated;
+}
+
+}  // namespace
+
+/// What a search knows about each of its clauses.
+struct SqliteConnection::Plan {
+  std::vector<SqlText> rows, probes;  ///< a probe may be empty
+  std::vector<bool> done;             ///< nothing is left to check
+  Driver driver{};
+};
+
+Result<SqliteConnection::Plan> SqliteConnection::plan_search(const SearchQuery& query, SearchSql& builder) {
+  Plan plan;
+  std::vector<SqlText> drivers;
   for (const SearchClause& clause : query.clauses) {
     TRY(const std::vector<SeqRange> ranges, seq_ranges_of(clause));
     TRY(SqlText text, builder.rows_of(clause, ranges));
-    rows.push_back(std::move(text));
-    drivers.push_back(SearchSql::is_negative(clause) ? SqlText{} : rows.back());
+    TRY(SqlText probe, builder.probe_of(clause, "r"));
+    plan.rows.push_back(std::move(text));
+    plan.probes.push_back(is_last_updated(clause) ? seq_probe(ranges) : std::move(probe));
+    drivers.push_back(SearchSql::is_negative(clause) ? SqlText{} : plan.rows.back());
   }
-  TRY(const std::size_t driver, choose_driver(drivers));
+  plan.done.resize(query.clauses.size());
+  TRY(plan.driver, choose_driver(drivers));
+  const std::size_t driver = plan.driver.clause;
+  if (driver == query.clauses.size()) return plan;
+  if (plan.driver.is_narrow) {
+    TRY_VOID(narrow(query, plan));
+  } else if (query.clauses[driver].kind != SearchClause::Kind::value && !plan.probes[driver].sql.empty()) {
+    TRY(const std::int64_t found, count_rows(plan.rows[driver], kWideRows));
+    if (found == kWideRows) plan.driver.clause = query.clauses.size();
+  }
+  return plan;
+}
 
+/// With few candidates, clauses that have no probe are cheaper to check on the resources themselves than to
+/// collect all their rows.
+Status SqliteConnection::narrow(const SearchQuery& query, Plan& plan) {
+  std::vector<std::size_t> left;
+  for (std::size_t i = 0; i < query.clauses.size(); ++i)
+    if (i != plan.driver.clause && plan.probes[i].sql.empty()) left.push_back(i);
+  if (left.empty()) return {};
+  SearchQuery rest;
+  rest.type = query.type;
+  for (const std::size_t i : left) {
+    rest.clauses.push_back(query.clauses[i]);
+    plan.done[i] = true;
+  }
+  const fhir::TypeParameters& parameters = *fhir::type_parameters(query.type);
+  SqlText& rows = plan.rows[plan.driver.clause];
+  SqlText candidates;
+  candidates.add("SELECT r.rid, r.id, v.body FROM (SELECT DISTINCT rid FROM (").add(rows);
+  candidates.add(
+      ")) d CROSS JOIN resource r ON r.rid=d.rid CROSS JOIN version v ON v.seq=r.seq WHERE r.deleted=0");
+  base::JsonWriter survivors;
+  survivors.begin_array();
+  TRY_VOID(run_search(candidates, [&](Statement& row) -> Status {
+    TRY(const fhir::IndexRows found, rows_of_body(parameters, row.text(2)));
+    if (fhir::matches(rest, found, row.text(1))) survivors.integer(row.integer(0));
+    return {};
+  }));
+  survivors.end_array();
+  rows = SqlText();
+  rows.add("SELECT value AS rid FROM json_each(?)").value(survivors.take());
+  return {};
+}
+
+Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::string_view columns,
+                                              bool ordered, std::int64_t limit) {
+  TRY(SearchSql builder, SearchSql::of_type(dictionary_, query.type));
+  const std::int64_t type = builder.type();
+  TRY(const Plan plan, plan_search(query, builder));
+  const std::size_t driver = plan.driver.clause;
   const bool by_seq = query.sort == fhir::SortKey::last_updated;
-  const bool led = driver < rows.size();
+  const bool led = driver < query.clauses.size();
   SqlText sql;
   if (led) {
     // One value: the index itself is walked in order and only as far as LIMIT asks; a resource may be there
     // twice (one code in two systems), hence DISTINCT. Several values: their rows are merged first.
-    const bool single = query.clauses[driver].values.size() == 1;
+    const SearchClause& clause = query.clauses[driver];
+    const bool single = clause.kind == SearchClause::Kind::value && clause.values.size() == 1;
     sql.add(single ? "SELECT DISTINCT " : "SELECT ").add(columns);
-    sql.add(single ? " FROM (" : " FROM (SELECT DISTINCT rid FROM (").add(rows[driver]);
+    sql.add(single ? " FROM (" : " FROM (SELECT DISTINCT rid FROM (").add(plan.rows[driver]);
     sql.add(single ? ") d" : ")) d").add(" CROSS JOIN resource r ON r.rid=d.rid WHERE r.deleted=0");
   } else if (by_seq) {
     sql.add("SELECT ").add(columns).add(" FROM resource r WHERE r.type=? AND r.deleted=0").value(type);
@@ -152,15 +228,13 @@ Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::str
         .value(first_rid(type))
         .value(first_rid(type + 1));
   }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (i == driver) continue;
-    const bool negative = SearchSql::is_negative(query.clauses[i]);
-    TRY(const SqlText probe, builder.probe_of(query.clauses[i]));
-    sql.add(negative ? " AND NOT " : " AND ");
-    if (!probe.sql.empty()) {
-      sql.add(probe);
+  for (std::size_t i = 0; i < query.clauses.size(); ++i) {
+    if (i == driver || plan.done[i]) continue;
+    sql.add(SearchSql::is_negative(query.clauses[i]) ? " AND NOT " : " AND ");
+    if (!plan.probes[i].sql.empty()) {
+      sql.add(plan.probes[i]);
     } else {
-      sql.add("(r.rid IN (").add(rows[i]).add("))");
+      sql.add("(r.rid IN (").add(plan.rows[i]).add("))");
     }
   }
   if (query.up_to_seq > 0) sql.add(" AND r.seq<=?").value(query.up_to_seq);

@@ -74,9 +74,9 @@ Answer<Reply> run_history(const Call& call) {
   const std::string bound_to = path + "?" + request.self + "\n" + call.principal->name;
   HistoryRange range{call.type, call.id, 0, request.since, request.count + 1};
   if (!request.page.empty()) {
-    const auto numbers = open_page_token(call.store->page_secret(), bound_to, request.page);
-    if (!numbers || numbers->size() != 1) return fail(ErrorCode::fhir_page_invalid);
-    range.below_seq = numbers->front();
+    const auto token = open_page_token(call.store->page_secret(), bound_to, request.page);
+    if (!token || token->numbers.size() != 1) return fail(ErrorCode::fhir_page_invalid);
+    range.below_seq = token->numbers.front();
   }
   std::int64_t total = -1;
   if (!call.id.empty()) {
@@ -97,7 +97,8 @@ Answer<Reply> run_history(const Call& call) {
       .member("url", request.self.empty() ? url : url + "?" + request.self)
       .end_object();
   if (more) {
-    const std::string next = make_page_token(call.store->page_secret(), bound_to, {versions.back().seq});
+    const std::string next =
+        make_page_token(call.store->page_secret(), bound_to, {{versions.back().seq}, {}});
     out.begin_object().member("relation", "next");
     out.member("url", url + "?" + request.self + (request.self.empty() ? "" : "&") + "_page=" + next)
         .end_object();

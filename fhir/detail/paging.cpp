@@ -31,15 +31,15 @@ std::string url_safe(std::string_view bytes) {
 
 }  // namespace
 
-std::string make_page_token(std::string_view secret, std::string_view bound_to,
-                            const std::vector<std::int64_t>& numbers) {
+std::string make_page_token(std::string_view secret, std::string_view bound_to, const PageToken& token) {
   std::string payload;
-  for (const std::int64_t number : numbers) payload += std::to_string(number) + ",";
+  for (const std::int64_t number : token.numbers) payload += std::to_string(number) + ",";
+  if (!token.text.empty()) payload += ";" + token.text;
   return url_safe(tag_of(secret, bound_to, payload) + payload);
 }
 
-std::optional<std::vector<std::int64_t>> open_page_token(std::string_view secret, std::string_view bound_to,
-                                                         std::string_view token) {
+std::optional<PageToken> open_page_token(std::string_view secret, std::string_view bound_to,
+                                         std::string_view token) {
   std::string text(token), bytes;
   std::replace(text.begin(), text.end(), '-', '+');
   std::replace(text.begin(), text.end(), '_', '/');
@@ -51,14 +51,16 @@ std::optional<std::vector<std::int64_t>> open_page_token(std::string_view secret
   unsigned different = 0;  // compared in constant time
   for (std::size_t i = 0; i < kTagBytes; ++i) different |= static_cast<unsigned char>(wanted[i] ^ bytes[i]);
   if (different != 0) return std::nullopt;
-  std::vector<std::int64_t> numbers;
-  for (const std::string_view part : base::split(payload, ',')) {
+  PageToken opened;
+  const std::size_t end = payload.find(';');
+  if (end != std::string::npos) opened.text = payload.substr(end + 1);
+  for (const std::string_view part : base::split(std::string_view(payload).substr(0, end), ',')) {
     std::int64_t number = 0;
     if (part.empty()) continue;
     std::from_chars(part.data(), part.data() + part.size(), number);
-    numbers.push_back(number);
+    opened.numbers.push_back(number);
   }
-  return numbers;
+  return opened;
 }
 
 }  // namespace kiln::fhir::detail

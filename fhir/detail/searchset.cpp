@@ -2,19 +2,36 @@
 
 #include <algorithm>
 
-#include "engine/base/limits.h"
+#include "fhir/detail/includes.h"
 #include "fhir/detail/operations.h"
 #include "fhir/detail/paging.h"
-#include "fhir/search/query.h"
+#include "fhir/detail/sorting.h"
+#include "fhir/server_limits.h"
+#include "fhir/validation/validator.h"
 
 namespace kiln::fhir::detail {
 namespace {
 
+using base::ErrorCode;
+using base::fail;
 using base::JsonWriter;
 
 /// What a page token carries besides the query it is bound to.
 struct PageState {
-  std::int64_t after = 0, up_to_seq = 0, total = -1;
+  std::size_t part = 0;
+  std::optional<std::int64_t> after;
+  std::int64_t up_to_seq = 0, total = -1;
+  std::string sorted_after;
+
+  PageToken token() const {
+    return {{static_cast<std::int64_t>(part), after ? 1 : 0, after.value_or(0), up_to_seq, total},
+            sorted_after};
+  }
+};
+
+struct Page {
+  std::vector<StoredVersion> rows;
+  std::optional<PageState> next;
 };
 
 std::string encode_pairs(const QueryPairs& pairs) {
@@ -28,9 +45,120 @@ void write_link(JsonWriter& out, std::string_view relation, std::string_view url
   out.begin_object().member("relation", relation).member("url", url).end_object();
 }
 
-/// The `_page` of the query, taken out of it; nullopt when there is none.
-std::optional<std::string> take_page(QueryPairs& query) {
-  std::optional<std::string> token;
+void write_entry(JsonWriter& out, const StoredVersion& row, std::string_view mode, const Subset& subset,
+                 const ServerContext& server) {
+  out.begin_object().member("fullUrl", server.base_url + "/" + row.type + "/" + row.id);
+  if (subset.is_all()) {
+    out.key("resource").raw(row.body);
+  } else {
+    out.key("resource").raw(apply_subset(row.body, subset));
+  }
+  out.key("search").begin_object().member("mode", mode).end_object().end_object();
+}
+
+void write_entries(JsonWriter& out, const Page& page, const Included& included, const SearchJob& job,
+                   const ServerContext& server) {
+  std::vector<Issue> issues = job.warnings;
+  if (included.is_cut)
+    issues.push_back({IssueSeverity::warning,
+                      "incomplete",
+                      "more than " + std::to_string(base::limits::kSearchIncludedMax) +
+                          " resources would be included; the rest is left out",
+                      {},
+                      {}});
+  if (page.rows.empty() && issues.empty()) return;
+  const Subset& subset = job.parts.front().subset;
+  out.key("entry").begin_array();
+  for (const StoredVersion& row : page.rows) write_entry(out, row, "match", subset, server);
+  // _elements is about the matches; other parts are asked of everything.
+  const Subset whole;
+  for (const StoredVersion& row : included.rows)
+    write_entry(out, row, "include", subset.mode == Subset::Mode::elements ? whole : subset, server);
+  if (!issues.empty()) {
+    out.begin_object().key("resource").raw(print_outcome(issues));
+    out.key("search").begin_object().member("mode", "outcome").end_object().end_object();
+  }
+  out.end_array();
+}
+
+Answer<PageState> open_page(const Call& call, std::string_view bound_to, std::string_view text,
+                            std::size_t parts) {
+  auto token = open_page_token(call.store->page_secret(), bound_to, text);
+  if (!token || token->numbers.size() != 5) return fail(ErrorCode::fhir_page_invalid);
+  PageState state;
+  state.part = static_cast<std::size_t>(token->numbers[0]);
+  if (token->numbers[1] != 0) state.after = token->numbers[2];
+  state.up_to_seq = token->numbers[3];
+  state.total = token->numbers[4];
+  state.sorted_after = std::move(token->text);
+  if (state.part >= parts) return fail(ErrorCode::fhir_page_invalid);
+  return state;
+}
+
+/// Beyond the limit an exact total costs more than the page itself; it is given only when asked for (fhir.md
+/// Q5).
+Answer<std::int64_t> count_total(const Call& call, const SearchJob& job) {
+  const ParsedSearch& first = job.parts.front();
+  if (first.total == Total::none && !first.query.count_only) return -1;
+  const bool all = first.total == Total::accurate || first.query.count_only;
+  const std::int64_t limit = all ? INT64_MAX : base::limits::kSearchTotalMax + 1;
+  std::int64_t total = 0;
+  for (const ParsedSearch& part : job.parts) {
+    TRY(const std::int64_t found, call.store->count(part.query, limit));
+    total += found;
+    if (total >= limit) return -1;
+  }
+  return total;
+}
+
+/// The page of a search that is sorted by values; it has one part.
+Answer<Page> read_sorted(const Call& call, const SearchJob& job, const PageState& state) {
+  ParsedSearch search = job.parts.front();
+  search.query.up_to_seq = state.up_to_seq;
+  TRY(SortedPage found, sorted_page(*call.store, search, state.sorted_after, call.server->base_url));
+  Page page;
+  page.rows = std::move(found.rows);
+  if (!found.more) return page;
+  page.next = state;
+  page.next->sorted_after = std::move(found.last);
+  return page;
+}
+
+Answer<Page> read_page(const Call& call, const SearchJob& job, PageState state) {
+  const std::size_t count = job.parts.front().query.count;
+  Page page;
+  for (; state.part < job.parts.size(); ++state.part, state.after.reset()) {
+    SearchQuery query = job.parts[state.part].query;
+    query.up_to_seq = state.up_to_seq;
+    query.after = state.after;
+    query.count = count - page.rows.size();
+    if (query.count == 0) {
+      // There is a next page only if something is on it.
+      TRY(const auto any, call.store->find(query, 1));
+      if (any.empty()) continue;
+      page.next = state;
+      return page;
+    }
+    TRY(SearchPage found, call.store->search(query));
+    std::move(found.rows.begin(), found.rows.end(), std::back_inserter(page.rows));
+    if (!found.more) continue;
+    page.next = state;
+    page.next->after = found.last_key;
+    return page;
+  }
+  return page;
+}
+
+Answer<void> check_combination(const ParsedSearch& search) {
+  if (search.subset.mode == Subset::Mode::text && !search.includes.empty())
+    return fail(ErrorCode::fhir_search_invalid, "_include and _revinclude do not go with _summary=text");
+  return {};
+}
+
+}  // namespace
+
+std::string take_page(QueryPairs& query) {
+  std::string token;
   std::erase_if(query, [&](const auto& pair) {
     if (pair.first != "_page") return false;
     token = pair.second;
@@ -39,70 +167,58 @@ std::optional<std::string> take_page(QueryPairs& query) {
   return token;
 }
 
-void write_entries(JsonWriter& out, const SearchPage& page, const std::vector<Issue>& warnings,
-                   const ServerContext& server) {
-  if (page.rows.empty() && warnings.empty()) return;
-  out.key("entry").begin_array();
-  for (const StoredVersion& row : page.rows) {
-    out.begin_object().member("fullUrl", server.base_url + "/" + row.type + "/" + row.id);
-    out.key("resource").raw(row.body);
-    out.key("search").begin_object().member("mode", "match").end_object().end_object();
-  }
-  if (!warnings.empty()) {
-    out.begin_object().key("resource").raw(print_outcome(warnings));
-    out.key("search").begin_object().member("mode", "outcome").end_object().end_object();
-  }
-  out.end_array();
-}
-
-}  // namespace
-
-Answer<Reply> run_search(const Call& call) {
+Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_token) {
   const ServerContext& server = *call.server;
-  QueryPairs pairs = call.query;
-  const auto token = take_page(pairs);
-  const SearchMode mode = call.strict_search ? SearchMode::strict : SearchMode::lenient;
-  TRY(ParsedSearch search, parse_search(call.type, pairs, mode, server.base_url));
-  const std::string self = encode_pairs(search.self);
-  const std::string bound_to = call.type + "?" + self + "\n" + call.principal->name;
+  const ParsedSearch& first = job.parts.front();
+  TRY_VOID(check_combination(first));
+  const std::string self = encode_pairs(job.self);
+  const std::string bound_to = job.path + "?" + self + "\n" + call.principal->name;
   PageState state;
-  if (token) {
-    const auto numbers = open_page_token(call.store->page_secret(), bound_to, *token);
-    if (!numbers || numbers->size() != 3) return base::fail(base::ErrorCode::fhir_page_invalid);
-    state = {(*numbers)[0], (*numbers)[1], (*numbers)[2]};
-    search.query.after = state.after;
-    search.query.up_to_seq = state.up_to_seq;
-  } else {
+  if (page_token.empty()) {
     TRY(state.up_to_seq, call.store->last_seq());
-    if (search.total_wanted || search.query.count_only) {
-      TRY(const std::int64_t total, call.store->count(search.query, base::limits::kSearchTotalMax + 1));
-      // Beyond the limit an exact total would cost more than the page itself (fhir.md Q5).
-      state.total = total > base::limits::kSearchTotalMax ? -1 : total;
-    }
+    TRY(state.total, count_total(call, job));
+  } else {
+    TRY(state, open_page(call, bound_to, page_token, job.parts.size()));
   }
-  SearchPage page;
-  if (!search.query.count_only) {
-    TRY(page, call.store->search(search.query));
+  Page page;
+  if (!first.query.count_only) {
+    TRY(page, first.sort.empty() ? read_page(call, job, state) : read_sorted(call, job, state));
   }
+  TRY(const Included included, find_included(call, first.includes, page.rows));
+  const std::string url = server.base_url + job.path;
+  const auto link = [&](std::string_view token) {
+    std::string query = self;
+    if (!token.empty()) query += (query.empty() ? "_page=" : "&_page=") + base::percent_encode(token);
+    return query.empty() ? url : url + "?" + query;
+  };
   JsonWriter out;
   out.begin_object().member("resourceType", "Bundle").member("type", "searchset");
   if (state.total >= 0) out.key("total").integer(state.total);
-  const std::string url = server.base_url + "/" + call.type;
   out.key("link").begin_array();
-  std::string own = self;
-  if (token) own += (own.empty() ? "" : "&") + std::string("_page=") + base::percent_encode(*token);
-  write_link(out, "self", own.empty() ? url : url + "?" + own);
-  if (page.more) {
-    const std::string next =
-        make_page_token(call.store->page_secret(), bound_to, {page.last_key, state.up_to_seq, state.total});
-    write_link(out, "next", url + "?" + self + (self.empty() ? "" : "&") + "_page=" + next);
-  }
+  write_link(out, "self", link(page_token));
+  if (page.next || !page_token.empty()) write_link(out, "first", link({}));
+  if (page.next)
+    write_link(out, "next", link(make_page_token(call.store->page_secret(), bound_to, page.next->token())));
   out.end_array();
-  write_entries(out, page, search.warnings, server);
+  write_entries(out, page, included, job, server);
   out.end_object();
   Reply reply;
   reply.body = out.take();
   return reply;
+}
+
+Answer<Reply> run_search(const Call& call) {
+  QueryPairs pairs = call.query;
+  const std::string page = take_page(pairs);
+  const SearchMode mode = call.strict_search ? SearchMode::strict : SearchMode::lenient;
+  TRY(ParsedSearch search,
+      parse_search(call.type, pairs, mode, call.server->base_url, &validator_of(*call.server).terminology()));
+  SearchJob job;
+  job.path = "/" + call.type;
+  job.self = search.self;
+  job.warnings = std::move(search.warnings);
+  job.parts.push_back(std::move(search));
+  return run_job(call, std::move(job), page);
 }
 
 }  // namespace kiln::fhir::detail

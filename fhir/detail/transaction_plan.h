@@ -27,10 +27,11 @@ struct PlannedEntry {
   std::optional<std::string> query;  ///< criteria of PUT and DELETE, still encoded
   std::string full_url, base;        ///< base: fullUrl without Type/id, when it is an http URL
   std::optional<SearchQuery> criteria;
-  bool matched = false;  ///< conditional create that found a resource: nothing is written
+  bool matched = false;        ///< conditional create that found a resource: nothing is written
   base::JsonDocument patched;  ///< of a patch: owns `resource` from the moment its identity is known
   bool writes() const {
-    return (method == EntryMethod::post && !matched) || method == EntryMethod::put || method == EntryMethod::patch;
+    return (method == EntryMethod::post && !matched) || method == EntryMethod::put ||
+           method == EntryMethod::patch;
   }
 };
 

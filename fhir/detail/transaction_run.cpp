@@ -51,8 +51,8 @@ Answer<TransactionOutcome> TransactionRun::run() {
   outcome_.entries.resize(entries_.size());
   TRY_VOID(check_access());
   TRY_VOID(run_deletes());
-  // http#trules: POST before PUT and PATCH. Identities first, so that references and overlaps are known before anything
-  // is written.
+  // http#trules: POST before PUT and PATCH. Identities first, so that references and overlaps are known
+  // before anything is written.
   for (const EntryMethod method : {EntryMethod::post, EntryMethod::put, EntryMethod::patch}) {
     TRY_VOID(for_entries(method, &TransactionRun::decide_identity));
     TRY_VOID(for_entries(method, &TransactionRun::claim));
@@ -154,8 +154,8 @@ Answer<void> TransactionRun::decide_identity(PlannedEntry& entry) {
   return {};
 }
 
-/// A patch becomes the update it stands for as soon as its resource is known: what it changes is not written by
-/// any other entry.
+/// A patch becomes the update it stands for as soon as its resource is known: what it changes is not written
+/// by any other entry.
 Answer<void> TransactionRun::decide_patch(PlannedEntry& entry, const std::optional<Match>& match) {
   if (entry.query) {
     if (!match) return fail(ErrorCode::fhir_not_found, "the criteria match no resource", "request.url");

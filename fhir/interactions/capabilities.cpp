@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
 #include "fhir/interaction.h"
@@ -31,6 +35,23 @@ std::string_view search_type_name(ParameterKind kind) {
   return "token";
 }
 
+/// By TypeDef::index() of a target: "Observation:subject" of every reference parameter that may lead to it.
+const std::vector<std::vector<std::string>>& referring_parameters() {
+  static const std::vector<std::vector<std::string>> lists = [] {
+    std::vector<std::vector<std::string>> made(all_types().size());
+    for (const TypeDef& type : all_types()) {
+      if (find_resource_type(type.name()) != &type) continue;
+      for (const Parameter& parameter : type_parameters(type.name())->all()) {
+        if (parameter.kind != ParameterKind::reference) continue;
+        for (const TypeDef& target : parameter.definition->targets())
+          made[target.index()].push_back(std::string(type.name()) + ":" + std::string(parameter.code));
+      }
+    }
+    return made;
+  }();
+  return lists;
+}
+
 void write_interactions(JsonWriter& out, bool system) {
   out.key("interaction").begin_array();
   for (const Interaction* interaction : all_interactions()) {
@@ -40,6 +61,51 @@ void write_interactions(JsonWriter& out, bool system) {
     out.begin_object().member("code", interaction->capability).end_object();
   }
   if (system) out.begin_object().member("code", "batch").end_object();
+  out.end_array();
+}
+
+void write_operations(JsonWriter& out, std::string_view type) {
+  bool any = false;
+  for (const Interaction* operation : all_operation_files()) {
+    const bool for_type = operation->on_type || operation->on_instance;
+    const bool fits = type.empty() ? operation->on_system
+                                   : for_type && (operation->types.empty() ||
+                                                  std::find(operation->types.begin(), operation->types.end(),
+                                                            type) != operation->types.end());
+    if (!fits) continue;
+    if (!any) out.key("operation").begin_array();
+    any = true;
+    out.begin_object().member("name", operation->name.substr(1)).member("definition", operation->definition);
+    out.end_object();
+  }
+  if (any) out.end_array();
+}
+
+void write_parameter(JsonWriter& out, std::string_view code, const SearchParameter* definition,
+                     std::string_view type) {
+  out.begin_object().member("name", code);
+  if (definition) out.member("definition", definition->url());
+  out.member("type", type).end_object();
+}
+
+void write_search(JsonWriter& out, const TypeDef& type) {
+  const TypeParameters& parameters = *type_parameters(type.name());
+  out.key("searchInclude").begin_array();
+  for (const Parameter& parameter : parameters.all())
+    if (parameter.kind == ParameterKind::reference)
+      out.string(std::string(type.name()) + ":" + std::string(parameter.code));
+  out.string("*").end_array();
+  const std::vector<std::string>& referring = referring_parameters()[type.index()];
+  if (!referring.empty()) {
+    out.key("searchRevInclude").begin_array();
+    for (const std::string& one : referring) out.string(one);
+    out.end_array();
+  }
+  out.key("searchParam").begin_array();
+  for (const Parameter& parameter : parameters.all())
+    write_parameter(out, parameter.code, parameter.definition, search_type_name(parameter.kind));
+  for (const CompositeParameter& parameter : parameters.composites())
+    write_parameter(out, parameter.code, parameter.definition, "composite");
   out.end_array();
 }
 
@@ -53,13 +119,19 @@ void write_resource(JsonWriter& out, const TypeDef& type, const ServerContext& s
   out.key("conditionalUpdate").boolean(true);
   out.member("conditionalDelete", server.conditional_delete_multiple ? "multiple" : "single");
   out.key("referencePolicy").begin_array().string("literal").end_array();
-  out.key("searchParam").begin_array();
-  for (const Parameter& parameter : type_parameters(type.name())->all()) {
-    out.begin_object().member("name", parameter.code);
-    if (parameter.definition) out.member("definition", parameter.definition->url());
-    out.member("type", search_type_name(parameter.kind)).end_object();
-  }
-  out.end_array().end_object();
+  write_search(out, type);
+  write_operations(out, type.name());
+  out.end_object();
+}
+
+void write_formats(JsonWriter& out) {
+  out.key("format").begin_array();
+  for (const char* format : {"application/fhir+json", "application/fhir+xml", "json", "xml"})
+    out.string(format);
+  out.end_array().key("patchFormat").begin_array();
+  for (const char* format : {"application/json-patch+json", "application/fhir+json", "application/fhir+xml"})
+    out.string(format);
+  out.end_array();
 }
 
 Answer<Reply> run(const Call& call) {
@@ -80,17 +152,14 @@ Answer<Reply> run(const Call& call) {
       .member("description", "Kiln FHIR gateway")
       .member("url", server.base_url)
       .end_object();
-  out.member("fhirVersion", "4.0.1")
-      .key("format")
-      .begin_array()
-      .string("application/fhir+json")
-      .string("json")
-      .end_array();
+  out.member("fhirVersion", "4.0.1");
+  write_formats(out);
   out.key("rest").begin_array().begin_object().member("mode", "server").key("resource").begin_array();
   for (const TypeDef& type : all_types())
     if (find_resource_type(type.name()) == &type) write_resource(out, type, server);
   out.end_array();
   write_interactions(out, true);
+  write_operations(out, {});
   out.end_object().end_array().end_object();
   Reply reply;
   reply.body = out.take();

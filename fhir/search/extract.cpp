@@ -34,6 +34,7 @@ class Collector : private detail::RowWriter {
         for (std::size_t i = 0; i < components.size(); ++i) {
           Collector inner(rewrite_, own_base_, components[i]);
           inner.parameter_ = static_cast<std::uint16_t>(i);
+          inner.with_texts_ = false;
           inner.values(path.components[i], element, resource);
         }
         detail::combine(parameter.ordinal, components, rows_.composites);
@@ -128,11 +129,19 @@ class Collector : private detail::RowWriter {
   void emit_token(const Path& path, JsonView node) {
     switch (path.leaf) {
       case LeafType::coding:
+        token_text(node["display"].text());
         return token(node["system"].text(), node["code"].text());
       case LeafType::codeable_concept:
-        for (const JsonView coding : node["coding"]) token(coding["system"].text(), coding["code"].text());
+        token_text(node["text"].text());
+        for (const JsonView coding : node["coding"]) {
+          token(coding["system"].text(), coding["code"].text());
+          token_text(coding["display"].text());
+        }
         return;
       case LeafType::identifier:
+        token_text(node["type"]["text"].text());
+        for (const JsonView coding : node["type"]["coding"])
+          typed_identifier(coding["system"].text(), coding["code"].text(), node["value"].text());
         return token(node["system"].text(), node["value"].text());
       case LeafType::contact_point:
         return token({}, node["value"].text());
@@ -171,6 +180,14 @@ class Collector : private detail::RowWriter {
 };
 
 }  // namespace
+
+IndexRows extract_rows(const Parameter& parameter, JsonView resource, std::string_view own_base) {
+  IndexRows rows;
+  Collector collector(nullptr, own_base, rows);
+  if (parameter.extractor) collector.collect(parameter, resource);
+  detail::tidy(rows);
+  return rows;
+}
 
 IndexRows extract_rows(const TypeParameters& parameters, JsonView resource, const ReferenceRewrite* rewrite,
                        std::string_view own_base) {

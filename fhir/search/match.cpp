@@ -101,12 +101,15 @@ bool some_row(const SearchClause& clause, const SearchValue* value, const IndexR
     return any_row(rows.tokens, parameter,
                    [&](const auto& row) { return !value || token_matches(row, *value); });
   };
+  const auto strings = [&] {
+    return any_row(rows.strings, parameter,
+                   [&](const auto& row) { return !value || string_matches(row, *value, clause.modifier); });
+  };
   switch (clause.parameter->kind) {
     case ParameterKind::token:
-      return tokens();
+      return clause.modifier == Modifier::text ? strings() : tokens() || (!value && strings());
     case ParameterKind::string:
-      return any_row(rows.strings, parameter,
-                     [&](const auto& row) { return !value || string_matches(row, *value, clause.modifier); });
+      return strings();
     case ParameterKind::date:
       return any_row(rows.dates, parameter, [&](const auto& row) {
         return !value || range_matches(value->prefix, row.low, row.high, value->low, value->high);
@@ -130,19 +133,50 @@ bool some_row(const SearchClause& clause, const SearchValue* value, const IndexR
   return false;
 }
 
-bool clause_matches(const SearchClause& clause, const IndexRows& rows, std::string_view id) {
+/// One component of a composite value against the one asked for.
+struct ComponentTest {
+  const SearchValue& value;
+  bool operator()(const TokenRow& row) const { return token_matches(row, value); }
+  bool operator()(const StringRow& row) const { return string_matches(row, value, Modifier::none); }
+  bool operator()(const DateRow& row) const {
+    return range_matches(value.prefix, row.low, row.high, value.low, value.high);
+  }
+  bool operator()(const ReferenceRow& row) const { return reference_matches(row, value); }
+  bool operator()(const UriRow& row) const { return uri_matches(row, value, Modifier::none); }
+  bool operator()(const QuantityRow& row) const { return quantity_matches(row, value); }
+};
+
+bool composite_matches(const SearchClause& clause, const IndexRows& rows) {
+  return std::any_of(rows.composites.begin(), rows.composites.end(), [&](const CompositeRow& row) {
+    if (row.parameter != clause.composite->ordinal) return false;
+    return std::any_of(clause.tuples.begin(), clause.tuples.end(), [&](const auto& tuple) {
+      for (std::size_t i = 0; i < tuple.size(); ++i)
+        if (i >= row.values.size() || !std::visit(ComponentTest{tuple[i]}, row.values[i])) return false;
+      return true;
+    });
+  });
+}
+
+bool clause_matches(const SearchClause& clause, const IndexRows& rows, std::string_view id,
+                    const LinkTest& links) {
+  using Kind = SearchClause::Kind;
+  if (clause.kind == Kind::composite) return composite_matches(clause, rows);
+  if (clause.kind == Kind::chain || clause.kind == Kind::has) return links && links(clause);
+  if (clause.kind == Kind::any)
+    return std::any_of(clause.any.begin(), clause.any.end(),
+                       [&](const SearchClause& one) { return clause_matches(one, rows, id, links); });
   if (clause.modifier == Modifier::missing) return some_row(clause, nullptr, rows) != clause.missing;
   const bool hit = std::any_of(clause.values.begin(), clause.values.end(), [&](const SearchValue& value) {
     return clause.parameter->kind == ParameterKind::id ? value.text == id : some_row(clause, &value, rows);
   });
-  return clause.modifier == Modifier::not_ ? !hit : hit;
+  return clause.modifier == Modifier::not_ || clause.modifier == Modifier::not_in ? !hit : hit;
 }
 
 }  // namespace
 
-bool matches(const SearchQuery& query, const IndexRows& rows, std::string_view id) {
+bool matches(const SearchQuery& query, const IndexRows& rows, std::string_view id, const LinkTest& links) {
   return std::all_of(query.clauses.begin(), query.clauses.end(),
-                     [&](const SearchClause& clause) { return clause_matches(clause, rows, id); });
+                     [&](const SearchClause& clause) { return clause_matches(clause, rows, id, links); });
 }
 
 }  // namespace kiln::fhir

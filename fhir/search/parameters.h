@@ -139,12 +139,15 @@ struct IndexRows {
 };
 
 /// Changes when the same resource would give other rows: a store with another number rebuilds its index.
-inline constexpr std::int64_t kIndexVersion = 2;
+inline constexpr std::int64_t kIndexVersion = 3;
 
 /// All rows of a resource of that type. Values of the wrong shape give no row. `rewrite` (may be null) is
 /// applied to references; `own_base` makes own absolute references relative.
 IndexRows extract_rows(const TypeParameters& parameters, base::JsonView resource,
                        const ReferenceRewrite* rewrite, std::string_view own_base);
+
+/// The rows of one parameter that is_indexed().
+IndexRows extract_rows(const Parameter& parameter, base::JsonView resource, std::string_view own_base);
 
 /// The same from a typed tree, every parameter through compiled FHIRPath. Gives the same rows.
 IndexRows extract_rows(const TypeParameters& parameters, Node resource, const ReferenceRewrite* rewrite,

@@ -32,6 +32,7 @@ class PathCollector : private detail::RowWriter {
       for (std::size_t i = 0; i < components.size(); ++i) {
         PathCollector inner(rewrite_, own_base_, components[i]);
         inner.parameter_ = static_cast<std::uint16_t>(i);
+        inner.with_texts_ = false;
         const PathExpression* component = component_path(*parameter.definition, i);
         if (component) inner.values(*component, parameter.components[i], element.node());
       }
@@ -90,11 +91,19 @@ class PathCollector : private detail::RowWriter {
   void emit_token(LeafType leaf, Node node) {
     switch (leaf) {
       case LeafType::coding:
+        token_text(node["display"].text());
         return token(node["system"].text(), node["code"].text());
       case LeafType::codeable_concept:
-        return each(node, "coding",
-                    [this](Node coding) { token(coding["system"].text(), coding["code"].text()); });
+        token_text(node["text"].text());
+        return each(node, "coding", [this](Node coding) {
+          token(coding["system"].text(), coding["code"].text());
+          token_text(coding["display"].text());
+        });
       case LeafType::identifier:
+        token_text(node["type"]["text"].text());
+        each(node["type"], "coding", [&](Node coding) {
+          typed_identifier(coding["system"].text(), coding["code"].text(), node["value"].text());
+        });
         return token(node["system"].text(), node["value"].text());
       case LeafType::contact_point:
         return token({}, node["value"].text());

@@ -33,6 +33,12 @@ std::string shown(const HttpResponse& response) {
   return text + base::print_json(Json(response.body).root, true);
 }
 
+std::string value_for(std::string_view search_type) {
+  if (search_type == "date") return "2024-01-01";
+  if (search_type == "number" || search_type == "quantity") return "5";
+  return search_type == "reference" ? "x" : "http://x";
+}
+
 void check_outcome(const std::string& golden, const HttpResponse& response, int status) {
   CHECK(response.status == status);
   REQUIRE_FALSE(response.body.empty());
@@ -322,10 +328,14 @@ TEST_CASE("the CapabilityStatement lists what the server does") {
   for (const auto resource : json["rest"].at(0)["resource"]) {
     for (const auto parameter : resource["searchParam"]) {
       const std::string_view type = parameter["type"].text();
-      const char* value = type == "date"                           ? "2024-01-01"
-                          : type == "number" || type == "quantity" ? "5"
-                          : type == "reference"                    ? "x"
-                                                                   : "http://x";
+      std::string value = value_for(type);
+      if (type == "composite") {
+        value.clear();
+        for (const auto& component : fhir::type_parameters(resource["type"].text())
+                                         ->find_composite(parameter["name"].text())
+                                         ->components)
+          value += (value.empty() ? "" : "$") + value_for(fhir::name_of(component.definition->type()));
+      }
       const std::string target = "/" + std::string(resource["type"].text()) + "?" +
                                  std::string(parameter["name"].text()) + "=" + value;
       const auto found = server.send("GET", target, "", {{"Prefer", "handling=strict"}});

@@ -102,9 +102,12 @@ TEST_CASE("ETags") {
 }
 
 TEST_CASE("page tokens open only for what they were made for") {
-  const std::string token = detail::make_page_token("secret", "Patient?a=1", {5, -7, 9});
+  const std::string token = detail::make_page_token("secret", "Patient?a=1", {{5, -7, 9}, "a;b,c"});
   CHECK(token.find_first_of("+/=") == std::string::npos);
-  CHECK(detail::open_page_token("secret", "Patient?a=1", token) == std::vector<std::int64_t>{5, -7, 9});
+  const auto kept = detail::open_page_token("secret", "Patient?a=1", token);
+  REQUIRE(kept);
+  CHECK(kept->numbers == std::vector<std::int64_t>{5, -7, 9});
+  CHECK(kept->text == "a;b,c");
   CHECK_FALSE(detail::open_page_token("secret", "Patient?a=2", token));
   CHECK_FALSE(detail::open_page_token("other", "Patient?a=1", token));
   for (std::size_t i = 0; i < token.size(); ++i) {

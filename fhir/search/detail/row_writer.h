@@ -7,6 +7,7 @@
 #include "engine/base/partial_date.h"
 #include "fhir/search/extractor.h"
 #include "fhir/search/parameters.h"
+#include "fhir/search/query.h"
 
 namespace kiln::fhir::detail {
 
@@ -20,6 +21,17 @@ class RowWriter {
   void token(std::string_view system, std::string_view code) {
     if (!code.empty() || !system.empty())
       rows_.tokens.push_back({parameter_, std::string(system), std::string(code)});
+  }
+
+  /// What :text of a token searches: display and text beside the code.
+  void token_text(std::string_view text) {
+    if (with_texts_) string(text);
+  }
+
+  /// A token for :of-type.
+  void typed_identifier(std::string_view type_system, std::string_view type_code, std::string_view value) {
+    if (with_texts_ && !type_code.empty() && !value.empty())
+      rows_.tokens.push_back({parameter_, {}, of_type_code(type_system, type_code, value)});
   }
 
   void string(std::string_view text) {
@@ -90,6 +102,7 @@ class RowWriter {
   std::string_view own_base_;
   IndexRows& rows_;
   std::uint16_t parameter_ = 0;
+  bool with_texts_ = true;  ///< off for the components of a composite, which take no modifiers
 
  private:
   /// Where a reference points: a type and id of this server, or a whole URL.
