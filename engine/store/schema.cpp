@@ -53,7 +53,7 @@ INSERT INTO meta VALUES('page_secret', randomblob(32));
 CREATE TABLE ix_composite(param INTEGER NOT NULL, a1 NOT NULL, a2 NOT NULL, b1 NOT NULL, b2 NOT NULL, rid INTEGER NOT NULL,
   a3 NOT NULL, a4 NOT NULL, b3 NOT NULL, b4 NOT NULL, c1 NOT NULL, c2 NOT NULL, c3 NOT NULL, c4 NOT NULL,
   PRIMARY KEY(param, a1, a2, b1, b2, rid, a3, a4, b3, b4, c1, c2, c3, c4)) WITHOUT ROWID;
-CREATE INDEX ix_reference_source ON ix_reference(param, rid);
+CREATE INDEX ix_reference_source ON ix_reference(rid, param);
 )sql"},
 };
 constexpr int kFormat = kMigrations[std::size(kMigrations) - 1].number;

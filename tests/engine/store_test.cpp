@@ -258,9 +258,24 @@ TEST_CASE("a newer or foreign file is refused") {
   CHECK(engine::open_store_reader(server.options).error().code == base::ErrorCode::store_format);
   {
     auto database = base::Database::open({.path = server.options.path});
-    REQUIRE(database->exec("PRAGMA user_version=1; DROP TABLE ix_uri"));
+    REQUIRE(database->exec("DROP TABLE ix_uri; PRAGMA user_version=2"));
   }
   CHECK(engine::open_store(server.options).error().code == base::ErrorCode::database_corrupt);
+}
+
+TEST_CASE("a store of format 1 is brought up to date, with an index for what is new") {
+  FhirServer server;
+  put(*server.store, "Observation", "o",
+      R"("status":"final","code":{"coding":[{"code":"hr"}]},"valueQuantity":{"value":80})");
+  server.store.reset();
+  {
+    auto database = base::Database::open({.path = server.options.path});
+    REQUIRE(database->exec("DROP TABLE ix_composite; DROP INDEX ix_reference_source; PRAGMA user_version=1;"
+                           " UPDATE meta SET value=2 WHERE key='index_version'"));
+  }
+  CHECK(engine::open_store_reader(server.options).error().code == base::ErrorCode::store_format);
+  server.open();
+  CHECK(find_ids(*server.store, "Observation", "code-value-quantity=hr$80") == Ids{"o"});
 }
 
 TEST_CASE("the store file belongs to its owner only") {
