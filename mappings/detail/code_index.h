@@ -39,14 +39,21 @@ class CodeIndex {
     std::uint32_t row = kNoRow;
   };
 
+  /// All of a key of up to eight bytes, whose size is known; of a longer one its beginning.
   static std::uint64_t head_of(std::string_view key) {
-    std::uint64_t head = 0;
-    if (key.size() >= sizeof head) {
-      std::memcpy(&head, key.data(), sizeof head);
-    } else {
-      for (const char c : key) head = head << 8 | static_cast<unsigned char>(c);
-    }
-    return head;
+    const char* const data = key.data();
+    const std::size_t size = key.size();
+    const auto byte = [data](std::size_t at) { return std::uint64_t{static_cast<unsigned char>(data[at])}; };
+    if (size >= 8) return load<std::uint64_t>(data);
+    if (size >= 4)
+      return load<std::uint32_t>(data) | std::uint64_t{load<std::uint32_t>(data + size - 4)} << 32;
+    return size == 0 ? 0 : byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16;
+  }
+  template <class Word>
+  static Word load(const char* from) {
+    Word word = 0;
+    std::memcpy(&word, from, sizeof word);
+    return word;
   }
   static std::uint32_t hash(std::uint64_t head, std::size_t size) {
     return static_cast<std::uint32_t>(((head + size) * 0x9E3779B97F4A7C15u) >> 40);

@@ -5,7 +5,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "mappings/detail/guards.h"
+#include "mappings/detail/purity.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -85,77 +85,6 @@ CsvFormat format_of(const ir::Unit& unit, const ir::CsvSchema& schema) {
   return format;
 }
 
-/// Ops whose value is written while it is evaluated, because it holds objects or goes to several places.
-bool builds_objects(ir::Op op) {
-  using ir::Op;
-  switch (op) {
-    case Op::object:
-    case Op::call_datatype:
-    case Op::call_fn:
-    case Op::choose:
-    case Op::match:
-    case Op::coalesce:
-    case Op::each:
-    case Op::variant:
-    case Op::lookup:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// Evaluating it and writing what comes of it is the same as writing while evaluating.
-bool is_scalar(const ir::Unit& unit, ir::Index index) {
-  using ir::Op;
-  if (index == ir::kNone) return true;
-  const ir::Expr& expr = unit.exprs[index];
-  switch (expr.op) {
-    case Op::lookup: {
-      const ir::LookupMode mode = unit.lookups[expr.a].mode;
-      return mode == ir::LookupMode::code || mode == ir::LookupMode::column;
-    }
-    case Op::call_fn:
-      return is_scalar(unit, unit.functions[expr.a].expr);
-    case Op::choose:
-      return is_scalar(unit, expr.b) && is_scalar(unit, expr.c);
-    case Op::match:
-      for (ir::Index i = 0; i < expr.c; ++i) {
-        if (!is_scalar(unit, unit.arms[expr.b + i].value)) return false;
-      }
-      return true;
-    default:
-      return !builds_objects(expr.op);
-  }
-}
-
-std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans) {
-  std::vector<WriteFacts> facts(unit.writes.size());
-  for (std::size_t i = 0; i < facts.size(); ++i) {
-    const ir::Write& write = unit.writes[i];
-    const ir::Step& last = unit.steps[write.path.first + write.path.count - 1];
-    const bool plain = write.path.count == 1 && last.kind == ir::StepKind::member &&
-                       write.mode != ir::WriteMode::set_if_unset && !write.override_;
-    facts[i].builds = !is_scalar(unit, write.value);
-    const ir::Op op = unit.exprs[write.value].op;
-    if (plain && !facts[i].builds)
-      facts[i].kind = plans[write.value].exact ? WriteKind::text : WriteKind::value;
-    if (plain && (op == ir::Op::object || op == ir::Op::call_datatype)) facts[i].kind = WriteKind::object;
-    facts[i].dynamic = facts[i].builds && last.dynamic;
-    facts[i].slot = last.slot;
-  }
-  return facts;
-}
-
-std::vector<std::uint32_t> derive_components(const ir::Unit& unit) {
-  const std::vector<std::uint32_t> guards = component_guards(unit);
-  std::vector<std::uint32_t> components(unit.stmts.size(), ~std::uint32_t{0});
-  for (std::size_t i = 0; i < components.size(); ++i) {
-    const ir::Stmt& stmt = unit.stmts[i];
-    if (stmt.op == ir::StmtOp::write && guards[stmt.index] != 0) components[i] = guards[stmt.index];
-  }
-  return components;
-}
-
 /// `^…$` as a whole: what it matches is the whole text.
 bool is_anchored(std::string_view pattern) {
   if (!pattern.starts_with('^') || !pattern.ends_with('$') || pattern.ends_with("\\$")) return false;
@@ -206,6 +135,27 @@ class Texts {
   std::vector<std::pair<PaddedText*, std::size_t>> places_;
 };
 
+bool needs_no_escape(std::string_view text) {
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '"' || c == '\\') return false;
+  }
+  return true;
+}
+
+void derive_quoted(const ir::Unit& unit, Facts& facts) {
+  std::string& all = facts.quoted_texts;
+  std::size_t size = PaddedText::kBlock;
+  for (const std::string& text : unit.strings) size += text.size() + 2;
+  all.reserve(size);  // views of it stay valid
+  for (const std::string& text : unit.strings) {
+    all += '"';
+    facts.quoted.push_back(
+        {all.data() + all.size(), static_cast<std::uint32_t>(text.size()), needs_no_escape(text)});
+    all.append(text).append("\"");
+  }
+  all.append(PaddedText::kBlock, ' ');
+}
+
 void derive_shapes(const ir::Unit& unit, Facts& facts) {
   facts.members.resize(unit.members.size());
   facts.shapes.resize(unit.shapes.size());
@@ -245,13 +195,15 @@ std::uint16_t slot_of(const ir::Unit& unit, ir::Index shape, std::string_view me
 std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   auto facts = std::make_shared<Facts>();
   derive_shapes(unit, *facts);
+  derive_quoted(unit, *facts);
   for (const ir::Create& create : unit.creates) {
     facts->live_creates.push_back(has_live_write(unit, create.body, create.reg));
   }
   for (const auto& regex : unit.regexes) facts->regexes.push_back(limits_of(*regex));
   facts->plans = text_plans(unit);
+  facts->pure = pure_functions(unit);
   facts->writes = derive_writes(unit, facts->plans);
-  facts->components = derive_components(unit);
+  facts->actions = derive_actions(unit, facts->writes);
   for (const ir::Table& table : unit.tables) {
     std::vector<std::string_view> keys;
     for (ir::Index i = 0; i < table.rows.count; ++i)

@@ -9,6 +9,7 @@
 
 #include "hl7/structure.h"
 #include "mappings/csv.h"
+#include "mappings/detail/actions.h"
 #include "mappings/detail/code_index.h"
 #include "mappings/detail/ir.h"
 #include "mappings/detail/plans.h"
@@ -24,6 +25,14 @@ struct MemberFacts {
   bool list = false, primitive = false, companion = false;
 };
 
+/// A text of the program between quotes. `data` views the text itself; the quotes stand around it, and
+/// PaddedText::kBlock bytes can be read from the first of them on.
+struct QuotedText {
+  const char* data = nullptr;
+  std::uint32_t size = 0;
+  bool plain = false;  ///< nothing in it needs an escape: it prints as it stands, quotes included
+};
+
 /// How a FHIR shape prints, and slots that the runtime itself reads or writes; kNoSlot where it has none.
 struct ShapeFacts {
   const MemberFacts* members = nullptr;
@@ -32,20 +41,6 @@ struct ShapeFacts {
   std::uint16_t identifier = ir::kNoSlot;
   std::uint16_t url = ir::kNoSlot;
   std::uint16_t reference = ir::kNoSlot;
-};
-
-/// How a write is done.
-enum class WriteKind : std::uint8_t {
-  text,     ///< a value that has a TextPlan
-  value,    ///< `=` or `+=` of a scalar to a member of the object
-  object,   ///< `=` or `+=` of an object or a datatype map to a member of the object
-  general,  ///< everything else: longer paths, `?=`, override, extensions, choices, values with branches
-};
-struct WriteFacts {
-  WriteKind kind = WriteKind::general;
-  bool builds = false;           ///< the value is built in its place
-  bool dynamic = false;          ///< builds, and a non-constant rule writes below it
-  std::uint16_t slot = 0;        ///< kind text, value and object: the member
 };
 
 /// What every text that a regular expression matches lies between; no limits where that is not known.
@@ -59,21 +54,21 @@ struct RegexFacts {
 struct Facts {
   std::vector<ShapeFacts> shapes;    ///< parallel to Unit::shapes
   std::vector<MemberFacts> members;  ///< parallel to Unit::members
-  std::string texts;                 ///< what the PaddedTexts view
+  std::vector<QuotedText> quoted;    ///< parallel to Unit::strings
+  std::string texts, quoted_texts;   ///< what the PaddedTexts and the QuotedTexts view
   std::vector<const hl7::Structure*>
       structures;  ///< parallel to Unit::maps; nullptr where the source is not v2
   std::vector<const hl7::Structure*> expression_structures;  ///< parallel to Unit::expressions
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
   std::vector<WriteFacts> writes;                            ///< parallel to Unit::writes
+  std::vector<Action> actions;                               ///< parallel to Unit::stmts
+  std::vector<std::uint8_t> pure;                            ///< parallel to Unit::functions (purity.h)
   std::vector<RegexFacts> regexes;                           ///< parallel to Unit::regexes
   std::vector<TextPlan> plans;                               ///< parallel to Unit::exprs
-  /// Parallel to Unit::stmts: components of which one has to be valued for the statement to have an effect
-  /// (guards.h); all bits where that is not known.
-  std::vector<std::uint32_t> components;
   CodeIndex codes;                                           ///< the keys of literal tables
   std::vector<CodeIndex::Part> tables;                       ///< parallel to Unit::tables
   std::vector<std::string> unmapped;  ///< parallel to Unit::tables: what a diagnostic says of a missing row
-  std::vector<Value> constants;                              ///< parallel to Unit::constants
+  std::vector<Value> constants;       ///< parallel to Unit::constants
   std::vector<std::uint8_t> live_creates;  ///< parallel to Unit::creates: some rule in it is not constant
 };
 

@@ -1,37 +1,62 @@
 #include "mappings/detail/guards.h"
 
+#include <algorithm>
+
 #include "mappings/function.h"
 
 namespace kiln::mappings::detail {
 namespace {
 
-constexpr ir::Index kComponentsMax = 32;
+constexpr ir::Index kComponentsMax = 32, kFieldsMax = 64;
 
-/// Locals of the function an expression stands in: the parameter of the datatype map, or (in a fn) arguments
+/// Locals of the function an expression stands in: those of the map or datatype map, or (in a fn) arguments
 /// that are expressions of the caller.
 struct Scope {
-  const Scope* outer = nullptr;  ///< nullptr: the datatype map itself
+  const Scope* outer = nullptr;  ///< nullptr: the map or datatype map itself
   ir::Range arguments;
 };
 
 /// Collects what has to be empty. Every method answers false when that cannot be told.
 class Guard {
  public:
-  explicit Guard(const ir::Unit& unit) : unit_(unit) {}
+  Guard(const ir::Unit& unit, bool datatype_map) : unit_(unit), datatype_map_(datatype_map) {}
 
-  /// The write is void when no component of `mask()` holds anything.
+  /// The write is void when no place of `found()` holds anything.
   bool write(ir::Index index, const Scope& scope) {
     const ir::Write& write = unit_.writes[index];
     if (write.override_ || unit_.policy_sets[write.policies].missing != ir::kNone) return false;
-    if (write.condition != ir::kNone && !reads(write.condition, scope)) return false;
+    if (write.condition != ir::kNone) {
+      const StatementGuard before = found_;
+      if (fails(write.condition, scope)) return true;
+      found_ = before;
+      if (!reads(write.condition, scope)) return false;
+    }
     return absent(write.value, scope);
   }
-  std::uint32_t mask() const { return mask_; }
+  bool loop(const ir::Loop& loop) {
+    const bool values = loop.kind == ir::LoopKind::values;
+    return values && absent(loop.source, Scope{});
+  }
+  /// Something of the message is looked at: what looks at nothing is not guarded.
+  bool looks() const { return found_.of != StatementGuard::kNothing; }
+  const StatementGuard& found() const { return found_; }
 
  private:
   bool component(ir::Index number) {
     if (number == 0 || number > kComponentsMax) return false;
-    mask_ |= std::uint32_t{1} << (number - 1);
+    return place(StatementGuard::kParts, number);
+  }
+
+  bool field(const ir::V2Path& path) {
+    if (datatype_map_ || path.field == 0 || path.field > kFieldsMax) return false;
+    return place(path.segment, path.field);
+  }
+
+  /// All places are of one segment, or of the parameter.
+  bool place(ir::Index of, ir::Index number) {
+    if (found_.of == StatementGuard::kNothing) found_ = {of, 0};
+    if (found_.of != of) return false;
+    found_.mask |= std::uint64_t{1} << (number - 1);
     return true;
   }
 
@@ -41,7 +66,7 @@ class Guard {
 
   /// A local, or (component not 0) a component of it.
   bool local(ir::Index slot, ir::Index number, const Scope& scope) {
-    if (scope.outer == nullptr) return slot == 0 && component(number);
+    if (scope.outer == nullptr) return datatype_map_ && slot == 0 && component(number);
     return slot < scope.arguments.count && absent(unit_.args[scope.arguments.first + slot], *scope.outer);
   }
 
@@ -52,6 +77,8 @@ class Guard {
     switch (expr.op) {
       case Op::local:
         return local(expr.a, 0, scope);
+      case Op::v2_path:
+        return field(unit_.v2_paths[expr.a]);
       case Op::v2_relative: {
         const ir::Expr& base = unit_.exprs[expr.a];
         return base.op == Op::local ? local(base.a, expr.b, scope) : absent(expr.a, scope);
@@ -60,6 +87,9 @@ class Guard {
       case Op::variant:
       case Op::raw:
       case Op::each:
+      case Op::item:
+      case Op::filter:
+      case Op::of_type:
         return absent(expr.a, scope);
       case Op::call_datatype:
         return absent(expr.b, scope);
@@ -119,8 +149,18 @@ class Guard {
   /// A function of absent arguments is absent (hmap.md §10), unless it says otherwise.
   bool builtin(const ir::Expr& expr, const Scope& scope) {
     const FunctionSpec& spec = *all_functions()[expr.a];
+    if (spec.name == "join") return joined({expr.b, expr.c}, scope);
     if (spec.takes_absent || expr.c == 0 || all({expr.b, expr.c}, scope) <= 0) return false;
     return !spec.parameters[0].optional && !fixed(unit_.exprs[unit_.args[expr.b]]);
+  }
+
+  /// The separator is a constant, none of the parts is.
+  bool joined(ir::Range arguments, const Scope& scope) {
+    if (arguments.count < 2 || !fixed(unit_.exprs[unit_.args[arguments.first]])) return false;
+    for (ir::Index i = 1; i < arguments.count; ++i) {
+      if (!absent(unit_.args[arguments.first + i], scope)) return false;
+    }
+    return true;
   }
 
   bool object(const ir::Object& object, const Scope& scope) {
@@ -137,7 +177,7 @@ class Guard {
     return some;
   }
 
-  /// Reads nothing but components that become part of the set.
+  /// Reads nothing but places that become part of the guard.
   bool reads(ir::Index index, const Scope& scope) {
     using ir::Op;
     const ir::Expr& expr = unit_.exprs[index];
@@ -172,38 +212,116 @@ class Guard {
     }
   }
 
-  const ir::Unit& unit_;
-  std::uint32_t mask_ = 0;
-};
-
-class Pass {
- public:
-  explicit Pass(const ir::Unit& unit) : unit_(unit), guards_(unit.writes.size()) {}
-
-  void body(ir::Range stmts) {
-    for (ir::Index i = 0; i < stmts.count; ++i) {
-      const ir::Stmt& stmt = unit_.stmts[stmts.first + i];
-      if (stmt.op == ir::StmtOp::when) {
-        const ir::Range branches = unit_.whens[stmt.index].branches;
-        for (ir::Index b = 0; b < branches.count; ++b) body(unit_.when_branches[branches.first + b].body);
+  /// A condition that is false, and has read nothing, when its places are empty.
+  bool fails(ir::Index index, const Scope& scope) {
+    using ir::Op;
+    const ir::Expr& expr = unit_.exprs[index];
+    switch (expr.op) {
+      case Op::and_: {
+        const StatementGuard before = found_;
+        if (fails(expr.a, scope)) return true;  // the right side is not looked at
+        found_ = before;
+        return reads(expr.a, scope) && fails(expr.b, scope);
       }
-      if (stmt.op != ir::StmtOp::write) continue;
-      Guard guard(unit_);
-      if (guard.write(stmt.index, Scope{})) guards_[stmt.index] = guard.mask();
-      objects(unit_.writes[stmt.index].value);
+      case Op::or_:
+        return fails(expr.a, scope) && fails(expr.b, scope);
+      case Op::equal:
+      case Op::less:
+      case Op::less_equal:
+      case Op::greater:
+      case Op::greater_equal:
+        return (absent(expr.a, scope) && reads(expr.b, scope)) ||
+               (fixed(unit_.exprs[expr.a]) && absent(expr.b, scope));
+      case Op::in_list:
+      case Op::contains:
+        return absent(expr.a, scope) && reads(expr.b, scope);
+      case Op::matches:
+      case Op::is_valued:
+      case Op::is_null:
+      case Op::is_type:
+        return absent(expr.a, scope);
+      default:
+        return false;
     }
   }
 
-  std::vector<std::uint32_t> take() { return std::move(guards_); }
+  const ir::Unit& unit_;
+  const bool datatype_map_;
+  StatementGuard found_;
+};
+
+/// Walks the statements of one function.
+class Pass {
+ public:
+  Pass(const ir::Unit& unit, std::vector<StatementGuard>& guards) : unit_(unit), guards_(guards) {}
+
+  void function(const ir::Function& function, bool datatype_map) {
+    datatype_map_ = datatype_map;
+    has_object_.assign(std::max<std::size_t>(function.objects, 1), false);
+    has_object_[0] = function.shape != ir::kNone;
+    body(function.body);
+  }
 
  private:
+  void body(ir::Range stmts) {
+    for (ir::Index i = stmts.first; i < stmts.first + stmts.count; ++i) statement(i);
+  }
+
+  /// A body that runs while the register has an object.
+  void body_of(ir::Index reg, ir::Range stmts) {
+    const bool outer = has_object_[reg];
+    has_object_[reg] = true;
+    body(stmts);
+    has_object_[reg] = outer;
+  }
+
+  void statement(ir::Index index) {
+    const ir::Stmt& stmt = unit_.stmts[index];
+    switch (stmt.op) {
+      case ir::StmtOp::write:
+        return write(index, stmt.index);
+      case ir::StmtOp::when: {
+        const ir::Range branches = unit_.whens[stmt.index].branches;
+        for (ir::Index b = 0; b < branches.count; ++b) body(unit_.when_branches[branches.first + b].body);
+        return;
+      }
+      case ir::StmtOp::loop: {
+        const ir::Loop& loop = unit_.loops[stmt.index];
+        Guard guard(unit_, datatype_map_);
+        if (guard.loop(loop) && guard.looks()) guards_[index] = guard.found();
+        return body(loop.body);
+      }
+      case ir::StmtOp::create:
+        return body_of(unit_.creates[stmt.index].reg, unit_.creates[stmt.index].body);
+      case ir::StmtOp::add:
+        return body_of(unit_.adds[stmt.index].reg, unit_.adds[stmt.index].body);
+      case ir::StmtOp::emit:
+        return body_of(unit_.emits[stmt.index].reg, unit_.emits[stmt.index].body);
+      default:
+        return;
+    }
+  }
+
+  void write(ir::Index index, ir::Index number) {
+    const ir::Write& write = unit_.writes[number];
+    Guard guard(unit_, datatype_map_);
+    // A write without its object does not look at the segment, which then counts as unread.
+    const bool looks = datatype_map_ || has_object_[write.base];
+    if (looks && write.guard_segment != ir::kNone) {
+      guards_[index] = {write.guard_segment, write.guard_mask};
+    } else if (looks && guard.write(number, Scope{}) && guard.looks()) {
+      guards_[index] = guard.found();
+    }
+    objects(write.value);
+  }
+
   /// Writes of the object literals that a write builds stand in the same function.
   void objects(ir::Index index) {
     if (index == ir::kNone) return;
     const ir::Expr& expr = unit_.exprs[index];
     switch (expr.op) {
       case ir::Op::object:
-        return body(unit_.objects[expr.a].body);
+        return body_of(unit_.objects[expr.a].reg, unit_.objects[expr.a].body);
       case ir::Op::variant:
         return objects(expr.a);
       case ir::Op::coalesce:
@@ -218,17 +336,27 @@ class Pass {
   }
 
   const ir::Unit& unit_;
-  std::vector<std::uint32_t> guards_;
+  std::vector<StatementGuard>& guards_;
+  bool datatype_map_ = false;
+  std::vector<bool> has_object_;
 };
 
 }  // namespace
 
-std::vector<std::uint32_t> component_guards(const ir::Unit& unit) {
-  Pass pass(unit);
-  for (const ir::Function& function : unit.functions) {
-    if (function.parameters == 1 && function.shape != ir::kNone) pass.body(function.body);
+std::vector<StatementGuard> statement_guards(const ir::Unit& unit) {
+  std::vector<StatementGuard> guards(unit.stmts.size());
+  Pass pass(unit, guards);
+  std::vector<bool> is_map(unit.functions.size());
+  for (const ir::Map& map : unit.maps) {
+    is_map[map.function] = true;
+    if (map.source == ir::Side::hl7) pass.function(unit.functions[map.function], false);
   }
-  return pass.take();
+  for (std::size_t i = 0; i < unit.functions.size(); ++i) {
+    const ir::Function& function = unit.functions[i];
+    const bool datatype_map = !is_map[i] && function.parameters == 1 && function.shape != ir::kNone;
+    if (datatype_map) pass.function(function, true);
+  }
+  return guards;
 }
 
 }  // namespace kiln::mappings::detail

@@ -1,5 +1,7 @@
 #include "mappings/detail/plans.h"
 
+#include "mappings/function.h"
+
 namespace kiln::mappings::detail {
 namespace {
 
@@ -38,17 +40,19 @@ class Planner {
       case Op::local:
         return at(TextFrom::local, expr.a);
       case Op::v2_path:
-        return is_plain_path(unit_.v2_paths[expr.a]) ? at(TextFrom::field, expr.a) : TextPlan();
+        return is_plain_path(unit_.v2_paths[expr.a]) ? sent(at(TextFrom::field, expr.a)) : TextPlan();
       case Op::v2_relative:
         return relative(expr);
       case Op::convert:
         return converted(expr);
       case Op::lookup:
-        return translated(unit_.lookups[expr.a]);
+        return translated(expr);
       case Op::coalesce:
         return alternative(expr);
       case Op::match:
         return match(expr);
+      case Op::call_builtin:
+        return counted(expr);
       default:
         return {};
     }
@@ -58,6 +62,11 @@ class Planner {
     TextPlan plan;
     plan.from = from;
     plan.index = index;
+    return plan;
+  }
+
+  static TextPlan sent(TextPlan plan) {
+    plan.sent = true;
     return plan;
   }
 
@@ -75,6 +84,7 @@ class Planner {
     TextPlan plan = at(base.a == 0 ? TextFrom::part : TextFrom::local, base.a);
     plan.part = static_cast<std::uint8_t>(expr.b);
     plan.second = static_cast<std::uint8_t>(second);
+    plan.sent = plan.from == TextFrom::part;
     return plan;
   }
 
@@ -84,23 +94,44 @@ class Planner {
     if (!code && conversion != ir::Conversion::to_string && conversion != ir::Conversion::to_markdown)
       return {};
     TextPlan plan = this->plan(expr.a);
-    if (plan.from == TextFrom::nothing || (code && (plan.otherwise != ir::kNone || plan.table != ir::kNone)))
-      return {};
+    if (!is_text(plan) || (code && (plan.otherwise != ir::kNone || plan.table != ir::kNone))) return {};
     plan.exact = true;
+    plan.sent = false;
     plan.code |= code;
     return plan;
   }
 
-  TextPlan translated(const ir::Lookup& lookup) {
-    if (lookup.mode != ir::LookupMode::code || lookup.covers_absent ||
-        unit_.tables[lookup.table].kind != ir::TableKind::literal)
+  TextPlan translated(const ir::Expr& expr) {
+    const ir::Lookup& lookup = unit_.lookups[expr.a];
+    if (lookup.mode != ir::LookupMode::code || unit_.tables[lookup.table].kind != ir::TableKind::literal)
       return {};
     TextPlan plan = this->plan(lookup.key);
-    if (plan.from == TextFrom::nothing || plan.table != ir::kNone || plan.otherwise != ir::kNone || plan.code)
-      return {};
+    if (!is_text(plan) || plan.table != ir::kNone || plan.otherwise != ir::kNone || plan.code) return {};
     plan.table = lookup.table;
     plan.exact = true;
+    plan.sent = false;
+    ir::Index policy = lookup.otherwise;
+    if (lookup.covers_absent) {
+      if (literal_of(policy) == ir::kNone) return {};
+      plan.absent = literal_of(policy);
+    }
+    if (policy == ir::kNone) policy = unit_.tables[lookup.table].otherwise;
+    if (policy == ir::kNone) policy = unit_.policy_sets[expr.policies].unmapped;
+    plan.unmapped = literal_of(policy);
     return plan;
+  }
+
+  /// What a policy silently puts in the place of a value.
+  ir::StringId literal_of(ir::Index policy) const {
+    if (policy == ir::kNone) return ir::kNone;
+    const ir::Policy& made = unit_.policies[policy];
+    if (made.kind != ir::PolicyKind::literal || made.warn) return ir::kNone;
+    const ir::StringId text = unit_.constants[made.literal].text;
+    return unit_.text(text).empty() ? ir::kNone : text;
+  }
+
+  static bool is_text(const TextPlan& plan) {
+    return plan.from != TextFrom::nothing && plan.from != TextFrom::count;
   }
 
   TextPlan match(const ir::Expr& expr) const {
@@ -113,11 +144,20 @@ class Planner {
   TextPlan alternative(const ir::Expr& expr) {
     TextPlan plan = this->plan(expr.a);
     const TextPlan& second = this->plan(expr.b);
-    const bool both = plan.from != TextFrom::nothing && second.from != TextFrom::nothing;
-    if (!both || plan.otherwise != ir::kNone) return {};
+    if (!is_text(plan) || !is_text(second) || plan.otherwise != ir::kNone || plan.absent != ir::kNone)
+      return {};
     plan.otherwise = expr.b;
     plan.exact = plan.exact && second.exact;
+    plan.sent = plan.sent && second.sent;
     return plan;
+  }
+
+  /// count(PATH)
+  TextPlan counted(const ir::Expr& expr) const {
+    if (expr.c != 1 || all_functions()[expr.a]->name != "count") return {};
+    const ir::Expr& argument = unit_.exprs[unit_.args[expr.b]];
+    if (argument.op != Op::v2_path || unit_.v2_paths[argument.a].repetition != ir::RepKind::all) return {};
+    return at(TextFrom::count, argument.a);
   }
 
   const ir::Unit& unit_;

@@ -16,18 +16,22 @@ enum class TextFrom : std::uint8_t {
   constant,  ///< `index`: StringId
   part,      ///< component of parameter 0 of a datatype map, whose parts are known
   local,     ///< local `index`, or (part not 0) a component of it
-  field      ///< `index`: into v2_paths
+  field,     ///< `index`: into v2_paths
+  count      ///< not a text: the number of values of the path `index` in v2_paths
 };
 
 struct TextPlan {
   TextFrom from = TextFrom::nothing;
-  bool exact = false;  ///< the value itself is this text; otherwise only its text is
-  bool code = false;   ///< it has to be a FHIR code as it stands
+  bool exact = false;    ///< the value itself is this text; otherwise only its text is
+  bool code = false;     ///< it has to be a FHIR code as it stands
   bool by_text = false;  ///< a match: no arm asks for the subject's type
+  bool sent = false;     ///< the text is as it is in the message, wherever it is found
   std::uint8_t part = 0, second = 0;
   ir::Index index = ir::kNone;
-  ir::Index table = ir::kNone;      ///< a literal table that translates the text
-  ir::Index otherwise = ir::kNone;  ///< the expression to look at when there is nothing here
+  ir::Index table = ir::kNone;        ///< a literal table that translates the text
+  ir::StringId unmapped = ir::kNone;  ///< stands for a text that the table has not
+  ir::StringId absent = ir::kNone;    ///< stands for no text
+  ir::Index otherwise = ir::kNone;    ///< the expression to look at when there is nothing here
 };
 
 /// Parallel to Unit::exprs.

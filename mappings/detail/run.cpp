@@ -60,9 +60,13 @@ constexpr Renamed kRenamed[] = {
 
 }  // namespace
 
-void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input, const RunContext& context) {
-  unit_ = &unit;
-  facts_ = &facts;
+void Run::begin(const Program& program, const RunInput& input, const RunContext& context) {
+  unit_ = &program.unit();
+  facts_ = program.facts().get();
+  if (pure_calls_of_ != program.facts()) {
+    pure_calls_.clear();
+    pure_calls_of_ = program.facts();
+  }
   map_ = nullptr;
   context_ = &context;
   input_kind_ = kind_of_input(input);
@@ -86,7 +90,7 @@ void Run::begin(const ir::Unit& unit, const Facts& facts, const RunInput& input,
   references_.clear();
   source_pairs_.clear();
   built_.clear();
-  called_.clear();
+  run_calls_.clear();
   removals_.clear();
   scratch_.clear();
   undo_.clear();
@@ -369,7 +373,7 @@ RunInput Run::bundled(const Program& program, const RunInput& input) {
 RunResult& Run::execute(const Program& program, const RunInput& given, const RunContext& context) {
   const RunInput input = bundled(program, given);
   for (std::size_t next = 0;;) {
-    begin(program.unit(), *program.facts(), input, context);
+    begin(program, input, context);
     const ir::Map* map = choose_map(program, next);
     if (map == nullptr) {
       no_map(program);
@@ -391,7 +395,7 @@ RunResult& Run::execute(const Program& program, const RunInput& given, const Run
 
 void Run::begin_expression(const Program& program, std::uint32_t expression, const RunInput& input,
                            const RunContext& context) {
-  begin(program.unit(), *program.facts(), input, context);
+  begin(program, input, context);
   const ir::Map& map = unit_->expressions[expression];
   map_ = &map;
   open_registers(map);

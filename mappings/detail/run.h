@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@
 #include "hl7/message.h"
 #include "hl7/structure.h"
 #include "mappings/arena.h"
+#include "mappings/detail/call_memory.h"
 #include "mappings/detail/facts.h"
 #include "mappings/detail/ir.h"
 #include "mappings/detail/source_ref.h"
@@ -60,7 +62,8 @@ struct Parts {
   std::uint32_t valued = ~std::uint32_t{0};
   /// Bit n-1: part n may hold separators of a lower level.
   std::uint32_t deep = ~std::uint32_t{0};
-  std::uint32_t begins[kMax + 1];  ///< part n is [begins[n-1], begins[n]-1)
+  std::uint32_t begins[kMax + 4];  ///< part n is [begins[n-1], begins[n]-1); room for copies of four
+  void copy(const Parts& from);
 };
 
 struct Frame {
@@ -75,6 +78,7 @@ struct Frame {
 struct Text {
   const char* data = nullptr;
   std::uint32_t size = 0;
+  bool quoted = false;  ///< as OutputNode::quoted
   SourceRef source = 0;
   std::string_view view() const { return {data, size}; }
 };
@@ -117,7 +121,7 @@ class Run {
   friend class CsvTarget;
 
   // run.cpp
-  void begin(const ir::Unit& unit, const Facts& facts, const RunInput& input, const RunContext& context);
+  void begin(const Program& program, const RunInput& input, const RunContext& context);
   void begin_expression(const Program& program, std::uint32_t expression, const RunInput& input,
                         const RunContext& context);
   RunInput bundled(const Program& program, const RunInput& input);
@@ -156,12 +160,16 @@ class Run {
 
   // run_statements.cpp
   void exec_body(ir::Range body);
-  void exec_other(const ir::Stmt& stmt);
-  void exec_write(const ir::Write& write, const WriteFacts& facts);
-  bool applies(const ir::Write& write);
-  void write_object(const ir::Write& write, const WriteFacts& facts, OutputNode& base);
+  std::uint64_t valued_of(ir::Index guard_of);
+  void exec_other(const Action& action);
+  void exec_write(const WriteFacts& write);
+  bool part_text(std::uint32_t part, std::string_view& text);
+  bool write_part(const WriteFacts& write, OutputNode& object);
+  bool passes(const WriteFacts& write);
+  void write_object(const WriteFacts& write, OutputNode& base);
+  void write_value(const WriteFacts& write, OutputNode& base, const Value& value);
   void write_text(OutputNode& object, std::uint16_t at, const Text& text, bool constant);
-  void write_general(const ir::Write& write, const WriteFacts& facts, OutputNode& base);
+  void write_general(const WriteFacts& facts, OutputNode& base);
   void exec_create(const ir::Create& create);
   void exec_add(const ir::Add& add);
   void exec_emit(const ir::Emit& emit);
@@ -278,11 +286,13 @@ class Run {
   void split(Hl7Ref range, char separator, Parts& parts) const;
   void split_short(Hl7Ref range, char separator, Parts& parts) const;
   bool split_value(const Value& value, Parts& parts) const;
+  void split_repetition(Hl7Ref range, Parts& parts) const;
   Value known_part(const Parts& parts, std::uint32_t n, std::uint32_t second, ir::TypeId type);
   Value hl7_value(Hl7Ref ref, Hl7Level level, ir::TypeId type);
   Value read_path(const ir::V2Path& path);
   Value read_repetition(const ir::V2Path& path, Hl7Ref repetition);
   Value read_all(const ir::V2Path& path, Hl7Ref field);
+  std::int64_t count_all(const ir::V2Path& path);
   Value read_relative(const ir::Expr& expr);
   Value relative(const Value& base, std::uint32_t first, std::uint32_t second, ir::TypeId type);
   Value raw_of(const ir::Expr& expr);
@@ -294,13 +304,13 @@ class Run {
 
   // run_text.h, run_text.cpp
   bool look(ir::Index expr, Text& out);
-  bool look_here(ir::Index expr, Text& out);
+  bool look_by(const TextPlan& first, Text& out);
   bool look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out);
   bool look_part(const TextPlan& plan, const Parts& parts, Text& out);
   bool look_field(const ir::V2Path& path, Text& out);
   bool look_composite(const ir::V2Path& path, Hl7Ref field, Text& out);
   bool look_local(const TextPlan& plan, Text& out);
-  bool translate(ir::Index table, Text& out) const;
+  bool translate(const TextPlan& plan, Text& out) const;
   static bool is_plain_code(std::string_view text);
   Value eval_text(ir::Index expr);
 
@@ -371,6 +381,11 @@ class Run {
   SourceRef combine(SourceRef a, SourceRef b);
 
   std::string_view text(ir::StringId id) const { return unit_->text(id); }
+  /// A text of the program that goes into the output.
+  Text literal(ir::StringId id, SourceRef source) const {
+    const QuotedText& found = facts_->quoted[id];
+    return {found.data, found.size, found.plain, source};
+  }
   std::uint32_t members_of(ir::Index shape) const { return unit_->shapes[shape].members.count; }
 
   // input
@@ -425,15 +440,10 @@ class Run {
   };
   std::vector<Built> built_;
   bool keep_built_ = false;
-  /// What fns of one text gave in this run: they depend on nothing else.
-  struct Called {
-    const ir::Function* function;
-    std::string_view argument;
-    Value result;
-    std::uint64_t steps;
-    bool from_argument;  ///< the result's source is that of the argument
-  };
-  std::vector<Called> called_;
+  CallMemory
+      pure_calls_;  ///< in all runs of pure_calls_of_, which is held so that no other takes its address
+  std::shared_ptr<const Facts> pure_calls_of_;
+  CallMemory run_calls_;     ///< in this run
   std::uint64_t noted_ = 0;  ///< calls of note(), whatever came of them
   std::vector<PatchRemoval> removals_;
   std::vector<Value> scratch_;

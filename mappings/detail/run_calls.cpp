@@ -52,21 +52,22 @@ Value Run::call_with(const ir::Function& function, const Value& argument) {
 }
 
 /// The same call again gives the same result and costs as many steps, unless the first one had something to
-/// say.
+/// say. A pure fn is remembered from message to message, any other within one.
 Value Run::call_with_text(const ir::Function& function, const Value& argument) {
-  constexpr std::size_t kKept = 16;
-  for (const Called& called : called_) {
-    if (called.function != &function || called.argument != argument.text()) continue;
-    steps_ += called.steps;
-    return called.from_argument ? called.result.from(argument.source) : called.result;
+  const auto index = static_cast<std::uint32_t>(&function - unit_->functions.data());
+  CallMemory& memory = facts_->pure[index] != 0 ? pure_calls_ : run_calls_;
+  if (const CallMemory::Call* call = memory.find(index, argument.text())) {
+    steps_ += call->steps;
+    if (call->absent) return {};
+    const Value result = Value::of_string(arena_.copy(call->result));
+    return call->from_argument ? result.from(argument.source) : result;
   }
   const std::uint64_t noted = noted_, steps = steps_;
   const Value result = call_with(function, argument);
   const bool text = result.is_absent() || (result.kind == ValueKind::string && result.flags == 0);
   const bool from_argument = result.source == argument.source && result.source != 0;
-  if (text && (from_argument || result.source == 0) && noted == noted_ && halt_ == Halt::none &&
-      !is_asking() && called_.size() < kKept)
-    called_.push_back({&function, argument.text(), result, steps_ - steps, from_argument});
+  if (text && (from_argument || result.source == 0) && noted == noted_ && halt_ == Halt::none && !is_asking())
+    memory.keep({index, result.is_absent(), from_argument, steps_ - steps, argument.text(), result.text()});
   return result;
 }
 

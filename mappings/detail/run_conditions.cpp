@@ -116,6 +116,11 @@ bool Run::truth_of(const ir::Expr& expr) {
         const bool same = found.size != 0 && found.view() == text(facts_->plans[expr.b].index);
         return same == (expr.op == Op::equal);
       }
+      if (facts_->plans[expr.a].from == TextFrom::count) {
+        const Value number = eval(expr.b);
+        return compare(expr.op, Value::of_integer(count_all(unit_->v2_paths[facts_->plans[expr.a].index])),
+                       number);
+      }
       const Value a = eval(expr.a), b = eval(expr.b);
       if ((expr.flags & ir::kFlagPrecision) && a.is_value() && b.is_value()) {
         const auto x = base::date_precision(text_of(a)), y = base::date_precision(text_of(b));
@@ -141,6 +146,11 @@ bool Run::truth_of(const ir::Expr& expr) {
     }
     case Op::is_valued:
     case Op::is_not_valued: {
+      if (Text found; facts_->plans[expr.a].sent && look(expr.a, found)) {
+        const Hl7Ref range = hl7_range(found.source);
+        if (found.size != 0) mark_read(range.begin, range.end);
+        return (found.size != 0) == (expr.op == Op::is_valued);
+      }
       const bool outer = quiet_;
       quiet_ = true;  // whether something is there drops nothing
       const Value value = eval(expr.a);

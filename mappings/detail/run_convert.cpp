@@ -268,9 +268,8 @@ Value Run::convert_text(const Value& text, ir::Conversion conversion) {
 Value Run::convert(const ir::Expr& expr) {
   const auto conversion = static_cast<ir::Conversion>(expr.b);
   const TextPlan& plan = facts_->plans[expr.a];
-  const bool of_message = plan.from == TextFrom::part || plan.from == TextFrom::field;
-  if (of_message && !plan.exact && plan.otherwise == ir::kNone && conversion != ir::Conversion::to_v2_copy &&
-      conversion != ir::Conversion::none && conversion != ir::Conversion::to_reference) {
+  if (plan.sent && conversion != ir::Conversion::to_v2_copy && conversion != ir::Conversion::none &&
+      conversion != ir::Conversion::to_reference) {
     if (Text found; look(expr.a, found)) {
       if (found.size == 0) return {};
       const Value text = Value::of_string(found.view()).from(found.source);

@@ -11,6 +11,32 @@
 #include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
+namespace {
+
+template <class Word>
+void copy_ends(char* to, std::string_view text) {
+  Word low, high;  // they may overlap
+  std::memcpy(&low, text.data(), sizeof low);
+  std::memcpy(&high, text.data() + text.size() - sizeof high, sizeof high);
+  std::memcpy(to, &low, sizeof low);
+  std::memcpy(to + text.size() - sizeof high, &high, sizeof high);
+}
+
+/// A copy without a call for the short texts that most are. The end of the copy.
+inline char* append_short(char* to, std::string_view text) {
+  if (text.size() > 16) {
+    std::memcpy(to, text.data(), text.size());
+  } else if (text.size() >= 8) {
+    copy_ends<std::uint64_t>(to, text);
+  } else if (text.size() >= 4) {
+    copy_ends<std::uint32_t>(to, text);
+  } else {
+    for (std::size_t i = 0; i < text.size(); ++i) to[i] = text[i];
+  }
+  return to + text.size();
+}
+
+}  // namespace
 
 Value Run::eval(ir::Index expr) {
   return eval_common(expr);
@@ -294,14 +320,7 @@ Value Run::interpolate(const ir::Expr& expr) {
   if (!charge(size)) return {};
   char* const out = arena_.chars(size);
   char* at = out;
-  for (const std::string_view part : std::span(parts, expr.b)) {
-    if (part.size() == 1) {
-      *at = part[0];
-    } else if (!part.empty()) {
-      std::memcpy(at, part.data(), part.size());
-    }
-    at += part.size();
-  }
+  for (const std::string_view part : std::span(parts, expr.b)) at = append_short(at, part);
   return Value::of_string({out, size}).from(source);
 }
 

@@ -120,6 +120,22 @@ void Run::split_short(Hl7Ref range, char separator, Parts& parts) const {
   parts.valued = valued;
 }
 
+void Parts::copy(const Parts& from) {
+  range = from.range;
+  count = from.count;
+  valued = from.valued;
+  deep = from.deep;
+  for (std::uint32_t i = 0; i <= count; i += 4)
+    std::memcpy(begins + i, from.begins + i, 4 * sizeof begins[0]);
+}
+
+/// Components. A repetition that was read a moment ago need not be split again.
+void Run::split_repetition(Hl7Ref range, Parts& parts) const {
+  if (split_.count != 0 && split_.range.begin == range.begin && split_.range.end == range.end)
+    return parts.copy(split_);
+  split(range, delimiters_.component, parts);
+}
+
 /// The parts of what a datatype map is called with; false where they cannot be told.
 bool Run::split_value(const Value& value, Parts& parts) const {
   if (value.kind != ValueKind::hl7) return false;
@@ -129,7 +145,7 @@ bool Run::split_value(const Value& value, Parts& parts) const {
       range.end = find(range.begin, range.end, delimiters_.repetition);
       [[fallthrough]];
     case Hl7Level::repetition:
-      split(range, delimiters_.component, parts);
+      split_repetition(range, parts);
       parts.level = Hl7Level::component;
       return true;
     case Hl7Level::component:
@@ -205,6 +221,28 @@ Value Run::read_all(const ir::V2Path& path, Hl7Ref field) {
     if (!value.is_absent()) values[kept++] = value;
   }
   return kept == 0 ? Value() : Value::of_list(values.first(kept));
+}
+
+/// count(PATH[*]): the values are looked at, as if they had been read.
+std::int64_t Run::count_all(const ir::V2Path& path) {
+  const std::int32_t segment = segment_of(path.segment);
+  if (segment < 0) return 0;
+  const SegmentInfo& in = info(static_cast<std::uint32_t>(segment));
+  if (path.field <= 64 && (in.valued >> (path.field - 1) & 1) == 0) return 0;
+  const Hl7Ref field = field_of(in, path.field);
+  std::int64_t count = 0;
+  std::size_t bytes = 0;
+  for (std::uint32_t begin = field.begin, end = 0; begin <= field.end && field.begin < field.end;
+       begin = end + 1) {
+    end = find(begin, field.end, delimiters_.repetition);
+    const Value value = read_repetition(path, {begin, end});
+    if (value.is_absent()) continue;
+    ++count;
+    bytes += sizeof(Value);
+    if (value.is_value()) bytes += text_of(value).size();
+  }
+  if (!charge(bytes)) return 0;
+  return count;
 }
 
 Value Run::read_path(const ir::V2Path& path) {

@@ -4,48 +4,63 @@
 
 namespace kiln::mappings::detail {
 
-void Run::exec_other(const ir::Stmt& stmt) {
-  switch (stmt.op) {
+void Run::exec_other(const Action& action) {
+  switch (action.op) {
     case ir::StmtOp::let: {
-      const ir::Let& let = unit_->lets[stmt.index];
+      const ir::Let& let = unit_->lets[action.index];
       frame_.locals[let.slot] = eval(let.value);
       return;
     }
     case ir::StmtOp::write:
-      return exec_write(unit_->writes[stmt.index], facts_->writes[stmt.index]);
+      return exec_write(facts_->writes[action.index]);
     case ir::StmtOp::create:
-      return exec_create(unit_->creates[stmt.index]);
+      return exec_create(unit_->creates[action.index]);
     case ir::StmtOp::add:
-      return exec_add(unit_->adds[stmt.index]);
+      return exec_add(unit_->adds[action.index]);
     case ir::StmtOp::emit:
-      return exec_emit(unit_->emits[stmt.index]);
+      return exec_emit(unit_->emits[action.index]);
     case ir::StmtOp::loop:
-      return exec_loop(unit_->loops[stmt.index]);
+      return exec_loop(unit_->loops[action.index]);
     case ir::StmtOp::when:
-      return exec_when(unit_->whens[stmt.index]);
+      return exec_when(unit_->whens[action.index]);
     case ir::StmtOp::require:
-      return exec_require(unit_->requires_[stmt.index]);
+      return exec_require(unit_->requires_[action.index]);
     case ir::StmtOp::warn:
-      return exec_warn(unit_->warns[stmt.index]);
+      return exec_warn(unit_->warns[action.index]);
     case ir::StmtOp::skip:
       if (halt_ == Halt::none) halt_ = Halt::skip;
       return;
   }
 }
 
+/// Which of the places that a guard is of hold something; all of them where that is not known.
+inline std::uint64_t Run::valued_of(ir::Index guard_of) {
+  if (guard_of == StatementGuard::kNothing) return ~std::uint64_t{0};
+  if (guard_of == StatementGuard::kParts) return frame_.valued;
+  const std::int32_t segment = segment_of(guard_of);
+  return segment < 0 ? 0 : info(static_cast<std::uint32_t>(segment)).valued;
+}
+
+/// A statement whose guard holds nothing costs one AND: neighbours mostly look at the same segment or value,
+/// which no statement of the body changes.
 void Run::exec_body(ir::Range body) {
   if (halt_ != Halt::none) return;
-  const ir::Stmt* at = unit_->stmts.data() + body.first;
-  const std::uint32_t* components = facts_->components.data() + body.first;
-  for (const ir::Stmt* const end = at + body.count; at != end; ++at, ++components) {
-    if ((frame_.valued & *components) == 0) {
+  const Action* at = facts_->actions.data() + body.first;
+  ir::Index looked_at = StatementGuard::kNothing;
+  std::uint64_t valued = ~std::uint64_t{0};
+  for (const Action* const end = at + body.count; at != end; ++at) {
+    if (at->guard.of != looked_at) {
+      looked_at = at->guard.of;
+      valued = valued_of(looked_at);
+    }
+    if ((valued & at->guard.mask) == 0) {
       ++steps_;
       continue;
     }
     if (++steps_ > steps_max_ && over_budget()) [[unlikely]]
       return;
     if (at->op == ir::StmtOp::write) {
-      exec_write(unit_->writes[at->index], facts_->writes[at->index]);
+      exec_write(facts_->writes[at->index]);
     } else {
       exec_other(*at);
     }

@@ -7,7 +7,7 @@
 namespace kiln::mappings::detail {
 
 bool Run::look(ir::Index expr, Text& out) {
-  return look_here(expr, out);
+  return look_by(facts_->plans[expr], out);
 }
 
 /// A field with separators in it, or a long one.
@@ -51,17 +51,16 @@ bool Run::look_local(const TextPlan& plan, Text& out) {
   if (value.kind == ValueKind::hl7 && static_cast<Hl7Level>(value.flags) == Hl7Level::segment) return false;
   const std::string_view text = string ? value.text() : leaf_text(value);
   if (text.empty()) return false;
-  out = {text.data(), static_cast<std::uint32_t>(text.size()), value.source};
+  out = {text.data(), static_cast<std::uint32_t>(text.size()), false, value.source};
   return true;
 }
 
-/// False: no row has that key.
-bool Run::translate(ir::Index table, Text& out) const {
-  const ir::TableRow* const row = literal_row(table, out.view());
-  if (row == nullptr) return false;
-  const std::string_view code = text(row->value);
-  out.data = code.data();
-  out.size = static_cast<std::uint32_t>(code.size());
+/// False: no row has that key, and there is more to do than to take another code.
+bool Run::translate(const TextPlan& plan, Text& out) const {
+  const ir::TableRow* const row = literal_row(plan.table, out.view());
+  if (row == nullptr && plan.unmapped == ir::kNone) return false;
+  const ir::StringId code = row == nullptr ? plan.unmapped : row->value;
+  out = code == ir::kNone ? Text() : literal(code, out.source);
   return true;
 }
 

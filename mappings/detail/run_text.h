@@ -11,7 +11,7 @@ namespace kiln::mappings::detail {
 inline bool Run::look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out) {
   if (range.begin == end || bytes_[range.begin] == '"') return false;
   const std::string_view text = leaf_text(range, end);
-  out = {text.data(), static_cast<std::uint32_t>(text.size()), hl7_source(range, level)};
+  out = {text.data(), static_cast<std::uint32_t>(text.size()), false, hl7_source(range, level)};
   return true;
 }
 
@@ -58,19 +58,17 @@ inline bool Run::look_field(const ir::V2Path& path, Text& out) {
   return look_composite(path, field, out);
 }
 
-/// text_of(eval(expr)) and its source, by a look; size 0: absent. False: nothing is known and nothing was
-/// done.
-[[gnu::always_inline]] inline bool Run::look_here(ir::Index expr, Text& out) {
-  const TextPlan* plan = &facts_->plans[expr];
-  for (;;) {
+/// text_of(eval(expr)) of the expression that the plan is of, and its source, by a look; size 0: absent.
+/// False: nothing is known and nothing was done.
+[[gnu::always_inline]] inline bool Run::look_by(const TextPlan& first, Text& out) {
+  for (const TextPlan* plan = &first;;) {
     switch (plan->from) {
       case TextFrom::nothing:
+      case TextFrom::count:
         return false;
-      case TextFrom::constant: {
-        const std::string_view constant = text(plan->index);
-        out = {constant.data(), static_cast<std::uint32_t>(constant.size()), 0};
+      case TextFrom::constant:
+        out = literal(plan->index, 0);
         break;
-      }
       case TextFrom::part:
         if (frame_.parts != nullptr) {
           if (!look_part(*plan, *frame_.parts, out)) return false;
@@ -88,8 +86,11 @@ inline bool Run::look_field(const ir::V2Path& path, Text& out) {
     if (out.size != 0) {
       if (plan->code && !is_plain_code(out.view())) return false;
       if (plan->table == ir::kNone) return true;
-      if (!translate(plan->table, out)) return false;
+      if (!translate(*plan, out)) return false;
       if (out.size != 0) return true;
+    } else if (plan->absent != ir::kNone) {
+      out = literal(plan->absent, 0);
+      return true;
     }
     if (plan->otherwise == ir::kNone) return true;
     plan = &facts_->plans[plan->otherwise];

@@ -1,4 +1,4 @@
-#include <string>
+#include <algorithm>
 
 #include "engine/base/limits.h"
 #include "mappings/detail/function_text.h"
@@ -7,26 +7,39 @@
 namespace kiln::mappings {
 namespace {
 
-Value call(std::span<const Value> arguments, FunctionContext& context) {
-  std::string out;
-  bool any = false, too_long = false;
-  const auto add = [&](const Value& value) {
-    const std::string_view text = detail::argument_text(value, context.arena);
-    if (text.empty() || too_long) return;
-    too_long = out.size() + text.size() > base::limits::kMapOutputBytesMax;
-    if (any) out += arguments[0].text();
-    out += text;
-    any = true;
+/// visit(text) for each text that is joined.
+template <class Visit>
+void for_each_part(std::span<const Value> parts, Arena& arena, const Visit& visit) {
+  const auto one = [&](const Value& value) {
+    if (const std::string_view text = detail::argument_text(value, arena); !text.empty()) visit(text);
   };
-  for (const Value& value : arguments.subspan(1)) {
+  for (const Value& value : parts) {
     if (value.kind == ValueKind::list) {
-      for (const Value& item : value.list()) add(item);
+      for (const Value& item : value.list()) one(item);
     } else {
-      add(value);
+      one(value);
     }
   }
-  if (too_long) return Value::bad("the result is too long");
-  return any ? detail::string_result(context.arena, out) : Value();
+}
+
+Value call(std::span<const Value> arguments, FunctionContext& context) {
+  const std::string_view separator = arguments[0].text();
+  const std::span<const Value> parts = arguments.subspan(1);
+  std::size_t count = 0, size = 0;
+  for_each_part(parts, context.arena, [&](std::string_view text) {
+    ++count;
+    size += text.size();
+  });
+  if (count == 0) return {};
+  size += (count - 1) * separator.size();
+  if (size > base::limits::kMapOutputBytesMax) return Value::bad("the result is too long");
+  char* const out = context.arena.chars(size);
+  char* at = out;
+  for_each_part(parts, context.arena, [&](std::string_view text) {
+    if (at != out) at = std::copy(separator.begin(), separator.end(), at);
+    at = std::copy(text.begin(), text.end(), at);
+  });
+  return Value::of_string({out, size});
 }
 
 constexpr FunctionParameter kParameters[] = {

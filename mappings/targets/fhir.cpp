@@ -212,26 +212,48 @@ void FhirTarget::print_resource(const OutputNode& object, std::string_view id) {
   out_.put('}');
 }
 
-/// Each member with a comma before it.
+/// Each member with a comma before it. Objects and lists of objects are printed here and not by functions of
+/// their own: they are most of a Bundle.
 bool FhirTarget::print_members(const OutputNode& object) {
   const MemberFacts* const members = run_.facts_->shapes[object.shape].members;
   bool wrote = false;
-  for (std::uint32_t i = next_slot(object, 0); i < object.size; i = next_slot(object, i + 1)) {
+  for_each_slot(object, [&](std::uint32_t i) {
     const OutputNode& node = *object.slots[i];
     const MemberFacts& member = members[i];
-    if (node.kind == NodeKind::text && !member.list && (node.live || !node.needs_live)) {
-      out_.put_with_string(member.key, node.text(), [&](std::size_t at) { record(node, at); });
+    if (node.kind == NodeKind::empty || (node.needs_live && !node.live)) return;
+    if (node.kind == NodeKind::text && !member.list) {
+      const auto at_value = [&](std::size_t at) { record(node, at); };
+      if (node.quoted) {
+        out_.put_two(member.key, {node.text_data - 1, node.size + 2u}, at_value);
+      } else {
+        out_.put_with_string(member.key, node.text(), at_value);
+      }
       wrote = true;
-    } else if (node.kind != NodeKind::empty && (node.live || !node.needs_live)) {
-      wrote |= print_member(node, member);
+      return;
     }
-  }
+    const std::size_t mark = out_.size();
+    bool printed = false;
+    if (node.kind == NodeKind::object && !member.list) {
+      out_.put(member.key);
+      printed = print_object(node);
+    } else if (node.kind == NodeKind::list && member.list) {
+      out_.put(member.key);
+      printed = print_items(node, member);
+      out_.put(']');
+    } else {
+      printed = print_member(node, member);
+    }
+    if (printed) {
+      wrote = true;
+    } else {
+      out_.truncate(mark);
+    }
+  });
   return wrote;
 }
 
-/// What is no plain text.
+/// What is neither a plain text nor an object nor a list of values. False: what was put is to be taken back.
 bool FhirTarget::print_member(const OutputNode& node, const MemberFacts& member) {
-  const std::size_t mark = out_.size();
   if (node.kind == NodeKind::absent_reason && member.primitive) {
     out_.put(",\"_");
     out_.put(member.name);
@@ -241,18 +263,12 @@ bool FhirTarget::print_member(const OutputNode& node, const MemberFacts& member)
     return true;
   }
   out_.put(member.key);
-  bool printed = false;
-  if (member.list) {
-    printed = node.kind == NodeKind::list ? print_items(node, member) : print_value(node, member);
-    out_.put(']');
-  } else {
-    printed = node.kind == NodeKind::object ? print_object(node) : print_value(node, member);
-  }
-  if (!printed) out_.truncate(mark);
+  const bool printed = print_value(node, member);
+  if (member.list) out_.put(']');
   return printed;
 }
 
-bool FhirTarget::print_object(const OutputNode& object) {
+inline bool FhirTarget::print_object(const OutputNode& object) {
   const std::size_t mark = out_.size();
   if (!print_members(object)) return false;
   out_.replace(mark, '{');  // the comma of its first member
@@ -261,7 +277,7 @@ bool FhirTarget::print_object(const OutputNode& object) {
 }
 
 /// The items, without the brackets around them.
-bool FhirTarget::print_items(const OutputNode& list, const MemberFacts& member) {
+inline bool FhirTarget::print_items(const OutputNode& list, const MemberFacts& member) {
   bool wrote = false, real = false;
   for (const OutputNode* item = list.first; item != nullptr; item = item->next) {
     const std::size_t mark = out_.size();

@@ -50,6 +50,14 @@ class OutputBuffer {
     room(value.size() * kEscaped + 2);
     copy_string(value);
   }
+  /// Two texts. `between` sees the size before the second.
+  template <class Between>
+  void put_two(const PaddedText& first, const PaddedText& second, Between between) {
+    room(first.size + second.size + PaddedText::kBlock);
+    copy(first);
+    between(size());
+    copy(second);
+  }
   /// A text and a JSON string behind it. `between` sees the size before the string.
   template <class Between>
   void put_with_string(const PaddedText& piece, std::string_view value, Between between) {

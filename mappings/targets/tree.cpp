@@ -14,10 +14,11 @@ void clear(OutputNode& node) {
   node.slots = nullptr;
   node.last = nullptr;
   node.size = 0;
-  node.shape = ir::kNone;
+  node.shape = 0;
   node.live = false;
   node.pending = false;
   node.needs_live = false;
+  node.quoted = false;
   node.source = 0;
 }
 
@@ -31,7 +32,8 @@ void adopt(OutputNode& to, const OutputNode& from) {
   to.type = from.type;
   to.rule = from.rule;
   to.source = from.source;
-  for (std::uint32_t i = next_slot(from, 0); i < from.size; i = next_slot(from, i + 1)) to.slots[i]->parent = &to;
+  for (std::uint32_t i = next_slot(from, 0); i < from.size; i = next_slot(from, i + 1))
+    to.slots[i]->parent = &to;
   if (from.live) mark_live(&to);
   if (from.pending) mark_pending(&to);
 }
@@ -55,6 +57,7 @@ void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
       break;
     default:
       to.kind = from.kind;
+      to.quoted = from.quoted;
       to.text_data = from.text_data;
       to.size = from.size;
       break;

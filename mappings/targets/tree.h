@@ -42,13 +42,14 @@ struct OutputNode {
     OutputNode* last = nullptr;  ///< list: last item
     std::uint64_t made;          ///< object: bit n = slot n holds a node, for the first 64; see next_slot()
   };
-  std::uint32_t size = 0;       ///< slots of an object, items of a list, bytes of a text
-  ir::Index shape = ir::kNone;  ///< object
-  std::uint32_t rule = 0;       ///< the rule that wrote the value
+  std::uint32_t size = 0;  ///< slots of an object, items of a list, bytes of a text
+  ir::Index shape = 0;     ///< object
+  std::uint32_t rule = 0;  ///< the rule that wrote the value
   NodeKind kind = NodeKind::empty;
   bool needs_live = false;  ///< some rule below is not constant: without a live value nothing is printed
   bool live = false;        ///< a rule that is not constant wrote here or below
   bool pending = false;     ///< holds a reference that is not settled yet
+  bool quoted = false;      ///< text: stands between quotes, ready to print (see facts.h)
   ir::TypeId type = 0;      ///< of the value it was made from
   SourceRef source = 0;
 
@@ -64,8 +65,10 @@ inline void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::ui
   node.shape = shape;
   node.size = members;
   node.made = 0;
-  node.slots = static_cast<OutputNode**>(arena.allocate(sizeof(OutputNode*) * members, alignof(OutputNode*)));
-  for (std::uint32_t i = 0; i < members; ++i) node.slots[i] = nullptr;
+  // Cleared two at a time.
+  const std::uint32_t room = (members + 1) & ~std::uint32_t{1};
+  node.slots = static_cast<OutputNode**>(arena.allocate(sizeof(OutputNode*) * room, alignof(OutputNode*)));
+  for (std::uint32_t i = 0; i < room; i += 2) std::memset(node.slots + i, 0, 2 * sizeof(OutputNode*));
 }
 
 [[gnu::always_inline]] inline OutputNode& new_node(Arena& arena, OutputNode* parent) {
@@ -92,6 +95,16 @@ inline std::uint32_t next_slot(const OutputNode& object, std::uint32_t index) {
   }
   while (index < object.size && object.slots[index] == nullptr) ++index;
   return index < object.size ? index : object.size;
+}
+
+/// visit(index) for each slot that holds a node.
+template <class Visit>
+inline void for_each_slot(const OutputNode& object, const Visit& visit) {
+  for (std::uint64_t left = object.made; left != 0; left &= left - 1)
+    visit(static_cast<std::uint32_t>(std::countr_zero(left)));
+  for (std::uint32_t i = 64; i < object.size; ++i) {
+    if (object.slots[i] != nullptr) visit(i);
+  }
 }
 
 /// A new last item; makes `list` a list.
@@ -122,13 +135,15 @@ inline void mark_live(OutputNode* node) {
 }
 inline void set_text(OutputNode& node, NodeKind kind, std::string_view text) {
   node.kind = kind;
+  node.quoted = false;
   node.text_data = text.data();
   node.size = static_cast<std::uint32_t>(text.size());
 }
 /// Empties the node; its place in the parent stays.
 void clear(OutputNode& node);
 
-/// Makes `to`, which is empty, the object that `from` is: its members move, `from` is not to be used any more.
+/// Makes `to`, which is empty, the object that `from` is: its members move, `from` is not to be used any
+/// more.
 void adopt(OutputNode& to, const OutputNode& from);
 /// Deep copy of content, liveness and lineage into `to`.
 void graft(Arena& arena, OutputNode& to, const OutputNode& from);

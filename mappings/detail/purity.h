@@ -1,0 +1,15 @@
+#pragma once
+// Which fns depend on nothing but their arguments.
+
+#include <cstdint>
+#include <vector>
+
+#include "mappings/detail/ir.h"
+
+namespace kiln::mappings::detail {
+
+/// Parallel to Unit::functions: 1 when the result of the fn is the same for the same arguments in every run:
+/// it looks at no message, no table that may change, no lookup and nothing of the run.
+std::vector<std::uint8_t> pure_functions(const ir::Unit& unit);
+
+}  // namespace kiln::mappings::detail
