@@ -65,6 +65,8 @@ void find_member(const ir::Unit& unit, const std::vector<TextPlan>& plans, const
   const ir::Op op = unit.exprs[facts.value].op;
   if (op == ir::Op::object || op == ir::Op::call_datatype) {
     facts.kind = WriteKind::object;
+  } else if (op == ir::Op::ref) {
+    facts.kind = WriteKind::reference;
   } else if (plans[facts.value].exact) {
     facts.kind = WriteKind::text;
   } else if (is_scalar(unit, facts.value)) {

@@ -16,8 +16,9 @@ enum class WriteKind : std::uint8_t {
   part,   ///< one component of the parameter of a datatype map, perhaps translated, to a member of its object
   text,   ///< a value that has an exact TextPlan, to a member
   value,  ///< any other scalar to a member
-  object,   ///< an object or a datatype map to a member
-  general,  ///< everything else: override, extensions, choices by the value, values with branches
+  object,     ///< an object or a datatype map to a member
+  reference,  ///< `ref` of a resource to a member
+  general,    ///< everything else: override, extensions, choices by the value, values with branches
 };
 
 /// How the condition of a write is told.

@@ -71,6 +71,7 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
   context_ = &context;
   input_kind_ = kind_of_input(input);
   arena_.reset();
+  buffer_.recycle(std::move(result_.output));
   clear_result(result_);
   halt_ = Halt::none;
   rule_ = ir::kNone;

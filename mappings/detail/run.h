@@ -167,6 +167,7 @@ class Run {
   bool write_part(const WriteFacts& write, OutputNode& object);
   bool passes(const WriteFacts& write);
   void write_object(const WriteFacts& write, OutputNode& base);
+  void write_reference(const WriteFacts& write, OutputNode& base);
   void write_value(const WriteFacts& write, OutputNode& base, const Value& value);
   void write_text(OutputNode& object, std::uint16_t at, const Text& text, bool constant);
   void write_general(const WriteFacts& facts, OutputNode& base);
@@ -204,6 +205,7 @@ class Run {
     if (row_loops_ != 0) keep_for_undo(node);
   }
   bool emit_reference(const Value& value, Dest& dest);
+  void set_reference(OutputNode& place, const CreatedNode& target, ir::Index shape);
   void collect_references(OutputNode& node);
   void mark_json_read(const base::JsonView& view);
   OutputNode& place(Dest& dest);

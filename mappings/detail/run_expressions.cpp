@@ -300,7 +300,11 @@ Value Run::interpolate(const ir::Expr& expr) {
   for (ir::Index i = 0; i < expr.b; ++i) {
     const ir::Index part = unit_->args[expr.a + i];
     Text found;
-    if (look(part, found)) {
+    if (const TextPlan& plan = facts_->plans[part];
+        plan.from == TextFrom::constant && plan.table == ir::kNone) {
+      found = literal(plan.index, 0);
+      new (parts + i) std::string_view(found.view());
+    } else if (look(part, found)) {
       new (parts + i) std::string_view(found.view());
     } else {
       const Value value = eval(part);

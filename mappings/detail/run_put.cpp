@@ -96,19 +96,24 @@ void Run::put(OutputNode& node, const Value& value, const Dest& dest) {
 }
 
 bool Run::emit_reference(const Value& value, Dest& dest) {
-  OutputNode* node = &place(dest);
-  const ir::Index shape = dest.member == nullptr ? ir::kNone : dest.member->shape;
+  OutputNode& node = place(dest);
+  set_reference(node, *value.created, dest.member == nullptr ? ir::kNone : dest.member->shape);
+  return true;
+}
+
+/// Makes an empty node a reference, or an object of `shape` with one.
+void Run::set_reference(OutputNode& place, const CreatedNode& target, ir::Index shape) {
+  OutputNode* node = &place;
   if (shape != ir::kNone && facts_->shapes[shape].reference != ir::kNoSlot) {
-    make_object(arena_, *node, shape, members_of(shape));
-    node->needs_live = true;
-    node = &slot(arena_, *node, facts_->shapes[shape].reference);
+    make_object(arena_, place, shape, members_of(shape));
+    place.needs_live = true;
+    node = &slot(arena_, place, facts_->shapes[shape].reference);
   }
   node->kind = NodeKind::reference;
-  node->target = value.created;
+  node->target = &target;
   node->rule = rule_;
   mark_pending(node);
   references_.push_back(node);
-  return true;
 }
 
 bool Run::emit_value(const Value& value, Dest& dest) {

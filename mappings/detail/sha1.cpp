@@ -163,6 +163,21 @@ std::array<unsigned char, 20> sha1(std::string_view bytes) {
   return as_bytes(digest(bytes, best_block()));
 }
 
+namespace {
+
+/// The two digits of each byte.
+constexpr std::array<char, 512> kHexPairs = [] {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::array<char, 512> pairs{};
+  for (std::size_t i = 0; i < 256; ++i) {
+    pairs[2 * i] = kHex[i >> 4];
+    pairs[2 * i + 1] = kHex[i & 15];
+  }
+  return pairs;
+}();
+
+}  // namespace
+
 void uuid5_into(std::string_view name, char* out) {
   char buffer[512];
   std::string large;
@@ -178,12 +193,8 @@ void uuid5_into(std::string_view name, char* out) {
   std::array<unsigned char, 20> hash = sha1(seed);
   hash[6] = static_cast<unsigned char>((hash[6] & 0x0F) | 0x50);
   hash[8] = static_cast<unsigned char>((hash[8] & 0x3F) | 0x80);
-  constexpr char kHex[] = "0123456789abcdef";
   constexpr std::uint8_t kAt[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
-  for (std::size_t i = 0; i < 16; ++i) {
-    out[kAt[i]] = kHex[hash[i] >> 4];
-    out[kAt[i] + 1] = kHex[hash[i] & 15];
-  }
+  for (std::size_t i = 0; i < 16; ++i) std::memcpy(out + kAt[i], kHexPairs.data() + 2 * hash[i], 2);
   out[8] = out[13] = out[18] = out[23] = '-';
 }
 

@@ -81,7 +81,7 @@ void FhirTarget::print() {
   } else if (run_.root_ != nullptr && !is_vacant(*run_.root_)) {
     print_resource(*run_.root_, {});
   }
-  run_.result_.output.assign(out_.text());
+  out_.give(run_.result_.output);
 }
 
 void FhirTarget::print_bundle() {
@@ -130,7 +130,14 @@ bool FhirTarget::conditional(const CreatedNode& node) const {
 
 void FhirTarget::print_conditional(const CreatedNode& node) {
   out_.put("identifier=");
-  put_token(out_, node.system);
+  if (node.system.data() == token_.data() && node.system.size() == token_.size()) {
+    out_.put_again(token_at_, token_size_);  // as for the resource before
+  } else {
+    token_ = node.system;
+    token_at_ = out_.size();
+    put_token(out_, node.system);
+    token_size_ = out_.size() - token_at_;
+  }
   out_.put("%7C");
   put_token(out_, node.value);
 }

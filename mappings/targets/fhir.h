@@ -49,6 +49,8 @@ class FhirTarget {
   Run& run_;
   OutputBuffer& out_;
   const bool lineage_;
+  std::string_view token_;  ///< the system that was printed last in a search value, and where
+  std::size_t token_at_ = 0, token_size_ = 0;
 };
 
 const CreatedNode& survivor(const CreatedNode& node);

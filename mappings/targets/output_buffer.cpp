@@ -5,20 +5,32 @@ namespace kiln::mappings {
 using detail::Block;
 
 void OutputBuffer::clear() {
-  if (static_cast<std::size_t>(end_ - data_.get()) > kKeep) {
-    data_.reset(new char[kFirst]);
-    end_ = data_.get() + kFirst;
-  }
-  at_ = data_.get();
+  constexpr std::size_t kKeep = 1u << 20;
+  if (text_.capacity() > kKeep) std::string().swap(text_);
+  use_from(0);
 }
 
+void OutputBuffer::use_from(std::size_t used) {
+  begin_ = text_.data();
+  at_ = begin_ + used;
+  end_ = begin_ + text_.size();
+}
+
+/// A text that is as long as the one before clears little memory for it.
 void OutputBuffer::grow(std::size_t more) {
-  const std::size_t used = size(), room = (used + more) * 2;
-  std::unique_ptr<char[]> larger(new char[room]);
-  std::memcpy(larger.get(), data_.get(), used);
-  data_ = std::move(larger);
-  at_ = data_.get() + used;
-  end_ = data_.get() + room;
+  constexpr std::size_t kLeast = 1024;
+  const std::size_t used = size();
+  const std::size_t wanted = used + more + used / 8 + kLeast;
+  if (wanted > text_.capacity()) text_.reserve(wanted * 2);
+  text_.resize(wanted);
+  use_from(used);
+}
+
+void OutputBuffer::give(std::string& out) {
+  text_.resize(size());
+  out.swap(text_);
+  text_.clear();
+  use_from(0);
 }
 
 /// The room is there.

@@ -4,8 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "mappings/detail/blocks.h"
 
@@ -22,15 +23,30 @@ struct PaddedText {
 /// Collects a text and keeps its memory for the next one. Not thread-safe.
 class OutputBuffer {
  public:
-  OutputBuffer() : data_(new char[kFirst]), at_(data_.get()), end_(at_ + kFirst) {}
+  OutputBuffer() = default;
+  OutputBuffer(const OutputBuffer&) = delete;
+  OutputBuffer& operator=(const OutputBuffer&) = delete;
   /// Empties it; keeps the memory of an ordinary text.
   void clear();
-  std::size_t size() const { return static_cast<std::size_t>(at_ - data_.get()); }
+  /// Takes the memory of a text that is not needed any more.
+  void recycle(std::string&& text) {
+    if (text.capacity() > text_.capacity()) text_ = std::move(text);
+    text.clear();
+  }
+  /// The text itself, without a copy of it. Nothing may be put before the next clear().
+  void give(std::string& out);
+  std::size_t size() const { return static_cast<std::size_t>(at_ - begin_); }
   /// Valid until the next put.
-  std::string_view text() const { return {data_.get(), size()}; }
-  void truncate(std::size_t size) { at_ = data_.get() + size; }
+  std::string_view text() const { return {begin_, size()}; }
+  void truncate(std::size_t size) { at_ = begin_ + size; }
   /// Replaces one byte that was put before.
-  void replace(std::size_t at, char c) { data_[at] = c; }
+  void replace(std::size_t at, char c) { begin_[at] = c; }
+  /// Puts a piece of what was put before once more.
+  void put_again(std::size_t at, std::size_t size) {
+    room(size);
+    std::memcpy(at_, begin_ + at, size);
+    at_ += size;
+  }
   void put(char c) {
     room(1);
     *at_++ = c;
@@ -128,17 +144,18 @@ class OutputBuffer {
   }
   static bool is_plain(char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; }
 
-  static constexpr std::size_t kFirst = 32u << 10, kKeep = 1u << 20;
   void room(std::size_t bytes) {
     if (static_cast<std::size_t>(end_ - at_) < bytes) [[unlikely]] {
       grow(bytes);
     }
   }
   void grow(std::size_t more);
+  void use_from(std::size_t used);
 
-  std::unique_ptr<char[]> data_;  ///< not initialised: only what is before at_ means anything
-  char* at_;
-  char* end_;
+  std::string text_;  ///< all of it may be written; what is before at_ means something
+  char* begin_ = nullptr;
+  char* at_ = nullptr;
+  char* end_ = nullptr;
 };
 
 }  // namespace kiln::mappings

@@ -122,6 +122,13 @@ inline void for_each_slot(const OutputNode& object, const Visit& visit) {
   return node;
 }
 
+/// Takes back the item that was appended last; `before` is the one before it.
+inline void drop_last(OutputNode& list, OutputNode* before) {
+  list.last = before;
+  (before == nullptr ? list.first : before->next) = nullptr;
+  --list.size;
+}
+
 /// Item `index` from 1, made (with those before it) when missing.
 OutputNode& item(Arena& arena, OutputNode& list, std::uint32_t index);
 
