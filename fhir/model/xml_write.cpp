@@ -36,6 +36,34 @@ bool is_written_as_is(char c) {
   return static_cast<unsigned char>(c) >= 0x20 && c != '&' && c != '<' && c != '>' && c != '"' && c != '\xEF';
 }
 
+/// Behind the markup that starts at `at` ('<'); `returns` becomes true when it has a carriage return that no
+/// reference can stand for: references are for texts and values of attributes only (XML 1.0 §4.1).
+std::size_t skip_markup(std::string_view div, std::size_t at, bool& returns) {
+  constexpr std::pair<std::string_view, std::string_view> kWhole[] = {
+      {"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}};
+  for (const auto& [opening, closing] : kWhole) {
+    if (!div.substr(at).starts_with(opening)) continue;
+    const std::size_t end = std::min(div.find(closing, at + opening.size()), div.size());
+    returns |= div.substr(at, end - at).find('\r') != div.npos;
+    return end;
+  }
+  char quote = 0;
+  for (; at < div.size() && (quote || div[at] != '>'); ++at) {
+    const char c = div[at];
+    if (quote ? c == quote : c == '"' || c == '\'') quote = quote ? '\0' : c;
+    returns |= !quote && c == '\r';
+  }
+  return at;
+}
+
+bool has_return_in_markup(std::string_view div) {
+  bool returns = false;
+  if (div.find('\r') == div.npos) return false;
+  for (std::size_t at = 0; (at = div.find('<', at)) < div.size() && !returns;)
+    at = skip_markup(div, at, returns);
+  return returns;
+}
+
 class XmlWriter {
  public:
   explicit XmlWriter(bool pretty) : pretty_(pretty) {}
@@ -99,6 +127,8 @@ class XmlWriter {
   Status write_div(Node div) {
     if (std::string wrong = check_xhtml_form(div.text()); !wrong.empty())
       return not_xml(div, std::move(wrong));
+    if (has_return_in_markup(div.text()))
+      return not_xml(div, "a carriage return within the narrative's markup");
     new_line();
     std::string_view text = div.text();
     for (std::size_t at; (at = text.find_first_of("\r&")) != text.npos; text.remove_prefix(at + 1)) {

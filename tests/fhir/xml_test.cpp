@@ -250,6 +250,29 @@ TEST_CASE("xml: what stands before or behind a narrative is refused, not lost", 
   }
 }
 
+TEST_CASE("xml: a carriage return that no reference can stand for is refused", "[fhir][xml]") {
+  const auto can_be_xml = [](const std::string& inside) {
+    INFO(inside);
+    const std::string json =
+        R"({"resourceType":"Basic","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">)" +
+        inside + R"(</div>"}})";
+    const auto tree = fhir::read_json(json);
+    REQUIRE(tree);
+    const auto xml = write_xml(tree->root());
+    if (!xml) return false;
+    const auto back = read_xml(*xml);
+    REQUIRE(back);
+    CHECK(fhir::write_json(back->root()) == json);
+    return true;
+  };
+  CHECK(can_be_xml("<b title='x\\ry>'>a\\rb</b>\\r"));
+  CHECK_FALSE(can_be_xml("<b\\rtitle='x'>a</b>"));
+  CHECK_FALSE(can_be_xml("<b>a</b\\r>"));
+  CHECK_FALSE(can_be_xml("<!-- \\r -->"));
+  CHECK_FALSE(can_be_xml("<![CDATA[a\\rb]]>"));
+  CHECK_FALSE(can_be_xml("<?p \\r?>"));
+}
+
 TEST_CASE("xml: what is read can be written as JSON of the same depth", "[fhir][xml]") {
   const auto nested = [](int count) {
     std::string text;
