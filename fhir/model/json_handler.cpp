@@ -317,7 +317,7 @@ bool JsonHandler::open_object(std::size_t offset, std::string_view ahead) {
   }
   Level& level = levels_.back();
   JsonPlace place = level.place;
-  if (place.resource_type) return report(ErrorCode::fhir_wrong_type, "a string is needed", offset);
+  if (place.resource_type) return stop(ErrorCode::fhir_wrong_type, "a string is needed", offset);
   if (!level.array && !check_list(level, false, offset)) return false;
   const TypeDef* type = place.content;
   const bool primitive = type && type->is_primitive();
@@ -391,7 +391,7 @@ bool JsonHandler::open_array(std::size_t offset) {
     return true;
   }
   Level& level = levels_.back();
-  if (level.place.resource_type) return report(ErrorCode::fhir_wrong_type, "a string is needed", offset);
+  if (level.place.resource_type) return stop(ErrorCode::fhir_wrong_type, "a string is needed", offset);
   if (level.array) {
     if (level.place.element && !report(ErrorCode::fhir_wrong_type, "an array in an array", offset))
       return false;
