@@ -5,7 +5,9 @@
 #include "engine/base/clock.h"
 #include "engine/detail/fhir_cli.h"
 #include "engine/detail/input_bytes.h"
+#include "engine/detail/terminology_cli.h"
 #include "fhir/path/path.h"
+#include "fhir/validation/validator.h"
 
 namespace kiln::engine {
 namespace {
@@ -82,7 +84,11 @@ const fhir::TypeDef* common_type(const std::vector<PathItem>& items) {
 Result<std::string> evaluate(const Arguments& arguments) {
   TRY(const fhir::Tree tree, read_input(arguments));
   const Node root = tree.root();
+  fhir::Library library;
+  TRY_VOID(detail::load_definitions(library, arguments));
+  const fhir::Validator validator(library);
   fhir::PathEnvironment environment;
+  validator.connect(environment);
   environment.now = base::SystemClock().wall();
   environment.resource = root.is_resource() ? root : Node();
   environment.trace = [](std::string_view name, const std::vector<PathItem>& items) {
@@ -131,7 +137,9 @@ constexpr OptionSpec kOptions[] = {
     {.name = "--context",
      .value = "EXPR",
      .summary = "evaluate --expr on each item that this expression gives"},
-    {.name = "--var", .value = "NAME=JSON", .summary = "the value of %NAME", .repeated = true}};
+    {.name = "--var", .value = "NAME=JSON", .summary = "the value of %NAME", .repeated = true},
+    detail::kLoadOption,
+    detail::kPackagesOption};
 constexpr ExampleSpec kExamples[] = {
     {"kiln fhirpath --expr \"name.where(use = 'official').given.first()\" --input patient.json",
      "the first given name"},
@@ -150,7 +158,8 @@ const CommandSpec& fhirpath_spec() {
       .details =
           "Prints the result as one JSON array; decimals keep their text, quantities and dates are strings. "
           "trace()\n"
-          "writes to standard error. Exit 1 when the expression or the input is refused, 2 for usage and\n"
+          "writes to standard error. memberOf(), subsumes(), conformsTo() and slice() ask the definitions at hand; what\n"
+          "they do not know is nothing. Exit 1 when the expression or the input is refused, 2 for usage and\n"
           "unreadable files.",
       .arguments = {},
       .options = kOptions,

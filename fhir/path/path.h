@@ -47,6 +47,11 @@ struct PathEnvironment {
   /// conformsTo() for profiles; base types are decided before it is asked. nullopt: the profile is not known
   /// (an error).
   std::function<std::optional<bool>(Node node, std::string_view profile)> conforms_to;
+  /// subsumes(), subsumedBy(): whether a code of the system is another or below it; nullopt when that cannot be told.
+  std::function<std::optional<bool>(std::string_view system, std::string_view ancestor, std::string_view code)>
+      subsumes;
+  /// slice(): whether the element is in a slice that a profile names; nullopt when there is no such profile or slice.
+  std::function<std::optional<bool>(Node element, std::string_view profile, std::string_view slice)> in_slice;
   /// trace(): what was traced, under which name.
   std::function<void(std::string_view name, const std::vector<PathItem>& items)> trace;
 

@@ -54,6 +54,14 @@ Membership Terminology::in_code_system(std::string_view system_url, std::string_
   return index->is_complete ? Membership::no : Membership::unknown;
 }
 
+Membership Terminology::subsumes(std::string_view system_url, std::string_view ancestor, std::string_view code) const {
+  const CodeSystemIndex* index = system(system_url);
+  if (!index) return Membership::unknown;
+  if (index->find(ancestor) && index->find(code))
+    return index->is_a(code, ancestor) ? Membership::yes : index->is_complete ? Membership::no : Membership::unknown;
+  return index->is_complete ? Membership::no : Membership::unknown;
+}
+
 std::string_view Terminology::display_of(std::string_view system_url, std::string_view code) const {
   const CodeSystemIndex* index = system(system_url);
   const CodeSystemConcept* found = index ? index->find(code) : nullptr;

@@ -61,6 +61,8 @@ class Terminology {
   Membership in_value_set(Node value_set, std::string_view system, std::string_view code) const;
   /// `unknown` when the system is not at hand or only in part.
   Membership in_code_system(std::string_view system, std::string_view code) const;
+  /// Whether `code` is `ancestor` or below it.
+  Membership subsumes(std::string_view system, std::string_view ancestor, std::string_view code) const;
   /// The code's display; empty when it is unknown or has none.
   std::string_view display_of(std::string_view system, std::string_view code) const;
   /// The system is at hand with all its codes, or its codes are a syntax that is checked.

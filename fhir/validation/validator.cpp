@@ -53,14 +53,24 @@ std::vector<Issue> check_text(Session& session, std::string_view text, const Rea
 }
 
 /// FHIRPath's questions about terminology and profiles.
-void connect(Session& session) {
+void let_ask(Session& session) {
   session.environment.now = session.options.now;
   if (session.terminology) {
     session.environment.member_of = [&session](Node coded, std::string_view value_set) -> std::optional<bool> {
       return detail::is_member(session, coded, value_set);
     };
   }
+  if (session.terminology) {
+    session.environment.subsumes = [&session](std::string_view system, std::string_view ancestor,
+                                              std::string_view code) -> std::optional<bool> {
+      const Membership answer = session.terminology->subsumes(system, ancestor, code);
+      return answer == Membership::unknown ? std::nullopt : std::optional(answer == Membership::yes);
+    };
+  }
   if (session.profiles) {
+    session.environment.in_slice = [&session](Node element, std::string_view profile, std::string_view slice) {
+      return detail::is_in_slice(session, element, profile, slice);
+    };
     session.environment.conforms_to = [&session](Node node, std::string_view url) -> std::optional<bool> {
       if (!detail::ProfileStore::base_type(url) && !session.profiles->find(url)) return std::nullopt;
       return detail::conforms_to_any(session, node, {std::string(url)});
@@ -76,7 +86,7 @@ Validator::~Validator() = default;
 
 std::vector<Issue> Validator::validate(const Tree& tree, const ValidatorOptions& options) const {
   Session session{options, &terminology_, &library_, profiles_.get(), {options.source, options.issues_max}};
-  connect(session);
+  let_ask(session);
   if (tree.root()) check_root(session, tree.root());
   return session.issues.take();
 }
@@ -86,7 +96,7 @@ std::vector<Issue> Validator::validate_text(std::string_view text, const Validat
   ValidatorOptions placed = options;
   placed.source = text;
   Session session{placed, &terminology_, &library_, profiles_.get(), {placed.source, placed.issues_max}};
-  connect(session);
+  let_ask(session);
   return check_text(session, text, read);
 }
 
@@ -94,8 +104,34 @@ std::optional<bool> Validator::conforms(Node node, std::string_view profile) con
   if (!detail::ProfileStore::base_type(profile) && !profiles_->find(profile)) return std::nullopt;
   const ValidatorOptions options;
   Session session{options, &terminology_, &library_, profiles_.get(), {{}, options.issues_max}};
-  connect(session);
+  let_ask(session);
   return detail::conforms_to_any(session, node, {std::string(profile)});
+}
+
+std::optional<bool> Validator::is_member(Node coded, std::string_view value_set) const {
+  const ValidatorOptions options;
+  Session session{options, &terminology_, &library_, profiles_.get(), {{}, options.issues_max}};
+  return detail::is_member(session, coded, value_set);
+}
+
+std::optional<bool> Validator::in_slice(Node element, std::string_view profile, std::string_view slice) const {
+  const ValidatorOptions options;
+  Session session{options, &terminology_, &library_, profiles_.get(), {{}, options.issues_max}};
+  let_ask(session);
+  return detail::is_in_slice(session, element, profile, slice);
+}
+
+void Validator::connect(PathEnvironment& environment) const {
+  environment.member_of = [this](Node coded, std::string_view value_set) { return is_member(coded, value_set); };
+  environment.conforms_to = [this](Node node, std::string_view profile) { return conforms(node, profile); };
+  environment.in_slice = [this](Node element, std::string_view profile, std::string_view slice) {
+    return in_slice(element, profile, slice);
+  };
+  environment.subsumes = [this](std::string_view system, std::string_view ancestor,
+                                std::string_view code) -> std::optional<bool> {
+    const Membership answer = terminology_.subsumes(system, ancestor, code);
+    return answer == Membership::unknown ? std::nullopt : std::optional(answer == Membership::yes);
+  };
 }
 
 std::vector<Issue> validate_structure(const Tree& tree, const ValidatorOptions& options) {

@@ -15,6 +15,7 @@
 #include "fhir/model/json.h"
 #include "fhir/model/tree.h"
 #include "fhir/outcome.h"
+#include "fhir/path/path.h"
 #include "fhir/terminology/terminology.h"
 
 namespace kiln::fhir {
@@ -67,6 +68,13 @@ class Validator {
 
   /// A node against one profile, as conformsTo() needs it. nullopt: the profile is not known.
   std::optional<bool> conforms(Node node, std::string_view profile) const;
+
+  /// As memberOf() needs it. nullopt: that cannot be told offline.
+  std::optional<bool> is_member(Node coded, std::string_view value_set) const;
+  /// As slice() needs it. nullopt: there is no such profile, or no such slice where the element stands.
+  std::optional<bool> in_slice(Node element, std::string_view profile, std::string_view slice) const;
+  /// Lets FHIRPath ask this validator and its terminology. `environment` must not outlive it.
+  void connect(PathEnvironment& environment) const;
 
   const Library& library() const { return library_; }
   const Terminology& terminology() const { return terminology_; }

@@ -35,6 +35,22 @@ std::string listing(const std::vector<PathItem>& items) {
   return text.empty() ? "{ }" : text;
 }
 
+std::vector<std::pair<std::string, Tree>> more_variables() {
+  std::vector<std::pair<std::string, Tree>> list;
+  const auto add = [&](const char* name, const char* type, const char* text) {
+    ReadOptions options;
+    options.type = find_type(type);
+    list.emplace_back(name, *read_json(text, options));
+  };
+  add("coding", "Coding", R"({"system":"urn:s","code":"a"})");
+  add("narrower", "CodeableConcept", R"({"coding":[{"system":"urn:t","code":"x"},{"system":"urn:s","code":"ab"}]})");
+  add("foreign", "Coding", R"({"system":"urn:t","code":"a"})");
+  add("modified", "ContactPoint", R"({"id":"c"})");
+  list.back().second = *read_json(
+      R"({"resourceType":"Basic","id":"b","modifierExtension":[{"url":"http://example.org/m","valueCode":"x"}],"code":{"text":"x"}})");
+  return list;
+}
+
 /// One expression a line; a line that starts with "strict " is compiled strictly.
 std::string run_lines(const std::string& input, const Tree& tree) {
   std::string out;
@@ -55,6 +71,16 @@ std::string run_lines(const std::string& input, const Tree& tree) {
     environment.trace = [&](std::string_view name, const std::vector<PathItem>& items) {
       traced += "trace " + std::string(name) + ": " + std::to_string(items.size()) + " items\n";
     };
+    environment.in_slice = [](Node element, std::string_view profile, std::string_view slice) -> std::optional<bool> {
+      if (profile != "http://example.org/profile") return std::nullopt;
+      return element["use"].text() == slice;
+    };
+    environment.subsumes = [](std::string_view, std::string_view ancestor, std::string_view code) {
+      return std::optional(code.starts_with(ancestor));
+    };
+    static const std::vector<std::pair<std::string, Tree>> more = more_variables();
+    for (const auto& [name, value] : more)
+      environment.variables.emplace_back(name, std::vector<PathItem>{PathItem::of(value.root())});
     environment.member_of = [](Node coded, std::string_view set) -> std::optional<bool> {
       if (set != "http://example.org/set") return std::nullopt;
       return coded.text() == "female";

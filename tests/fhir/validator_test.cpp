@@ -139,6 +139,31 @@ TEST_CASE("validator: warnings do not push errors out of the list", "[fhir][vali
   CHECK(issues.size() < 110);
 }
 
+TEST_CASE("validator: FHIRPath may ask it", "[fhir][validator]") {
+  Library library;
+  library.add(parse(
+      R"({"resourceType":"StructureDefinition","url":"urn:bp","name":"bp","status":"active","kind":"resource","abstract":false,"type":"Observation","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Observation","derivation":"constraint","differential":{"element":[{"id":"Observation.component","path":"Observation.component","slicing":{"discriminator":[{"type":"pattern","path":"code"}],"rules":"open"}},{"id":"Observation.component:sys","path":"Observation.component","sliceName":"sys"},{"id":"Observation.component:sys.code","path":"Observation.component.code","patternCodeableConcept":{"coding":[{"code":"s"}]}},{"id":"Observation.component:dia","path":"Observation.component","sliceName":"dia"},{"id":"Observation.component:dia.code","path":"Observation.component.code","patternCodeableConcept":{"coding":[{"code":"d"}]}}]}})"));
+  const Validator validator(library);
+  const Tree tree = parse(
+      R"({"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"_ActEncounterCode"}]},"component":[{"code":{"coding":[{"code":"d"}]},"valueInteger":80},{"code":{"coding":[{"code":"s"}]},"valueInteger":120},{"code":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"}]}}]})");
+  PathEnvironment environment;
+  validator.connect(environment);
+  const auto value = [&](const std::string& text) {
+    const auto result = PathExpression::compile(text)->evaluate(tree.root(), environment);
+    return result ? print_json(result->items()) : result.error().message();
+  };
+  CHECK(value("component.slice('urn:bp', 'sys').value") == "[120]");
+  CHECK(value("component.slice('urn:bp', 'none').value") == "[]");
+  CHECK(value("component.slice('urn:none', 'sys').value") == "[]");
+  CHECK(value("code.subsumes(component[2].code)") == "[true]");
+  CHECK(value("component[2].code.subsumes(%resource.code)") == "[false]");
+  CHECK(value("component[2].code.subsumedBy(%resource.code)") == "[true]");
+  CHECK(value("status.memberOf('http://hl7.org/fhir/ValueSet/observation-status')") == "[true]");
+  CHECK(value("status.memberOf('http://hl7.org/fhir/ValueSet/encounter-status')") == "[false]");
+  CHECK(value("status.memberOf('urn:none')") == "[]");
+  CHECK(value("conformsTo('urn:bp')") == "[true]");
+}
+
 TEST_CASE("validator: hostile profiles end", "[fhir][validator]") {
   Library library;
   library.add(parse(

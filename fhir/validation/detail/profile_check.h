@@ -12,6 +12,8 @@ namespace kiln::fhir::detail {
 void check_rule(Session& session, Node node, const ElementRule& rule);
 /// Slices: which items belong to which, how many there are, their order, and what each says.
 void check_slices(Session& session, Node parent, const ElementRule& rule, const std::vector<Node>& items);
+/// Whether a node is in the slice of that name that the profile has where the node stands; nullopt when it has none.
+std::optional<bool> is_in_slice(Session& session, Node node, std::string_view profile, std::string_view slice);
 /// True when the rule holds for the node; nothing is reported.
 bool rule_holds(Session& session, Node node, const ElementRule& rule);
 /// True when the node conforms to one of the profiles (or base types); unknown profiles count as conformed to.

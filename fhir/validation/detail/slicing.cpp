@@ -193,6 +193,11 @@ class Slices {
     for (std::size_t i = 0; i < found.size(); ++i) check(*rule_.slices[i], found[i]);
   }
 
+  bool is_in(Node item, const ElementRule& slice) {
+    const std::size_t position = slice_of(item);
+    return position < rule_.slices.size() && rule_.slices[position].get() == &slice;
+  }
+
  private:
   static Slicing slicing_of(const ElementRule& rule) {
     if (rule.slicing && !rule.slicing->discriminators.empty()) return *rule.slicing;
@@ -252,6 +257,51 @@ class Slices {
 };
 
 }  // namespace
+
+namespace {
+
+/// Every rule of the profile that speaks about a node, inside slices too; `at` is the root's node, or above it.
+void rules_of(Session& session, Node node, const Profile& profile, std::vector<const ElementRule*>& rules) {
+  const TypeDef* type = node.type();
+  if (type && profile.type && type->is_a(profile.type->name())) {
+    rules.push_back(profile.root.get());
+    return;
+  }
+  if (!node.parent()) return;
+  std::vector<const ElementRule*> outer;
+  rules_of(session, node.parent(), profile, outer);
+  for (const ElementRule* rule : outer) {
+    if (const ElementRule* child = rule->child(node.name())) rules.push_back(child);
+    for (const auto& slice : rule->slices) {
+      const ElementRule* child = slice->child(node.name());
+      if (child && Slices(session, node.parent().parent(), *rule).is_in(node.parent(), *slice)) rules.push_back(child);
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<bool> is_in_slice(Session& session, Node node, std::string_view profile_url, std::string_view name) {
+  const Profile* profile = session.profiles->find(profile_url);
+  if (!profile) return std::nullopt;
+  std::vector<const ElementRule*> rules;
+  // A profile of the node's own type is not what slices it.
+  if (node.parent()) {
+    std::vector<const ElementRule*> outer;
+    rules_of(session, node.parent(), *profile, outer);
+    for (const ElementRule* rule : outer)
+      if (const ElementRule* child = rule->child(node.name())) rules.push_back(child);
+  }
+  std::optional<bool> answer;
+  for (const ElementRule* rule : rules) {
+    for (const auto& slice : rule->slices) {
+      if (slice->slice_name != name) continue;
+      if (Slices(session, node.parent(), *rule).is_in(node, *slice)) return true;
+      answer = false;
+    }
+  }
+  return answer;
+}
 
 void check_slices(Session& session, Node parent, const ElementRule& rule, const std::vector<Node>& items) {
   Slices(session, parent, rule).run(items);
