@@ -83,8 +83,7 @@ base::Status Library::read_beside(base::Env& env, base::Diagnostics& diagnostics
     for (const base::FileInfo& entry : entries) {
       if (entry.is_directory || !entry.name.ends_with(".json")) continue;
       const std::string name = base::join_path("profiles", entry.name);
-      TRY(const std::string json,
-          env.read_file(base::join_path(root_, name), base::limits::kTableBytesMax));
+      TRY(const std::string json, env.read_file(base::join_path(root_, name), base::limits::kTableBytesMax));
       // The folder also holds conformance profiles of HL7 v2, which channels read.
       if (json.find("\"StructureDefinition\"") != std::string::npos) add_profile(name, json, diagnostics);
     }
@@ -216,6 +215,11 @@ void Library::require_all_shipped() {
 /// harm.
 void Library::need_names_of(const LibraryFile& file) {
   for (const ast::UseDecl& use : file.tree.uses) need_package(use.module.text(), false);
+  // `map message = std.fhirv2`: a whole package, which the input chooses from.
+  for (const ast::Decl& decl : file.tree.decls) {
+    if (const auto* channel = decl.get_if<ast::ChannelDecl>())
+      for (const ast::RouteClause& route : channel->routes) require_shipped(route.map.text());
+  }
   const std::string& text = sources_.file(file.tree.source).text;
   for (const std::string& package : shipped_->packages) {
     const std::size_t dot = package.find('.');

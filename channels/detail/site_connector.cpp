@@ -25,6 +25,8 @@ std::string print_type(const mappings::DataType& type) {
 /// Whether a map's source takes what an accept entry lets in.
 bool takes(const mappings::MapInfo& map, const AcceptType& accept) {
   if (content_of(map.source.kind) != accept.kind) return false;
+  // A resource alone is a Bundle of one for a map that takes Bundles.
+  if (accept.kind == ContentKind::fhir && map.source.name == "Bundle") return true;
   if (accept.kind != ContentKind::hl7) return map.source.name == accept.name;
   if (map.source_structure != accept.structure) return false;
   return map.source_event.empty() || accept.event.empty() || map.source_event == accept.event;
