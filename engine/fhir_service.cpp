@@ -112,8 +112,8 @@ Status FhirService::commit_group(std::vector<Job>& group) {
   return {};
 }
 
-/// One transaction; false when it was spoiled and nothing of it is kept. Nothing runs after a job that spoiled
-/// it: once SQLite has ended a transaction by itself, each later statement would be a commit.
+/// One transaction; false when it was spoiled and nothing of it is kept. Nothing runs after a job that
+/// spoiled it: once SQLite has ended a transaction by itself, each later statement would be a commit.
 Result<bool> FhirService::run_group(std::vector<Job>& group, fhir::Store::Scopes scopes) {
   fhir::Store& store = *parts_.writer;
   TRY_VOID(store.begin(scopes));
@@ -133,11 +133,14 @@ void FhirService::on_read(std::function<void(fhir::Store&)> work) {
   parts_.read_executor->post([this, work = std::move(work)] { work(*parts_.reader); });
 }
 
+std::string FhirService::next_request_id() {
+  return request_prefix_ + std::to_string(++requests_);
+}
+
 void FhirService::handle(base::HttpRequest request, fhir::Principal principal,
                          std::function<void(HttpResponse)> answer) {
   // Every answer can be named to who runs this server.
-  if (!request.headers.has("X-Request-Id"))
-    request.headers.set("X-Request-Id", request_prefix_ + std::to_string(++requests_));
+  if (!request.headers.has("X-Request-Id")) request.headers.set("X-Request-Id", next_request_id());
   auto reply = [home = parts_.home, answer = std::move(answer)](HttpResponse response) {
     home->post([answer, response = std::move(response)]() mutable { answer(std::move(response)); });
   };
@@ -147,11 +150,14 @@ void FhirService::handle(base::HttpRequest request, fhir::Principal principal,
     return;
   }
   auto response = std::make_shared<HttpResponse>();
+  const std::string id(request.headers.get("X-Request-Id"));
   Job job;
   job.work = [this, response, request = std::move(request), principal = std::move(principal)](
                  fhir::Store& store) { *response = fhir::handle(request, principal, store, context_); };
-  job.done = [response, reply](const Status& status) {
-    reply(status ? std::move(*response) : error_response(status.error()));
+  job.done = [response, reply, id](const Status& status) {
+    if (!status) *response = error_response(status.error());
+    if (!status) response->headers.set("X-Request-Id", id);
+    reply(std::move(*response));
   };
   enqueue(std::move(job));
 }

@@ -43,6 +43,9 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   void handle(base::HttpRequest request, fhir::Principal principal,
               std::function<void(base::HttpResponse)> answer);
 
+  /// An id for a request that came without one. Home executor only.
+  std::string next_request_id();
+
   base::Result<std::uint64_t> position(const std::string& consumer) override;
   base::Task<base::Result<channels::ChangeBatch>> read(std::uint64_t after, std::size_t limit,
                                                        std::int64_t wait_ms) override;

@@ -295,7 +295,11 @@ Status Gateway::serve_http() {
   const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
   auto handler = [this](base::HttpRequest request) { return on_fhir(std::move(request)); };
   channels::HttpLimits limits;
-  limits.refusal = [](int status, const std::string& why) { return fhir::refuse(status, why); };
+  limits.refusal = [this](int status, const std::string& why) {
+    base::HttpResponse response = fhir::refuse(status, why);
+    response.headers.set("X-Request-Id", fhir_->next_request_id());
+    return response;
+  };
   TRY(http_, channels::HttpServer::start(net_, host, port, handler, limits));
   const std::string socket = base::join_path(site_->data_folder, "kiln.sock");
   auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
@@ -345,7 +349,8 @@ Task<void> Gateway::drain() {
   net_.stop();
 }
 
-/// A start that failed in the middle ends the same way, but is no orderly stop: it may not have looked at what is in doubt.
+/// A start that failed in the middle ends the same way, but is no orderly stop: it may not have looked at
+/// what is in doubt.
 Task<void> Gateway::wind_down(bool started) {
   if (fhir_) fhir_->wake();
   for (const auto& channel : channels_) co_await channel->stop_source();

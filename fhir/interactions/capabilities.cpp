@@ -75,8 +75,13 @@ void write_operations(JsonWriter& out, std::string_view type) {
     if (!fits) continue;
     if (!any) out.key("operation").begin_array();
     any = true;
-    out.begin_object().member("name", operation->name.substr(1)).member("definition", operation->definition);
-    out.end_object();
+    std::string definition(operation->definition);
+    if (const std::size_t at = definition.find("{type}"); at != std::string::npos)
+      definition.replace(at, 6, type);
+    out.begin_object()
+        .member("name", operation->name.substr(1))
+        .member("definition", definition)
+        .end_object();
   }
   if (any) out.end_array();
 }

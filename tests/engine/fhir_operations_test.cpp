@@ -1,0 +1,189 @@
+// $everything and the terminology operations.
+
+#include <catch2/catch.hpp>
+
+#include "fhir/interaction.h"
+#include "tests/engine/fhir_fixture.h"
+
+using namespace kiln;
+using test::FhirServer;
+using test::Json;
+
+namespace {
+
+void put(FhirServer& server, const std::string& type, const std::string& id, const std::string& members) {
+  const auto response =
+      server.send("PUT", "/" + type + "/" + id,
+                  R"({"resourceType":")" + type + R"(","id":")" + id + "\"," + members + "}");
+  INFO(response.body);
+  REQUIRE(response.status == 201);
+}
+
+std::string ids_of(const base::HttpResponse& response) {
+  INFO(response.body);
+  REQUIRE(response.status == 200);
+  std::string ids;
+  const Json bundle(response.body);
+  for (const auto entry : bundle["entry"])
+    ids += std::string(entry["resource"]["id"].text()) +
+           (entry["search"]["mode"].text() == "include" ? "+ " : " ");
+  return ids;
+}
+
+/// The value[x] of an output parameter.
+std::string value_of(const base::HttpResponse& response, std::string_view name) {
+  INFO(response.body);
+  REQUIRE(response.status == 200);
+  const Json parameters(response.body);
+  for (const auto parameter : parameters["parameter"]) {
+    if (parameter["name"].text() != name) continue;
+    for (const auto member : parameter)
+      if (member.key().starts_with("value")) return std::string(member.text());
+  }
+  return {};
+}
+
+const std::string kGender = "http://hl7.org/fhir/administrative-gender";
+const std::string kGenderSet = "http://hl7.org/fhir/ValueSet/administrative-gender";
+
+}  // namespace
+
+TEST_CASE("$everything of a patient and of an encounter", "[operation]") {
+  FhirServer server;
+  put(server, "Organization", "org", R"("name":"North")");
+  put(server, "Practitioner", "doc", R"("active":true)");
+  put(server, "Patient", "p", R"("managingOrganization":{"reference":"Organization/org"})");
+  put(server, "Patient", "q", R"("active":true)");
+  put(server, "Encounter", "e",
+      R"("status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/p"})");
+  const auto observation = [&](const std::string& id, const std::string& patient, const std::string& date) {
+    put(server, "Observation", id,
+        R"("status":"final","code":{"text":"x"},"subject":{"reference":"Patient/)" + patient +
+            R"("},"encounter":{"reference":"Encounter/e"},"effectiveDateTime":")" + date +
+            R"(","performer":[{"reference":"Practitioner/doc"}])");
+  };
+  observation("o1", "p", "2024-01-01");
+  observation("o2", "p", "2024-02-01");
+  observation("o3", "q", "2024-02-01");
+  CHECK(ids_of(server.send("GET", "/Patient/p/$everything")) == "p e o1 o2 org+ doc+ ");
+  CHECK(ids_of(server.send("GET", "/Patient/p/$everything?start=2024-01-15&_type=Observation")) == "o2 ");
+  CHECK(ids_of(server.send("GET", "/Patient/p/$everything?end=2024-01-15&_type=Observation,Practitioner")) ==
+        "o1 doc+ ");
+  CHECK(ids_of(server.send("GET", "/Encounter/e/$everything")) == "e o1 o2 o3 doc+ ");
+  CHECK(ids_of(server.send("GET", "/Patient/p/$everything?_since=2030-01-01T00:00:00Z")).empty());
+  CHECK(ids_of(server.send(
+            "POST", "/Patient/p/$everything",
+            R"({"resourceType":"Parameters","parameter":[{"name":"_type","valueCode":"Encounter"}]})")) ==
+        "e ");
+  std::string all, target = "/Patient/p/$everything?_count=2";
+  while (!target.empty()) {
+    const auto response = server.send("GET", target);
+    all += ids_of(response);
+    target.clear();
+    const Json page(response.body);
+    for (const auto link : page["link"])
+      if (link["relation"].text() == "next")
+        target = link["url"].text().substr(server.context.base_url.size());
+  }
+  CHECK(all == "p e org+ o1 o2 doc+ ");
+  CHECK(server.send("GET", "/Patient/none/$everything").status == 404);
+  CHECK(server.send("GET", "/Observation/o1/$everything").status == 404);
+  CHECK(server.send("GET", "/Patient/p/$everything?_type=Nonsense").status == 400);
+  CHECK(server.send("GET", "/Patient/p/$everything?colour=red", "", {{"Prefer", "handling=strict"}}).status ==
+        400);
+  server.send("DELETE", "/Patient/p");
+  CHECK(server.send("GET", "/Patient/p/$everything").status == 410);
+}
+
+TEST_CASE("$expand of shipped, stored and sent value sets", "[operation]") {
+  FhirServer server;
+  const Json shipped(server.send("GET", "/ValueSet/$expand?url=" + kGenderSet).body);
+  CHECK(shipped["expansion"]["total"].text() == "4");
+  CHECK(shipped["expansion"]["contains"].size() == 4);
+  const Json page(server.send("GET", "/ValueSet/$expand?url=" + kGenderSet + "&offset=1&count=2").body);
+  CHECK(page["expansion"]["contains"].size() == 2);
+  CHECK(Json(server.send("GET", "/ValueSet/$expand?url=" + kGenderSet + "&filter=fem")
+                 .body)["expansion"]["total"]
+            .text() == "1");
+  put(server, "CodeSystem", "cs",
+      R"("url":"urn:cs","status":"active","content":"complete","concept":[{"code":"a","display":"Alpha","concept":[{"code":"b"}]}])");
+  const std::string compose = R"("compose":{"include":[{"system":"urn:cs"}]})";
+  put(server, "ValueSet", "vs", R"("url":"urn:vs","status":"active",)" + compose);
+  CHECK(Json(server.send("GET", "/ValueSet/vs/$expand").body)["expansion"]["total"].text() == "2");
+  CHECK(Json(server.send("GET", "/ValueSet/$expand?url=urn:vs").body)["expansion"]["contains"]
+            .at(0)["display"]
+            .text() == "Alpha");
+  const auto sent =
+      server.send("POST", "/ValueSet/$expand",
+                  R"({"resourceType":"ValueSet","url":"urn:mine","status":"draft",)" + compose + "}");
+  CHECK(Json(sent.body)["expansion"]["total"].text() == "2");
+  CHECK(server.send("GET", "/ValueSet/$expand").status == 400);
+  CHECK(server.send("GET", "/ValueSet/$expand?url=urn:none").status == 404);
+  CHECK(server.send("GET", "/ValueSet/none/$expand").status == 404);
+  CHECK(server.send("GET", "/ValueSet/$expand?url=" + kGenderSet + "&count=x").status == 400);
+}
+
+TEST_CASE("$lookup, $validate-code, $translate", "[operation]") {
+  FhirServer server;
+  CHECK(value_of(server.send("GET", "/CodeSystem/$lookup?system=" + kGender + "&code=male"), "display") ==
+        "Male");
+  CHECK(server.send("GET", "/CodeSystem/$lookup?system=" + kGender + "&code=x").status == 404);
+  CHECK(server.send("GET", "/CodeSystem/$lookup?system=urn:none&code=x").status == 400);
+  CHECK(server.send("GET", "/CodeSystem/$lookup").status == 400);
+  const std::string coding =
+      R"({"resourceType":"Parameters","parameter":[{"name":"coding","valueCoding":{"system":")" + kGender +
+      R"(","code":"female"}}]})";
+  CHECK(value_of(server.send("POST", "/CodeSystem/$lookup", coding), "display") == "Female");
+
+  const auto check = [&](const std::string& query) {
+    return server.send("GET", "/ValueSet/$validate-code?url=" + kGenderSet + query);
+  };
+  CHECK(value_of(check("&code=male&system=" + kGender), "result") == "true");
+  CHECK(value_of(check("&code=male"), "result") == "true");
+  CHECK(value_of(check("&code=x&system=" + kGender), "result") == "false");
+  CHECK(value_of(check("&code=male&system=" + kGender + "&display=Woman"), "result") == "false");
+  CHECK(server.send("GET", "/ValueSet/$validate-code?url=urn:none&code=x").status == 422);
+  CHECK(server.send("GET", "/ValueSet/$validate-code?code=x").status == 400);
+  CHECK(value_of(server.send("GET", "/CodeSystem/$validate-code?url=" + kGender + "&code=other"), "result") ==
+        "true");
+  CHECK(server.send("GET", "/CodeSystem/$validate-code?url=http://loinc.org&code=1").status ==
+        422);  // not a false "no"
+
+  put(server, "ConceptMap", "cm",
+      R"("url":"urn:cm","status":"active","group":[{"source":"urn:a","target":"urn:b","element":[{"code":"1","target":[{"code":"one","equivalence":"equal"}]}]}])");
+  const auto stored = server.send("GET", "/ConceptMap/$translate?url=urn:cm&system=urn:a&code=1");
+  CHECK(value_of(stored, "result") == "true");
+  CHECK(stored.body.find(R"("code":"one")") != std::string::npos);
+  CHECK(value_of(server.send("GET", "/ConceptMap/cm/$translate?system=urn:a&code=1"), "result") == "true");
+  CHECK(value_of(server.send("GET", "/ConceptMap/cm/$translate?system=urn:a&code=2"), "result") == "false");
+  CHECK(server.send("GET", "/ConceptMap/$translate?url=urn:none&system=urn:a&code=1").status == 404);
+}
+
+TEST_CASE("the CapabilityStatement lists every operation, and each answers", "[operation]") {
+  FhirServer server;
+  const Json statement(server.send("GET", "/metadata").body);
+  const auto rest = statement["rest"].at(0);
+  std::size_t listed = rest["operation"].size();
+  for (const auto operation : rest["operation"]) {
+    const auto response =
+        server.send("POST", "/$" + std::string(operation["name"].text()), R"({"resourceType":"Parameters"})");
+    INFO(operation["name"].text() << response.body);
+    CHECK(response.status != 404);
+  }
+  for (const auto resource : rest["resource"]) {
+    for (const auto operation : resource["operation"]) {
+      ++listed;
+      const std::string name(operation["name"].text()), type(resource["type"].text());
+      CHECK(operation["definition"].text().find("{") == std::string_view::npos);
+      const auto on_type = server.send("POST", "/" + type + "/$" + name, R"({"resourceType":"Parameters"})");
+      const auto on_instance =
+          server.send("POST", "/" + type + "/none/$" + name, R"({"resourceType":"Parameters"})");
+      INFO(type << " " << name);
+      // One of the levels is there, whatever it says to an empty request about nothing.
+      const bool is_there = on_type.body.find("fhir-unknown-path") == std::string::npos ||
+                            on_instance.body.find("fhir-unknown-path") == std::string::npos;
+      CHECK(is_there);
+    }
+  }
+  CHECK(listed > 290);
+}
