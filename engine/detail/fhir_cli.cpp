@@ -80,9 +80,9 @@ class Documents {
     std::size_t number = 0;
     const std::unique_ptr<char[]> chunk(new char[kChunk]);
     while (const std::size_t got = std::fread(chunk.get(), 1, kChunk, file.get())) {
+      std::size_t begin = 0, from = buffer.size();
       buffer.append(chunk.get(), got);
-      std::size_t begin = 0;
-      for (std::size_t end; (end = buffer.find('\n', begin)) != buffer.npos; begin = end + 1)
+      for (std::size_t end; (end = buffer.find('\n', from)) != buffer.npos; begin = from = end + 1)
         visit_line(name, ++number, std::string_view(buffer).substr(begin, end - begin));
       buffer.erase(0, begin);
       if (buffer.size() > base::limits::kFhirFileBytesMax)

@@ -48,5 +48,20 @@ expect 1 'fhir-no-expansion' "$kiln" fhir expand http://hl7.org/fhir/ValueSet/mi
 expect 0 'ambulatory' "$kiln" fhir lookup http://terminology.hl7.org/CodeSystem/v3-ActCode AMB
 expect 1 'not at hand' "$kiln" fhir lookup http://loinc.org 718-7
 expect 0 '|M' "$kiln" fhir translate http://hl7.org/fhir/administrative-gender male
+
+printf '{"resourceType":"Patient","deceasedBoolean":true,"deceasedDateTime":"2020"}' > "$work/choice.json"
+expect 1 'given in two types (' "$kiln" fhir convert "$work/choice.json"
+printf '{"resourceType":"Patient","identifier":[{"system":"http://example.org/x","value":"1"}]}' > "$work/example.json"
+expect 0 '' "$kiln" validate-resource "$work/example.json"
+expect 1 'Patient.identifier[0].system' "$kiln" validate-resource --no-examples "$work/example.json"
+expect 0 '[true]' "$kiln" fhirpath --expr "gender.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')" --input "$root/tests/golden/fhir/path/patient.json"
+expect 0 '[false]' "$kiln" fhirpath --load "$work/profile.json" --expr "conformsTo('urn:kiln:p')" --input "$samples/names.json"
+expect 1 'the profile is not known' "$kiln" fhirpath --expr "conformsTo('urn:kiln:p')" --input "$samples/names.json"
+printf '<diff xmlns:f="http://hl7.org/fhir"><remove sel="f:Patient/f:name"/></diff>' > "$work/diff.xml"
+expect 1 'XML Patch is not supported' "$kiln" fhir patch "$samples/names.json" "$work/diff.xml"
+# A stream of lines, one of them long, costs what it costs, not its square.
+{ printf '{"resourceType":"Basic","id":"'; head -c 8000000 /dev/zero | tr '\0' x; printf '"}\n'; } > "$work/long.ndjson"
+for i in $(seq 2000); do echo '{"resourceType":"Basic","code":{"text":"x"}}'; done >> "$work/long.ndjson"
+expect 1 '2001 resources, 1 with errors' "$kiln" validate-resource --text "$work/long.ndjson"
 [ $failed = 0 ] && echo "all well"
 exit $failed

@@ -12,6 +12,17 @@ namespace {
 
 using base::Result;
 
+/// An XML Patch (RFC 5261): its root is <diff>, or <patch>.
+bool is_xml_patch(std::string_view text) {
+  std::size_t at = text.find('<');
+  while (at != text.npos && at + 1 < text.size() && (text[at + 1] == '?' || text[at + 1] == '!')) at = text.find('<', at + 1);
+  if (at == text.npos) return false;
+  std::string_view name = text.substr(at + 1);
+  name = name.substr(0, name.find_first_of(" \t\r\n/>"));
+  if (const std::size_t colon = name.find(':'); colon != name.npos) name.remove_prefix(colon + 1);
+  return name == "diff" || name == "patch";
+}
+
 Result<std::string> patch(const Arguments& arguments) {
   TRY(const std::string text, detail::read_bytes(arguments.text("FILE")));
   TRY(const std::string changes, detail::read_bytes(arguments.text("PATCH")));
@@ -21,6 +32,9 @@ Result<std::string> patch(const Arguments& arguments) {
   // A JSON Patch is an array; Parameters are an object or XML.
   const bool is_array = changes.find_first_not_of(" \t\r\n") != std::string::npos &&
                         changes[changes.find_first_not_of(" \t\r\n")] == '[';
+  if (is_xml_patch(changes))
+    return base::fail(base::ErrorCode::fhir_media_type, "XML Patch is not supported", patch_document.name,
+                      "a JSON Patch, or Parameters of a FHIRPath Patch in JSON or XML");
   fhir::Tree patched;
   if (is_array) {
     TRY(patched, fhir::apply_json_patch(tree.root(), changes));

@@ -128,17 +128,17 @@ void check_constraints(Session& session, Node node, const ElementRule& rule) {
   session.environment.root_resource = Node();
 }
 
-void check_count(Session& session, Node parent, const ElementRule& rule, std::size_t count, std::string_view what) {
-  const std::string name = rule.name + std::string(what);
+void check_count(Session& session, Node parent, const ElementRule& rule, const std::vector<Node>& items) {
+  const std::size_t count = items.size();
   if (count < rule.min) {
     session.missing(count == 0 ? "required" : "structure", parent, rule.name,
-                    "the profile needs at least " + std::to_string(rule.min) + " of " + name + ", found " +
+                    "the profile needs at least " + std::to_string(rule.min) + " of " + rule.name + ", found " +
                         std::to_string(count));
   }
   if (count > rule.max) {
-    session.missing("structure", parent, rule.name,
-                    "the profile allows at most " + std::to_string(rule.max) + " of " + name + ", found " +
-                        std::to_string(count));
+    session.too_many(items[rule.max], parent, rule.name,
+                     "the profile allows at most " + std::to_string(rule.max) + " of " + rule.name + ", found " +
+                         std::to_string(count));
   }
 }
 
@@ -150,7 +150,7 @@ void check_children(Session& session, Node node, const ElementRule& rule) {
     for (const Node candidate : node) {
       if (candidate.name() == child->name) items.push_back(candidate);
     }
-    check_count(session, node, *child, items.size(), "");
+    check_count(session, node, *child, items);
     if (items.empty() && child->must_support && session.options.report_must_support)
       session.issues.add_at(IssueSeverity::information, "informational", node.path() + "." + child->name, node.offset(),
                             "must-support element that is not there: " + child->name);

@@ -72,6 +72,10 @@ void Session::missing(std::string_view code, Node parent, std::string_view name,
   issues.add_at(IssueSeverity::error, code, parent.path() + "." + std::string(name), parent.offset(), std::move(text));
 }
 
+void Session::too_many(Node first, Node parent, std::string_view name, std::string text) {
+  issues.add_at(IssueSeverity::error, "structure", parent.path() + "." + std::string(name), first.offset(), std::move(text));
+}
+
 const BundleIndex& Session::bundle_index(Node bundle) {
   const auto [at, is_new] = bundles.try_emplace(bundle.id());
   if (!is_new) return at->second;

@@ -77,6 +77,9 @@ struct Session {
   /// An element that is not there: the place is that of its parent, with the name.
   void missing(std::string_view code, Node parent, std::string_view name, std::string text);
 
+  /// More of an element than may be: the place is that of the first one too many.
+  void too_many(Node first, Node parent, std::string_view name, std::string text);
+
   const BundleIndex& bundle_index(Node bundle);
 };
 

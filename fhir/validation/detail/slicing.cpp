@@ -231,7 +231,7 @@ class Slices {
                        "the profile needs at least " + std::to_string(slice.min) + " of the slice " + name + ", found " +
                            std::to_string(items.size()));
     if (items.size() > slice.max)
-      session_.missing("structure", parent_, rule_.name,
+      session_.too_many(items[slice.max], parent_, rule_.name,
                        "the profile allows at most " + std::to_string(slice.max) + " of the slice " + name + ", found " +
                            std::to_string(items.size()));
     if (items.empty() && slice.must_support && session_.options.report_must_support)
