@@ -180,7 +180,7 @@ struct ExtensionDecl {
 struct TableRow {
   std::vector<Literal> keys;
   Literal value;
-  std::optional<Literal> display;
+  std::optional<Literal> display, system;  ///< system: of this row, before the table's
   bool preferred = false;
   Span span;
 };

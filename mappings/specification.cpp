@@ -445,7 +445,8 @@ SpecificationTable table_of(const Library& library, const Declaration& declarati
   table.place = place.substr(0, place.rfind(':'));
   for (const ast::TableRow& row : decl.rows)
     for (const ast::Literal& key : row.keys)
-      table.rows.push_back({key.text, row.value.text, row.display ? row.display->text : ""});
+      table.rows.push_back({key.text, row.value.text, row.display ? row.display->text : "",
+                            row.system ? row.system->text : ""});
   // Rows that stand in files: as the site's tables were loaded.
   const TableData* data = library.tables() == nullptr ? nullptr : library.tables()->find(table.name);
   if (data == nullptr || !table.rows.empty() || !data->has_code()) return table;

@@ -110,18 +110,20 @@ class TableLoader {
   }
 
   void literal_rows(const ast::TableDecl& decl, TableData& table) {
-    table.columns_ = {"key", "code", "display"};
+    table.columns_ = {"key", "code", "display", "system"};
     table.key_column_ = 0;
     std::string content;
     for (const ast::TableRow& row : decl.rows) {
       for (const ast::Literal& key : row.keys) {
-        for (const std::string& text :
-             {key.text, row.value.text, row.display ? row.display->text : std::string()}) {
+        const auto cell = [&](const std::string& text, bool present) {
           table.literals_.push_back(text);
-          table.literal_present_.push_back(true);
+          table.literal_present_.push_back(present);
           content += text + '\x1F';
-        }
-        table.literal_present_.back() = row.display.has_value();
+        };
+        cell(key.text, true);
+        cell(row.value.text, true);
+        cell(row.display ? row.display->text : "", row.display.has_value());
+        cell(row.system ? row.system->text : "", row.system.has_value());
         table.preferred_.push_back(row.preferred);
         ++table.rows_;
       }

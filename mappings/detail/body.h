@@ -2,6 +2,7 @@
 // Checks and lowers one function: a map with the fragments it includes, a datatype map, a fn, or an
 // expression. The methods are spread over body_*.cpp by subject.
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -368,6 +369,7 @@ class Body {
   Target target_;
   ir::PolicySet policies_;
   std::uint16_t locals_ = 0, objects_ = 0;
+  std::map<std::string, std::uint16_t> copies_;  ///< creates of each handle so far
   ir::Index first_segment_ref_ = 0, first_group_ref_ = 0;
   std::vector<Binding> bindings_;
   std::size_t binding_floor_ = 0;

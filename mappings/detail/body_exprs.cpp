@@ -118,7 +118,9 @@ Checked Body::constant_decl(const Declaration& declaration, base::Span span) {
 
 Checked Body::ident(const ast::Ident& ident, base::Span span) {
   if (const Binding* binding = find_binding(ident.name)) {
-    if (binding->kind == Binding::Kind::value) return local(binding->slot, binding->type, span, true);
+    // A Reference is handed over by who has one.
+    if (binding->kind == Binding::Kind::value)
+      return local(binding->slot, binding->type, span, !binding->type.is_complex("Reference"));
     state_.report(ErrorCode::E0501, span,
                   "`" + ident.name + "` is a created resource; it cannot be read here",
                   "write `ref " + ident.name + "` to refer to it");

@@ -295,6 +295,7 @@ void Body::create(const ast::Create& create, base::Span span, std::vector<ir::St
   made.reg = binding.target.reg;
   made.shape = binding.target.shape;
   made.handle = state_.builder.string(create.handle.text);
+  made.copy = copies_[create.handle.text]++;
   bool all_constant = false;
   made.body = object_block(create.body, made.reg, all_constant, &create.handle.text,
                            profile == nullptr ? nullptr : profile->meta);
@@ -414,6 +415,8 @@ std::optional<hl7::Version> Body::version_guard(const ast::Expr& condition) cons
     const auto left = version_guard(*binary->left);
     return left ? left : version_guard(*binary->right);
   }
+  // `version >= 2.7 or laterFields`: who reads fields of a later version knows what they mean there.
+  if (binary->op == ast::BinaryOp::logical_or) return version_guard(*binary->left);
   const auto* name = binary->left->get_if<ast::Ident>();
   const auto* number = binary->right->get_if<ast::Literal>();
   const bool guards = binary->op == ast::BinaryOp::ge || binary->op == ast::BinaryOp::eq;

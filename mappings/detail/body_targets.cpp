@@ -233,6 +233,9 @@ bool Body::walk_fhir(const ast::Target& target, std::size_t at, const fhir::Type
       const auto twin = builder.companion(shape, slot);
       const ir::Index element_shape = builder.draft(shape, twin).shape;
       step(place, shape, twin, element_shape, current.name.text);
+      // Beside the value, not part of it: what the value's rules write or not does not decide on it.
+      const std::size_t dot = place.path.rfind('.');
+      place.prefixes.back().insert(dot == std::string::npos ? 0 : dot + 1, "_");
       shape = element_shape;
       type = fhir::find_type("Element");
       continue;

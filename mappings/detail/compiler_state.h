@@ -41,6 +41,7 @@ struct TableModel {
     std::string key, value, display;
     bool preferred = false;
     base::Span span;  ///< of the output; of the declaration when the row stands in a file
+    std::string system = {};  ///< of this row alone
   };
   /// Written rows, HL7 tables, and rows of files when the Library has its tables.
   std::vector<Row> rows;

@@ -271,6 +271,7 @@ struct Create {
   RequestKind request = RequestKind::update;
   Index shape = kNone;
   StringId handle = kNone;
+  std::uint16_t copy = 0;   ///< how many creates of the map had this handle before: a fragment included twice
   Index identity = kNone;   ///< Expr yielding an Identifier object, or kNone
   Index condition = kNone;
   Range body;
@@ -352,6 +353,7 @@ struct Rule {
 enum class TableKind : std::uint8_t { literal, csv };  ///< csv: read from the TableSnapshot, also a concept map
 struct TableRow {
   StringId key = kNone, value = kNone, display = kNone;
+  StringId system = kNone;  ///< before the table's
 };
 struct Table {
   StringId name = kNone;       ///< qualified

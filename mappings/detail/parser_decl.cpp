@@ -151,6 +151,7 @@ void Parser::parse_table_row(ast::TableDecl& table) {
   expect(Kind::fat_arrow);
   row.value = parse_literal("a code after `=>`");
   if (take_word("display")) row.display = parse_plain_string("the text of the code");
+  if (take_word("system")) row.system = parse_plain_string("the code system of this row");
   row.preferred = take_word("preferred");
   row.span = span_from(begin);
   if (!failed_) table.rows.push_back(std::move(row));

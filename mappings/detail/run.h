@@ -42,6 +42,8 @@ struct CreatedNode : OutputNode {
   std::uint32_t sequence = 0;  ///< in order of creation, from 1
   bool skipped = false;
   bool exists = false;
+  /// The Bundle that is made, in a map that makes one: its own elements, no entry.
+  bool is_bundle() const { return resource_type == "Bundle"; }
   char uuid[36] = {};
 };
 
@@ -345,6 +347,7 @@ class Run {
   const ir::TableRow* literal_row(ir::Index table, std::string_view key) const;
   Found find_row(const ir::Expr& expr, const ir::Lookup& lookup, const Value& looked_up);
   void add_original(const ir::Lookup& lookup, OutputNode& node);
+  bool says_no_more(const OutputNode& translated, const OutputNode& original) const;
   Value typed_cell(const Value& cell, ir::Primitive type);
   Value table_column(const ir::Expr& expr);
 

@@ -108,7 +108,7 @@ Run::Found Run::find_row(const ir::Expr& expr, const ir::Lookup& lookup, const V
       found.literal = row;
       found.code = text(row->value);
       found.display = text(row->display);
-      found.system = text(table.system);
+      found.system = text(row->system != ir::kNone ? row->system : table.system);
       return found;
     }
   } else if (context_->tables != nullptr) {
@@ -244,6 +244,20 @@ bool Run::emit_lookup(const ir::Expr& expr, Dest& dest) {
   return node.live;
 }
 
+/// The original coding of a table that keeps the code: the same code of the same system, or of none.
+bool Run::says_no_more(const OutputNode& translated, const OutputNode& original) const {
+  if (translated.kind != NodeKind::object || original.kind != NodeKind::object ||
+      translated.shape != original.shape)
+    return false;
+  const auto text_at = [](const OutputNode& coding, std::uint16_t at) {
+    const OutputNode* leaf = at < coding.size ? coding.slots[at] : nullptr;
+    return leaf == nullptr || is_vacant(*leaf) ? std::string_view() : leaf->text();
+  };
+  const std::string_view system = text_at(original, unit_->coding_system);
+  return text_at(translated, unit_->coding_code) == text_at(original, unit_->coding_code) &&
+         (system.empty() || system == text_at(translated, unit_->coding_system));
+}
+
 void Run::add_original(const ir::Lookup& lookup, OutputNode& node) {
   OutputNode& apart = new_node(arena_, nullptr);
   Dest dest;
@@ -259,7 +273,7 @@ void Run::add_original(const ir::Lookup& lookup, OutputNode& node) {
       continue;
     }
     for (const OutputNode* item = apart.slots[i]->first; item != nullptr; item = item->next) {
-      if (is_vacant(*item) || equal_content(*to.first, *item)) continue;
+      if (is_vacant(*item) || equal_content(*to.first, *item) || says_no_more(*to.first, *item)) continue;
       if (item->kind == NodeKind::object) {
         adopt(append_item(arena_, to), *item);
       } else {

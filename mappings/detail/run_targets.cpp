@@ -106,6 +106,7 @@ Dest Run::destination(OutputNode& object, const ir::Write& write) {
       break;
     case ir::StepKind::extension: {
       OutputNode& made = extension(object, last, write.mode == ir::WriteMode::append);
+      if (write.constant) made.needs_live = false;  // it says something by itself, as a data-absent-reason does
       dest.member = &unit_->members[unit_->shapes[last.shape].members.first + last.value_slot];
       dest.node = &slot(arena_, made, last.value_slot);
       break;

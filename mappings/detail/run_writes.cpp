@@ -190,6 +190,9 @@ void Run::write_general(const WriteFacts& facts, OutputNode& base) {
   if (facts.builds) {
     if (write.override_) return overwrite(write, dest);
     emit(write.value, dest);
+    // What stands in for values that nobody wrote is written, although it is the same in every message.
+    if (write.constant && write.mode == ir::WriteMode::set_if_unset && dest.node != nullptr)
+      dest.node->needs_live = false;
     return;
   }
   if (!evaluate_first) value = eval(write.value);

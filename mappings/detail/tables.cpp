@@ -33,9 +33,13 @@ void CompilerState::written_rows(TableModel& model) {
       // Of several keys of one row the first is the preferred one.
       const bool preferred = row.preferred && &key == &row.keys.front();
       model.rows.push_back(
-          {key.text, row.value.text, row.display ? row.display->text : "", preferred, row.value.span});
+          {key.text, row.value.text, row.display ? row.display->text : "", preferred, row.value.span,
+                            row.system ? row.system->text : ""});
     }
   }
+  const auto has_system = [](const ast::TableRow& row) { return row.system.has_value(); };
+  const auto& rows = model.decl->rows;
+  model.has_system = model.has_system || (!rows.empty() && std::all_of(rows.begin(), rows.end(), has_system));
   model.rows_known = true;
   model.columns = {"key", "code", "display", "system"};
 }
@@ -109,7 +113,8 @@ TableModel& CompilerState::table(const Declaration& declaration) {
     std::vector<ir::TableRow> rows;
     for (const TableModel::Row& row : model->rows) {
       rows.push_back({builder.string(row.key), builder.string(row.value),
-                      row.display.empty() ? ir::kNone : builder.string(row.display)});
+                      row.display.empty() ? ir::kNone : builder.string(row.display),
+                      row.system.empty() ? ir::kNone : builder.string(row.system)});
     }
     made.rows = table_rows(std::move(rows));
   }

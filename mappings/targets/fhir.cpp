@@ -87,12 +87,11 @@ void FhirTarget::print() {
 void FhirTarget::print_bundle() {
   const std::string_view type = run_.unit_->text(run_.map_->bundle_type);
   const bool requests = type == "transaction" || type == "batch";
-  out_.put("{\"resourceType\":\"Bundle\",\"type\":");
-  out_.put_string(type);
+  print_bundle_start(type);
   bool any = false;
   for (const CreatedNode* created : run_.created_) {
     const CreatedNode& node = *created;
-    if (!node.exists) continue;
+    if (!node.exists || node.is_bundle()) continue;
     out_.put(any ? std::string_view(",{\"fullUrl\":\"urn:uuid:") : ",\"entry\":[{\"fullUrl\":\"urn:uuid:");
     any = true;
     out_.put(std::string_view(node.uuid, sizeof node.uuid));
@@ -111,6 +110,31 @@ void FhirTarget::print_bundle() {
   }
   if (!any) return out_.truncate(0);  // nothing to store: no Bundle at all
   out_.put("]}");
+}
+
+/// The Bundle's own elements, where a `create` of type Bundle wrote some; its type stands in FHIR order among them.
+void FhirTarget::print_bundle_start(std::string_view type) {
+  out_.put("{\"resourceType\":\"Bundle\"");
+  const auto put_type = [&] {
+    out_.put(",\"type\":");
+    out_.put_string(type);
+  };
+  bool typed = false;
+  for (const CreatedNode* node : run_.created_) {
+    if (!node->exists || !node->is_bundle()) continue;
+    const MemberFacts* const members = run_.facts_->shapes[node->shape].members;
+    for (std::uint32_t i = next_slot(*node, 0); i < node->size; i = next_slot(*node, i + 1)) {
+      const MemberFacts& member = members[i];
+      if (member.name == "type" || member.name == "entry" || member.name == "total") continue;
+      if (!typed && (member.name == "timestamp" || member.name == "link" || member.name == "signature")) {
+        put_type();
+        typed = true;
+      }
+      print_member(*node->slots[i], member);
+    }
+    break;
+  }
+  if (!typed) put_type();
 }
 
 std::string_view FhirTarget::own_id(const CreatedNode& node) const {

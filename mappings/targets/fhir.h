@@ -31,6 +31,7 @@ class FhirTarget {
   std::string_view seed_of(const CreatedNode& node);
 
   void print_bundle();
+  void print_bundle_start(std::string_view type);
   void print_request(const CreatedNode& node);
   void print_conditional(const CreatedNode& node);
   void print_patch(const CreatedNode& node);

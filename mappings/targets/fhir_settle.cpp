@@ -177,6 +177,12 @@ std::string_view FhirTarget::seed_of(const CreatedNode& node) {
     const auto end = std::to_chars(digits, digits + sizeof digits, run_.loop_numbers_[node.first_loop + i]);
     seed.put(std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)));
   }
+  if (node.create->copy != 0) {
+    char digits[10];
+    const auto end = std::to_chars(digits, digits + sizeof digits, node.create->copy);
+    seed.put('#');
+    seed.put(std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)));
+  }
   return seed.text();
 }
 
@@ -191,12 +197,13 @@ void FhirTarget::name_resources() {
                 nullptr);
       continue;
     }
+    if (node->is_bundle()) continue;
     node->entry = entry++;
     uuid5_into(seed_of(*node), node->uuid);
   }
   for (const CreatedNode* node : run_.created_) {
     const CreatedNode& kept = survivor(*node);
-    if (kept.exists && !node->skipped) {
+    if (kept.exists && !node->skipped && !kept.is_bundle()) {
       run_.result_.created.push_back({node->handle, node->resource_type, kept.entry});
     }
   }

@@ -142,7 +142,7 @@ TEST_CASE("explain: every valued leaf of an input with whether it was read", "[e
   // PID-5[2] counts under the same path as PID-5[1]; PID-3.4 has subcomponents.
   CHECK(listed ==
         "PID-1 unread\n"
-        "PID-3.1 read\nPID-3.4.1 unread\nPID-3.4.2 read\nPID-3.4.3 read\nPID-3.5 read\n"
+        "PID-3.1 read\nPID-3.4.1 read\nPID-3.4.2 read\nPID-3.4.3 read\nPID-3.5 read\n"
         "PID-5.1 read\nPID-5.2 read\nPID-5.1 read\nPID-5.2 read\n"
         "PID-7 read\nPID-8 read\nPID-29 read\n");
 }

@@ -164,7 +164,7 @@ TEST_CASE("lsp: completion of FHIR sources, names and codes") {
   CHECK(has(complete(kMap + "    gender = |"), "\"female\""));
   CHECK(has(complete(kMap + "    birthDate = parse|"), "parseDecimal"));
   CHECK(has(complete(kMap + "  }\n  create e: Encounter { subject = ref |"), "patient"));
-  CHECK(has(complete("use std.v2fhir.adt\n" + kMap + "    include |"), "PID_Patient"));
+  CHECK(has(complete("use std.v2fhir.segments\n" + kMap + "    include |"), "PID_Patient"));
   CHECK(has(complete("map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle { create e: Enc|"), "Encounter"));
   CHECK(has(complete("map m(msg: hl7 AD|"), "ADT_A01"));
   CHECK(has(complete("ma|"), "map"));
@@ -225,16 +225,16 @@ TEST_CASE("lsp: definition, references and symbols") {
   CHECK(symbols.find("\"name\":\"m\",\"detail\":\"map\"") != std::string::npos);
   CHECK(symbols.find("\"name\":\"patient\",\"detail\":\"Patient\"") != std::string::npos);
 
-  editor.open("maps/b.hmap", "use std.v2fhir.adt\n" + kMap + "    include PID|_Patient\n  }\n}\n");
-  CHECK(editor.at_cursor("definition").find("kiln:/std/v2fhir/adt.hmap") != std::string::npos);
-  CHECK(editor.request("kiln/content", "{\"uri\":\"kiln:/std/v2fhir/adt.hmap\"}")
+  editor.open("maps/b.hmap", "use std.v2fhir.segments\n" + kMap + "    include PID|_Patient\n  }\n}\n");
+  CHECK(editor.at_cursor("definition").find("kiln:/std/v2fhir/overlay/patient.hmap") != std::string::npos);
+  CHECK(editor.request("kiln/content", "{\"uri\":\"kiln:/std/v2fhir/overlay/patient.hmap\"}")
             .find("fragment PID_Patient") != std::string::npos);
   CHECK(editor.request("kiln/content", "{\"uri\":\"kiln:/explain/E0201.md\"}").find("E0201") !=
         std::string::npos);
   CHECK(editor.request("kiln/content", "{\"uri\":\"kiln:/../etc/passwd\"}").find("error") !=
         std::string::npos);
   editor.open("maps/c.hmap", "use std.v2fhir.adt\nextend map site from adt_|a01 { }\n");
-  CHECK(editor.at_cursor("definition").find("kiln:/std/v2fhir/adt.hmap") != std::string::npos);
+  CHECK(editor.at_cursor("definition").find("kiln:/std/v2fhir/overlay/adt.hmap") != std::string::npos);
   editor.open("maps/d.hmap",
               kMap + "    gender = \"male\"\n  }\n  create e: Encounter { subject = ref pat|ient }\n}\n");
   CHECK(editor.at_cursor("definition").find("\"start\":{\"line\":1,\"character\":9}") != std::string::npos);

@@ -118,7 +118,7 @@ TEST_CASE("lineage leads from a value to its field, decimals keep their digits")
   const auto records = reader->lineage(items[0]);
   REQUIRE(records.size() == 1);
   CHECK(runner.source_paths(records[0].source) == std::vector<std::string>{"PID-7"});
-  CHECK(reader->output_path(items[0].offset) == "Bundle.entry[0].resource.birthDate");
+  CHECK(reader->output_path(items[0].offset) == "Bundle.entry[1].resource.birthDate");
 }
 
 TEST_CASE("limits end a run with failed, not with an exception") {

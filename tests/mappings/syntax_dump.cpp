@@ -148,6 +148,7 @@ class Dumper : public ExpressionDumper {
       for (const Literal& key : row.keys) out += text(key) + " ";
       out += "=> " + text(row.value);
       if (row.display) out += " display " + text(*row.display);
+      if (row.system) out += " system " + text(*row.system);
       if (row.preferred) out += " preferred";
       line(out);
     }
