@@ -1,10 +1,11 @@
 // One answer against its question.
 
+#include <algorithm>
+
+#include "engine/base/decimal.h"
 #include "fhir/reference.h"
 #include "fhir/validation/detail/compare.h"
 #include "fhir/validation/detail/questionnaire.h"
-
-#include <algorithm>
 
 namespace kiln::fhir::detail {
 namespace {
@@ -48,6 +49,7 @@ class Answer {
     if (!type_fits(question, type) && !(by_options && option_has_type(type)))
       return wrong("the answer has not the type that the question asks for");
     check_limits();
+    check_decimal_places();
     check_length_and_form();
     if (item_["answerOption"]) check_options();
     if (item_["answerValueSet"]) check_value_set(value_, item_["answerValueSet"].text(), "answer");
@@ -75,6 +77,15 @@ class Answer {
       const Node limit = item_extension(item_, name);
       if (limit && compare_values(value_, limit).value_or(0) > 0) wrong("the answer is greater than the question allows");
     }
+  }
+
+  void check_decimal_places() {
+    const Node most = item_extension(item_, "/maxDecimalPlaces");
+    const Node number = value_.type()->name() == "Quantity" ? value_["value"] : value_;
+    if (!most || number.kind() != NodeKind::number) return;
+    const auto value = base::Decimal::parse(number.text());
+    if (value && value->scale() > static_cast<int>(number_of(most)))
+      wrong("the answer has more decimal places than the question allows");
   }
 
   void check_length_and_form() {
@@ -154,6 +165,7 @@ class Answer {
   }
 
   void check_attachment() {
+    check_size();
     const std::string_view type = value_["contentType"].text();
     bool any = false;
     for (const Node extension : item_) {
@@ -162,6 +174,22 @@ class Answer {
       if (extension["value"].text() == type) return;
     }
     if (any) wrong("the type of the attachment is none of those that the question allows");
+  }
+
+  /// maxSize is in megabytes; what the data has counts more than what the size says.
+  void check_size() {
+    const Node most = item_extension(item_, "StructureDefinition/maxSize");
+    if (!most) return;
+    std::size_t bytes = number_of(value_["size"]);
+    if (const Node data = value_["data"]) {
+      const std::string_view text = data.text();
+      const auto characters = std::count_if(text.begin(), text.end(), [](char c) { return c > ' ' && c != '='; });
+      bytes = static_cast<std::size_t>(characters) * 3 / 4;
+    }
+    const auto limit = base::Decimal::parse(most.text()), size = base::Decimal::parse(std::to_string(bytes));
+    const auto megabyte = base::Decimal::parse("1048576");
+    if (limit && size && megabyte && size->compare(*limit * *megabyte) > 0)
+      wrong("the attachment is larger than the question allows");
   }
 
   void check_target() {
