@@ -309,6 +309,12 @@ class Body {
   const ast::Block* slice_of(const ast::TargetStep& slice, const std::string& path, const LoadedProfile* profile);
   Checked pattern(const ast::Regex& regex, base::Span span);
   void check_upsert(const ast::Create& create);
+  /// Takes rules of a profile out of `out` that rules behind them repeat; `first` is the first of them, `notes` are their
+  /// WriteNotes, in order.
+  void drop_repeated(std::vector<ir::Stmt>& out, std::size_t first, const std::vector<std::size_t>& notes);
+  /// The constant `own` says all that the constant `fixed` says, and perhaps more.
+  bool covers(ir::Index own, ir::Index fixed) const;
+  bool covers(const ir::Write& own, const ir::Write& fixed) const;
   void from_layer(const ast::Stmt& stmt, std::size_t layer, std::vector<ir::Stmt>& out);
   void let(const ast::Let& let, std::vector<ir::Stmt>& out);
   void on_event(const ast::OnEvent& event);

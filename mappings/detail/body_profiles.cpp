@@ -1,5 +1,7 @@
 // Profiles and slices of created resources, further parameters of maps, and what an A08 feed should not do.
 
+#include <algorithm>
+
 #include "mappings/detail/body.h"
 
 namespace kiln::mappings::detail {
@@ -49,6 +51,71 @@ const ast::Block* Body::slice_of(const ast::TargetStep& slice, const std::string
   suggest(diagnostic, name, {names.begin(), names.end()});
   if (!names.empty()) diagnostic.notes.push_back("it has " + listed(names));
   return nullptr;
+}
+
+bool Body::covers(const ir::Write& own, const ir::Write& fixed) const {
+  const ir::Unit& unit = state_.unit();
+  if (own.base != fixed.base || own.mode != fixed.mode || own.condition != ir::kNone || own.override_ ||
+      own.path.count != fixed.path.count)
+    return false;
+  for (ir::Index i = 0; i < own.path.count; ++i) {
+    const ir::Step &a = unit.steps[own.path.first + i], &b = unit.steps[fixed.path.first + i];
+    if (a.kind != b.kind || a.slot != b.slot || a.value_slot != b.value_slot || a.number != b.number ||
+        a.choice != b.choice || a.url != b.url)
+      return false;
+  }
+  return covers(own.value, fixed.value);
+}
+
+bool Body::covers(ir::Index own, ir::Index fixed) const {
+  const ir::Unit& unit = state_.unit();
+  const ir::Expr &a = unit.exprs[own], &b = unit.exprs[fixed];
+  if (a.op != b.op) return false;
+  switch (a.op) {
+    case ir::Op::constant: {
+      const ir::Constant &x = unit.constants[a.a], &y = unit.constants[b.a];
+      return x.kind == y.kind && x.number == y.number && unit.text(x.text) == unit.text(y.text);
+    }
+    case ir::Op::convert:
+    case ir::Op::variant:
+      return a.b == b.b && covers(a.a, b.a);
+    case ir::Op::object:
+      break;
+    default:
+      return false;
+  }
+  const ir::Object &x = unit.objects[a.a], &y = unit.objects[b.a];
+  if (x.shape != y.shape) return false;
+  for (ir::Index i = 0; i < y.body.count; ++i) {
+    const ir::Stmt& wanted = unit.stmts[y.body.first + i];
+    if (wanted.op != ir::StmtOp::write) return false;
+    bool found = false;
+    for (ir::Index j = 0; j < x.body.count && !found; ++j) {
+      const ir::Stmt& stmt = unit.stmts[x.body.first + j];
+      if (stmt.op != ir::StmtOp::write) continue;
+      ir::Write part = unit.writes[stmt.index];
+      part.base = unit.writes[wanted.index].base;  // each literal has a register of its own
+      found = covers(part, unit.writes[wanted.index]);
+    }
+    if (!found) return false;
+  }
+  return true;
+}
+
+/// A map may write what its profile fixes anyway, and more: that is no second value.
+void Body::drop_repeated(std::vector<ir::Stmt>& out, std::size_t first, const std::vector<std::size_t>& notes) {
+  std::size_t own = first + notes.size();
+  for (std::size_t i = notes.size(); i-- > 0;) {
+    if (out[first + i].op != ir::StmtOp::write) continue;
+    const ir::Write fixed = state_.unit().writes[out[first + i].index];
+    const auto repeats = [&](const ir::Stmt& stmt) {
+      return stmt.op == ir::StmtOp::write && covers(state_.unit().writes[stmt.index], fixed);
+    };
+    if (!std::any_of(out.begin() + static_cast<std::ptrdiff_t>(own), out.end(), repeats)) continue;
+    notes_.erase(notes_.begin() + static_cast<std::ptrdiff_t>(notes[i]));
+    out.erase(out.begin() + static_cast<std::ptrdiff_t>(first + i));
+    --own;
+  }
 }
 
 /// W0601: the message says what changed, a PUT replaces everything.

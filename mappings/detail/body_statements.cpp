@@ -14,8 +14,14 @@ ir::Range Body::block(const ast::Block& block, const std::string* handle, const 
   const std::size_t bindings = bindings_.size(), narrowed = narrowed_.size();
   std::vector<ir::Stmt> out;
   if (handle != nullptr && handle->empty()) out = std::move(prelude_);
+  const std::size_t fixed = out.size();
+  std::vector<std::size_t> fixed_notes;  // of the rules of the profile
   if (constants != nullptr) {
-    for (const auto& stmt : constants->statements) statement(stmt, out);
+    for (const auto& stmt : constants->statements) {
+      const std::size_t before = out.size();
+      statement(stmt, out);
+      if (out.size() > before) fixed_notes.push_back(notes_.size() - 1);  // its own comes behind those of its parts
+    }
   }
   const bool extended = extension_ != nullptr && handle != nullptr;
   std::vector<Extension::Addition> additions;
@@ -31,6 +37,7 @@ ir::Range Body::block(const ast::Block& block, const std::string* handle, const 
   for (const auto& added : additions) {
     if (!added.stmt->get_if<ast::OnEvent>()) from_layer(*added.stmt, added.layer, out);
   }
+  drop_repeated(out, fixed, fixed_notes);
   policies_ = policies;
   narrowed_.resize(narrowed);
   // Handles stay known, so that a later use can be explained; everything else leaves the scope.

@@ -151,7 +151,10 @@ void Run::write_object(const WriteFacts& write, OutputNode& base) {
   const ir::Expr& expr = unit_->exprs[write.value];
   const ir::Member& member = unit_->members[unit_->shapes[object->shape].members.first + write.slot];
   if (!member.list && write.dynamic) place.needs_live = true;
-  if (write.only_if_unset && !is_vacant(place)) return;
+  if (write.only_if_unset) {
+    if (!is_vacant(place)) return;
+    if (write.constant) place.needs_live = false;  // it stands in for the rules that wrote nothing
+  }
   Value source;
   if (expr.op == ir::Op::call_datatype) {
     source = eval(expr.b);
@@ -186,7 +189,10 @@ void Run::write_general(const WriteFacts& facts, OutputNode& base) {
   OutputNode* const object = facts.walks ? walk(base, {write.path.first, write.path.count - 1}) : &base;
   if (object == nullptr) return;
   Dest dest = destination(*object, write);
-  if (facts.only_if_unset && is_set(dest)) return;
+  if (facts.only_if_unset) {
+    if (is_set(dest)) return;
+    if (facts.constant && dest.node != nullptr) dest.node->needs_live = false;
+  }
   if (facts.builds) {
     if (write.override_) return overwrite(write, dest);
     emit(write.value, dest);
