@@ -262,9 +262,11 @@ class Patcher {
     return list;
   }
 
-  /// Where a new child of that element belongs: behind all that come before it in the definition, and behind
-  /// the items of its own list.
+  /// Where a new child of that element belongs: behind the items of its own list, which must stay together whatever
+  /// order the members have; else behind all that come before it in the definition.
   static std::size_t place_for(const std::vector<NewChild>& list, const ElementDef& element) {
+    for (std::size_t at = list.size(); at > 0; --at)
+      if (list[at - 1].old.element() == &element) return at;
     std::size_t place = list.size();
     while (place > 0) {
       const ElementDef* before = list[place - 1].old.element();
