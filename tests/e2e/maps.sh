@@ -105,5 +105,22 @@ def lookups_are_asked_by_convert():
     assert code == 0 and '"value":"E-77"' in out and '"gender":"unknown"' in out, (code, out, err)
 
 
+def packages_choose_by_content():
+    samples = source / "tests/golden"
+    code, out, err = kiln("convert", "--map", "std.fhirv2", "--to", "hl7", "--quiet", samples / "fhirv2/vxu_v04.json")
+    assert code == 0 and out.startswith("MSH|") and "|VXU^V04^VXU_V04|" in out, (code, out, err)
+    code, out, err = kiln("convert", "--map", "std.fhirv2", "--to", "hl7", samples / "fhirv2/nothing_to_send.json")
+    assert code == 1 and out == "" and "E0914" in err, (code, out, err)
+
+
+def bad_rows_are_named():
+    samples = source / "tests/golden/csv_starters"
+    code, out, err = kiln("convert", "--map", "std.csv.lab_results", "--to", "fhir", "--quiet", samples / "lab_results.csv")
+    assert code == 1 and out.startswith('{"resourceType":"Bundle"'), (code, out, err)
+    assert "row 3 quarantined" in err and "row 5 quarantined: no test code" in err, (code, out, err)
+    code, out, err = kiln("convert", "--map", "std.csv.patient_list", "--quiet", samples / "demographics.csv")
+    assert code == 1 and out == "", (code, out, err)
+
+
 sys.exit(run_cases([overrides_are_recorded_and_drift_is_reported, every_code_has_a_page, versions_are_compared,
-                    lookups_are_asked_by_convert]))
+                    lookups_are_asked_by_convert, packages_choose_by_content, bad_rows_are_named]))
