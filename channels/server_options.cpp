@@ -53,6 +53,34 @@ constexpr FieldSpec kLimits[] = {
      .max = std::int64_t{16} << 30},
     {.name = "fhir", .type = FieldType::block, .summary = "of the FHIR server", .fields = kFhirLimits},
 };
+constexpr const char* kValidateWords[] = {"off", "structure", "profile"};
+constexpr const char* kDeleteWords[] = {"single", "multiple"};
+constexpr const char* kHandlingWords[] = {"lenient", "strict"};
+constexpr FieldSpec kFhir[] = {
+    {.name = "validate",
+     .type = FieldType::word,
+     .summary = "what is written: not at all, against R4, or also invariants and profiles (422)",
+     .default_value = "structure",
+     .words = kValidateWords},
+    {.name = "package",
+     .type = FieldType::path,
+     .summary = "implementation guide (.tgz, folder or file): its profiles and terminology are known",
+     .repeated = true},
+    {.name = "update_create",
+     .type = FieldType::boolean,
+     .summary = "a PUT to an id that does not exist creates it",
+     .default_value = "true"},
+    {.name = "conditional_delete",
+     .type = FieldType::word,
+     .summary = "multiple: DELETE with criteria removes all matches, at most 1,000",
+     .default_value = "single",
+     .words = kDeleteWords},
+    {.name = "handling",
+     .type = FieldType::word,
+     .summary = "unknown search parameters, without Prefer: ignored and reported, or refused",
+     .default_value = "lenient",
+     .words = kHandlingWords},
+};
 constexpr FieldSpec kQuery[] = {
     {.name = "file",
      .type = FieldType::path,
@@ -76,6 +104,7 @@ constexpr FieldSpec kServer[] = {
      .type = FieldType::block,
      .summary = "FHIR server; without the block it listens on its default",
      .fields = kHttp},
+    {.name = "fhir", .type = FieldType::block, .summary = "rules of the FHIR server", .fields = kFhir},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
     {.name = "alert", .type = FieldType::any, .summary = "alert rule", .later = true, .repeated = true},

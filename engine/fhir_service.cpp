@@ -24,7 +24,7 @@ namespace {
 constexpr std::int64_t kBeforeFirst = -1;
 
 fhir::ServerContext make_context(const FhirService::Parts& parts, fhir::IdSource& ids) {
-  fhir::ServerContext context;
+  fhir::ServerContext context = parts.rules.context;
   context.base_url = parts.base_url;
   context.clock = parts.clock;
   context.ids = &ids;
@@ -59,9 +59,12 @@ SendOutcome failed_outcome(const fhir::Failure& failure) {
 FhirService::FhirService(Parts parts)
     : parts_(std::move(parts)),
       ids_(*parts_.clock, *parts_.random),
+      validator_(parts_.rules.library ? std::make_unique<fhir::Validator>(*parts_.rules.library) : nullptr),
       context_(make_context(parts_, ids_)),
       changed_(*parts_.home),
-      request_prefix_("r" + std::to_string(parts_.clock->wall().micros) + "-") {}
+      request_prefix_("r" + std::to_string(parts_.clock->wall().micros) + "-") {
+  context_.validator = validator_.get();
+}
 
 FhirService::~FhirService() = default;
 

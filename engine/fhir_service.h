@@ -9,7 +9,9 @@
 
 #include "channels/connector.h"
 #include "channels/feed.h"
+#include "channels/options.h"
 #include "engine/base/clock.h"
+#include "engine/base/env.h"
 #include "engine/base/executor.h"
 #include "engine/base/http_message.h"
 #include "engine/base/random.h"
@@ -17,8 +19,20 @@
 #include "fhir/ids.h"
 #include "fhir/router.h"
 #include "fhir/store.h"
+#include "fhir/validation/validator.h"
 
 namespace kiln::engine {
+
+/// What a site says about its FHIR server (channels/server_options.cpp).
+struct FhirRules {
+  fhir::ServerContext context;             ///< only its switches and caps count
+  std::unique_ptr<fhir::Library> library;  ///< loaded packages; null: what is shipped
+};
+
+/// From the blocks `fhir` and `limits` of kiln.conf. Packages are read now. Errors: of reading a package,
+/// with its path.
+base::Result<FhirRules> read_fhir_rules(const channels::Options& server, const std::string& site_folder,
+                                        base::Env& env);
 
 class FhirService final : public channels::ChangeFeed, public channels::FhirSink {
  public:
@@ -32,6 +46,7 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
     const fhir::Access* access = nullptr;
     std::string base_url;
     std::string version;
+    FhirRules rules;
     /// Called on the write thread at the first failed fsync; must end the process (reliability.md R7). Empty:
     /// nothing is called.
     std::function<void()> fail_stop;
@@ -59,8 +74,8 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   base::Result<fhir::StoreCounts> counts();
 
  private:
-  /// Work inside a transaction that several jobs share; it opens and closes its own scope. May run twice: what
-  /// the first run did is then undone, and what it said is replaced.
+  /// Work inside a transaction that several jobs share; it opens and closes its own scope. May run twice:
+  /// what the first run did is then undone, and what it said is replaced.
   struct Job {
     std::function<void(fhir::Store&)> work;
     std::function<void(base::Status)> done;  ///< after the commit, or with its error; on the write thread
@@ -75,6 +90,7 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
 
   Parts parts_;
   fhir::IdSource ids_;
+  std::unique_ptr<fhir::Validator> validator_;  ///< of parts_.rules.library
   fhir::ServerContext context_;
   std::mutex mutex_;
   std::deque<Job> queue_;
@@ -83,7 +99,8 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   std::uint64_t commits_ =
       0;  ///< groups that home knows of: a commit between a read and its wait is not missed
   std::uint64_t wakes_ = 0;
-  std::string request_prefix_;  ///< of the ids of requests that come without: unlike those of an earlier start
+  std::string
+      request_prefix_;  ///< of the ids of requests that come without: unlike those of an earlier start
   std::uint64_t requests_ = 0;
 };
 

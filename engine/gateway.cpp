@@ -114,6 +114,7 @@ Status Gateway::open_store() {
   parts.access = access_.get();
   parts.base_url = fhir_url();
   parts.version = kVersion;
+  TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
   parts.fail_stop = [] { ::_exit(74); };
   fhir_ = std::make_unique<FhirService>(std::move(parts));
   return {};
@@ -295,6 +296,8 @@ Status Gateway::serve_http() {
   const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
   auto handler = [this](base::HttpRequest request) { return on_fhir(std::move(request)); };
   channels::HttpLimits limits;
+  const channels::Options& fhir_limits = site_->server.block("limits").block("fhir");
+  if (fhir_limits.has("body")) limits.body_bytes = static_cast<std::size_t>(fhir_limits.number("body"));
   limits.refusal = [this](int status, const std::string& why) {
     base::HttpResponse response = fhir::refuse(status, why);
     response.headers.set("X-Request-Id", fhir_->next_request_id());

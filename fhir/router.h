@@ -5,6 +5,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/http_message.h"
+#include "engine/base/limits.h"
 #include "fhir/access.h"
 #include "fhir/ids.h"
 #include "fhir/store.h"
@@ -26,6 +27,7 @@ struct ServerContext {
   bool update_create = true;                        ///< PUT to an id that does not exist creates it
   bool skip_identical = true;                       ///< an unchanged PUT makes no version
   bool conditional_delete_multiple = false;
+  std::size_t bundle_entries_max = base::limits::kBundleEntriesMax;
   bool strict_search = false;  ///< default of `Prefer: handling`
   bool validate = true;        ///< structural check of what is written
   /// Invariants and profiles of what is written are checked as well (422); needs `validate`.

@@ -11,6 +11,7 @@ inline constexpr std::size_t kSearchSortedMax = 10'000;    ///< matches of a sea
 inline constexpr std::size_t kSortTextBytesMax = 60;       ///< of a text that is sorted by; texts alike so far count as equal
 inline constexpr std::size_t kSearchIncludedMax = 1'000;   ///< included resources of one page
 inline constexpr std::size_t kSearchIncludeRoundsMax = 3;  ///< how often :iterate follows what it included
+inline constexpr std::size_t kMatchCandidatesMax = 200;    ///< patients looked at for each question of a $match
 inline constexpr std::size_t kSearchCodesMax = 5'000;      ///< codes of a value set that :in, :not-in, :above and :below compare
 inline constexpr std::size_t kCompressedBytesMin = 1'024;  ///< an answer from that size on is compressed for who reads gzip
 

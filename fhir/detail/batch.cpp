@@ -116,9 +116,9 @@ void write_outcome_entry(JsonWriter& out, const EntryOutcome& entry, const Call&
 
 Answer<Reply> run_batch(const Call& call) {
   const JsonView entries = call.body["entry"];
-  if (entries.size() > base::limits::kBundleEntriesMax)
+  if (entries.size() > call.server->bundle_entries_max)
     return fail(ErrorCode::limit_exceeded,
-                "the Bundle has more than " + std::to_string(base::limits::kBundleEntriesMax) + " entries",
+                "the Bundle has more than " + std::to_string(call.server->bundle_entries_max) + " entries",
                 "Bundle.entry");
   const auto full_urls = full_urls_of(call.body);
   JsonWriter out;

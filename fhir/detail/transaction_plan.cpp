@@ -128,9 +128,9 @@ Failure at_entry(Failure failure, std::size_t index, std::string_view part) {
 }
 
 Answer<std::vector<PlannedEntry>> plan_entries(JsonView bundle, const ServerContext& server) {
-  if (bundle["entry"].size() > base::limits::kBundleEntriesMax)
+  if (bundle["entry"].size() > server.bundle_entries_max)
     return fail(ErrorCode::limit_exceeded,
-                "the Bundle has more than " + std::to_string(base::limits::kBundleEntriesMax) + " entries",
+                "the Bundle has more than " + std::to_string(server.bundle_entries_max) + " entries",
                 "Bundle.entry");
   std::vector<PlannedEntry> entries;
   std::unordered_set<std::string_view> full_urls;

@@ -159,6 +159,61 @@ TEST_CASE("$lookup, $validate-code, $translate", "[operation]") {
   CHECK(server.send("GET", "/ConceptMap/$translate?url=urn:none&system=urn:a&code=1").status == 404);
 }
 
+TEST_CASE("$match by identifiers and demographics, with a score", "[operation]") {
+  FhirServer server;
+  put(server, "Patient", "same",
+      R"("identifier":[{"system":"urn:mrn","value":"7"}],"name":[{"family":"Müller","given":["Eva"]}],"birthDate":"1990-05-10","gender":"female")");
+  put(server, "Patient", "near",
+      R"("name":[{"family":"Muller","given":["Eva","Ann"]}],"birthDate":"1990-05-11","gender":"female")");
+  put(server, "Patient", "twin",
+      R"("name":[{"family":"Müller","given":["Eva"]}],"birthDate":"1990-05-10","gender":"female")");
+  put(server, "Patient", "other",
+      R"("identifier":[{"system":"urn:mrn","value":"7"}],"name":[{"family":"Brandt"}],"birthDate":"1950-01-01","gender":"male")");
+  put(server, "Patient", "far", R"("name":[{"family":"Conrad"}],"birthDate":"1990-05-10")");
+  const std::string asked =
+      R"({"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"7"}],"name":[{"family":"MULLER","given":["eva"]}],"birthDate":"1990-05-10","gender":"female"})";
+  const auto matched = server.send("POST", "/Patient/$match", asked);
+  CHECK(ids_of(matched) == "same twin near ");
+  const Json bundle(matched.body);
+  CHECK(bundle["entry"].at(0)["search"]["score"].text() == "1");
+  CHECK(bundle["entry"].at(0)["search"]["extension"].at(0)["valueCode"].text() == "certain");
+  CHECK(bundle["entry"].at(1)["search"]["score"].text() == "0.50");
+  CHECK(bundle["entry"].at(2)["search"]["extension"].at(0)["valueCode"].text() == "possible");
+  const auto wrap = [&](const std::string& more) {
+    return R"({"resourceType":"Parameters","parameter":[{"name":"resource","resource":)" + asked + "}," +
+           more + "]}";
+  };
+  CHECK(ids_of(server.send("POST", "/Patient/$match",
+                           wrap(R"({"name":"onlyCertainMatches","valueBoolean":true})"))) == "same ");
+  CHECK(ids_of(server.send("POST", "/Patient/$match", wrap(R"({"name":"count","valueInteger":2})"))) ==
+        "same twin ");
+  CHECK(ids_of(server.send("POST", "/Patient/$match",
+                           R"({"resourceType":"Patient","name":[{"family":"a,b|c$d\\e","given":["x"]}]})"))
+            .empty());
+  CHECK(server.send("POST", "/Patient/$match", R"({"resourceType":"Observation"})").status == 400);
+  CHECK(server.send("GET", "/Patient/$match").status == 405);
+}
+
+TEST_CASE("profiles and invariants are checked on a write when the site says so", "[operation]") {
+  FhirServer server;
+  const std::string contact = R"({"resourceType":"Patient","contact":[{"gender":"male"}]})";  // pat-1
+  CHECK(server.send("POST", "/Patient", contact).status == 201);
+  server.context.validate_profiles = true;
+  const auto refused = server.send("POST", "/Patient", contact);
+  CHECK(refused.status == 422);
+  CHECK(refused.body.find("Patient.contact[0]") != std::string::npos);
+  CHECK(server.send("POST", "/Patient", R"({"resourceType":"Patient","gender":"x"})").status == 400);
+  CHECK(server.send("POST", "/Patient", R"({"resourceType":"Patient","active":true})").status == 201);
+  server.context.bundle_entries_max = 1;
+  const std::string entry = R"({"request":{"method":"GET","url":"Patient"}})";
+  for (const char* type : {"batch", "transaction"})
+    CHECK(server
+              .send("POST", "/",
+                    R"({"resourceType":"Bundle","type":")" + std::string(type) + R"(","entry":[)" + entry +
+                        "," + entry + "]}")
+              .status == 413);
+}
+
 TEST_CASE("the CapabilityStatement lists every operation, and each answers", "[operation]") {
   FhirServer server;
   const Json statement(server.send("GET", "/metadata").body);
