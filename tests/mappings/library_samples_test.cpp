@@ -1,0 +1,197 @@
+// Samples of every message type through the shipped library std.v2fhir: each gives the Bundle and the diagnostics of its golden
+// files, valid by every rule of R4, with references that lead somewhere and nothing that comes from nowhere; twice the same.
+// The tests written in the library run too, and the share of its rules that any of these ran is printed.
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <set>
+
+#include "fhir/validation/validator.h"
+#include "hl7/message.h"
+#include "mappings/coverage.h"
+#include "mappings/tester.h"
+#include "tests/mappings/golden.h"
+#include "tests/mappings/runtime_support.h"
+#include "tests/support/files_in.h"
+
+namespace kiln::mappings::test {
+namespace {
+
+struct Shipped {
+  Library library;
+  CompiledLibrary compiled;
+  Shipped() {
+    base::Diagnostics diagnostics;
+    library.require_all_shipped();
+    library.link(diagnostics);
+    compiled = compile(library, diagnostics);
+    INFO(base::render(diagnostics, library.sources()));
+    REQUIRE(diagnostics.ok());
+  }
+};
+
+Shipped& shipped() {
+  static Shipped all;
+  return all;
+}
+
+RuleCoverage& coverage() {
+  static RuleCoverage all(shipped().library, shipped().compiled, true);
+  return all;
+}
+
+std::vector<std::string> samples() {
+  return kiln::test::files_in(test_path("golden/v2fhir"), ".hl7");
+}
+
+/// What the run had to say beside the Bundle: outcome, diagnostics without values, fields that no rule read.
+std::string notes_of(const RunResult& result, const Runner& runner) {
+  static constexpr const char* kLevels[] = {"note", "warning", "error"};
+  std::string text = std::string(name_of(result.outcome)) + (result.reason.empty() ? "" : ": " + result.reason) +
+                     "\nmap " + result.map + "\n";
+  for (const RunDiagnostic& d : result.diagnostics)
+    text.append(kLevels[static_cast<std::size_t>(d.level)]).append(" ").append(d.code).append(" ").append(
+        d.source.empty() ? d.text : d.source + ": " + d.text).append("\n");
+  if (result.dropped_diagnostics != 0) text += std::to_string(result.dropped_diagnostics) + " more\n";
+  std::string unread;
+  for (const std::string& path : runner.unread()) unread += " " + path;
+  return text + "unread" + unread + "\n";
+}
+
+/// Of the package of extensions (hl7.fhir.uv.extensions), which the guide uses and R4 itself does not define.
+constexpr const char* kOtherExtensions[] = {"http://hl7.org/fhir/StructureDefinition/alternate-codes"};
+
+bool is_known(const fhir::Issue& issue) {
+  for (const char* const url : kOtherExtensions)
+    if (issue.text == "the extension " + std::string(url) + " is not known") return true;
+  return false;
+}
+
+void check_valid(const std::string& bundle) {
+  static const fhir::Library definitions;
+  static const fhir::Validator validator(definitions);
+  fhir::ValidatorOptions options;
+  options.now = test_context().received;
+  for (const fhir::Issue& issue : validator.validate_text(bundle, options)) {
+    if (issue.severity != fhir::IssueSeverity::error && issue.severity != fhir::IssueSeverity::fatal) continue;
+    if (is_known(issue)) continue;
+    INFO(issue.expression << ": " << issue.text);
+    CHECK(false);
+  }
+}
+
+/// Every "reference" that is a urn, and every text of the node; `seen` is told.
+template <typename Seen>
+void each_text(base::JsonView node, const Seen& seen) {
+  if (node.is_string()) seen(node);
+  for (const base::JsonView child : node) each_text(child, seen);
+}
+
+/// References lead to entries, no text says that nothing is there, and no identifier stands twice in a resource.
+void check_clean(base::JsonView bundle) {
+  std::set<std::string> known;
+  for (const base::JsonView entry : bundle["entry"]) {
+    const std::string url(entry["fullUrl"].text());
+    INFO(url);
+    if (!url.empty()) CHECK(known.insert(url).second);
+  }
+  for (const base::JsonView entry : bundle["entry"]) {
+    const base::JsonView resource = entry["resource"];
+    INFO(resource["resourceType"].text());
+    each_text(resource, [&](base::JsonView text) {
+      const std::string value(text.text());
+      INFO(value);
+      if (text.key() == "reference" && value.starts_with("urn:")) CHECK(known.count(value) == 1);
+      CHECK_FALSE((value.empty() || value == "null" || value == "\"\"" || value == "undefined"));
+    });
+    std::set<std::string> identifiers;
+    for (const base::JsonView identifier : resource["identifier"]) {
+      if (!resource["identifier"].is_array()) break;
+      INFO(base::print_json(identifier));
+      CHECK(identifiers.insert(base::print_json(identifier)).second);
+    }
+  }
+}
+
+/// A reference that is not to whom the resource is about.
+bool holds_together(base::JsonView node) {
+  if (node.is_string()) return node.key() == "reference";
+  for (const base::JsonView child : node)
+    if (child.key() != "subject" && child.key() != "patient" && holds_together(child)) return true;
+  return false;
+}
+
+/// Each resource holds something of the message: a value with a source, or references to what does.
+void check_sourced(const RunResult& result, base::JsonView bundle, const Runner& runner) {
+  std::vector<std::size_t> starts;
+  for (const base::JsonView entry : bundle["entry"]) starts.push_back(entry["resource"].offset());
+  std::vector<bool> sourced(starts.size() + 1, false);
+  for (const LineageRecord& record : result.lineage) {
+    const auto next = std::upper_bound(starts.begin(), starts.end(), record.output);
+    if (!runner.source_paths(record.source).empty()) sourced[static_cast<std::size_t>(next - starts.begin())] = true;
+  }
+  std::size_t i = 0;
+  for (const base::JsonView entry : bundle["entry"]) {
+    INFO(base::print_json(entry["resource"]));
+    CHECK((sourced[++i] || holds_together(entry["resource"])));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("samples of the shipped library", "[library]") {
+  const Program package = shipped().compiled.program("std.v2fhir");
+  REQUIRE(package);
+  Runner runner;
+  for (const std::string& path : samples()) {
+    INFO(path);
+    const std::string stem = path.substr(0, path.size() - 4);
+    const auto message = hl7::Message::parse(read_text(path));
+    REQUIRE(message);
+    const RunResult first = runner.run(package, &*message, test_context());
+    const RunResult& result = runner.run(package, &*message, test_context());
+    CHECK(first.output == result.output);
+    CHECK(result.outcome != Outcome::failed);
+    coverage().add(result, runner);
+    check_golden(stem + ".notes", notes_of(result, runner));
+    if (!result.ok() || result.output.empty()) continue;
+    const auto bundle = base::parse_json(result.output);
+    REQUIRE(bundle);
+    check_golden(stem + ".json", base::print_json(bundle->root(), true) + "\n");
+    check_valid(result.output);
+    check_clean(bundle->root());
+    check_sourced(result, bundle->root(), runner);
+  }
+}
+
+TEST_CASE("tests written in the shipped library", "[library]") {
+  TestOptions options;
+  options.shipped = true;
+  options.observer = [](const RunResult& result, const Runner& runner) { coverage().add(result, runner); };
+  const TestReport report = run_tests(shipped().library, shipped().compiled, nullptr, options);
+  for (const TestResult& test : report.tests) {
+    INFO(test.place << " " << test.name);
+    for (const TestFailure& failure : test.failures)
+      UNSCOPED_INFO(failure.place << " " << failure.expression << ": " << failure.actual);
+    CHECK(test.passed());
+  }
+  CHECK(report.tests.size() >= 5);
+}
+
+// The last one: what the two before it ran.
+TEST_CASE("zz rule coverage of the shipped library", "[library]") {
+  std::size_t ran = 0, all = 0;
+  for (const CoveredRule& rule : coverage().rules()) {
+    if (rule.address.find("v2fhir") == std::string::npos) continue;
+    ++all;
+    if (rule.values != 0) {
+      ++ran;
+    } else if (std::getenv("KILN_UNCOVERED") != nullptr) {
+      std::cout << "no sample runs " << rule.place << " " << rule.address << "\n";
+    }
+  }
+  std::cout << "rules of std.v2fhir that samples and tests ran: " << ran << " of " << all << "\n";
+}
+
+}  // namespace kiln::mappings::test
