@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/gzip.h"
+#include "engine/base/limits.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
 #include "fhir/detail/binary.h"
@@ -13,7 +14,6 @@
 #include "fhir/detail/negotiation.h"
 #include "fhir/interaction.h"
 #include "fhir/primitives.h"
-#include "fhir/server_limits.h"
 #include "fhir/validation/validator.h"
 
 namespace kiln::fhir {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "engine/base/limits.h"
 #include "engine/base/text.h"
 #include "fhir/detail/operation_input.h"
 #include "fhir/detail/operations.h"
 #include "fhir/detail/searchset.h"
-#include "fhir/server_limits.h"
 
 namespace kiln::fhir::detail {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "fhir/server_limits.h"
+#include "engine/base/limits.h"
 
 namespace kiln::fhir::detail {
 namespace {

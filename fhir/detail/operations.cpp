@@ -75,7 +75,7 @@ Answer<std::string_view> check_resource(base::JsonView resource, std::string_vie
                 "resourceType is " + std::string(found) + ", the request is about " + std::string(type),
                 std::string(place));
   if (is_subsetted(resource))
-    return fail(ErrorCode::fhir_patch_failed, "the resource is only a part of the whole (tag SUBSETTED)",
+    return fail(ErrorCode::fhir_rule, "the resource is only a part of the whole (tag SUBSETTED)",
                 std::string(place) + ".meta.tag");
   if (!server.validate) return found;
   const std::string text = base::print_json(resource);
@@ -85,7 +85,7 @@ Answer<std::string_view> check_resource(base::JsonView resource, std::string_vie
     ValidatorOptions options;
     if (server.clock) options.now = server.clock->wall();
     issues = validator_of(server).validate_text(text, options);
-    code = ErrorCode::fhir_patch_failed;
+    code = ErrorCode::fhir_rule;
   }
   // Places in the printed copy are not those of the request.
   for (Issue& issue : issues) issue.diagnostics.clear();

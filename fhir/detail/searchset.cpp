@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "engine/base/limits.h"
 #include "fhir/detail/includes.h"
 #include "fhir/detail/operations.h"
 #include "fhir/detail/paging.h"
 #include "fhir/detail/sorting.h"
-#include "fhir/server_limits.h"
 #include "fhir/validation/validator.h"
 
 namespace kiln::fhir::detail {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/base/limits.h"
 #include "engine/base/text.h"
-#include "fhir/server_limits.h"
 
 namespace kiln::fhir::detail {
 namespace {

@@ -1,8 +1,8 @@
 #include <charconv>
 
+#include "engine/base/limits.h"
 #include "fhir/detail/terminology_input.h"
 #include "fhir/resource_text.h"
-#include "fhir/server_limits.h"
 
 namespace kiln::fhir {
 namespace {

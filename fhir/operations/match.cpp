@@ -2,10 +2,10 @@
 #include <charconv>
 #include <map>
 
+#include "engine/base/limits.h"
 #include "fhir/detail/matching.h"
 #include "fhir/detail/operation_input.h"
 #include "fhir/detail/operations.h"
-#include "fhir/server_limits.h"
 
 namespace kiln::fhir {
 namespace {

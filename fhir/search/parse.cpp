@@ -1,9 +1,9 @@
 #include <algorithm>
 
 #include "engine/base/http_message.h"
+#include "engine/base/limits.h"
 #include "fhir/search/detail/parse_parts.h"
 #include "fhir/search/query.h"
-#include "fhir/server_limits.h"
 
 namespace kiln::fhir {
 

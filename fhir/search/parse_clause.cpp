@@ -1,6 +1,6 @@
 // From one name and value of the URL to a clause: modifiers, composites, chains, _has.
+#include "engine/base/limits.h"
 #include "fhir/search/detail/parse_parts.h"
-#include "fhir/server_limits.h"
 
 namespace kiln::fhir::detail {
 namespace {

@@ -1,8 +1,8 @@
 // The codes of a value set or of a branch of a code system, for modifiers of tokens.
+#include "engine/base/limits.h"
 #include "fhir/conformance/library.h"
 #include "fhir/model/tree_builder.h"
 #include "fhir/search/detail/parse_parts.h"
-#include "fhir/server_limits.h"
 #include "fhir/terminology/terminology.h"
 
 namespace kiln::fhir::detail {

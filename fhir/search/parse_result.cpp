@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/base/limits.h"
 #include "engine/base/text.h"
 #include "fhir/search/detail/parse_parts.h"
-#include "fhir/server_limits.h"
 
 namespace kiln::fhir::detail {
 namespace {
