@@ -368,10 +368,14 @@ class XmlReader {
     std::size_t from = text.find("&#");
     if (from == text.npos) return;
     std::size_t to = from;
+    to = from = std::min(from, text.find_first_of("<"));
     while (from < text.size()) {
-      const std::size_t size = detail::return_reference(std::string_view(text).substr(from));
+      const std::string_view rest = std::string_view(text).substr(from);
+      const std::size_t size = detail::return_reference(rest);
       if (size == 0) {
-        text[to++] = text[from++];
+        const std::size_t verbatim = rest[0] == '<' ? detail::verbatim_size(rest) : 0;
+        for (const std::size_t end = from + std::max<std::size_t>(verbatim, 1); from < end;)
+          text[to++] = text[from++];
       } else if (size == std::string_view("&#13;").size()) {
         text[to++] = '\r';
         from += size;

@@ -131,8 +131,14 @@ class XmlWriter {
       return not_xml(div, "a carriage return within the narrative's markup");
     new_line();
     std::string_view text = div.text();
-    for (std::size_t at; (at = text.find_first_of("\r&")) != text.npos; text.remove_prefix(at + 1)) {
+    for (std::size_t at; (at = text.find_first_of("\r&<")) != text.npos; text.remove_prefix(at + 1)) {
       out_ += text.substr(0, at);
+      if (text[at] == '<') {
+        const std::size_t size = std::max<std::size_t>(detail::verbatim_size(text.substr(at)), 1);
+        out_ += text.substr(at, size);
+        at += size - 1;
+        continue;
+      }
       const std::size_t reference = detail::return_reference(text.substr(at));
       if (reference >= detail::kReferenceMax)
         return not_xml(div, "a character reference with too many zeros");

@@ -213,7 +213,8 @@ TEST_CASE("xml: a narrative that leans on declarations outside is written so tha
 }
 
 TEST_CASE("xml: a carriage return of a narrative and its reference stay apart", "[fhir][xml]") {
-  for (const char* text : {"a\\rb", "a&#13;b", "a&#013;b", "a&#0000013;b", "a&#xD;b", "&&#13;"}) {
+  for (const char* text : {"a\\rb", "a&#13;b", "a&#013;b", "a&#0000013;b", "a&#xD;b", "&&#13;",
+                           "<!-- &#13; -->x", "<![CDATA[&#013;]]>", "<?a &#13;?>x&#13;"}) {
     const std::string json =
         R"({"resourceType":"Basic","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">)" +
         std::string(text) + R"(</div>"}})";

@@ -452,6 +452,16 @@ std::size_t return_reference(std::string_view text) {
   return at != text.npos && text.substr(at).starts_with("13;") ? at + 3 : 0;
 }
 
+std::size_t verbatim_size(std::string_view text) {
+  const auto until = [&](std::string_view begin, std::string_view end) {
+    const std::size_t at = text.starts_with(begin) ? text.find(end, begin.size()) : text.npos;
+    return at == text.npos ? 0 : at + end.size();
+  };
+  if (const std::size_t comment = until("<!--", "-->")) return comment;
+  if (const std::size_t section = until("<![CDATA[", "]]>")) return section;
+  return until("<?", "?>");
+}
+
 std::string line_and_column(std::string_view source, std::size_t offset) {
   offset = std::min(offset, source.size());
   const std::string_view before = source.substr(0, offset);

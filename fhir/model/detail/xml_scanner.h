@@ -117,6 +117,9 @@ void append_one_line_ends(std::string& out, std::string_view raw);
 inline constexpr std::size_t kReferenceMax = 13;
 /// The size of the reference to a carriage return ("&#13;", "&#0013;") that `text` begins with; 0 for none.
 std::size_t return_reference(std::string_view text);
+/// The size of the comment, CDATA section or processing instruction that well-formed `text` begins with; 0 for none. What
+/// looks like a reference in it is none.
+std::size_t verbatim_size(std::string_view text);
 /// "line 3, column 14": columns count characters, from 1.
 std::string line_and_column(std::string_view source, std::size_t offset);
 
