@@ -101,6 +101,33 @@ class Parts {
  public:
   Parts(const ir::Unit& unit, std::vector<WriteFacts>& writes) : unit_(unit), writes_(writes) {}
 
+  /// The objects that an expression builds stand in the same frame.
+  void objects(ir::Index value) {
+    if (value == ir::kNone) return;
+    const ir::Expr& expr = unit_.exprs[value];
+    switch (expr.op) {
+      case ir::Op::object: {
+        const ir::Object& object = unit_.objects[expr.a];
+        return body(object.body, object.reg, object.shape);
+      }
+      case ir::Op::variant:
+        return objects(expr.a);
+      case ir::Op::coalesce:
+        objects(expr.a);
+        return objects(expr.b);
+      case ir::Op::choose:
+        objects(expr.b);
+        return objects(expr.c);
+      case ir::Op::match:
+        for (ir::Index i = 0; i < expr.c; ++i) objects(unit_.arms[expr.b + i].value);
+        return;
+      default:
+        return;
+    }
+  }
+  /// Writes that read a component, in all that was walked.
+  std::size_t found() const { return found_; }
+
   void body(ir::Range stmts, std::uint16_t reg, ir::Index shape) {
     for (ir::Index i = stmts.first; i < stmts.first + stmts.count; ++i) {
       const ir::Stmt& stmt = unit_.stmts[i];
@@ -116,25 +143,20 @@ class Parts {
                         plan.absent == ir::kNone;
     if (facts.kind != WriteKind::text || !copies || facts.walks || facts.only_if_unset || facts.base != reg)
       return;
+    ++found_;
     facts.kind = WriteKind::part;
     facts.list = unit_.members[unit_.shapes[shape].members.first + facts.slot].list;
   }
 
-  /// Writes of object literals stand in the same frame.
-  void objects(ir::Index value) {
-    const ir::Expr& expr = unit_.exprs[value];
-    if (expr.op != ir::Op::object) return;
-    const ir::Object& object = unit_.objects[expr.a];
-    body(object.body, object.reg, object.shape);
-  }
-
   const ir::Unit& unit_;
   std::vector<WriteFacts>& writes_;
+  std::size_t found_ = 0;
 };
 
 }  // namespace
 
-std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans) {
+std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans,
+                                      std::vector<std::uint8_t>& splits) {
   std::vector<WriteFacts> all(unit.writes.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
     const ir::Write& write = unit.writes[i];
@@ -155,9 +177,11 @@ std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<Te
     facts.plan = plans[facts.value];
     facts.write = &write;
   }
-  Parts parts(unit, all);
   for (const ir::Function& function : unit.functions) {
+    Parts parts(unit, all);
     if (function.parameters == 1 && function.shape != ir::kNone) parts.body(function.body, 0, function.shape);
+    if (function.parameters > 0 && function.shape == ir::kNone) parts.objects(function.expr);
+    splits.push_back(function.shape == ir::kNone && parts.found() > 0);
   }
   return all;
 }
@@ -166,7 +190,10 @@ std::vector<Action> derive_actions(const ir::Unit& unit, std::vector<WriteFacts>
   const std::vector<StatementGuard> guards = statement_guards(unit);
   std::vector<Action> actions(unit.stmts.size());
   for (std::size_t i = 0; i < actions.size(); ++i) {
-    actions[i] = {unit.stmts[i].op, WriteKind::general, unit.stmts[i].index, guards[i]};
+    actions[i].op = unit.stmts[i].op;
+    actions[i].index = unit.stmts[i].index;
+    actions[i].guard = guards[i];
+    if (actions[i].op == ir::StmtOp::create) actions[i].creates = unit.creates[actions[i].index].reg;
     if (actions[i].op != ir::StmtOp::write) continue;
     WriteFacts& write = writes[actions[i].index];
     const bool looked_at =

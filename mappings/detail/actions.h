@@ -55,12 +55,16 @@ struct alignas(64) WriteFacts {
 struct Action {
   ir::StmtOp op = ir::StmtOp::let;
   WriteKind kind = WriteKind::general;  ///< of a write
-  ir::Index index = ir::kNone;          ///< as Stmt::index
+  std::uint16_t creates =
+      ir::kNoSlot;  ///< register of a `create`: it holds nothing when the statement is passed over
+  ir::Index index = ir::kNone;  ///< as Stmt::index
   StatementGuard guard;
 };
 
-/// Parallel to Unit::writes.
-std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans);
+/// Parallel to Unit::writes. `splits`, parallel to Unit::functions, becomes 1 for a fn whose objects read the
+/// components of its first argument: these are found before it runs.
+std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans,
+                                      std::vector<std::uint8_t>& splits);
 /// Parallel to Unit::stmts. Guards that become those of a statement are taken from its write.
 std::vector<Action> derive_actions(const ir::Unit& unit, std::vector<WriteFacts>& writes);
 

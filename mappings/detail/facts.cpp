@@ -202,7 +202,7 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   for (const auto& regex : unit.regexes) facts->regexes.push_back(limits_of(*regex));
   facts->plans = text_plans(unit);
   facts->pure = pure_functions(unit);
-  facts->writes = derive_writes(unit, facts->plans);
+  facts->writes = derive_writes(unit, facts->plans, facts->splits);
   facts->actions = derive_actions(unit, facts->writes);
   for (const ir::Table& table : unit.tables) {
     std::vector<std::string_view> keys;

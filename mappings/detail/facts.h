@@ -62,6 +62,7 @@ struct Facts {
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
   std::vector<WriteFacts> writes;                            ///< parallel to Unit::writes
   std::vector<Action> actions;                               ///< parallel to Unit::stmts
+  std::vector<std::uint8_t> splits;                          ///< parallel to Unit::functions (actions.h)
   std::vector<std::uint8_t> pure;                            ///< parallel to Unit::functions (purity.h)
   std::vector<RegexFacts> regexes;                           ///< parallel to Unit::regexes
   std::vector<TextPlan> plans;                               ///< parallel to Unit::exprs

@@ -33,6 +33,18 @@ class Guard {
     }
     return absent(write.value, scope);
   }
+  /// The object is not created.
+  bool create(const ir::Create& create) {
+    return create.condition != ir::kNone && fails(create.condition, Scope{});
+  }
+  /// No branch runs.
+  bool when(ir::Range branches) {
+    for (ir::Index i = 0; i < branches.count; ++i) {
+      const ir::Index condition = unit_.when_branches[branches.first + i].condition;
+      if (condition == ir::kNone || !fails(condition, Scope{})) return false;
+    }
+    return true;
+  }
   bool loop(const ir::Loop& loop) {
     const bool values = loop.kind == ir::LoopKind::values;
     return values && absent(loop.source, Scope{});
@@ -262,6 +274,13 @@ class Pass {
     body(function.body);
   }
 
+  /// The rules of the objects that a fn builds.
+  void fn(const ir::Function& function) {
+    datatype_map_ = true;
+    has_object_.assign(std::max<std::size_t>(function.objects, 1), false);
+    objects(function.expr);
+  }
+
  private:
   void body(ir::Range stmts) {
     for (ir::Index i = stmts.first; i < stmts.first + stmts.count; ++i) statement(i);
@@ -282,6 +301,8 @@ class Pass {
         return write(index, stmt.index);
       case ir::StmtOp::when: {
         const ir::Range branches = unit_.whens[stmt.index].branches;
+        Guard guard(unit_, datatype_map_);
+        if (guard.when(branches) && guard.looks()) guards_[index] = guard.found();
         for (ir::Index b = 0; b < branches.count; ++b) body(unit_.when_branches[branches.first + b].body);
         return;
       }
@@ -291,8 +312,11 @@ class Pass {
         if (guard.loop(loop) && guard.looks()) guards_[index] = guard.found();
         return body(loop.body);
       }
-      case ir::StmtOp::create:
+      case ir::StmtOp::create: {
+        Guard guard(unit_, datatype_map_);
+        if (guard.create(unit_.creates[stmt.index]) && guard.looks()) guards_[index] = guard.found();
         return body_of(unit_.creates[stmt.index].reg, unit_.creates[stmt.index].body);
+      }
       case ir::StmtOp::add:
         return body_of(unit_.adds[stmt.index].reg, unit_.adds[stmt.index].body);
       case ir::StmtOp::emit:
@@ -330,6 +354,9 @@ class Pass {
       case ir::Op::choose:
         objects(expr.b);
         return objects(expr.c);
+      case ir::Op::match:
+        for (ir::Index i = 0; i < expr.c; ++i) objects(unit_.arms[expr.b + i].value);
+        return;
       default:
         return;
     }
@@ -355,6 +382,7 @@ std::vector<StatementGuard> statement_guards(const ir::Unit& unit) {
     const ir::Function& function = unit.functions[i];
     const bool datatype_map = !is_map[i] && function.parameters == 1 && function.shape != ir::kNone;
     if (datatype_map) pass.function(function, true);
+    if (!is_map[i] && function.expr != ir::kNone && function.parameters > 0) pass.fn(function);
   }
   return guards;
 }

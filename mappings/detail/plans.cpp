@@ -152,8 +152,23 @@ class Planner {
     return plan;
   }
 
+  /// replace(TEXT, re"…", "…"): only the text is no constant, and looking at it twice does no harm.
+  bool is_costly(const ir::Expr& expr) const {
+    if (all_functions()[expr.a]->name != "replace" || expr.c != 3) return false;
+    for (ir::Index i = 1; i < 3; ++i) {
+      if (unit_.exprs[unit_.args[expr.b + i]].op != Op::constant) return false;
+    }
+    const ir::Expr* text = &unit_.exprs[unit_.args[expr.b]];
+    if (text->op == Op::call_builtin && all_functions()[text->a]->name == "trim" && text->c == 1)
+      text = &unit_.exprs[unit_.args[text->b]];
+    return text->op == Op::local || text->op == Op::v2_path || text->op == Op::v2_relative;
+  }
+
   /// count(PATH)
   TextPlan counted(const ir::Expr& expr) const {
+    TextPlan made;
+    made.costly = is_costly(expr);
+    if (made.costly) return made;
     if (expr.c != 1 || all_functions()[expr.a]->name != "count") return {};
     const ir::Expr& argument = unit_.exprs[unit_.args[expr.b]];
     if (argument.op != Op::v2_path || unit_.v2_paths[argument.a].repetition != ir::RepKind::all) return {};

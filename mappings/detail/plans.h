@@ -25,6 +25,7 @@ struct TextPlan {
   bool exact = false;    ///< the value itself is this text; otherwise only its text is
   bool code = false;     ///< it has to be a FHIR code as it stands
   bool by_text = false;  ///< a match: no arm asks for the subject's type
+  bool costly = false;   ///< a call of a function that is worth remembering (Run::call_builtin)
   bool sent = false;     ///< the text is as it is in the message, wherever it is found
   std::uint8_t part = 0, second = 0;
   ir::Index index = ir::kNone;

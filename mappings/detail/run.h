@@ -240,6 +240,8 @@ class Run {
   bool truth_of(const ir::Expr& expr);
   bool compare(ir::Op op, const Value& a, const Value& b);
   bool contains(const Value& list, const Value& value);
+  bool is_text_list(ir::Index list) const;
+  bool is_among(std::string_view text, ir::Index list) const;
   Value arithmetic(const ir::Expr& expr);
   Value interpolate(const ir::Expr& expr);
   Value eval_list(const ir::Expr& expr);
@@ -255,6 +257,9 @@ class Run {
   Value call_with(const ir::Function& function, const Value& argument);
   Value call_with_text(const ir::Function& function, const Value& argument);
   Value call_builtin(const ir::Expr& expr);
+  Value call_spec(const ir::Expr& expr);
+  template <class Call>
+  Value remembered(CallMemory& memory, std::uint32_t index, const Value& argument, const Call& call);
   Value argument(const Value& value, FunctionType type);
   Value build_apart(const ir::Expr& expr);
   Frame enter(const ir::Function& function, ir::Range args);

@@ -51,24 +51,30 @@ Value Run::call_with(const ir::Function& function, const Value& argument) {
   return value;
 }
 
-/// The same call again gives the same result and costs as many steps, unless the first one had something to
-/// say. A pure fn is remembered from message to message, any other within one.
-Value Run::call_with_text(const ir::Function& function, const Value& argument) {
-  const auto index = static_cast<std::uint32_t>(&function - unit_->functions.data());
-  CallMemory& memory = facts_->pure[index] != 0 ? pure_calls_ : run_calls_;
-  if (const CallMemory::Call* call = memory.find(index, argument.text())) {
-    steps_ += call->steps;
-    if (call->absent) return {};
-    const Value result = Value::of_string(arena_.copy(call->result));
-    return call->from_argument ? result.from(argument.source) : result;
+/// What the call of `argument`, a text, gives: the same again as the last time, and as many steps, unless
+/// that had something to say. `index` names what is called.
+template <class Call>
+Value Run::remembered(CallMemory& memory, std::uint32_t index, const Value& argument, const Call& call) {
+  if (const CallMemory::Call* known = memory.find(index, argument.text())) {
+    steps_ += known->steps;
+    if (known->absent) return {};
+    const Value result = Value::of_string(arena_.copy(known->result));
+    return known->from_argument ? result.from(argument.source) : result;
   }
   const std::uint64_t noted = noted_, steps = steps_;
-  const Value result = call_with(function, argument);
+  const Value result = call();
   const bool text = result.is_absent() || (result.kind == ValueKind::string && result.flags == 0);
   const bool from_argument = result.source == argument.source && result.source != 0;
   if (text && (from_argument || result.source == 0) && noted == noted_ && halt_ == Halt::none && !is_asking())
     memory.keep({index, result.is_absent(), from_argument, steps_ - steps, argument.text(), result.text()});
   return result;
+}
+
+/// A pure fn is remembered from message to message, any other within one.
+Value Run::call_with_text(const ir::Function& function, const Value& argument) {
+  const auto index = static_cast<std::uint32_t>(&function - unit_->functions.data());
+  CallMemory& memory = facts_->pure[index] != 0 ? pure_calls_ : run_calls_;
+  return remembered(memory, index, argument, [&] { return call_with(function, argument); });
 }
 
 Value Run::argument(const Value& value, FunctionType type) {
@@ -111,7 +117,17 @@ Value Run::argument(const Value& value, FunctionType type) {
   }
 }
 
+/// A function that costs much and has one argument that is no constant is remembered like a pure fn.
 Value Run::call_builtin(const ir::Expr& expr) {
+  const auto index = static_cast<std::uint32_t>(&expr - unit_->exprs.data());
+  if (!facts_->plans[index].costly) return call_spec(expr);
+  const Value argument = eval_text(unit_->args[expr.b]);
+  if (argument.kind != ValueKind::string || argument.flags != 0 || argument.size == 0) return call_spec(expr);
+  const auto functions = static_cast<std::uint32_t>(unit_->functions.size());
+  return remembered(pure_calls_, functions + index, argument, [&] { return call_spec(expr); });
+}
+
+Value Run::call_spec(const ir::Expr& expr) {
   const FunctionSpec& spec = *all_functions()[expr.a];
   const std::span<Value> values = arena_.array<Value>(expr.c);
   SourceRef source = 0;

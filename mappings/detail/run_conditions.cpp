@@ -94,6 +94,26 @@ bool Run::contains(const Value& list, const Value& value) {
   return false;
 }
 
+/// A list of literal texts.
+bool Run::is_text_list(ir::Index list) const {
+  const ir::Expr& expr = unit_->exprs[list];
+  if (expr.op != ir::Op::list) return false;
+  for (ir::Index i = 0; i < expr.b; ++i) {
+    const ir::Index item = unit_->args[expr.a + i];
+    if (unit_->exprs[item].op != ir::Op::constant || facts_->plans[item].from != TextFrom::constant)
+      return false;
+  }
+  return true;
+}
+
+bool Run::is_among(std::string_view text, ir::Index list) const {
+  const ir::Expr& expr = unit_->exprs[list];
+  for (ir::Index i = 0; i < expr.b; ++i) {
+    if (this->text(facts_->plans[unit_->args[expr.a + i]].index) == text) return true;
+  }
+  return false;
+}
+
 bool Run::truth_of(const ir::Expr& expr) {
   using ir::Op;
   switch (expr.op) {
@@ -130,6 +150,8 @@ bool Run::truth_of(const ir::Expr& expr) {
       return compare(expr.op, a, b);
     }
     case Op::in_list: {
+      if (Text found; is_text_list(expr.b) && look(expr.a, found))
+        return found.size != 0 && is_among(found.view(), expr.b);
       const Value value = eval(expr.a), list = eval(expr.b);
       if (list.kind != ValueKind::list) return value.is_value() && compare(Op::equal, value, list);
       return contains(list, value);

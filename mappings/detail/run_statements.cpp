@@ -55,6 +55,7 @@ void Run::exec_body(ir::Range body) {
     }
     if ((valued & at->guard.mask) == 0) {
       ++steps_;
+      if (at->creates != ir::kNoSlot) frame_.objects[at->creates] = nullptr;
       continue;
     }
     if (++steps_ > steps_max_ && over_budget()) [[unlikely]]

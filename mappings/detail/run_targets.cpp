@@ -106,7 +106,8 @@ Dest Run::destination(OutputNode& object, const ir::Write& write) {
       break;
     case ir::StepKind::extension: {
       OutputNode& made = extension(object, last, write.mode == ir::WriteMode::append);
-      if (write.constant) made.needs_live = false;  // it says something by itself, as a data-absent-reason does
+      if (write.constant)
+        made.needs_live = false;  // it says something by itself, as a data-absent-reason does
       dest.member = &unit_->members[unit_->shapes[last.shape].members.first + last.value_slot];
       dest.node = &slot(arena_, made, last.value_slot);
       break;
@@ -272,7 +273,17 @@ bool Run::copy_built(const ir::Function& function, const Value& source, OutputNo
 
 bool Run::emit_call(const ir::Expr& expr, Dest& dest) {
   const ir::Function& function = unit_->functions[expr.a];
-  const Frame inner = enter(function, {expr.b, expr.c});
+  Frame inner = enter(function, {expr.b, expr.c});
+  Parts parts;
+  if (facts_->splits[expr.a] != 0) {
+    const Value& first = inner.locals[0];
+    if (split_value(first, parts)) {
+      inner.parts = &parts;
+      inner.valued = parts.valued;
+    } else if (first.is_absent()) {
+      inner.valued = 0;
+    }
+  }
   const Frame outer = frame_;
   frame_ = inner;
   const bool wrote = halt_ == Halt::none && emit(function.expr, dest);

@@ -138,7 +138,7 @@ std::vector<std::string> site_files(int lines, int& written) {
   for (written = 0; written < lines;) {
     const std::string n = std::to_string(files.size() + 1);
     std::string text =
-        "module bench.site" + n + "\nuse std.v2fhir.datatypes\nuse std.v2fhir.adt.{PID_Patient}\n\n" +
+        "module bench.site" + n + "\nuse std.v2fhir.datatypes\nuse std.v2fhir.segments.{PID_Patient}\n\n" +
         "map admission" + n + "(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {\n" +
         "  require PID-3[1].1 is valued else reject AE 101 \"PID-3 needs at least one identifier\"\n" +
         "  create patient: Patient identity PID-3[1] request upsert {\n    include PID_Patient\n  }\n" +
