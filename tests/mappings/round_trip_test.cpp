@@ -261,7 +261,7 @@ TEST_CASE("round trip: identifiers, names, dates, codes, values, units and statu
         "OBR-7",    "OBR-22",    "OBR-25",  "OBX-6",  "OBX-6.3", "OBX-7",   "OBX-8",   "OBX-11",  "OBX-14",
         "SPM-2",    "SPM-2.2",   "SPM-4",   "SPM-17", "RXA-3",   "RXA-5",   "RXA-5.2", "RXA-5.3", "RXA-6",
         "RXA-7",    "RXA-15",    "RXA-16",  "RXA-17", "RXA-20",  "RXR-1",   "RXR-2",   "SCH-1",   "SCH-2",
-        "SCH-9",    "SCH-11.4",  "TXA-12",  "TXA-17", "AL1-3",   "DG1-3",   "DG1-5",   "DG1-6"}) {
+        "SCH-9",    "SCH-11.4",  "TXA-12",  "TXA-17", "AL1-3",   "DG1-3",   "DG1-5",   "DG1-6",   "MRG-1"}) {
     INFO(path << " " << table.fates[path].example);
     const Fate& fate = table.fates[path];
     CHECK(fate.kept > 0);
