@@ -5,6 +5,7 @@
 #include "engine/base/env.h"
 #include "engine/command.h"
 #include "engine/detail/map_files.h"
+#include "mappings/importer/status.h"
 #include "mappings/specification.h"
 
 namespace kiln::engine {
@@ -35,6 +36,8 @@ int run(const Arguments& arguments) {
   const std::string text = format == "csv"          ? mappings::specification_csv(specification)
                            : format == "conceptmap" ? mappings::specification_concept_maps(specification)
                                                     : mappings::specification_html(specification, title);
+  if (map.starts_with("std.v2fhir"))
+    std::fprintf(stderr, "std.v2fhir %s\n", mappings::status_sum(mappings::shipped_status()).c_str());
   if (!arguments.has("--output")) return print(text), kExitOk;
   const base::Status status = base::system_env().write_file_atomic(arguments.text("--output"), text);
   return status ? kExitOk : report(status.error(), arguments);
