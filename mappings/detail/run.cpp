@@ -109,6 +109,7 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
   message_offset_.reset();
   message_offset_known_ = false;
   message_seed_.clear();
+  sender_seed_.clear();
   read_.clear();
   switch (input_kind_) {
     case DataKind::hl7: {
@@ -282,14 +283,28 @@ void Run::bind_input(const ir::Function& function) {
   }
 }
 
+void Run::append_field(std::string& out, std::uint32_t segment, std::uint32_t number) {
+  const Hl7Ref at = field_of(info(segment), number);
+  out.append(bytes_ + at.begin, at.end - at.begin).append("|");
+}
+
+const std::string& Run::sender_seed() {
+  if (sender_seed_.empty() && input_kind_ == DataKind::hl7) {
+    for (const std::uint32_t number : {3u, 4u}) append_field(sender_seed_, 0, number);
+  }
+  return sender_seed_;
+}
+
 /// The part of a derived id that stands for the message: the same for a message that is sent again.
 const std::string& Run::message_seed() {
   if (!message_seed_.empty()) return message_seed_;
   switch (input_kind_) {
     case DataKind::hl7:
-      for (const std::uint32_t number : {3u, 4u, 10u}) {
-        const Hl7Ref at = field_of(info(0), number);
-        message_seed_.append(bytes_ + at.begin, at.end - at.begin).append("|");
+      // A sender that counts from the start again must not write over what another message made: the time of
+      // the message and whom it is about belong to it.
+      for (const std::uint32_t number : {3u, 4u, 7u, 10u}) append_field(message_seed_, 0, number);
+      for (std::uint32_t at = 1; at < std::min<std::uint32_t>(8, message_->segment_count()); ++at) {
+        if (message_->segment(at).name() == "PID") append_field(message_seed_, at, 3);
       }
       break;
     case DataKind::fhir: {

@@ -149,6 +149,9 @@ class Run {
     return frame;
   }
   const std::string& message_seed();
+  void append_field(std::string& out, std::uint32_t segment, std::uint32_t number);
+  /// MSH-3 and MSH-4 as sent, "" when the source is no HL7 message.
+  const std::string& sender_seed();
   void finish();
 
   // run_lineage.cpp
@@ -458,7 +461,7 @@ class Run {
   std::vector<PatchRemoval> removals_;
   std::vector<Value> scratch_;
   OutputNode* root_ = nullptr;
-  std::string message_seed_, trigger_;
+  std::string message_seed_, sender_seed_, trigger_;
   hl7::StructureChoice structure_choice_;
   std::optional<std::int16_t> message_offset_;
   bool message_offset_known_ = false;

@@ -143,13 +143,13 @@ std::string_view FhirTarget::own_id(const CreatedNode& node) const {
   return node.slots[at]->text();
 }
 
-/// A conditional request needs an identity that means one thing: a value whose authority has no URI could be
+/// A conditional request needs an identity that means one thing: a value without a system could be
 /// anybody's.
 bool FhirTarget::conditional(const CreatedNode& node) const {
   const ir::RequestKind kind = node.create->request;
   const bool wanted =
       kind == ir::RequestKind::upsert || kind == ir::RequestKind::ensure || kind == ir::RequestKind::patch;
-  return wanted && !node.value.empty() && (!node.system.empty() || node.authority.empty());
+  return wanted && !node.value.empty() && !node.system.empty();
 }
 
 void FhirTarget::print_conditional(const CreatedNode& node) {

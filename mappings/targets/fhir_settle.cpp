@@ -160,10 +160,15 @@ std::string_view FhirTarget::seed_of(const CreatedNode& node) {
   OutputBuffer& seed = run_.seed_;
   seed.clear();
   if (!node.value.empty()) {
-    // The authority always belongs to the seed: one number of two authorities is two patients.
+    // The authority always belongs to the seed: one number of two authorities is two patients. Who names none
+    // means numbers of its own.
     seed.put(node.resource_type);
     seed.put('|');
-    seed.put(node.system.empty() ? node.authority : node.system);
+    if (!node.system.empty()) {
+      seed.put(node.system);
+    } else {
+      seed.put(node.authority.empty() ? run_.sender_seed() : node.authority);
+    }
     seed.put('|');
     seed.put(node.value);
     return seed.text();
