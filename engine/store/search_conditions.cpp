@@ -101,8 +101,9 @@ Result<SqlText> token_condition(const SearchValue& value, const ValueColumns& co
                                 Dictionary& dictionary) {
   Condition out;
   std::int64_t system = 0;
+  // A question must not add to the dictionary; an unknown system has no rows.
   if (value.form == TokenForm::system_code || value.form == TokenForm::system) {
-    TRY(system, dictionary.word(value.system));
+    TRY(system, dictionary.known_word(value.system));
   }
   // "<>0" lets the planner use the index that has no rows without a system.
   if (value.form == TokenForm::system)
@@ -161,7 +162,7 @@ Result<SqlText> quantity_condition(const SearchValue& value, const ValueColumns&
   SqlText out = number_condition(value, columns);
   if (!value.code.empty()) out.add(" AND ").add(columns.fourth).add("=?").value(value.code);
   if (!value.system.empty()) {
-    TRY(const std::int64_t system, dictionary.word(value.system));
+    TRY(const std::int64_t system, dictionary.known_word(value.system));
     out.add(" AND ").add(columns.third).add("=?").value(system);
   }
   return out;

@@ -78,6 +78,8 @@ Answer<Reply> run_entry(const Call& batch, JsonView entry,
   call.body = entry["resource"];
   TRY_VOID(check_independent(entry, full_urls));
   TRY(const Interaction* interaction, find_interaction(method, target, call));
+  if (call.shape == PathShape::system && interaction->writes)
+    return fail(ErrorCode::fhir_not_supported, "a batch or transaction inside a batch", "request.url");
   return run_interaction(*interaction, call);
 }
 

@@ -1,6 +1,7 @@
 #include "fhir/detail/criteria.h"
 
 #include "engine/base/limits.h"
+#include "fhir/detail/operations.h"
 #include "fhir/primitives.h"
 
 namespace kiln::fhir::detail {
@@ -30,6 +31,14 @@ Answer<std::vector<Match>> find_for_delete(Store& store, const SearchQuery& crit
   if (matches.size() > base::limits::kConditionalDeleteMax)
     return fail(ErrorCode::fhir_too_costly, "the criteria match too many resources for one request");
   return matches;
+}
+
+Answer<void> check_if_match_of(Store& store, std::string_view if_match, const std::vector<Match>& matches) {
+  if (if_match.empty()) return {};
+  if (matches.size() != 1)
+    return fail(ErrorCode::fhir_conflict, "If-Match is given, but the criteria do not match one resource");
+  TRY(const auto current, store.read(matches.front().type, matches.front().id));
+  return check_if_match(if_match, current);
 }
 
 }  // namespace kiln::fhir::detail

@@ -19,4 +19,8 @@ Answer<std::string> id_without_match(Store& store, std::string_view type, std::s
 Answer<std::vector<Match>> find_for_delete(Store& store, const SearchQuery& criteria,
                                            const ServerContext& server);
 
+/// If-Match of a conditional delete: fhir_conflict unless it is empty, or there is one match and it names its
+/// version.
+Answer<void> check_if_match_of(Store& store, std::string_view if_match, const std::vector<Match>& matches);
+
 }  // namespace kiln::fhir::detail

@@ -98,6 +98,9 @@ Answer<void> TransactionRun::run_deletes() {
       auto found = find_for_delete(store_, *entry.criteria, server_);
       if (!found) return tl::unexpected(at_entry(std::move(found).error(), entry.index, "request.url"));
       matches = std::move(*found);
+      auto checked = check_if_match_of(store_, entry.request["ifMatch"].text(), matches);
+      if (!checked)
+        return tl::unexpected(at_entry(std::move(checked).error(), entry.index, "request.ifMatch"));
     } else {
       TRY(const auto current, store_.read(entry.type, entry.id));
       auto checked = check_if_match(entry.request["ifMatch"].text(), current);

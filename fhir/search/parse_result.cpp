@@ -37,9 +37,8 @@ Answer<void> parse_sort(ParsedSearch& search, const TypeParameters& type, std::s
   }
   if (search.sort.size() > base::limits::kSearchSortKeysMax)
     return fail(invalid_parameter("_sort", "too many keys"));
-  if (search.sort.size() != 1 || search.sort[0].parameter->is_indexed()) return {};
-  const bool by_time = search.sort[0].parameter->kind == ParameterKind::last_updated;
-  search.query.sort = by_time ? SortKey::last_updated : SortKey::rid;
+  if (search.sort.size() != 1 || search.sort[0].parameter->kind != ParameterKind::last_updated) return {};
+  search.query.sort = SortKey::last_updated;
   search.query.descending = search.sort[0].descending;
   search.sort.clear();
   return {};

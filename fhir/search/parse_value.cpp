@@ -142,10 +142,13 @@ Answer<SearchValue> of_type_value(std::string_view name, std::string_view text) 
   return value;
 }
 
-SearchValue string_value(std::string_view text) {
+/// A text of nothing but punctuation would match everything that has a value.
+Answer<SearchValue> string_value(const SearchClause& clause, std::string_view text) {
   SearchValue value;
   value.text = indexed_part(unescape(text));
   value.folded = fold(value.text);
+  if (value.folded.empty() && clause.modifier != Modifier::exact)
+    return fail(invalid_parameter(clause.name, "the value has no letter or digit"));
   return value;
 }
 
@@ -156,7 +159,7 @@ Answer<SearchValue> parse_value(const SearchClause& clause, std::string_view mod
   SearchValue value;
   switch (clause.parameter->kind) {
     case ParameterKind::token:
-      if (clause.modifier == Modifier::text) return string_value(text);
+      if (clause.modifier == Modifier::text) return string_value(clause, text);
       if (clause.modifier == Modifier::of_type) return of_type_value(clause.name, text);
       return token_value(text);
     case ParameterKind::date:
@@ -169,7 +172,7 @@ Answer<SearchValue> parse_value(const SearchClause& clause, std::string_view mod
       if (clause.modifier == Modifier::identifier) return token_value(text);
       return reference_value(clause.name, modifier_type, text, own_base);
     case ParameterKind::string:
-      return string_value(text);
+      return string_value(clause, text);
     case ParameterKind::id:
     case ParameterKind::uri:
       value.text = unescape(text);
