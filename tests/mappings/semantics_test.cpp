@@ -198,12 +198,13 @@ TEST_CASE("semantics: constants alone never make an object exist; an object of c
 }
 
 TEST_CASE("semantics: ids come from the identity and its authority, else from the message", "[semantics]") {
-  const auto id_of = [](const std::string& identity, const std::string& pid, const std::string& control = "M1") {
+  const auto id_of = [](const std::string& identity, const std::string& pid, const std::string& control = "M1", const std::string& sender = "") {
     const Maps maps("module t\nuse std.v2fhir.datatypes\nmap m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {\ncreate p: Patient " +
                     identity + " { name += { text = PID-5.1.1 } }\n}");
     const Program program = maps.program("m");
     std::string message = header() + pid + "\r";
     message.replace(message.find("|M1|"), 4, "|" + control + "|");
+    if (!sender.empty()) message.replace(8, 3, "|" + sender + "|");  // MSH-3
     const OwnedInput input(".hl7", message, program);
     Runner runner;
     const std::string output = runner.run(program, input.get(), test_context()).output;
@@ -216,6 +217,13 @@ TEST_CASE("semantics: ids come from the identity and its authority, else from th
   CHECK(id_of("", a) == id_of("", a));
   CHECK(id_of("", a) != id_of("", a, "M2"));
   CHECK(id_of(by_mr, a)[23] == '5');  // a version 5 UUID
+  // A counter that starts again, another patient: nothing of the first one is written over.
+  CHECK(id_of("", a) != id_of("", b));
+  // One number of two authorities that have only names, and of two senders that name none.
+  CHECK(id_of(by_mr, "PID|1||P1^^^NORTH^MR||X") != id_of(by_mr, "PID|1||P1^^^SOUTH^MR||X"));
+  const std::string bare = "PID|1||P1||X";
+  CHECK(id_of(by_mr, bare) == id_of(by_mr, bare, "M2"));
+  CHECK(id_of(by_mr, bare, "M1", "LAB") != id_of(by_mr, bare, "M1", "OTHER"));
 }
 
 TEST_CASE("semantics: one identity is one entry, and both handles mean it", "[semantics]") {
@@ -275,6 +283,10 @@ TEST_CASE("semantics: every kind of request", "[semantics]") {
   CHECK(request("request upsert").find(R"("method":"PUT","url":"Patient?identifier=urn%3Ax%7CP1")") != std::string::npos);
   CHECK(request("request patch").find(R"("method":"PATCH")") != std::string::npos);
   CHECK(request("request none") == "(none)");
+  // A number without a system could be anybody's: it is never looked for.
+  const std::string bare = "identity { value = PID-3[1].1 }";
+  CHECK(request("request upsert", bare).find(R"("method":"PUT","url":"Patient/)") != std::string::npos);
+  CHECK(request("request ensure", bare).find("ifNoneExist") == std::string::npos);
   // Without identity there is nothing to look for.
   CHECK(request("request upsert", "identity { system = \"urn:x\"  value = PID-2.1 }").find(R"("method":"PUT","url":"Patient/)") !=
         std::string::npos);
