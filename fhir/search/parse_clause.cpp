@@ -159,7 +159,7 @@ Answer<std::optional<SearchClause>> parse_chain(const TypeParameters& type, std:
   // Parameters of every resource (_id, _tag, …) mean the same wherever the reference leads.
   // The ways multiply at each step, so only the first step may have some, and few.
   constexpr std::size_t kWaysMax = 8;
-  const bool is_common = rest.starts_with('_') && !rest.starts_with("_has:") && depth == 0;
+  const bool is_common = rest.starts_with('_') && depth == 0;
   if (clause.links.size() > 1 && (!is_common || clause.links.size() > kWaysMax))
     return fail(invalid_parameter(name, "the chain may go through " + found + "; name one with ':Type'"));
   if (clause.links.empty()) return std::optional<SearchClause>();
