@@ -62,6 +62,15 @@ Answer<std::string> TerminologyScope::add_instance() {
   return add(found->body);
 }
 
+Answer<std::string> TerminologyScope::add_subject(const OperationInput& input, std::string_view type,
+                                                  std::string_view member) {
+  if (!call_.id.empty()) return add_instance();
+  if (const JsonView given = input.resource(member)) return add_given(given);
+  std::string url(input.text("url"));
+  TRY_VOID(add_stored(type, url));
+  return url;
+}
+
 Answer<void> TerminologyScope::add_stored(std::string_view type, std::string_view canonical) {
   const std::string_view url = canonical.substr(0, canonical.find('|'));
   const std::string key = std::string(type) + " " + std::string(url);

@@ -32,6 +32,10 @@ class TerminologyScope {
   /// Adds the stored resource of that url, and those that it names, if there are any.
   Answer<void> add_stored(std::string_view type, std::string_view canonical);
 
+  /// What an operation of `type` (ValueSet, CodeSystem, ConceptMap) is about: the instance of the call, else the
+  /// parameter `member`, else the one of parameter `url`. Its url, "" when the request names none.
+  Answer<std::string> add_subject(const OperationInput& input, std::string_view type, std::string_view member);
+
   /// Of the stored ones when some were added, else that of the server.
   const Terminology& terminology();
 

@@ -46,16 +46,9 @@ std::string print_expansion(const std::string& url, const Expansion& expansion, 
 Answer<Reply> run(const Call& call) {
   TRY(const auto input, detail::OperationInput::read(call, {"url", "valueSet", "filter", "offset", "count"}));
   detail::TerminologyScope scope(call);
-  std::string url(input.text("url"));
-  if (!call.id.empty()) {
-    TRY(url, scope.add_instance());
-  } else if (const base::JsonView given = input.resource("valueSet")) {
-    TRY(url, scope.add_given(given));
-  } else if (!url.empty()) {
-    TRY_VOID(scope.add_stored("ValueSet", url));
-  } else {
+  TRY(const std::string url, scope.add_subject(input, "ValueSet", "valueSet"));
+  if (url.empty())
     return fail(ErrorCode::fhir_required, "which value set? (url, valueSet or an instance)", "url");
-  }
   ExpandOptions options;
   options.filter = input.text("filter");
   TRY(options.offset, read_number(input, "offset"));

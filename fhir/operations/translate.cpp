@@ -25,14 +25,7 @@ Answer<Reply> run(const Call& call) {
                                           "codeableConcept", "targetsystem", "target", "source"}));
   TRY(const auto codes, detail::read_codes(input));
   detail::TerminologyScope scope(call);
-  std::string url(input.text("url"));
-  if (!call.id.empty()) {
-    TRY(url, scope.add_instance());
-  } else if (const base::JsonView given = input.resource("conceptMap")) {
-    TRY(url, scope.add_given(given));
-  } else {
-    TRY_VOID(scope.add_stored("ConceptMap", url));
-  }
+  TRY(const std::string url, scope.add_subject(input, "ConceptMap", "conceptMap"));
   std::vector<CodeTranslation> matches;
   for (const detail::CodeInput& code : codes) {
     TRY(const auto found,

@@ -6,17 +6,6 @@ namespace {
 using base::ErrorCode;
 using base::fail;
 
-/// The set or system that codes are held against: its canonical.
-Answer<std::string> find_target(const Call& call, const detail::OperationInput& input,
-                                detail::TerminologyScope& scope) {
-  if (!call.id.empty()) return scope.add_instance();
-  const char* given_name = call.type == "ValueSet" ? "valueSet" : "codeSystem";
-  if (const base::JsonView given = input.resource(given_name)) return scope.add_given(given);
-  std::string url(input.text("url"));
-  if (!url.empty()) TRY_VOID(scope.add_stored(call.type, url));
-  return url;
-}
-
 Answer<Reply> answer(const std::vector<detail::CodeInput>& codes, const std::string& target, bool is_set,
                      const Terminology& terminology) {
   bool is_unknown = false;
@@ -54,8 +43,8 @@ Answer<Reply> run(const Call& call) {
                                           "display", "coding", "codeableConcept"}));
   TRY(const auto codes, detail::read_codes(input));
   detail::TerminologyScope scope(call);
-  TRY(const std::string target, find_target(call, input, scope));
   const bool is_set = call.type == "ValueSet";
+  TRY(const std::string target, scope.add_subject(input, call.type, is_set ? "valueSet" : "codeSystem"));
   if (is_set && target.empty())
     return fail(ErrorCode::fhir_required, "which value set? (url, valueSet or an instance)", "url");
   for (const detail::CodeInput& code : codes) TRY_VOID(scope.add_stored("CodeSystem", code.system));
