@@ -58,6 +58,7 @@ SendOutcome failed_outcome(const fhir::Failure& failure) {
 
 FhirService::FhirService(Parts parts)
     : parts_(std::move(parts)),
+      readers_(std::move(parts_.readers)),
       ids_(*parts_.clock, *parts_.random),
       validator_(parts_.rules.library ? std::make_unique<fhir::Validator>(*parts_.rules.library) : nullptr),
       context_(make_context(parts_, ids_)),
@@ -133,7 +134,7 @@ Result<bool> FhirService::run_group(std::vector<Job>& group, fhir::Store::Scopes
 }
 
 void FhirService::on_read(std::function<void(fhir::Store&)> work) {
-  parts_.read_executor->post([this, work = std::move(work)] { work(*parts_.reader); });
+  readers_.run(std::move(work));
 }
 
 std::string FhirService::next_request_id() {

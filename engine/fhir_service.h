@@ -1,11 +1,12 @@
 #pragma once
-// The built-in FHIR store as the engine uses it: one writing thread with group commit, one reading thread,
+// The built-in FHIR store as the engine uses it: one writing thread with group commit, reading threads,
 // the change feed and the sink of channels (fhir.md §5; architecture.md §2).
 
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "channels/connector.h"
 #include "channels/feed.h"
@@ -15,6 +16,7 @@
 #include "engine/base/executor.h"
 #include "engine/base/http_message.h"
 #include "engine/base/random.h"
+#include "engine/read_pool.h"
 #include "fhir/access.h"
 #include "fhir/ids.h"
 #include "fhir/router.h"
@@ -37,9 +39,9 @@ base::Result<FhirRules> read_fhir_rules(const channels::Options& server, const s
 class FhirService final : public channels::ChangeFeed, public channels::FhirSink {
  public:
   struct Parts {
-    std::unique_ptr<fhir::Store> writer, reader;
+    std::unique_ptr<fhir::Store> writer;
     base::Executor* write_executor = nullptr;  ///< the only thread that uses `writer`
-    base::Executor* read_executor = nullptr;   ///< the only thread that uses `reader`
+    std::vector<ReadPool::Reader> readers;     ///< at least one
     base::TimerExecutor* home = nullptr;       ///< where answers and resumed coroutines run
     const base::Clock* clock = nullptr;
     base::Random* random = nullptr;  ///< used on the write thread
@@ -89,6 +91,7 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   base::Result<channels::ChangeBatch> read_now(fhir::Store& store, std::uint64_t after, std::size_t limit);
 
   Parts parts_;
+  ReadPool readers_;
   fhir::IdSource ids_;
   std::unique_ptr<fhir::Validator> validator_;  ///< of parts_.rules.library
   fhir::ServerContext context_;

@@ -11,6 +11,7 @@
 #include <future>
 
 #include "engine/admin/control_api.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/security/loopback_access.h"
 #include "engine/store/sqlite_store.h"
@@ -31,6 +32,13 @@ void give_way(base::Executor& executor) {
   executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 
+/// One for each processor, and a second one in any case: a slow search must not hold up a read.
+std::size_t read_threads() {
+  const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
+  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) : 1, 2,
+                                 base::limits::kReadThreadsMax);
+}
+
 }  // namespace
 
 Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, GatewayOptions options)
@@ -46,8 +54,9 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
 Gateway::~Gateway() {
   // After a failed start work may still be under way on the other threads; what it uses is destroyed before
   // they are.
-  for (base::ThreadExecutor* thread :
-       {&file_work_, &journal_read_, &store_read_, &store_write_, &committer_}) {
+  std::vector<base::ThreadExecutor*> threads = {&file_work_, &journal_read_, &store_write_, &committer_};
+  for (const auto& reading : store_reads_) threads.push_back(reading.get());
+  for (base::ThreadExecutor* thread : threads) {
     std::promise<void> idle;
     thread->post([&idle] { idle.set_value(); });
     idle.get_future().wait();
@@ -105,9 +114,12 @@ Status Gateway::open_store() {
   TRY(parts.writer, engine::open_store(options));
   TRY(const std::int64_t known, parts.writer->last_delivered());
   store_knows_up_to_ = static_cast<MessageId>(known);
-  TRY(parts.reader, parts.writer->open_reader());
+  for (std::size_t i = 0; i < read_threads(); ++i) {
+    store_reads_.push_back(std::make_unique<base::ThreadExecutor>("kiln-read"));
+    TRY(auto reader, parts.writer->open_reader());
+    parts.readers.push_back({std::move(reader), store_reads_.back().get()});
+  }
   parts.write_executor = &store_write_;
-  parts.read_executor = &store_read_;
   parts.home = &net_.executor();
   parts.clock = &clock_;
   parts.random = &store_random_;

@@ -85,8 +85,9 @@ class Gateway {
   Processor processor_;
   InflightBudget budget_;
   // Threads before what uses them: destroyed after it.
-  base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"}, store_read_{"kiln-read"},
+  base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"},
       journal_read_{"kiln-search"}, file_work_{"kiln-files"};
+  std::vector<std::unique_ptr<base::ThreadExecutor>> store_reads_;
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;

@@ -81,6 +81,23 @@ struct HistoryRange {
   std::size_t limit = 0;
 };
 
+/// A walk over the resources of a type as they were when the change feed stood at `up_to_seq`: later changes are not
+/// seen, however long the walk takes, and no transaction stays open between its pages.
+struct SnapshotRange {
+  std::string_view type;
+  std::int64_t up_to_seq = 0;
+  std::int64_t after_rid = 0;           ///< last_rid of the page before; 0: the first page
+  std::optional<base::WallTime> since;  ///< only what changed then or later; with it deletions are given as well
+  std::size_t limit = 0;                ///< resources looked at
+  std::size_t bytes = 0;                ///< a page ends after so many bytes of bodies
+};
+
+struct SnapshotPage {
+  std::vector<StoredVersion> rows;  ///< in order of creation
+  std::int64_t last_rid = 0;        ///< of the last resource that was looked at
+  bool more = false;
+};
+
 struct StoreCounts {
   std::vector<std::pair<std::string, std::int64_t>>
       resources;  ///< current, not deleted, per type, sorted by type
@@ -161,6 +178,7 @@ class Store {
   virtual base::Status checkpoint() = 0;
   /// A read-only connection of its own for another thread.
   virtual base::Result<std::unique_ptr<Store>> open_reader() = 0;
+  virtual base::Result<SnapshotPage> snapshot(const SnapshotRange& range) = 0;
 };
 
 /// A savepoint that is undone unless keep() was called.

@@ -52,6 +52,7 @@ class SqliteConnection final : public fhir::Store {
   base::Status mark_delivered(std::int64_t msg_id, std::string_view dest) override;
   base::Result<std::int64_t> last_delivered() override;
   base::Status forget_delivered_below(std::int64_t msg_id) override;
+  base::Result<fhir::SnapshotPage> snapshot(const fhir::SnapshotRange& range) override;
   base::Result<fhir::StoreCounts> counts() override;
   std::string_view page_secret() const override { return page_secret_; }
   base::Status checkpoint() override;

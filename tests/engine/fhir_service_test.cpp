@@ -31,9 +31,8 @@ struct Fixture {
     options.env = &base::system_env();
     FhirService::Parts parts;
     parts.writer = std::move(*open_store(options));
-    parts.reader = std::move(*parts.writer->open_reader());
+    parts.readers.push_back({std::move(*parts.writer->open_reader()), &reading});
     parts.write_executor = &writing;
-    parts.read_executor = &reading;
     parts.home = &home;
     parts.clock = &clock;
     parts.random = &random;
