@@ -47,8 +47,8 @@ bool is_scalar(const ir::Unit& unit, ir::Index index) {
 }
 
 /// Kind and member of a write that goes to one member, whatever the value turns out to be.
-void find_member(const ir::Unit& unit, const std::vector<TextPlan>& plans, const ir::Write& write,
-                 WriteFacts& facts) {
+void find_member(const ir::Unit& unit, const std::vector<TextPlan>& plans,
+                 const std::vector<std::uint8_t>& texts, const ir::Write& write, WriteFacts& facts) {
   const ir::Step& last = unit.steps[write.path.first + write.path.count - 1];
   const bool unset = write.mode == ir::WriteMode::set_if_unset;
   if (write.override_ || (unset && write.path.count > 1)) return;
@@ -63,10 +63,13 @@ void find_member(const ir::Unit& unit, const std::vector<TextPlan>& plans, const
     return;
   }
   const ir::Op op = unit.exprs[facts.value].op;
+  const bool calls = op == ir::Op::call_fn && texts[unit.exprs[facts.value].a] != 0;
   if (op == ir::Op::object || op == ir::Op::call_datatype) {
     facts.kind = WriteKind::object;
   } else if (op == ir::Op::ref) {
     facts.kind = WriteKind::reference;
+  } else if (calls) {
+    facts.kind = WriteKind::call;
   } else if (plans[facts.value].exact) {
     facts.kind = WriteKind::text;
   } else if (is_scalar(unit, facts.value)) {
@@ -156,6 +159,7 @@ class Parts {
 }  // namespace
 
 std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans,
+                                      const std::vector<std::uint8_t>& texts,
                                       std::vector<std::uint8_t>& splits) {
   std::vector<WriteFacts> all(unit.writes.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -173,7 +177,7 @@ std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<Te
     facts.condition = write.condition;
     facts.value = write.value;
     find_test(unit, plans, facts);
-    find_member(unit, plans, write, facts);
+    find_member(unit, plans, texts, write, facts);
     facts.plan = plans[facts.value];
     facts.write = &write;
   }

@@ -18,6 +18,7 @@ enum class WriteKind : std::uint8_t {
   value,  ///< any other scalar to a member
   object,     ///< an object or a datatype map to a member
   reference,  ///< `ref` of a resource to a member
+  call,       ///< what a fn of texts gives (purity.h), to a member
   general,    ///< everything else: override, extensions, choices by the value, values with branches
 };
 
@@ -64,6 +65,7 @@ struct Action {
 /// Parallel to Unit::writes. `splits`, parallel to Unit::functions, becomes 1 for a fn whose objects read the
 /// components of its first argument: these are found before it runs.
 std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans,
+                                      const std::vector<std::uint8_t>& texts,
                                       std::vector<std::uint8_t>& splits);
 /// Parallel to Unit::stmts. Guards that become those of a statement are taken from its write.
 std::vector<Action> derive_actions(const ir::Unit& unit, std::vector<WriteFacts>& writes);

@@ -2,45 +2,63 @@
 
 #include <cstring>
 
+#include "mappings/targets/output_buffer.h"
+
 namespace kiln::mappings::detail {
 
 /// Of the size and up to eight bytes at both ends: texts that differ in the middle only share a place.
-std::size_t CallMemory::hash(std::uint32_t function, std::string_view argument) {
+std::size_t CallMemory::hash(std::uint32_t function, std::string_view key) {
   std::uint64_t head = 0, tail = 0;
-  const std::size_t size = argument.size();
+  const std::size_t size = key.size();
   if (size >= sizeof head) {
-    std::memcpy(&head, argument.data(), sizeof head);
-    std::memcpy(&tail, argument.data() + size - sizeof tail, sizeof tail);
+    std::memcpy(&head, key.data(), sizeof head);
+    std::memcpy(&tail, key.data() + size - sizeof tail, sizeof tail);
   } else {
-    for (const char c : argument) head = head << 8 | static_cast<unsigned char>(c);
+    for (const char c : key) head = head << 8 | static_cast<unsigned char>(c);
   }
   const std::uint64_t mixed = (head ^ (tail << 17 | tail >> 47)) + size + (std::uint64_t{function} << 32);
   return static_cast<std::size_t>((mixed * 0x9E3779B97F4A7C15u) >> 40);
 }
 
-const CallMemory::Call* CallMemory::find(std::uint32_t function, std::string_view argument) const {
+const CallMemory::Call* CallMemory::find(std::uint32_t function, std::string_view key) const {
   if (calls_.empty()) return nullptr;
-  for (std::size_t at = hash(function, argument);; ++at) {
+  for (std::size_t at = hash(function, key);; ++at) {
     const std::uint16_t place = places_[at & (kPlaces - 1)];
     if (place == 0) return nullptr;
     const Call& call = calls_[place - 1u];
-    if (call.function == function && call.argument == argument) return &call;
+    if (call.function == function && call.key == key) return &call;
   }
 }
 
+std::string_view CallMemory::quoted(std::string_view text) {
+  char* const kept = texts_.chars(text.size() + 2 + PaddedText::kBlock);
+  std::memset(kept, ' ', text.size() + 2 + PaddedText::kBlock);
+  kept[0] = '"';
+  std::memcpy(kept + 1, text.data(), text.size());
+  kept[text.size() + 1] = '"';
+  return {kept + 1, text.size()};
+}
+
 void CallMemory::keep(const Call& call) {
-  if (call.argument.size() > kTextMax || call.result.size() > kTextMax) return;
-  if (calls_.size() == kCallsMax) clear();
+  if (calls_.size() == kCallsMax || call.key.size() > kKeyMax || call.result.size() > kKeyMax ||
+      call.note.value.size() > kKeyMax)
+    return;
   if (places_.empty()) places_.resize(kPlaces);
   Call& kept = calls_.emplace_back(call);
-  kept.argument = texts_.copy(call.argument);
-  kept.result = texts_.copy(call.result);
-  std::size_t at = hash(call.function, call.argument);
+  kept.key = texts_.copy(call.key);
+  if (!call.result.empty()) kept.result = quoted(call.result);
+  kept.quoted = !call.result.empty();
+  for (const char c : call.result)
+    kept.quoted = kept.quoted && static_cast<unsigned char>(c) >= ' ' && c != '"' && c != '\\';
+  kept.note.what = texts_.copy(call.note.what);
+  kept.note.value = texts_.copy(call.note.value);
+  std::size_t at = hash(call.function, call.key);
   while (places_[at & (kPlaces - 1)] != 0) ++at;
   places_[at & (kPlaces - 1)] = static_cast<std::uint16_t>(calls_.size());
 }
 
 void CallMemory::clear() {
+  if (calls_.empty()) return;
   calls_.clear();
   places_.clear();
   texts_.reset();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "mappings/detail/code_index.h"
 #include "mappings/detail/ir.h"
 #include "mappings/detail/plans.h"
+#include "mappings/detail/simple_pattern.h"
 #include "mappings/targets/output_buffer.h"
 #include "mappings/value.h"
 
@@ -45,6 +47,7 @@ struct ShapeFacts {
 
 /// What every text that a regular expression matches lies between; no limits where that is not known.
 struct RegexFacts {
+  std::optional<SimplePattern> simple;  ///< tells without the regular expression
   std::string least, most;
   bool limited = false;
   bool may_match(std::string_view text) const { return !limited || (text >= least && text <= most); }
@@ -64,12 +67,15 @@ struct Facts {
   std::vector<Action> actions;                               ///< parallel to Unit::stmts
   std::vector<std::uint8_t> splits;                          ///< parallel to Unit::functions (actions.h)
   std::vector<std::uint8_t> pure;                            ///< parallel to Unit::functions (purity.h)
-  std::vector<RegexFacts> regexes;                           ///< parallel to Unit::regexes
-  std::vector<TextPlan> plans;                               ///< parallel to Unit::exprs
-  CodeIndex codes;                                           ///< the keys of literal tables
-  std::vector<CodeIndex::Part> tables;                       ///< parallel to Unit::tables
-  std::vector<std::string> unmapped;  ///< parallel to Unit::tables: what a diagnostic says of a missing row
-  std::vector<Value> constants;       ///< parallel to Unit::constants
+  std::vector<std::uint8_t> text_fns;                        ///< parallel to Unit::functions (purity.h)
+  std::vector<std::uint8_t> text_maps;                       ///< parallel to Unit::functions (purity.h)
+  std::vector<std::uint8_t> truths;  ///< parallel to Unit::exprs: 1 true, 2 false in every run, 0 not known
+  std::vector<RegexFacts> regexes;   ///< parallel to Unit::regexes
+  std::vector<TextPlan> plans;       ///< parallel to Unit::exprs
+  CodeIndex codes;                   ///< the keys of literal tables
+  std::vector<CodeIndex::Part> tables;  ///< parallel to Unit::tables
+  std::vector<std::string> unmapped;    ///< parallel to Unit::tables: what a diagnostic says of a missing row
+  std::vector<Value> constants;         ///< parallel to Unit::constants
   std::vector<std::uint8_t> live_creates;  ///< parallel to Unit::creates: some rule in it is not constant
 };
 

@@ -33,7 +33,7 @@ class Planner {
 
  private:
   TextPlan make(const ir::Expr& expr) {
-    if ((expr.flags & ir::kFlagList) != 0 && expr.op != Op::match) return {};
+    if ((expr.flags & ir::kFlagList) != 0 && expr.op != Op::match && expr.op != Op::list) return {};
     switch (expr.op) {
       case Op::constant:
         return constant(unit_.constants[expr.a]);
@@ -53,6 +53,8 @@ class Planner {
         return match(expr);
       case Op::call_builtin:
         return counted(expr);
+      case Op::list:
+        return listed({expr.a, expr.b});
       default:
         return {};
     }
@@ -164,11 +166,28 @@ class Planner {
     return text->op == Op::local || text->op == Op::v2_path || text->op == Op::v2_relative;
   }
 
-  /// count(PATH)
-  TextPlan counted(const ir::Expr& expr) const {
+  TextPlan listed(ir::Range items) {
+    TextPlan made;
+    made.texts = true;
+    for (ir::Index i = 0; i < items.count; ++i) {
+      const ir::Index item = unit_.args[items.first + i];
+      made.texts &= unit_.exprs[item].op == Op::constant && plan(item).from == TextFrom::constant;
+    }
+    return made;
+  }
+
+  bool is_join(const ir::Expr& expr) {
+    if (all_functions()[expr.a]->name != "join" || expr.c < 2) return false;
+    const ir::Index separator = unit_.args[expr.b];
+    return unit_.exprs[separator].op == Op::constant && plan(separator).from == TextFrom::constant;
+  }
+
+  /// count(PATH), and calls that are done in a way of their own.
+  TextPlan counted(const ir::Expr& expr) {
     TextPlan made;
     made.costly = is_costly(expr);
-    if (made.costly) return made;
+    made.joins = is_join(expr);
+    if (made.costly || made.joins) return made;
     if (expr.c != 1 || all_functions()[expr.a]->name != "count") return {};
     const ir::Expr& argument = unit_.exprs[unit_.args[expr.b]];
     if (argument.op != Op::v2_path || unit_.v2_paths[argument.a].repetition != ir::RepKind::all) return {};

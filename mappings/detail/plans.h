@@ -26,6 +26,8 @@ struct TextPlan {
   bool code = false;     ///< it has to be a FHIR code as it stands
   bool by_text = false;  ///< a match: no arm asks for the subject's type
   bool costly = false;   ///< a call of a function that is worth remembering (Run::call_builtin)
+  bool joins = false;    ///< a call of join with a literal separator (Run::join)
+  bool texts = false;    ///< a list of literal texts
   bool sent = false;     ///< the text is as it is in the message, wherever it is found
   std::uint8_t part = 0, second = 0;
   ir::Index index = ir::kNone;

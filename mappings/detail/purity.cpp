@@ -7,7 +7,19 @@ namespace {
 
 class Purity {
  public:
-  explicit Purity(const ir::Unit& unit) : unit_(unit) {}
+  enum class Kind { any, texts, maps };  ///< see pure_functions(), text_functions(), text_maps()
+  Purity(const ir::Unit& unit, Kind kind)
+      : unit_(unit), texts_(kind != Kind::any), maps_(kind == Kind::maps) {}
+
+  /// A body that only writes.
+  bool body(ir::Range stmts) const {
+    for (ir::Index i = stmts.first; i < stmts.first + stmts.count; ++i) {
+      if (unit_.stmts[i].op != ir::StmtOp::write) return false;
+      const ir::Write& write = unit_.writes[unit_.stmts[i].index];
+      if (!expr(write.condition) || !expr(write.value)) return false;
+    }
+    return true;
+  }
 
   bool expr(ir::Index index) const {
     using ir::Op;
@@ -18,6 +30,15 @@ class Purity {
       case Op::constant:
       case Op::local:
         return true;
+      case Op::v2_relative:
+      case Op::raw:
+        return texts_ && unit_.exprs[expr.a].op == Op::local;
+      case Op::object:
+        return maps_ && body(unit_.objects[expr.a].body);
+      case Op::target_is_valued:
+        return maps_;
+      case Op::variant:
+        return maps_ && this->expr(expr.a);
       case Op::convert:
         return !zoned(static_cast<ir::Conversion>(expr.b)) && this->expr(expr.a);
       case Op::not_:
@@ -48,7 +69,7 @@ class Purity {
       case Op::match:
         return this->expr(expr.a) && arms({expr.b, expr.c});
       case Op::lookup:
-        return lookup(unit_.lookups[expr.a]);
+        return lookup(unit_.lookups[expr.a], unit_.policy_sets[expr.policies].unmapped);
       case Op::call_builtin:  // `age` counts to the time the message was received
         return all_functions()[expr.a]->name != "age" && all({expr.b, expr.c});
       case Op::call_fn:  // no recursion: declarations before their use
@@ -68,6 +89,7 @@ class Purity {
   }
   bool arms(ir::Range range) const {
     for (ir::Index i = 0; i < range.count; ++i) {
+      if (texts_ && unit_.arms[range.first + i].kind == ir::ArmKind::type) return false;
       if (!expr(unit_.arms[range.first + i].value)) return false;
     }
     return true;
@@ -76,23 +98,47 @@ class Purity {
   static bool zoned(ir::Conversion conversion) {
     return conversion == ir::Conversion::to_date_time || conversion == ir::Conversion::to_instant;
   }
-  bool lookup(const ir::Lookup& lookup) const {
-    return unit_.tables[lookup.table].kind == ir::TableKind::literal && expr(lookup.key);
+  bool lookup(const ir::Lookup& lookup, ir::Index inherited) const {
+    const ir::Table& table = unit_.tables[lookup.table];
+    if (table.kind != ir::TableKind::literal || !expr(lookup.key)) return false;
+    if (!texts_) return true;
+    for (const ir::Index policy : {lookup.otherwise, table.otherwise, inherited}) {
+      if (policy != ir::kNone && unit_.policies[policy].kind == ir::PolicyKind::delete_) return false;
+    }
+    return lookup.mode == ir::LookupMode::code || lookup.mode == ir::LookupMode::column;
   }
 
   const ir::Unit& unit_;
+  const bool texts_, maps_;
 };
 
-}  // namespace
-
-std::vector<std::uint8_t> pure_functions(const ir::Unit& unit) {
-  const Purity purity(unit);
+std::vector<std::uint8_t> all_functions_that_are(const Purity& purity, const ir::Unit& unit) {
   std::vector<std::uint8_t> pure(unit.functions.size());
   for (std::size_t i = 0; i < pure.size(); ++i) {
     const ir::Function& function = unit.functions[i];
     pure[i] = function.expr != ir::kNone && function.body.count == 0 && purity.expr(function.expr);
   }
   return pure;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> pure_functions(const ir::Unit& unit) {
+  return all_functions_that_are(Purity(unit, Purity::Kind::any), unit);
+}
+
+std::vector<std::uint8_t> text_functions(const ir::Unit& unit) {
+  return all_functions_that_are(Purity(unit, Purity::Kind::texts), unit);
+}
+
+std::vector<std::uint8_t> text_maps(const ir::Unit& unit) {
+  const Purity purity(unit, Purity::Kind::maps);
+  std::vector<std::uint8_t> maps(unit.functions.size());
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    const ir::Function& function = unit.functions[i];
+    maps[i] = function.parameters == 1 && function.shape != ir::kNone && purity.body(function.body);
+  }
+  return maps;
 }
 
 }  // namespace kiln::mappings::detail

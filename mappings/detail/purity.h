@@ -12,4 +12,12 @@ namespace kiln::mappings::detail {
 /// it looks at no message, no table that may change, no lookup and nothing of the run.
 std::vector<std::uint8_t> pure_functions(const ir::Unit& unit);
 
+/// Parallel to Unit::functions: 1 when the result depends on nothing but the texts of the arguments, also
+/// where these are parts of the message whose components the fn reads, and is no object and no null unless an
+/// argument is or holds one.
+std::vector<std::uint8_t> text_functions(const ir::Unit& unit);
+
+/// The same of datatype maps: 1 when what is built depends on nothing but the text of the parameter.
+std::vector<std::uint8_t> text_maps(const ir::Unit& unit);
+
 }  // namespace kiln::mappings::detail

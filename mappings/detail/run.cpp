@@ -34,7 +34,6 @@ void clear_result(RunResult& result) {
   result.csv_format.reset();
   result.csv_row_offsets.clear();
   result.children.clear();
-  result.diagnostics.clear();
   result.dropped_diagnostics = 0;
   result.created.clear();
   result.lineage.clear();
@@ -72,6 +71,7 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
   input_kind_ = kind_of_input(input);
   arena_.reset();
   buffer_.recycle(std::move(result_.output));
+  notes_ = 0;
   clear_result(result_);
   halt_ = Halt::none;
   rule_ = ir::kNone;
@@ -92,8 +92,13 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
   source_pairs_.clear();
   built_.clear();
   run_calls_.clear();
+  pure_calls_.renew();
+  recording_ = nullptr;
   removals_.clear();
   scratch_.clear();
+  join_parts_.clear();
+  dates_ = {};
+  looked_.fill({});
   undo_.clear();
   row_loops_ = 0;
   quiet_ = false;
@@ -121,6 +126,8 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
       separators_ = {delimiters_.repetition, delimiters_.component, delimiters_.subcomponent};
       std::replace(separators_.begin(), separators_.end(), '\0', '\r');
       plain_ = message_->text_is_plain();
+      if (separators_ != pure_calls_separators_) pure_calls_.clear();
+      pure_calls_separators_ = separators_;
       read_.resize(bytes.size() / 64 + 1);
       segments_.clear();
       segments_.resize(message_->segment_count());
@@ -205,8 +212,8 @@ const ir::Map* Run::closest_map(const Program& program) {
     if (wanted.empty() ? code.size() == 1 || !id.starts_with(code) : id != wanted) continue;
     hl7::match(facts_->structures[index], segment_ids_, groups_);
     const std::size_t unplaced = groups_.unplaced().size();
-    const bool further = chosen != nullptr && (unplaced > fewest ||
-                                               (unplaced == fewest && id >= text(chosen->source_type)));
+    const bool further =
+        chosen != nullptr && (unplaced > fewest || (unplaced == fewest && id >= text(chosen->source_type)));
     if (further) continue;
     chosen = &map;
     fewest = unplaced;
@@ -214,13 +221,13 @@ const ir::Map* Run::closest_map(const Program& program) {
   if (chosen == nullptr) return nullptr;
   const bool renamed = !wanted.empty();
   if (!renamed) result_.outcome = Outcome::ok_with_warnings;
-  result_.diagnostics.push_back({renamed ? RunDiagnostic::Level::note : RunDiagnostic::Level::warning,
-                                 renamed ? "renamed-message" : "unknown-event",
-                                 "mapped as " + std::string(text(chosen->source_type)) +
-                                     (renamed ? "" : ": the standard has no such event"),
-                                 {},
-                                 "MSH-9",
-                                 {}});
+  next_diagnostic() = {renamed ? RunDiagnostic::Level::note : RunDiagnostic::Level::warning,
+                       renamed ? "renamed-message" : "unknown-event",
+                       "mapped as " + std::string(text(chosen->source_type)) +
+                           (renamed ? "" : ": the standard has no such event"),
+                       {},
+                       "MSH-9",
+                       {}};
   return chosen;
 }
 
@@ -232,7 +239,7 @@ void Run::no_map(const Program& program) {
     what = json_["resourceType"].text();
   }
   stop(Outcome::rejected, "no map of package `" + program.name() + "` takes " + what);
-  result_.diagnostics.push_back({RunDiagnostic::Level::error, "E0914", result_.reason, {}, {}, {}});
+  next_diagnostic() = {RunDiagnostic::Level::error, "E0914", result_.reason, {}, {}, {}};
   constexpr int kUnsupportedMessageType = 200;
   result_.ack_code = "AR";
   result_.error_code = kUnsupportedMessageType;
@@ -393,11 +400,11 @@ RunResult& Run::execute(const Program& program, const RunInput& given, const Run
     const ir::Map* map = choose_map(program, next);
     if (map == nullptr) {
       no_map(program);
-      return result_;
+      return close_diagnostics();
     }
     if (!same_side(map->source, input_kind_)) {
       stop(Outcome::failed, "the map does not take this kind of input");
-      return result_;
+      return close_diagnostics();
     }
     if (map->target_csv != ir::kNone)
       result_.csv_format = {program.facts(), &facts_->csv_formats[map->target_csv]};
@@ -405,7 +412,7 @@ RunResult& Run::execute(const Program& program, const RunInput& given, const Run
     // Of the maps of a package that take a FHIR type, one that skips at its top leaves the input to the next.
     if (halt_ == Halt::skip && program.is_package() && input_kind_ == DataKind::fhir) continue;
     finish();
-    return result_;
+    return close_diagnostics();
   }
 }
 
@@ -425,6 +432,7 @@ bool Run::evaluate_condition(const Program& program, std::uint32_t expression, c
                              const RunContext& context) {
   begin_expression(program, expression, input, context);
   const bool result = truth(unit_->functions[map_->function].expr);
+  close_diagnostics();
   return halt_ == Halt::none && result;
 }
 
@@ -432,6 +440,7 @@ std::string Run::evaluate_text(const Program& program, std::uint32_t expression,
                                const RunContext& context) {
   begin_expression(program, expression, input, context);
   const Value value = eval(unit_->functions[map_->function].expr);
+  close_diagnostics();
   return halt_ == Halt::none && value.is_value() ? std::string(text_of(value)) : std::string();
 }
 

@@ -17,9 +17,9 @@
 #include "hl7/message.h"
 #include "hl7/structure.h"
 #include "mappings/arena.h"
-#include "mappings/detail/call_memory.h"
 #include "mappings/detail/facts.h"
 #include "mappings/detail/ir.h"
+#include "mappings/detail/run_parts.h"
 #include "mappings/detail/source_ref.h"
 #include "mappings/function.h"
 #include "mappings/program.h"
@@ -28,78 +28,7 @@
 #include "mappings/value.h"
 
 namespace kiln::mappings {
-
-/// A resource that a `create` made.
-struct CreatedNode : OutputNode {
-  const ir::Create* create = nullptr;
-  std::string_view handle, resource_type;
-  std::string_view system, value;  ///< of the identity; value empty: none
-  std::string_view authority;      ///< what stands for the system in the seed when the system has no URI
-  OutputNode* identity = nullptr;  ///< the Identifier to add
-  CreatedNode* merged_into = nullptr;
-  std::uint32_t first_loop = 0, loops = 0;  ///< range in Run::loop_numbers_
-  std::uint32_t entry = 0;
-  std::uint32_t sequence = 0;  ///< in order of creation, from 1
-  bool skipped = false;
-  bool exists = false;
-  /// The Bundle that is made, in a map that makes one: its own elements, no entry.
-  bool is_bundle() const { return resource_type == "Bundle"; }
-  char uuid[36] = {};
-};
-
 namespace detail {
-
-/// Why the run leaves the statements it is in: skip ends the innermost create, rows the innermost iteration
-/// over rows.
-enum class Halt : std::uint8_t { none, skip, rows, stop };
-
-/// The parts of a piece of the message, one level down: components of a field or repetition, subcomponents of
-/// a component.
-struct Parts {
-  static constexpr std::uint32_t kMax = 24;
-  Hl7Ref range;
-  Hl7Level level = Hl7Level::component;  ///< of the parts
-  std::uint32_t count = 0;               ///< not more than kMax
-  /// Bit n-1: part n is not empty. What is beyond the table may hold something.
-  std::uint32_t valued = ~std::uint32_t{0};
-  /// Bit n-1: part n may hold separators of a lower level.
-  std::uint32_t deep = ~std::uint32_t{0};
-  std::uint32_t begins[kMax + 4];  ///< part n is [begins[n-1], begins[n]-1); room for copies of four
-  void copy(const Parts& from);
-};
-
-struct Frame {
-  Value* locals = nullptr;
-  OutputNode** objects = nullptr;
-  /// Of parameter 0 of a datatype map; nullptr where they are not known.
-  const Parts* parts = nullptr;
-  std::uint32_t valued = ~std::uint32_t{0};  ///< parts->valued; all where that is not known
-};
-
-/// A text of the message or the program and where it comes from; size 0: none.
-struct Text {
-  const char* data = nullptr;
-  std::uint32_t size = 0;
-  bool quoted = false;  ///< as OutputNode::quoted
-  SourceRef source = 0;
-  std::string_view view() const { return {data, size}; }
-};
-
-/// One JSON Patch `remove` (on null delete with request patch).
-struct PatchRemoval {
-  const OutputNode* root;
-  std::string_view member;
-};
-
-/// Where a value goes. `node` is known at once, or (a choice element) when the variant is.
-struct Dest {
-  OutputNode* node = nullptr;
-  OutputNode* parent = nullptr;  ///< choice: the object that holds the variants
-  const ir::Choice* choice = nullptr;
-  OutputNode* list = nullptr;          ///< append: each value becomes an item
-  const ir::Member* member = nullptr;  ///< of the slot written; nullptr where there is none
-  const ir::Write* write = nullptr;
-};
 
 class Run {
  public:
@@ -173,6 +102,7 @@ class Run {
   bool passes(const WriteFacts& write);
   void write_object(const WriteFacts& write, OutputNode& base);
   void write_reference(const WriteFacts& write, OutputNode& base);
+  void write_call(const WriteFacts& write, OutputNode& base);
   void write_value(const WriteFacts& write, OutputNode& base, const Value& value);
   void write_text(OutputNode& object, std::uint16_t at, const Text& text, bool constant);
   void write_general(const WriteFacts& facts, OutputNode& base);
@@ -219,6 +149,7 @@ class Run {
   bool emit_datatype(const ir::Expr& expr, Dest& dest);
   bool build_datatype(const ir::Expr& expr, const Value& source, OutputNode& node);
   bool emit_call(const ir::Expr& expr, Dest& dest);
+  bool emit_entered(const ir::Expr& expr, Frame inner, Dest& dest);
   bool emit_each(const ir::Expr& expr, Dest& dest);
   bool emit_variant(const ir::Expr& expr, Dest& dest);
   bool emit_lookup(const ir::Expr& expr, Dest& dest);
@@ -227,6 +158,7 @@ class Run {
   bool emit_record(const Value& record, Dest& dest);
   void put(OutputNode& node, const Value& value, const Dest& dest);
   std::string_view date_text(const Value& value, const Dest& dest);
+  std::string_view fhir_date_text(const base::PartialDate* date);
 
   // run_expressions.cpp
   Value eval(ir::Index expr);
@@ -243,7 +175,8 @@ class Run {
   bool truth_of(const ir::Expr& expr);
   bool compare(ir::Op op, const Value& a, const Value& b);
   bool contains(const Value& list, const Value& value);
-  bool is_text_list(ir::Index list) const;
+  bool is_empty_part(const ir::V2Path& path);
+  bool fits_regex(ir::Index regex, std::string_view subject) const;
   bool is_among(std::string_view text, ir::Index list) const;
   Value arithmetic(const ir::Expr& expr);
   Value interpolate(const ir::Expr& expr);
@@ -258,14 +191,30 @@ class Run {
   ir::Index branch_of(const ir::Expr& expr);
   Value call_fn(const ir::Expr& expr);
   Value call_with(const ir::Function& function, const Value& argument);
-  Value call_with_text(const ir::Function& function, const Value& argument);
+  Value call_entered(const ir::Function& function, const Frame& inner);
   Value call_builtin(const ir::Expr& expr);
   Value call_spec(const ir::Expr& expr);
-  template <class Call>
-  Value remembered(CallMemory& memory, std::uint32_t index, const Value& argument, const Call& call);
+  void join_part(std::string_view part, SourceRef source, Joined& joined);
+  bool join_value(const ir::Expr& expr, const Value& value, Joined& joined);
+  Value join(const ir::Expr& expr);
   Value argument(const Value& value, FunctionType type);
   Value build_apart(const ir::Expr& expr);
   Frame enter(const ir::Function& function, ir::Range args);
+
+  // run_remember.cpp
+  std::span<const Value> arguments_of(ir::Index function, const Frame& inner) const {
+    return {inner.locals, unit_->functions[function].parameters};
+  }
+  std::uint64_t take_read(Hl7Ref range);
+  void put_read(std::uint32_t begin, std::uint64_t marks);
+  bool call_key(std::uint32_t function, std::span<const Value> arguments, CallKey& key) const;
+  static SourceRef source_of(const CallSource& source, std::span<const Value> arguments);
+  static bool find_source(SourceRef source, std::span<const Value> arguments, CallSource& found);
+  Called recalled(const CallMemory::Call& call, std::span<const Value> arguments);
+  template <class Call>
+  Called remembered(CallMemory& memory, const CallKey& key, const Call& call);
+  Value call_with_text(const ir::Function& function, const Value& argument);
+  Called call_texts(ir::Index function, const Frame& inner, const CallKey& key);
 
   // run_hl7.cpp, run_read.h: reading v2
   static constexpr std::int32_t kUnknownSegment = -2;
@@ -320,6 +269,7 @@ class Run {
   bool look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out);
   bool look_part(const TextPlan& plan, const Parts& parts, Text& out);
   bool look_field(const ir::V2Path& path, Text& out);
+  bool look_in_field(const ir::V2Path& path, const SegmentInfo& in, Text& out);
   bool look_composite(const ir::V2Path& path, Hl7Ref field, Text& out);
   bool look_local(const TextPlan& plan, Text& out);
   bool translate(const TextPlan& plan, Text& out) const;
@@ -355,6 +305,7 @@ class Run {
   const ir::TableRow* literal_row(ir::Index table, std::string_view key) const;
   Found find_row(const ir::Expr& expr, const ir::Lookup& lookup, const Value& looked_up);
   void add_original(const ir::Lookup& lookup, OutputNode& node);
+  bool add_original_codings(const ir::Lookup& lookup, OutputNode& node);
   bool says_no_more(const OutputNode& translated, const OutputNode& original) const;
   Value typed_cell(const Value& cell, ir::Primitive type);
   Value table_column(const ir::Expr& expr);
@@ -373,6 +324,7 @@ class Run {
   Value convert(const ir::Expr& expr);
   Value convert_value(const Value& value, ir::Conversion conversion);
   Value convert_text(const Value& text, ir::Conversion conversion);
+  Value convert_date(const Value& text, ir::Conversion conversion);
   Value to_date(const Value& value, ir::Conversion conversion);
   Value dated(std::optional<base::PartialDate> date, SourceRef source, ir::Conversion conversion);
   Value encoded(const Value& value);
@@ -390,6 +342,8 @@ class Run {
   void reject(const ir::Policy& policy, std::string location);
   void quarantine(std::string reason);
   std::string_view rule_address() const;
+  RunDiagnostic& next_diagnostic();
+  RunResult& close_diagnostics();
   std::string source_path(SourceRef source) const;
   SourceRef combine(SourceRef a, SourceRef b);
 
@@ -453,13 +407,23 @@ class Run {
   };
   std::vector<Built> built_;
   bool keep_built_ = false;
-  CallMemory
-      pure_calls_;  ///< in all runs of pure_calls_of_, which is held so that no other takes its address
+  /// In all runs of pure_calls_of_, which is held so that no other takes its address, with the same
+  /// delimiters.
+  CallMemory pure_calls_;
   std::shared_ptr<const Facts> pure_calls_of_;
-  CallMemory run_calls_;     ///< in this run
+  std::array<char, 3> pure_calls_separators_{};
+  CallMemory run_calls_;  ///< in this run
+  Recording* recording_ = nullptr;
   std::uint64_t noted_ = 0;  ///< calls of note(), whatever came of them
   std::vector<PatchRemoval> removals_;
   std::vector<Value> scratch_;
+  std::vector<std::string_view> join_parts_;
+  std::array<DateMade, 4> dates_;
+  std::uint32_t dates_made_ = 0;
+  std::size_t notes_ = 0;                         ///< diagnostics of this run: the first ones of the result
+  std::vector<RunDiagnostic> spare_diagnostics_;  ///< for the memory of their texts
+  static constexpr std::size_t kLooked = 64;
+  std::array<Looked, kLooked> looked_;
   OutputNode* root_ = nullptr;
   std::string message_seed_, sender_seed_, trigger_;
   hl7::StructureChoice structure_choice_;

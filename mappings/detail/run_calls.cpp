@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/base/limits.h"
+#include "mappings/detail/function_text.h"
 #include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
@@ -28,53 +30,33 @@ Frame Run::enter(const ir::Function& function, ir::Range args) {
 
 Value Run::call_fn(const ir::Expr& expr) {
   const ir::Function& function = unit_->functions[expr.a];
+  if (facts_->text_fns[expr.a] != 0) {
+    const Frame inner = enter(function, {expr.b, expr.c});
+    if (CallKey key; halt_ == Halt::none && call_key(expr.a, arguments_of(expr.a, inner), key))
+      return call_texts(expr.a, inner, key).value();
+    return call_entered(function, inner);
+  }
   if (function.parameters == 1 && expr.c == 1) {
     const Value argument = eval(unit_->args[expr.b]);
     if (argument.kind == ValueKind::string && argument.flags == 0) return call_with_text(function, argument);
     return call_with(function, argument);
   }
-  const Frame inner = enter(function, {expr.b, expr.c});
-  const Frame outer = frame_;
-  frame_ = inner;
-  const Value value = eval(function.expr);
-  frame_ = outer;
-  return value;
+  return call_entered(function, enter(function, {expr.b, expr.c}));
 }
 
 Value Run::call_with(const ir::Function& function, const Value& argument) {
   const Frame inner = new_frame(function);
   new (inner.locals) Value(argument);
+  return call_entered(function, inner);
+}
+
+/// The arguments are in `inner`.
+Value Run::call_entered(const ir::Function& function, const Frame& inner) {
   const Frame outer = frame_;
   frame_ = inner;
   const Value value = eval(function.expr);
   frame_ = outer;
   return value;
-}
-
-/// What the call of `argument`, a text, gives: the same again as the last time, and as many steps, unless
-/// that had something to say. `index` names what is called.
-template <class Call>
-Value Run::remembered(CallMemory& memory, std::uint32_t index, const Value& argument, const Call& call) {
-  if (const CallMemory::Call* known = memory.find(index, argument.text())) {
-    steps_ += known->steps;
-    if (known->absent) return {};
-    const Value result = Value::of_string(arena_.copy(known->result));
-    return known->from_argument ? result.from(argument.source) : result;
-  }
-  const std::uint64_t noted = noted_, steps = steps_;
-  const Value result = call();
-  const bool text = result.is_absent() || (result.kind == ValueKind::string && result.flags == 0);
-  const bool from_argument = result.source == argument.source && result.source != 0;
-  if (text && (from_argument || result.source == 0) && noted == noted_ && halt_ == Halt::none && !is_asking())
-    memory.keep({index, result.is_absent(), from_argument, steps_ - steps, argument.text(), result.text()});
-  return result;
-}
-
-/// A pure fn is remembered from message to message, any other within one.
-Value Run::call_with_text(const ir::Function& function, const Value& argument) {
-  const auto index = static_cast<std::uint32_t>(&function - unit_->functions.data());
-  CallMemory& memory = facts_->pure[index] != 0 ? pure_calls_ : run_calls_;
-  return remembered(memory, index, argument, [&] { return call_with(function, argument); });
 }
 
 Value Run::argument(const Value& value, FunctionType type) {
@@ -117,14 +99,67 @@ Value Run::argument(const Value& value, FunctionType type) {
   }
 }
 
-/// A function that costs much and has one argument that is no constant is remembered like a pure fn.
-Value Run::call_builtin(const ir::Expr& expr) {
-  const auto index = static_cast<std::uint32_t>(&expr - unit_->exprs.data());
-  if (!facts_->plans[index].costly) return call_spec(expr);
-  const Value argument = eval_text(unit_->args[expr.b]);
-  if (argument.kind != ValueKind::string || argument.flags != 0 || argument.size == 0) return call_spec(expr);
-  const auto functions = static_cast<std::uint32_t>(unit_->functions.size());
-  return remembered(pure_calls_, functions + index, argument, [&] { return call_spec(expr); });
+/// One more part of a join(); empty ones are left out.
+void Run::join_part(std::string_view part, SourceRef source, Joined& joined) {
+  joined.source = combine(joined.source, source);
+  joined.bytes += part.size();
+  if (part.empty()) return;
+  ++joined.count;
+  joined.size += part.size();
+  join_parts_.push_back(part);
+}
+
+/// False: the call comes to nothing.
+bool Run::join_value(const ir::Expr& expr, const Value& value, Joined& joined) {
+  if (value.kind == ValueKind::list) {
+    for (const Value& item : value.list()) {
+      joined.bytes += sizeof(Value);
+      join_part(argument_text(argument(item, FunctionType::any), arena_), item.source, joined);
+    }
+    return true;
+  }
+  const Value plain = argument(value, FunctionType::any);
+  if (plain.is_bad()) {
+    joined.instead = handle_bad(expr, plain, value);
+    return false;
+  }
+  join_part(argument_text(plain, arena_), value.source, joined);
+  return true;
+}
+
+/// join(), whose parts mostly are texts of the message: as call_spec() does it, without a list of arguments.
+Value Run::join(const ir::Expr& expr) {
+  const std::string_view separator = text(facts_->plans[unit_->args[expr.b]].index);
+  const std::size_t first = join_parts_.size();  // a part may be a join itself
+  Joined joined;
+  joined.bytes = separator.size();
+  bool made = true;
+  for (ir::Index i = 1; made && i < expr.c; ++i) {
+    const ir::Index part = unit_->args[expr.b + i];
+    if (Text found; look(part, found)) {
+      if (found.size != 0) join_part(found.view(), found.source, joined);
+    } else {
+      made = join_value(expr, eval_common(part), joined);
+    }
+  }
+  made = made && charge(joined.bytes) && joined.count != 0;
+  char* out = nullptr;
+  if (made) {
+    joined.size += (joined.count - 1) * separator.size();
+    if (joined.size > base::limits::kMapOutputBytesMax) {
+      joined.instead = handle_bad(expr, Value::bad("the result is too long"), Value::of_string(separator));
+      made = false;
+    } else {
+      out = arena_.chars(joined.size);
+    }
+  }
+  char* at = out;
+  for (std::size_t i = first; made && i < join_parts_.size(); ++i) {
+    if (at != out) at = append_short(at, separator);
+    at = append_short(at, join_parts_[i]);
+  }
+  join_parts_.resize(first);
+  return made ? Value::of_string({out, joined.size}).from(joined.source) : joined.instead;
 }
 
 Value Run::call_spec(const ir::Expr& expr) {

@@ -59,6 +59,7 @@ std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
 
 bool Run::truth(ir::Index expr) {
   if (++steps_ > steps_max_ && over_budget()) return false;
+  if (const std::uint8_t known = facts_->truths[expr]; known != 0) return known == 1;
   return truth_of(unit_->exprs[expr]);
 }
 
@@ -94,24 +95,30 @@ bool Run::contains(const Value& list, const Value& value) {
   return false;
 }
 
-/// A list of literal texts.
-bool Run::is_text_list(ir::Index list) const {
-  const ir::Expr& expr = unit_->exprs[list];
-  if (expr.op != ir::Op::list) return false;
-  for (ir::Index i = 0; i < expr.b; ++i) {
-    const ir::Index item = unit_->args[expr.a + i];
-    if (unit_->exprs[item].op != ir::Op::constant || facts_->plans[item].from != TextFrom::constant)
-      return false;
-  }
-  return true;
-}
-
 bool Run::is_among(std::string_view text, ir::Index list) const {
   const ir::Expr& expr = unit_->exprs[list];
   for (ir::Index i = 0; i < expr.b; ++i) {
-    if (this->text(facts_->plans[unit_->args[expr.a + i]].index) == text) return true;
+    if (is_same(this->text(facts_->plans[unit_->args[expr.a + i]].index), text)) return true;
   }
   return false;
+}
+
+bool Run::fits_regex(ir::Index regex, std::string_view subject) const {
+  const RegexFacts& facts = facts_->regexes[regex];
+  if (facts.simple) return facts.simple->matches(subject);
+  return facts.may_match(subject) && re2::RE2::PartialMatch(subject, *unit_->regexes[regex]);
+}
+
+/// A part beyond the first of a field in which there are no parts: nothing is there to be read.
+bool Run::is_empty_part(const ir::V2Path& path) {
+  if (path.field == 0 || path.field > 64 || (path.component < 2 && path.subcomponent < 2)) return false;
+  const std::int32_t segment = segment_of(path.segment);
+  if (segment < 0) return true;
+  const SegmentInfo& in = info(static_cast<std::uint32_t>(segment));
+  if ((in.valued >> (path.field - 1) & 1) == 0) return true;
+  if (in.header && path.field <= 2) return false;
+  const Hl7Ref field = field_of(in, path.field);
+  return leaf_end(field) == field.end;
 }
 
 bool Run::truth_of(const ir::Expr& expr) {
@@ -150,7 +157,7 @@ bool Run::truth_of(const ir::Expr& expr) {
       return compare(expr.op, a, b);
     }
     case Op::in_list: {
-      if (Text found; is_text_list(expr.b) && look(expr.a, found))
+      if (Text found; facts_->plans[expr.b].texts && look(expr.a, found))
         return found.size != 0 && is_among(found.view(), expr.b);
       const Value value = eval(expr.a), list = eval(expr.b);
       if (list.kind != ValueKind::list) return value.is_value() && compare(Op::equal, value, list);
@@ -163,8 +170,7 @@ bool Run::truth_of(const ir::Expr& expr) {
     case Op::matches: {
       const Value value = eval(expr.a);
       const std::string_view subject = text_of(value);
-      return value.is_value() && charge(subject.size()) &&
-             re2::RE2::PartialMatch(subject, *unit_->regexes[expr.b]);
+      return value.is_value() && charge(subject.size()) && fits_regex(expr.b, subject);
     }
     case Op::is_valued:
     case Op::is_not_valued: {
@@ -173,6 +179,8 @@ bool Run::truth_of(const ir::Expr& expr) {
         if (found.size != 0) mark_read(range.begin, range.end);
         return (found.size != 0) == (expr.op == Op::is_valued);
       }
+      if (unit_->exprs[expr.a].op == Op::v2_path && is_empty_part(unit_->v2_paths[unit_->exprs[expr.a].a]))
+        return expr.op == Op::is_not_valued;
       const bool outer = quiet_;
       quiet_ = true;  // whether something is there drops nothing
       const Value value = eval(expr.a);

@@ -259,10 +259,31 @@ Value Run::convert_text(const Value& text, ir::Conversion conversion) {
     case ir::Conversion::to_instant:
     case ir::Conversion::to_v2_date:
     case ir::Conversion::to_v2_date_time:
-      return dated(base::PartialDate::parse_hl7(text.text()), text.source, conversion);
+      return convert_date(text, conversion);
     default:
       return convert_value(text, conversion);
   }
+}
+
+Value Run::convert_date(const Value& text, ir::Conversion conversion) {
+  for (const DateMade& made : dates_) {
+    if (made.conversion == conversion && is_same(made.text, text.text()))
+      return Value::of_date(made.date).from(text.source);
+  }
+  const Value date = dated(base::PartialDate::parse_hl7(text.text()), text.source, conversion);
+  if (date.kind == ValueKind::date)
+    dates_[dates_made_++ % dates_.size()] = {text.text(), {}, date.date, conversion};
+  return date;
+}
+
+/// How it prints; once for those that convert_date() gave several times.
+std::string_view Run::fhir_date_text(const base::PartialDate* date) {
+  for (DateMade& made : dates_) {
+    if (made.date != date) continue;
+    if (made.printed.empty()) made.printed = print_fhir_date(arena_, *date);
+    return made.printed;
+  }
+  return print_fhir_date(arena_, *date);
 }
 
 Value Run::convert(const ir::Expr& expr) {

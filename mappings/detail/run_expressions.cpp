@@ -11,33 +11,6 @@
 #include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
-namespace {
-
-template <class Word>
-void copy_ends(char* to, std::string_view text) {
-  Word low, high;  // they may overlap
-  std::memcpy(&low, text.data(), sizeof low);
-  std::memcpy(&high, text.data() + text.size() - sizeof high, sizeof high);
-  std::memcpy(to, &low, sizeof low);
-  std::memcpy(to + text.size() - sizeof high, &high, sizeof high);
-}
-
-/// A copy without a call for the short texts that most are. The end of the copy.
-inline char* append_short(char* to, std::string_view text) {
-  if (text.size() > 16) {
-    std::memcpy(to, text.data(), text.size());
-  } else if (text.size() >= 8) {
-    copy_ends<std::uint64_t>(to, text);
-  } else if (text.size() >= 4) {
-    copy_ends<std::uint32_t>(to, text);
-  } else {
-    for (std::size_t i = 0; i < text.size(); ++i) to[i] = text[i];
-  }
-  return to + text.size();
-}
-
-}  // namespace
-
 Value Run::eval(ir::Index expr) {
   return eval_common(expr);
 }
@@ -377,13 +350,12 @@ bool Run::arm_fits(const ir::Arm& arm, const Value& subject, std::string_view su
       return true;
     case ir::ArmKind::texts:
       for (ir::Index i = 0; i < arm.texts.count; ++i) {
-        if (subject.is_value() && text(unit_->arm_texts[arm.texts.first + i]) == subject_text) return true;
+        if (subject.is_value() && is_same(text(unit_->arm_texts[arm.texts.first + i]), subject_text))
+          return true;
       }
       return false;
     case ir::ArmKind::regex:
-      return subject.is_value() && charge(subject_text.size()) &&
-             facts_->regexes[arm.regex].may_match(subject_text) &&
-             re2::RE2::PartialMatch(subject_text, *unit_->regexes[arm.regex]);
+      return subject.is_value() && charge(subject_text.size()) && fits_regex(arm.regex, subject_text);
     case ir::ArmKind::type:
       return subject.is_value() && has_type(subject, arm.type);
   }

@@ -65,7 +65,7 @@ std::int32_t Run::find_segment(const ir::SegmentRef& ref) {
 
 void Run::note_segment(std::uint32_t segment, std::string_view code, std::string_view what) {
   constexpr std::size_t kDiagnosticsKept = 100;
-  if (result_.diagnostics.size() >= kDiagnosticsKept) {
+  if (notes_ >= kDiagnosticsKept) {
     ++result_.dropped_diagnostics;
     return;
   }
@@ -74,12 +74,12 @@ void Run::note_segment(std::uint32_t segment, std::string_view code, std::string
   if (strict && result_.outcome == Outcome::ok) result_.outcome = Outcome::ok_with_warnings;
   std::string place(view.name());
   place.append("[").append(std::to_string(view.occurrence())).append("]");
-  result_.diagnostics.push_back({strict ? RunDiagnostic::Level::warning : RunDiagnostic::Level::note,
-                                 code,
-                                 std::string(what),
-                                 {},
-                                 std::move(place),
-                                 {}});
+  next_diagnostic() = {strict ? RunDiagnostic::Level::warning : RunDiagnostic::Level::note,
+                       code,
+                       std::string(what),
+                       {},
+                       std::move(place),
+                       {}};
 }
 
 /// A segment that fits nowhere, or that no rule looked at, does not disappear silently.

@@ -16,6 +16,7 @@ std::string_view Run::rule_address() const {
 
 void Run::note(RunDiagnostic::Level level, std::string_view code, std::string_view what, const Value* value) {
   ++noted_;
+  for (Recording* at = recording_; at != nullptr; at = at->outer) at->add(level, code, what, value, arena_);
   if (quiet_ && level == RunDiagnostic::Level::note) return;
   const bool strict = context_->strict || (map_ != nullptr && map_->strict);
   if (level == RunDiagnostic::Level::note && strict) level = RunDiagnostic::Level::warning;
@@ -23,23 +24,54 @@ void Run::note(RunDiagnostic::Level level, std::string_view code, std::string_vi
     result_.outcome = Outcome::ok_with_warnings;
   }
   const std::string_view rule = rule_address();
-  std::string source = value == nullptr ? std::string() : source_path(value->source);
+  const bool full = notes_ >= kDiagnosticsKept;
   // A rule that reads one place twice (condition and value) says so once.
-  if (!result_.diagnostics.empty()) {
-    const RunDiagnostic& before = result_.diagnostics.back();
-    if (before.code == code && before.rule == rule && before.source == source && before.text == what) return;
+  bool again = false;
+  if (notes_ != 0) {
+    const RunDiagnostic& before = result_.diagnostics[notes_ - 1];
+    again = before.code == code && before.rule == rule && before.text == what;
   }
-  if (result_.diagnostics.size() >= kDiagnosticsKept) {
+  const std::string source =
+      value == nullptr || (full && !again) ? std::string() : source_path(value->source);
+  if (again && result_.diagnostics[notes_ - 1].source == source) return;
+  if (full) {
     ++result_.dropped_diagnostics;
     return;
   }
-  std::string masked;
+  RunDiagnostic& made = next_diagnostic();
+  made.level = level;
+  made.code = code;
+  made.text = what;
+  made.rule = rule;
+  made.source = source;
+  made.value.clear();
   if (value != nullptr && value->is_value() && value->kind != ValueKind::object &&
       value->kind != ValueKind::record && value->kind != ValueKind::rows) {
-    masked = mask(text_of(*value));
+    made.value = mask(text_of(*value));
   }
-  result_.diagnostics.push_back(
-      {level, code, std::string(what), std::string(rule), std::move(source), std::move(masked)});
+}
+
+/// One more; the caller sets all of it. Those of the result before are used again for the memory of their
+/// texts.
+RunDiagnostic& Run::next_diagnostic() {
+  if (notes_ == result_.diagnostics.size()) {
+    if (spare_diagnostics_.empty()) {
+      result_.diagnostics.emplace_back();
+    } else {
+      result_.diagnostics.push_back(std::move(spare_diagnostics_.back()));
+      spare_diagnostics_.pop_back();
+    }
+  }
+  return result_.diagnostics[notes_++];
+}
+
+/// At the end of a run: those that it did not use become spare ones.
+RunResult& Run::close_diagnostics() {
+  for (std::size_t i = notes_; i < result_.diagnostics.size(); ++i)
+    spare_diagnostics_.push_back(std::move(result_.diagnostics[i]));
+  result_.diagnostics.resize(notes_);
+  if (spare_diagnostics_.size() > kDiagnosticsKept) spare_diagnostics_.resize(kDiagnosticsKept);
+  return result_;
 }
 
 void Run::stop(Outcome outcome, std::string reason) {

@@ -60,7 +60,7 @@ std::string_view Run::date_text(const Value& value, const Dest& dest) {
   if (side == ir::Side::csv && dest.member != nullptr && dest.member->pattern != ir::kNone) {
     return arena_.copy(value.date->print_pattern(text(dest.member->pattern)));
   }
-  return print_fhir_date(arena_, *value.date);
+  return fhir_date_text(value.date);
 }
 
 void Run::put(OutputNode& node, const Value& value, const Dest& dest) {

@@ -272,8 +272,18 @@ bool Run::copy_built(const ir::Function& function, const Value& source, OutputNo
 }
 
 bool Run::emit_call(const ir::Expr& expr, Dest& dest) {
+  const Frame inner = enter(unit_->functions[expr.a], {expr.b, expr.c});
+  if (CallKey key; facts_->text_fns[expr.a] != 0 && halt_ == Halt::none &&
+                   call_key(expr.a, arguments_of(expr.a, inner), key)) {
+    const Value value = call_texts(expr.a, inner, key).value();
+    return halt_ == Halt::none && emit_value(value, dest);
+  }
+  return emit_entered(expr, inner, dest);
+}
+
+/// A call whose arguments are in `inner`.
+bool Run::emit_entered(const ir::Expr& expr, Frame inner, Dest& dest) {
   const ir::Function& function = unit_->functions[expr.a];
-  Frame inner = enter(function, {expr.b, expr.c});
   Parts parts;
   if (facts_->splits[expr.a] != 0) {
     const Value& first = inner.locals[0];

@@ -2,9 +2,39 @@
 // The shortcut for what nearly every rule reads: one text of the message, a constant, a code of a table
 // (plans.h).
 
+#include <cstring>
+
 #include "mappings/detail/run_read.h"
 
 namespace kiln::mappings::detail {
+
+template <class Word>
+inline void copy_ends(char* to, std::string_view text) {
+  Word low, high;  // they may overlap
+  std::memcpy(&low, text.data(), sizeof low);
+  std::memcpy(&high, text.data() + text.size() - sizeof high, sizeof high);
+  std::memcpy(to, &low, sizeof low);
+  std::memcpy(to + text.size() - sizeof high, &high, sizeof high);
+}
+
+/// A copy without a call for the short texts that most are. The end of the copy.
+inline char* append_short(char* to, std::string_view text) {
+  if (text.size() > 16) {
+    std::memcpy(to, text.data(), text.size());
+  } else if (text.size() >= 8) {
+    copy_ends<std::uint64_t>(to, text);
+  } else if (text.size() >= 4) {
+    copy_ends<std::uint32_t>(to, text);
+  } else {
+    for (std::size_t i = 0; i < text.size(); ++i) to[i] = text[i];
+  }
+  return to + text.size();
+}
+
+/// Most texts differ in their size or first byte: these cost no call.
+inline bool is_same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && (a.empty() || (a[0] == b[0] && a == b));
+}
 
 /// A part whose range is known and in which no leaf but the first is asked for. False: null, or its first
 /// leaf is empty.
@@ -40,6 +70,22 @@ inline bool Run::look_field(const ir::V2Path& path, Text& out) {
   const SegmentInfo& in = info(static_cast<std::uint32_t>(segment));
   if ((in.valued >> (path.field - 1) & 1) == 0) return true;
   if (in.header && path.field <= 2) return false;
+  // Rules ask for the same places again and again: numbers of an order for each of its results.
+  const std::uint32_t what = std::uint32_t{path.field} | std::uint32_t{path.component} << 8 |
+                             std::uint32_t{path.subcomponent} << 16 |
+                             std::uint32_t{path.repetition == ir::RepKind::index} << 24;
+  const std::uint64_t place = std::uint64_t{static_cast<std::uint32_t>(segment)} << 32 | what;
+  Looked& looked = looked_[(what ^ what >> 6 ^ static_cast<std::uint32_t>(segment) * 11) % kLooked];
+  if (looked.place == place) {
+    out = looked.text;
+    return true;
+  }
+  if (!look_in_field(path, in, out)) return false;
+  looked = {place, out};
+  return true;
+}
+
+inline bool Run::look_in_field(const ir::V2Path& path, const SegmentInfo& in, Text& out) {
   const Hl7Ref field = field_of(in, path.field);
   const bool whole = path.repetition != ir::RepKind::index;
   const std::uint32_t size = field.end - field.begin;

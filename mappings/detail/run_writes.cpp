@@ -103,6 +103,8 @@ void Run::exec_write(const WriteFacts& write) {
       return write_object(write, *base);
     case WriteKind::reference:
       return write_reference(write, *base);
+    case WriteKind::call:
+      return write_call(write, *base);
     case WriteKind::general:
       return write_general(write, *base);
   }
@@ -127,8 +129,41 @@ void Run::write_value(const WriteFacts& write, OutputNode& base, const Value& va
   emit_value(value, dest);
 }
 
+/// A fn of texts: what it gave to these texts before, or what it gives now.
+void Run::write_call(const WriteFacts& write, OutputNode& base) {
+  if (write.only_if_unset && is_written(base, write.slot)) return;
+  const ir::Expr& expr = unit_->exprs[write.value];
+  const Frame inner = enter(unit_->functions[expr.a], {expr.b, expr.c});
+  if (halt_ != Halt::none) return;
+  if (CallKey key; call_key(expr.a, arguments_of(expr.a, inner), key)) {
+    const Called called = call_texts(expr.a, inner, key);
+    if (!called.known || row_loops_ != 0) return write_value(write, base, called.value());
+    if (called.text.size == 0) return;
+    OutputNode* object = &base;
+    if (write.walks) object = walk(base, {write.write->path.first, write.write->path.count - 1});
+    if (object != nullptr) write_text(*object, write.slot, called.text, write.constant);
+    return;
+  }
+  OutputNode* object = &base;
+  remember(object);
+  if (write.walks) object = walk(base, {write.write->path.first, write.write->path.count - 1});
+  if (object == nullptr) return;
+  Dest dest;
+  dest.write = write.write;
+  dest.member = &unit_->members[unit_->shapes[object->shape].members.first + write.slot];
+  OutputNode& place = slot(arena_, *object, write.slot);
+  (dest.member->list ? dest.list : dest.node) = &place;
+  remember(&place);
+  emit_entered(expr, inner, dest);
+  if (write.constant && write.only_if_unset && dest.node != nullptr) dest.node->needs_live = false;
+}
+
 void Run::write_reference(const WriteFacts& write, OutputNode& base) {
   const OutputNode* const target = frame_.objects[unit_->exprs[write.value].a];
+  if (target == nullptr && !write.only_if_unset) {
+    ++steps_;
+    return note(RunDiagnostic::Level::note, "elided-reference", "the resource was not created", nullptr);
+  }
   if (target == nullptr || write.walks || write.only_if_unset || row_loops_ != 0) {
     if (!write.only_if_unset || !is_written(base, write.slot))
       write_value(write, base, eval_common(write.value));

@@ -10,6 +10,7 @@
 
 #include "golden.h"
 #include "runtime_support.h"
+#include "tests/support/files_in.h"
 
 namespace kiln::mappings::test {
 namespace {
@@ -52,6 +53,16 @@ std::vector<Input> inputs() {
       std::string text = i == 0 ? original : mutant(original, random);
       std::replace(text.begin(), text.end(), '\n', '\r');
       if (auto message = hl7::Message::parse(std::move(text))) made.push_back({program, std::move(*message)});
+    }
+  }
+  // The shipped maps: much of what they do is remembered from message to message.
+  const Program shipped = maps.program("std.v2fhir");
+  for (const std::string& file : kiln::test::files_in(test_path("golden/v2fhir"), ".hl7")) {
+    std::string text = read_text(file);
+    std::replace(text.begin(), text.end(), '\n', '\r');
+    for (int i = 0; i < 4; ++i) {
+      auto message = hl7::Message::parse(i == 0 ? text : mutant(text, random));
+      if (message) made.push_back({shipped, std::move(*message)});
     }
   }
   return made;
