@@ -21,7 +21,8 @@ class FhirTarget {
 
  private:
   void merge_duplicates();
-  bool has_other_variant(OutputNode& object, std::uint32_t at) const;
+  OutputNode* other_variant(OutputNode& object, std::uint32_t at) const;
+  static bool contradict(const OutputNode& a, const OutputNode& b);
   void merge(OutputNode& into, OutputNode& from);
   void merge_list(OutputNode& into, OutputNode& from);
   void add_identity(CreatedNode& node);

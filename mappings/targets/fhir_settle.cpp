@@ -30,42 +30,61 @@ void FhirTarget::merge_list(OutputNode& into, OutputNode& from) {
   }
 }
 
-/// Another type of the choice that member `at` belongs to is written: variants share the place of their
-/// element.
-bool FhirTarget::has_other_variant(OutputNode& object, std::uint32_t at) const {
+/// Another type of the choice that member `at` belongs to, when one is written: variants share the place of
+/// their element.
+OutputNode* FhirTarget::other_variant(OutputNode& object, std::uint32_t at) const {
   const ir::Range members = run_.unit_->shapes[object.shape].members;
   const ir::Member& member = run_.unit_->members[members.first + at];
   for (std::uint32_t i = 0; i < object.size && i < members.count; ++i) {
     const ir::Member& other = run_.unit_->members[members.first + i];
     const bool variant =
         i != at && other.order == member.order && !other.is_companion && !member.is_companion;
-    if (variant && object.slots[i] != nullptr && !is_vacant(*object.slots[i])) return true;
+    if (variant && object.slots[i] != nullptr && !is_vacant(*object.slots[i])) return object.slots[i];
+  }
+  return nullptr;
+}
+
+/// Two codes, two periods: a scalar that both objects have differs.
+bool FhirTarget::contradict(const OutputNode& a, const OutputNode& b) {
+  for (std::uint32_t i = next_slot(a, 0); i < a.size && i < b.size; i = next_slot(a, i + 1)) {
+    if (!a.slots[i]->is_scalar() || b.slots[i] == nullptr || !b.slots[i]->is_scalar()) continue;
+    if (!equal_content(*a.slots[i], *b.slots[i])) return true;
   }
   return false;
 }
 
-/// Adds what `from` has and `into` has not; a scalar that differs stays as it is and is noted.
+/// Adds what `from` has and `into` has not. What differs takes the later value, because a message tells things
+/// in the order in which they came about (an order, then its cancellation), and is noted; an object in it whole,
+/// so that no code stands beside the display of another.
 void FhirTarget::merge(OutputNode& into, OutputNode& from) {
+  const auto replace = [&](OutputNode& to, OutputNode& by) {
+    clear(to);
+    graft(run_.arena_, to, by);
+    run_.collect_references(to);
+  };
+  const auto note = [&](const OutputNode& part) {
+    run_.rule_ = part.rule;
+    run_.note(RunDiagnostic::Level::note, "identity-conflict",
+              "two creates of one identity differ; the last value stays", nullptr);
+  };
   for (std::uint32_t i = 0; i < from.size; ++i) {
     OutputNode* part = from.slots[i];
     if (part == nullptr || is_vacant(*part)) continue;
     OutputNode& to = slot(run_.arena_, into, i);
-    if (is_vacant(to) && has_other_variant(into, i)) {
-      run_.rule_ = part->rule;
-      run_.note(RunDiagnostic::Level::note, "identity-conflict",
-                "two creates of one identity differ; the first value stays", nullptr);
-    } else if (is_vacant(to)) {
-      clear(to);
-      graft(run_.arena_, to, *part);
-      run_.collect_references(to);
+    if (is_vacant(to)) {
+      if (OutputNode* const other = other_variant(into, i)) {
+        note(*part);
+        clear(*other);
+      }
+      replace(to, *part);
     } else if (to.kind == NodeKind::list && part->kind == NodeKind::list) {
       merge_list(to, *part);
-    } else if (to.kind == NodeKind::object && part->kind == NodeKind::object && to.shape == part->shape) {
+    } else if (to.kind == NodeKind::object && part->kind == NodeKind::object && to.shape == part->shape &&
+               !contradict(to, *part)) {
       merge(to, *part);
     } else if (!equal_content(to, *part)) {
-      run_.rule_ = part->rule;
-      run_.note(RunDiagnostic::Level::note, "identity-conflict",
-                "two creates of one identity differ; the first value stays", nullptr);
+      note(*part);
+      replace(to, *part);
     }
   }
   into.live |= from.live;
