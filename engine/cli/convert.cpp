@@ -4,6 +4,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/env.h"
+#include "engine/base/partial_date.h"
 #include "engine/command.h"
 #include "engine/detail/map_files.h"
 #include "hl7/message.h"
@@ -17,8 +18,10 @@ using mappings::RunResult;
 
 /// One input through the map; `result` stays valid until the next call.
 Result<RunResult*> convert(const detail::MapSet& maps, const mappings::Program& program,
-                           mappings::Runner& runner, ContentKind kind, const std::string& text) {
+                           mappings::Runner& runner, ContentKind kind, const std::string& text,
+                           const base::TimeZone* zone) {
   mappings::RunContext context;
+  context.timezone = zone;
   context.received = base::SystemClock().wall();
   context.channel = "convert";
   context.tables = maps.tables.get();
@@ -107,6 +110,12 @@ int run(const Arguments& arguments) {
     return report({base::ErrorCode::usage, "the map does not give " + arguments.text("--to"), {}, {}},
                   arguments),
            kExitUsageFile;
+  const std::string zone_name = arguments.text("--timezone");
+  const auto zone = zone_name.empty() ? std::nullopt : base::TimeZone::find(zone_name);
+  if (!zone_name.empty() && !zone)
+    return report({base::ErrorCode::usage, "there is no time zone `" + zone_name + "`", {}, "Europe/Berlin"},
+                  arguments),
+           kExitUsageFile;
   mappings::Runner runner;
   bool failed = false;
   const auto files = arguments.all("FILE");
@@ -116,7 +125,7 @@ int run(const Arguments& arguments) {
     const auto input = detail::read_input(files[i]);
     if (!input) return report(input.error(), arguments), kExitUsageFile;
     for (const std::string& text : input->messages) {
-      const auto result = convert(*maps, program, runner, input->kind, text);
+      const auto result = convert(*maps, program, runner, input->kind, text, zone ? &*zone : nullptr);
       if (!result) {
         report(result.error(), arguments);
         failed = true;
@@ -146,6 +155,7 @@ constexpr OptionSpec kOptions[] = {
      true},
     {"--to", "KIND", "hl7, fhir or csv: refuse a map that gives something else"},
     {"--load", "PATH", "a site or an .hmap file with more maps and tables (repeatable)", false, true},
+    {"--timezone", "ZONE", "of times whose sender names no offset, such as Europe/Berlin; UTC otherwise"},
     {"--pretty", nullptr, "indent JSON"},
     {"--quiet", nullptr, "no notes and warnings on stderr"}};
 constexpr ExampleSpec kExamples[] = {

@@ -36,8 +36,9 @@ Checked Body::run_member(const ast::Name& name, base::Span span) {
     return done(make(ir::Op::run_received), fhir_type("instant"), span, false, false);
   if (name.text == "channel") return done(make(ir::Op::run_channel), fhir_type("string"), span, false, false);
   if (name.text == "tz") return done(make(ir::Op::run_tz), fhir_type("string"), span, false, false);
+  if (name.text == "message") return done(make(ir::Op::run_message), fhir_type("string"), span, false, false);
   auto& diagnostic = state_.report(ErrorCode::E0305, name.span, "`run` has no `" + name.text + "`");
-  diagnostic.notes.push_back("run.received, run.channel, run.tz");
+  diagnostic.notes.push_back("run.received, run.channel, run.tz, run.message");
   return failed(span);
 }
 

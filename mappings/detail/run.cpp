@@ -113,6 +113,7 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
   message_ = nullptr;
   message_offset_.reset();
   message_offset_known_ = false;
+  zone_assumed_ = false;
   message_seed_.clear();
   sender_seed_.clear();
   read_.clear();

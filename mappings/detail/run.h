@@ -331,6 +331,7 @@ class Run {
   bool recode(std::string_view raw, std::string& out);
   std::optional<base::PartialDate> date_of(const Value& value);
   void apply_zone(base::PartialDate& date);
+  void note_assumed_zone();  ///< once a message
   std::string_view text_of(const Value& value);
   std::string_view other_text(const Value& value);
 
@@ -429,6 +430,7 @@ class Run {
   hl7::StructureChoice structure_choice_;
   std::optional<std::int16_t> message_offset_;
   bool message_offset_known_ = false;
+  bool zone_assumed_ = false;
   // undo of a quarantined row iteration
   struct Undo {
     OutputNode* node;

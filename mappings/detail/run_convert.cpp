@@ -42,6 +42,13 @@ std::string_view Run::other_text(const Value& value) {
   }
 }
 
+void Run::note_assumed_zone() {
+  if (zone_assumed_) return;
+  zone_assumed_ = true;
+  note(RunDiagnostic::Level::note, "assumed-utc",
+       "times without an offset are taken as UTC: neither MSH-7 nor the channel says a time zone", nullptr);
+}
+
 void Run::apply_zone(base::PartialDate& date) {
   if (!date.has_time() || date.has_offset) return;
   if (!message_offset_known_) {
@@ -56,6 +63,7 @@ void Run::apply_zone(base::PartialDate& date) {
   if (message_offset_) {
     date.offset_minutes = *message_offset_;
   } else {
+    if (context_->timezone == nullptr) note_assumed_zone();
     date.offset_minutes = context_->timezone == nullptr
                               ? std::int16_t{0}
                               : static_cast<std::int16_t>(context_->timezone->offset_minutes(date));

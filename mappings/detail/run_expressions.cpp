@@ -159,6 +159,8 @@ Value Run::eval_node(const ir::Expr& expr) {
     case Op::run_tz:
       return context_->timezone == nullptr ? Value::of_string("UTC")
                                            : Value::of_string(context_->timezone->name());
+    case Op::run_message:
+      return message_ == nullptr ? Value() : Value::of_string({bytes_, size_});
     case Op::call_lookup:
       return call_lookup(expr);
     case Op::lookup_column:

@@ -154,7 +154,7 @@ void add_members(Items& items, const Cursor& cursor, std::size_t dot) {
   if (!type.datatype.empty()) add_components(items, cursor, type.datatype, "");
   if (!type.csv.empty()) add_columns(items, cursor, type.csv);
   if (!alone && cursor.word(dot - 1) == "run")
-    for (const char* name : {"received", "channel", "tz"})
+    for (const char* name : {"received", "channel", "tz", "message"})
       items.add(name, ItemKind::property, "of this run", 'a');
   if (type || alone || cursor.library() == nullptr || cursor.file() == nullptr) return;
   std::string package;

@@ -78,7 +78,14 @@ void FhirTarget::merge(OutputNode& into, OutputNode& from) {
       }
       replace(to, *part);
     } else if (to.kind == NodeKind::list && part->kind == NodeKind::list) {
-      merge_list(to, *part);
+      // Dosages are one instruction together: those of two versions of an order are not to be added up.
+      const bool dosage = run_.facts_->shapes[into.shape].members[i].name == "dosageInstruction";
+      if (!dosage) {
+        merge_list(to, *part);
+      } else if (!equal_content(to, *part)) {
+        note(*part);
+        replace(to, *part);
+      }
     } else if (to.kind == NodeKind::object && part->kind == NodeKind::object && to.shape == part->shape &&
                !contradict(to, *part)) {
       merge(to, *part);
