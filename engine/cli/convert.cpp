@@ -5,6 +5,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/env.h"
 #include "engine/base/partial_date.h"
+#include "engine/base/text.h"
 #include "engine/command.h"
 #include "engine/detail/map_files.h"
 #include "hl7/message.h"
@@ -37,7 +38,10 @@ Result<RunResult*> convert(const detail::MapSet& maps, const mappings::Program& 
     return &mappings::run_with_lookups(runner, program, input, context, maps.lookups.get(), answers);
   };
   if (kind == ContentKind::hl7) {
-    TRY(const auto message, hl7::Message::parse(text));
+    // Where MSH-18 says nothing: a file is UTF-8 when all of its bytes are.
+    hl7::ParseOptions options;
+    options.charset_default = base::is_valid_utf8(text) ? hl7::Charset::utf8() : hl7::Charset::latin1();
+    TRY(const auto message, hl7::Message::parse(text, options));
     return run(&message);
   }
   if (kind == ContentKind::fhir) {
