@@ -133,9 +133,9 @@ enum class Op : std::uint8_t {
   target_is_valued,  ///< a: object register; b: steps (one step): the element was written (`system is valued`)
   version,       ///< the message's version as string
   run_received, run_channel, run_tz,
-  run_message,   ///< the bytes of the v2 message as they came, whatever their charset
   call_lookup,   ///< a: lookup_sources; b,c: Range of args; the row that was fetched before the run
-  lookup_column  ///< a: row of a lookup; b: position in the row type
+  lookup_column, ///< a: row of a lookup; b: position in the row type
+  run_message    ///< the bytes of the v2 message as they came, whatever their charset
 };
 
 enum ExprFlag : std::uint8_t {
