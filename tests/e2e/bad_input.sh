@@ -17,7 +17,10 @@ from kiln_site import *  # noqa: E402,F403
 SITE = {
     "kiln.conf": 'server {{\n  data "data"\n  http {{ listen 127.0.0.1:{http} }}\n}}\n',
     "channels/bad.channel": """module e2e.bad
-use std.v2fhir.adt.{{adt_a01}}
+
+extend map numbered from std.v2fhir.adt.adt_a01 {{
+  add require PID-3[1].1 is valued else reject AE 101 "PID-3 needs at least one identifier"
+}}
 
 channel small {{
   source mllp {{
@@ -27,7 +30,7 @@ channel small {{
   }}
   accept hl7 ADT_A01 2.5.1 else reject AR 200 "only ADT is taken here"
   ack auto on mapped
-  map bundle = adt_a01
+  map bundle = numbered
   to repo: fhir from bundle {{ }}
 }}
 
