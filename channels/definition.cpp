@@ -160,4 +160,10 @@ base::Result<std::string> render(const DestinationDefinition::Template& name, co
   return out;
 }
 
+std::string serves(const ChannelDefinition& channel) {
+  if (channel.source == nullptr || find_field(channel.source->options, "serve") == nullptr) return {};
+  const std::string serve = channel.source_options.text("serve");
+  return serve == "changes" ? std::string() : serve;
+}
+
 }  // namespace kiln::channels

@@ -57,6 +57,15 @@ struct MapRoute {
   base::Span span;
 };
 
+/// `map found = rsp_to_bundle of mpi`: what a destination answers, for who asked.
+struct ReplyRoute {
+  std::string result;
+  std::string destination;    ///< whose reply it maps
+  mappings::Program program;  ///< a map of that reply
+  ContentKind kind = ContentKind::fhir;  ///< of the result
+  base::Span span;
+};
+
 struct DestinationDefinition {
   std::string name;
   const ConnectorSpec* connector = nullptr;
@@ -92,9 +101,14 @@ struct ChannelDefinition {
   AckMode ack = AckMode::automatic;
   AckOn ack_on = AckOn::mapped;
   std::vector<MapRoute> maps;
+  std::vector<ReplyRoute> replies;
   std::vector<DestinationDefinition> destinations;
   base::Span span;
 };
+
+/// What a channel with `source fhir` answers requests of; empty: it answers none, it gets changes or is of another
+/// kind. "search", "create" or "message".
+std::string serves(const ChannelDefinition& channel);
 
 /// A loaded site. Immutable but for resolve_site(); shared by all messages pinned to it.
 struct Site {

@@ -23,9 +23,10 @@ struct Change {
   std::uint64_t position = 0;  ///< the store's version sequence; strictly increasing
   ChangeAction action = ChangeAction::create;
   bool by_channel = false;  ///< written by a channel's destination, not by a client
+  std::string origin;       ///< who wrote it: "client", "channel:NAME", "kiln:…"
   std::string type, id;     ///< "Patient", "p1"
   std::uint64_t version = 0;
-  std::string resource;  ///< JSON as stored; of a delete: the last content before it, or empty
+  std::string resource;  ///< JSON as stored; of a delete: the last content before it
   base::WallTime at;
 };
 
@@ -48,6 +49,8 @@ class ChangeFeed {
   virtual base::Task<base::Status> advance(std::string consumer, std::uint64_t position) = 0;
   /// Ends a waiting read at once with an empty batch.
   virtual void wake() = 0;
+  /// URL of the server whose store this is, without a final '/'; empty when it has none.
+  virtual std::string base_url() const { return {}; }
 };
 
 /// The built-in store as a destination. `(msg_id, destination)` is written in the store's own transaction; a

@@ -28,6 +28,7 @@ struct Inbound {
   std::string key;
   base::WallTime received_at;
   std::string action;  ///< "create", "update" or "delete" of a store change; else empty
+  std::string label;   ///< what search finds it by (`id:…`) when it has no control id of its own; may be empty
   /// The frame ended without its trailer, or a start byte cut another frame: journaled as a note with the
   /// message.
   bool framing_fault = false;
@@ -50,6 +51,10 @@ struct Answer {
   /// are sent one after the other; who can send one only sends the last.
   std::string reply;
   bool close = false;  ///< close the connection after the reply
+  /// Of the stored message, also when this one repeats it; 0 when nothing is stored.
+  std::uint64_t id = 0;
+  /// Why the message ends without going anywhere: stable code and one line without content; else empty.
+  std::string code, reason;
 };
 
 /// Bytes that did not make a message. The pipeline journals or counts them; nothing is dropped without a

@@ -53,6 +53,53 @@ constexpr FieldSpec kLimits[] = {
      .max = std::int64_t{16} << 30},
     {.name = "fhir", .type = FieldType::block, .summary = "of the FHIR server", .fields = kFhirLimits},
 };
+constexpr const char* kRefusedWords[] = {"retry", "block", "quarantine"};
+constexpr const char* kActionWords[] = {"create", "update", "delete"};
+constexpr FieldSpec kTopic[] = {
+    {.name = "url",
+     .type = FieldType::string,
+     .summary = "canonical: what Subscription.criteria says",
+     .required = true},
+    {.name = "criteria",
+     .type = FieldType::string,
+     .summary = "a change that meets it is an event: \"Encounter?status=in-progress\"; several: one must be met",
+     .repeated = true},
+    {.name = "on",
+     .type = FieldType::words,
+     .summary = "which writes are events",
+     .default_value = "create update",
+     .words = kActionWords},
+    {.name = "filter",
+     .type = FieldType::string,
+     .summary = "a search parameter that subscriptions may filter by; none given: any",
+     .repeated = true},
+};
+constexpr FieldSpec kSubscriptions[] = {
+    {.name = "allow",
+     .type = FieldType::string,
+     .summary = "an endpoint must be this URL, or below it; none given: no subscription is taken",
+     .repeated = true},
+    {.name = "topic",
+     .type = FieldType::named_block,
+     .summary = "what subscriptions in topic style may ask for",
+     .fields = kTopic,
+     .repeated = true},
+    {.name = "timeout",
+     .type = FieldType::duration,
+     .summary = "time for one notification",
+     .default_value = "30s",
+     .min = 100,
+     .max = 600'000},
+    {.name = "retry",
+     .type = FieldType::retry,
+     .summary = "how often and how fast a notification is tried again",
+     .default_value = "forever backoff 1s..60s jitter"},
+    {.name = "refused",
+     .type = FieldType::word,
+     .summary = "what a 4xx answer means (408 and 429 are tried again)",
+     .default_value = "retry",
+     .words = kRefusedWords},
+};
 constexpr const char* kValidateWords[] = {"off", "structure", "profile"};
 constexpr const char* kDeleteWords[] = {"single", "multiple"};
 constexpr const char* kHandlingWords[] = {"lenient", "strict"};
@@ -80,6 +127,10 @@ constexpr FieldSpec kFhir[] = {
      .summary = "unknown search parameters, without Prefer: ignored and reported, or refused",
      .default_value = "lenient",
      .words = kHandlingWords},
+    {.name = "subscriptions",
+     .type = FieldType::block,
+     .summary = "who may be notified, and of what",
+     .fields = kSubscriptions},
 };
 constexpr FieldSpec kQuery[] = {
     {.name = "file",

@@ -278,6 +278,9 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ending.in_doubt = output.in_doubt;
   ending.sent_hash = base::sha256(output.output.body);
   ++unrecorded_;
+  const auto [first, last] = watchers_.equal_range(output.id);
+  for (auto watcher = first; watcher != last; ++watcher) watcher->second(ending);
+  watchers_.erase(first, last);
   record(output.id, std::make_shared<const Ending>(std::move(ending)));
 }
 

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -46,6 +48,9 @@ class DeliveryQueue {
   base::Status start(std::uint64_t waiting, MessageId last_id, bool clean_stop);
   /// Takes a durable output. Calls come in message order: nothing below `output.id` becomes durable later.
   void push(PendingOutput output);
+  /// `done` gets the end of that message here, once, if it is still to come; nothing when the queue stops before.
+  void watch(MessageId id, std::function<void(const Ending&)> done) { watchers_.emplace(id, std::move(done)); }
+  void unwatch(MessageId id) { watchers_.erase(id); }
   /// Goes on after a block with a fresh attempt count.
   void resume();
   /// Ends the attempt in progress and waits until its outcome is recorded, or cannot be (then unrecorded() is
@@ -89,6 +94,7 @@ class DeliveryQueue {
   const base::Clock& clock_;
   base::Random& random_;
 
+  std::multimap<MessageId, std::function<void(const Ending&)>> watchers_;
   std::deque<PendingOutput> window_;
   std::size_t window_bytes_ = 0;
   MessageId loaded_up_to_ = 0;  ///< last message that entered the window

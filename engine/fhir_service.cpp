@@ -60,6 +60,7 @@ FhirService::FhirService(Parts parts)
     : parts_(std::move(parts)),
       readers_(std::move(parts_.readers)),
       ids_(*parts_.clock, *parts_.random),
+      home_ids_(*parts_.clock, home_random_),
       validator_(parts_.rules.library ? std::make_unique<fhir::Validator>(*parts_.rules.library) : nullptr),
       context_(make_context(parts_, ids_)),
       changed_(*parts_.home),
@@ -256,10 +257,15 @@ Result<ChangeBatch> FhirService::read_now(fhir::Store& store, std::uint64_t afte
                     : version.vid == 1 ? channels::ChangeAction::create
                                        : channels::ChangeAction::update;
     change.by_channel = version.origin != fhir::kClientOrigin;
+    change.origin = version.origin;
     change.type = version.type;
     change.id = version.id;
     change.version = static_cast<std::uint64_t>(version.vid);
     change.resource = version.body;
+    if (version.deleted() && version.vid > 1) {
+      TRY(const auto before, store.read_version(version.type, version.id, version.vid - 1));
+      if (before) change.resource = before->body;
+    }
     change.at = version.updated;
     batch.read_up_to = change.position;
     batch.changes.push_back(std::move(change));
@@ -298,6 +304,37 @@ Task<Status> FhirService::advance(std::string consumer, std::uint64_t position) 
   enqueue(std::move(job));
   Status result = co_await completion;
   co_return result;
+}
+
+Task<Status> FhirService::write_store(std::function<Status(fhir::Store&)> work) {
+  base::Completion<Status> completion(*parts_.home);
+  auto status = std::make_shared<Status>();
+  Job job;
+  job.work = [status, work = std::move(work)](fhir::Store& store) {
+    auto scope = fhir::StoreScope::open(store);
+    *status = scope ? work(store) : base::fail(scope.error());
+    if (*status) *status = scope->keep();
+  };
+  job.done = [status, completion](const Status& committed) {
+    completion.set(committed ? *status : committed);
+  };
+  enqueue(std::move(job));
+  Status result = co_await completion;
+  co_return result;
+}
+
+Task<Status> FhirService::read_store(std::function<Status(fhir::Store&)> work) {
+  base::Completion<Status> completion(*parts_.home);
+  on_read([work = std::move(work), completion](fhir::Store& store) { completion.set(work(store)); });
+  Status result = co_await completion;
+  co_return result;
+}
+
+Status FhirService::read_store_now(const std::function<Status(fhir::Store&)>& work) {
+  std::promise<Status> promise;
+  auto future = promise.get_future();
+  on_read([&promise, &work](fhir::Store& store) { promise.set_value(work(store)); });
+  return future.get();
 }
 
 void FhirService::wake() {

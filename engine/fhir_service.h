@@ -68,9 +68,23 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
                                                        std::int64_t wait_ms) override;
   base::Task<base::Status> advance(std::string consumer, std::uint64_t position) override;
   void wake() override;
+  std::string base_url() const override { return parts_.base_url; }
 
   base::Task<std::vector<channels::SendOutcome>> apply_batch(
       std::vector<channels::Outgoing> messages) override;
+
+  /// Runs `work` on the writing thread, in a scope that is kept when it succeeds; the task ends when it is durable.
+  /// `work` may run twice: the first run is then undone.
+  base::Task<base::Status> write_store(std::function<base::Status(fhir::Store&)> work);
+  /// Runs `work` on a reading thread.
+  base::Task<base::Status> read_store(std::function<base::Status(fhir::Store&)> work);
+  /// The same, blocking; for the start.
+  base::Status read_store_now(const std::function<base::Status(fhir::Store&)>& work);
+
+  /// What requests are answered with; immutable after the start.
+  const fhir::ServerContext& context() const { return context_; }
+  /// A new id for a resource; home executor only.
+  std::string next_resource_id() { return home_ids_.next(); }
 
   /// Numbers for status: current resources per type. Blocks on the reading thread; for tools and tests.
   base::Result<fhir::StoreCounts> counts();
@@ -93,6 +107,8 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   Parts parts_;
   ReadPool readers_;
   fhir::IdSource ids_;
+  base::SystemRandom home_random_;
+  fhir::IdSource home_ids_;  ///< home executor only
   std::unique_ptr<fhir::Validator> validator_;  ///< of parts_.rules.library
   fhir::ServerContext context_;
   std::mutex mutex_;

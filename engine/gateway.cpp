@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <future>
+#include <set>
 
 #include "engine/admin/control_api.h"
 #include "engine/base/limits.h"
@@ -76,6 +77,7 @@ Status Gateway::start() {
   TRY_VOID(open_store());
   TRY_VOID(open_journal());
   TRY_VOID(start_channels());
+  TRY_VOID(start_subscriptions());
   base::spawn(recover_and_listen());
   // Recovery runs to its end before anything listens; until then only this loop runs.
   net_.run();
@@ -127,6 +129,8 @@ Status Gateway::open_store() {
   parts.base_url = fhir_url();
   parts.version = kVersion;
   TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
+  TRY(subscription_rules_, read_subscription_rules(site_->server, fhir_url()));
+  parts.rules.context.write_rule = &write_rule_;
   parts.fail_stop = [] { ::_exit(74); };
   fhir_ = std::make_unique<FhirService>(std::move(parts));
   return {};
@@ -146,6 +150,49 @@ void Gateway::note_lookups() const {
   }
 }
 
+ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& definition) {
+  return {site_,
+          &definition,
+          journal_.get(),
+          &net_.executor(),
+          &clock_,
+          &random_,
+          &processor_,
+          &budget_,
+          &*pacer_,
+          {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
+          {},
+          {}};
+}
+
+/// The channels of Subscriptions, also of those that are gone and have outputs waiting.
+Status Gateway::start_subscriptions() {
+  std::set<std::string> waiting;
+  for (const auto& [key, count] : journal_->recovered().pending)
+    if (Subscriptions::is_channel_name(key)) waiting.insert(key.substr(0, key.find('/')));
+  Subscriptions::Parts parts{
+      fhir_.get(), &subscription_rules_, &net_.executor(), &clock_, {}, {},
+      {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get()}};
+  parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source, auto make_destination) {
+    ChannelRuntime::Parts made = channel_parts(definition);
+    made.make_source = std::move(make_source);
+    made.make_destination = [make_destination = std::move(make_destination)](const auto&) { return make_destination(); };
+    return std::make_unique<ChannelRuntime>(std::move(made));
+  };
+  parts.add_channel = [this](std::unique_ptr<ChannelRuntime> channel) { channels_.push_back(std::move(channel)); };
+  subscriptions_ = std::make_unique<Subscriptions>(std::move(parts));
+  TRY(auto made, subscriptions_->load({waiting.begin(), waiting.end()}));
+  for (auto& channel : made) channels_.push_back(std::move(channel));
+  Facade::Parts facade{&channels_, fhir_.get(), journal_.get(), &net_.executor(), &clock_, &lookups_,
+                       subscriptions_.get(), {}, {}};
+  facade.site = [this] { return site_; };
+  facade.with_journal = [this](auto work) {
+    journal_read_.post([this, work = std::move(work)] { work(journal_reader()); });
+  };
+  facade_ = std::make_unique<Facade>(std::move(facade));
+  return {};
+}
+
 Status Gateway::start_channels() {
   note_lookups();
   std::map<std::string, std::map<std::string, std::uint64_t>> waiting;
@@ -155,25 +202,13 @@ Status Gateway::start_channels() {
   }
   for (const channels::ChannelDefinition& definition : site_->channels) {
     if (definition.disabled) continue;
-    ChannelRuntime::Parts parts{
-        site_,
-        &definition,
-        journal_.get(),
-        &net_.executor(),
-        &clock_,
-        &random_,
-        &processor_,
-        &budget_,
-        &*pacer_,
-        {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
-        {}};
-    channels_.push_back(std::make_unique<ChannelRuntime>(std::move(parts)));
+    channels_.push_back(std::make_unique<ChannelRuntime>(channel_parts(definition)));
     for (const auto& destination : definition.destinations)
       if (std::string_view(destination.connector->name) != "drop")
         waiting[definition.name].erase(destination.name);
   }
   for (const auto& [channel, counts] : waiting)
-    for (const auto& [destination, count] : counts)
+    for (const auto& [destination, count] : Subscriptions::is_channel_name(channel) ? decltype(waiting)::mapped_type() : counts)
       say("note: " + std::to_string(count) + " messages wait for " + channel + "/" + destination +
           ", which this site does not have; they stay in the journal");
   return {};
@@ -216,6 +251,7 @@ Task<void> Gateway::recover_and_listen() {
   }
   if (started_) started_ = serve_http();
   if (started_) watch_tables();
+  if (started_) subscriptions_->start();
   if (!started_) {
     auto ending = wind_down(false);
     co_await std::move(ending);
@@ -336,6 +372,11 @@ Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request) {
   }
   fhir::Principal principal;
   principal.loopback = is_loopback(request.peer);
+  if (facade_->takes(request)) {
+    auto handling = facade_->handle(std::move(request), std::move(principal));
+    base::HttpResponse response = co_await std::move(handling);
+    co_return response;
+  }
   base::Completion<base::HttpResponse> answered(net_.executor());
   fhir_->handle(std::move(request), principal,
                 [answered](base::HttpResponse response) { answered.set(std::move(response)); });
@@ -368,6 +409,8 @@ Task<void> Gateway::drain() {
 /// what is in doubt.
 Task<void> Gateway::wind_down(bool started) {
   if (fhir_) fhir_->wake();
+  if (facade_) facade_->stop();
+  if (subscriptions_) co_await subscriptions_->stop();
   for (const auto& channel : channels_) co_await channel->stop_source();
   if (http_) co_await http_->stop();
   if (control_) co_await control_->stop();

@@ -12,10 +12,12 @@
 #include "channels/net/http_server.h"
 #include "channels/net/net.h"
 #include "engine/base/env.h"
+#include "engine/facade.h"
 #include "engine/fhir_service.h"
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
 #include "engine/pipeline.h"
+#include "engine/subscriptions/subscriptions.h"
 #include "engine/table_watch.h"
 
 namespace kiln::engine {
@@ -54,6 +56,8 @@ class Gateway {
   base::Status open_journal();
   base::Status open_store();
   base::Status start_channels();
+  ChannelRuntime::Parts channel_parts(const channels::ChannelDefinition& definition);
+  base::Status start_subscriptions();
   base::Status start_queues();
   base::Status serve_http();
   base::Task<void> recover_and_listen();
@@ -91,8 +95,12 @@ class Gateway {
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;
+  SubscriptionRules subscription_rules_;
+  SubscriptionWriteRule write_rule_{subscription_rules_};
   std::unique_ptr<FhirService> fhir_;
+  std::unique_ptr<Subscriptions> subscriptions_;
   std::vector<std::unique_ptr<ChannelRuntime>> channels_;
+  std::unique_ptr<Facade> facade_;
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
 };

@@ -114,6 +114,7 @@ NewMessage ChannelRuntime::make_message(channels::Inbound in, const channels::Si
   message.peer = std::move(in.peer);
   message.name = std::move(in.name);
   message.action = std::move(in.action);
+  message.control_id = std::move(in.label);
   message.config_hash = site.hash;
   message.framing_fault = in.framing_fault;
   message.body = std::move(in.bytes);
@@ -154,6 +155,11 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
   }
   Answer answer;
   answer.taken = Taken::stored;
+  answer.id = *id;
+  if (*ending) {
+    answer.code = (*ending)->code;
+    answer.reason = (*ending)->detail;
+  }
   if (*ending && (*ending)->state == DeliveryState::rejected) {
     if (!keep_refusal || (*ending)->code == kSequenceCode) co_return std::nullopt;
     answer.taken = Taken::refused;
@@ -226,7 +232,12 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
   auto processed = std::make_shared<Processed>(take_outcome(plan));
   processed->id = id;
   Answer answer;
+  answer.id = id;
   answer.taken = rejected ? Taken::refused : Taken::stored;
+  if (plan.verdict != Plan::Verdict::accepted) {
+    answer.code = plan.code;
+    answer.reason = plan.reason;
+  }
   answer.reply = make_reply(*parts_.definition, message, opened, id, rejected ? plan.ack : hl7::AckCode::AA,
                             rejected ? plan.errors : std::vector<hl7::AckError>(),
                             rejected ? plan.reason : std::string());

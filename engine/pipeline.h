@@ -69,6 +69,8 @@ class ChannelRuntime final : public channels::Intake {
     /// Makes destinations instead of their connectors, for tests; empty: the connectors do.
     std::function<std::unique_ptr<channels::Destination>(const channels::DestinationDefinition&)>
         make_destination;
+    /// The same for the source.
+    std::function<std::unique_ptr<channels::Source>()> make_source = {};
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;

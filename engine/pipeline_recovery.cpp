@@ -31,6 +31,13 @@ Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting
     if (std::string_view(destination.connector->name) == "drop") continue;
     DeliveryQueue::Settings settings{parts_.definition->name, destination.name, destination.options.retry,
                                      destination.options.nak};
+    if (!channels::serves(*parts_.definition).empty()) {
+      // Somebody waits: one attempt, then they decide.
+      if (!destination.options.has("retry"))
+        settings.retry = {.forever = false, .attempts_max = 1, .then = channels::RetryEnd::quarantine};
+      if (!destination.options.has("nak"))
+        settings.nak = {channels::NakAction::quarantine, channels::NakAction::quarantine};
+    }
     auto connector = parts_.make_destination
                          ? parts_.make_destination(destination)
                          : destination.connector->make_destination(destination.options, parts_.around);
@@ -45,7 +52,9 @@ Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting
 Status ChannelRuntime::start_source() {
   if (links_) base::spawn(links_->open());
   if (fragments_) base::spawn(fragments_->open());
-  source_ = parts_.definition->source->make_source(parts_.definition->source_options, parts_.around);
+  source_ = parts_.make_source
+                ? parts_.make_source()
+                : parts_.definition->source->make_source(parts_.definition->source_options, parts_.around);
   return source_->start(*this);
 }
 

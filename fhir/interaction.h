@@ -4,6 +4,7 @@
 // all_operation_files().
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -107,5 +108,17 @@ std::span<const Interaction* const> all_operation_files();
 /// type, id, vid and query of `call`. Failures: not_found for unknown paths and types, method_not_allowed
 /// with Allow.
 Answer<const Interaction*> find_interaction(std::string_view method, std::string_view target, Call& call);
+
+/// The answer to a request that was worked out elsewhere, in the format and coding that the request asks for.
+base::HttpResponse respond(const base::HttpRequest& request, Answer<Reply> answer);
+
+/// The resource that a request carries, whatever its format and coding. Failures as in handle().
+Answer<base::JsonDocument> read_resource(const base::HttpRequest& request);
+
+/// What a create or update of that type checks first: form, structure and, where configured, profiles.
+Answer<void> check_written(base::JsonView resource, std::string_view type, const ServerContext& server);
+
+/// The request's own part of the target ("/Patient?x=y"); nullopt when it is not below the base path.
+std::optional<std::string> below_base(std::string_view target, std::string_view base_path);
 
 }  // namespace kiln::fhir

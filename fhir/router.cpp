@@ -12,6 +12,7 @@
 #include "fhir/detail/content.h"
 #include "fhir/detail/dispatch.h"
 #include "fhir/detail/negotiation.h"
+#include "fhir/detail/operations.h"
 #include "fhir/interaction.h"
 #include "fhir/primitives.h"
 #include "fhir/validation/validator.h"
@@ -32,14 +33,6 @@ bool segments_of(std::string_view path, std::string_view base_path, std::vector<
   for (const std::string_view part : base::split(path, '/'))
     if (!part.empty()) out.push_back(base::percent_decode(part, false));
   return true;
-}
-
-/// The request target with the base path taken away; nullopt when it is not below it.
-std::optional<std::string> below_base(std::string_view target, std::string_view base_path) {
-  if (target.substr(0, base_path.size()) != base_path) return std::nullopt;
-  target.remove_prefix(base_path.size());
-  if (!target.empty() && target.front() != '/' && target.front() != '?') return std::nullopt;
-  return std::string(target);
 }
 
 /// "/T/id/_history/vid"; a version that is no number is one that does not exist: 0.
@@ -247,6 +240,19 @@ Answer<Reply> run(const HttpRequest& request, const Principal& principal, Store&
   return reply;
 }
 
+/// The response in its coding, with what every response has.
+HttpResponse finish(const HttpRequest& request, Answer<Reply> answer, const Wanted& wanted) {
+  HttpResponse response = answer_of(std::move(answer), wanted);
+  if (wanted.gzip) compress(response);
+  const std::string_view id = request.headers.get("X-Request-Id");
+  if (is_plain_token(id)) response.headers.set("X-Request-Id", std::string(id));
+  if (request.method == "HEAD") {
+    response.headers.set("Content-Length", std::to_string(response.body.size()));
+    response.body.clear();
+  }
+  return response;
+}
+
 }  // namespace
 
 Answer<const Interaction*> find_interaction(std::string_view method, std::string_view target, Call& call) {
@@ -283,15 +289,33 @@ HttpResponse handle(const HttpRequest& request, const Principal& principal, Stor
                     const ServerContext& context) {
   Wanted wanted;
   wanted.gzip = detail::accepts_gzip(request.headers.get("Accept-Encoding"));
-  HttpResponse response = answer_of(run(request, principal, store, context, wanted), wanted);
-  if (wanted.gzip) compress(response);
-  const std::string_view id = request.headers.get("X-Request-Id");
-  if (is_plain_token(id)) response.headers.set("X-Request-Id", std::string(id));
-  if (request.method == "HEAD") {
-    response.headers.set("Content-Length", std::to_string(response.body.size()));
-    response.body.clear();
-  }
-  return response;
+  return finish(request, run(request, principal, store, context, wanted), wanted);
+}
+
+HttpResponse respond(const HttpRequest& request, Answer<Reply> answer) {
+  Wanted wanted;
+  wanted.gzip = detail::accepts_gzip(request.headers.get("Accept-Encoding"));
+  const auto chosen = choose_answer(request, base::parse_query(request.query()), Call(), wanted);
+  if (!chosen) answer = tl::unexpected(chosen.error());
+  return finish(request, std::move(answer), wanted);
+}
+
+Answer<void> check_written(base::JsonView resource, std::string_view type, const ServerContext& server) {
+  TRY_VOID(detail::check_resource(resource, type, type, server));
+  return {};
+}
+
+Answer<base::JsonDocument> read_resource(const HttpRequest& request) {
+  TRY(const std::optional<std::string> unpacked, detail::unpack_body(request));
+  TRY(const detail::Format format, detail::body_format(request.headers.get("Content-Type")));
+  return detail::parse_body(unpacked ? *unpacked : request.body, format);
+}
+
+std::optional<std::string> below_base(std::string_view target, std::string_view base_path) {
+  if (target.substr(0, base_path.size()) != base_path) return std::nullopt;
+  target.remove_prefix(base_path.size());
+  if (!target.empty() && target.front() != '/' && target.front() != '?') return std::nullopt;
+  return std::string(target);
 }
 
 HttpResponse refuse(int status, const std::string& why) {

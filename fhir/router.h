@@ -8,11 +8,20 @@
 #include "engine/base/limits.h"
 #include "fhir/access.h"
 #include "fhir/ids.h"
+#include "fhir/outcome.h"
 #include "fhir/store.h"
 
 namespace kiln::fhir {
 
 class Validator;
+
+/// A rule of the engine about what may be written (fhir.md §13); asked inside the write, on the writing thread.
+class WriteRule {
+ public:
+  virtual ~WriteRule() = default;
+  /// A failure refuses the write with its status and outcome.
+  virtual Answer<void> check(std::string_view type, base::JsonView resource) const = 0;
+};
 
 /// What the interactions need besides the store. Pointers are borrowed and outlive every call.
 struct ServerContext {
@@ -35,6 +44,7 @@ struct ServerContext {
   /// With its library: what $validate, the terminology operations and validate_profiles know. nullptr: what is
   /// shipped with the program.
   const Validator* validator = nullptr;
+  const WriteRule* write_rule = nullptr;  ///< of every create, update and patch; nullptr: none
 };
 
 /// True when the request may write, and so must run on the writing Store inside its own savepoint scope

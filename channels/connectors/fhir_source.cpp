@@ -1,6 +1,7 @@
 // Committed writes of the built-in store as messages, by a durable cursor: nothing is lost between API and
 // routing core.
 
+#include "channels/change_filter.h"
 #include "channels/connectors/detail/common.h"
 
 namespace kiln::channels {
@@ -13,7 +14,30 @@ constexpr std::int64_t kRetryMs = 1'000;  ///< after a store or feed failure
 
 constexpr const char* kActionWords[] = {"create", "update", "delete"};
 constexpr const char* kOriginWords[] = {"client", "any"};
+constexpr const char* kServeWords[] = {"changes", "search", "create", "message"};
 constexpr FieldSpec kOptions[] = {
+    {.name = "serve",
+     .type = FieldType::word,
+     .summary = "changes: writes, after they are committed; search, create: answers these requests for `type` by a "
+                "destination; message: takes $process-message",
+     .default_value = "changes",
+     .words = kServeWords},
+    {.name = "type",
+     .type = FieldType::string,
+     .summary = "with serve search or create: the resource type"},
+    {.name = "event",
+     .type = FieldType::string,
+     .summary = "with serve message: code or URI of an event it takes; none given: every event",
+     .repeated = true},
+    {.name = "endpoint",
+     .type = FieldType::string,
+     .summary = "with serve message: only messages to that destination endpoint"},
+    {.name = "timeout",
+     .type = FieldType::duration,
+     .summary = "how long the caller waits for the destination",
+     .default_value = "30s",
+     .min = 10,
+     .max = 600'000},
     {.name = "on",
      .type = FieldType::words,
      .summary = "which writes, after they are committed",
@@ -24,6 +48,10 @@ constexpr FieldSpec kOptions[] = {
      .summary = "client: not the writes of channels; any: also those",
      .default_value = "client",
      .words = kOriginWords},
+    {.name = "criteria",
+     .type = FieldType::string,
+     .summary = "only changes of that type, or that search of it: \"Patient?active=true\"; several: one must be met",
+     .repeated = true},
     {.name = "timezone",
      .type = FieldType::string,
      .summary = "IANA zone of times without offset; default: the server's"},
@@ -31,14 +59,35 @@ constexpr FieldSpec kOptions[] = {
 constexpr ConnectorExample kExamples[] = {
     {"{ }"},
     {"{ on create update; origin client }"},
+    {"{ criteria \"Patient?active=true\"; criteria \"Observation\" }"},
+    {"{ serve search; type \"Patient\"; timeout 10s }"},
+    {"{ serve message; event \"admit\" }"},
     {"{ on read }", false},
+    {"{ criteria \"Person?no-such=1\" }", false},
+    {"{ criteria \"Observation?subject.name=x\" }", false},
 };
+
+std::vector<std::string> criteria_of(const Options& options) {
+  std::vector<std::string> out;
+  if (const auto* given = options.all("criteria"))
+    for (const OptionValue& one : *given)
+      if (one.resolved) out.push_back(one.text);
+  return out;
+}
+
+std::vector<OptionProblem> check(const Options& options) {
+  const auto filter = ChangeFilter::parse(criteria_of(options));
+  if (filter) return {};
+  return {{base::ErrorCode::E0917, "criteria", filter.error().text, "a type, or a search: \"Patient?active=true\""}};
+}
 
 class FhirSource final : public Source, public std::enable_shared_from_this<FhirSource> {
  public:
   FhirSource(const Options& options, const Surroundings& around, std::string consumer)
       : around_(around), consumer_(std::move(consumer)), changed_(around.network.executor()) {
+    answers_ = options.text("serve") != "changes";  // requests come in by the FHIR API
     any_origin_ = options.text("origin") == "any";
+    criteria_ = criteria_of(options);
     for (const std::string& word : options.find("on")->words) {
       if (word == "create") on_[static_cast<int>(ChangeAction::create)] = true;
       if (word == "update") on_[static_cast<int>(ChangeAction::update)] = true;
@@ -47,9 +96,15 @@ class FhirSource final : public Source, public std::enable_shared_from_this<Fhir
   }
 
   base::Status start(Intake& intake) override {
+    if (answers_) {
+      status_.state = ConnectorStatus::State::up;
+      return {};
+    }
     if (around_.feed == nullptr)
       return base::fail(base::ErrorCode::channel_option, "source fhir: this engine has no built-in store");
+    TRY(filter_, ChangeFilter::parse(criteria_, around_.feed->base_url()));
     TRY(position_, around_.feed->position(consumer_));
+    noted_ = position_;
     intake_ = &intake;
     stopping_ = false;
     running_ = true;
@@ -74,7 +129,7 @@ class FhirSource final : public Source, public std::enable_shared_from_this<Fhir
 
  private:
   bool wanted(const Change& change) const {
-    return on_[static_cast<int>(change.action)] && (any_origin_ || !change.by_channel);
+    return on_[static_cast<int>(change.action)] && (any_origin_ || !change.by_channel) && filter_.matches(change);
   }
   Inbound message_of(Change change) const {
     Inbound out;
@@ -93,10 +148,13 @@ class FhirSource final : public Source, public std::enable_shared_from_this<Fhir
 
   Surroundings around_;
   std::string consumer_;
-  bool any_origin_ = false;
+  std::vector<std::string> criteria_;
+  ChangeFilter filter_;
+  bool any_origin_ = false, answers_ = false;
   bool on_[3] = {};
   Intake* intake_ = nullptr;
-  std::uint64_t position_ = 0;
+  std::uint64_t position_ = 0;  ///< everything up to here is taken or passed over
+  std::uint64_t noted_ = 0;     ///< the same, durably
   base::Event changed_;
   bool running_ = false, stopping_ = false;
   ConnectorStatus status_;
@@ -134,6 +192,10 @@ base::Task<bool> FhirSource::step(std::shared_ptr<FhirSource> self) {
       if (!all_stored) done = positions[i] - 1;  // those behind it that were stored are known by their key
     }
   }
+  // What was only passed over is passed over again after a crash: the position is noted now and then.
+  const bool took = !positions.empty();
+  const bool due = took || done - self->noted_ >= base::limits::kChangesUnmatchedMax;
+  if (done > self->position_ && !due) self->position_ = done;
   if (done > self->position_) {
     auto advancing = self->around_.feed->advance(self->consumer_, done);
     const auto advanced = co_await std::move(advancing);
@@ -142,6 +204,7 @@ base::Task<bool> FhirSource::step(std::shared_ptr<FhirSource> self) {
       co_return false;
     }
     self->position_ = done;
+    self->noted_ = done;
   }
   if (all_stored)
     self->status_.last_error.clear();
@@ -182,10 +245,11 @@ std::unique_ptr<Source> make(const Options& options, const Surroundings& around)
 const ConnectorSpec& fhir_source_spec() {
   static const ConnectorSpec spec{.name = "fhir",
                                   .role = ConnectorRole::source,
-                                  .summary = "committed writes of the built-in FHIR store",
+                                  .summary = "committed writes of the built-in FHIR store, or requests to the FHIR API",
                                   .content = {.fhir = true},
                                   .options = kOptions,
                                   .examples = kExamples,
+                                  .check = &check,
                                   .make_source = &make};
   return spec;
 }

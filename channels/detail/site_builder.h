@@ -39,6 +39,7 @@ struct PendingChannel {
   const mappings::LibraryFile* file = nullptr;
   std::optional<PendingExpression> where;
   std::vector<PendingRoute> routes;
+  std::vector<const mappings::ast::RouteClause*> replies;  ///< `map … of`; not among routes
   std::vector<PendingDestination> destinations;
 };
 

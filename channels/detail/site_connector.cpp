@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "channels/detail/site_builder.h"
+#include "fhir/definitions/definitions.h"
 
 namespace kiln::channels::detail {
 
@@ -43,6 +44,8 @@ class Connector {
     for (PendingRoute& route : channel.routes) connect_route(channel, route);
     for (std::size_t i = 0; i < channel.destinations.size(); ++i)
       connect_destination(channel, channel.destinations[i], channel.definition.destinations[i]);
+    for (const ast::RouteClause* clause : channel.replies) connect_reply(channel, *clause);
+    check_serving(channel);
   }
 
  private:
@@ -135,6 +138,61 @@ class Connector {
           }
     }
     channel.definition.maps.push_back(std::move(route));
+  }
+
+  /// `map found = rsp_to_bundle of mpi`.
+  void connect_reply(PendingChannel& channel, const ast::RouteClause& clause) {
+    ReplyRoute route;
+    route.result = clause.result.text;
+    route.span = clause.result.span;
+    route.destination = clause.of->text;
+    const auto& destinations = channel.definition.destinations;
+    const auto destination = std::ranges::find_if(
+        destinations, [&](const DestinationDefinition& one) { return one.name == route.destination; });
+    if (destination == destinations.end()) {
+      report(diagnostics_, ErrorCode::E0901, clause.of->span,
+             "this channel has no destination `" + route.destination + "`");
+      return;
+    }
+    if (serves(channel.definition).empty())
+      report(diagnostics_, ErrorCode::E0902, clause.result.span,
+             "nobody waits for the reply of `" + route.destination + "`",
+             "only `source fhir { serve search|create|message }` answers with it");
+    std::string qualified;
+    const std::size_t errors = diagnostics_.errors();
+    const auto maps = find_maps(channel, clause.map, qualified);
+    if (maps.empty()) {
+      const bool declared =
+          library_.resolve(*channel.file, clause.map, mappings::DeclKind::map).found != nullptr;
+      if (diagnostics_.errors() == errors && !declared) report_unknown(channel, clause.map);
+      return;
+    }
+    const mappings::MapInfo& map = *maps.front();
+    if (content_of(map.source.kind) != destination->kind && destination->kind != ContentKind::csv)
+      report(diagnostics_, ErrorCode::E0902, clause.map.span,
+             "`" + clause.map.text() + "` takes " + print_type(map.source) + "; `" + route.destination +
+                 "` answers with " + name_of(destination->kind));
+    if (content_of(map.target.kind) != ContentKind::fhir)
+      report(diagnostics_, ErrorCode::E0902, clause.map.span,
+             "`" + clause.map.text() + "` gives " + print_type(map.target) + "; the answer is fhir");
+    if (diagnostics_.ok()) route.program = compiled_.program(qualified);
+    channel.definition.replies.push_back(std::move(route));
+  }
+
+  /// What a channel that answers requests needs.
+  void check_serving(const PendingChannel& channel) {
+    const ChannelDefinition& definition = channel.definition;
+    const std::string serve = serves(definition);
+    if (serve.empty()) return;
+    const bool typed = serve == "search" || serve == "create";
+    if (typed && fhir::find_resource_type(definition.source_options.text("type")) == nullptr)
+      report(diagnostics_, ErrorCode::E0905, definition.span, "`serve " + serve + "` needs the type it answers for",
+             "type \"Patient\"");
+    if (serve == "search" && channel.replies.empty())
+      report(diagnostics_, ErrorCode::E0905, definition.span,
+             "`serve search` needs a map of the reply, which makes the Bundle", "map found = … of DESTINATION");
+    if (definition.ack_on != AckOn::mapped)
+      report(diagnostics_, ErrorCode::E0902, definition.span, "a channel that answers requests has no `ack`");
   }
 
   void connect_destination(PendingChannel& channel, const PendingDestination& pending,

@@ -255,6 +255,13 @@ class Reader {
   }
 
   void read_route(PendingChannel& out, const ast::RouteClause& clause) {
+    if (clause.of) {
+      if (clause.condition || clause.has_args)
+        report(diagnostics_, ErrorCode::E0915, clause.span,
+               "conditions and arguments of a `map … of` are not in this version");
+      out.replies.push_back(&clause);
+      return;
+    }
     PendingRoute route;
     route.clause = &clause;
     if (clause.condition) route.condition = request(out, *clause.condition, false);
@@ -262,8 +269,6 @@ class Reader {
       route.arguments = site_.map_requests.size();
       site_.map_requests.push_back({&clause.map, &clause.args, &out.file->tree});
     }
-    if (clause.of)
-      report(diagnostics_, ErrorCode::E0915, clause.span, "`of` of a map statement is not in this version");
     out.routes.push_back(std::move(route));
   }
 

@@ -118,6 +118,7 @@ Answer<void> check_if_match(std::string_view if_match, const std::optional<Store
 }
 
 Answer<WriteResult> update(Store& store, const WriteRequest& request, const ServerContext& server) {
+  if (server.write_rule) TRY_VOID(server.write_rule->check(request.type, request.resource));
   const bool conditional = !request.if_match.empty() || !request.if_none_match.empty();
   if (conditional || !server.update_create) {
     TRY(const auto current, store.read(request.type, request.id));
@@ -141,6 +142,7 @@ Answer<WriteResult> update(Store& store, const WriteRequest& request, const Serv
 }
 
 Answer<WriteResult> create(Store& store, const WriteRequest& request, const ServerContext& server) {
+  if (server.write_rule) TRY_VOID(server.write_rule->check(request.type, request.resource));
   Write write;
   write.type = request.type;
   write.id = request.id;
