@@ -47,7 +47,8 @@ Result<ChangeFilter> ChangeFilter::parse(const std::vector<std::string>& criteri
       entry.query = *query;
       const std::string beyond = beyond_one_version(entry.query.clauses);
       if (!beyond.empty())
-        return base::fail(refusal(criterion, "`" + beyond + "` cannot be told from the changed resource alone"));
+        return base::fail(
+            refusal(criterion, "`" + beyond + "` cannot be told from the changed resource alone"));
     }
     out.entries_.push_back(std::move(entry));
   }
@@ -55,8 +56,8 @@ Result<ChangeFilter> ChangeFilter::parse(const std::vector<std::string>& criteri
 }
 
 bool ChangeFilter::names_type(std::string_view type) const {
-  return entries_.empty() ||
-         std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.type == type; });
+  return entries_.empty() || std::any_of(entries_.begin(), entries_.end(),
+                                         [&](const Entry& entry) { return entry.type == type; });
 }
 
 bool ChangeFilter::matches(const Change& change) const {

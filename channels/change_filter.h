@@ -15,11 +15,12 @@ namespace kiln::channels {
 /// Immutable; thread-safe. An empty filter takes every change.
 class ChangeFilter {
  public:
-  /// Each of `criteria` is a type ("Patient") or a search of it ("Observation?category=laboratory&status=final");
-  /// a change that meets one is meant. `own_base` is the URL of the server, for absolute references to itself.
-  /// Errors: channel_option, with what is wrong and in which criterion; also for what cannot be told from one
-  /// version alone (chains, _has, _lastUpdated).
-  static base::Result<ChangeFilter> parse(const std::vector<std::string>& criteria, std::string own_base = {});
+  /// Each of `criteria` is a type ("Patient") or a search of it
+  /// ("Observation?category=laboratory&status=final"); a change that meets one is meant. `own_base` is the
+  /// URL of the server, for absolute references to itself. Errors: channel_option, with what is wrong and in
+  /// which criterion; also for what cannot be told from one version alone (chains, _has, _lastUpdated).
+  static base::Result<ChangeFilter> parse(const std::vector<std::string>& criteria,
+                                          std::string own_base = {});
 
   /// A deletion is judged by the content before it.
   bool matches(const Change& change) const;

@@ -44,7 +44,8 @@ Facade::Wanted Facade::find(const HttpRequest& request) const {
   out.type = call.type;
   out.id = call.id;
   out.query = std::move(call.query);
-  std::erase_if(out.query, [](const auto& pair) { return pair.first == "_format" || pair.first == "_pretty"; });
+  std::erase_if(out.query,
+                [](const auto& pair) { return pair.first == "_format" || pair.first == "_pretty"; });
   if (call.shape == fhir::PathShape::operation) {
     if (out.interaction == "$process-message") out.kind = Kind::message;
     if (out.interaction == "$status") out.kind = Kind::status;
@@ -54,8 +55,8 @@ Facade::Wanted Facade::find(const HttpRequest& request) const {
       out.kind = Kind::convert;
     return out;
   }
-  const bool searches = out.interaction == "search" && (call.shape == fhir::PathShape::type ||
-                                                        call.shape == fhir::PathShape::type_search);
+  const bool searches = out.interaction == "search" &&
+                        (call.shape == fhir::PathShape::type || call.shape == fhir::PathShape::type_search);
   const bool creates = out.interaction == "create" && call.shape == fhir::PathShape::type;
   if (!searches && !creates) return out;
   for (const auto& channel : *parts_.channels) {
@@ -74,7 +75,8 @@ bool Facade::takes(const HttpRequest& request) const {
 }
 
 Task<HttpResponse> Facade::handle(HttpRequest request, fhir::Principal principal) {
-  if (!request.headers.has("X-Request-Id")) request.headers.set("X-Request-Id", parts_.fhir->next_request_id());
+  if (!request.headers.has("X-Request-Id"))
+    request.headers.set("X-Request-Id", parts_.fhir->next_request_id());
   HttpRequest head;
   head.method = request.method;
   head.target = request.target;
@@ -109,7 +111,8 @@ void Facade::stop() {
   for (const auto& [number, waiting] : waiting_) waiting.set(std::nullopt);
 }
 
-/// The order is that of every message: stored, mapped, queued, sent. The caller waits for the end at one destination.
+/// The order is that of every message: stored, mapped, queued, sent. The caller waits for the end at one
+/// destination.
 Task<Facade::Delivered> Facade::ask(ChannelRuntime* channel, channels::Inbound in, std::string destination) {
   const std::int64_t wait_ms = channel->definition().source_options.number("timeout");
   in.kind = channels::ContentKind::fhir;
@@ -130,7 +133,8 @@ Task<Facade::Delivered> Facade::ask(ChannelRuntime* channel, channels::Inbound i
   queue->watch(taken.id, [done](const Ending& ending) { done.set(ending); });
   // It may have ended already: a repetition, or a destination whose condition does not hold.
   parts_.journal->flush();
-  parts_.journal->read_ending(taken.id, destination, [done](base::Result<std::optional<Ending>> ending) {
+  const std::string address = channel->definition().name + "/" + destination;
+  parts_.journal->read_ending(taken.id, address, [done](base::Result<std::optional<Ending>> ending) {
     if (ending && *ending) done.set(std::move(*ending));
   });
   const base::TimerId timer =
@@ -141,10 +145,11 @@ Task<Facade::Delivered> Facade::ask(ChannelRuntime* channel, channels::Inbound i
   queue->unwatch(taken.id);
   if (stopping_ && !ending) co_return base::fail(ErrorCode::cancelled, "the server is stopping", {}, named);
   if (!ending)
-    co_return base::fail(ErrorCode::fhir_upstream_timeout, "the receiver did not answer within the time", {},
-                         named + " is still being delivered");
+    co_return tl::unexpected(
+        facade::upstream_failure(ErrorCode::fhir_upstream_timeout, named + " is still queued"));
   if (ending->state == DeliveryState::filtered)
-    co_return base::fail(ErrorCode::fhir_rule, "the channel sends this nowhere", {}, named + ", " + ending->code);
+    co_return base::fail(ErrorCode::fhir_rule, "the channel sends this nowhere", {},
+                         named + ", " + ending->code);
   if (ending->state != DeliveryState::sent) co_return tl::unexpected(facade::failure_of(*ending, taken.id));
   co_return ending;
 }
@@ -175,7 +180,8 @@ Task<Facade::Replied> Facade::search(HttpRequest request, Wanted wanted) {
 
 Task<Facade::Replied> Facade::create(HttpRequest request, Wanted wanted) {
   if (request.headers.has("If-None-Exist"))
-    co_return base::fail(ErrorCode::fhir_not_supported, "a channel answers this; it knows no conditional create");
+    co_return base::fail(ErrorCode::fhir_not_supported,
+                         "a channel answers this; it knows no conditional create");
   const auto document = fhir::read_resource(request);
   if (!document) co_return tl::unexpected(document.error());
   const auto valid = fhir::check_written(document->root(), wanted.type, parts_.fhir->context());

@@ -1,6 +1,7 @@
 #pragma once
-// Requests of the FHIR API that channels, maps and the journal answer, not the store (fhir.md §12, §13; architecture.md
-// §2): searches and creates served by a channel, $process-message, $convert by a map, $status and $events.
+// Requests of the FHIR API that channels, maps and the journal answer, not the store (fhir.md §12, §13;
+// architecture.md §2): searches and creates served by a channel, $process-message, $convert by a map, $status
+// and $events.
 
 #include <functional>
 #include <map>
@@ -77,17 +78,23 @@ class Facade {
 
 namespace facade {
 
-/// The destination whose reply answers a request: that of the reply map, else the first that is sent somewhere.
+/// The destination whose reply answers a request: that of the reply map, else the first that is sent
+/// somewhere.
 std::string answering_destination(const channels::ChannelDefinition& channel);
-/// A search as a Parameters resource: each parameter by its name as valueString; of "system|value" also NAME.system
-/// and NAME.value.
+/// A search as a Parameters resource: each parameter by its name as valueString; of "system|value" also
+/// NAME.system and NAME.value.
 std::string parameters_of(const fhir::QueryPairs& query);
-/// A searchset of the resources in a Bundle (or of one resource): those of `type` are matches, others included.
-fhir::Answer<std::string> searchset_of(const std::string& body, const std::string& type, const std::string& base_url,
-                                       const fhir::QueryPairs& query);
-/// Why a destination did not do it: what its acknowledgement says (422), no answer in time (504), not reached (502).
+/// A searchset of the resources in a Bundle (or of one resource): those of `type` are matches, others
+/// included.
+fhir::Answer<std::string> searchset_of(const std::string& body, const std::string& type,
+                                       const std::string& base_url, const fhir::QueryPairs& query);
+/// A failure on the other side, with what became of the message.
+fhir::Failure upstream_failure(base::ErrorCode code, const std::string& message);
+/// Why a destination did not do it: what its acknowledgement says (422), no answer in time (504), not reached
+/// (502).
 fhir::Failure failure_of(const Ending& ending, MessageId id);
-/// The response to a message Bundle: a message Bundle; `outcome` (an OperationOutcome, may be empty) says why not.
+/// The response to a message Bundle: a message Bundle; `outcome` (an OperationOutcome, may be empty) says why
+/// not.
 std::string response_message(base::JsonView bundle, const std::string& base_url, const char* code,
                              const std::string& outcome);
 /// What a run has to say, for an OperationOutcome.

@@ -43,7 +43,8 @@ fhir::Answer<std::string> content_of_binary(JsonView binary) {
   return bytes;
 }
 
-/// Parameters with `map`, `input` (a Binary, a string or a resource) and `outcome`; a Binary; any other resource.
+/// Parameters with `map`, `input` (a Binary, a string or a resource) and `outcome`; a Binary; any other
+/// resource.
 fhir::Answer<void> read_resource_input(JsonView root, Conversion& out) {
   if (root["resourceType"].text() == "Binary") {
     TRY(out.text, content_of_binary(root));
@@ -76,7 +77,8 @@ fhir::Answer<Conversion> read_conversion(const base::HttpRequest& request, const
     if (name == "outcome") out.with_outcome = value == "true";
   }
   const std::string type = base::lower_ascii(request.headers.get("Content-Type"));
-  const bool resource = type.empty() || type.find("json") != std::string::npos || type.find("xml") != std::string::npos;
+  const bool resource =
+      type.empty() || type.find("json") != std::string::npos || type.find("xml") != std::string::npos;
   if (resource) {
     TRY(const base::JsonDocument document, fhir::read_resource(request));
     TRY_VOID(read_resource_input(document.root(), out));
@@ -88,7 +90,8 @@ fhir::Answer<Conversion> read_conversion(const base::HttpRequest& request, const
   if (out.map.empty())
     return base::fail(ErrorCode::fhir_required, "which map? $convert?map=std.v2fhir.adt", {},
                       "`kiln doc` lists the maps of a site");
-  if (base::trim(out.text).empty()) return base::fail(ErrorCode::fhir_required, "there is nothing to convert");
+  if (base::trim(out.text).empty())
+    return base::fail(ErrorCode::fhir_required, "there is nothing to convert");
   return out;
 }
 
@@ -134,7 +137,8 @@ Facade::Replied Facade::convert(const base::HttpRequest& request, const Wanted& 
   }
   const bool is_fhir = result.output_kind == mappings::DataKind::fhir;
   if (result.output.empty())
-    return tl::unexpected(fhir::Failure(base::Error{ErrorCode::fhir_not_converted, "the map wrote nothing", {}, {}}));
+    return tl::unexpected(
+        fhir::Failure(base::Error{ErrorCode::fhir_not_converted, "the map wrote nothing", {}, {}}));
   const bool is_hl7 = result.output_kind == mappings::DataKind::hl7;
   const std::string text = is_hl7 || is_fhir ? result.output : result.csv_header + result.output;
   const char* type = is_hl7 ? "x-application/hl7-v2+er7" : "text/csv";

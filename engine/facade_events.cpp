@@ -46,7 +46,8 @@ Asked read_asked(const fhir::QueryPairs& query) {
 }
 
 /// Messages of a subscription's channel by event number, the first time each.
-Result<std::vector<StoredMessage>> read_events(JournalReader& reader, const std::string& channel, const Asked& asked) {
+Result<std::vector<StoredMessage>> read_events(JournalReader& reader, const std::string& channel,
+                                               const Asked& asked) {
   Query query;
   QueryTerm term{QueryTerm::Field::channel, false, channel};
   query.terms.push_back(std::move(term));
@@ -70,11 +71,13 @@ Result<std::vector<StoredMessage>> read_events(JournalReader& reader, const std:
 }
 
 ChangeAction action_of(const std::string& name) {
-  return name == "create" ? ChangeAction::create : name == "update" ? ChangeAction::update : ChangeAction::delete_;
+  return name == "create"   ? ChangeAction::create
+         : name == "update" ? ChangeAction::update
+                            : ChangeAction::delete_;
 }
 
-/// The changed resource of an event as it was notified: the body, or the second entry of a Bundle. Empty when the
-/// notification did not have it.
+/// The changed resource of an event as it was notified: the body, or the second entry of a Bundle. Empty when
+/// the notification did not have it.
 std::string resource_of(const std::string& body, const std::string& type) {
   const auto document = base::parse_json(body);
   if (!document) return {};
@@ -94,7 +97,8 @@ Task<Status> look_up(FhirService* fhir, std::string id, std::shared_ptr<Known> k
     known->status = root["status"].text();
     known->error = root["error"].text();
     const std::string criteria(root["criteria"].text());
-    if (criteria.find('?') == std::string::npos && criteria.find(':') != std::string::npos) known->topic = criteria;
+    if (criteria.find('?') == std::string::npos && criteria.find(':') != std::string::npos)
+      known->topic = criteria;
     TRY(const auto events, store.cursor(events_cursor("subscription." + id)));
     known->events = static_cast<std::uint64_t>(events);
     return {};
@@ -132,13 +136,15 @@ Task<Facade::Replied> Facade::events(Wanted wanted) {
   const Asked asked = read_asked(wanted.query);
   using Found = Result<std::vector<StoredMessage>>;
   base::Completion<Found> searched(*parts_.executor);
-  parts_.with_journal([searched, asked, channel = "subscription." + wanted.id](Result<JournalReader*> reader) {
-    searched.set(reader ? read_events(**reader, channel, asked) : Found(base::fail(reader.error())));
-  });
+  parts_.with_journal(
+      [searched, asked, channel = "subscription." + wanted.id](Result<JournalReader*> reader) {
+        searched.set(reader ? read_events(**reader, channel, asked) : Found(base::fail(reader.error())));
+      });
   const Found found = co_await searched;
   if (!found) co_return base::fail(found.error());
   auto content = NotificationContent::id_only;
-  if (const LiveSubscription* live = parts_.subscriptions->find(wanted.id); live != nullptr && live->definition)
+  if (const LiveSubscription* live = parts_.subscriptions->find(wanted.id);
+      live != nullptr && live->definition)
     content = live->definition->is_topic_style() ? live->definition->content : content;
   if (asked.content == "empty") content = NotificationContent::empty;
   if (asked.content == "id-only") content = NotificationContent::id_only;
@@ -168,7 +174,8 @@ Task<Facade::Replied> Facade::events(Wanted wanted) {
   status.topic = known->topic;
   status.events = known->events;
   fhir::Reply out;
-  out.body = print_notification(parts_.fhir->base_url(), wanted.id, parts_.clock->wall(), status, events, content);
+  out.body =
+      print_notification(parts_.fhir->base_url(), wanted.id, parts_.clock->wall(), status, events, content);
   co_return out;
 }
 

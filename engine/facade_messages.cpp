@@ -31,7 +31,8 @@ int fit(const channels::ChannelDefinition& channel, JsonView header) {
   int out = 1;
   if (const auto* events = channel.source_options.all("event")) {
     const std::string event = event_of(header);
-    if (std::none_of(events->begin(), events->end(), [&](const auto& one) { return one.text == event; })) return 0;
+    if (std::none_of(events->begin(), events->end(), [&](const auto& one) { return one.text == event; }))
+      return 0;
     out += 2;
   }
   const std::string endpoint = channel.source_options.text("endpoint");
@@ -65,15 +66,18 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
   if (!valid) co_return tl::unexpected(valid.error());
   const JsonView header = bundle["entry"].at(0)["resource"];
   if (bundle["type"].text() != "message" || header["resourceType"].text() != "MessageHeader")
-    co_return base::fail(ErrorCode::fhir_invalid, "a message is a Bundle of type message that begins with a MessageHeader",
+    co_return base::fail(ErrorCode::fhir_invalid,
+                         "a message is a Bundle of type message that begins with a MessageHeader",
                          "Bundle.entry[0]");
   const bool async = value_of(wanted.query, "async") == "true";
   if (!value_of(wanted.query, "response-url").empty())
-    co_return base::fail(ErrorCode::fhir_not_supported, "response-url is not supported", {},
-                         "leave it out: the answer to async is 202, and to a repetition of the message its response");
+    co_return base::fail(
+        ErrorCode::fhir_not_supported, "response-url is not supported", {},
+        "leave it out: the answer to async is 202, and to a repetition of the message its response");
   ChannelRuntime* const channel = channel_of_message(header);
   if (channel == nullptr)
-    co_return base::fail(ErrorCode::fhir_not_supported, "no channel takes this event", "Bundle.entry[0].resource",
+    co_return base::fail(ErrorCode::fhir_not_supported, "no channel takes this event",
+                         "Bundle.entry[0].resource",
                          "a channel with source fhir { serve message; event \"CODE\" }");
   channels::Inbound in;
   in.bytes = base::print_json(bundle);
@@ -84,7 +88,8 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
   const std::string bundle_id(bundle["id"].text()), header_id(header["id"].text());
   if (!bundle_id.empty() && !header_id.empty()) in.key = "message " + bundle_id + " " + header_id;
   const bool waits = !async && !channel->definition().replies.empty();
-  auto asking = ask(channel, std::move(in), waits ? channel->definition().replies.front().destination : std::string());
+  auto asking =
+      ask(channel, std::move(in), waits ? channel->definition().replies.front().destination : std::string());
   const Delivered delivered = co_await std::move(asking);
   const std::string base_url = parts_.fhir->base_url();
   fhir::Reply out;
@@ -93,7 +98,8 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
     // What was decided about the message is an answer to it; that it could not be asked about is an error.
     if (code != ErrorCode::fhir_rule && code != ErrorCode::fhir_upstream_refused)
       co_return tl::unexpected(delivered.error());
-    out.body = facade::response_message(bundle, base_url, "fatal-error", fhir::print_outcome(delivered.error()));
+    out.body =
+        facade::response_message(bundle, base_url, "fatal-error", fhir::print_outcome(delivered.error()));
     co_return out;
   }
   if (async) {

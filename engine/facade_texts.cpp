@@ -44,8 +44,8 @@ std::string parameters_of(const fhir::QueryPairs& query) {
   return out.take();
 }
 
-fhir::Answer<std::string> searchset_of(const std::string& body, const std::string& type, const std::string& base_url,
-                                       const fhir::QueryPairs& query) {
+fhir::Answer<std::string> searchset_of(const std::string& body, const std::string& type,
+                                       const std::string& base_url, const fhir::QueryPairs& query) {
   base::JsonDocument document;
   if (!body.empty()) {
     TRY(document, base::parse_json(body));
@@ -53,8 +53,11 @@ fhir::Answer<std::string> searchset_of(const std::string& body, const std::strin
   std::vector<JsonView> resources;
   const JsonView root = document.root();
   if (root["resourceType"].text() == "Bundle") {
-    for (const JsonView entry : root["entry"])
-      if (entry["resource"]) resources.push_back(entry["resource"]);
+    for (const JsonView entry : root["entry"]) {
+      const JsonView resource = entry["resource"];
+      // The frame of the message is nothing that a search finds.
+      if (resource && resource["resourceType"].text() != "MessageHeader") resources.push_back(resource);
+    }
   } else if (root) {
     resources.push_back(root);
   }
@@ -68,16 +71,23 @@ fhir::Answer<std::string> searchset_of(const std::string& body, const std::strin
   }
   JsonWriter out;
   out.begin_object().member("resourceType", "Bundle").member("type", "searchset").key("total").integer(total);
-  out.key("link").begin_array().begin_object().member("relation", "self").member("url", self).end_object().end_array();
+  out.key("link")
+      .begin_array()
+      .begin_object()
+      .member("relation", "self")
+      .member("url", self)
+      .end_object()
+      .end_array();
   if (!resources.empty()) out.key("entry").begin_array();
   std::size_t number = 0;
   for (const JsonView resource : resources) {
     const std::string found(resource["resourceType"].text()), id(resource["id"].text());
     const std::string digest = base::sha256_hex(body + std::to_string(number++));
-    out.begin_object().member("fullUrl", id.empty() ? "urn:uuid:" + digest.substr(0, 8) + "-" + digest.substr(8, 4) +
-                                                          "-8" + digest.substr(13, 3) + "-a" + digest.substr(17, 3) +
-                                                          "-" + digest.substr(20, 12)
-                                                    : base_url + "/" + found + "/" + id);
+    out.begin_object().member("fullUrl", id.empty()
+                                             ? "urn:uuid:" + digest.substr(0, 8) + "-" + digest.substr(8, 4) +
+                                                   "-8" + digest.substr(13, 3) + "-a" + digest.substr(17, 3) +
+                                                   "-" + digest.substr(20, 12)
+                                             : base_url + "/" + found + "/" + id);
     out.key("resource").value(resource);
     const char* mode = found == "OperationOutcome" ? "outcome" : found == type ? "match" : "include";
     out.key("search").begin_object().member("mode", mode).end_object().end_object();
@@ -108,7 +118,8 @@ std::vector<Issue> issues_of_ack(const std::string& reply, const std::string& co
     std::string place = segment.field(2).component(1).to_text();
     if (const std::string field = segment.field(2).component(3).to_text(); !place.empty() && !field.empty())
       place += "-" + field;
-    issue.diagnostics = code + ", ERR-3 " + error.component(1).to_text() + (place.empty() ? "" : ", " + place);
+    issue.diagnostics =
+        code + ", ERR-3 " + error.component(1).to_text() + (place.empty() ? "" : ", " + place);
     if (issue.text.empty()) issue.text = "the receiver refused the message";
     out.push_back(std::move(issue));
   }
@@ -124,22 +135,31 @@ std::vector<Issue> issues_of_ack(const std::string& reply, const std::string& co
 
 }  // namespace
 
+Failure upstream_failure(ErrorCode code, const std::string& message) {
+  const base::ErrorInfo& info = base::error_info(code);
+  Issue issue;
+  issue.code = info.issue_type;
+  issue.text = info.text;
+  issue.diagnostics = std::string(info.code) + "; " + message;
+  return Failure(base::Error{code, {}, {}, {}}, {std::move(issue)});
+}
+
 Failure failure_of(const Ending& ending, MessageId id) {
   const std::string named = "message " + std::to_string(id) + " is set aside";
   const std::string& code = ending.code;
   if (code == "AE" || code == "AR" || code == "CE" || code == "CR")
-    return Failure(base::Error{ErrorCode::fhir_upstream_refused, {}, {}, named}, issues_of_ack(ending.reply, code));
+    return Failure(base::Error{ErrorCode::fhir_upstream_refused, {}, {}, named},
+                   issues_of_ack(ending.reply, code));
   const bool late = code == base::error_info(ErrorCode::timeout).code;
-  return Failure(base::Error{late ? ErrorCode::fhir_upstream_timeout : ErrorCode::fhir_upstream_failed,
-                             ending.detail, {}, named});
+  return upstream_failure(late ? ErrorCode::fhir_upstream_timeout : ErrorCode::fhir_upstream_failed, named);
 }
 
 namespace {
 
 std::string uuid_of(const std::string& text) {
   const std::string hex = base::sha256_hex(text);
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-8" + hex.substr(13, 3) + "-a" + hex.substr(17, 3) + "-" +
-         hex.substr(20, 12);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-8" + hex.substr(13, 3) + "-a" + hex.substr(17, 3) +
+         "-" + hex.substr(20, 12);
 }
 
 }  // namespace
@@ -147,7 +167,8 @@ std::string uuid_of(const std::string& text) {
 std::string response_message(JsonView bundle, const std::string& base_url, const char* code,
                              const std::string& outcome) {
   const JsonView header = bundle["entry"].at(0)["resource"];
-  const std::string identity = "response " + std::string(bundle["id"].text()) + " " + std::string(header["id"].text());
+  const std::string identity =
+      "response " + std::string(bundle["id"].text()) + " " + std::string(header["id"].text());
   const std::string id = uuid_of(identity), outcome_id = uuid_of(identity + " outcome");
   JsonWriter out;
   out.begin_object().member("resourceType", "Bundle").member("id", uuid_of(identity + " bundle"));

@@ -18,13 +18,12 @@ constexpr const char* kServeWords[] = {"changes", "search", "create", "message"}
 constexpr FieldSpec kOptions[] = {
     {.name = "serve",
      .type = FieldType::word,
-     .summary = "changes: writes, after they are committed; search, create: answers these requests for `type` by a "
-                "destination; message: takes $process-message",
+     .summary =
+         "changes: writes, after they are committed; search, create: answers these requests for `type` by a "
+         "destination; message: takes $process-message",
      .default_value = "changes",
      .words = kServeWords},
-    {.name = "type",
-     .type = FieldType::string,
-     .summary = "with serve search or create: the resource type"},
+    {.name = "type", .type = FieldType::string, .summary = "with serve search or create: the resource type"},
     {.name = "event",
      .type = FieldType::string,
      .summary = "with serve message: code or URI of an event it takes; none given: every event",
@@ -50,7 +49,8 @@ constexpr FieldSpec kOptions[] = {
      .words = kOriginWords},
     {.name = "criteria",
      .type = FieldType::string,
-     .summary = "only changes of that type, or that search of it: \"Patient?active=true\"; several: one must be met",
+     .summary =
+         "only changes of that type, or that search of it: \"Patient?active=true\"; several: one must be met",
      .repeated = true},
     {.name = "timezone",
      .type = FieldType::string,
@@ -78,7 +78,8 @@ std::vector<std::string> criteria_of(const Options& options) {
 std::vector<OptionProblem> check(const Options& options) {
   const auto filter = ChangeFilter::parse(criteria_of(options));
   if (filter) return {};
-  return {{base::ErrorCode::E0917, "criteria", filter.error().text, "a type, or a search: \"Patient?active=true\""}};
+  return {{base::ErrorCode::E0917, "criteria", filter.error().text,
+           "a type, or a search: \"Patient?active=true\""}};
 }
 
 class FhirSource final : public Source, public std::enable_shared_from_this<FhirSource> {
@@ -129,7 +130,8 @@ class FhirSource final : public Source, public std::enable_shared_from_this<Fhir
 
  private:
   bool wanted(const Change& change) const {
-    return on_[static_cast<int>(change.action)] && (any_origin_ || !change.by_channel) && filter_.matches(change);
+    return on_[static_cast<int>(change.action)] && (any_origin_ || !change.by_channel) &&
+           filter_.matches(change);
   }
   Inbound message_of(Change change) const {
     Inbound out;
@@ -243,14 +245,15 @@ std::unique_ptr<Source> make(const Options& options, const Surroundings& around)
 }  // namespace
 
 const ConnectorSpec& fhir_source_spec() {
-  static const ConnectorSpec spec{.name = "fhir",
-                                  .role = ConnectorRole::source,
-                                  .summary = "committed writes of the built-in FHIR store, or requests to the FHIR API",
-                                  .content = {.fhir = true},
-                                  .options = kOptions,
-                                  .examples = kExamples,
-                                  .check = &check,
-                                  .make_source = &make};
+  static const ConnectorSpec spec{
+      .name = "fhir",
+      .role = ConnectorRole::source,
+      .summary = "committed writes of the built-in FHIR store, or requests to the FHIR API",
+      .content = {.fhir = true},
+      .options = kOptions,
+      .examples = kExamples,
+      .check = &check,
+      .make_source = &make};
   return spec;
 }
 

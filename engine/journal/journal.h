@@ -162,7 +162,7 @@ class Journal {
                             std::size_t bytes_max,
                             std::function<void(base::Result<std::vector<PendingOutput>>)> done) = 0;
   virtual void read_message(MessageId id, std::function<void(base::Result<StoredMessage>)> done) = 0;
-  /// The ending of the message as a whole, when there is one.
+  /// How the message ended at `destination` ("channel/destination"), or as a whole (kNoDestination); nothing while it has not.
   virtual void read_ending(MessageId id, std::string destination,
                            std::function<void(base::Result<std::optional<Ending>>)> done) = 0;
   /// False: no message inside the dedupe window has that key. True: ask find_duplicate. Answers at once.

@@ -61,7 +61,9 @@ void SqliteJournal::read_ending(MessageId id, std::string destination,
   enqueue_read([this, id, destination = std::move(destination), done = std::move(done)] {
     auto file = file_of(id);
     if (!file) return done(base::fail(file.error()));
-    done((*file)->ending(id, {}, destination));
+    const std::size_t slash = destination.find('/');
+    if (slash == std::string::npos) return done((*file)->ending(id, {}, destination));
+    done((*file)->ending(id, destination.substr(0, slash), destination.substr(slash + 1)));
   });
 }
 

@@ -21,7 +21,8 @@ namespace limits = base::limits;
 
 namespace {
 
-constexpr std::string_view kBackport = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-";
+constexpr std::string_view kBackport =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-";
 
 Failure refuse(ErrorCode code, std::string text, std::string place, std::string remedy = {}) {
   return Failure(base::Error{code, std::move(text), "Subscription." + std::move(place), std::move(remedy)});
@@ -61,7 +62,8 @@ bool allows(const HttpUrl& allowed, const HttpUrl& endpoint) {
 
 Answer<HttpUrl> read_endpoint(std::string_view text, const SubscriptionRules& rules) {
   const std::string place = "channel.endpoint";
-  if (text.empty()) return tl::unexpected(refuse(ErrorCode::fhir_rule, "a rest-hook needs an endpoint", place));
+  if (text.empty())
+    return tl::unexpected(refuse(ErrorCode::fhir_rule, "a rest-hook needs an endpoint", place));
   if (text.size() > limits::kSubscriptionTextBytesMax)
     return tl::unexpected(refuse(ErrorCode::fhir_rule, "the endpoint is too long", place));
   const auto url = HttpUrl::parse(text);
@@ -75,27 +77,30 @@ Answer<HttpUrl> read_endpoint(std::string_view text, const SubscriptionRules& ru
                         return allowed && allows(*allowed, *url);
                       });
   if (!listed)
-    return tl::unexpected(refuse(ErrorCode::fhir_endpoint_refused, "the endpoint is not allowed by this site", place,
-                                 "list it in kiln.conf: server { fhir { subscriptions { allow \"URL\" } } }"));
+    return tl::unexpected(
+        refuse(ErrorCode::fhir_endpoint_refused, "the endpoint is not allowed by this site", place,
+               "list it in kiln.conf: server { fhir { subscriptions { allow \"URL\" } } }"));
   return *url;
 }
 
 /// A header line "Name: value". Those that frame the request are Kiln's own.
 Answer<std::pair<std::string, std::string>> read_header(std::string_view line) {
-  static constexpr std::string_view kOwn[] = {"host",     "content-length", "transfer-encoding", "connection",
-                                              "upgrade",  "te",             "trailer",           "expect",
-                                              "keep-alive"};
+  static constexpr std::string_view kOwn[] = {"host",       "content-length", "transfer-encoding",
+                                              "connection", "upgrade",        "te",
+                                              "trailer",    "expect",         "keep-alive"};
   const std::size_t colon = line.find(':');
   const std::string name(line.substr(0, colon));
-  const bool token = !name.empty() && colon != std::string_view::npos &&
-                     name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
-                         std::string::npos;
+  const bool token =
+      !name.empty() && colon != std::string_view::npos &&
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
+          std::string::npos;
   const bool clean = std::none_of(line.begin(), line.end(), [](char c) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
   });
   const bool own = std::find(std::begin(kOwn), std::end(kOwn), base::lower_ascii(name)) != std::end(kOwn);
   if (!token || !clean || own || line.size() > limits::kSubscriptionTextBytesMax)
-    return tl::unexpected(refuse(ErrorCode::fhir_rule, own ? "this header is set by the server" : "not a header line",
+    return tl::unexpected(refuse(ErrorCode::fhir_rule,
+                                 own ? "this header is set by the server" : "not a header line",
                                  "channel.header"));
   return std::pair(name, std::string(base::trim(line.substr(colon + 1))));
 }
@@ -115,15 +120,16 @@ Answer<void> read_channel(JsonView channel, const SubscriptionRules& rules, Subs
   out.has_payload = !payload.empty();
   out.xml = payload == "application/fhir+xml" || payload == "application/xml";
   if (out.has_payload && !out.xml && payload != "application/fhir+json" && payload != "application/json")
-    return tl::unexpected(
-        refuse(ErrorCode::fhir_rule, "payload is application/fhir+json or application/fhir+xml", "channel.payload"));
+    return tl::unexpected(refuse(
+        ErrorCode::fhir_rule, "payload is application/fhir+json or application/fhir+xml", "channel.payload"));
   return {};
 }
 
 /// The names of the parameters of a search text, without modifiers and chains.
 std::vector<std::string> parameters_of(std::string_view query) {
   std::vector<std::string> out;
-  for (const auto& [name, value] : base::parse_query(query)) out.push_back(name.substr(0, name.find_first_of(":.")));
+  for (const auto& [name, value] : base::parse_query(query))
+    out.push_back(name.substr(0, name.find_first_of(":.")));
   return out;
 }
 
@@ -133,15 +139,18 @@ Answer<void> read_filters(JsonView resource, const SubscriptionTopic& topic, con
   for (const JsonView one : resource["_criteria"]["extension"]) {
     if (one["url"].text() != url) continue;
     const std::string text(one["valueString"].text());
-    if (text.empty() || text.size() > limits::kSubscriptionTextBytesMax || text.find('?') == std::string::npos)
-      return tl::unexpected(refuse(ErrorCode::fhir_rule, "a filter is written Type?parameter=value", "criteria"));
+    if (text.empty() || text.size() > limits::kSubscriptionTextBytesMax ||
+        text.find('?') == std::string::npos)
+      return tl::unexpected(
+          refuse(ErrorCode::fhir_rule, "a filter is written Type?parameter=value", "criteria"));
     for (const std::string& name : parameters_of(std::string_view(text).substr(text.find('?') + 1)))
       if (!topic.filters.empty() &&
           std::find(topic.filters.begin(), topic.filters.end(), name) == topic.filters.end())
         return tl::unexpected(
             refuse(ErrorCode::fhir_rule, "the topic cannot be filtered by `" + name + "`", "criteria"));
     auto filter = ChangeFilter::parse({text}, rules.base_url);
-    if (!filter) return tl::unexpected(refuse(ErrorCode::fhir_search_invalid, filter.error().text, "criteria"));
+    if (!filter)
+      return tl::unexpected(refuse(ErrorCode::fhir_search_invalid, filter.error().text, "criteria"));
     out.filters.push_back(std::move(*filter));
   }
   return {};
@@ -151,8 +160,9 @@ Answer<void> read_topic(JsonView resource, const SubscriptionRules& rules, Subsc
   const auto topic = std::find_if(rules.topics.begin(), rules.topics.end(),
                                   [&](const SubscriptionTopic& one) { return one.url == out.topic; });
   if (topic == rules.topics.end())
-    return tl::unexpected(refuse(ErrorCode::fhir_rule, "this server has no such topic", "criteria",
-                                 "topics are declared in kiln.conf: server { fhir { subscriptions { topic … } } }"));
+    return tl::unexpected(
+        refuse(ErrorCode::fhir_rule, "this server has no such topic", "criteria",
+               "topics are declared in kiln.conf: server { fhir { subscriptions { topic … } } }"));
   auto criteria = ChangeFilter::parse(topic->criteria, rules.base_url);
   if (!criteria) return tl::unexpected(Failure(criteria.error()));
   out.criteria = std::move(*criteria);
@@ -169,15 +179,17 @@ Answer<void> read_topic(JsonView resource, const SubscriptionRules& rules, Subsc
     out.heartbeat_ms = std::max<std::int64_t>(limits::kSubscriptionHeartbeatMsMin,
                                               milliseconds_of(period["valueUnsignedInt"]));
   if (const JsonView timeout = extension(channel, "timeout"))
-    out.timeout_ms = std::clamp<std::int64_t>(
-        milliseconds_of(timeout["valueUnsignedInt"]), std::min<std::int64_t>(1000, rules.timeout_ms), rules.timeout_ms);
+    out.timeout_ms =
+        std::clamp<std::int64_t>(milliseconds_of(timeout["valueUnsignedInt"]),
+                                 std::min<std::int64_t>(1000, rules.timeout_ms), rules.timeout_ms);
   return {};
 }
 
 }  // namespace
 
 bool SubscriptionDefinition::wants(const channels::Change& change) const {
-  if (!on[static_cast<int>(change.action)] || change.type == "Subscription" || !criteria.matches(change)) return false;
+  if (!on[static_cast<int>(change.action)] || change.type == "Subscription" || !criteria.matches(change))
+    return false;
   return std::all_of(filters.begin(), filters.end(), [&](const ChangeFilter& filter) {
     return !filter.names_type(change.type) || filter.matches(change);
   });
@@ -229,8 +241,8 @@ Result<SubscriptionRules> read_subscription_rules(const channels::Options& serve
     for (const auto& one : *allow) {
       const auto url = HttpUrl::parse(one.text);
       if (!url || !is_plain(url->path))
-        return base::fail(ErrorCode::channel_option, "subscriptions allow \"" + one.text + "\" is no URL", "kiln.conf",
-                          "http://host:port/path, without wildcards");
+        return base::fail(ErrorCode::channel_option, "subscriptions allow \"" + one.text + "\" is no URL",
+                          "kiln.conf", "http://host:port/path, without wildcards");
       out.allow.push_back(one.text);
     }
   if (const auto* topics = options.all("topic"))

@@ -36,7 +36,8 @@ struct SubscriptionRules {
 };
 
 /// Errors: channel_option with what to change (a topic without url, an `allow` that is no URL).
-base::Result<SubscriptionRules> read_subscription_rules(const channels::Options& server, std::string base_url);
+base::Result<SubscriptionRules> read_subscription_rules(const channels::Options& server,
+                                                        std::string base_url);
 
 /// What a notification carries of the changed resource.
 enum class NotificationContent : std::uint8_t { empty, id_only, full_resource };
@@ -59,9 +60,10 @@ struct SubscriptionDefinition {
   bool wants(const channels::Change& change) const;
 };
 
-/// Failures: fhir_endpoint_refused, which names the setting; fhir_rule for what this server does not do, with the
-/// place; fhir_search_* for criteria.
-fhir::Answer<SubscriptionDefinition> read_subscription(base::JsonView resource, const SubscriptionRules& rules);
+/// Failures: fhir_endpoint_refused, which names the setting; fhir_rule for what this server does not do, with
+/// the place; fhir_search_* for criteria.
+fhir::Answer<SubscriptionDefinition> read_subscription(base::JsonView resource,
+                                                       const SubscriptionRules& rules);
 
 /// Refuses a Subscription that could never be delivered before it is written.
 class SubscriptionWriteRule final : public fhir::WriteRule {

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
-#include "channels/connectors/detail/common.h"
 #include "channels/net/http_client.h"
 #include "engine/base/limits.h"
 #include "engine/subscriptions/notification.h"
 #include "fhir/model/json.h"
 #include "fhir/model/xml.h"
-#include "fhir/resource_text.h"
 
 namespace kiln::engine {
 
@@ -50,7 +48,8 @@ Result<base::HttpRequest> hook_request(const SubscriptionDefinition& definition,
     if (!definition.has_payload) return request;
     TRY(const auto document, base::parse_json(body));
     const std::string type(document.root()["resourceType"].text()), id(document.root()["id"].text());
-    if (type.empty() || id.empty()) return base::fail(ErrorCode::cannot_deliver, "the event is no resource with an id");
+    if (type.empty() || id.empty())
+      return base::fail(ErrorCode::cannot_deliver, "the event is no resource with an id");
     request.method = "PUT";
     request.target = definition.endpoint.path + "/" + type + "/" + id;
   }
@@ -65,9 +64,17 @@ Result<base::HttpRequest> hook_request(const SubscriptionDefinition& definition,
 
 namespace {
 
-/// Matching changes as messages, numbered in the order of the feed. Position and number are kept in one commit, so
-/// that a change which comes again after a crash has the number it had.
-class SubscriptionSource final : public channels::Source, public std::enable_shared_from_this<SubscriptionSource> {
+Task<void> accept_into(channels::Intake* intake, channels::Inbound message,
+                       base::Completion<channels::Answer> done) {
+  auto accepting = intake->accept(std::move(message));
+  channels::Answer answer = co_await std::move(accepting);
+  done.set(std::move(answer));
+}
+
+/// Matching changes as messages, numbered in the order of the feed. Position and number are kept in one
+/// commit, so that a change which comes again after a crash has the number it had.
+class SubscriptionSource final : public channels::Source,
+                                 public std::enable_shared_from_this<SubscriptionSource> {
  public:
   SubscriptionSource(LivePtr live, FhirService& fhir, const channels::Surroundings& around)
       : live_(std::move(live)), fhir_(fhir), around_(around), ended_(around.network.executor()) {}
@@ -127,7 +134,8 @@ channels::Inbound SubscriptionSource::message_of(const Change& change, std::uint
   NotificationStatus status;
   status.topic = definition.topic;
   status.events = number;
-  out.bytes = print_notification(fhir_.base_url(), live_->id, change.at, status, {&event, 1}, definition.content);
+  out.bytes =
+      print_notification(fhir_.base_url(), live_->id, change.at, status, {&event, 1}, definition.content);
   return out;
 }
 
@@ -170,10 +178,16 @@ Task<bool> SubscriptionSource::step() {
   number = live_->events;
   bool all_stored = true;
   if (!messages.empty()) {
-    auto accepting = channels::detail::accept_all(intake_, &around_.network.executor(), std::move(messages));
-    const auto answers = co_await std::move(accepting);
-    for (std::size_t i = 0; i < answers.size() && all_stored; ++i) {
-      all_stored = answers[i].taken != channels::Taken::not_stored;
+    // In order and overlapping: one group commit can hold many.
+    std::vector<base::Completion<channels::Answer>> answers;
+    for (channels::Inbound& message : messages) {
+      answers.emplace_back(around_.network.executor());
+      base::spawn(accept_into(intake_, std::move(message), answers.back()));
+    }
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      const channels::Answer answer = co_await answers[i];
+      if (!all_stored) continue;
+      all_stored = answer.taken != channels::Taken::not_stored;
       if (all_stored) ++number, ++status_.messages;
       if (!all_stored) done = positions[i] - 1;
     }
@@ -219,8 +233,8 @@ class SourceHandle final : public channels::Source {
   std::shared_ptr<SubscriptionSource> source_;
 };
 
-/// Calls the endpoint. While a subscription is not accepted (its endpoint is no longer allowed) what waits goes on
-/// waiting; when it is off or deleted, what waits is set aside, where an operator finds it.
+/// Calls the endpoint. While a subscription is not accepted (its endpoint is no longer allowed) what waits
+/// goes on waiting; when it is off or deleted, what waits is set aside, where an operator finds it.
 class HookDestination final : public channels::Destination {
  public:
   HookDestination(LivePtr live, const channels::Surroundings& around)
@@ -240,7 +254,8 @@ class HookDestination final : public channels::Destination {
   ConnectorStatus status() const override { return status_; }
 
  private:
-  Task<SendOutcome> attempt(std::shared_ptr<const SubscriptionDefinition> definition, base::HttpRequest request);
+  Task<SendOutcome> attempt(std::shared_ptr<const SubscriptionDefinition> definition,
+                            base::HttpRequest request);
   void note(const SendOutcome& outcome);
 
   LivePtr live_;
@@ -270,7 +285,8 @@ SendOutcome judge(const base::HttpResponse& response) {
 Task<SendOutcome> HookDestination::send(channels::Outgoing message) {
   const auto definition = live_->definition;
   if (live_->ended) co_return failed(Kind::bad, ErrorCode::cannot_deliver, "the subscription is off");
-  if (!definition) co_return failed(Kind::retry, ErrorCode::fhir_endpoint_refused, "the subscription is not active");
+  if (!definition)
+    co_return failed(Kind::retry, ErrorCode::fhir_endpoint_refused, "the subscription is not active");
   auto request = hook_request(*definition, message.bytes);
   if (!request) co_return SendOutcome::failed(Kind::bad, request.error());
   sending_ = true;
@@ -314,7 +330,8 @@ void HookDestination::note(const SendOutcome& outcome) {
 std::unique_ptr<channels::Source> no_source(const channels::Options&, const channels::Surroundings&) {
   return nullptr;
 }
-std::unique_ptr<channels::Destination> no_destination(const channels::Options&, const channels::Surroundings&) {
+std::unique_ptr<channels::Destination> no_destination(const channels::Options&,
+                                                      const channels::Surroundings&) {
   return nullptr;
 }
 
@@ -325,7 +342,8 @@ std::unique_ptr<channels::Source> make_subscription_source(LivePtr live, FhirSer
   return std::make_unique<SourceHandle>(std::make_shared<SubscriptionSource>(std::move(live), fhir, around));
 }
 
-std::unique_ptr<channels::Destination> make_hook_destination(LivePtr live, const channels::Surroundings& around) {
+std::unique_ptr<channels::Destination> make_hook_destination(LivePtr live,
+                                                             const channels::Surroundings& around) {
   return std::make_unique<HookDestination>(std::move(live), around);
 }
 

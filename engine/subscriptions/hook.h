@@ -1,7 +1,7 @@
 #pragma once
-// One subscription at work: a source that reads the change feed and a destination that calls the endpoint. Between
-// them is an ordinary channel, so that events are journaled, ordered, retried, set aside and replayed like every
-// message.
+// One subscription at work: a source that reads the change feed and a destination that calls the endpoint.
+// Between them is an ordinary channel, so that events are journaled, ordered, retried, set aside and replayed
+// like every message.
 
 #include <functional>
 #include <memory>
@@ -19,13 +19,13 @@ struct LiveSubscription {
   std::string id;
   std::string channel;  ///< name of its channel, and of its cursor in the store
   std::shared_ptr<const SubscriptionDefinition> definition;  ///< null until it was accepted
-  bool listening = false;        ///< the source takes events
-  bool ended = false;            ///< off or deleted: what still waits is set aside
-  std::uint64_t position = 0;    ///< of the feed, taken
-  std::uint64_t events = 0;      ///< numbers given to events
-  std::uint32_t failures = 0;    ///< attempts that failed since the last that succeeded
-  base::MonoTime last_sent{0};   ///< end of the last attempt that succeeded
-  base::Event changed;           ///< something above did
+  bool listening = false;                                    ///< the source takes events
+  bool ended = false;           ///< off or deleted: what still waits is set aside
+  std::uint64_t position = 0;   ///< of the feed, taken
+  std::uint64_t events = 0;     ///< numbers given to events
+  std::uint32_t failures = 0;   ///< attempts that failed since the last that succeeded
+  base::MonoTime last_sent{0};  ///< end of the last attempt that succeeded
+  base::Event changed;          ///< something above did
   /// Called after an attempt that changes what clients should see as status: success after failures, or
   /// kSubscriptionErrorAttempts failures.
   std::function<void(bool works, std::string why)> on_turn;
@@ -35,13 +35,15 @@ using LivePtr = std::shared_ptr<LiveSubscription>;
 /// Name of the cursor that keeps the number of events.
 std::string events_cursor(const std::string& channel);
 
-/// The request that tells the endpoint about `body`: in R4 style a PUT of the resource to endpoint/Type/id, or an
-/// empty POST without payload; in topic style a POST of the Bundle `body`. Errors: cannot_deliver.
-base::Result<base::HttpRequest> hook_request(const SubscriptionDefinition& definition, const std::string& body);
+/// The request that tells the endpoint about `body`: in R4 style a PUT of the resource to endpoint/Type/id,
+/// or an empty POST without payload; in topic style a POST of the Bundle `body`. Errors: cannot_deliver.
+base::Result<base::HttpRequest> hook_request(const SubscriptionDefinition& definition,
+                                             const std::string& body);
 
 std::unique_ptr<channels::Source> make_subscription_source(LivePtr live, FhirService& fhir,
                                                            const channels::Surroundings& around);
-std::unique_ptr<channels::Destination> make_hook_destination(LivePtr live, const channels::Surroundings& around);
+std::unique_ptr<channels::Destination> make_hook_destination(LivePtr live,
+                                                             const channels::Surroundings& around);
 
 /// Connector tables of the two, for definitions that no site has written.
 const channels::ConnectorSpec& subscription_source_spec();

@@ -26,8 +26,8 @@ std::string urn_of(const std::string& text) {
   std::string hex = base::sha256_hex(text).substr(0, 32);
   hex[12] = '8';
   hex[16] = 'a';
-  return "urn:uuid:" + hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) +
-         "-" + hex.substr(20);
+  return "urn:uuid:" + hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
+         hex.substr(16, 4) + "-" + hex.substr(20);
 }
 
 void parameter(JsonWriter& out, std::string_view name, std::string_view member, std::string_view value) {
@@ -49,7 +49,8 @@ void write_focus(JsonWriter& out, std::string_view base_url, const NotificationE
   const bool deleted = event.action == ChangeAction::delete_;
   const bool created = event.action == ChangeAction::create;
   out.begin_object().member("fullUrl", url_of(base_url, event.type, event.id));
-  if (content == NotificationContent::full_resource && !deleted && !event.resource.empty()) out.key("resource").raw(event.resource);
+  if (content == NotificationContent::full_resource && !deleted && !event.resource.empty())
+    out.key("resource").raw(event.resource);
   out.key("request").begin_object().member("method", deleted ? "DELETE" : created ? "POST" : "PUT");
   out.member("url", created ? std::string(event.type) : path).end_object();
   out.key("response").begin_object().member("status", created ? "201" : "200").end_object().end_object();
@@ -58,7 +59,8 @@ void write_focus(JsonWriter& out, std::string_view base_url, const NotificationE
 }  // namespace
 
 std::string print_subscription_status(std::string_view base_url, std::string_view id,
-                                      const NotificationStatus& status, std::span<const NotificationEvent> events,
+                                      const NotificationStatus& status,
+                                      std::span<const NotificationEvent> events,
                                       NotificationContent content) {
   JsonWriter out;
   out.begin_object().member("resourceType", "Parameters");
@@ -73,7 +75,8 @@ std::string print_subscription_status(std::string_view base_url, std::string_vie
     out.begin_object().member("name", "notification-event").key("part").begin_array();
     parameter(out, "event-number", "valueString", std::to_string(event.number));
     parameter(out, "timestamp", "valueInstant", fhir::print_instant(event.at));
-    if (content != NotificationContent::empty) reference(out, "focus", url_of(base_url, event.type, event.id));
+    if (content != NotificationContent::empty)
+      reference(out, "focus", url_of(base_url, event.type, event.id));
     out.end_array().end_object();
   }
   if (!status.error.empty()) {
@@ -91,8 +94,8 @@ std::string print_notification(std::string_view base_url, std::string_view id, b
   out.begin_object().member("resourceType", "Bundle");
   out.key("meta").begin_object().key("profile").begin_array().string(kBundleProfile).end_array().end_object();
   out.member("type", "history").member("timestamp", fhir::print_instant(at)).key("entry").begin_array();
-  const std::string identity = std::string(id) + " " + name_of(status.kind) + " " + std::to_string(status.events) +
-                               " " + std::to_string(at.micros);
+  const std::string identity = std::string(id) + " " + name_of(status.kind) + " " +
+                               std::to_string(status.events) + " " + std::to_string(at.micros);
   out.begin_object().member("fullUrl", urn_of(identity)).key("resource");
   out.raw(print_subscription_status(base_url, id, status, events, content));
   out.key("request").begin_object().member("method", "GET");
@@ -104,7 +107,8 @@ std::string print_notification(std::string_view base_url, std::string_view id, b
   return out.take();
 }
 
-std::string print_status_answer(std::string_view base_url, std::string_view id, const NotificationStatus& status) {
+std::string print_status_answer(std::string_view base_url, std::string_view id,
+                                const NotificationStatus& status) {
   JsonWriter out;
   out.begin_object().member("resourceType", "Bundle").member("type", "searchset").key("total").integer(1);
   out.key("entry").begin_array().begin_object();

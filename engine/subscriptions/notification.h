@@ -1,6 +1,6 @@
 #pragma once
-// Notification Bundles of the R4 backport of topic based subscriptions (Subscriptions R5 Backport 1.1, R4 form: a
-// history Bundle whose first entry is a Parameters with the status). Pure.
+// Notification Bundles of the R4 backport of topic based subscriptions (Subscriptions R5 Backport 1.1, R4
+// form: a history Bundle whose first entry is a Parameters with the status). Pure.
 
 #include <cstdint>
 #include <span>
@@ -20,7 +20,13 @@ struct NotificationEvent {
   std::string_view resource;  ///< JSON; of a deletion not shown
 };
 
-enum class NotificationKind : std::uint8_t { handshake, heartbeat, event_notification, query_status, query_event };
+enum class NotificationKind : std::uint8_t {
+  handshake,
+  heartbeat,
+  event_notification,
+  query_status,
+  query_event
+};
 
 /// What a status says besides the subscription itself.
 struct NotificationStatus {
@@ -33,8 +39,8 @@ struct NotificationStatus {
 
 /// The Parameters resource.
 std::string print_subscription_status(std::string_view base_url, std::string_view id,
-                                      const NotificationStatus& status, std::span<const NotificationEvent> events,
-                                      NotificationContent content);
+                                      const NotificationStatus& status,
+                                      std::span<const NotificationEvent> events, NotificationContent content);
 
 /// The Bundle. The same arguments give the same bytes.
 std::string print_notification(std::string_view base_url, std::string_view id, base::WallTime at,
@@ -42,6 +48,7 @@ std::string print_notification(std::string_view base_url, std::string_view id, b
                                NotificationContent content);
 
 /// The answer of $status: a searchset with one status.
-std::string print_status_answer(std::string_view base_url, std::string_view id, const NotificationStatus& status);
+std::string print_status_answer(std::string_view base_url, std::string_view id,
+                                const NotificationStatus& status);
 
 }  // namespace kiln::engine

@@ -44,7 +44,8 @@ std::string with_status(base::JsonView resource, const std::string& status, cons
   return out.take();
 }
 
-/// Writes status and error unless the resource has them, is deleted, or was switched off by a client. False: it was.
+/// Writes status and error unless the resource has them, is deleted, or was switched off by a client. False:
+/// it was.
 Result<bool> put_status(fhir::Store& store, const std::string& id, const std::string& status,
                         const std::string& error) {
   TRY(const auto current, store.read("Subscription", id));
@@ -94,7 +95,8 @@ Subscriptions::EntryPtr Subscriptions::make_entry(const std::string& id) {
   const std::weak_ptr<Entry> weak = entry;
   entry->live->on_turn = [this, weak](bool works, std::string why) {
     const auto held = weak.lock();
-    if (held && !held->live->ended) base::spawn(write_status(held, works ? "active" : "error", std::move(why)));
+    if (held && !held->live->ended)
+      base::spawn(write_status(held, works ? "active" : "error", std::move(why)));
   };
   entries_[id] = entry;
   return entry;
@@ -135,7 +137,8 @@ Status Subscriptions::load_one(const fhir::StoredVersion& version, fhir::Store& 
   return {};
 }
 
-Result<std::vector<std::unique_ptr<ChannelRuntime>>> Subscriptions::load(const std::vector<std::string>& waiting) {
+Result<std::vector<std::unique_ptr<ChannelRuntime>>> Subscriptions::load(
+    const std::vector<std::string>& waiting) {
   const Status read = parts_.fhir->read_store_now([this](fhir::Store& store) -> Status {
     TRY(const auto last, store.last_seq());
     position_ = static_cast<std::uint64_t>(last);
@@ -220,7 +223,8 @@ Task<void> Subscriptions::forget(EntryPtr entry) {
   const Status done = co_await std::move(writing);
   if (!done)
     base::log(base::LogLevel::error, "cursor-not-forgotten",
-              {{"channel", base::Safe::name(entry->live->channel)}, {"error", base::Safe::code(done.error().code)}});
+              {{"channel", base::Safe::name(entry->live->channel)},
+               {"error", base::Safe::code(done.error().code)}});
   --tasks_;
   changed_.notify();
 }
@@ -230,8 +234,8 @@ void Subscriptions::take(const Change& change) {
   EntryPtr entry = found == entries_.end() ? nullptr : found->second;
   if (change.origin == kOrigin) return;
   const auto document = base::parse_json(change.resource);
-  const bool off = change.action == ChangeAction::delete_ ||
-                   (document && document->root()["status"].text() == "off");
+  const bool off =
+      change.action == ChangeAction::delete_ || (document && document->root()["status"].text() == "off");
   if (entry) ++entry->generation;
   if (off) {
     if (entry) end(entry);
@@ -251,7 +255,8 @@ void Subscriptions::take(const Change& change) {
 }
 
 /// Sends a Bundle by itself, outside the queue. Empty when the endpoint took it, else why not.
-Task<std::string> Subscriptions::tell(std::shared_ptr<const SubscriptionDefinition> definition, std::string bundle) {
+Task<std::string> Subscriptions::tell(std::shared_ptr<const SubscriptionDefinition> definition,
+                                      std::string bundle) {
   const auto request = hook_request(*definition, bundle);
   if (!request) co_return request.error().message();
   channels::HttpClient client(parts_.around.network, definition->endpoint.host, definition->endpoint.port);
@@ -267,7 +272,8 @@ Task<std::string> Subscriptions::tell(std::shared_ptr<const SubscriptionDefiniti
 }
 
 /// The endpoint must answer a handshake before the first event (topic style).
-Task<bool> Subscriptions::shake_hands(EntryPtr entry, std::shared_ptr<const SubscriptionDefinition> definition) {
+Task<bool> Subscriptions::shake_hands(EntryPtr entry,
+                                      std::shared_ptr<const SubscriptionDefinition> definition) {
   const std::uint64_t generation = entry->generation;
   std::string why;
   for (int i = 0; i < kHandshakesMax && !stopping_; ++i) {
@@ -276,8 +282,8 @@ Task<bool> Subscriptions::shake_hands(EntryPtr entry, std::shared_ptr<const Subs
     status.status = "requested";
     status.topic = definition->topic;
     status.events = entry->live->events;
-    std::string bundle = print_notification(parts_.fhir->base_url(), definition->id, parts_.clock->wall(), status, {},
-                                            NotificationContent::empty);
+    std::string bundle = print_notification(parts_.fhir->base_url(), definition->id, parts_.clock->wall(),
+                                            status, {}, NotificationContent::empty);
     auto telling = tell(definition, std::move(bundle));
     why = co_await std::move(telling);
     if (why.empty() || generation != entry->generation) co_return why.empty();
@@ -289,8 +295,8 @@ Task<bool> Subscriptions::shake_hands(EntryPtr entry, std::shared_ptr<const Subs
   co_return false;
 }
 
-/// A Subscription that a client wrote: checked, greeted, then active. One that was active goes on where it is; one
-/// that is new, or was off, begins with the changes after the version that asked for it.
+/// A Subscription that a client wrote: checked, greeted, then active. One that was active goes on where it
+/// is; one that is new, or was off, begins with the changes after the version that asked for it.
 Task<void> Subscriptions::activate(EntryPtr entry, std::string resource, std::uint64_t position) {
   ++tasks_;
   const std::uint64_t generation = entry->generation;
@@ -372,8 +378,8 @@ Task<void> Subscriptions::beat(EntryPtr entry) {
       status.kind = NotificationKind::heartbeat;
       status.topic = definition->topic;
       status.events = entry->live->events;
-      std::string bundle = print_notification(parts_.fhir->base_url(), definition->id, parts_.clock->wall(), status,
-                                              {}, NotificationContent::empty);
+      std::string bundle = print_notification(parts_.fhir->base_url(), definition->id, parts_.clock->wall(),
+                                              status, {}, NotificationContent::empty);
       auto telling = tell(definition, std::move(bundle));
       const std::string why = co_await std::move(telling);
       entry->live->last_sent = parts_.clock->mono();

@@ -1,6 +1,7 @@
 #pragma once
 // The Subscriptions of the store as channels (fhir.md §13). Each has a channel "subscription.ID" with one
-// destination, "endpoint", so that its events are journaled, retried, set aside, shown and replayed like all others.
+// destination, "endpoint", so that its events are journaled, retried, set aside, shown and replayed like all
+// others.
 
 #include <functional>
 #include <map>
@@ -34,8 +35,8 @@ class Subscriptions {
   explicit Subscriptions(Parts parts);
   ~Subscriptions();
 
-  /// At the start, before recovery: the channels of the subscriptions that are delivered, and of `waiting` channels
-  /// (names) whose subscription is gone. Blocks on the store.
+  /// At the start, before recovery: the channels of the subscriptions that are delivered, and of `waiting`
+  /// channels (names) whose subscription is gone. Blocks on the store.
   base::Result<std::vector<std::unique_ptr<ChannelRuntime>>> load(const std::vector<std::string>& waiting);
   /// Follows the store: new, changed and deleted Subscriptions.
   void start();
@@ -69,8 +70,8 @@ class Subscriptions {
   Parts parts_;
   std::map<std::string, EntryPtr> entries_;
   std::map<std::string, std::pair<std::string, std::uint64_t>> requested_;  ///< id -> resource, position
-  std::uint64_t position_ = 0;  ///< of the feed; every start reads the subscriptions themselves
-  std::size_t tasks_ = 0;       ///< coroutines under way
+  std::uint64_t position_ = 0;               ///< of the feed; every start reads the subscriptions themselves
+  std::size_t tasks_ = 0;                    ///< coroutines under way
   std::set<channels::HttpClient*> clients_;  ///< in use by tell()
   bool stopping_ = false;
   base::Event changed_;

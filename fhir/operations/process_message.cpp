@@ -15,16 +15,17 @@ constexpr InteractionExample kExamples[] = {
 }  // namespace
 
 const Interaction& process_message_spec() {
-  static const Interaction spec{.name = "$process-message",
-                                .summary = "a message Bundle enters a channel; the answer is a message",
-                                .capability = {},
-                                .method = "POST",
-                                .shape = PathShape::operation,
-                                .body = BodyKind::resource,
-                                .examples = kExamples,
-                                .run = run,
-                                .on_system = true,
-                                .definition = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"};
+  static const Interaction spec{
+      .name = "$process-message",
+      .summary = "a message Bundle enters a channel; the answer is a message",
+      .capability = {},
+      .method = "POST",
+      .shape = PathShape::operation,
+      .body = BodyKind::resource,
+      .examples = kExamples,
+      .run = run,
+      .on_system = true,
+      .definition = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"};
   return spec;
 }
 

@@ -5,12 +5,14 @@ namespace {
 
 /// Answered by the engine, which knows the events; here only what cannot reach it (a batch).
 Answer<Reply> run(const Call&) {
-  return base::fail(base::ErrorCode::fhir_not_supported, "$events cannot stand in a Bundle; ask for it by itself");
+  return base::fail(base::ErrorCode::fhir_not_supported,
+                    "$events cannot stand in a Bundle; ask for it by itself");
 }
 
 constexpr std::string_view kTypes[] = {"Subscription"};
 constexpr InteractionExample kExamples[] = {
-    {"GET /Subscription/s1/$events?eventsSinceNumber=3&eventsUntilNumber=9", "these events again, in a Bundle"}};
+    {"GET /Subscription/s1/$events?eventsSinceNumber=3&eventsUntilNumber=9",
+     "these events again, in a Bundle"}};
 
 }  // namespace
 
@@ -27,7 +29,8 @@ const Interaction& subscription_events_spec() {
       .also_get = true,
       .on_instance = true,
       .types = kTypes,
-      .definition = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-events"};
+      .definition =
+          "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-events"};
   return spec;
 }
 

@@ -5,12 +5,14 @@ namespace {
 
 /// Answered by the engine, which knows the events; here only what cannot reach it (a batch).
 Answer<Reply> run(const Call&) {
-  return base::fail(base::ErrorCode::fhir_not_supported, "$status cannot stand in a Bundle; ask for it by itself");
+  return base::fail(base::ErrorCode::fhir_not_supported,
+                    "$status cannot stand in a Bundle; ask for it by itself");
 }
 
 constexpr std::string_view kTypes[] = {"Subscription"};
 constexpr InteractionExample kExamples[] = {
-    {"GET /Subscription/s1/$status", "a searchset with the state of the subscription and its number of events"}};
+    {"GET /Subscription/s1/$status",
+     "a searchset with the state of the subscription and its number of events"}};
 
 }  // namespace
 
@@ -27,7 +29,8 @@ const Interaction& subscription_status_spec() {
       .also_get = true,
       .on_instance = true,
       .types = kTypes,
-      .definition = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status"};
+      .definition =
+          "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status"};
   return spec;
 }
 
