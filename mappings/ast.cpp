@@ -58,7 +58,8 @@ const Name* declared_name(const Decl& decl) {
 std::string_view keyword_of(const Decl& decl) {
   static constexpr std::string_view kWords[] = {"const", "extension", "table", "lookup",   "row",
                                                 "csv",   "segment",   "fn",    "datatype", "fragment",
-                                                "map",   "extend",    "test",  "channel",  "server"};
+                                                "map",   "extend",    "test",  "channel",  "server",
+                                                "extend"};
   static_assert(std::size(kWords) == std::variant_size_v<Decl::Node>);
   return kWords[decl.node.index()];
 }

@@ -278,6 +278,11 @@ struct ExtendDecl {
   QName base;
   std::vector<Edit> edits;
 };
+/// `extend const std.v2fhir.segments.createProvenance = false`
+struct SetConstDecl {
+  QName base;
+  ExprPtr value;
+};
 
 struct GivenStep {
   Name kind;  ///< hl7, fhir, csv, …
@@ -357,7 +362,7 @@ struct ServerDecl {
 struct Decl {
   using Node =
       std::variant<ConstDecl, ExtensionDecl, TableDecl, LookupDecl, RowDecl, CsvDecl, SegmentDecl, FnDecl,
-                   DatatypeDecl, FragmentDecl, MapDecl, ExtendDecl, TestDecl, ChannelDecl, ServerDecl>;
+                   DatatypeDecl, FragmentDecl, MapDecl, ExtendDecl, TestDecl, ChannelDecl, ServerDecl, SetConstDecl>;
   Span span;
   Node node;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "mappings/detail/declarations.h"
+#include "mappings/detail/extend.h"
 
 namespace kiln::mappings {
 
@@ -54,6 +55,7 @@ CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
   CompiledLibrary result;
   for (const auto& declaration : library.declarations())
     compile_declaration(state, *declaration, result.maps);
+  detail::check_settings(state);
   for (const auto& request : requests) {
     const std::size_t errors = diagnostics.errors();
     auto made = detail::compile_expression(state, request);

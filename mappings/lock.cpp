@@ -106,8 +106,10 @@ void check_lock(const Lock* lock, const std::vector<OverriddenRule>& overridden,
     base::Diagnostic diagnostic;
     diagnostic.code = ErrorCode::W0703;
     diagnostic.severity = base::Severity::warning;
-    diagnostic.message = std::string(map) + " overrides " + std::to_string(rules.size()) +
-                         (rules.size() == 1 ? " rule" : " rules") + " that hmap.lock does not know";
+    const bool constants = map == kLockedConstants;
+    diagnostic.message = (constants ? "`extend const` sets " : std::string(map) + " overrides ") +
+                         std::to_string(rules.size()) + (constants ? " constant" : " rule") +
+                         (rules.size() == 1 ? "" : "s") + " that hmap.lock does not know";
     diagnostic.span = rules.front()->edit;
     for (const OverriddenRule* rule : rules) diagnostic.notes.push_back(rule->rule);
     diagnostic.helps.push_back("`kiln accept` records them, so that an upgrade cannot change them unseen");

@@ -13,9 +13,12 @@ namespace kiln::mappings {
 
 inline constexpr std::string_view kLockFileName = "hmap.lock";
 
-/// One rule that an `extend map` removes or replaces.
+/// OverriddenRule::map of constants that `extend const` sets.
+inline constexpr std::string_view kLockedConstants = "const";
+
+/// One rule that an `extend map` removes or replaces, or a constant that an `extend const` sets.
 struct OverriddenRule {
-  std::string map;   ///< qualified name of the extended map
+  std::string map;   ///< qualified name of the extended map; kLockedConstants
   std::string rule;  ///< address of the base rule: "std.v2fhir.adt:PID_Patient.gender"
   std::string text;  ///< its source, one blank between tokens, without comments
   std::string hash;  ///< SHA-256 (hex) of `text`

@@ -42,6 +42,7 @@ void Library::link(base::Diagnostics& diagnostics) {
   load_needed(diagnostics);
   index_declarations(diagnostics);
   resolve_uses(diagnostics);
+  resolve_settings(diagnostics);
 }
 
 void Library::index_declarations(base::Diagnostics& diagnostics) {
@@ -130,6 +131,34 @@ void Library::resolve_use(const LibraryFile& file, const ast::UseDecl& use, base
     if (!near.empty()) diagnostic.helps.push_back("did you mean `" + std::string(near) + "`?");
     diagnostics.add(std::move(diagnostic));
   }
+}
+
+void Library::resolve_settings(base::Diagnostics& diagnostics) {
+  for (const auto& file : files_) {
+    for (const ast::Decl& decl : file->tree.decls) {
+      const auto* set = decl.get_if<ast::SetConstDecl>();
+      if (set == nullptr) continue;
+      const Declaration* constant = find(*file, set->base, DeclKind::constant, diagnostics);
+      if (constant == nullptr) continue;
+      if (const ConstantSetting* earlier = setting(*constant)) {
+        base::Diagnostic diagnostic;
+        diagnostic.code = ErrorCode::E0705;
+        diagnostic.message = "constant `" + constant->qualified() + "` is set twice";
+        diagnostic.span = set->base.span;
+        diagnostic.notes.push_back("first set at " + sources_.place(earlier->set->base.span));
+        diagnostics.add(std::move(diagnostic));
+        continue;
+      }
+      settings_.push_back({constant, set, file.get(), decl.span});
+    }
+  }
+}
+
+const ConstantSetting* Library::setting(const Declaration& constant) const {
+  const auto found =
+      std::find_if(settings_.begin(), settings_.end(),
+                   [&](const ConstantSetting& setting) { return setting.constant == &constant; });
+  return found == settings_.end() ? nullptr : &*found;
 }
 
 // ---- lookup ----

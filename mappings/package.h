@@ -93,6 +93,14 @@ struct Conversion {
   int distance = 0;
 };
 
+/// `extend const`: what a site says a constant is.
+struct ConstantSetting {
+  const Declaration* constant = nullptr;
+  const ast::SetConstDecl* set = nullptr;
+  const LibraryFile* file = nullptr;
+  base::Span span;  ///< of the declaration
+};
+
 /// Build with the add_… functions, then call link() once; afterwards immutable and safe to read from any
 /// thread. Trees and declarations live as long as the Library.
 class Library {
@@ -122,7 +130,7 @@ class Library {
   void require_all_shipped();
 
   /// Loads the shipped packages that are needed (std.tables, used ones, those of qualified names), builds the
-  /// index and resolves `use`. Reports E0303, E0304, E0305.
+  /// index, resolves `use` and finds the constants that are set. Reports E0302 … E0305, E0705.
   void link(base::Diagnostics& diagnostics);
 
   /// The tables the checker may look into (columns of csv tables, E0401); null: those checks are left out.
@@ -146,6 +154,10 @@ class Library {
   /// All declarations, in order of file and place. Stable addresses.
   std::span<const std::unique_ptr<Declaration>> declarations() const { return declarations_; }
   bool has_package(std::string_view package) const;
+  /// What `extend const` says, in order of file and place; each constant at most once.
+  std::span<const ConstantSetting> settings() const { return settings_; }
+  /// The setting of this constant; nullptr when nobody sets it.
+  const ConstantSetting* setting(const Declaration& constant) const;
 
   /// Looks `name` up in a file: own package, then imports, then std.tables; a dotted name as `alias.x` or
   /// `package.name`. The longest prefix of the name that means something wins (Resolution::parts).
@@ -183,6 +195,7 @@ class Library {
   void index_declarations(base::Diagnostics& diagnostics);
   void resolve_uses(base::Diagnostics& diagnostics);
   void resolve_use(const LibraryFile& file, const ast::UseDecl& use, base::Diagnostics& diagnostics);
+  void resolve_settings(base::Diagnostics& diagnostics);
   const Scope& scope_of(const LibraryFile& file) const;
   const Declaration* in_package(std::string_view package, std::string_view name, DeclKind kinds) const;
   Resolution resolve_dotted(const LibraryFile& file, const ast::QName& name, std::size_t parts,
@@ -191,6 +204,7 @@ class Library {
   base::SourceMap sources_;
   std::vector<std::unique_ptr<LibraryFile>> files_;
   std::vector<std::unique_ptr<Declaration>> declarations_;
+  std::vector<ConstantSetting> settings_;
   /// package -> name -> declarations of that name (of several kinds)
   std::map<std::string, std::map<std::string, std::vector<const Declaration*>, std::less<>>, std::less<>>
       packages_;

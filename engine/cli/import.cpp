@@ -7,6 +7,8 @@
 #include "engine/base/text.h"
 #include "engine/command.h"
 #include "mappings/importer/code_tables.h"
+#include "mappings/importer/decisions.h"
+#include "mappings/importer/generated_maps.h"
 #include "mappings/importer/guide.h"
 #include "mappings/importer/status.h"
 #include "mappings/package.h"
@@ -18,6 +20,43 @@ std::string_view embedded(std::string_view path) {
   for (const base::EmbeddedFile& file : mappings::library_files())
     if (file.path == path) return file.text;
   return {};
+}
+
+/// The files written by hand that the generated ones are made for.
+struct Overlay {
+  std::vector<std::string> texts;  ///< owns what `files` shows
+  std::vector<base::EmbeddedFile> files;
+  std::string decisions;
+};
+
+constexpr const char* kDecisions = "overlay/decisions.csv";
+
+base::Result<Overlay> overlay_of(base::Env& env, const std::string& folder) {
+  Overlay out;
+  TRY(out.decisions, env.read_file(base::join_path(folder, kDecisions), base::limits::kTableBytesMax));
+  for (const char* const part : {"overlay", "beyond"}) {
+    const std::string below = base::join_path(folder, part);
+    TRY(const auto entries, env.list(below));
+    for (const base::FileInfo& entry : entries) {
+      if (!entry.is_regular || !entry.name.ends_with(".hmap")) continue;
+      out.texts.push_back("std/v2fhir/" + std::string(part) + "/" + entry.name);
+      TRY(std::string text, env.read_file(base::join_path(below, entry.name), base::limits::kTableBytesMax));
+      out.texts.push_back(std::move(text));
+    }
+  }
+  for (std::size_t i = 0; i < out.texts.size(); i += 2) out.files.push_back({out.texts[i], out.texts[i + 1]});
+  return out;
+}
+
+/// Of the folder that is written to, when it has one; else the shipped one.
+base::Result<Overlay> overlay_for(const Arguments& arguments) {
+  if (!arguments.has("--check") &&
+      base::system_env().exists(base::join_path(arguments.text("--out"), kDecisions)))
+    return overlay_of(base::system_env(), arguments.text("--out"));
+  Overlay out;
+  out.decisions = embedded(std::string("std/v2fhir/") + kDecisions);
+  for (const base::EmbeddedFile& file : mappings::library_files()) out.files.push_back(file);
+  return out;
 }
 
 struct Made {
@@ -53,10 +92,14 @@ int run(const Arguments& arguments) {
            kExitUsageFile;
   const auto sheets = mappings::read_guide(base::system_env(), arguments.text("DIR"));
   if (!sheets) return report(sheets.error(), arguments), kExitUsageFile;
-  const std::string status =
-      mappings::status_csv(*sheets, mappings::library_files(), embedded("std/v2fhir/overlay/decisions.csv"));
-  const int code =
-      deliver({{"gen/tables.hmap", mappings::code_tables(*sheets)}, {"STATUS.csv", status}}, arguments);
+  const auto overlay = overlay_for(arguments);
+  if (!overlay) return report(overlay.error(), arguments), kExitUsageFile;
+  auto maps = mappings::generated_maps(*sheets, overlay->files, mappings::Decisions(overlay->decisions));
+  const std::string status = mappings::status_csv(*sheets, overlay->files, overlay->decisions);
+  std::vector<Made> made{{"gen/tables.hmap", mappings::code_tables(*sheets)}};
+  for (auto& [path, text] : maps.files) made.push_back({path, std::move(text)});
+  made.push_back({"STATUS.csv", status});
+  const int code = deliver(made, arguments);
   std::fprintf(stderr, "std.v2fhir %s\n", mappings::status_sum(status).c_str());
   return code;
 }
@@ -64,7 +107,7 @@ int run(const Arguments& arguments) {
 constexpr ArgumentSpec kArguments[] = {{"SOURCE", "v2-to-fhir", true, false},
                                        {"DIR", "folder of the guide's CSV tables", true, false}};
 constexpr OptionSpec kOptions[] = {
-    {"--out", "DIR", "write gen/tables.hmap and STATUS.csv below this folder"},
+    {"--out", "DIR", "write gen/*.hmap and STATUS.csv below this folder; its overlay/ and beyond/ are read"},
     {"--check", nullptr, "write nothing; exit 1 when the shipped files are not what the guide gives"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln import v2-to-fhir v2-to-fhir-1.0.0 --check", "is the shipped library what the guide says?"},
@@ -77,7 +120,7 @@ const CommandSpec& import_spec() {
   static const CommandSpec spec{
       "import",
       "Config",
-      "make the shipped code tables and STATUS.csv from the v2-to-FHIR guide",
+      "make the generated part of the shipped library and STATUS.csv from the v2-to-FHIR guide",
       "The same tables give the same bytes. STATUS.csv has one line a row of the guide: generated, "
       "overlaid, deferred, or\nrejected as defect with the reason. Exit 1 when --check finds a "
       "difference, 2 for usage and unreadable files.",

@@ -92,6 +92,8 @@ class Body {
   void set_target(Target target) { target_ = std::move(target); }
   void set_this(std::uint16_t slot, StaticType type);
   void set_strict(bool strict) { strict_ = strict; }
+  /// The object of a fragment that is checked by itself: whoever includes it may write the rest (W0211).
+  void set_part(std::uint16_t reg) { part_ = reg; }
   void set_extension(Extension* extension) { extension_ = extension; }
   /// The source is this event only ("ADT^A08").
   void set_event(std::string event) { event_ = std::move(event); }
@@ -327,6 +329,7 @@ class Body {
   void inline_fragment(const Declaration& declaration, const ast::Include& include, base::Span span,
                        std::vector<ir::Stmt>& out);
   bool fits_fragment(const Declaration& declaration, base::Span span);
+  std::optional<std::uint16_t> slot_at_hand(const ast::Expr* argument, const StaticType& type) const;
   void bind_parameters(const Declaration& declaration, const ast::Include& include, base::Span span,
                        std::vector<ir::Stmt>& out, std::vector<Context>& contexts,
                        std::vector<Binding>& bindings);
@@ -382,6 +385,7 @@ class Body {
   std::vector<Context> contexts_;
   std::size_t context_floor_ = 0;
   std::vector<This> this_;
+  std::optional<std::uint16_t> part_;
   std::vector<Narrowed> narrowed_;
   std::vector<std::uint16_t> loop_indexes_;
   int loop_depth_ = 0;

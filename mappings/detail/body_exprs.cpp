@@ -94,8 +94,9 @@ Checked Body::this_value(base::Span span) {
 }
 
 Checked Body::constant_decl(const Declaration& declaration, base::Span span) {
-  const auto& decl = *declaration.decl->get_if<ast::ConstDecl>();
-  const auto* text = decl.value->get_if<ast::Literal>();
+  const ConstantSetting* set = state_.library.setting(declaration);
+  const ast::Expr& written = set ? *set->set->value : *declaration.decl->get_if<ast::ConstDecl>()->value;
+  const auto* text = written.get_if<ast::Literal>();
   if (text != nullptr) {
     ast::Literal at = *text;
     at.span = span;
@@ -107,11 +108,11 @@ Checked Body::constant_decl(const Declaration& declaration, base::Span span) {
     return failed(span);
   }
   state_.include_stack.push_back(declaration.decl);
-  Body body(state_, *declaration.file, declaration.qualified());
-  Checked value = body.check(*decl.value);
+  Body body(state_, set ? *set->file : *declaration.file, declaration.qualified());
+  Checked value = body.check(written);
   state_.include_stack.pop_back();
   if (!value.constant && !value.type.is_error()) {
-    state_.report(ErrorCode::E0501, decl.value->span, "a constant cannot depend on the message");
+    state_.report(ErrorCode::E0501, written.span, "a constant cannot depend on the message");
   }
   return value;
 }

@@ -182,6 +182,20 @@ bool Body::fits_fragment(const Declaration& declaration, base::Span span) {
   return fits;
 }
 
+/// Where an argument lies that is a value at hand (`.`, a loop's element) of just this type: it needs no copy.
+std::optional<std::uint16_t> Body::slot_at_hand(const ast::Expr* argument, const StaticType& type) const {
+  if (argument == nullptr || type.list || !type.is_v2()) return std::nullopt;
+  const auto same = [&](const StaticType& other) {
+    return !other.list && other.is_v2() && other.name == type.name;
+  };
+  if (argument->get_if<ast::This>() != nullptr && !this_.empty() && same(this_.back().type))
+    return this_.back().slot;
+  const auto* ident = argument->get_if<ast::Ident>();
+  const Binding* binding = ident == nullptr ? nullptr : find_binding(ident->name);
+  if (binding != nullptr && binding->kind == Binding::Kind::value && same(binding->type)) return binding->slot;
+  return std::nullopt;
+}
+
 void Body::bind_parameters(const Declaration& declaration, const ast::Include& include, base::Span span,
                            std::vector<ir::Stmt>& out, std::vector<Context>& contexts,
                            std::vector<Binding>& bindings) {
@@ -204,6 +218,11 @@ void Body::bind_parameters(const Declaration& declaration, const ast::Include& i
     binding.name = param.name.text;
     binding.type = state_.type(*declaration.file, param.type);
     binding.span = param.name.span;
+    if (const auto slot = slot_at_hand(ordered[i], binding.type)) {
+      binding.slot = *slot;
+      bindings.push_back(std::move(binding));
+      continue;
+    }
     binding.slot = new_local();
     const ir::Index value = ordered[i]
                                 ? this->value(*ordered[i], destination_of(binding.type, param.name.text)).expr

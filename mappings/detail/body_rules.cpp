@@ -119,7 +119,7 @@ void Body::check_rules(std::size_t first, std::uint16_t reg, const fhir::TypeDef
         }
       }
     }
-    if (type == nullptr || !type->is_resource()) continue;
+    if (type == nullptr || !type->is_resource() || part_ == reg) continue;
     const fhir::ElementDef* element = type->element(path);
     if (element == nullptr || !element->is_required()) continue;
     const bool maybe_none =

@@ -318,6 +318,7 @@ void check_fragment(CompilerState& state, const Declaration& declaration) {
   }
   const std::uint16_t reg = target.reg;
   body.set_target(std::move(target));
+  body.set_part(reg);
   state.include_stack.push_back(declaration.decl);
   bool all_constant = false;
   body.object_block(decl.body, reg, all_constant);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/text.h"
+#include "mappings/detail/body.h"
 #include "mappings/detail/lexer.h"
 
 namespace kiln::mappings::detail {
@@ -17,8 +18,17 @@ std::string joined(const std::string& handle, const std::string& path) {
   return handle + "." + path;
 }
 
-/// The source of a rule with one blank between tokens and without comments: a new layout is no change.
-std::string normalised(const base::SourceMap& sources, base::Span span) {
+std::string key_of(const RuleName& name) {
+  return joined(name.handle, name.path) + (name.label.empty() ? "" : "@" + name.label);
+}
+
+std::string_view verb_of(Kind kind) {
+  return kind == Kind::remove ? "removes" : kind == Kind::replace ? "replaces" : "adds to";
+}
+
+}  // namespace
+
+std::string normalised_source(const base::SourceMap& sources, base::Span span) {
   base::Diagnostics ignored;  // the parser has read this text already
   const std::string& text = sources.file(span.file).text;
   std::string out;
@@ -34,16 +44,6 @@ std::string normalised(const base::SourceMap& sources, base::Span span) {
   }
   return out;
 }
-
-std::string key_of(const RuleName& name) {
-  return joined(name.handle, name.path) + (name.label.empty() ? "" : "@" + name.label);
-}
-
-std::string_view verb_of(Kind kind) {
-  return kind == Kind::remove ? "removes" : kind == Kind::replace ? "replaces" : "adds to";
-}
-
-}  // namespace
 
 std::string address_of(const ast::Target& target, std::size_t first_step) {
   using StepKind = ast::TargetStep::Kind;
@@ -139,7 +139,7 @@ Extension::Verdict Extension::meet(const RuleName& name, base::Span stmt) {
         continue;
       pending.met.push_back(stmt);
       pending.address = address;
-      pending.text = normalised(state_->library.sources(), source);
+      pending.text = normalised_source(state_->library.sources(), source);
       if (edit.kind == Kind::remove) {
         verdict = {Verdict::Kind::remove, nullptr, i};
         continue;
@@ -216,6 +216,35 @@ void Extension::report_several(const Layer& layer, const Pending& edit) {
   for (const base::Span span : edit.met)
     diagnostic.notes.push_back("at " + state_->library.sources().place(span));
   diagnostic.helps.push_back("a label in the base map tells them apart: `@name`");
+}
+
+void check_settings(CompilerState& state) {
+  for (const ConstantSetting& setting : state.library.settings()) {
+    const auto& decl = *setting.constant->decl->get_if<ast::ConstDecl>();
+    const std::string name = setting.constant->qualified();
+    const auto checked = [&](const LibraryFile& file, const ast::Expr& value) {
+      return Body(state, file, name).check(value);
+    };
+    const Checked was = checked(*setting.constant->file, *decl.value);
+    const Checked now = checked(*setting.file, *setting.set->value);
+    const base::Span span = setting.set->value->span;
+    if (!now.constant && !now.type.is_error())
+      state.report(ErrorCode::E0501, span, "a constant cannot depend on the message");
+    const bool empty = now.type.is_error() || was.type.is_error();
+    const bool widened = was.type.is_primitive("decimal") && now.type.is_primitive("integer");
+    const bool fits = empty || name_of(was.type) == name_of(now.type) || widened;
+    if (!fits || was.type.list != now.type.list)
+      state
+          .report(ErrorCode::E0704, span,
+                  "constant " + name + " is " + name_of(was.type) + ", this is " + name_of(now.type))
+          .notes.push_back("declared at " + state.library.sources().place(setting.constant->span));
+    if (setting.file->shipped || !setting.constant->file->shipped) continue;
+    const std::string text = normalised_source(state.library.sources(), setting.constant->decl->span);
+    state.overridden.push_back(
+        {std::string(kLockedConstants),
+         std::string(setting.constant->package) + ":" + std::string(setting.constant->name), text,
+         base::sha256_hex(text), setting.set->base.span});
+  }
 }
 
 void Extension::finish(std::vector<OverriddenRule>& overridden) {

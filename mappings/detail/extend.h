@@ -16,6 +16,14 @@ namespace kiln::mappings::detail {
 /// `birthDate.ext(birthTime)`, `PID-5`, `category[1]`: a left side as a rule address spells it.
 std::string address_of(const ast::Target& target, std::size_t first_step = 0);
 
+/// The source of a rule or declaration with one blank between tokens and without comments: a new layout is no
+/// change.
+std::string normalised_source(const base::SourceMap& sources, base::Span span);
+
+/// `extend const`: E0704 when the value is of another kind than the constant's own; what a site sets of a
+/// shipped package is recorded for the lock.
+void check_settings(CompilerState& state);
+
 /// A rule of the base while it is lowered: where it stands and how it is named.
 struct RuleName {
   std::string handle;   ///< of the `create`, `add` or `emit` it writes to; "" at the top of the map

@@ -235,6 +235,10 @@ class Marker {
     stop_at(node.name.span.end, TokenKind::assign, Stop::declaration);
     expr(node.value);
   }
+  void declaration(const ast::SetConstDecl& node) {
+    stop_at(node.base.span.end, TokenKind::assign, Stop::declaration);
+    expr(node.value);
+  }
   void declaration(const ast::ExtensionDecl& node) {
     stop_at(node.name.span.end, TokenKind::assign, Stop::declaration);
     mark(before(node.type.span.begin), kMarkWide);

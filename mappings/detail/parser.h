@@ -175,7 +175,8 @@ class Parser {
   ast::DatatypeDecl parse_datatype();
   ast::FragmentDecl parse_fragment();
   ast::MapDecl parse_map();
-  ast::ExtendDecl parse_extend();
+  ast::Decl::Node parse_extend();
+  ast::SetConstDecl parse_set_const();
   void parse_edit(ast::ExtendDecl& extend, const std::optional<ast::Name>& in);
   ast::TestDecl parse_test();
   void parse_test_step(ast::TestDecl& test);

@@ -353,10 +353,23 @@ ast::MapDecl Parser::parse_map() {
   return map;
 }
 
-ast::ExtendDecl Parser::parse_extend() {
+ast::SetConstDecl Parser::parse_set_const() {
+  ast::SetConstDecl set;
+  advance();
+  set.base = parse_qname("the constant to set");
+  expect(Kind::assign);
+  set.value = parse_expr();
+  return set;
+}
+
+ast::Decl::Node Parser::parse_extend() {
   ast::ExtendDecl extend;
   advance();
-  expect_word("map");
+  if (is_word("const")) return parse_set_const();
+  if (!take_word("map")) {
+    expected("`map` or `const`", "`extend map own from base { … }`, `extend const package.name = value`");
+    return extend;
+  }
   extend.name = parse_name("a name for the extended map");
   expect_word("from");
   extend.base = parse_qname("the map to extend");

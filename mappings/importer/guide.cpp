@@ -91,8 +91,16 @@ void read_codes(const std::vector<Record>& records, GuideSheet& sheet) {
 void read_rows(const std::vector<Record>& records, GuideSheet& sheet) {
   const bool message = sheet.kind == "messages";
   for (std::size_t i = 2; i < records.size(); ++i) {
-    GuideRow row{static_cast<int>(i) + 1, cell(records[i], 1), cell(records[i], 9),
-                 cell(records[i], message ? 10 : 14)};
+    GuideRow row{static_cast<int>(i) + 1,
+                 cell(records[i], 1),
+                 cell(records[i], 9),
+                 cell(records[i], message ? 10 : 14),
+                 cell(records[i], 6),
+                 cell(records[i], 8),
+                 message ? std::string() : cell(records[i], 15),
+                 message ? std::string() : cell(records[i], 16),
+                 message ? std::string() : cell(records[i], 3),
+                 message ? cell(records[i], 11) : std::string()};
     if (row.source.empty() && row.target.empty() && cell(records[i], 2).empty()) continue;
     sheet.rows.push_back(std::move(row));
   }

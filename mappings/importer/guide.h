@@ -12,10 +12,16 @@ namespace kiln::mappings {
 
 /// One row of a message, segment or datatype table.
 struct GuideRow {
-  int row = 0;         ///< record of the sheet, from 1; the first two are headings
-  std::string source;  ///< "PID-3", "CX.4", "ADT_A01.PID"; "" or the segment alone: unconditional
-  std::string target;  ///< FHIR path; "" where the guide maps nothing
-  std::string map;     ///< messages: segment map; else the datatype map
+  int row = 0;                  ///< record of the sheet, from 1; the first two are headings
+  std::string source;           ///< "PID-3", "CX.4", "ADT_A01.PID"; "" or the segment alone: unconditional
+  std::string target;           ///< FHIR path; "" where the guide maps nothing
+  std::string map;              ///< messages: segment map; else the datatype map
+  std::string condition = {};   ///< pseudo-English: "IF PID-29 NOT VALUED"
+  std::string narrative = {};   ///< a condition that only people can decide
+  std::string vocabulary = {};  ///< segments, datatypes: name of a code table
+  std::string assignment = {};  ///< segments, datatypes: a literal in quotes, or prose
+  std::string datatype = {};    ///< segments, datatypes: of the source, "CWE"
+  std::string references = {};  ///< messages: links between resources
 };
 
 /// One row of a code table.

@@ -1,91 +1,24 @@
 #include "mappings/importer/status.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "mappings/importer/code_tables.h"
+#include "mappings/importer/decisions.h"
+#include "mappings/importer/generated_maps.h"
+#include "mappings/importer/library_pieces.h"
 #include "mappings/package.h"
 
 namespace kiln::mappings {
 namespace {
 
-/// A declaration of the library: "fragment PID_Patient", "datatype CX -> Identifier", "map adt_a01".
-struct Piece {
-  std::string name;
-  std::string_view text;
-  std::string place;  ///< file without folder
-};
-
-struct Decision {
-  std::string status, where, reason;
-};
-
-std::vector<std::string> cells_of(std::string_view line) {
-  std::vector<std::string> out(1);
-  bool quoted = false;
-  for (const char c : line) {
-    if (c == '"')
-      quoted = !quoted;
-    else if (c == ',' && !quoted)
-      out.emplace_back();
-    else if (c != '\r')
-      out.back() += c;
-  }
-  return out;
-}
-
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> out;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    out.push_back(text.substr(0, end));
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return out;
-}
-
 std::string field_of_csv(std::string_view text) {
   std::string out(text);
   std::replace(out.begin(), out.end(), '"', '\'');
   return out.find_first_of(",;") == std::string::npos ? out : "\"" + out + "\"";
-}
-
-/// Top-level declarations: from their line to the brace that closes them in the first column.
-std::vector<Piece> pieces_of(std::span<const base::EmbeddedFile> library) {
-  std::vector<Piece> out;
-  for (const base::EmbeddedFile& file : library) {
-    if (!file.path.starts_with("std/v2fhir/") || !file.path.ends_with(".hmap")) continue;
-    const std::string place(file.path.substr(file.path.find('/', 4) + 1));
-    for (const char* const word : {"fragment ", "datatype ", "map "}) {
-      const std::string begin = std::string("\n") + word;
-      for (std::size_t at = file.text.find(begin); at != std::string_view::npos;
-           at = file.text.find(begin, at + 1)) {
-        const std::size_t end = file.text.find("\n}", at);
-        const std::string_view text =
-            file.text.substr(at + 1, end == std::string_view::npos ? end : end - at);
-        const bool datatype = word[0] == 'd';
-        std::string name(text.substr(0, text.find_first_of(datatype ? "{" : "({", 5)));
-        if (name.ends_with(' ')) name.pop_back();
-        if (const std::size_t variant = name.find('@'); datatype && variant != std::string::npos)
-          name.erase(variant, name.find(' ', variant) - variant);
-        out.push_back({std::move(name), text, place});
-      }
-    }
-  }
-  return out;
-}
-
-/// The text holds the token, not as the beginning of a longer one.
-bool holds(std::string_view text, std::string_view token) {
-  for (std::size_t at = text.find(token); at != std::string_view::npos; at = text.find(token, at + 1)) {
-    const char next = at + token.size() < text.size() ? text[at + token.size()] : ' ';
-    const bool goes_on =
-        (next >= '0' && next <= '9') || (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z');
-    if (!goes_on) return true;
-  }
-  return false;
 }
 
 /// "identifier[2].type.coding.code" -> "identifier"; choices by their base name as far as that can be told.
@@ -104,12 +37,32 @@ std::string element_of(std::string_view target) {
 
 class Status {
  public:
-  Status(std::span<const base::EmbeddedFile> library, std::string_view decisions)
-      : pieces_(pieces_of(library)) {
-    for (const std::string_view line : lines_of(decisions)) {
-      const auto cells = cells_of(line);
-      if (cells.size() >= 6)
-        decisions_[cells[0] + "|" + cells[1] + "|" + cells[2]] = {cells[3], cells[4], cells[5]};
+  Status(std::span<const GuideSheet> sheets, std::span<const base::EmbeddedFile> library,
+         std::string_view decisions)
+      : pieces_(library_pieces(library)),
+        decisions_(decisions),
+        generated_(generated_maps(sheets, library, decisions_)) {
+    // What a declaration includes of the generated fragments is its own.
+    std::map<std::string, std::string_view> fragments;
+    for (const auto& [path, text] : generated_.files) {
+      const std::string_view view(text);
+      for (std::size_t at = view.find("\nfragment "); at != std::string_view::npos;
+           at = view.find("\nfragment ", at + 1)) {
+        const std::string_view body = view.substr(at, view.find("\n}", at) - at);
+        fragments.emplace(body.substr(10, body.find('(') - 10), body);
+      }
+    }
+    constexpr std::string_view kInclude = "include guide.";
+    for (LibraryPiece& piece : pieces_) {
+      std::string whole(piece.text);
+      for (std::size_t at = piece.text.find(kInclude); at != std::string_view::npos;
+           at = piece.text.find(kInclude, at + 1)) {
+        const std::string_view rest = piece.text.substr(at + kInclude.size());
+        const auto found = fragments.find(std::string(rest.substr(0, rest.find_first_of("( \n"))));
+        if (found != fragments.end()) whole += found->second;
+      }
+      texts_.push_back(std::move(whole));
+      piece.text = texts_.back();
     }
   }
 
@@ -149,20 +102,27 @@ class Status {
   }
 
   Decision decide(const GuideSheet& sheet, const GuideRow& row) const {
-    const std::string key = sheet.kind + "|" + sheet.name + "|";
-    const auto one = decisions_.find(key + std::to_string(row.row)), all = decisions_.find(key + "*");
-    if (one != decisions_.end() && one->second.status != "overlaid") return one->second;
-    if (all != decisions_.end() && all->second.status != "overlaid") return all->second;
-    const bool redirected = all != decisions_.end();
+    const std::string key = row_key(sheet, row.row);
+    if (const auto made = generated_.places.find(key); made != generated_.places.end())
+      return {"generated", made->second, ""};
+    const Decision* one = decisions_.row(sheet.kind, sheet.name, row.row);
+    const Decision* all = decisions_.sheet(sheet.kind, sheet.name);
+    if (one != nullptr && one->status != "overlaid") return *one;
+    if (one == nullptr && all != nullptr && all->status != "overlaid") return *all;
+    const bool redirected = all != nullptr;
     std::vector<std::string> names;
-    if (redirected && all->second.where == "language") return {"overlaid", "language", all->second.reason};
+    if (redirected && all->where == "language") return {"overlaid", "language", all->reason};
     if (redirected) {
-      for (const std::string_view name : lines_of(replaced(all->second.where, '+', '\n')))
-        names.emplace_back(name);
+      for (const std::string_view name : lines_of(replaced(all->where, '+', '\n'))) names.emplace_back(name);
     } else {
       names = usual(sheet, row);
     }
-    return found_in(names, sheet, row);
+    Decision found = found_in(names, sheet, row);
+    if (found.status == "overlaid" && one != nullptr) found.reason = one->reason;
+    const auto reason = generated_.by_hand.find(key);
+    if (found.status == "deferred" && reason != generated_.by_hand.end())
+      found.reason += ": " + reason->second;
+    return found;
   }
 
   static const std::string& replaced(std::string_view text, char from, char to) {
@@ -189,7 +149,7 @@ class Status {
   Decision found_in(const std::vector<std::string>& names, const GuideSheet& sheet,
                     const GuideRow& row) const {
     bool known = false;
-    for (const Piece& piece : pieces_) {
+    for (const LibraryPiece& piece : pieces_) {
       if (std::find(names.begin(), names.end(), piece.name) == names.end()) continue;
       known = true;
       if (reads(piece, sheet, row)) return {"overlaid", piece.place + " " + piece.name, ""};
@@ -197,40 +157,42 @@ class Status {
     return {"deferred", "", known ? "no rule reads it" : "no declaration for this sheet"};
   }
 
-  bool reads(const Piece& piece, const GuideSheet& sheet, const GuideRow& row) const {
+  bool reads(const LibraryPiece& piece, const GuideSheet& sheet, const GuideRow& row) const {
     if (sheet.kind == "messages") {
       if (row.map.empty()) return false;
       const std::string fragment = table_name(row.map), type = element_of(row.target);
-      return holds(piece.text, "include " + fragment) || uses_type(piece, sheet, row, type);
+      return holds_token(piece.text, "include " + fragment) || uses_type(piece, sheet, row, type);
     }
     const std::size_t number = row.source.find_first_of("-.");
-    if (number == std::string::npos) return holds(piece.text, element_of(row.target));
-    if (sheet.kind == "segments") return holds(piece.text, row.source);
+    if (number == std::string::npos) return holds_token(piece.text, element_of(row.target));
+    if (sheet.kind == "segments") return holds_token(piece.text, row.source);
     const std::string component = "." + row.source.substr(number + 1);
-    return holds(piece.text, component);
+    return holds_token(piece.text, component);
   }
 
   /// The sheet of this row lies elsewhere (decisions.csv): then the map makes such a resource and reads the
   /// segment.
-  bool uses_type(const Piece& piece, const GuideSheet& sheet, const GuideRow& row,
+  bool uses_type(const LibraryPiece& piece, const GuideSheet& sheet, const GuideRow& row,
                  std::string_view type) const {
     static_cast<void>(sheet);
     const std::size_t dot = row.source.rfind('.');
     const std::string segment = dot == std::string::npos ? row.source : row.source.substr(dot + 1);
-    const auto moved = decisions_.find("segments|" + row.map + "|*");
-    if (moved == decisions_.end() || moved->second.status != "overlaid") return false;
-    for (const std::string_view name : lines_of(replaced(moved->second.where, '+', '\n'))) {
+    const Decision* moved = decisions_.sheet("segments", row.map);
+    if (moved == nullptr || moved->status != "overlaid") return false;
+    for (const std::string_view name : lines_of(replaced(moved->where, '+', '\n'))) {
       if (name == piece.name)
-        return holds(piece.text, std::string(": ") + std::string(type)) ||
+        return holds_token(piece.text, std::string(": ") + std::string(type)) ||
                piece.text.find(segment + "-") != std::string_view::npos;
-      if (name.starts_with("fragment ") && holds(piece.text, "include " + std::string(name.substr(9))))
+      if (name.starts_with("fragment ") && holds_token(piece.text, "include " + std::string(name.substr(9))))
         return true;
     }
     return false;
   }
 
-  std::vector<Piece> pieces_;
-  std::map<std::string, Decision> decisions_;
+  std::vector<LibraryPiece> pieces_;
+  Decisions decisions_;
+  GeneratedMaps generated_;
+  std::deque<std::string> texts_;  ///< what pieces_ show
   std::string out_;
 };
 
@@ -238,14 +200,14 @@ class Status {
 
 std::string status_csv(std::span<const GuideSheet> sheets, std::span<const base::EmbeddedFile> library,
                        std::string_view decisions) {
-  return Status(library, decisions).text(sheets);
+  return Status(sheets, library, decisions).text(sheets);
 }
 
 std::string status_sum(std::string_view status) {
   std::map<std::string, int> counts;
   bool heading = true;
   for (const std::string_view line : lines_of(status)) {
-    const auto cells = cells_of(line);
+    const auto cells = csv_cells(line);
     if (!heading && cells.size() >= 6) ++counts[cells[5]];
     heading = false;
   }

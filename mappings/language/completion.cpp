@@ -230,6 +230,11 @@ bool add_behind(Items& items, const Cursor& cursor, std::size_t last) {
     items.add("std", ItemKind::module, "the shipped library", 'a');
     return true;
   }
+  if (word == "extend") return words({"map", "const"});
+  if (word == "const" && cursor.enclosing().keyword == "extend") {
+    add_declarations(items, cursor, DeclKind::constant, ItemKind::constant, "const", 'a');
+    return true;
+  }
   if (word == "from" && cursor.enclosing().keyword == "extend") {
     add_declarations(items, cursor, DeclKind::map, ItemKind::function, "map", 'a');
     return true;

@@ -15,7 +15,7 @@ constexpr LanguageWord kWords[] = {
      "csv LabExport { delimiter \";\" columns { id : string } }"},
     {"datatype", declaration, "a conversion between two types",
      "datatype XTN -> ContactPoint { value = .1 }"},
-    {"extend", declaration, "edits rules of a map by their addresses",
+    {"extend", declaration, "edits rules of a map by their addresses, or sets a constant of a package",
      "extend map site from base { in patient { remove gender } }"},
     {"extension", declaration, "a short name of a FHIR extension",
      "extension birthTime = \"http://…\" : dateTime"},

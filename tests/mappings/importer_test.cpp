@@ -7,7 +7,10 @@
 #include "engine/base/env.h"
 #include "engine/base/text.h"
 #include "mappings/importer/code_tables.h"
+#include "mappings/importer/condition.h"
+#include "mappings/importer/generated_maps.h"
 #include "mappings/importer/status.h"
+#include "mappings/importer/translate.h"
 #include "mappings/package.h"
 
 namespace kiln::mappings::test {
@@ -66,22 +69,146 @@ TEST_CASE("importer: the status of a row is found, not promised", "[importer]") 
   CHECK(rejected.find("rejected-as-defect,,there is no PID-80") != std::string::npos);
 }
 
+TEST_CASE("importer: a condition in pseudo-English is translated or left alone", "[importer]") {
+  const ConditionSource source = [](std::string_view text) -> std::optional<std::string> {
+    if (!text.starts_with("PID-")) return std::nullopt;
+    return std::string(text);
+  };
+  const auto translated = [&](std::string_view text) {
+    return translate_condition(text, source).value_or("by hand");
+  };
+  CHECK(translated("IF PID-29 NOT VALUED") == "PID-29 is not valued");
+  CHECK(translated("IF PID-29 IS VALUED") == "PID-29 is valued");
+  CHECK(translated("IF PID-8 EQUALS \"M\"") == "PID-8 == \"M\"");
+  CHECK(translated("IF PID-8 IS \"M\" AND PID-9 NOT EQUALS \"x\"") == "PID-8 == \"M\" and PID-9 != \"x\"");
+  CHECK(translated("IF PID-8 NOT IN (\"M\", \"F\") OR IF PID-7 VALUED") ==
+        "not (PID-8 in [\"M\", \"F\"]) or PID-7 is valued");
+  for (const char* const odd :
+       {"", "IF", "IF PID-8", "PID-8 VALUED", "IF PV1-2 VALUED", "IF PID-7 LENGTH GREATER THAN 8",
+        "IF PID-8 IN (\"M\"", "IF PID-8 IN \"M\"", "IF PID-8 EQUALS M", "IF PID-8 EQUALS \"$x\"",
+        "IF PID-1 VALUED AND PID-2 VALUED OR PID-3 VALUED", "IF PID-8 VALUED AND", "IF PID-8 EQUALS \"M"})
+    CHECK(translated(odd) == "by hand");
+}
+
+TEST_CASE("importer: rows that stand by themselves become rules, others say why not", "[importer]") {
+  const auto row = [](int number, std::string source, std::string target) {
+    GuideRow out;
+    out.row = number;
+    out.source = std::move(source);
+    out.target = std::move(target);
+    return out;
+  };
+  std::vector<GuideRow> rows{row(3, "PID-3", "identifier[1]"),
+                             row(4, "PID-29", "deceasedDateTime"),
+                             row(5, "PID-19", "identifier[2].value"),
+                             row(6, "PID-19", "identifier[2].system"),
+                             row(7, "PID-16", "maritalStatus"),
+                             row(8, "PID-7", "birthdate"),
+                             row(9, "PID-8", "gender"),
+                             row(10, "PID-13", "telecom[1]"),
+                             row(11, "PID-13", "telecom[1].use"),
+                             row(12, "PID-40", "telecom[2]"),
+                             row(13, "PID-23", "extension[1].url"),
+                             row(14, "PID-23", "extension[1].valueAddress.text"),
+                             row(15, "PID-4", "generalPractitioner(Practitioner)"),
+                             row(16, "PID-15", "language")};
+  rows[3].assignment = "\"urn:ssn\"";
+  rows[4].vocabulary = "MaritalStatus";
+  rows[6].vocabulary = "AdministrativeSex";
+  rows[6].datatype = "CWE";
+  rows[6].condition = "IF PID-8 VALUED";
+  rows[10].assignment = "\"http://example.org/patient-birthPlace\"";
+  rows[13].narrative = "if it is the language of the record";
+  const GuideSheet sheet{"segments", "PID[Patient]", rows, {}};
+  RuleNames names;
+  names.tables = {"MaritalStatus", "AdministrativeSex"};
+  names.conversions = {"CX -> Identifier", "XTN -> ContactPoint", "CWE -> CodeableConcept"};
+  const Translation made = translate(sheet, names, [](int) { return false; });
+  std::vector<std::string> texts;
+  for (const GuideRule& rule : made.rules) texts.push_back(rule.text);
+  CHECK(texts ==
+        std::vector<std::string>{"identifier += PID-3[*]", "deceased = PID-29 as dateTime",
+                                 "identifier += { value = PID-19  system = \"urn:ssn\" } @row5",
+                                 "maritalStatus = PID-16 via MaritalStatus else keep",
+                                 "gender = PID-8.1 via AdministrativeSex else omit if PID-8.1 is valued",
+                                 "telecom += PID-40[*]", "ext(patientBirthPlace) = { text = PID-23 }"});
+  CHECK(made.rules[2].rows == std::vector<int>{5, 6});
+  CHECK(made.rules[5].since == "2.7");
+  REQUIRE(made.extensions.size() == 1);
+  CHECK(made.extensions[0].type == "Address");
+  CHECK(made.by_hand.at(8) == "R4 has no such element");
+  CHECK(made.by_hand.at(10) == "several rows write this value");
+  CHECK(made.by_hand.at(11) == "several rows write this value");
+  CHECK(made.by_hand.at(15) == "makes or points to another resource");
+  CHECK(made.by_hand.at(16) == "a condition that people decide");
+
+  const Translation without = translate(sheet, names, [](int number) { return number == 11; });
+  CHECK(without.rules[5].text == "telecom += PID-13[*]");
+}
+
+TEST_CASE("importer: only what the overlay includes is generated, without the rows it takes over",
+          "[importer]") {
+  const base::EmbeddedFile library[] = {
+      {"std/v2fhir/overlay/x.hmap",
+       "module m\nfragment PID_Patient(PID: hl7 PID) -> Patient {\n  include guide.PID_Patient\n"
+       "  gender = PID-8.1\n}\n"
+       "map adt_a01(msg: hl7 ADT_A01) -> fhir Bundle {\n  create patient: Patient { include "
+       "guide.ADT_A01_Patient }\n}\n"}};
+  GuideRow birth{3, "PID-7", "birthDate", ""}, sex{4, "PID-8", "gender", ""}, other{3, "PD1-3", "name", ""};
+  GuideRow patient{5, "ADT_A01.PID", "Patient[1]", "PID[Patient]"},
+      visit{6, "ADT_A01.PV1", "Encounter[1]", "PV1[Encounter]"};
+  const GuideSheet sheets[] = {{"messages", "ADT_A01", {patient, visit}, {}},
+                               {"segments", "PD1[Patient]", {other}, {}},
+                               {"segments", "PID[Patient]", {birth, sex}, {}}};
+  const GeneratedMaps made = generated_maps(
+      sheets, library, Decisions("segments,PID[Patient],4-5 9,overlaid,,unknown is warned of\n"));
+  const std::string& segments = made.files.at("gen/segments.hmap");
+  CHECK(segments.find("fragment PID_Patient(PID: hl7 PID) -> Patient {\n  birthDate = PID-7  // row 3\n}") !=
+        std::string::npos);
+  CHECK(segments.find("gender") == std::string::npos);
+  CHECK(segments.find("PD1") == std::string::npos);
+  const std::string& messages = made.files.at("gen/messages.hmap");
+  CHECK(messages.find(
+            "fragment ADT_A01_Patient(PID: hl7 PID) -> Patient {\n  include PID_Patient  // row 5\n}") !=
+        std::string::npos);
+  CHECK(messages.find("Encounter") == std::string::npos);
+  CHECK(made.by_hand.at("messages|ADT_A01|6") == "no segment map of that name");
+  const std::string status =
+      status_csv(sheets, library, "segments,PID[Patient],4-5 9,overlaid,,unknown is warned of\n");
+  CHECK(status.find("PID[Patient],3,PID-7,birthDate,generated,gen/segments.hmap fragment PID_Patient,\n") !=
+        std::string::npos);
+  CHECK(status.find("PID[Patient],4,PID-8,gender,overlaid,overlay/x.hmap fragment PID_Patient,unknown is "
+                    "warned of\n") != std::string::npos);
+}
+
 TEST_CASE("importer: every generated row of STATUS.csv stands in gen", "[importer]") {
-  const std::string_view tables = shipped("std/v2fhir/gen/tables.hmap");
-  std::size_t generated = 0;
+  std::size_t codes = 0, rows = 0;
   for (const std::string& line : lines_of(shipped_status())) {
-    if (line.find(",generated,") == std::string::npos) continue;
-    ++generated;
-    const auto cells = base::split(line, ',');
-    if (cells[1].front() == '"') continue;
+    if (line.find(",generated,gen/") == std::string::npos) continue;
     INFO(line);
-    const std::string head = "table " + table_name(cells[1]);
-    std::size_t at = tables.find(head + " ");
+    const std::string where = line.substr(line.find(",generated,") + 11);
+    const std::string file = where.substr(0, where.find(' '));
+    std::string declaration = where.substr(file.size() + 1);
+    declaration.resize(declaration.size() - 1);  // the comma in front of no reason
+    const bool table = file == "gen/tables.hmap";
+    const std::string_view text = shipped("std/v2fhir/" + file);
+    const std::size_t at = text.find(table ? "\ntable " + declaration + " " : "\n" + declaration + "(");
     REQUIRE(at != std::string_view::npos);
-    const std::string_view body = tables.substr(at, tables.find("\n}", at) - at);
-    CHECK(body.find("// row " + std::string(cells[2])) != std::string_view::npos);
+    const std::string_view body = text.substr(at, text.find("\n}", at) - at);
+    const std::size_t name = line.find(',') + 1;
+    const std::size_t number = line[name] == '"' ? line.find("\",", name) + 2 : line.find(',', name) + 1;
+    const std::string row = line.substr(number, line.find(',', number) - number);
+    bool found = false;
+    for (std::size_t note = body.find("  // row"); note != std::string_view::npos && !found;
+         note = body.find("  // row", note + 1)) {
+      const std::string_view words = body.substr(note, body.find('\n', note) - note);
+      for (const std::string_view word : base::split(words, ' ')) found = found || word == row;
+    }
+    CHECK(found);
+    ++(table ? codes : rows);
   }
-  CHECK(generated > 2000);
+  CHECK(codes > 2000);
+  CHECK(rows > 200);
 }
 
 TEST_CASE("importer: the shipped files are what the guide gives", "[importer]") {
@@ -92,6 +219,13 @@ TEST_CASE("importer: the shipped files are what the guide gives", "[importer]") 
     return;
   }
   CHECK(code_tables(*sheets) == shipped("std/v2fhir/gen/tables.hmap"));
+  const GeneratedMaps maps =
+      generated_maps(*sheets, library_files(), Decisions(shipped("std/v2fhir/overlay/decisions.csv")));
+  CHECK(maps.files.size() == 3);
+  for (const auto& [path, text] : maps.files) {
+    INFO(path);
+    CHECK(text == shipped("std/v2fhir/" + path));
+  }
   const std::string status =
       status_csv(*sheets, library_files(), shipped("std/v2fhir/overlay/decisions.csv"));
   CHECK(status == shipped_status());

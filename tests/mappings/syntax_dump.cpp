@@ -218,6 +218,10 @@ class Dumper : public ExpressionDumper {
         nested([&] { std::visit([&](const auto& inner) { statement(inner); }, edit.stmt->node); });
     }
   }
+  void declaration(const SetConstDecl& node) {
+    line(node.base.text());
+    expr(node.value);
+  }
   void declaration(const TestDecl& node) {
     line(text(node.title));
     for (const TestStep& step : node.steps)
