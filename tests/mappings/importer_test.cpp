@@ -130,7 +130,7 @@ TEST_CASE("importer: rows that stand by themselves become rules, others say why 
         std::vector<std::string>{"identifier += PID-3[*]", "deceased = PID-29 as dateTime",
                                  "identifier += { value = PID-19  system = \"urn:ssn\" } @row5",
                                  "maritalStatus = PID-16 via MaritalStatus else keep",
-                                 "gender = PID-8.1 via AdministrativeSex else omit if PID-8.1 is valued",
+                                 "gender = PID-8.1 via AdministrativeSex else omit if PID-8 is valued",
                                  "telecom += PID-40[*]", "ext(patientBirthPlace) = { text = PID-23 }"});
   CHECK(made.rules[2].rows == std::vector<int>{5, 6});
   CHECK(made.rules[5].since == "2.7");

@@ -18,6 +18,10 @@ const std::string kResult = std::string(kHeader) +
                             "ORC|RE|P1^NORTH|F1^NORTH\rOBR|1|P1^NORTH|F1^NORTH|718-7^Hemoglobin^LN\r"
                             "OBX|1|NM|718-7^Hemoglobin^LN||13.4|g/dL|||||F\r";
 
+const std::string kMerge = std::string(kHeader) +
+                           "ADT^A40^ADT_A39|M1|P|2.5.1\rEVN|A40|20260302073000+0100\r"
+                           "PID|1||4711^^^NORTH^MR||Lindqvist^Vera\rMRG|4712^^^NORTH^MR\r";
+
 std::string bundle(const Maps& maps, const std::string& message) {
   const Program program = maps.program("std.v2fhir");
   REQUIRE(program);
@@ -52,32 +56,36 @@ Checked check(const std::string& text, const std::string& lock = {}) {
 
 }  // namespace
 
-TEST_CASE("switches: each switch of the library can be turned off by a site", "[extend]") {
+TEST_CASE("switches: each switch of the library is set by a site", "[extend]") {
   struct Switch {
     const char* name;
+    bool as_shipped;
     const std::string& message;
-    const char* makes;
+    const char* makes;  ///< while it is true
   };
   const Switch switches[] = {
-      {"std.v2fhir.segments.createMessageHeader", kAdmission, "\"resourceType\":\"MessageHeader\""},
-      {"std.v2fhir.segments.createProvenance", kAdmission, "\"resourceType\":\"Provenance\""},
-      {"std.v2fhir.segments.createServiceRequest", kResult, "\"resourceType\":\"ServiceRequest\""},
-      {"std.v2fhir.datatypes.laterFields", kAdmission, "vera@example.org"},
+      {"std.v2fhir.segments.createMessageHeader", true, kAdmission, "\"resourceType\":\"MessageHeader\""},
+      {"std.v2fhir.segments.createProvenance", true, kAdmission, "\"resourceType\":\"Provenance\""},
+      {"std.v2fhir.segments.createServiceRequest", true, kResult, "\"resourceType\":\"ServiceRequest\""},
+      {"std.v2fhir.segments.keepMessage", false, kAdmission, "\"resourceType\":\"DocumentReference\""},
+      {"std.v2fhir.segments.patchOthers", false, kMerge, "\"method\":\"PATCH\""},
+      {"std.v2fhir.datatypes.laterFields", true, kAdmission, "vera@example.org"},
   };
-  const Maps as_shipped("module site\n");
+  const Maps shipped("module site\n");
   std::string same = "module site\n";
   for (const Switch& one : switches) {
     INFO(one.name);
-    CHECK(holds(bundle(as_shipped, one.message), one.makes));
-    const Maps site(std::string("module site\nextend const ") + one.name + " = false\n");
-    const std::string off = bundle(site, one.message);
-    CHECK_FALSE(holds(off, one.makes));
-    CHECK(holds(off, "\"resourceType\":\"Patient\""));
-    same += std::string("extend const ") + one.name + " = true\n";
+    CHECK(holds(bundle(shipped, one.message), one.makes) == one.as_shipped);
+    const std::string set = std::string("extend const ") + one.name + " = ";
+    const Maps site("module site\n" + set + (one.as_shipped ? "false\n" : "true\n"));
+    const std::string other = bundle(site, one.message);
+    CHECK(holds(other, one.makes) != one.as_shipped);
+    CHECK(holds(other, "\"resourceType\":\"Patient\""));
+    same += set + (one.as_shipped ? "true\n" : "false\n");
   }
   const Maps on(same);
-  for (const std::string* message : {&kAdmission, &kResult})
-    CHECK(bundle(on, *message) == bundle(as_shipped, *message));
+  for (const std::string* message : {&kAdmission, &kResult, &kMerge})
+    CHECK(bundle(on, *message) == bundle(shipped, *message));
 }
 
 TEST_CASE("switches: the name of an imported constant needs no package, texts and lists work too",
