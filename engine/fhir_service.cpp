@@ -5,6 +5,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/limits.h"
+#include "engine/base/log.h"
 #include "fhir/outcome.h"
 #include "fhir/transaction.h"
 
@@ -34,15 +35,6 @@ fhir::ServerContext make_context(const FhirService::Parts& parts, fhir::IdSource
   return context;
 }
 
-HttpResponse error_response(const base::Error& error) {
-  HttpResponse response;
-  response.status = error.info().http_status;
-  response.headers.set("Content-Type", "application/fhir+json; charset=UTF-8");
-  if (error.info().retry) response.headers.set("Retry-After", "5");
-  response.body = fhir::print_outcome({fhir::issue_of(error)});
-  return response;
-}
-
 /// A failure of a delivery: what can succeed later is tried again, the rest is quarantined.
 SendOutcome failed_outcome(const fhir::Failure& failure) {
   const base::ErrorInfo& info = failure.error.info();
@@ -61,11 +53,13 @@ FhirService::FhirService(Parts parts)
       readers_(std::move(parts_.readers)),
       ids_(*parts_.clock, *parts_.random),
       home_ids_(*parts_.clock, home_random_),
+      audit_(parts_.rules.audit, *parts_.clock, ids_),
       validator_(parts_.rules.library ? std::make_unique<fhir::Validator>(*parts_.rules.library) : nullptr),
       context_(make_context(parts_, ids_)),
       changed_(*parts_.home),
       request_prefix_("r" + std::to_string(parts_.clock->wall().micros) + "-") {
   context_.validator = validator_.get();
+  if (parts_.writer->has_pending_parameters()) begin_reindex();
 }
 
 FhirService::~FhirService() = default;
@@ -99,6 +93,13 @@ void FhirService::drain() {
     // What reached the disk is unknown, and a later fsync may not be believed.
     if (!status && status.error().code == base::ErrorCode::fsync_failed && parts_.fail_stop)
       parts_.fail_stop();
+    if (parts_.writer->take_parameters_changed()) {
+      const Status loaded = parts_.writer->load_parameters();
+      if (!loaded)
+        base::log(base::LogLevel::error, "search-parameters-not-loaded",
+                  {{"error", base::Safe::code(loaded.error().code)}});
+      if (parts_.writer->has_pending_parameters()) begin_reindex();
+    }
     for (Job& job : group) job.done(status);
     parts_.home->post([this] {
       ++commits_;
@@ -143,24 +144,23 @@ std::string FhirService::next_request_id() {
 }
 
 void FhirService::handle(base::HttpRequest request, fhir::Principal principal,
-                         std::function<void(HttpResponse)> answer) {
+                         std::function<void(HttpResponse)> answer, std::function<bool()> is_gone) {
   // Every answer can be named to who runs this server.
-  if (!request.headers.has("X-Request-Id")) request.headers.set("X-Request-Id", next_request_id());
+  if (!fhir::is_request_id(request.headers.get("X-Request-Id"))) request.headers.set("X-Request-Id", next_request_id());
   auto reply = [home = parts_.home, answer = std::move(answer)](HttpResponse response) {
     home->post([answer, response = std::move(response)]() mutable { answer(std::move(response)); });
   };
   if (!fhir::is_write(request, context_)) {
-    on_read([this, request = std::move(request), principal = std::move(principal),
-             reply](fhir::Store& store) { reply(fhir::handle(request, principal, store, context_)); });
+    handle_read(std::move(request), std::move(principal), std::move(reply), std::move(is_gone));
     return;
   }
   auto response = std::make_shared<HttpResponse>();
   const std::string id(request.headers.get("X-Request-Id"));
   Job job;
   job.work = [this, response, request = std::move(request), principal = std::move(principal)](
-                 fhir::Store& store) { *response = fhir::handle(request, principal, store, context_); };
+                 fhir::Store& store) { *response = run_write(store, request, principal); };
   job.done = [response, reply, id](const Status& status) {
-    if (!status) *response = error_response(status.error());
+    if (!status) *response = fhir::refuse(status.error());
     if (!status) response->headers.set("X-Request-Id", id);
     reply(std::move(*response));
   };
@@ -184,8 +184,17 @@ SendOutcome FhirService::apply_one(fhir::Store& store, const channels::Outgoing&
   const std::string origin = fhir::channel_origin(message.channel);
   fhir::ApplyOptions options;
   options.origin = origin;
+  const auto before = store.last_seq();
+  if (!before) return failed_outcome(before.error());
   const auto applied = fhir::apply_bundle(store, document->root(), context_, options);
   if (!applied) return failed_outcome(applied.error());
+  if (audit_.rules().any()) {
+    const Actor actor{"channel " + message.channel, {}, std::to_string(message.msg_id)};
+    AuditedRequest about;
+    about.code = "transaction";
+    if (const Status noted = audit_.note_write(store, actor, about, *before); !noted)
+      return failed_outcome(noted.error());
+  }
   if (const Status marked = store.mark_delivered(msg_id, dest); !marked)
     return failed_outcome(marked.error());
   if (const Status kept = scope->keep(); !kept) return failed_outcome(kept.error());
@@ -340,6 +349,44 @@ Status FhirService::read_store_now(const std::function<Status(fhir::Store&)>& wo
 void FhirService::wake() {
   ++wakes_;
   changed_.notify();
+}
+
+/// Old resources are indexed by jobs of their own, one after the other, so that writers are served between them.
+void FhirService::begin_reindex() {
+  if (!reindexing_.exchange(true)) parts_.home->post([this] { next_reindex_step(); });
+}
+
+void FhirService::next_reindex_step() {
+  auto more = std::make_shared<Result<bool>>(false);
+  Job job;
+  job.work = [more](fhir::Store& store) { *more = store.reindex_step(); };
+  job.done = [this, more](const Status& status) {
+    if (status && *more) parts_.writer->reindex_committed();
+    if (status && *more && !**more) {
+      reindexing_ = false;
+      if (parts_.writer->has_pending_parameters()) begin_reindex();  // one came with this very commit
+      return;
+    }
+    // A disk that is full may have room again.
+    const bool failed = !status || !*more;
+    const std::chrono::milliseconds pause(failed ? 1'000 : base::limits::kReindexPauseMs);
+    parts_.home->post([this, pause] { parts_.home->post_after(pause, [this] { next_reindex_step(); }); });
+  };
+  enqueue(std::move(job));
+}
+
+Task<Result<std::vector<fhir::ReindexState>>> FhirService::parameters_state() {
+  using States = Result<std::vector<fhir::ReindexState>>;
+  base::Completion<States> completion(*parts_.home);
+  auto states = std::make_shared<States>();
+  Job job;
+  job.work = [states](fhir::Store& store) { *states = store.parameters_state(); };
+  job.done = [states, completion](const Status& status) {
+    completion.set(status ? *states : States(base::fail(status.error())));
+  };
+  enqueue(std::move(job));
+  States result = co_await completion;
+  co_return result;
 }
 
 Result<fhir::StoreCounts> FhirService::counts() {

@@ -11,10 +11,8 @@
 #include <future>
 #include <set>
 
-#include "engine/admin/control_api.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/security/loopback_access.h"
 #include "engine/store/sqlite_store.h"
 #include "engine/version.h"
 
@@ -46,7 +44,6 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
     : env_(env),
       site_(std::move(site)),
       options_(std::move(options)),
-      access_(std::make_unique<LoopbackAccess>()),
       budget_(net_.executor()) {
   processor_.use_lookups(&lookups_);
   processor_.use_clock(&clock_);
@@ -125,20 +122,28 @@ Status Gateway::open_store() {
   parts.home = &net_.executor();
   parts.clock = &clock_;
   parts.random = &store_random_;
-  parts.access = access_.get();
+  const channels::Options& fhir_options = site_->server.block("fhir");
+  TRY(access_, SiteAccess::read(fhir_options.block("access"), fhir_options.text("audit") != "off"));
+  parts.access = &access_;
   parts.base_url = fhir_url();
   parts.version = kVersion;
   TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
   TRY(subscription_rules_, read_subscription_rules(site_->server, fhir_url()));
   parts.rules.context.write_rule = &write_rule_;
+  parts.rules.context.security = access_.description();
+  parts.rules.context.certificates = access_.takes_certificates();
   parts.fail_stop = [] { ::_exit(74); };
   fhir_ = std::make_unique<FhirService>(std::move(parts));
   return {};
 }
 
 std::string Gateway::fhir_url() const {
-  const std::string listen = site_->server.block("http").text("listen");
-  return "http://" + (listen.empty() ? "127.0.0.1:8080" : listen) + "/fhir";
+  std::string base = site_->server.block("fhir").text("base");
+  while (base.ends_with('/')) base.pop_back();
+  if (!base.empty()) return base;
+  const channels::Options& http = site_->server.block("http");
+  const std::string listen = http.text("listen");
+  return (http.has("tls") ? "https://" : "http://") + (listen.empty() ? "127.0.0.1:8080" : listen) + "/fhir";
 }
 
 /// A lookup that cannot be asked is no reason not to start: its policy decides about each message.
@@ -350,55 +355,6 @@ void Gateway::use_tables(TableWatch::Change change) {
   watch_tables();
 }
 
-Status Gateway::serve_http() {
-  const std::string listen = site_->server.block("http").text("listen");
-  const std::string address = listen.empty() ? "127.0.0.1:8080" : listen;
-  const auto colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
-  auto handler = [this](base::HttpRequest request) { return on_fhir(std::move(request)); };
-  channels::HttpLimits limits;
-  const channels::Options& fhir_limits = site_->server.block("limits").block("fhir");
-  if (fhir_limits.has("body")) limits.body_bytes = static_cast<std::size_t>(fhir_limits.number("body"));
-  limits.refusal = [this](int status, const std::string& why) {
-    base::HttpResponse response = fhir::refuse(status, why);
-    response.headers.set("X-Request-Id", fhir_->next_request_id());
-    return response;
-  };
-  TRY(http_, channels::HttpServer::start(net_, host, port, handler, limits));
-  const std::string socket = base::join_path(site_->data_folder, "kiln.sock");
-  auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
-    return net_.listen_unix(socket, std::move(on_accept));
-  };
-  auto control = [this](base::HttpRequest request) { return handle_control(*this, std::move(request)); };
-  TRY(control_, channels::HttpServer::start(net_, listen_unix, control));
-  return {};
-}
-
-Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request) {
-  if (request.path() != "/fhir" && !request.path().starts_with("/fhir/")) {
-    base::HttpResponse response;
-    response.status = 404;
-    response.headers.set("Content-Type", "text/plain; charset=UTF-8");
-    response.body =
-        "Kiln " + std::string(kVersion) + ": the FHIR API is at /fhir (/fhir/metadata describes it)\n";
-    co_return response;
-  }
-  fhir::Principal principal;
-  principal.loopback = is_loopback(request.peer);
-  if (facade_->takes(request)) {
-    auto handling = facade_->handle(std::move(request), std::move(principal));
-    base::HttpResponse response = co_await std::move(handling);
-    co_return response;
-  }
-  base::Completion<base::HttpResponse> answered(net_.executor());
-  fhir_->handle(std::move(request), principal,
-                [answered](base::HttpResponse response) { answered.set(std::move(response)); });
-  base::HttpResponse response = co_await answered;
-  co_return response;
-}
-
 int Gateway::run() {
   net_.on_signals({SIGINT, SIGTERM}, [this](int) { stop(); });
   net_.run();
@@ -427,6 +383,9 @@ Task<void> Gateway::wind_down(bool started) {
   if (facade_) facade_->stop();
   if (subscriptions_) co_await subscriptions_->stop();
   for (const auto& channel : channels_) co_await channel->stop_source();
+  // Answers that are nearly there still leave; a long search would hold the stop up.
+  constexpr std::chrono::milliseconds kGrace(1'500);
+  if (fhir_) net_.executor().post_after(kGrace, [this] { fhir_->give_up_reads(); });
   if (http_) co_await http_->stop();
   if (control_) co_await control_->stop();
   for (const auto& channel : channels_)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/limits.h"
 #include "engine/store/sqlite_connection.h"
 #include "fhir/resource_text.h"
 
@@ -80,7 +81,9 @@ Status SqliteConnection::set_current(const Current& current, std::string_view id
 
 Result<fhir::IndexRows> SqliteConnection::rows_of_body(const fhir::TypeParameters& parameters,
                                                        std::string_view body) const {
-  TRY(const base::JsonDocument document, base::parse_json(body));
+  // The stored text is larger than what was sent: it has a meta.
+  TRY(const base::JsonDocument document,
+      base::parse_json(body, {base::limits::kArchiveFileBytesMax, base::limits::kJsonDepthMax}));
   return fhir::extract_rows(parameters, document.root(), nullptr, options_.base_url);
 }
 
@@ -117,6 +120,7 @@ Result<WriteResult> SqliteConnection::put(const fhir::Write& write) {
   const fhir::IndexRows after = fhir::extract_rows(
       *parameters, write.resource, write.references.map ? &write.references : nullptr, options_.base_url);
   TRY_VOID(index_.replace(*parameters, current.rid, before, after));
+  parameters_changed_ = parameters_changed_ || write.type == "SearchParameter";
   return result;
 }
 
@@ -137,6 +141,7 @@ Result<std::optional<WriteResult>> SqliteConnection::remove(std::string_view typ
                        {result.seq, result.updated}));
   TRY_VOID(set_current(current, id, result.vid, result.seq, true));
   TRY_VOID(index_.replace(*parameters, current.rid, before, {}));
+  parameters_changed_ = parameters_changed_ || type == "SearchParameter";
   return std::optional<WriteResult>(std::move(result));
 }
 
