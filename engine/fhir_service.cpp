@@ -30,6 +30,7 @@ fhir::ServerContext make_context(const FhirService::Parts& parts, fhir::IdSource
   context.clock = parts.clock;
   context.ids = &ids;
   context.access = parts.access;
+  context.bulk = parts.bulk;
   context.software_version = parts.version;
   context.started = parts.clock->wall();
   return context;

@@ -53,6 +53,7 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
     std::string base_url;
     std::string version;
     FhirRules rules;
+    fhir::BulkJobs* bulk = nullptr;  ///< outlives the service
     /// Called on the write thread at the first failed fsync; must end the process (reliability.md R7). Empty:
     /// nothing is called.
     std::function<void()> fail_stop;

@@ -13,6 +13,8 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
+#include "engine/base/text.h"
+#include "engine/security/random_key.h"
 #include "engine/store/sqlite_store.h"
 #include "engine/version.h"
 
@@ -50,9 +52,11 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
 }
 
 Gateway::~Gateway() {
+  if (export_jobs_) export_jobs_->stop();
   // After a failed start work may still be under way on the other threads; what it uses is destroyed before
   // they are.
-  std::vector<base::ThreadExecutor*> threads = {&file_work_, &journal_read_, &store_write_, &committer_};
+  std::vector<base::ThreadExecutor*> threads = {&bulk_work_, &file_work_, &journal_read_, &store_write_,
+                                               &committer_};
   for (const auto& reading : store_reads_) threads.push_back(reading.get());
   for (base::ThreadExecutor* thread : threads) {
     std::promise<void> idle;
@@ -71,6 +75,7 @@ Status Gateway::start() {
   TRY_VOID(lock_data());
   give_way(store_write_);
   give_way(file_work_);
+  give_way(bulk_work_);
   TRY_VOID(open_store());
   TRY_VOID(open_journal());
   TRY_VOID(start_channels());
@@ -133,7 +138,24 @@ Status Gateway::open_store() {
   parts.rules.context.security = access_.description();
   parts.rules.context.certificates = access_.takes_certificates();
   parts.fail_stop = [] { ::_exit(74); };
+  TRY_VOID(open_export_jobs(*parts.writer));
+  parts.bulk = export_jobs_.get();
   fhir_ = std::make_unique<FhirService>(std::move(parts));
+  return {};
+}
+
+Status Gateway::open_export_jobs(fhir::Store& store) {
+  ExportJobs::Parts parts;
+  parts.env = &env_;
+  parts.clock = &clock_;
+  parts.folder = base::join_path(site_->data_folder, "bulk");
+  parts.base_url = fhir_url();
+  TRY(parts.reader, store.open_reader());
+  parts.executor = &bulk_work_;
+  constexpr std::size_t kKeyBytes = 12;
+  TRY(const std::string key, random_key(kKeyBytes));
+  parts.id_prefix = base::hex(key) + "-";
+  TRY(export_jobs_, ExportJobs::open(std::move(parts)));
   return {};
 }
 

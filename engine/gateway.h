@@ -13,6 +13,7 @@
 #include "channels/net/net.h"
 #include "engine/base/env.h"
 #include "engine/facade.h"
+#include "engine/bulk/jobs.h"
 #include "engine/fhir_service.h"
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
@@ -42,6 +43,7 @@ class Gateway {
   /// Thread-safe.
   void stop();
 
+  base::Status open_export_jobs(fhir::Store& store);
   std::string fhir_url() const;
   const std::vector<std::unique_ptr<ChannelRuntime>>& channels() const { return channels_; }
   const channels::Site& site() const { return *site_; }
@@ -97,13 +99,14 @@ class Gateway {
   InflightBudget budget_;
   // Threads before what uses them: destroyed after it.
   base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"},
-      journal_read_{"kiln-search"}, file_work_{"kiln-files"};
+      journal_read_{"kiln-search"}, file_work_{"kiln-files"}, bulk_work_{"kiln-bulk"};
   std::vector<std::unique_ptr<base::ThreadExecutor>> store_reads_;
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;
   SubscriptionRules subscription_rules_;
   SubscriptionWriteRule write_rule_{subscription_rules_};
+  std::unique_ptr<ExportJobs> export_jobs_;
   std::unique_ptr<FhirService> fhir_;
   std::unique_ptr<Subscriptions> subscriptions_;
   channels::ChannelDefinition responses_;  ///< the channel of response messages

@@ -95,9 +95,12 @@ bool has_level(const Interaction& operation, const Call& call) {
 Answer<const Interaction*> find_operation(const Call& call) {
   for (const Interaction* operation : all_operation_files()) {
     if (operation->name != call.operation || !has_level(*operation, call)) continue;
-    if (call.method == "POST" || (call.method == "GET" && operation->also_get)) return operation;
+    if (call.method == operation->method || (call.method == "GET" && operation->also_get)) return operation;
     Failure failure(base::Error{ErrorCode::fhir_method, {}, {}, {}});
-    failure.headers.set("Allow", operation->also_get ? "GET, HEAD, POST" : "POST");
+    std::string allow;
+    if (operation->also_get) add_allowed(allow, "GET");
+    add_allowed(allow, operation->method);
+    failure.headers.set("Allow", allow);
     return tl::unexpected(std::move(failure));
   }
   return fail(ErrorCode::fhir_unknown_path, "there is no such operation at this address");
@@ -195,7 +198,8 @@ Answer<void> read_request_body(const Interaction& interaction, std::string_view 
 
 /// `_format` and `_pretty` of the URL count as soon as they are read, so that a failure is answered in that
 /// format.
-Answer<void> choose_answer(const HttpRequest& request, QueryPairs query, const Call& call, Wanted& wanted) {
+Answer<void> choose_answer(const HttpRequest& request, QueryPairs query, const Call& call,
+                           const Interaction* interaction, Wanted& wanted) {
   const std::string format = take_parameter(query, "_format");
   wanted.pretty = wanted.pretty || take_parameter(query, "_pretty") == "true";
   auto chosen = detail::choose_format(format, request.headers.get("Accept"));
@@ -203,6 +207,7 @@ Answer<void> choose_answer(const HttpRequest& request, QueryPairs query, const C
     wanted.format = *chosen;
     return {};
   }
+  if (interaction && interaction->own_format) return {};
   if (call.type != "Binary" || call.method != "GET" || call.id.empty() || !format.empty())
     return tl::unexpected(std::move(chosen).error());
   wanted.native = true;
@@ -219,14 +224,14 @@ Answer<Reply> run(const HttpRequest& request, const Principal& principal, Store&
   const auto target = below_base(request.target, server.base_path);
   if (!target) return fail(ErrorCode::fhir_unknown_path);
   const auto interaction = find_interaction(request.method, *target, call);
-  TRY_VOID(choose_answer(request, base::parse_query(request.query()), call, wanted));
+  TRY_VOID(choose_answer(request, base::parse_query(request.query()), call, interaction ? *interaction : nullptr, wanted));
   if (!interaction) return tl::unexpected(interaction.error());
   call.strict_search = server.strict_search;
   detail::apply_preferences(request.headers.get("Prefer"), call);
   TRY(const std::optional<std::string> unpacked, detail::unpack_body(request));
   base::JsonDocument document;
   TRY_VOID(read_request_body(**interaction, unpacked ? *unpacked : request.body, call, document));
-  if ((*interaction)->body == BodyKind::form) TRY_VOID(choose_answer(request, call.query, call, wanted));
+  if ((*interaction)->body == BodyKind::form) TRY_VOID(choose_answer(request, call.query, call, *interaction, wanted));
   take_parameter(call.query, "_format");
   take_parameter(call.query, "_pretty");
   TRY(Reply reply, detail::run_interaction(**interaction, call));
@@ -304,7 +309,7 @@ HttpResponse handle(const HttpRequest& request, const Principal& principal, Stor
 HttpResponse respond(const HttpRequest& request, Answer<Reply> answer) {
   Wanted wanted;
   wanted.gzip = detail::accepts_gzip(request.headers.get("Accept-Encoding"));
-  const auto chosen = choose_answer(request, base::parse_query(request.query()), Call(), wanted);
+  const auto chosen = choose_answer(request, base::parse_query(request.query()), Call(), nullptr, wanted);
   if (!chosen) answer = tl::unexpected(chosen.error());
   return finish(request, std::move(answer), wanted);
 }

@@ -13,6 +13,7 @@
 
 namespace kiln::fhir {
 
+class BulkJobs;
 class Validator;
 
 /// A rule of the engine about what may be written (fhir.md §13); asked inside the write, on the writing thread.
@@ -47,6 +48,7 @@ struct ServerContext {
   /// shipped with the program.
   const Validator* validator = nullptr;
   const WriteRule* write_rule = nullptr;  ///< of every create, update and patch; nullptr: none
+  BulkJobs* bulk = nullptr;  ///< nullptr: there is no $export
 };
 
 /// True when the request may write, and so must run on the writing Store inside its own savepoint scope

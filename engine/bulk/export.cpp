@@ -80,8 +80,26 @@ Result<Exporter> Exporter::start(fhir::Store& store, base::Env& env, ExportOptio
   return exporter;
 }
 
+namespace {
+
+bool meets_one(const std::vector<fhir::SearchQuery>& filters, const StoredVersion& version,
+               const std::string& own_base) {
+  const fhir::TypeParameters* parameters = fhir::type_parameters(version.type);
+  const auto document = base::parse_json(version.body);
+  if (!parameters || !document) return false;
+  const fhir::IndexRows rows = fhir::extract_rows(*parameters, document->root(), nullptr, own_base);
+  return std::any_of(filters.begin(), filters.end(), [&](const fhir::SearchQuery& filter) {
+    return fhir::matches(filter, rows, version.id);
+  });
+}
+
+}  // namespace
+
 /// Whose a deleted resource was is what it said before.
 Result<bool> Exporter::is_wanted(const StoredVersion& version) {
+  const auto filters = scope_->filters.find(version.type);
+  if (!version.deleted() && filters != scope_->filters.end() && !meets_one(filters->second, version, base_url_))
+    return false;
   if (!scope_->patients) return true;
   if (!version.deleted())
     return is_of_patient(version.type, version.id, version.body, scope_->patient_ids, base_url_);

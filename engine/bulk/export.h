@@ -1,7 +1,7 @@
 #pragma once
 // NDJSON of what a store held at one moment, by type, in files of bounded size. Memory is that of one page.
 
-#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -10,6 +10,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/env.h"
+#include "fhir/search/query.h"
 #include "fhir/store.h"
 
 namespace kiln::engine {
@@ -23,6 +24,8 @@ struct ExportScope {
   bool patients = false;
   /// … and, when given, of one of these.
   std::optional<std::set<std::string>> patient_ids;
+  /// Of a type with filters: what meets one of them.
+  std::map<std::string, std::vector<fhir::SearchQuery>> filters;
 };
 
 /// A finished file.

@@ -37,6 +37,9 @@ Result<std::unique_ptr<LocalServer>> LocalServer::open(LocalStore store, base::E
   options.base_url = store.base_url;
   options.clock = &server->clock_;
   options.env = &env;
+  // Values come in no order of the indexes: what fits in memory is written once for many resources.
+  options.cache_kib = 256 * 1024;
+  options.checkpoint_pages = 16'384;
   FhirService::Parts parts;
   TRY(parts.writer, open_store(options));
   TRY(auto reader, parts.writer->open_reader());

@@ -25,6 +25,7 @@ class SqliteConnection final : public fhir::Store {
   SqliteConnection(StoreOptions options, base::Database database, bool read_only);
   /// Reads the counters and rebuilds the index when it was made by another version of the extractors.
   base::Status start();
+  void set_trace(base::StatementTrace trace) { database_.set_trace(std::move(trace)); }
 
   using fhir::Store::begin;
   base::Status begin(Scopes scopes) override;

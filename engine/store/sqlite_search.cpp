@@ -185,7 +185,8 @@ Result<SqliteConnection::Plan> SqliteConnection::plan_search(const SearchQuery& 
   if (driver == query.clauses.size()) return plan;
   if (plan.driver.is_narrow) {
     TRY_VOID(narrow(query, plan));
-  } else if (query.clauses[driver].kind != SearchClause::Kind::value && !plan.probes[driver].sql.empty()) {
+  } else if ((query.clauses[driver].kind != SearchClause::Kind::value || is_last_updated(query.clauses[driver])) &&
+             !plan.probes[driver].sql.empty()) {
     TRY(const std::int64_t found, count_rows(plan.rows[driver], kWideRows));
     if (found == kWideRows) plan.driver.clause = query.clauses.size();
   }
@@ -244,11 +245,14 @@ Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::str
   } else if (by_seq) {
     sql.add("SELECT ").add(columns).add(" FROM resource r WHERE r.type=? AND r.deleted=0").value(type);
   } else {
+    // One bound on each side: of two SQLite may take the wider one, and pass over all the pages before.
+    const bool goes_on = query.after.has_value();
+    const std::int64_t first = first_rid(type), end = first_rid(type + 1);
     sql.add("SELECT ")
         .add(columns)
         .add(" FROM resource r WHERE r.rid>=? AND r.rid<? AND r.deleted=0")
-        .value(first_rid(type))
-        .value(first_rid(type + 1));
+        .value(goes_on && !query.descending ? std::max(first, *query.after + 1) : first)
+        .value(goes_on && query.descending ? std::min(end, *query.after) : end);
   }
   for (std::size_t i = 0; i < query.clauses.size(); ++i) {
     if (i == driver || plan.done[i]) continue;
@@ -259,9 +263,10 @@ Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::str
       sql.add("(r.rid IN (").add(plan.rows[i]).add("))");
     }
   }
-  if (query.up_to_seq > 0) sql.add(" AND r.seq<=?").value(query.up_to_seq);
   const std::string_view key = by_seq ? "r.seq" : led ? "d.rid" : "r.rid";
-  if (query.after) sql.add(" AND ").add(key).add(query.descending ? "<?" : ">?").value(*query.after);
+  const bool newest_first = by_seq && query.descending && query.after;  // then `after` is the nearer bound
+  if (query.up_to_seq > 0 && !newest_first) sql.add(" AND r.seq<=?").value(query.up_to_seq);
+  if (query.after && (led || by_seq)) sql.add(" AND ").add(key).add(query.descending ? "<?" : ">?").value(*query.after);
   if (ordered) sql.add(" ORDER BY ").add(key).add(query.descending ? " DESC" : "");
   return std::move(sql.add(" LIMIT ?").value(limit));
 }

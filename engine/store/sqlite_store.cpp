@@ -192,11 +192,15 @@ Result<std::unique_ptr<fhir::Store>> open_store(const StoreOptions& options) {
   }
   TRY(Database database,
       Database::open(
-          {.path = options.path, .cache_kib = options.cache_kib, .vfs = options.env->sqlite_vfs()}));
+          {.path = options.path,
+                       .cache_kib = options.cache_kib,
+                       .wal_autocheckpoint_pages = options.checkpoint_pages,
+                       .vfs = options.env->sqlite_vfs()}));
   TRY_VOID(migrate_store(database));
   if (fresh) TRY_VOID(options.env->sync_folder(std::string(base::folder_of(options.path))));
   auto store = std::make_unique<SqliteConnection>(options, std::move(database), false);
   TRY_VOID(store->start());
+  if (options.trace) store->set_trace(options.trace);
   return store;
 }
 

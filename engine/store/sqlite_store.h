@@ -6,6 +6,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/env.h"
+#include "engine/base/sql/sqlite.h"
 #include "fhir/store.h"
 
 namespace kiln::engine {
@@ -15,7 +16,9 @@ struct StoreOptions {
   std::string base_url;  ///< own base, so that own absolute references are found as relative ones
   const base::Clock* clock = nullptr;  ///< for meta.lastUpdated; borrowed
   base::Env* env = nullptr;            ///< creates the file (owner only) and names the SQLite VFS; borrowed
-  int cache_kib = 32 * 1024;           ///< page cache of the writer; a reader gets a quarter
+  int cache_kib = 64 * 1024;           ///< page cache of the writer; a reader gets a quarter
+  base::StatementTrace trace;          ///< of the writer; for tests
+  int checkpoint_pages = 1000;         ///< of the log, after which a commit moves it into the file
 };
 
 /// Opens or creates the store for writing: the one connection that commits and checkpoints. The folder must

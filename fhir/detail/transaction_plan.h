@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fhir/detail/new_content.h"
 #include "fhir/detail/operations.h"
 #include "fhir/search/query.h"
 #include "fhir/transaction.h"
@@ -64,7 +65,8 @@ class TransactionRun {
   Answer<std::string> resolve_conditional(const ReferenceParts& parts);
   Answer<void> write(const PlannedEntry& entry);
   Answer<void> run_get(const PlannedEntry& entry);
-  bool would_match(const SearchQuery& query, const PlannedEntry& entry);
+  /// The entries whose new content meets the query, in request order.
+  std::vector<const PlannedEntry*> would_match(const SearchQuery& query);
   Answer<void> for_entries(EntryMethod method, Answer<void> (TransactionRun::*step)(PlannedEntry&));
 
   Store& store_;
@@ -75,7 +77,10 @@ class TransactionRun {
   ReferenceMap map_;
   std::size_t read_bytes_ = 0;  ///< of the answers to GET entries
   std::unordered_map<std::string, std::size_t> claimed_;  ///< "Type/id" → entry that writes or deletes it
-  std::unordered_map<std::size_t, IndexRows> rows_;       ///< of entries, when criteria are held against them
+  /// Rows of what is written, when criteria are held against them; by position in entries_.
+  std::unordered_map<std::size_t, IndexRows> rows_;
+  NewContent new_content_;
+  bool has_content_ = false;
   std::unordered_map<std::string, std::string> conditional_;  ///< resolved conditional references
 };
 

@@ -186,26 +186,30 @@ Answer<void> TransactionRun::claim(PlannedEntry& entry) {
                                            "] concern the same resource");
 }
 
-bool TransactionRun::would_match(const SearchQuery& query, const PlannedEntry& entry) {
-  if (entry.type != query.type || !entry.writes()) return false;
-  auto found = rows_.find(entry.index);
-  if (found == rows_.end()) {
-    found = rows_
-                .emplace(entry.index, extract_rows(*type_parameters(entry.type), entry.resource, nullptr,
-                                                   server_.base_url))
-                .first;
+std::vector<const PlannedEntry*> TransactionRun::would_match(const SearchQuery& query) {
+  if (!std::exchange(has_content_, true)) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      const PlannedEntry& entry = entries_[i];
+      if (!entry.writes()) continue;
+      const IndexRows& rows =
+          rows_.emplace(i, extract_rows(*type_parameters(entry.type), entry.resource, nullptr, server_.base_url))
+              .first->second;
+      new_content_.add(i, entry.type, rows);
+    }
   }
-  return matches(query, found->second, entry.id);
+  std::vector<const PlannedEntry*> entries;
+  for (const std::size_t i : new_content_.candidates(query))
+    if (matches(query, rows_.at(i), entries_[i].id)) entries.push_back(&entries_[i]);
+  return entries;
 }
 
 Answer<void> TransactionRun::check_criteria_overlap() {
   for (const PlannedEntry& entry : entries_) {
     if (!entry.criteria || entry.method == EntryMethod::remove) continue;
-    for (const PlannedEntry& other : entries_) {
-      if (other.index == entry.index || (entry.matched && other.id == entry.id)) continue;
-      if (!would_match(*entry.criteria, other)) continue;
+    for (const PlannedEntry* other : would_match(*entry.criteria)) {
+      if (other->index == entry.index || (entry.matched && other->id == entry.id)) continue;
       const std::string text = "the criteria of Bundle.entry[" + std::to_string(entry.index) +
-                               "] also match the content of Bundle.entry[" + std::to_string(other.index) +
+                               "] also match the content of Bundle.entry[" + std::to_string(other->index) +
                                "]";
       return tl::unexpected(at_entry(base::Error{ErrorCode::fhir_overlap, text, {}, {}}, entry.index));
     }
@@ -231,8 +235,7 @@ Answer<std::string> TransactionRun::resolve_conditional(const ReferenceParts& pa
   TRY(const auto found, store_.find(query, 2 + claimed_.size()));
   for (const Match& match : found)  // what this bundle writes is judged by its new content
     if (!claimed_.count(match.type + "/" + match.id)) ids.push_back(match.id);
-  for (const PlannedEntry& entry : entries_)
-    if (would_match(query, entry)) ids.push_back(entry.id);
+  for (const PlannedEntry* entry : would_match(query)) ids.push_back(entry->id);
   if (ids.size() > 1)
     return fail(ErrorCode::fhir_multiple_matches, "the conditional reference matches more than one resource");
   if (ids.empty()) return fail(ErrorCode::fhir_no_match, "the conditional reference matches no resource");

@@ -72,7 +72,7 @@ void write_operations(JsonWriter& out, std::string_view type) {
                                    : for_type && (operation->types.empty() ||
                                                   std::find(operation->types.begin(), operation->types.end(),
                                                             type) != operation->types.end());
-    if (!fits) continue;
+    if (!fits || operation->definition.empty()) continue;
     if (!any) out.key("operation").begin_array();
     any = true;
     std::string definition(operation->definition);

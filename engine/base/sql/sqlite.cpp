@@ -25,6 +25,7 @@ struct DatabaseState {
   std::uint64_t budget_calls = 0;
   bool budget_spent = false;
   std::function<bool()> stop;
+  StatementTrace trace;
 
   ~DatabaseState() {
     for (auto& [sql, statement] : cache) sqlite3_finalize(statement);
@@ -386,6 +387,26 @@ void Database::set_budget(std::uint64_t steps) {
 
 void Database::set_stop(std::function<bool()> stop) {
   state_->stop = std::move(stop);
+}
+
+namespace {
+
+int on_statement_end(unsigned, void* context, void* statement, void*) {
+  auto* handle = static_cast<sqlite3_stmt*>(statement);
+  const auto count = [handle](int what) {
+    return static_cast<std::uint64_t>(sqlite3_stmt_status(handle, what, 1));
+  };
+  const char* sql = sqlite3_sql(handle);
+  static_cast<detail::DatabaseState*>(context)->trace(
+      {sql ? sql : "", count(SQLITE_STMTSTATUS_VM_STEP), count(SQLITE_STMTSTATUS_FULLSCAN_STEP)});
+  return 0;
+}
+
+}  // namespace
+
+void Database::set_trace(StatementTrace trace) {
+  state_->trace = std::move(trace);
+  sqlite3_trace_v2(state_->handle, state_->trace ? SQLITE_TRACE_PROFILE : 0u, on_statement_end, state_.get());
 }
 
 void Database::interrupt() {

@@ -29,6 +29,14 @@ namespace detail {
 struct DatabaseState;
 }
 
+/// What one run of a statement cost.
+struct StatementCost {
+  std::string_view sql;               ///< as it was prepared; valid during the call
+  std::uint64_t steps = 0;            ///< of SQLite's virtual machine
+  std::uint64_t full_scan_steps = 0;  ///< rows passed over in a table that is read without an index
+};
+using StatementTrace = std::function<void(const StatementCost&)>;
+
 /// A prepared statement. Lives shorter than its Database. One thread at a time. Move-only.
 /// Bind, step, read columns; a statement taken from Database::cached() returns to the cache when destroyed.
 class Statement {
@@ -124,6 +132,9 @@ class Database {
   /// Asked about every 1,000 virtual machine steps while a statement runs, on its thread; true ends the statement
   /// with `cancelled` (a writing one takes its transaction with it). Empty: nobody is asked.
   void set_stop(std::function<bool()> stop);
+  /// Called at the end of each run of a statement, BEGIN and COMMIT included; empty: nothing is called. For tests that
+  /// count statements and look at their plans.
+  void set_trace(StatementTrace trace);
   /// Callable from another thread: the running statement ends with `cancelled`.
   void interrupt();
 

@@ -18,6 +18,8 @@ using base::fail;
 using base::Result;
 
 constexpr std::size_t kParallel = 4;
+/// In this process requests wait for nothing but the shared commit.
+constexpr std::size_t kParallelLocal = 16;
 
 struct Job {
   std::vector<ImportFile> files;
@@ -40,6 +42,7 @@ Result<Job> read_job(const Arguments& arguments) {
   job.local = arguments.has("--site") || arguments.has("--data");
   if (job.local && arguments.has("--to"))
     return fail(ErrorCode::usage, "--to is a server, --site and --data a store: one of them");
+  if (job.local) job.parallel = kParallelLocal;
   TRY(job.url, channels::HttpUrl::parse(arguments.text("--to", "http://127.0.0.1:8080/fhir")));
   if (job.url.https)
     return fail(ErrorCode::usage, "https is not spoken by this verb", {}, "import on the machine of the server");
@@ -132,7 +135,7 @@ constexpr OptionSpec kOptions[] = {
     {"--to", "URL", "base of the server (default http://127.0.0.1:8080/fhir)"},
     detail::kSiteOption,
     detail::kDataOption,
-    {"--parallel", "N", "requests under way at once (default 4)"},
+    {"--parallel", "N", "requests under way at once (default 4; into a folder 16)"},
     {"--position", "FILE", "keep in FILE how far it is: the same command then goes on there"},
     {"--server-ids", nullptr, "resources without an id get one from the server; a repetition makes them twice"},
     {"--token-file", "FILE", "send the bearer token that is in FILE"}};
