@@ -86,6 +86,10 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   /// A new id for a resource; home executor only.
   std::string next_resource_id() { return home_ids_.next(); }
 
+  /// Empties the log of the store, after the last write: SQLite would do so when it closes the file, but tell
+  /// nobody when the disk does not confirm it. On the write thread.
+  base::Status checkpoint() { return parts_.writer->checkpoint(); }
+
   /// Numbers for status: current resources per type. Blocks on the reading thread; for tools and tests.
   base::Result<fhir::StoreCounts> counts();
 

@@ -47,6 +47,10 @@ class DayFile {
   /// settled.
   base::Status commit();
   void rollback();
+  /// Moves what the WAL holds into the file; a commit() does so by itself every 1,000 pages.
+  base::Status checkpoint() { return database_.checkpoint(); }
+  /// How the last checkpoint of a commit() ended; a failed sync is an error of commit() itself.
+  const base::Status& checkpoint_failure() const { return database_.checkpoint_failure(); }
 
   /// `processed`: its outputs are stored in the same transaction, so it never waits for processing.
   base::Status insert_message(MessageId id, const NewMessage& message, bool processed);

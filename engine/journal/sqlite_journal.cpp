@@ -116,7 +116,10 @@ Status SqliteJournal::close(bool orderly) {
   // left runs here.
   flush();
   drain();
-  return orderly ? current().set_clean_stop(true) : Status{};
+  if (orderly) TRY_VOID(current().set_clean_stop(true));
+  // SQLite does this too when the file is closed, but tells nobody when the disk does not confirm it.
+  for (auto& [generation, file] : files_) TRY_VOID(file.checkpoint());
+  return {};
 }
 
 void SqliteJournal::enqueue(Job job) {
@@ -188,6 +191,7 @@ void SqliteJournal::drain() {
 /// One commit per file that the group touches, in the order in which the group names them.
 void SqliteJournal::commit_group(std::vector<Job>& group) {
   if (Status rotated = rotate_when_due(); !rotated) {
+    if (rotated.error().code == ErrorCode::fsync_failed) return stop_for_good(files_.rbegin()->first + 1);
     for (Job& job : group) finish(job, rotated);
     return;
   }
@@ -216,20 +220,14 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   for (std::size_t i = 0; status && i < jobs.size(); ++i) status = jobs[i]->change(file);
   if (status) status = file.commit();
   if (status) {
+    note_checkpoint(file);
     for (Job* job : jobs) finish(*job, status);
     return;
   }
   file.rollback();
   next_id_ = first_free;
   for (KeptConfig& config : configs_) config.file = nullptr;
-  if (status.error().code == ErrorCode::fsync_failed) {
-    // What reached the disk is unknown: nobody is answered, and only a restart from the disk may go on (R7).
-    stopped_ = true;
-    base::log(base::LogLevel::error, "journal-fsync-failed",
-              {{"generation", std::int64_t{file.name().generation}}});
-    fail_stop_();
-    return;
-  }
+  if (status.error().code == ErrorCode::fsync_failed) return stop_for_good(file.name().generation);
   const bool one_job_spoilt_it = jobs.size() > 1 && status.error().info().category != base::ErrorCategory::io;
   for (Job* job : jobs) {
     if (one_job_spoilt_it) {
@@ -238,6 +236,24 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
       finish(*job, status);
     }
   }
+}
+
+/// A sync of a file, of its WAL or of the folder failed. What reached the disk is unknown: nobody is answered,
+/// and only a restart from the disk may go on (reliability.md R7).
+void SqliteJournal::stop_for_good(std::uint32_t generation) {
+  stopped_ = true;
+  base::log(base::LogLevel::error, "journal-fsync-failed", {{"generation", std::int64_t{generation}}});
+  fail_stop_();
+}
+
+/// A full disk may let a commit through and not its checkpoint. Nothing is lost by that, but the WAL grows.
+void SqliteJournal::note_checkpoint(const DayFile& file) {
+  const bool fails = !file.checkpoint_failure().has_value();
+  if (fails && !checkpoint_fails_)
+    base::log(base::LogLevel::warn, "journal-checkpoint-failed",
+              {{"generation", std::int64_t{file.name().generation}},
+               {"error", base::Safe::code(file.checkpoint_failure().error().code)}});
+  checkpoint_fails_ = fails;
 }
 
 void SqliteJournal::finish(Job& job, const Status& status) {

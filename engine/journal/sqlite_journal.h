@@ -37,8 +37,8 @@ class SqliteJournal final : public Journal {
 
   /// What was found at open(); call before any message is taken.
   const Recovered& recovered() const { return recovered_; }
-  /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Call
-  /// from the thread that owns the journal, then destroy it.
+  /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Then
+  /// empties the WAL of every file. Call from the thread that owns the journal, then destroy it.
   base::Status close(bool orderly = true);
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
@@ -84,6 +84,8 @@ class SqliteJournal final : public Journal {
   base::Status open_files();
   base::Status recover(DayFile& file);
   base::Status rotate_when_due();
+  void stop_for_good(std::uint32_t generation);
+  void note_checkpoint(const DayFile& file);
   base::Result<DayFile*> file_of(MessageId id);
   DayFile& current() { return files_.rbegin()->second; }
   std::string today() const;
@@ -113,6 +115,7 @@ class SqliteJournal final : public Journal {
   bool stopped_ = false;  ///< after a fail-stop nothing is committed or answered any more
 
   // Committer only.
+  bool checkpoint_fails_ = false;           ///< the last checkpoint left its WAL as it was
   std::map<std::uint32_t, DayFile> files_;  ///< by generation
   MessageId next_id_ = 1;
   struct KeptConfig {
