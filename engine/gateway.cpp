@@ -385,9 +385,15 @@ Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request) {
 }
 
 int Gateway::run() {
-  net_.on_signals({SIGINT, SIGTERM}, [this](int) { stop(); });
+  net_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { on_signal(signal); });
   net_.run();
   return exit_code_;
+}
+
+void Gateway::on_signal(int signal) {
+  if (signal != SIGHUP || (options_.terminal_is_gone && options_.terminal_is_gone())) return stop();
+  base::log(base::LogLevel::warn, "reload-not-available", {{"config", base::Safe::name(site_->hash)}});
+  say("note: SIGHUP: this version does not reload a site; it goes on as it is, restart it to use changed files");
 }
 
 void Gateway::stop() {
@@ -430,6 +436,13 @@ Task<void> Gateway::wind_down(bool started) {
   if (unrecorded > 0) {
     base::log(base::LogLevel::error, "outcomes-not-recorded",
               {{"messages", static_cast<std::int64_t>(unrecorded)}});
+    exit_code_ = 74;
+  }
+  base::Completion<Status> store_closed(net_.executor());
+  store_write_.post([this, store_closed] { store_closed.set(fhir_->checkpoint()); });
+  const Status emptied = co_await store_closed;
+  if (!emptied) {
+    base::log(base::LogLevel::error, "store-close-failed", {{"error", base::Safe::code(emptied.error().code)}});
     exit_code_ = 74;
   }
   if (const Status closed = journal_->close(orderly); !closed) {
