@@ -47,7 +47,7 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
       site_(std::move(site)),
       options_(std::move(options)),
       access_(std::make_unique<LoopbackAccess>()),
-      budget_(net_.executor()) {
+      budget_(net_.executor(), static_cast<std::size_t>(site_->server.block("limits").number("inflight"))) {
   processor_.use_lookups(&lookups_);
   processor_.use_clock(&clock_);
 }

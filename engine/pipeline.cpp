@@ -20,7 +20,7 @@ void InflightBudget::give_back(std::size_t bytes) {
 }
 
 bool InflightBudget::has_room() const {
-  return used_ < base::limits::kInflightBytesMax;
+  return used_ < limit_;
 }
 
 Task<void> InflightBudget::room() {

@@ -9,6 +9,7 @@
 
 #include "channels/definition.h"
 #include "channels/intake.h"
+#include "engine/base/limits.h"
 #include "engine/commit_pacer.h"
 #include "engine/delivery.h"
 #include "engine/fragments.h"
@@ -22,14 +23,16 @@ namespace kiln::engine {
 /// Bytes of messages in flight over all channels, half-received ones too (reliability.md R9). One executor.
 class InflightBudget {
  public:
-  explicit InflightBudget(base::TimerExecutor& executor) : freed_(executor) {}
+  /// `limit` in bytes: `limits { inflight … }` of the site.
+  explicit InflightBudget(base::TimerExecutor& executor, std::size_t limit = base::limits::kInflightBytesMax)
+      : limit_(limit), freed_(executor) {}
   void take(std::size_t bytes) { used_ += bytes; }
   void give_back(std::size_t bytes);
   bool has_room() const;
   base::Task<void> room();
 
  private:
-  std::size_t used_ = 0;
+  std::size_t limit_, used_ = 0;
   base::Event freed_;
 };
 
