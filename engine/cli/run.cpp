@@ -27,9 +27,9 @@ std::shared_ptr<channels::Site> load(const std::string& folder, int& exit_code, 
     exit_code = report(load.error(), arguments);
     return nullptr;
   }
-  const std::string findings = base::render(load->diagnostics, load->library->sources(), is_terminal(stderr));
-  if (!findings.empty()) std::fputs(findings.c_str(), stderr);
-  if (!load->site) {
+  for (const base::Diagnostics* part : {&load->diagnostics, &load->unavailable})
+    std::fputs(base::render(*part, load->library->sources(), is_terminal(stderr)).c_str(), stderr);
+  if (!load->site || !load->unavailable.ok()) {
     exit_code = kExitConfig;
     say("kiln: the site has errors and is not started");
     return nullptr;
