@@ -30,9 +30,7 @@ class AppendFile {
   virtual Status truncate(std::uint64_t size) = 0;
 };
 
-/// Every method is thread-safe. Errors: file_not_found, disk_full (ENOSPC, EDQUOT, EROFS), io_failed; fsync_failed
-/// when a file or folder could not be synced: what was written before counts as lost, also when a later sync
-/// succeeds (reliability.md R7).
+/// Thread-safe. Errors: file_not_found, disk_full, io_failed; fsync_failed, which no later sync heals (R7).
 class Env {
  public:
   virtual ~Env() = default;
