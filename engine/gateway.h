@@ -66,6 +66,7 @@ class Gateway {
   base::Task<void> recover_and_listen();
   base::Task<base::Status> set_aside(MessageId id, base::Error why);
   base::Task<std::shared_ptr<const channels::Site>> read_version(std::string hash);
+  base::Task<std::shared_ptr<const channels::Site>> version_of(std::string hash);
   void note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const;
   void on_signal(int signal);
   base::Task<void> drain();
@@ -96,6 +97,7 @@ class Gateway {
   base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"},
       journal_read_{"kiln-search"}, file_work_{"kiln-files"};
   std::vector<std::unique_ptr<base::ThreadExecutor>> store_reads_;
+  SiteVersions versions_;  ///< earlier versions that repetitions were answered by; null: cannot be loaded
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;

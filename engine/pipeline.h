@@ -74,6 +74,10 @@ class ChannelRuntime final : public channels::Intake {
         make_destination;
     /// The same for the source.
     std::function<std::unique_ptr<channels::Source>()> make_source = {};
+
+    /// A site version by its hash, for answers to repetitions of messages that are pinned to it; null when it cannot be
+    /// loaded any more. Empty: the current one is all there is.
+    std::function<base::Task<std::shared_ptr<const channels::Site>>(std::string)> version_of = {};
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;

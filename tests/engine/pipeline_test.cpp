@@ -125,3 +125,20 @@ TEST_CASE("repetitions of a message in flight share its answer, also a refusal",
   f.executor.run(seconds(1));
   CHECK(f.receiver.got == (answers[0].taken == Taken::stored ? "M1 " : ""));
 }
+
+TEST_CASE("a repetition is answered by the version that took the message, byte for byte") {
+  Fixture f;
+  f.start();
+  const Answer first = f.send(adt("A"));
+  CHECK(ack_code(first) == "AA");
+  std::string changed = kChannel;
+  changed.replace(changed.find("ack original"), 12, "ack enhanced");
+  f.versions[f.site->hash] = f.site;
+  f.site = Fixture::load(changed);
+  f.crash();
+  f.start();
+  CHECK(ack_code(f.send(adt("B"))) == "CA");
+  const Answer again = f.send(adt("A"));
+  CHECK(again.reply == first.reply);
+  CHECK(f.channel->counters().duplicates == 1);
+}
