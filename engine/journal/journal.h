@@ -104,12 +104,18 @@ struct Processed {
   std::string lookups;                ///< answers of lookups (mappings::print_answers); empty: none was asked
 };
 
+/// A message or output is set aside after so many attempts that ended the process (reliability.md R8). The first
+/// attempt is not counted by note_processing() and note_sending(): nobody knew yet.
+inline constexpr std::uint32_t kPoisonAttempts = 5;
+inline constexpr const char* kPoisonCode = "poison-crash";
+
 /// A pending output, as delivery takes it.
 struct PendingOutput {
   MessageId id = 0;
   Output output;  ///< body filled in, also for is_source
   std::uint32_t attempts = 0;
   bool in_doubt = false;
+  bool suspect = false;  ///< of a queue: perhaps it was being sent when the process ended
 };
 
 struct StoredMessage {
@@ -154,6 +160,13 @@ class Journal {
   /// Counts one more attempt to process an unprocessed message and says how many there were, this one
   /// included.
   virtual void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) = 0;
+
+  /// Counts one more send of an output that was perhaps being sent when the process ended, before it is made, and says
+  /// how many there were since the last forget_sending(), this one included.
+  virtual void note_sending(MessageId id, std::string channel, std::string destination,
+                            std::function<void(base::Result<std::uint32_t>)> done) = 0;
+  /// That send ended and the process lives. May wait like store().
+  virtual void forget_sending(MessageId id, std::string channel, std::string destination) = 0;
 
   /// Up to `limit` pending outputs of a destination after message `after`, in order, at most `bytes_max` of
   /// bodies (but at least one). A record whose checksum is wrong is ended as quarantined `corrupt-record` and

@@ -47,6 +47,7 @@ std::string SqliteJournal::today() const {
 
 Status SqliteJournal::open_files() {
   next_id_ = options_.used_up_to + 1;
+  current_since_ = clock_.mono();
   TRY_VOID(env_.make_folders(options_.folder));
   TRY(const auto entries, env_.list(options_.folder));
   for (const auto& entry : entries) {
@@ -61,16 +62,17 @@ Status SqliteJournal::open_files() {
     files_.emplace(1, std::move(file));
     return {};
   }
+  TRY_VOID(load_window());
   recovered_.last_id = next_id_ - 1;
   TRY(recovered_.clean_stop, current().clean_stop());
   return current().set_clean_stop(false);
 }
 
-/// Takes over what a file holds that is not finished, and its part of the dedupe window.
+/// Takes over what a file holds that is not finished.
 Status SqliteJournal::recover(DayFile& file) {
   TRY(const MessageId last, file.last_id());
   next_id_ = std::max({next_id_, last + 1, file.first_id()});
-  TRY(const auto unprocessed, file.unprocessed());
+  const auto unprocessed = file.unprocessed();
   recovered_.unprocessed.insert(recovered_.unprocessed.end(), unprocessed.begin(), unprocessed.end());
   TRY(const auto pending, file.pending_counts());
   for (const auto& [dest, count] : pending) {
@@ -82,15 +84,26 @@ Status SqliteJournal::recover(DayFile& file) {
     }
     if (!known) recovered_.pending.emplace_back(dest, count);
   }
-  const base::WallTime oldest{clock_.wall().micros - options_.dedupe_hours * 3'600'000'000};
-  if (file.name().day < base::PartialDate::from_wall(oldest, base::DatePrecision::day).print_hl7()) return {};
-  return file.each_seen([this](MessageId id, std::uint64_t key) { seen_.add(key, id); });
+  return {};
 }
 
-/// A new UTC day opens a new generation; a clock that goes back never does (reliability.md S3).
+/// The newest keys of all files, by message number: a clock that is wrong at the start changes nothing.
+Status SqliteJournal::load_window() {
+  std::vector<std::pair<MessageId, std::uint64_t>> newest;
+  for (auto at = files_.rbegin(); at != files_.rend() && newest.size() < options_.dedupe_ids; ++at)
+    TRY_VOID(at->second.newest_seen(options_.dedupe_ids - newest.size(), newest));
+  for (auto at = newest.rbegin(); at != newest.rend(); ++at) seen_.add(at->second, at->first);
+  return {};
+}
+
+/// Another UTC day opens a new generation, which is what orders the files; the day is a label (reliability.md S3).
+/// A later day does so at once. An earlier one, after a clock that was ahead, only when the file has been open for a
+/// while: a clock that is set back over midnight, or swings there, must not make a file each time.
 Status SqliteJournal::rotate_when_due() {
   const std::string day = today();
-  if (day <= current().name().day) return {};
+  const std::string& label = current().name().day;
+  if (day == label) return {};
+  if (day < label && clock_.mono() - current_since_ < std::chrono::milliseconds(options_.leave_later_day_ms)) return {};
   const std::uint32_t generation = files_.rbegin()->first + 1;
   TRY(DayFile file, DayFile::open(env_, options_.folder, {generation, day}, next_id_));
   if (!configs_.empty()) {
@@ -99,6 +112,7 @@ Status SqliteJournal::rotate_when_due() {
     TRY_VOID(file.commit());
   }
   files_.emplace(generation, std::move(file));
+  current_since_ = clock_.mono();
   return {};
 }
 
@@ -378,6 +392,31 @@ void SqliteJournal::note_processing(MessageId id, std::function<void(Result<std:
     done(*attempts);
   };
   enqueue(std::move(job));
+}
+
+void SqliteJournal::note_sending(MessageId id, std::string channel, std::string destination,
+                                 std::function<void(Result<std::uint32_t>)> done) {
+  Job job;
+  job.file_of = id;
+  auto attempts = std::make_shared<std::uint32_t>(0);
+  job.change = [id, attempts, channel = std::move(channel), destination = std::move(destination)](DayFile& file) -> Status {
+    TRY(*attempts, file.count_sending(id, channel, destination));
+    return {};
+  };
+  job.done = [attempts, done = std::move(done)](const Status& status) {
+    if (!status) return done(base::fail(status.error()));
+    done(*attempts);
+  };
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::forget_sending(MessageId id, std::string channel, std::string destination) {
+  Job job;
+  job.file_of = id;
+  job.change = [id, channel = std::move(channel), destination = std::move(destination)](DayFile& file) {
+    return file.forget_sending(id, channel, destination);
+  };
+  enqueue_lazily(std::move(job));
 }
 
 void SqliteJournal::drop_fragments(std::vector<MessageId> ids) {
