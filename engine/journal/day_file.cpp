@@ -211,6 +211,22 @@ Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed
   return m.step ? insert_link_step(id, *m.step) : Status{};
 }
 
+Status DayFile::insert_same_id(MessageId id, MessageId earlier) {
+  TRY(auto create, database_.cached(kSameIdSchema));
+  TRY_VOID(create.run());
+  TRY(auto insert, database_.cached("INSERT INTO same_id(msg_id, earlier) VALUES(?, ?)"));
+  return insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(earlier)).run();
+}
+
+Result<bool> DayFile::has_control_id(MessageId id, const NewMessage& of) {
+  TRY(auto select, database_.cached("SELECT channel=? AND control_id=? AND dedupe IS NOT ? FROM msg WHERE id=?"));
+  select.bind(1, std::string_view(of.channel)).bind(2, std::string_view(of.control_id)).bind_blob(3, view(of.dedupe));
+  TRY(const bool row, select.bind(4, static_cast<std::int64_t>(id)).step());
+  const bool has = row && select.integer(0) != 0;
+  select.reset();
+  return has;
+}
+
 Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output) {
   TRY(auto insert,
       database_.cached(

@@ -56,6 +56,10 @@ class DayFile {
   base::Status insert_message(MessageId id, const NewMessage& message, bool processed);
   base::Status insert_output(MessageId id, const std::string& channel, const Output& output);
   base::Status insert_lookups(MessageId id, const std::string& answers);
+  /// Notes that message `id` has the MSH-10 of `earlier` and another body.
+  base::Status insert_same_id(MessageId id, MessageId earlier);
+  /// True when message `id` is there, with that channel and MSH-10 and another dedupe key.
+  base::Result<bool> has_control_id(MessageId id, const NewMessage& of);
   base::Status insert_fragment(MessageId id, const std::string& channel);
   base::Status delete_fragment(MessageId id);
   base::Status fragments(const std::string& channel, std::vector<MessageId>& out);

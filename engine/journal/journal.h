@@ -22,7 +22,8 @@ namespace kiln::engine {
 /// Sequence number: 64 bit, from 1, never reused, the only order in Kiln. 0 = none.
 using MessageId = std::uint64_t;
 
-/// First 16 bytes of a SHA-256 over what makes two inputs the same (reliability.md R3). All zero: never a
+/// What makes two inputs the same (reliability.md R3), hashed. Of a message that is known by its MSH-10: 4 bytes over
+/// MSH-3, MSH-4 and MSH-10, 12 over these and the body; of anything else 16 bytes over its key. All zero: never a
 /// duplicate.
 using DedupeKey = std::array<unsigned char, 16>;
 
@@ -62,9 +63,12 @@ struct NewMessage {
   MessageId parent = 0;     ///< message this one is a part of
   MessageId replay_of = 0;
   bool framing_fault = false;
+  bool by_control_id = false;  ///< `dedupe` begins with a hash of its MSH-10: another body with it is flagged
   bool fragment = false;         ///< waits for the others of its message; remembered until drop_fragments()
   std::optional<LinkStep> step;  ///< of a numbered link; stored with the message
   std::string body;
+  /// Read back only: an earlier message of the dedupe window with its MSH-3, MSH-4 and MSH-10, but another body; 0: none.
+  MessageId same_id_as = 0;
   /// Read back only: the answers of lookups that were stored with the message (mappings::print_answers).
   std::string lookups;
 };

@@ -25,6 +25,7 @@ struct Where {
   std::vector<std::string> texts;      ///< bound where `kinds` says 't'
   std::vector<std::int64_t> integers;  ///< bound where `kinds` says 'i'
   std::string kinds;
+  bool has_same_ids = false;  ///< the file has the table of them
 
   void add(bool negated, const char* condition) {
     sql += std::string(sql.empty() ? "" : " AND ") + (negated ? "NOT " : "") + "(" + condition + ")";
@@ -103,6 +104,12 @@ void add_term(Where& where, const QueryTerm& term) {
     case Field::before:
       where.add(term.negated, "m.received_us<?");
       return where.integer(term.low);
+    case Field::same_id_as:
+      where.add(term.negated, where.has_same_ids
+                                  ? "EXISTS(SELECT 1 FROM same_id s WHERE s.msg_id=m.id AND s.earlier BETWEEN ? AND ?)"
+                                  : "0 AND ? AND ?");
+      where.integer(term.low);
+      return where.integer(term.high);
     case Field::msg:
     case Field::replay_of:
       where.add(term.negated, term.field == Field::msg
@@ -208,6 +215,7 @@ Status search_part(Database& database, Statement& select, std::size_t limit, std
     if (!row) return {};
     MessageSummary summary = read_summary(select);
     TRY_VOID(read_destinations(database, summary));
+    TRY(summary.same_id_as, read_same_id(database, summary.id));
     out.push_back(std::move(summary));
   }
   return {};
@@ -277,10 +285,6 @@ JournalReader::File* JournalReader::file_of(MessageId id) {
 }
 
 Result<std::vector<MessageSummary>> JournalReader::search(const Query& query, const SearchOptions& options) {
-  Where where;
-  for (const QueryTerm& term : query.terms) add_term(where, term);
-  where.add(false, "m.id BETWEEN ? AND ?");
-  const int first_parameter = static_cast<int>(where.kinds.size()) + 1;
   std::int64_t lowest = static_cast<std::int64_t>(options.oldest_first ? options.after + 1 : 0);
   std::int64_t highest = options.oldest_first || options.before == 0 ? INT64_MAX : static_cast<std::int64_t>(options.before) - 1;
   for (const QueryTerm& term : query.terms) {
@@ -288,13 +292,18 @@ Result<std::vector<MessageSummary>> JournalReader::search(const Query& query, co
     lowest = std::max(lowest, term.low);
     highest = std::min(highest, term.high);
   }
-  const std::string sql = std::string(kSummaryColumns) + " WHERE " + where.sql + " ORDER BY m.id" +
-                          (options.oldest_first ? "" : " DESC");
   std::vector<MessageSummary> out;
   const std::size_t count = files_.size();
   for (std::size_t i = 0; i < count && out.size() < options.limit; ++i) {
     Database& database = files_[options.oldest_first ? i : count - 1 - i]->database;
     TRY(const auto ids, ids_of(database));
+    Where where;
+    TRY(where.has_same_ids, has_table(database, "same_id"));
+    for (const QueryTerm& term : query.terms) add_term(where, term);
+    where.add(false, "m.id BETWEEN ? AND ?");
+    const int first_parameter = static_cast<int>(where.kinds.size()) + 1;
+    const std::string sql = std::string(kSummaryColumns) + " WHERE " + where.sql + " ORDER BY m.id" +
+                            (options.oldest_first ? "" : " DESC");
     const std::int64_t low = std::max(lowest, ids.first), high = std::min(highest, ids.second);
     TRY(auto select, database.prepare(sql));
     where.bind(select);

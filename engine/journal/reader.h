@@ -32,6 +32,7 @@ struct MessageSummary {
   channels::ContentKind kind = channels::ContentKind::hl7;
   std::uint64_t size = 0;
   MessageId parent = 0, replay_of = 0;
+  MessageId same_id_as = 0;  ///< an earlier message with its MSH-10 and another body
   bool unprocessed = false;
   std::vector<DestinationState> destinations;
 

@@ -85,6 +85,10 @@ inline constexpr const char* kLinkSchema =
 inline constexpr const char* kFragmentSchema =
     "CREATE TABLE IF NOT EXISTS fragment(msg_id INTEGER PRIMARY KEY, channel TEXT NOT NULL)";
 
+/// Likewise; one row per message whose MSH-3, MSH-4 and MSH-10 an earlier one had with another body.
+inline constexpr const char* kSameIdSchema =
+    "CREATE TABLE IF NOT EXISTS same_id(msg_id INTEGER PRIMARY KEY, earlier INTEGER NOT NULL)";
+
 /// Likewise; how many rows of `outbox` each destination has, kept in the commits that change it.
 inline constexpr const char* kWaitingSchema =
     "CREATE TABLE waiting(dest TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID";

@@ -28,6 +28,7 @@ SqliteJournal::SqliteJournal(base::Env& env, const base::Clock& clock, base::Exe
       committer_(committer),
       options_(std::move(options)),
       fail_stop_(std::move(fail_stop)),
+      names_(options_.dedupe_ids),
       seen_(options_.dedupe_ids) {}
 
 SqliteJournal::~SqliteJournal() = default;
@@ -92,7 +93,10 @@ Status SqliteJournal::load_window() {
   std::vector<std::pair<MessageId, std::uint64_t>> newest;
   for (auto at = files_.rbegin(); at != files_.rend() && newest.size() < options_.dedupe_ids; ++at)
     TRY_VOID(at->second.newest_seen(options_.dedupe_ids - newest.size(), newest));
-  for (auto at = newest.rbegin(); at != newest.rend(); ++at) seen_.add(at->second, at->first);
+  for (auto at = newest.rbegin(); at != newest.rend(); ++at) {
+    seen_.add(at->second, at->first);
+    names_.add(at->second, at->first);
+  }
   return {};
 }
 
@@ -283,6 +287,25 @@ Status SqliteJournal::insert_new(DayFile& file, MessageId id, const NewMessage& 
   return file.insert_message(id, message, processed);
 }
 
+/// The same MSH-10 with another body is another message, but hardly meant so (reliability.md R3). The set only gives a
+/// number to look at, which a failed group may have left behind.
+Status SqliteJournal::note_same_id(DayFile& file, MessageId id, const NewMessage& message) {
+  if (!message.by_control_id || message.dedupe == DedupeKey{}) return {};
+  const std::uint64_t key = key_head(message.dedupe);
+  const MessageId earlier = names_.find(key);
+  names_.add(key, id);
+  if (earlier == 0 || earlier >= id) return {};
+  const auto there = file_of(earlier);
+  if (!there) return {};
+  TRY(const bool same, (*there)->has_control_id(earlier, message));
+  if (!same) return {};
+  base::log(base::LogLevel::warn, "control-id-again",
+            {{"channel", base::Safe::name(message.channel)},
+             {"msg", static_cast<std::int64_t>(id)},
+             {"earlier", static_cast<std::int64_t>(earlier)}});
+  return file.insert_same_id(id, earlier);
+}
+
 /// Outputs, endings and children of a message. Children are messages of their own that have ended already.
 Status SqliteJournal::insert_parts(DayFile& file, MessageId id, const Processed& processed) {
   for (const Output& output : processed.outputs) TRY_VOID(file.insert_output(id, processed.channel, output));
@@ -305,9 +328,10 @@ SqliteJournal::Job SqliteJournal::append_job(NewMessage message,
   job.bytes = message.body.size();
   auto id = std::make_shared<MessageId>(0);
   const std::uint64_t key = key_head(message.dedupe);
-  job.change = [this, id, message = std::move(message)](DayFile& file) {
+  job.change = [this, id, message = std::move(message)](DayFile& file) -> Status {
     *id = next_id_++;
-    return insert_new(file, *id, message, false);
+    TRY_VOID(insert_new(file, *id, message, false));
+    return note_same_id(file, *id, message);
   };
   job.done = [this, id, key, done = std::move(done)](const Status& status) {
     if (!status) return done(base::fail(status.error()));

@@ -103,6 +103,7 @@ class SqliteJournal final : public Journal {
   void commit_group(std::vector<Job>& group);
   void commit_jobs(DayFile& file, const std::vector<Job*>& jobs);
   void finish(Job& job, const base::Status& status);
+  base::Status note_same_id(DayFile& file, MessageId id, const NewMessage& message);
   base::Status insert_new(DayFile& file, MessageId id, const NewMessage& message, bool processed);
   base::Status insert_parts(DayFile& file, MessageId id, const Processed& processed);
 
@@ -124,6 +125,7 @@ class SqliteJournal final : public Journal {
   std::map<std::uint32_t, DayFile> files_;  ///< by generation
   base::MonoTime current_since_{0};         ///< when the newest of them was opened by this process
   MessageId next_id_ = 1;
+  NameSet names_;
   struct KeptConfig {
     std::string hash, text;
     const DayFile* file = nullptr;  ///< last file that is known to hold it
