@@ -80,6 +80,7 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
       mappings::compile(*library, out.diagnostics, pending.requests, {pending.map_requests, {}, false}));
   detail::connect_site(*library, *compiled, pending, out.diagnostics);
   detail::check_site(*library, pending, out.diagnostics);
+  detail::check_available(pending, out.unavailable);
   std::vector<std::pair<std::string, std::string>> profiles;
   detail::load_validators(pending, library->root(), env, out.diagnostics, profiles);
   if (!out.diagnostics.ok()) return out;
@@ -127,6 +128,9 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
   };
   TRY_VOID(place(resolve(site.server, env, references), "server"));
   site.data_folder = base::join_path(site.folder, site.server.text("data"));
+  if (site.server.block("journal").text("durability") == "relaxed")
+    return base::fail(ErrorCode::E0915, "`durability relaxed` is not in this version", "server, journal",
+                      "`durability full`");
   for (ChannelDefinition& channel : site.channels) {
     if (channel.disabled) continue;
     if (channel.ack_on == AckOn::delivered)

@@ -130,6 +130,8 @@ struct SiteLoad {
   std::shared_ptr<Site> site;  ///< null when a file could not be read or errors were found
   std::shared_ptr<const mappings::Library> library;  ///< its sources() are what the diagnostics point into
   base::Diagnostics diagnostics;
+  /// What this version does not have yet (E0915). Such a site can be tested; `check` and `run` refuse it.
+  base::Diagnostics unavailable;
 };
 
 /// Reads kiln.conf, channels/*.channel, maps/**.hmap and tables of `folder`, compiles and checks everything.
@@ -145,7 +147,7 @@ base::Result<std::string> render(const DestinationDefinition::Template& name, co
                                  const std::vector<std::string>& values);
 
 /// At start: fills in references of every enabled channel and of the server block; refuses what this version
-/// does not have (E0915).
+/// does not have (E0915) and SiteLoad::unavailable could not know, because an env() stood in its place.
 base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& references);
 
 /// The options of the `server` block.

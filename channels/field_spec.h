@@ -40,7 +40,7 @@ struct FieldSpec {
   const char* default_value = nullptr;  ///< as it would be written; nullptr: none
   std::span<const char* const> words = {};
   std::span<const FieldSpec> fields = {};
-  bool later = false;     ///< known, but not in this version: `check` passes, start is refused (E0915)
+  bool later = false;     ///< known, but not in this version: `check` and `run` refuse it (E0915), tests run
   bool repeated = false;  ///< may stand several times (nak, alert, query)
   std::int64_t min = 0;   ///< integer, duration (ms), size (bytes)
   std::int64_t max = INT64_MAX;

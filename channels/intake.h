@@ -91,7 +91,7 @@ class Intake {
   /// the source sends it and closes. For every other kind the reply is empty.
   virtual base::Task<Answer> report(Unframed what) = 0;
 
-  /// False when the process holds too many bytes in flight (limits::kInflightBytesMax): the source stops
+  /// False when the process holds too many bytes in flight (`limits { inflight … }` of the site): the source stops
   /// reading and awaits room().
   virtual bool has_room() const = 0;
   virtual base::Task<void> room() = 0;

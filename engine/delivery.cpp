@@ -148,7 +148,7 @@ Task<void> DeliveryQueue::fill() {
     loaded_up_to_ = output.id;
     if (suspects_ > 0) {
       --suspects_;
-      output.in_doubt = true;
+      output.in_doubt = output.suspect = true;
       // Also for the start after this one, should the engine be stopped before it is sent.
       journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true, nullptr);
     }
@@ -176,23 +176,61 @@ channels::Outgoing DeliveryQueue::outgoing(const PendingOutput& output) const {
   return out;
 }
 
-/// One attempt for the head of the queue and as many behind it as the destination takes at once.
+/// Counts the attempt that is about to be made for the suspect at the head. False: it is not made, because it ended
+/// the process too often, or because it could not be counted.
+Task<bool> DeliveryQueue::count_suspect() {
+  base::Completion<base::Result<std::uint32_t>> counted(executor_);
+  journal_.note_sending(window_.front().id, settings_.channel, settings_.destination,
+                        [counted](base::Result<std::uint32_t> attempts) { counted.set(std::move(attempts)); });
+  const base::Result<std::uint32_t> attempts = co_await counted;
+  if (!attempts) {
+    delay_ = milliseconds(1000);
+    co_return false;
+  }
+  if (*attempts < kPoisonAttempts) co_return true;
+  base::log(base::LogLevel::error, "poison-crash",
+            {{"channel", base::Safe::name(settings_.channel)},
+             {"destination", base::Safe::name(settings_.destination)},
+             {"msg", static_cast<std::int64_t>(window_.front().id)}});
+  SendOutcome outcome;
+  outcome.kind = Kind::bad;
+  outcome.code = kPoisonCode;
+  outcome.detail = "sending did not end " + std::to_string(*attempts) + " times";
+  end(window_.front(), DeliveryState::quarantined, outcome);
+  ++counters_.quarantined;
+  pop();
+  co_return false;
+}
+
+void DeliveryQueue::pop() {
+  window_bytes_ -= window_.front().output.body.size();
+  window_.pop_front();
+  --counters_.pending;
+}
+
+/// One attempt for the head of the queue and as many behind it as the destination takes at once. What may have ended
+/// the process goes alone.
 Task<void> DeliveryQueue::send_batch() {
+  if (window_.front().suspect) {
+    auto counting = count_suspect();
+    const bool counted = co_await std::move(counting);
+    if (!counted) co_return;
+  }
   std::vector<channels::Outgoing> batch;
-  const std::size_t count = std::min(window_.size(), destination_->batch_max());
-  for (std::size_t i = 0; i < count; ++i) batch.push_back(outgoing(window_[i]));
+  const std::size_t most = window_.front().suspect ? 1 : std::min(window_.size(), destination_->batch_max());
+  for (std::size_t i = 0; i < most && (i == 0 || !window_[i].suspect); ++i) batch.push_back(outgoing(window_[i]));
   auto sending = destination_->send_batch(std::move(batch));
   const std::vector<SendOutcome> outcomes = co_await std::move(sending);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     PendingOutput& head = window_.front();
     ++head.attempts;
+    if (std::exchange(head.suspect, false))
+      journal_.forget_sending(head.id, settings_.channel, settings_.destination);
     if (!settle(head, outcomes[i])) {
       note_doubts(outcomes, i + 1);
       co_return;
     }
-    window_bytes_ -= head.output.body.size();
-    window_.pop_front();
-    --counters_.pending;
+    pop();
   }
 }
 

@@ -44,7 +44,8 @@ class DeliveryQueue {
 
   /// Starts the connector and the worker. `waiting` outputs are in the journal already, all of messages up to
   /// `last_id`; when the last stop was not orderly, those that may have been sent without being recorded are
-  /// marked in doubt.
+  /// marked in doubt and sent one at a time, each counted before: what ends the process kPoisonAttempts times is
+  /// quarantined `poison-crash` (reliability.md R8).
   base::Status start(std::uint64_t waiting, MessageId last_id, bool clean_stop);
   /// Takes a durable output. Calls come in message order: nothing below `output.id` becomes durable later.
   void push(PendingOutput output);
@@ -75,6 +76,8 @@ class DeliveryQueue {
   base::Task<void> fill();
   base::Task<void> gather();
   base::Task<void> send_batch();
+  base::Task<bool> count_suspect();
+  void pop();
   base::Task<void> wait_for_records();
   /// False: stop this batch and wait `delay_`.
   bool settle(PendingOutput& output, const channels::SendOutcome& outcome);

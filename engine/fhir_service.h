@@ -98,6 +98,10 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   /// How far the search parameters are that were added to the store.
   base::Task<base::Result<std::vector<fhir::ReindexState>>> parameters_state();
 
+  /// Empties the log of the store, after the last write: SQLite would do so when it closes the file, but tell
+  /// nobody when the disk does not confirm it. On the write thread.
+  base::Status checkpoint() { return parts_.writer->checkpoint(); }
+
   /// Numbers for status: current resources per type. Blocks on the reading thread; for tools and tests.
   base::Result<fhir::StoreCounts> counts();
 

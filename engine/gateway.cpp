@@ -46,7 +46,7 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
     : env_(env),
       site_(std::move(site)),
       options_(std::move(options)),
-      budget_(net_.executor()) {
+      budget_(net_.executor(), static_cast<std::size_t>(site_->server.block("limits").number("inflight"))) {
   processor_.use_lookups(&lookups_);
   processor_.use_clock(&clock_);
 }
@@ -189,7 +189,8 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           &*pacer_,
           {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
           {},
-          {}};
+          {},
+          [this](std::string hash) { return version_of(std::move(hash)); }};
 }
 
 /// The channels of Subscriptions, also of those that are gone and have outputs waiting.
@@ -325,11 +326,33 @@ Task<std::shared_ptr<const channels::Site>> Gateway::read_version(std::string ha
   base::Completion<base::Result<std::string>> read(net_.executor());
   journal_->read_config(hash, [read](base::Result<std::string> text) { read.set(std::move(text)); });
   const base::Result<std::string> text = co_await read;
-  auto loaded = text ? load_site_version(*text, hash, *site_, env_) : base::fail(text.error());
+  using Loaded = base::Result<std::shared_ptr<const channels::Site>>;
+  Loaded loaded = base::fail(base::ErrorCode::internal);
+  if (text) {
+    // Compiling takes a while, and somebody may be served meanwhile.
+    base::Completion<Loaded> compiled(net_.executor());
+    file_work_.post([this, compiled, site_text = *text, hash] {
+      compiled.set(load_site_version(site_text, hash, *site_, env_));
+    });
+    loaded = co_await compiled;
+  } else {
+    loaded = base::fail(text.error());
+  }
   if (loaded) co_return *loaded;
   say("note: messages accepted by an earlier version of this site are processed by the current one (" +
       loaded.error().message() + ")");
   co_return nullptr;
+}
+
+/// As read_version(), and remembered: who repeats one message of a version repeats more.
+Task<std::shared_ptr<const channels::Site>> Gateway::version_of(std::string hash) {
+  constexpr std::size_t kVersionsKept = 8;
+  if (const auto known = versions_.find(hash); known != versions_.end()) co_return known->second;
+  auto reading = read_version(hash);
+  std::shared_ptr<const channels::Site> site = co_await std::move(reading);
+  if (versions_.size() >= kVersionsKept) versions_.clear();
+  versions_[hash] = site;
+  co_return site;
 }
 
 void Gateway::note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const {
@@ -378,9 +401,15 @@ void Gateway::use_tables(TableWatch::Change change) {
 }
 
 int Gateway::run() {
-  net_.on_signals({SIGINT, SIGTERM}, [this](int) { stop(); });
+  net_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { on_signal(signal); });
   net_.run();
   return exit_code_;
+}
+
+void Gateway::on_signal(int signal) {
+  if (signal != SIGHUP || (options_.terminal_is_gone && options_.terminal_is_gone())) return stop();
+  base::log(base::LogLevel::warn, "reload-not-available", {{"config", base::Safe::name(site_->hash)}});
+  say("note: SIGHUP: this version does not reload a site; it goes on as it is, restart it to use changed files");
 }
 
 void Gateway::stop() {
@@ -426,6 +455,13 @@ Task<void> Gateway::wind_down(bool started) {
   if (unrecorded > 0) {
     base::log(base::LogLevel::error, "outcomes-not-recorded",
               {{"messages", static_cast<std::int64_t>(unrecorded)}});
+    exit_code_ = 74;
+  }
+  base::Completion<Status> store_closed(net_.executor());
+  store_write_.post([this, store_closed] { store_closed.set(fhir_->checkpoint()); });
+  const Status emptied = co_await store_closed;
+  if (!emptied) {
+    base::log(base::LogLevel::error, "store-close-failed", {{"error", base::Safe::code(emptied.error().code)}});
     exit_code_ = 74;
   }
   if (const Status closed = journal_->close(orderly); !closed) {

@@ -28,6 +28,8 @@ namespace kiln::engine {
 struct GatewayOptions {
   std::function<void(const std::string&)>
       say;  ///< one line for people at each step of start and stop; may be empty
+  /// Asked at a SIGHUP: true when it came because the terminal was closed, which is a wish to stop. Empty: never.
+  std::function<bool()> terminal_is_gone;
 };
 
 class Gateway {
@@ -38,7 +40,8 @@ class Gateway {
 
   /// Opens, recovers, listens. Errors name what to change. After an error the object is only destroyed.
   base::Status start();
-  /// Serves until stop() or SIGINT, SIGTERM; then drains. Returns the exit code: 0, or 74 after a fail-stop.
+  /// Serves until stop(), SIGINT, SIGTERM or the SIGHUP of a closed terminal; then drains. Any other SIGHUP asks for
+  /// a reload, which this version answers with a note. Returns the exit code: 0, or 74 after a fail-stop.
   int run();
   /// Thread-safe.
   void stop();
@@ -68,7 +71,9 @@ class Gateway {
   base::Task<void> recover_and_listen();
   base::Task<base::Status> set_aside(MessageId id, base::Error why);
   base::Task<std::shared_ptr<const channels::Site>> read_version(std::string hash);
+  base::Task<std::shared_ptr<const channels::Site>> version_of(std::string hash);
   void note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const;
+  void on_signal(int signal);
   base::Task<void> drain();
   base::Task<void> wind_down(bool started);
   void note_lookups() const;
@@ -101,6 +106,7 @@ class Gateway {
   base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"},
       journal_read_{"kiln-search"}, file_work_{"kiln-files"}, bulk_work_{"kiln-bulk"};
   std::vector<std::unique_ptr<base::ThreadExecutor>> store_reads_;
+  SiteVersions versions_;  ///< earlier versions that repetitions were answered by; null: cannot be loaded
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;

@@ -20,7 +20,7 @@ void InflightBudget::give_back(std::size_t bytes) {
 }
 
 bool InflightBudget::has_room() const {
-  return used_ < base::limits::kInflightBytesMax;
+  return used_ < limit_;
 }
 
 Task<void> InflightBudget::room() {
@@ -131,7 +131,8 @@ void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::siz
   for (const auto& waiter : waiters) waiter.set(answer);
 }
 
-/// The answer a stored message got, byte for byte (reliability.md R3); nothing when no message has that key.
+/// The answer a stored message got, byte for byte (reliability.md R3), by the site version it is pinned to; nothing when
+/// no message has that key.
 /// A sender that repeats a message gets its refusal again; an input that a source knows by its place (a file
 /// that an operator moved back from failed/) is tried again, since it went nowhere.
 Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bool keep_refusal) {
@@ -165,8 +166,19 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
     answer.taken = Taken::refused;
     answer.reply = (*ending)->reply;
   } else {
-    const Opened opened = open_message(*parts_.site, *parts_.definition, original->message);
-    answer.reply = make_reply(*parts_.definition, original->message, opened, *id, hl7::AckCode::AA, {}, {});
+    std::shared_ptr<const channels::Site> site = parts_.site;
+    const channels::ChannelDefinition* definition = parts_.definition;
+    if (original->message.config_hash != site->hash && parts_.version_of) {
+      auto loading = parts_.version_of(original->message.config_hash);
+      const std::shared_ptr<const channels::Site> pinned = co_await std::move(loading);
+      const channels::ChannelDefinition* of_then = pinned ? find_channel(*pinned, message.channel) : nullptr;
+      if (of_then != nullptr) {
+        site = pinned;
+        definition = of_then;
+      }
+    }
+    const Opened opened = open_message(*site, *definition, original->message);
+    answer.reply = make_reply(*definition, original->message, opened, *id, hl7::AckCode::AA, {}, {});
   }
   co_return answer;
 }

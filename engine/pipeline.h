@@ -9,6 +9,7 @@
 
 #include "channels/definition.h"
 #include "channels/intake.h"
+#include "engine/base/limits.h"
 #include "engine/commit_pacer.h"
 #include "engine/delivery.h"
 #include "engine/fragments.h"
@@ -22,14 +23,16 @@ namespace kiln::engine {
 /// Bytes of messages in flight over all channels, half-received ones too (reliability.md R9). One executor.
 class InflightBudget {
  public:
-  explicit InflightBudget(base::TimerExecutor& executor) : freed_(executor) {}
+  /// `limit` in bytes: `limits { inflight … }` of the site.
+  explicit InflightBudget(base::TimerExecutor& executor, std::size_t limit = base::limits::kInflightBytesMax)
+      : limit_(limit), freed_(executor) {}
   void take(std::size_t bytes) { used_ += bytes; }
   void give_back(std::size_t bytes);
   bool has_room() const;
   base::Task<void> room();
 
  private:
-  std::size_t used_ = 0;
+  std::size_t limit_, used_ = 0;
   base::Event freed_;
 };
 
@@ -71,6 +74,10 @@ class ChannelRuntime final : public channels::Intake {
         make_destination;
     /// The same for the source.
     std::function<std::unique_ptr<channels::Source>()> make_source = {};
+
+    /// A site version by its hash, for answers to repetitions of messages that are pinned to it; null when it cannot be
+    /// loaded any more. Empty: the current one is all there is.
+    std::function<base::Task<std::shared_ptr<const channels::Site>>(std::string)> version_of = {};
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;

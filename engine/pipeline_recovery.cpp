@@ -14,9 +14,6 @@ using base::Task;
 
 namespace {
 
-/// A message that keeps killing the process is set aside after that many attempts (reliability.md R8).
-constexpr std::uint32_t kPoisonAttempts = 5;
-
 const char* name_of(Plan::Verdict verdict) {
   static constexpr const char* kNames[] = {"accepted", "rejected", "quarantined", "filtered"};
   return kNames[static_cast<std::size_t>(verdict)];
@@ -84,11 +81,9 @@ Plan ChannelRuntime::process_again(const NewMessage& message, const SiteVersions
   const channels::Site* site = parts_.site.get();
   const channels::ChannelDefinition* definition = parts_.definition;
   if (const auto pinned = versions.find(message.config_hash); pinned != versions.end() && pinned->second) {
-    for (const channels::ChannelDefinition& candidate : pinned->second->channels) {
-      if (candidate.name != definition->name) continue;
+    if (const auto* found = find_channel(*pinned->second, definition->name)) {
       site = pinned->second.get();
-      definition = &candidate;
-      break;
+      definition = found;
     }
   }
   opened = open_message(*site, *definition, message);
@@ -108,10 +103,11 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
     Result<StoredMessage> stored = co_await read;
     Plan plan;
     Opened opened = base::fail(base::ErrorCode::internal);  // what killed the process is not even parsed
-    if (*attempts > kPoisonAttempts || !stored) {
+    // The attempt before the first count was the one that nobody expected to fail: this would be one more.
+    if (*attempts >= kPoisonAttempts || !stored) {
       plan.verdict = Plan::Verdict::quarantined;
-      plan.code = stored ? "poison-crash" : base::error_info(stored.error().code).code;
-      plan.reason = stored ? "processing did not end " + std::to_string(*attempts - 1) + " times"
+      plan.code = stored ? kPoisonCode : base::error_info(stored.error().code).code;
+      plan.reason = stored ? "processing did not end " + std::to_string(*attempts) + " times"
                            : "the record is not readable";
     } else {
       plan = process_again(stored->message, versions, opened);

@@ -1,5 +1,7 @@
 #include "engine/process.h"
 
+#include "engine/journal/seen_set.h"
+
 #include <cstring>
 
 #include "engine/base/text.h"
@@ -327,7 +329,7 @@ Opened open_message(const channels::Site& site, const channels::ChannelDefinitio
 
 void identify(const channels::ChannelDefinition& channel, const std::string& source_key, const Opened& opened,
               NewMessage& message) {
-  std::string key = source_key;
+  std::string key = source_key, names;
   if (message.kind == ContentKind::hl7) {
     if (opened) {
       const hl7::SegmentView header = opened->hl7()->header();
@@ -335,10 +337,10 @@ void identify(const channels::ChannelDefinition& channel, const std::string& sou
       message.control_id = header.field(10).to_text();
       if (key.empty() && !message.control_id.empty()) {
         for (const std::uint32_t field : {3u, 4u, 10u}) {
-          key += header.field(field).raw();
-          key += '\r';
+          names += header.field(field).raw();
+          names += '\r';
         }
-        key += base::sha256(message.body);
+        key = names + base::sha256(message.body);
       }
     }
   } else if (message.kind == ContentKind::fhir) {
@@ -349,6 +351,10 @@ void identify(const channels::ChannelDefinition& channel, const std::string& sou
   if (key.empty()) return;
   const std::string hash = base::sha256(channel.name + "\r" + key);
   std::memcpy(message.dedupe.data(), hash.data(), message.dedupe.size());
+  message.by_control_id = !names.empty();
+  if (names.empty()) return;
+  const std::string of_names = base::sha256(channel.name + "\r" + names);
+  std::memcpy(message.dedupe.data(), of_names.data(), SeenSet::kNameBytes);
 }
 
 /// A message that its numbered link does not take: it asks for, or is told, the number to go on with.

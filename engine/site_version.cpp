@@ -9,6 +9,12 @@ namespace kiln::engine {
 
 using base::Result;
 
+const channels::ChannelDefinition* find_channel(const channels::Site& site, std::string_view name) {
+  for (const channels::ChannelDefinition& channel : site.channels)
+    if (channel.name == name) return &channel;
+  return nullptr;
+}
+
 std::string print_site_version(const channels::Site& site) {
   base::JsonWriter text;
   text.begin_array();

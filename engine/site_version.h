@@ -11,6 +11,9 @@
 
 namespace kiln::engine {
 
+/// The channel of that name, or nullptr.
+const channels::ChannelDefinition* find_channel(const channels::Site& site, std::string_view name);
+
 /// By Site::hash. A null pointer: that version cannot be loaded any more.
 using SiteVersions = std::map<std::string, std::shared_ptr<const channels::Site>>;
 

@@ -61,6 +61,8 @@ std::vector<OptionProblem> check(const Options& options) {
   const auto* url = options.find("url");
   if (url == nullptr || !url->resolved) return {};
   const auto parsed = HttpUrl::parse(url->text);
+  if (parsed && parsed->https)
+    return {{ErrorCode::E0915, "url", "https", "http inside a protected net"}};
   if (parsed) return {};
   return {{ErrorCode::E0917, "url", parsed.error().text, "http://host:port/path"}};
 }

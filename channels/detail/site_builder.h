@@ -62,6 +62,9 @@ void connect_site(const mappings::Library& library, const mappings::CompiledLibr
 /// W0916.
 void check_site(const mappings::Library& library, const PendingSite& site, base::Diagnostics& diagnostics);
 
+/// What the engine does not have yet, E0915: the site can be tested, but not run.
+void check_available(const PendingSite& site, base::Diagnostics& diagnostics);
+
 /// True when both conditions can never hold for one message, as far as their text shows it.
 bool exclude_each_other(const mappings::ast::Expr& a, const mappings::ast::Expr& b,
                         const base::SourceMap& sources);

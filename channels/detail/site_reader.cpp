@@ -46,6 +46,7 @@ class Reader {
           site_.server =
               parse_options(server->options, server_options(), "server", server->name_span, diagnostics_)
                   .options;
+          check_zone(site_.server);
         }
         if (const auto* channel = std::get_if<ast::ChannelDecl>(&decl.node)) read_channel(*file, *channel);
       }
@@ -97,6 +98,7 @@ class Reader {
   void check_options(const ConnectorSpec& spec, const Options& options, base::Span span) {
     if (spec.check == nullptr) return;
     for (const OptionProblem& problem : spec.check(options)) {
+      if (problem.code == ErrorCode::E0915) continue;  // check_available() says it
       const OptionValue* value = options.find(problem.option);
       report(diagnostics_, problem.code, value != nullptr ? value->span : span,
              "`" + problem.option + "`: " + problem.message, problem.help);

@@ -38,6 +38,7 @@ void write_fields(base::JsonWriter& json, const MessageSummary& summary) {
   json.key("size").integer(static_cast<std::int64_t>(summary.size)).member("state", summary.state());
   if (summary.parent != 0) json.key("parent").integer(static_cast<std::int64_t>(summary.parent));
   if (summary.replay_of != 0) json.key("replay_of").integer(static_cast<std::int64_t>(summary.replay_of));
+  if (summary.same_id_as != 0) json.key("same_id_as").integer(static_cast<std::int64_t>(summary.same_id_as));
   json.key("destinations").begin_array();
   for (const DestinationState& state : summary.destinations) write_destination(json, state);
   json.end_array();

@@ -7,7 +7,7 @@
 
 namespace kiln::engine {
 
-/// {"id","received","channel","type","control_id","peer","name","kind","size","state","parent","replay_of",
+/// {"id","received","channel","type","control_id","peer","name","kind","size","state","parent","replay_of","same_id_as",
 ///  "destinations":[{"destination","state","attempts","in_doubt","code","detail","updated"}]}
 void write_summary(base::JsonWriter& json, const MessageSummary& summary);
 

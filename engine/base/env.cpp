@@ -20,6 +20,12 @@ tl::unexpected<Error> fail_errno(const char* what, const std::string& path, int 
   return fail(ErrorCode::io_failed, text, path);
 }
 
+/// Whatever its errno: the bytes may be gone from memory without being on the disk, so a second sync that
+/// succeeds proves nothing (reliability.md R7).
+tl::unexpected<Error> fail_sync(const char* what, const std::string& path) {
+  return fail(ErrorCode::fsync_failed, std::string(what) + ": " + std::strerror(errno), path);
+}
+
 /// Owns a file descriptor.
 class Fd {
  public:
@@ -57,7 +63,7 @@ class SystemAppendFile final : public AppendFile {
     return {};
   }
   Status sync() override {
-    if (::fdatasync(fd_.get()) != 0) return fail_errno("fdatasync", path_);
+    if (::fdatasync(fd_.get()) != 0) return fail_sync("fdatasync", path_);
     return {};
   }
   std::uint64_t size() const override { return size_; }
@@ -170,7 +176,7 @@ class SystemEnv final : public Env {
   Status sync_folder(const std::string& path) override {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) return fail_errno("open folder", path);
-    if (::fsync(fd.get()) != 0) return fail_errno("fsync", path);
+    if (::fsync(fd.get()) != 0) return fail_sync("fsync", path);
     return {};
   }
 
@@ -179,7 +185,7 @@ class SystemEnv final : public Env {
     const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!fd) return fail_errno("create", path);
     TRY_VOID(write_all(fd.get(), bytes, path));
-    if (::fsync(fd.get()) != 0) return fail_errno("fsync", path);
+    if (::fsync(fd.get()) != 0) return fail_sync("fsync", path);
     return {};
   }
 };

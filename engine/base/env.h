@@ -25,12 +25,12 @@ class AppendFile {
  public:
   virtual ~AppendFile() = default;
   virtual Status append(std::string_view bytes) = 0;
-  virtual Status sync() = 0;           ///< returns after fdatasync
+  virtual Status sync() = 0;           ///< returns after fdatasync; errors: fsync_failed
   virtual std::uint64_t size() const = 0;
   virtual Status truncate(std::uint64_t size) = 0;
 };
 
-/// Every method is thread-safe. Errors: file_not_found, disk_full (ENOSPC, EDQUOT, EROFS), io_failed.
+/// Thread-safe. Errors: file_not_found, disk_full, io_failed; fsync_failed, which no later sync heals (R7).
 class Env {
  public:
   virtual ~Env() = default;

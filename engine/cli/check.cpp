@@ -20,6 +20,7 @@ struct Findings {
 
 base::Result<Findings> check_site(const std::string& folder) {
   TRY(auto load, channels::load_site(base::system_env(), folder));
+  for (const base::Diagnostic& finding : load.unavailable.list()) load.diagnostics.add(finding);
   return Findings{std::move(load.diagnostics), std::move(load.library)};
 }
 

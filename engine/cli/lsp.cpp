@@ -39,6 +39,7 @@ mappings::LanguageSurroundings surroundings() {
   mappings::LanguageSurroundings out;
   out.check_site = [](base::Env& env, const std::string& site) -> base::Result<mappings::Findings> {
     TRY(auto load, channels::load_site(env, site));
+    for (const base::Diagnostic& finding : load.unavailable.list()) load.diagnostics.add(finding);
     return mappings::Findings{std::move(load.library), std::move(load.diagnostics)};
   };
   for (const channels::ConnectorSpec* spec : channels::all_connectors()) {

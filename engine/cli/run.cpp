@@ -1,5 +1,9 @@
 // kiln run: serves a site.
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 
 #include "channels/definition.h"
@@ -23,9 +27,9 @@ std::shared_ptr<channels::Site> load(const std::string& folder, int& exit_code, 
     exit_code = report(load.error(), arguments);
     return nullptr;
   }
-  const std::string findings = base::render(load->diagnostics, load->library->sources(), is_terminal(stderr));
-  if (!findings.empty()) std::fputs(findings.c_str(), stderr);
-  if (!load->site) {
+  for (const base::Diagnostics* part : {&load->diagnostics, &load->unavailable})
+    std::fputs(base::render(*part, load->library->sources(), is_terminal(stderr)).c_str(), stderr);
+  if (!load->site || !load->unavailable.ok()) {
     exit_code = kExitConfig;
     say("kiln: the site has errors and is not started");
     return nullptr;
@@ -55,15 +59,27 @@ void print_ready(const Gateway& gateway) {
   say("ready (Ctrl-C stops)");
 }
 
+/// Whether the process has a controlling terminal; it loses it when the terminal is closed.
+bool has_terminal() {
+  const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  if (terminal >= 0) ::close(terminal);
+  return terminal >= 0;
+}
+
 int run(const Arguments& arguments) {
   int exit_code = kExitOk;
+  // Until the gateway takes it over: a start that recovers is not to be cut short by it.
+  std::signal(SIGHUP, SIG_IGN);
   const auto site = load(arguments.text("SITE"), exit_code, arguments);
   if (!site) return exit_code;
   GatewayOptions options;
   options.say = say;
+  options.terminal_is_gone = [had_terminal = has_terminal()] { return had_terminal && !has_terminal(); };
+  const auto terminal_is_gone = options.terminal_is_gone;
   Gateway gateway(base::system_env(), site, std::move(options));
   if (const base::Status started = gateway.start(); !started) return report(started.error(), arguments);
   print_ready(gateway);
+  if (terminal_is_gone()) gateway.stop();
   return gateway.run();
 }
 
@@ -78,11 +94,14 @@ const CommandSpec& run_spec() {
   static const CommandSpec spec{"run",
                                 "Run",
                                 "serve a site",
-                                "Checks the site, recovers what a crash left behind, then listens. SIGINT "
-                                "and SIGTERM drain: no new messages,\n"
-                                "sends in progress are finished. Logs are JSON lines on stderr. Exit 78: the "
-                                "site has errors; 74: the disk did\n"
-                                "not confirm a write; 75: another engine uses the data folder.",
+                                "Checks the site, recovers what a crash left behind, then listens. SIGINT, "
+                                "SIGTERM and a closed terminal drain:\n"
+                                "no new messages, sends in progress are finished. Any other SIGHUP asks for a "
+                                "reload, which this version does not\n"
+                                "have: it says so and goes on; changed files are used after a restart. Logs are "
+                                "JSON lines on stderr. Exit 78: the site\n"
+                                "has errors; 74: the disk did not confirm a write; 75: another engine uses the "
+                                "data folder.",
                                 kArguments,
                                 {},
                                 kExamples,

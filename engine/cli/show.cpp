@@ -64,6 +64,8 @@ void print_text(base::JsonView m) {
   field("name", m["name"].text());
   field("part of", m["parent"].text());
   field("replay of", m["replay_of"].text());
+  if (!m["same_id_as"].text().empty())
+    field("same MSH-10", "as message " + std::string(m["same_id_as"].text()) + ", with another body");
   field("site version", m["config"].text().substr(0, 12));
   for (const base::JsonView d : m["destinations"]) {
     std::string line = std::string(d["destination"].text()) + ": " + std::string(d["state"].text());

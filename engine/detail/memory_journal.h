@@ -29,6 +29,10 @@ class MemoryJournal final : public Journal {
                     bool in_doubt, std::function<void(base::Status)> done) override;
   void note_unframed(std::string channel, channels::Unframed what) override;
   void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
+  void note_sending(MessageId, std::string, std::string, std::function<void(base::Result<std::uint32_t>)> done) override {
+    done(1u);
+  }
+  void forget_sending(MessageId, std::string, std::string) override {}
   void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
                     std::size_t bytes_max,
                     std::function<void(base::Result<std::vector<PendingOutput>>)> done) override;

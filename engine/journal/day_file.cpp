@@ -79,6 +79,7 @@ Result<bool> DayFile::has_schema() {
 Status DayFile::create_schema(MessageId first_id) {
   TRY_VOID(database_.begin());
   TRY_VOID(database_.exec(kJournalSchema));
+  TRY_VOID(database_.exec(kWaitingSchema));
   TRY(auto insert, database_.prepare("INSERT INTO meta(key, value) VALUES(?, ?)"));
   const std::pair<const char*, std::string> rows[] = {{"format", std::to_string(kJournalFormat)},
                                                       {"generation", std::to_string(name_.generation)},
@@ -115,38 +116,24 @@ Status DayFile::check_format() {
   return {};
 }
 
-/// What the memory of the process that wrote the file held: messages that wait for processing, keys that are
-/// not in `seen` yet.
-Status DayFile::load_open() {
-  TRY(last_id_, last_id());
-  TRY(const auto waiting, unprocessed());
-  open_.insert(waiting.begin(), waiting.end());
-  TRY(auto select,
-      database_.prepare("SELECT id, dedupe FROM msg WHERE id > (SELECT ifnull(max(id), 0) FROM seen)"
-                        " AND dedupe IS NOT NULL ORDER BY id"));
-  for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) return {};
-    DedupeKey key{};
-    if (select.blob(1).size() != key.size()) continue;
-    std::memcpy(key.data(), select.blob(1).data(), key.size());
-    keys_.emplace_back(static_cast<MessageId>(select.integer(0)), key_head(key));
-  }
-}
-
 Status DayFile::commit() {
-  const bool keys_due = keys_.size() >= base::limits::kSeenLagMax;
-  if (keys_due) TRY_VOID(write_keys());
+  const bool keys_due =
+      keys_.size() >= base::limits::kSeenLagMax || last_id_ >= keyed_to_ + base::limits::kSettledLagMax;
+  const MessageId keyed = last_id_;
+  if (keys_due) TRY_VOID(write_keys(keyed));
   const MessageId settled = open_.empty() ? last_id_ : *open_.begin() - 1;
   const bool settled_due = settled >= settled_to_ + base::limits::kSettledLagMax;
-  if (settled_due) TRY_VOID(write_settled_to(settled));
+  if (settled_due) TRY_VOID(write_number("settled_to", settled));
+  TRY_VOID(write_waiting());
   TRY_VOID(database_.commit());
   if (keys_due) keys_.clear();
+  if (keys_due) keyed_to_ = keyed;
   if (settled_due) settled_to_ = settled;
   keys_.insert(keys_.end(), changes_.keys.begin(), changes_.keys.end());
   if (!changes_.opened.empty()) last_id_ = std::max(last_id_, changes_.opened.back());
   open_.insert(changes_.opened.begin(), changes_.opened.end());
   for (const MessageId id : changes_.settled) open_.erase(id);
+  for (const auto& [dest, change] : changes_.waiting) waiting_[dest] += change;
   changes_ = {};
   return {};
 }
@@ -156,17 +143,30 @@ void DayFile::rollback() {
   changes_ = {};
 }
 
-Status DayFile::write_keys() {
+Status DayFile::write_keys(MessageId keyed_to) {
   TRY(auto insert, database_.cached("INSERT INTO seen(id, key) VALUES(?, ?)"));
   for (const auto& [id, key] : keys_)
     TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(key)).run());
-  return {};
+  return write_number("keyed_to", keyed_to);
 }
 
-/// Everything up to that number is settled by what is durable before this transaction.
-Status DayFile::write_settled_to(MessageId id) {
-  TRY(auto update, database_.cached("UPDATE meta SET value=? WHERE key='settled_to'"));
-  return update.bind(1, std::to_string(id)).run();
+/// Everything up to that number is settled, or has its key in `seen`, by what is durable before this transaction.
+Status DayFile::write_number(const char* key, MessageId id) {
+  TRY(auto update, database_.cached("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)"));
+  const std::string value = std::to_string(id);
+  return update.bind(1, key).bind(2, std::string_view(value)).run();
+}
+
+/// How many outputs wait per destination: a start would have to read every one of them to count them.
+Status DayFile::write_waiting() {
+  for (const auto& [dest, change] : changes_.waiting) {
+    if (change == 0) continue;
+    TRY(auto update, database_.cached("INSERT OR REPLACE INTO waiting(dest, count) VALUES(?, ?)"));
+    const auto known = waiting_.find(dest);
+    const std::int64_t before = known == waiting_.end() ? 0 : known->second;
+    TRY_VOID(update.bind(1, std::string_view(dest)).bind(2, before + change).run());
+  }
+  return {};
 }
 
 Result<MessageId> DayFile::last_id() {
@@ -211,6 +211,22 @@ Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed
   return m.step ? insert_link_step(id, *m.step) : Status{};
 }
 
+Status DayFile::insert_same_id(MessageId id, MessageId earlier) {
+  TRY(auto create, database_.cached(kSameIdSchema));
+  TRY_VOID(create.run());
+  TRY(auto insert, database_.cached("INSERT INTO same_id(msg_id, earlier) VALUES(?, ?)"));
+  return insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(earlier)).run();
+}
+
+Result<bool> DayFile::has_control_id(MessageId id, const NewMessage& of) {
+  TRY(auto select, database_.cached("SELECT channel=? AND control_id=? AND dedupe IS NOT ? FROM msg WHERE id=?"));
+  select.bind(1, std::string_view(of.channel)).bind(2, std::string_view(of.control_id)).bind_blob(3, view(of.dedupe));
+  TRY(const bool row, select.bind(4, static_cast<std::int64_t>(id)).step());
+  const bool has = row && select.integer(0) != 0;
+  select.reset();
+  return has;
+}
+
 Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output) {
   TRY(auto insert,
       database_.cached(
@@ -225,7 +241,9 @@ Status DayFile::insert_output(MessageId id, const std::string& channel, const Ou
   const bool packs = output.body.size() >= base::limits::kPackedBytesMin;
   const std::string packed = packs ? base::pack(output.body) : std::string();
   insert.bind(8, std::int64_t{packs}).bind_blob(9, packs ? packed : output.body);
-  return insert.run();
+  TRY_VOID(insert.run());
+  ++changes_.waiting[key];
+  return {};
 }
 
 Status DayFile::insert_ending(MessageId id, const std::string& channel, const Ending& e, base::WallTime at) {
@@ -327,7 +345,9 @@ Result<bool> DayFile::delete_output(MessageId id, const std::string& channel,
   TRY(auto remove, database_.cached("DELETE FROM outbox WHERE dest=? AND msg_id=?"));
   const std::string key = destination_key(channel, destination);
   TRY_VOID(remove.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id)).run());
-  return database_.changes() > 0;
+  const bool was_there = database_.changes() > 0;
+  if (was_there) --changes_.waiting[key];
+  return was_there;
 }
 
 Status DayFile::update_attempts(MessageId id, const std::string& channel, const std::string& destination,
@@ -340,15 +360,6 @@ Status DayFile::update_attempts(MessageId id, const std::string& channel, const 
 
 void DayFile::settle_message(MessageId id) {
   changes_.settled.push_back(id);
-}
-
-Result<std::uint32_t> DayFile::count_processing(MessageId id) {
-  TRY(auto count, database_.cached("INSERT INTO suspect(id, attempts) VALUES(?, 1)"
-                                   " ON CONFLICT(id) DO UPDATE SET attempts=attempts+1 RETURNING attempts"));
-  TRY(const bool row, count.bind(1, static_cast<std::int64_t>(id)).step());
-  const std::uint32_t attempts = row ? static_cast<std::uint32_t>(count.integer(0)) : 0;
-  TRY_VOID(count.run());
-  return attempts;
 }
 
 Status DayFile::insert_unframed(const std::string& channel, const channels::Unframed& what) {
@@ -403,60 +414,11 @@ Result<std::optional<std::string>> DayFile::config(const std::string& hash) {
   return out;
 }
 
-Result<std::vector<MessageId>> DayFile::unprocessed() {
-  TRY(auto select, database_.prepare("SELECT id FROM unprocessed ORDER BY id"));
-  std::vector<MessageId> out;
-  for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) return out;
-    out.push_back(static_cast<MessageId>(select.integer(0)));
-  }
-}
-
-Result<std::vector<std::pair<std::string, std::uint64_t>>> DayFile::pending_counts() {
-  TRY(auto select, database_.prepare("SELECT dest, count(*) FROM outbox GROUP BY dest"));
-  std::vector<std::pair<std::string, std::uint64_t>> out;
-  for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) return out;
-    out.emplace_back(std::string(select.text(0)), static_cast<std::uint64_t>(select.integer(1)));
-  }
-}
-
 Status DayFile::pending(const std::string& channel, const std::string& destination, MessageId after,
                         std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
                         std::vector<MessageId>& corrupt) {
   return read_pending_outputs(database_, destination_key(channel, destination), after, limit, bytes_max, out,
                               corrupt);
-}
-
-Status DayFile::each_seen(const std::function<void(MessageId, std::uint64_t)>& visit) {
-  TRY(auto select, database_.prepare("SELECT id, key FROM seen ORDER BY id"));
-  for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) break;
-    visit(static_cast<MessageId>(select.integer(0)), static_cast<std::uint64_t>(select.integer(1)));
-  }
-  for (const auto& [id, key] : keys_) visit(id, key);
-  return {};
-}
-
-Result<bool> DayFile::has_pending() {
-  TRY(auto select,
-      database_.prepare("SELECT EXISTS(SELECT 1 FROM outbox) OR EXISTS(SELECT 1 FROM unprocessed)"));
-  TRY_VOID(select.step());
-  return select.integer(0) != 0;
-}
-
-Result<bool> DayFile::clean_stop() {
-  TRY(auto select, database_.prepare("SELECT value FROM meta WHERE key='clean_stop'"));
-  TRY(const bool found, select.step());
-  return found && select.text(0) == "1";
-}
-
-Status DayFile::set_clean_stop(bool clean) {
-  TRY(auto update, database_.prepare("UPDATE meta SET value=? WHERE key='clean_stop'"));
-  return update.bind(1, clean ? "1" : "0").run();
 }
 
 }  // namespace kiln::engine

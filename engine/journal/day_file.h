@@ -47,11 +47,19 @@ class DayFile {
   /// settled.
   base::Status commit();
   void rollback();
+  /// Moves what the WAL holds into the file; a commit() does so by itself every 1,000 pages.
+  base::Status checkpoint() { return database_.checkpoint(); }
+  /// How the last checkpoint of a commit() ended; a failed sync is an error of commit() itself.
+  const base::Status& checkpoint_failure() const { return database_.checkpoint_failure(); }
 
   /// `processed`: its outputs are stored in the same transaction, so it never waits for processing.
   base::Status insert_message(MessageId id, const NewMessage& message, bool processed);
   base::Status insert_output(MessageId id, const std::string& channel, const Output& output);
   base::Status insert_lookups(MessageId id, const std::string& answers);
+  /// Notes that message `id` has the MSH-10 of `earlier` and another body.
+  base::Status insert_same_id(MessageId id, MessageId earlier);
+  /// True when message `id` is there, with that channel and MSH-10 and another dedupe key.
+  base::Result<bool> has_control_id(MessageId id, const NewMessage& of);
   base::Status insert_fragment(MessageId id, const std::string& channel);
   base::Status delete_fragment(MessageId id);
   base::Status fragments(const std::string& channel, std::vector<MessageId>& out);
@@ -67,6 +75,8 @@ class DayFile {
                                std::uint32_t attempts, bool in_doubt);
   void settle_message(MessageId id);  ///< processing has ended: outputs and endings are stored
   base::Result<std::uint32_t> count_processing(MessageId id);
+  base::Result<std::uint32_t> count_sending(MessageId id, const std::string& channel, const std::string& destination);
+  base::Status forget_sending(MessageId id, const std::string& channel, const std::string& destination);
   base::Status insert_unframed(const std::string& channel, const channels::Unframed& what);
   base::Status keep_config(const std::string& hash, const std::string& text);
 
@@ -74,15 +84,15 @@ class DayFile {
   base::Result<std::optional<Ending>> ending(MessageId id, const std::string& channel,
                                              const std::string& destination);
   base::Result<std::optional<std::string>> config(const std::string& hash);
-  base::Result<std::vector<MessageId>> unprocessed();
+  /// Durable, outputs not stored; in order.
+  std::vector<MessageId> unprocessed() const;
   base::Result<std::vector<std::pair<std::string, std::uint64_t>>> pending_counts();
   /// Appends to `out`; `corrupt` gets ids whose checksum is wrong.
   base::Status pending(const std::string& channel, const std::string& destination, MessageId after,
                        std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
                        std::vector<MessageId>& corrupt);
-  /// Calls back for every message of the file, in order: id, first 8 bytes of its dedupe key.
-  base::Status each_seen(const std::function<void(MessageId, std::uint64_t)>& visit);
-  base::Result<bool> has_pending();
+  /// Appends the newest `limit` messages that have a dedupe key, newest first: id, first 8 bytes of the key.
+  base::Status newest_seen(std::size_t limit, std::vector<std::pair<MessageId, std::uint64_t>>& out);
 
   /// "1" after an orderly stop; set and cleared in a transaction of its own.
   base::Result<bool> clean_stop();
@@ -94,14 +104,20 @@ class DayFile {
   struct Changes {
     std::vector<MessageId> opened, settled;
     std::vector<std::pair<MessageId, std::uint64_t>> keys;
+    std::map<std::string, std::int64_t> waiting;  ///< outputs that came less those that went, by dest
   };
 
   base::Result<bool> has_schema();
   base::Status create_schema(MessageId first_id);
   base::Status check_format();
   base::Status load_open();
-  base::Status write_keys();
-  base::Status write_settled_to(MessageId id);
+  base::Status load_unprocessed();
+  base::Status load_keys();
+  base::Status load_waiting();
+  base::Status count_waiting();
+  base::Status write_keys(MessageId keyed_to);
+  base::Status write_number(const char* key, MessageId id);
+  base::Status write_waiting();
   base::Database database_;
   DayFileName name_;
   MessageId first_id_ = 0;
@@ -109,7 +125,9 @@ class DayFile {
   std::set<MessageId> open_;                               ///< durable, outputs not stored
   MessageId last_id_ = 0;                                  ///< durable
   MessageId settled_to_ = 0;                               ///< as written in `meta`
+  MessageId keyed_to_ = 0;                                 ///< keys of messages up to it are in `seen`
   std::vector<std::pair<MessageId, std::uint64_t>> keys_;  ///< durable in `msg`, not in `seen` yet
+  std::map<std::string, std::int64_t> waiting_;            ///< as written in `waiting`, by dest
   Changes changes_;
 };
 

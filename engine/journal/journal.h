@@ -22,7 +22,8 @@ namespace kiln::engine {
 /// Sequence number: 64 bit, from 1, never reused, the only order in Kiln. 0 = none.
 using MessageId = std::uint64_t;
 
-/// First 16 bytes of a SHA-256 over what makes two inputs the same (reliability.md R3). All zero: never a
+/// What makes two inputs the same (reliability.md R3), hashed. Of a message that is known by its MSH-10: 4 bytes over
+/// MSH-3, MSH-4 and MSH-10, 12 over these and the body; of anything else 16 bytes over its key. All zero: never a
 /// duplicate.
 using DedupeKey = std::array<unsigned char, 16>;
 
@@ -62,9 +63,12 @@ struct NewMessage {
   MessageId parent = 0;     ///< message this one is a part of
   MessageId replay_of = 0;
   bool framing_fault = false;
+  bool by_control_id = false;  ///< `dedupe` begins with a hash of its MSH-10: another body with it is flagged
   bool fragment = false;         ///< waits for the others of its message; remembered until drop_fragments()
   std::optional<LinkStep> step;  ///< of a numbered link; stored with the message
   std::string body;
+  /// Read back only: an earlier message of the dedupe window with its MSH-3, MSH-4 and MSH-10, but another body; 0: none.
+  MessageId same_id_as = 0;
   /// Read back only: the answers of lookups that were stored with the message (mappings::print_answers).
   std::string lookups;
 };
@@ -104,12 +108,18 @@ struct Processed {
   std::string lookups;                ///< answers of lookups (mappings::print_answers); empty: none was asked
 };
 
+/// A message or output is set aside after so many attempts that ended the process (reliability.md R8). The first
+/// attempt is not counted by note_processing() and note_sending(): nobody knew yet.
+inline constexpr std::uint32_t kPoisonAttempts = 5;
+inline constexpr const char* kPoisonCode = "poison-crash";
+
 /// A pending output, as delivery takes it.
 struct PendingOutput {
   MessageId id = 0;
   Output output;  ///< body filled in, also for is_source
   std::uint32_t attempts = 0;
   bool in_doubt = false;
+  bool suspect = false;  ///< of a queue: perhaps it was being sent when the process ended
 };
 
 struct StoredMessage {
@@ -154,6 +164,13 @@ class Journal {
   /// Counts one more attempt to process an unprocessed message and says how many there were, this one
   /// included.
   virtual void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) = 0;
+
+  /// Counts one more send of an output that was perhaps being sent when the process ended, before it is made, and says
+  /// how many there were since the last forget_sending(), this one included.
+  virtual void note_sending(MessageId id, std::string channel, std::string destination,
+                            std::function<void(base::Result<std::uint32_t>)> done) = 0;
+  /// That send ended and the process lives. May wait like store().
+  virtual void forget_sending(MessageId id, std::string channel, std::string destination) = 0;
 
   /// Up to `limit` pending outputs of a destination after message `after`, in order, at most `bytes_max` of
   /// bodies (but at least one). A record whose checksum is wrong is ended as quarantined `corrupt-record` and

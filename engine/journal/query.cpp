@@ -20,7 +20,8 @@ struct FieldName {
 constexpr FieldName kFields[] = {
     {"channel", Field::channel},     {"type", Field::type},   {"id", Field::id},        {"msg", Field::msg},
     {"state", Field::state},         {"dest", Field::dest},   {"code", Field::code},    {"peer", Field::peer},
-    {"replay_of", Field::replay_of}, {"since", Field::since}, {"before", Field::before}};
+    {"replay_of", Field::replay_of}, {"same_id_as", Field::same_id_as},
+    {"since", Field::since},         {"before", Field::before}};
 
 tl::unexpected<base::Error> bad_term(std::string_view term, std::string why, std::string remedy = {}) {
   return base::fail(ErrorCode::query_syntax, std::move(why), std::string(term), std::move(remedy));
@@ -70,6 +71,10 @@ base::Status read_ids(QueryTerm& term, std::string_view whole) {
   if (!number(text.substr(0, dots), term.low))
     return bad_term(whole, "this is no message number", "msg:4711 or msg:10..20");
   term.high = term.low;
+  if (range && dots + 2 == text.size()) {
+    term.high = INT64_MAX;
+    return {};
+  }
   if (range && !number(text.substr(dots + 2), term.high))
     return bad_term(whole, "this is no message number", "msg:10..20");
   return {};
@@ -104,7 +109,8 @@ Result<QueryTerm> read_term(std::string_view whole, base::WallTime now) {
     term.text = text.substr(colon + 1);
     if (term.text.empty()) return bad_term(whole, "the value is missing");
     if (field.field == Field::since || field.field == Field::before) TRY_VOID(read_time(term, whole, now));
-    if (field.field == Field::msg || field.field == Field::replay_of) TRY_VOID(read_ids(term, whole));
+    if (field.field == Field::msg || field.field == Field::replay_of || field.field == Field::same_id_as)
+      TRY_VOID(read_ids(term, whole));
     if (field.field == Field::state) TRY_VOID(read_state(term, whole));
     return term;
   }
@@ -148,6 +154,7 @@ const char* query_help() {
          "  code:AE                outcome code\n"
          "  peer:10.1.             beginning of the sender's address\n"
          "  replay_of:4711         replays of a message\n"
+         "  same_id_as:1..         MSH-10 of an earlier message, with another body\n"
          "  since:2h before:2026-11-22   time of receipt (UTC)\n"
          "  terms are joined by AND; -term negates; quote a value with spaces\n";
 }

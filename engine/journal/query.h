@@ -25,6 +25,7 @@ struct QueryTerm {
     code,     ///< outcome code at any destination
     peer,     ///< beginning of the peer address
     replay_of,
+    same_id_as,  ///< its MSH-10 was that of an earlier message with another body: the number of that, or a range
     since,  ///< received at or after: 2h, 30m, 7d, or a date/time
     before
   };

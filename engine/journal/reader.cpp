@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 
+#include "engine/base/limits.h"
 #include "engine/base/sql/sqlite.h"
 #include "engine/journal/day_file.h"
 #include "engine/journal/rows.h"
@@ -24,6 +25,7 @@ struct Where {
   std::vector<std::string> texts;      ///< bound where `kinds` says 't'
   std::vector<std::int64_t> integers;  ///< bound where `kinds` says 'i'
   std::string kinds;
+  bool has_same_ids = false;  ///< the file has the table of them
 
   void add(bool negated, const char* condition) {
     sql += std::string(sql.empty() ? "" : " AND ") + (negated ? "NOT " : "") + "(" + condition + ")";
@@ -57,7 +59,9 @@ void add_prefix(Where& where, const QueryTerm& term, const char* condition) {
 
 void add_state(Where& where, const QueryTerm& term) {
   if (term.text == "pending") {
-    where.add(term.negated, "m.id IN (SELECT msg_id FROM outbox) OR m.id IN (SELECT id FROM unprocessed)");
+    where.add(term.negated,
+              "EXISTS(SELECT 1 FROM dests CROSS JOIN outbox o ON o.dest=dests.dest AND o.msg_id=m.id)"
+              " OR EXISTS(SELECT 1 FROM unprocessed u WHERE u.id=m.id)");
   } else if (term.text == "unprocessed") {
     where.add(term.negated, "EXISTS(SELECT 1 FROM unprocessed u WHERE u.id=m.id)");
   } else {
@@ -70,7 +74,8 @@ void add_destination(Where& where, const QueryTerm& term) {
   where.add(
       term.negated,
       "EXISTS(SELECT 1 FROM delivery d WHERE d.msg_id=m.id AND (d.dest=? OR d.dest=m.channel||'/'||?))"
-      " OR m.id IN (SELECT msg_id FROM outbox o WHERE o.dest=? OR substr(o.dest,instr(o.dest,'/')+1)=?)");
+      " OR EXISTS(SELECT 1 FROM dests CROSS JOIN outbox o ON o.dest=dests.dest AND o.msg_id=m.id"
+      " WHERE dests.dest=? OR substr(dests.dest,instr(dests.dest,'/')+1)=?)");
   for (int i = 0; i < 4; ++i) where.text(term.text);
 }
 
@@ -99,6 +104,12 @@ void add_term(Where& where, const QueryTerm& term) {
     case Field::before:
       where.add(term.negated, "m.received_us<?");
       return where.integer(term.low);
+    case Field::same_id_as:
+      where.add(term.negated, where.has_same_ids
+                                  ? "EXISTS(SELECT 1 FROM same_id s WHERE s.msg_id=m.id AND s.earlier BETWEEN ? AND ?)"
+                                  : "0 AND ? AND ?");
+      where.integer(term.low);
+      return where.integer(term.high);
     case Field::msg:
     case Field::replay_of:
       where.add(term.negated, term.field == Field::msg
@@ -109,8 +120,11 @@ void add_term(Where& where, const QueryTerm& term) {
   }
 }
 
+/// The destinations that something waits for: the outbox is keyed by them first.
 constexpr const char* kSummaryColumns =
-    "SELECT m.id, m.received_us, m.channel, m.type, m.control_id, m.peer, m.name, m.kind, length(m.body), "
+    "WITH RECURSIVE dests(dest) AS (SELECT min(dest) FROM outbox UNION ALL"
+    " SELECT (SELECT min(dest) FROM outbox WHERE dest>dests.dest) FROM dests WHERE dest IS NOT NULL)"
+    " SELECT m.id, m.received_us, m.channel, m.type, m.control_id, m.peer, m.name, m.kind, length(m.body), "
     "m.parent,"
     " m.replay_of, EXISTS(SELECT 1 FROM unprocessed u WHERE u.id=m.id) FROM msg m";
 
@@ -169,6 +183,42 @@ Status read_destinations(Database& database, MessageSummary& summary) {
     state.in_doubt = waiting.integer(2) != 0;
     summary.destinations.push_back(std::move(state));
   }
+}
+
+/// A question may not run for ever: while it reads, the log of the file cannot be emptied (reliability.md S1).
+class Bounded {
+ public:
+  explicit Bounded(Database& database) : database_(database) {
+    database_.set_budget(base::limits::kSearchStepsMax);
+  }
+  ~Bounded() { database_.set_budget(0); }
+  Bounded(const Bounded&) = delete;
+  Bounded& operator=(const Bounded&) = delete;
+
+ private:
+  Database& database_;
+};
+
+/// First and last number of the messages of a file; {1, 0} when it has none.
+Result<std::pair<std::int64_t, std::int64_t>> ids_of(Database& database) {
+  TRY(auto select, database.cached("SELECT ifnull((SELECT min(id) FROM msg), 1), ifnull((SELECT max(id) FROM msg), 0)"));
+  TRY_VOID(select.step());
+  return std::pair{select.integer(0), select.integer(1)};
+}
+
+/// Messages of one part of a file that fit, in one read of the file.
+Status search_part(Database& database, Statement& select, std::size_t limit, std::vector<MessageSummary>& out) {
+  const Bounded bounded(database);
+  select.reset();
+  while (out.size() < limit) {
+    TRY(const bool row, select.step());
+    if (!row) return {};
+    MessageSummary summary = read_summary(select);
+    TRY_VOID(read_destinations(database, summary));
+    TRY(summary.same_id_as, read_same_id(database, summary.id));
+    out.push_back(std::move(summary));
+  }
+  return {};
 }
 
 }  // namespace
@@ -235,25 +285,35 @@ JournalReader::File* JournalReader::file_of(MessageId id) {
 }
 
 Result<std::vector<MessageSummary>> JournalReader::search(const Query& query, const SearchOptions& options) {
-  Where where;
-  for (const QueryTerm& term : query.terms) add_term(where, term);
-  where.add(false, options.oldest_first ? "m.id>?" : "m.id<?");
-  const MessageId edge = options.oldest_first ? options.after : options.before;
-  where.integer(edge == 0 && !options.oldest_first ? INT64_MAX : static_cast<std::int64_t>(edge));
-  const std::string sql = std::string(kSummaryColumns) + " WHERE " + where.sql + " ORDER BY m.id" +
-                          (options.oldest_first ? "" : " DESC");
+  std::int64_t lowest = static_cast<std::int64_t>(options.oldest_first ? options.after + 1 : 0);
+  std::int64_t highest = options.oldest_first || options.before == 0 ? INT64_MAX : static_cast<std::int64_t>(options.before) - 1;
+  for (const QueryTerm& term : query.terms) {
+    if (term.field != Field::msg || term.negated) continue;
+    lowest = std::max(lowest, term.low);
+    highest = std::min(highest, term.high);
+  }
   std::vector<MessageSummary> out;
   const std::size_t count = files_.size();
   for (std::size_t i = 0; i < count && out.size() < options.limit; ++i) {
     Database& database = files_[options.oldest_first ? i : count - 1 - i]->database;
+    TRY(const auto ids, ids_of(database));
+    Where where;
+    TRY(where.has_same_ids, has_table(database, "same_id"));
+    for (const QueryTerm& term : query.terms) add_term(where, term);
+    where.add(false, "m.id BETWEEN ? AND ?");
+    const int first_parameter = static_cast<int>(where.kinds.size()) + 1;
+    const std::string sql = std::string(kSummaryColumns) + " WHERE " + where.sql + " ORDER BY m.id" +
+                            (options.oldest_first ? "" : " DESC");
+    const std::int64_t low = std::max(lowest, ids.first), high = std::min(highest, ids.second);
     TRY(auto select, database.prepare(sql));
     where.bind(select);
-    while (out.size() < options.limit) {
-      TRY(const bool row, select.step());
-      if (!row) break;
-      MessageSummary summary = read_summary(select);
-      TRY_VOID(read_destinations(database, summary));
-      out.push_back(std::move(summary));
+    const std::int64_t step = static_cast<std::int64_t>(options.ids_per_read);
+    for (std::int64_t at = 0; at <= high - low && out.size() < options.limit; at += step) {
+      const std::int64_t from = options.oldest_first ? low + at : std::max(low, high - at - step + 1);
+      const std::int64_t to = options.oldest_first ? std::min(high, low + at + step - 1) : high - at;
+      select.bind(first_parameter, from).bind(first_parameter + 1, to);
+      TRY_VOID(search_part(database, select, options.limit, out));
+      select.reset();
     }
   }
   return out;

@@ -32,6 +32,7 @@ struct MessageSummary {
   channels::ContentKind kind = channels::ContentKind::hl7;
   std::uint64_t size = 0;
   MessageId parent = 0, replay_of = 0;
+  MessageId same_id_as = 0;  ///< an earlier message with its MSH-10 and another body
   bool unprocessed = false;
   std::vector<DestinationState> destinations;
 
@@ -45,6 +46,9 @@ struct SearchOptions {
   MessageId before = 0;       ///< only messages below that number; 0 = from the newest
   bool oldest_first = false;  ///< for replay; `before` is then ignored
   MessageId after = 0;        ///< oldest_first: only messages above that number
+  /// A search goes through a file in parts of so many numbers, each a read of its own: a long one does not keep the
+  /// log of the file from being emptied (reliability.md S1).
+  std::uint64_t ids_per_read = 20'000;
 };
 
 class JournalReader {
@@ -58,6 +62,7 @@ class JournalReader {
   /// Number of journal files that were there, complete, at open().
   std::size_t file_count() const { return files_.size(); }
 
+  /// Errors: limit_exceeded when a part takes more than limits::kSearchStepsMax steps of the database.
   base::Result<std::vector<MessageSummary>> search(const Query& query, const SearchOptions& options);
   base::Result<MessageSummary> summary(MessageId id);
   base::Result<StoredMessage> message(MessageId id);

@@ -81,6 +81,16 @@ static Result<std::string> read_lookups(base::Database& database, MessageId id) 
   return answers;
 }
 
+Result<MessageId> read_same_id(base::Database& database, MessageId id) {
+  TRY(const bool has_rows, has_table(database, "same_id"));
+  if (!has_rows) return MessageId{0};
+  TRY(auto select, database.cached("SELECT earlier FROM same_id WHERE msg_id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  const MessageId earlier = found ? static_cast<MessageId>(select.integer(0)) : 0;
+  select.reset();
+  return earlier;
+}
+
 Result<StoredMessage> read_stored_message(base::Database& database, MessageId id) {
   TRY(auto select,
       database.cached(
@@ -113,6 +123,7 @@ Result<StoredMessage> read_stored_message(base::Database& database, MessageId id
   if (base::crc32c(m.body) != crc)
     return base::fail(base::ErrorCode::corrupt_record, {}, "message " + std::to_string(id));
   TRY(m.lookups, read_lookups(database, id));
+  TRY(m.same_id_as, read_same_id(database, id));
   TRY_VOID(read_link_step(database, id, m.step));
   return out;
 }

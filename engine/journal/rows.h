@@ -26,6 +26,9 @@ base::Status read_pending_outputs(base::Database& database, const std::string& k
 std::string print_options(const Output& output);
 std::uint32_t output_crc(const Output& output, std::string_view options);
 
+/// The earlier message with the MSH-10 of this one and another body; 0: there is none.
+base::Result<MessageId> read_same_id(base::Database& database, MessageId id);
+
 /// Tables that came later are made with their first row.
 base::Result<bool> has_table(base::Database& database, std::string_view name);
 

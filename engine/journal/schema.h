@@ -1,6 +1,6 @@
 #pragma once
-// The tables of a journal file, format 2. README.md explains them; reader.cpp and day_file.cpp are their only
-// users.
+// The tables of a journal file, format 2. README.md explains them; reader.cpp, rows.cpp and day_file*.cpp are their
+// only users.
 
 namespace kiln::engine {
 
@@ -84,5 +84,18 @@ inline constexpr const char* kLinkSchema =
 /// Likewise; one row per fragment that waits for the rest of its message.
 inline constexpr const char* kFragmentSchema =
     "CREATE TABLE IF NOT EXISTS fragment(msg_id INTEGER PRIMARY KEY, channel TEXT NOT NULL)";
+
+/// Likewise; one row per message whose MSH-3, MSH-4 and MSH-10 an earlier one had with another body.
+inline constexpr const char* kSameIdSchema =
+    "CREATE TABLE IF NOT EXISTS same_id(msg_id INTEGER PRIMARY KEY, earlier INTEGER NOT NULL)";
+
+/// Likewise; how many rows of `outbox` each destination has, kept in the commits that change it.
+inline constexpr const char* kWaitingSchema =
+    "CREATE TABLE waiting(dest TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID";
+
+/// Likewise; sends of an output that may have ended the process, since one last ended in another way.
+inline constexpr const char* kSendingSchema =
+    "CREATE TABLE IF NOT EXISTS sending(dest TEXT NOT NULL, msg_id INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " PRIMARY KEY(dest, msg_id)) WITHOUT ROWID";
 
 }  // namespace kiln::engine

@@ -1,7 +1,9 @@
 #pragma once
 // The dedupe window in memory: 8 bytes of each key and the message it belongs to. Not thread-safe.
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <utility>
 #include <vector>
@@ -12,6 +14,9 @@ namespace kiln::engine {
 /// "perhaps": the full key is compared with the stored message. 24 bytes a key at most.
 class SeenSet {
  public:
+  /// The first bytes of a key that messages with one MSH-10 share (DedupeKey).
+  static constexpr std::size_t kNameBytes = 4;
+
   explicit SeenSet(std::size_t capacity) : capacity_(capacity) {}
 
   void add(std::uint64_t key, std::uint64_t id) {
@@ -68,6 +73,69 @@ class SeenSet {
   std::size_t used_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> slots_;
   std::deque<std::pair<std::uint64_t, std::uint64_t>> order_;
+};
+
+/// The newest message by the part of a key that messages with one MSH-10 share: a hit only says "perhaps". 16 bytes an
+/// entry. Forgets messages that are more than `capacity` numbers old, when it grows. Not thread-safe.
+class NameSet {
+ public:
+  explicit NameSet(std::size_t capacity) : capacity_(capacity) {}
+
+  void add(std::uint64_t key, std::uint64_t id) {
+    newest_ = std::max(newest_, id);
+    if ((used_ + 1) * 2 > slots_.size()) grow();
+    place(name_of(key), static_cast<std::uint32_t>(id));
+  }
+
+  /// The message last added with that name, or 0.
+  std::uint64_t find(std::uint64_t key) const {
+    const std::uint32_t name = name_of(key);
+    if (slots_.empty() || name == 0) return 0;
+    for (std::size_t at = slot_of(name); slots_[at].name != 0; at = (at + 1) & (slots_.size() - 1))
+      if (slots_[at].name == name) return newest_ - static_cast<std::uint32_t>(newest_ - slots_[at].id);
+    return 0;
+  }
+
+ private:
+  struct Slot {
+    std::uint32_t name = 0, id = 0;  ///< low half of the number; the newest one tells the rest
+  };
+
+  static std::uint32_t name_of(std::uint64_t key) {
+    std::uint32_t name;
+    static_assert(sizeof name == SeenSet::kNameBytes);
+    std::memcpy(&name, &key, sizeof name);
+    return name;
+  }
+  std::size_t slot_of(std::uint32_t name) const {
+    return (name * 0x9e3779b97f4a7c15ULL >> 20) & (slots_.size() - 1);
+  }
+  void place(std::uint32_t name, std::uint32_t id) {
+    if (name == 0) return;
+    std::size_t at = slot_of(name);
+    while (slots_[at].name != 0 && slots_[at].name != name) at = (at + 1) & (slots_.size() - 1);
+    if (slots_[at].name == 0) ++used_;
+    slots_[at] = {name, id};
+  }
+  void grow() {
+    const std::vector<Slot> old = std::move(slots_);
+    std::size_t kept = 0;
+    const auto is_young = [this](const Slot& slot) {
+      return slot.name != 0 && static_cast<std::uint32_t>(newest_ - slot.id) < capacity_;
+    };
+    for (const Slot& slot : old) kept += is_young(slot);
+    std::size_t size = 1024;
+    while (size < kept * 4) size *= 2;
+    slots_.assign(size, {});
+    used_ = 0;
+    for (const Slot& slot : old)
+      if (is_young(slot)) place(slot.name, slot.id);
+  }
+
+  std::size_t capacity_;
+  std::size_t used_ = 0;
+  std::uint64_t newest_ = 0;
+  std::vector<Slot> slots_;
 };
 
 }  // namespace kiln::engine

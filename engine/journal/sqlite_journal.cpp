@@ -28,6 +28,7 @@ SqliteJournal::SqliteJournal(base::Env& env, const base::Clock& clock, base::Exe
       committer_(committer),
       options_(std::move(options)),
       fail_stop_(std::move(fail_stop)),
+      names_(options_.dedupe_ids),
       seen_(options_.dedupe_ids) {}
 
 SqliteJournal::~SqliteJournal() = default;
@@ -47,6 +48,7 @@ std::string SqliteJournal::today() const {
 
 Status SqliteJournal::open_files() {
   next_id_ = options_.used_up_to + 1;
+  current_since_ = clock_.mono();
   TRY_VOID(env_.make_folders(options_.folder));
   TRY(const auto entries, env_.list(options_.folder));
   for (const auto& entry : entries) {
@@ -61,16 +63,17 @@ Status SqliteJournal::open_files() {
     files_.emplace(1, std::move(file));
     return {};
   }
+  TRY_VOID(load_window());
   recovered_.last_id = next_id_ - 1;
   TRY(recovered_.clean_stop, current().clean_stop());
   return current().set_clean_stop(false);
 }
 
-/// Takes over what a file holds that is not finished, and its part of the dedupe window.
+/// Takes over what a file holds that is not finished.
 Status SqliteJournal::recover(DayFile& file) {
   TRY(const MessageId last, file.last_id());
   next_id_ = std::max({next_id_, last + 1, file.first_id()});
-  TRY(const auto unprocessed, file.unprocessed());
+  const auto unprocessed = file.unprocessed();
   recovered_.unprocessed.insert(recovered_.unprocessed.end(), unprocessed.begin(), unprocessed.end());
   TRY(const auto pending, file.pending_counts());
   for (const auto& [dest, count] : pending) {
@@ -82,15 +85,29 @@ Status SqliteJournal::recover(DayFile& file) {
     }
     if (!known) recovered_.pending.emplace_back(dest, count);
   }
-  const base::WallTime oldest{clock_.wall().micros - options_.dedupe_hours * 3'600'000'000};
-  if (file.name().day < base::PartialDate::from_wall(oldest, base::DatePrecision::day).print_hl7()) return {};
-  return file.each_seen([this](MessageId id, std::uint64_t key) { seen_.add(key, id); });
+  return {};
 }
 
-/// A new UTC day opens a new generation; a clock that goes back never does (reliability.md S3).
+/// The newest keys of all files, by message number: a clock that is wrong at the start changes nothing.
+Status SqliteJournal::load_window() {
+  std::vector<std::pair<MessageId, std::uint64_t>> newest;
+  for (auto at = files_.rbegin(); at != files_.rend() && newest.size() < options_.dedupe_ids; ++at)
+    TRY_VOID(at->second.newest_seen(options_.dedupe_ids - newest.size(), newest));
+  for (auto at = newest.rbegin(); at != newest.rend(); ++at) {
+    seen_.add(at->second, at->first);
+    names_.add(at->second, at->first);
+  }
+  return {};
+}
+
+/// Another UTC day opens a new generation, which is what orders the files; the day is a label (reliability.md S3).
+/// A later day does so at once. An earlier one, after a clock that was ahead, only when the file has been open for a
+/// while: a clock that is set back over midnight, or swings there, must not make a file each time.
 Status SqliteJournal::rotate_when_due() {
   const std::string day = today();
-  if (day <= current().name().day) return {};
+  const std::string& label = current().name().day;
+  if (day == label) return {};
+  if (day < label && clock_.mono() - current_since_ < std::chrono::milliseconds(options_.leave_later_day_ms)) return {};
   const std::uint32_t generation = files_.rbegin()->first + 1;
   TRY(DayFile file, DayFile::open(env_, options_.folder, {generation, day}, next_id_));
   if (!configs_.empty()) {
@@ -99,6 +116,7 @@ Status SqliteJournal::rotate_when_due() {
     TRY_VOID(file.commit());
   }
   files_.emplace(generation, std::move(file));
+  current_since_ = clock_.mono();
   return {};
 }
 
@@ -116,7 +134,10 @@ Status SqliteJournal::close(bool orderly) {
   // left runs here.
   flush();
   drain();
-  return orderly ? current().set_clean_stop(true) : Status{};
+  if (orderly) TRY_VOID(current().set_clean_stop(true));
+  // SQLite does this too when the file is closed, but tells nobody when the disk does not confirm it.
+  for (auto& [generation, file] : files_) TRY_VOID(file.checkpoint());
+  return {};
 }
 
 void SqliteJournal::enqueue(Job job) {
@@ -188,6 +209,7 @@ void SqliteJournal::drain() {
 /// One commit per file that the group touches, in the order in which the group names them.
 void SqliteJournal::commit_group(std::vector<Job>& group) {
   if (Status rotated = rotate_when_due(); !rotated) {
+    if (rotated.error().code == ErrorCode::fsync_failed) return stop_for_good(files_.rbegin()->first + 1);
     for (Job& job : group) finish(job, rotated);
     return;
   }
@@ -216,20 +238,14 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   for (std::size_t i = 0; status && i < jobs.size(); ++i) status = jobs[i]->change(file);
   if (status) status = file.commit();
   if (status) {
+    note_checkpoint(file);
     for (Job* job : jobs) finish(*job, status);
     return;
   }
   file.rollback();
   next_id_ = first_free;
   for (KeptConfig& config : configs_) config.file = nullptr;
-  if (status.error().code == ErrorCode::fsync_failed) {
-    // What reached the disk is unknown: nobody is answered, and only a restart from the disk may go on (R7).
-    stopped_ = true;
-    base::log(base::LogLevel::error, "journal-fsync-failed",
-              {{"generation", std::int64_t{file.name().generation}}});
-    fail_stop_();
-    return;
-  }
+  if (status.error().code == ErrorCode::fsync_failed) return stop_for_good(file.name().generation);
   const bool one_job_spoilt_it = jobs.size() > 1 && status.error().info().category != base::ErrorCategory::io;
   for (Job* job : jobs) {
     if (one_job_spoilt_it) {
@@ -238,6 +254,24 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
       finish(*job, status);
     }
   }
+}
+
+/// A sync of a file, of its WAL or of the folder failed. What reached the disk is unknown: nobody is answered,
+/// and only a restart from the disk may go on (reliability.md R7).
+void SqliteJournal::stop_for_good(std::uint32_t generation) {
+  stopped_ = true;
+  base::log(base::LogLevel::error, "journal-fsync-failed", {{"generation", std::int64_t{generation}}});
+  fail_stop_();
+}
+
+/// A full disk may let a commit through and not its checkpoint. Nothing is lost by that, but the WAL grows.
+void SqliteJournal::note_checkpoint(const DayFile& file) {
+  const bool fails = !file.checkpoint_failure().has_value();
+  if (fails && !checkpoint_fails_)
+    base::log(base::LogLevel::warn, "journal-checkpoint-failed",
+              {{"generation", std::int64_t{file.name().generation}},
+               {"error", base::Safe::code(file.checkpoint_failure().error().code)}});
+  checkpoint_fails_ = fails;
 }
 
 void SqliteJournal::finish(Job& job, const Status& status) {
@@ -251,6 +285,25 @@ Status SqliteJournal::insert_new(DayFile& file, MessageId id, const NewMessage& 
     config.file = &file;
   }
   return file.insert_message(id, message, processed);
+}
+
+/// The same MSH-10 with another body is another message, but hardly meant so (reliability.md R3). The set only gives a
+/// number to look at, which a failed group may have left behind.
+Status SqliteJournal::note_same_id(DayFile& file, MessageId id, const NewMessage& message) {
+  if (!message.by_control_id || message.dedupe == DedupeKey{}) return {};
+  const std::uint64_t key = key_head(message.dedupe);
+  const MessageId earlier = names_.find(key);
+  names_.add(key, id);
+  if (earlier == 0 || earlier >= id) return {};
+  const auto there = file_of(earlier);
+  if (!there) return {};
+  TRY(const bool same, (*there)->has_control_id(earlier, message));
+  if (!same) return {};
+  base::log(base::LogLevel::warn, "control-id-again",
+            {{"channel", base::Safe::name(message.channel)},
+             {"msg", static_cast<std::int64_t>(id)},
+             {"earlier", static_cast<std::int64_t>(earlier)}});
+  return file.insert_same_id(id, earlier);
 }
 
 /// Outputs, endings and children of a message. Children are messages of their own that have ended already.
@@ -275,9 +328,10 @@ SqliteJournal::Job SqliteJournal::append_job(NewMessage message,
   job.bytes = message.body.size();
   auto id = std::make_shared<MessageId>(0);
   const std::uint64_t key = key_head(message.dedupe);
-  job.change = [this, id, message = std::move(message)](DayFile& file) {
+  job.change = [this, id, message = std::move(message)](DayFile& file) -> Status {
     *id = next_id_++;
-    return insert_new(file, *id, message, false);
+    TRY_VOID(insert_new(file, *id, message, false));
+    return note_same_id(file, *id, message);
   };
   job.done = [this, id, key, done = std::move(done)](const Status& status) {
     if (!status) return done(base::fail(status.error()));
@@ -362,6 +416,31 @@ void SqliteJournal::note_processing(MessageId id, std::function<void(Result<std:
     done(*attempts);
   };
   enqueue(std::move(job));
+}
+
+void SqliteJournal::note_sending(MessageId id, std::string channel, std::string destination,
+                                 std::function<void(Result<std::uint32_t>)> done) {
+  Job job;
+  job.file_of = id;
+  auto attempts = std::make_shared<std::uint32_t>(0);
+  job.change = [id, attempts, channel = std::move(channel), destination = std::move(destination)](DayFile& file) -> Status {
+    TRY(*attempts, file.count_sending(id, channel, destination));
+    return {};
+  };
+  job.done = [attempts, done = std::move(done)](const Status& status) {
+    if (!status) return done(base::fail(status.error()));
+    done(*attempts);
+  };
+  enqueue(std::move(job));
+}
+
+void SqliteJournal::forget_sending(MessageId id, std::string channel, std::string destination) {
+  Job job;
+  job.file_of = id;
+  job.change = [id, channel = std::move(channel), destination = std::move(destination)](DayFile& file) {
+    return file.forget_sending(id, channel, destination);
+  };
+  enqueue_lazily(std::move(job));
 }
 
 void SqliteJournal::drop_fragments(std::vector<MessageId> ids) {

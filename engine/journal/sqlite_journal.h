@@ -19,8 +19,9 @@ namespace kiln::engine {
 
 struct JournalOptions {
   std::string folder;                  ///< created when absent
-  std::size_t dedupe_ids = 1'000'000;  ///< most keys kept in the dedupe window
-  std::int64_t dedupe_hours = 72;      ///< files older than that are not read into it at start
+  std::size_t dedupe_ids = 1'000'000;  ///< the dedupe window: so many newest keys, whatever the clock says
+  /// A file that has the label of a later day (the clock was ahead) is left that long after it was opened.
+  std::int64_t leave_later_day_ms = 3'600'000;
   /// Numbers start above this one also when the files say less: whoever remembers messages by number knows
   /// them up to here, so a journal that was moved away or restored must not give them again.
   MessageId used_up_to = 0;
@@ -37,8 +38,8 @@ class SqliteJournal final : public Journal {
 
   /// What was found at open(); call before any message is taken.
   const Recovered& recovered() const { return recovered_; }
-  /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Call
-  /// from the thread that owns the journal, then destroy it.
+  /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Then
+  /// empties the WAL of every file. Call from the thread that owns the journal, then destroy it.
   base::Status close(bool orderly = true);
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
@@ -50,6 +51,9 @@ class SqliteJournal final : public Journal {
                     bool in_doubt, std::function<void(base::Status)> done) override;
   void note_unframed(std::string channel, channels::Unframed what) override;
   void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
+  void note_sending(MessageId id, std::string channel, std::string destination,
+                    std::function<void(base::Result<std::uint32_t>)> done) override;
+  void forget_sending(MessageId id, std::string channel, std::string destination) override;
   void read_pending(std::string channel, std::string destination, MessageId after, std::size_t limit,
                     std::size_t bytes_max,
                     std::function<void(base::Result<std::vector<PendingOutput>>)> done) override;
@@ -83,7 +87,10 @@ class SqliteJournal final : public Journal {
                 std::function<void()> fail_stop);
   base::Status open_files();
   base::Status recover(DayFile& file);
+  base::Status load_window();
   base::Status rotate_when_due();
+  void stop_for_good(std::uint32_t generation);
+  void note_checkpoint(const DayFile& file);
   base::Result<DayFile*> file_of(MessageId id);
   DayFile& current() { return files_.rbegin()->second; }
   std::string today() const;
@@ -96,6 +103,7 @@ class SqliteJournal final : public Journal {
   void commit_group(std::vector<Job>& group);
   void commit_jobs(DayFile& file, const std::vector<Job*>& jobs);
   void finish(Job& job, const base::Status& status);
+  base::Status note_same_id(DayFile& file, MessageId id, const NewMessage& message);
   base::Status insert_new(DayFile& file, MessageId id, const NewMessage& message, bool processed);
   base::Status insert_parts(DayFile& file, MessageId id, const Processed& processed);
 
@@ -113,8 +121,11 @@ class SqliteJournal final : public Journal {
   bool stopped_ = false;  ///< after a fail-stop nothing is committed or answered any more
 
   // Committer only.
+  bool checkpoint_fails_ = false;           ///< the last checkpoint left its WAL as it was
   std::map<std::uint32_t, DayFile> files_;  ///< by generation
+  base::MonoTime current_since_{0};         ///< when the newest of them was opened by this process
   MessageId next_id_ = 1;
+  NameSet names_;
   struct KeptConfig {
     std::string hash, text;
     const DayFile* file = nullptr;  ///< last file that is known to hold it

@@ -136,7 +136,53 @@ TEST_CASE("the example channels of the design check without findings", "[site]")
   CHECK(loaded.diagnostics.ok());
 }
 
-TEST_CASE("what is not in this version passes check and is refused at start", "[site]") {
+std::string unavailable(const std::string& channel, const std::string& server = "") {
+  const SiteLoad loaded =
+      load_site_texts({{"kiln.conf", "server {\n" + server + "\n}\n"}, {"channels/c.channel", "channel c {\n" + channel + "\n}\n"}});
+  INFO(base::render(loaded.diagnostics, loaded.library->sources()));
+  CHECK(loaded.site);  // tests run
+  std::string out;
+  for (const base::Diagnostic& finding : loaded.unavailable.list()) {
+    CHECK((finding.code == base::ErrorCode::E0915));
+    CHECK(!finding.helps.empty());
+    out += finding.message.substr(0, finding.message.find(" is not in this version")) + "\n";
+  }
+  const auto resolved = loaded.site ? resolve_site(*loaded.site, base::system_env(), ReferenceSource()) : base::Status();
+  CHECK(out.empty() == resolved.has_value());  // the start says no to the same sites
+  return out;
+}
+
+TEST_CASE("what is not in this version is said by the check already", "[site]") {
+  const std::string source = "source mllp { port 2575 }\naccept hl7 ADT_A01 2.5.1\n", sink = "to out: drop from source { }";
+  CHECK(unavailable(source + sink) == "");
+  CHECK(unavailable("source mllp { port 2575; tls { cert \"a\"; key \"b\" } }\naccept hl7 ADT_A01 2.5.1\n" + sink) == "`tls`\n");
+  CHECK(unavailable(source + "ack original on delivered\n" + sink) == "`ack … on delivered`\n");
+  CHECK(unavailable(source + "to out: mllp from source { host \"127.0.0.1\"; port 2600; connections 4; order by PID-3[1].1 }") ==
+        "more than one connection\n");
+  CHECK(unavailable(source + sink, "journal { durability relaxed }") == "`durability relaxed`\n");
+  CHECK(unavailable(source + sink, "journal { durability full }") == "");
+  CHECK(unavailable(source + sink, "journal { retention 30d }") == "`retention`\n");
+}
+
+TEST_CASE("a destination over https is said by the check already", "[site]") {
+  const SiteLoad loaded = load_site_texts({{"channels/c.channel", R"(channel c {
+  source mllp { port 2575 }
+  accept hl7 ADT_A01 2.5.1
+  to out: http from source { url "https://pas.example.org/hl7" }
+}
+)"}});
+  REQUIRE(loaded.site);
+  REQUIRE(loaded.unavailable.errors() == 1);
+  CHECK(loaded.unavailable.list()[0].message.find("https") != std::string::npos);
+}
+
+TEST_CASE("a time zone of the server that does not exist is found", "[site]") {
+  const SiteLoad loaded = load_site_texts({{"kiln.conf", "server {\n  timezone \"Mars/Olympus\"\n}\n"}});
+  REQUIRE(loaded.diagnostics.errors() == 1);
+  CHECK((loaded.diagnostics.list()[0].code == base::ErrorCode::E0917));
+}
+
+TEST_CASE("the start refuses what is not in this version", "[site]") {
   const SiteLoad loaded = load_site_texts({{"channels/c.channel", R"(channel c {
   source mllp { port 2575; bind "0.0.0.0"; tls { cert cred("a.crt"); key cred("a.key") } }
   accept hl7 ADT_A01 2.5.1

@@ -261,6 +261,78 @@ def a_sync_that_fails_ends_the_engine():
         case.check()
 
 
+def at_file(path, *inject):
+    """Injects into the calls on one file only; each counts for itself."""
+    wrap = traced("/dev/null", *inject)
+    return wrap[:1] + ["-P", str(path)] + wrap[1:]
+
+
+def one_failed_sync_of_a_checkpoint_ends_the_engine():
+    """Exactly one fdatasync of the journal file itself, not of its log: every later one would succeed."""
+    case = Case()
+    case.engine.start()
+    with Mllp(case.port) as c:
+        assert case.send(c)[1] == "AA"
+    case.engine.wait_drained()
+    assert case.engine.stop() == 0
+    file = next(case.site.glob("data/journal/*.db"))
+    case.engine.wrap = at_file(file, "fdatasync:error=EIO:when=1")
+    case.engine.start()
+    codes = []
+    try:
+        with Mllp(case.port) as c:
+            while len(codes) < 400 and (not codes or codes[-1] is not None):
+                codes.append(case.send(c, 100_000)[1])
+    except OSError:
+        codes.append(None)
+    assert case.engine.process.wait(PATIENCE) == 74, case.engine.process.returncode
+    assert len(codes) > 20 and set(codes[:-1]) == {"AA"} and codes[-1] is None, codes
+    case.engine.wrap = []
+    case.engine.start()
+    with Mllp(case.port) as c:
+        assert case.send(c)[1] == "AA"
+    case.engine.wait_drained()
+    assert case.engine.stop() == 0
+    case.check()
+
+
+def one_failed_sync_of_a_checkpoint_of_the_store_ends_the_engine():
+    case = Case()
+    case.engine.start()
+    assert case.engine.fhir("Patient", "POST", json.dumps({"resourceType": "Patient"}))[0] == 201
+    assert case.engine.stop() == 0
+    case.engine.wrap = at_file(case.site / "data/fhir.db", "fdatasync:error=EIO:when=1")
+    case.engine.start()
+    patient = json.dumps({"resourceType": "Patient", "text": {"status": "generated",
+                          "div": '<div xmlns="http://www.w3.org/1999/xhtml">' + "x" * 200_000 + "</div>"}})
+    statuses = []
+    try:
+        while len(statuses) < 300:
+            statuses.append(case.engine.fhir("Patient", "POST", patient)[0])
+    except (OSError, http.client.HTTPException):
+        statuses.append(None)
+    assert case.engine.process.wait(PATIENCE) == 74, case.engine.process.returncode
+    assert len(statuses) > 10 and set(statuses[:-1]) == {201} and statuses[-1] is None, statuses
+    case.engine.wrap = []
+    case.engine.start()
+    assert case.engine.fhir("Patient?_summary=count")[2]["total"] >= len(statuses)
+    assert case.engine.stop() == 0
+
+
+def a_folder_that_is_not_confirmed_refuses_the_start():
+    case = Case()
+    case.engine.start()
+    assert case.engine.stop() == 0
+    case.engine.wrap = at_file(case.site / "data/journal", "fsync:error=EIO:when=1")
+    case.engine.start(ready=False)
+    assert case.engine.process.wait(PATIENCE) == 74, case.engine.process.returncode
+    assert "fsync" in case.engine.tail(1), case.engine.tail(3)
+    case.engine.wrap = []
+    case.engine.start()
+    assert case.engine.stop() == 0
+
+
 sys.exit(run_cases([a_full_disk_gives_AE_until_there_is_space_again, a_full_disk_closes_the_connection_where_that_is_wanted,
                     a_start_on_a_full_disk_does_not_serve_or_refuses, a_read_only_folder_is_refused_at_the_start,
-                    writes_that_fail_give_AE, a_sync_that_fails_ends_the_engine]))
+                    writes_that_fail_give_AE, a_sync_that_fails_ends_the_engine, one_failed_sync_of_a_checkpoint_ends_the_engine,
+                    one_failed_sync_of_a_checkpoint_of_the_store_ends_the_engine, a_folder_that_is_not_confirmed_refuses_the_start]))

@@ -331,6 +331,51 @@ TEST_CASE("search reads the newest first, filters and pages") {
   CHECK(ids("", {3, 0, true, 4}) == "5 6 7 ");
 }
 
+TEST_CASE("a search in parts finds the same as one read") {
+  Fixture f;
+  for (int day = 0; day < 3; ++day) {
+    f.clock.set_wall({kStart + day * kDay});
+    for (int i = 0; i < 7; ++i) {
+      const MessageId id = f.append(sample("M" + std::to_string(i)));
+      f.store(id, {"pas"});
+      if (i % 3 == 0) f.end(id, "pas");
+    }
+  }
+  auto reader = f.reader();
+  for (const char* text : {"", "state:pending", "state:sent", "id:M4", "dest:pas -state:sent", "msg:5..9", "-msg:5..9", "dest:repo"})
+    for (const bool oldest_first : {false, true})
+      for (const std::size_t limit : {2u, 50u})
+        for (const MessageId edge : {0u, 8u}) {
+          INFO(text << " " << oldest_first << " " << limit << " " << edge);
+          SearchOptions options{limit, oldest_first ? 0 : edge, oldest_first, oldest_first ? edge : 0};
+          const auto ids = [&](std::uint64_t ids_per_read) {
+            options.ids_per_read = ids_per_read;
+            auto found = reader.search(*parse_query_text(text, {kStart}), options);
+            REQUIRE(found.has_value());
+            std::string out;
+            for (const auto& summary : *found) out += std::to_string(summary.id) + " ";
+            return out;
+          };
+          const std::string whole = ids(20'000);
+          CHECK(ids(1) == whole);
+          CHECK(ids(3) == whole);
+          CHECK(whole.empty() == (std::string(text) == "dest:repo"));
+        }
+  CHECK(reader.search(*parse_query_text("state:pending", {kStart}), {})->size() == 12);
+}
+
+TEST_CASE("a search does not keep the log from being emptied") {
+  Fixture f;
+  for (int i = 0; i < 4; ++i) f.store(f.append(sample("M" + std::to_string(i))), {"pas"});
+  auto reader = f.reader();
+  REQUIRE(reader.search(*parse_query_text("state:pending", {kStart}), {1, 0, false, 0, 1})->size() == 1);
+  REQUIRE(f.journal->close().has_value());  // empties the log as far as readers allow
+  f.journal->append(sample("X"), [](auto) {});
+  for (const auto& file : *base::system_env().list(f.folder.path() + "/journal"))
+    if (file.name.ends_with("-wal")) CHECK(file.size < 20 * 16384);
+  CHECK(reader.search(*parse_query_text("", {kStart}), {})->size() == 5);
+}
+
 TEST_CASE("a page of the queue that one file cuts short does not go on with the next file") {
   Fixture f;
   for (int day = 0; day < 2; ++day) {

@@ -33,6 +33,7 @@ inline std::string adt(const std::string& control_id, const std::string& structu
 struct Receiver {
   bool up = true;
   std::string got;  ///< control ids
+  std::function<void(const std::string&)> before_send;  ///< called with the control id; may be empty
 };
 
 class TestDestination final : public channels::Destination {
@@ -44,6 +45,7 @@ class TestDestination final : public channels::Destination {
       const base::Error down{base::ErrorCode::connect_failed, "test", {}, {}};
       co_return SendOutcome::failed(SendOutcome::Kind::retry, down);
     }
+    if (receiver_.before_send) receiver_.before_send(message.control_id);
     receiver_.got += (message.destination == "d" ? "" : message.destination + ":") + message.control_id + " ";
     co_return SendOutcome::sent("AA");
   }
@@ -78,8 +80,16 @@ inline base::Task<void> run_stop(ChannelRuntime& channel, bool* done) {
   *done = true;
 }
 
+inline base::Task<std::shared_ptr<const channels::Site>> find_version(const SiteVersions* versions, std::string hash) {
+  const auto found = versions->find(hash);
+  std::shared_ptr<const channels::Site> site;
+  if (found != versions->end()) site = found->second;
+  co_return site;
+}
+
 struct Fixture {
   kiln::test::TempFolder folder;
+  std::string journal_folder;
   base::ManualClock clock{{1'795'000'000'000'000}};
   base::VirtualExecutor executor{clock};
   base::InlineExecutor files;
@@ -96,7 +106,8 @@ struct Fixture {
 
   SiteVersions versions;  ///< what recovery finds in the journal
 
-  explicit Fixture(const std::string& text = kChannel) {
+  explicit Fixture(const std::string& text = kChannel, std::string journal_at = {}) {
+    journal_folder = journal_at.empty() ? folder.path("journal") : std::move(journal_at);
     site = load(text);
     open();
   }
@@ -110,7 +121,7 @@ struct Fixture {
 
   void open() {
     JournalOptions options;
-    options.folder = folder.path() + "/journal";
+    options.folder = journal_folder;
     auto opened = SqliteJournal::open(base::system_env(), clock, executor, options, [] {});
     REQUIRE(opened.has_value());
     disk = std::move(*opened);
@@ -122,6 +133,7 @@ struct Fixture {
     };
     ChannelRuntime::Parts parts{site, &site->channels[0], journal.get(), &executor, &clock, &random, &processor, &budget, &*pacer,
                                 {net, base::system_env(), files, clock, "c", site->folder, nullptr, nullptr}, make};
+    parts.version_of = [this](std::string hash) { return find_version(&versions, std::move(hash)); };
     channel = std::make_unique<ChannelRuntime>(std::move(parts));
   }
   /// As the gateway does it.

@@ -1,4 +1,6 @@
 // Recovery, repetitions, a full disk.
+#include "engine/journal/query.h"
+#include "engine/journal/reader.h"
 #include "tests/engine/pipeline_fixture.h"
 
 using namespace kiln;
@@ -124,4 +126,53 @@ TEST_CASE("repetitions of a message in flight share its answer, also a refusal",
   }
   f.executor.run(seconds(1));
   CHECK(f.receiver.got == (answers[0].taken == Taken::stored ? "M1 " : ""));
+}
+
+TEST_CASE("a repetition is answered by the version that took the message, byte for byte") {
+  Fixture f;
+  f.start();
+  const Answer first = f.send(adt("A"));
+  CHECK(ack_code(first) == "AA");
+  std::string changed = kChannel;
+  changed.replace(changed.find("ack original"), 12, "ack enhanced");
+  f.versions[f.site->hash] = f.site;
+  f.site = Fixture::load(changed);
+  f.crash();
+  f.start();
+  CHECK(ack_code(f.send(adt("B"))) == "CA");
+  const Answer again = f.send(adt("A"));
+  CHECK(again.reply == first.reply);
+  CHECK(f.channel->counters().duplicates == 1);
+}
+
+TEST_CASE("the same MSH-10 with another body is processed and flagged, also after a restart") {
+  Fixture f;
+  f.start();
+  std::string other = adt("A");
+  other.replace(other.find("T^N"), 3, "U^N");
+  std::string third = adt("A");
+  third.replace(third.find("T^N"), 3, "V^N");
+  f.send(adt("A"));
+  f.send(adt("B"));
+  CHECK(ack_code(f.send(other)) == "AA");
+  CHECK(ack_code(f.send(other)) == "AA");  // its repetition is one of itself
+  f.executor.run(seconds(1));
+  f.crash();
+  f.start();
+  CHECK(ack_code(f.send(third)) == "AA");
+  f.executor.run(seconds(1));
+  CHECK(f.channel->counters().duplicates == 0);
+  auto reader = JournalReader::open(base::system_env(), f.journal_folder);
+  REQUIRE(reader.has_value());
+  const auto ids = [&](const char* text) {
+    std::string out;
+    for (const auto& found : *reader->search(*parse_query_text(text, {}), {}))
+      out += std::to_string(found.id) + ">" + std::to_string(found.same_id_as) + " ";
+    return out;
+  };
+  CHECK(ids("") == "4>3 3>1 2>0 1>0 ");
+  CHECK(ids("same_id_as:1..") == "4>3 3>1 ");
+  CHECK(ids("same_id_as:1") == "3>1 ");
+  CHECK(ids("-same_id_as:1..") == "2>0 1>0 ");
+  CHECK(reader->message(3)->message.same_id_as == 1);
 }

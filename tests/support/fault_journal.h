@@ -16,6 +16,7 @@ class FaultJournal final : public engine::Journal {
 
   std::map<engine::MessageId, int> fail_store;  ///< how many more store() calls of that message fail
   std::map<engine::MessageId, int> fail_end;    ///< the same of end()
+  std::function<void(const engine::Processed&)> before_store;  ///< called first; may be empty
   int fail_append = 0;                          ///< how many more append() calls fail
   base::ErrorCode error = base::ErrorCode::disk_full;
   base::Executor* later = nullptr;  ///< where failures are told; nullptr: inside the call
@@ -30,6 +31,7 @@ class FaultJournal final : public engine::Journal {
     inner_.append_with_next(std::move(message), std::move(done));
   }
   void store(engine::Processed processed, std::function<void(base::Status)> done) override {
+    if (before_store) before_store(processed);
     if (int& left = fail_store[processed.id]; left > 0 && left-- > 0) return tell(std::move(done));
     inner_.store(std::move(processed), std::move(done));
   }
@@ -47,6 +49,13 @@ class FaultJournal final : public engine::Journal {
   }
   void note_processing(engine::MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override {
     inner_.note_processing(id, std::move(done));
+  }
+  void note_sending(engine::MessageId id, std::string channel, std::string destination,
+                    std::function<void(base::Result<std::uint32_t>)> done) override {
+    inner_.note_sending(id, std::move(channel), std::move(destination), std::move(done));
+  }
+  void forget_sending(engine::MessageId id, std::string channel, std::string destination) override {
+    inner_.forget_sending(id, std::move(channel), std::move(destination));
   }
   void read_pending(std::string channel, std::string destination, engine::MessageId after, std::size_t limit,
                     std::size_t bytes_max,

@@ -18,7 +18,11 @@ base::Result<std::unique_ptr<CsvFile>> CsvFile::open(base::Env& env, const std::
   TRY_VOID(env.make_folders(std::string(base::folder_of(path))));
   const bool is_new = !env.exists(path);
   TRY(auto file, env.open_append(path));
-  if (is_new) TRY_VOID(env.sync_folder(std::string(base::folder_of(path))));
+  if (is_new) {
+    const base::Status synced = env.sync_folder(std::string(base::folder_of(path)));
+    // Made anew the next time: a second sync of what a first one lost would prove nothing.
+    if (!synced) return (void)env.remove(path), base::fail(synced.error());
+  }
   if (file->size() != 0) {
     TRY(const std::string text, env.read_file(path, base::limits::kCsvRepairBytesMax));
     if (const std::size_t end = end_of_last_record(text); end != text.size()) {

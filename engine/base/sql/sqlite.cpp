@@ -26,6 +26,9 @@ struct DatabaseState {
   bool budget_spent = false;
   std::function<bool()> stop;
   StatementTrace trace;
+  int checkpoint_pages = 0;     ///< DatabaseOptions::wal_autocheckpoint_pages of a writer
+  bool checkpoint_due = false;  ///< the WAL has reached that many
+  Status checkpoint_failure;
 
   ~DatabaseState() {
     for (auto& [sql, statement] : cache) sqlite3_finalize(statement);
@@ -84,6 +87,14 @@ int on_progress(void* context) {
   return database.budget_spent || (database.stop && database.stop()) ? 1 : 0;
 }
 
+/// After each commit: how long the WAL is now. Errors cannot be returned from here to whoever commits, so the
+/// checkpoint itself is run by Database::commit().
+int on_wal(void* context, sqlite3*, const char*, int pages) {
+  auto& database = *static_cast<detail::DatabaseState*>(context);
+  database.checkpoint_due = database.checkpoint_pages > 0 && pages >= database.checkpoint_pages;
+  return SQLITE_OK;
+}
+
 Status check_pragma(Database& database, const char* name, std::int64_t wanted) {
   TRY(const std::int64_t found, database.pragma_integer(name));
   if (found == wanted) return {};
@@ -109,14 +120,13 @@ Status set_writer_pragmas(Database& database, const DatabaseOptions& options) {
   const std::string text =
       "PRAGMA page_size=" + std::to_string(options.page_size) +
       "; PRAGMA auto_vacuum=NONE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-      " PRAGMA journal_size_limit=67108864; PRAGMA locking_mode=NORMAL; PRAGMA wal_autocheckpoint=" +
-      std::to_string(options.wal_autocheckpoint_pages) + ";";
+      " PRAGMA journal_size_limit=67108864; PRAGMA locking_mode=NORMAL; PRAGMA wal_autocheckpoint=0;";
   TRY_VOID(database.exec(text.c_str()));
   TRY(const std::string mode, database.pragma_text("journal_mode"));
   if (mode != "wal") return fail(ErrorCode::database_failed, "PRAGMA journal_mode is " + mode + ", not wal");
   TRY_VOID(check_pragma(database, "synchronous", 2));
   TRY_VOID(check_pragma(database, "auto_vacuum", 0));
-  return check_pragma(database, "wal_autocheckpoint", options.wal_autocheckpoint_pages);
+  return check_pragma(database, "wal_autocheckpoint", 0);
 }
 
 }  // namespace
@@ -279,7 +289,12 @@ Result<Database> Database::open(const DatabaseOptions& options) {
 
   Database database(std::move(state));
   auto set = set_common_pragmas(database, options);
-  if (set && !options.read_only) set = set_writer_pragmas(database, options);
+  if (set && !options.read_only) {
+    set = set_writer_pragmas(database, options);
+    // After the pragma, which would take the place of the hook.
+    database.state_->checkpoint_pages = options.wal_autocheckpoint_pages;
+    sqlite3_wal_hook(database.state_->handle, on_wal, database.state_.get());
+  }
   if (set && options.read_only) {
     // A read-only connection has no business with checkpoints even when somebody opens the file read-write
     // later.
@@ -323,8 +338,19 @@ Status Database::begin() {
 }
 
 Status Database::commit() {
-  TRY(Statement statement, cached("COMMIT"));
-  return statement.run();
+  {
+    TRY(Statement statement, cached("COMMIT"));
+    TRY_VOID(statement.run());
+  }
+  if (!state_->checkpoint_due) return {};
+  state_->checkpoint_failure = checkpoint();
+  const Status& failure = state_->checkpoint_failure;
+  if (!failure && failure.error().code == ErrorCode::fsync_failed) return failure;
+  return {};
+}
+
+const Status& Database::checkpoint_failure() const {
+  return state_->checkpoint_failure;
 }
 
 void Database::rollback() {
@@ -355,6 +381,7 @@ Status Database::rollback_to(int level) {
 }
 
 Status Database::checkpoint() {
+  state_->checkpoint_due = false;
   const int code =
       sqlite3_wal_checkpoint_v2(state_->handle, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return fail(error_of(*state_, code));

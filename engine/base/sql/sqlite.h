@@ -20,7 +20,9 @@ struct DatabaseOptions {
   bool read_only = false;    ///< true for every connection but the one that commits and checkpoints
   int page_size = 16384;     ///< bytes; takes effect when the file is created
   int cache_kib = 8 * 1024;  ///< page cache of this connection
-  int wal_autocheckpoint_pages = 1000;  ///< 0: only Database::checkpoint() checkpoints
+  /// WAL length from which a commit() checkpoints (SQLite's own automatic checkpoint is off: it tells nobody
+  /// when the disk does not confirm). 0: only Database::checkpoint() does.
+  int wal_autocheckpoint_pages = 1000;
   int busy_timeout_ms = 5000;  ///< for readers that meet a recovery; the writer never waits in practice
   const char* vfs = nullptr;   ///< Env::sqlite_vfs() of the injected Env; nullptr for the default
 };
@@ -110,7 +112,13 @@ class Database {
 
   /// BEGIN IMMEDIATE. The error of a full or read-only disk may only come at commit().
   Status begin();
+  /// Also checkpoints when the WAL has reached DatabaseOptions::wal_autocheckpoint_pages. fsync_failed: the sync
+  /// of the transaction or of that checkpoint failed; in the second case the transaction is durable, but in both
+  /// nothing may be believed or answered any more (reliability.md R7). Any other failure of the checkpoint
+  /// leaves everything in the WAL: it is tried again by the next commit, and checkpoint_failure() tells it.
   Status commit();
+  /// What the last checkpoint of a commit() ended with.
+  const Status& checkpoint_failure() const;
   /// Never fails: what SQLite rolled back by itself stays rolled back.
   void rollback();
   bool in_transaction() const;
@@ -120,7 +128,8 @@ class Database {
   Status release(int level);
   Status rollback_to(int level);
 
-  /// Moves the WAL into the file as far as readers allow; never blocks on them. Writer only.
+  /// Moves the WAL into the file as far as readers allow; never blocks on them. Writer only. Errors:
+  /// fsync_failed as for commit(), disk_full, io_failed.
   Status checkpoint();
   std::int64_t last_insert_rowid() const;
   std::int64_t changes() const;  ///< rows changed by the last statement

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/fault_env.h"
 #include "tests/support/temp_folder.h"
 
 using namespace kiln::base;
@@ -131,6 +132,27 @@ TEST_CASE("the last reader of a file without a writer does not checkpoint") {
   }
   REQUIRE(std::filesystem::exists(copy + "-wal"));
   CHECK(std::filesystem::file_size(copy + "-wal") == wal_bytes);
+}
+
+TEST_CASE("a commit tells that the sync of its checkpoint failed") {
+  kiln::test::TempFolder folder;
+  kiln::test::FaultEnv env;
+  auto opened = Database::open({.path = folder.path("a.db"), .wal_autocheckpoint_pages = 4, .vfs = env.sqlite_vfs()});
+  REQUIRE(opened);
+  REQUIRE(opened->exec("CREATE TABLE t(b BLOB)"));
+  const auto insert = [&] {
+    REQUIRE(opened->begin());
+    REQUIRE(opened->exec("INSERT INTO t VALUES(zeroblob(100000))"));
+    return opened->commit();
+  };
+  REQUIRE(insert());
+  env.fail_sync().database = 1;
+  const auto failed = insert();
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().code == ErrorCode::fsync_failed);
+  CHECK_FALSE(opened->checkpoint_failure());
+  CHECK(insert());
+  CHECK(opened->checkpoint_failure());
 }
 
 TEST_CASE("a file that is no database is named as damaged") {

@@ -10,7 +10,7 @@ target_precompile_headers(kiln_catch PRIVATE <catch2/catch.hpp> <string> <vector
 file(GLOB support_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/support/*.cpp")
 list(FILTER support_sources EXCLUDE REGEX "catch_(main|header)\\.cpp$")
 add_library(kiln_test_support STATIC ${support_sources})
-target_link_libraries(kiln_test_support PUBLIC kiln_base)
+target_link_libraries(kiln_test_support PUBLIC kiln_base SQLite::SQLite3)
 
 # kiln_test(NAME DIRS dir… LINK lib… [LABEL label]): a Catch2 binary; exit code 4 of a test command means "skipped".
 function(kiln_test name)

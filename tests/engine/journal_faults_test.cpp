@@ -1,0 +1,125 @@
+// What a failed sync does to the journal (reliability.md R7, S4): whoever waits is not answered, the process ends.
+#include <catch2/catch.hpp>
+
+#include "engine/journal/sqlite_journal.h"
+#include "tests/support/fault_env.h"
+#include "tests/support/temp_folder.h"
+
+using namespace kiln;
+using namespace kiln::engine;
+
+namespace {
+
+constexpr std::int64_t kDay = 86'400'000'000;
+constexpr std::int64_t kStart = 1'795'000'000'000'000;  // 2026-11-18
+
+struct Fixture {
+  test::TempFolder folder;
+  test::FaultEnv env;
+  base::ManualClock clock{{kStart}};
+  base::InlineExecutor committer;
+  std::unique_ptr<SqliteJournal> journal;
+  int stops = 0;          ///< how often the process would have ended
+  std::size_t stored = 0, refused = 0;
+
+  Fixture() { REQUIRE(open().has_value()); }
+  base::Status open() {
+    journal.reset();
+    JournalOptions options;
+    options.folder = folder.path("journal");
+    TRY(journal, SqliteJournal::open(env, clock, committer, options, [this] { ++stops; }));
+    journal->keep_config("c1", "the site");
+    return {};
+  }
+  void append(std::size_t bytes = 20) {
+    NewMessage m;
+    m.channel = "c";
+    m.config_hash = "c1";
+    m.body.assign(bytes, 'x');
+    journal->append(std::move(m), [this](base::Result<MessageId> id) { ++(id ? stored : refused); });
+  }
+  /// Until the journal stops, at most so many messages of 100 KB.
+  void append_until_stop(int most) {
+    for (int i = 0; i < most && stops == 0; ++i) append(100'000);
+  }
+  std::uint64_t wal_bytes() {
+    std::uint64_t out = 0;
+    for (const auto& file : *env.list(folder.path("journal")))
+      if (file.name.ends_with("-wal")) out += file.size;
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("one failed sync of a checkpoint ends the process, and nobody is answered after it") {
+  Fixture f;
+  f.env.fail_sync().database = 1;
+  f.append_until_stop(1000);
+  REQUIRE(f.stops == 1);
+  CHECK(f.stored > 10);
+  const std::size_t before = f.stored;
+  f.append();
+  f.append();
+  CHECK(f.stored == before);
+  CHECK(f.refused == 0);
+  // What was answered is there after a start from the disk.
+  REQUIRE(f.open().has_value());
+  CHECK(f.journal->recovered().unprocessed.size() >= before);
+}
+
+TEST_CASE("one failed sync of the log before a checkpoint ends the process too") {
+  Fixture f;
+  f.append();
+  const std::size_t before = f.stored;
+  f.env.fail_sync().wal = 1;  // of the next commit
+  f.append();
+  CHECK(f.stops == 1);
+  CHECK(f.stored == before);
+}
+
+TEST_CASE("checkpoints keep the log short without SQLite's automatic ones") {
+  Fixture f;
+  std::uint64_t longest = 0;
+  for (int i = 0; i < 600; ++i) {
+    f.append(100'000);
+    longest = std::max(longest, f.wal_bytes());
+  }
+  CHECK(f.stops == 0);
+  CHECK(f.stored == 600);
+  CHECK(longest > 10'000'000);
+  CHECK(longest < 25'000'000);  // 1,000 pages of 16 KB and what one commit adds
+}
+
+TEST_CASE("one failed sync of the folder at midnight ends the process") {
+  Fixture f;
+  f.append();
+  f.clock.set_wall({kStart + kDay});
+  f.env.fail_sync().folder = 1;
+  f.append();
+  CHECK(f.stops == 1);
+  CHECK(f.stored == 1);
+  CHECK(f.refused == 0);
+  f.append();  // a second try would find a folder that syncs
+  CHECK(f.stored == 1);
+  REQUIRE(f.open().has_value());
+  f.append();
+  CHECK(f.stored == 2);
+}
+
+TEST_CASE("one failed sync of the folder at the start refuses the start") {
+  Fixture f;
+  f.env.fail_sync().folder = 1;
+  const base::Status opened = f.open();
+  REQUIRE_FALSE(opened.has_value());
+  CHECK(opened.error().code == base::ErrorCode::fsync_failed);
+}
+
+TEST_CASE("a stop whose last checkpoint is not confirmed says so") {
+  Fixture f;
+  f.append();
+  f.env.fail_sync().database = 1;
+  const base::Status closed = f.journal->close();
+  REQUIRE_FALSE(closed.has_value());
+  CHECK(closed.error().code == base::ErrorCode::fsync_failed);
+}
