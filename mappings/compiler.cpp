@@ -12,6 +12,8 @@ namespace {
 
 void compile_declaration(detail::CompilerState& state, const Declaration& declaration,
                          std::vector<MapInfo>& maps) {
+  const bool when_used = state.shipped_maps && declaration.file->shipped;
+  if (when_used && declaration.kind != DeclKind::map) return;
   switch (declaration.kind) {
     case DeclKind::fn:
       state.fn(declaration, declaration.span);
@@ -52,6 +54,7 @@ CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
   detail::CompilerState state(library, diagnostics);
   state.as_version = options.as_version;
   state.strict = options.strict;
+  state.shipped_maps = options.shipped_maps;
   CompiledLibrary result;
   for (const auto& declaration : library.declarations())
     compile_declaration(state, *declaration, result.maps);

@@ -3,6 +3,7 @@
 // compiled form that the runtime executes. Compiling does no I/O and is deterministic.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -57,6 +58,10 @@ struct CompileOptions {
   std::string_view as_version;
   /// Checks every map as if it were declared `strict`.
   bool strict = false;
+  /// Which shipped maps are compiled whole; empty: all, with every other declaration of the library. The others
+  /// keep their signature, so that a package still chooses among all of them, and must not be run. What the
+  /// chosen ones use is compiled with them.
+  std::function<bool(const MapInfo&)> shipped_maps;
 };
 
 class CompiledLibrary {

@@ -207,6 +207,10 @@ class Runner {
   /// it to keep it.
   RunResult& run(const Program& program, const RunInput& input, const RunContext& context);
 
+  /// The maps that a run with this input could choose, by qualified name: one for a message, those of its type in
+  /// order for a FHIR resource, none when the package has no map for it. Reads signatures only.
+  std::vector<std::string> maps_for(const Program& program, const RunInput& input);
+
   /// A standalone expression of the unit (Unit::expressions, CompiledLibrary::expressions) as a condition, or
   /// as text. Total: absent, null, bad and a run beyond its limits give false and "".
   bool evaluate_condition(const Program& program, std::uint32_t expression, const RunInput& input,

@@ -12,6 +12,10 @@ RunResult& Runner::run(const Program& program, const RunInput& input, const RunC
   return state_->execute(program, input, context);
 }
 
+std::vector<std::string> Runner::maps_for(const Program& program, const RunInput& input) {
+  return state_->maps_for(program, input);
+}
+
 bool Runner::evaluate_condition(const Program& program, std::uint32_t expression, const RunInput& input,
                                 const RunContext& context) {
   return state_->evaluate_condition(program, expression, input, context);

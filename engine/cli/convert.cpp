@@ -17,6 +17,9 @@ using base::Result;
 using channels::ContentKind;
 using mappings::RunResult;
 
+/// So many files are read before the maps are compiled.
+constexpr std::size_t kFewFiles = 8;
+
 /// One input through the map; `result` stays valid until the next call.
 Result<RunResult*> convert(const detail::MapSet& maps, const mappings::Program& program,
                            mappings::Runner& runner, ContentKind kind, const std::string& text,
@@ -95,7 +98,14 @@ bool matches_target(const mappings::Program& program, const std::string& to) {
 
 int run(const Arguments& arguments) {
   const std::string map = arguments.text("--map");
-  auto maps = detail::load_maps(arguments.all("--load"), map);
+  const auto files = arguments.all("FILE");
+  std::vector<detail::InputFile> inputs;  // of few files: with them only the maps they need are compiled
+  for (std::size_t i = 0; i < files.size() && files.size() <= kFewFiles; ++i) {
+    auto input = detail::read_input(files[i]);
+    if (!input) return report(input.error(), arguments), kExitUsageFile;
+    inputs.push_back(std::move(*input));
+  }
+  const auto maps = detail::load_maps(arguments.all("--load"), map, inputs);
   if (!maps) return report(maps.error(), arguments), kExitUsageFile;
   if (!maps->diagnostics.ok()) {
     std::fputs(base::render(maps->diagnostics, maps->library->sources(), is_terminal(stderr)).c_str(),
@@ -122,11 +132,11 @@ int run(const Arguments& arguments) {
            kExitUsageFile;
   mappings::Runner runner;
   bool failed = false;
-  const auto files = arguments.all("FILE");
   Progress progress("converting");
   for (std::size_t i = 0; i < files.size(); ++i) {
     progress.step(i, files.size());
-    const auto input = detail::read_input(files[i]);
+    auto input =
+        inputs.empty() ? detail::read_input(files[i]) : Result<detail::InputFile>(std::move(inputs[i]));
     if (!input) return report(input.error(), arguments), kExitUsageFile;
     for (const std::string& text : input->messages) {
       const auto result = convert(*maps, program, runner, input->kind, text, zone ? &*zone : nullptr);

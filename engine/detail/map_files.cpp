@@ -1,11 +1,15 @@
 #include "engine/detail/map_files.h"
 
+#include <algorithm>
+#include <set>
+
 #include "engine/base/env.h"
 #include "engine/base/limits.h"
 #include "engine/base/text.h"
 #include "engine/detail/input_bytes.h"
 #include "engine/lookups.h"
 #include "hl7/batch.h"
+#include "hl7/message.h"
 
 namespace kiln::engine::detail {
 
@@ -27,9 +31,38 @@ const base::Clock& lookup_clock() {
   return clock;
 }
 
+/// Adds the maps that `map`, a package or a map, takes the messages of `input` to. False when it cannot be
+/// told.
+bool add_chosen(const mappings::Program& program, const InputFile& input, std::set<std::string>& chosen) {
+  if (input.kind != channels::ContentKind::hl7) return false;
+  mappings::Runner runner;
+  for (const std::string& text : input.messages) {
+    const auto message = hl7::Message::parse(text);
+    if (!message) continue;  // reported where it is converted
+    for (std::string& name : runner.maps_for(program, &*message)) chosen.insert(std::move(name));
+  }
+  return true;
+}
+
+/// Compiles what `inputs` need: signatures first, since a package chooses among all of its maps.
+mappings::CompiledLibrary compile_for(const mappings::Library& library, const std::string& map,
+                                      std::span<const InputFile> inputs, base::Diagnostics& diagnostics) {
+  std::set<std::string> chosen;
+  mappings::CompileOptions options;
+  options.shipped_maps = [&chosen](const mappings::MapInfo& info) { return chosen.contains(info.name); };
+  base::Diagnostics again;  // reported by the second compile
+  const mappings::Program program = mappings::compile(library, again, {}, options).program(map);
+  const bool known = program && std::ranges::all_of(inputs, [&](const InputFile& input) {
+                       return add_chosen(program, input, chosen);
+                     });
+  return mappings::compile(library, diagnostics, {},
+                           known && !inputs.empty() ? options : mappings::CompileOptions());
+}
+
 }  // namespace
 
-Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string& map) {
+Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string& map,
+                         std::span<const InputFile> inputs) {
   MapSet set;
   set.library = std::make_shared<mappings::Library>();
   base::Env& env = base::system_env();
@@ -43,13 +76,13 @@ Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string
       TRY_VOID(set.library->add_file(env, path, set.diagnostics));
     }
   }
-  set.lookups =
-      std::make_shared<SiteLookups>(std::move(queries), set.library->root(), env, lookup_clock());
+  set.lookups = std::make_shared<SiteLookups>(std::move(queries), set.library->root(), env, lookup_clock());
   set.library->require_shipped(map);
   set.library->link(set.diagnostics);
   set.tables = mappings::load_tables(*set.library, env, set.diagnostics);
   set.library->set_tables(set.tables);
-  set.compiled = mappings::compile(*set.library, set.diagnostics);
+  set.compiled = inputs.empty() ? mappings::compile(*set.library, set.diagnostics)
+                                : compile_for(*set.library, map, inputs, set.diagnostics);
   return set;
 }
 

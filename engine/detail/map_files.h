@@ -2,6 +2,7 @@
 // Maps and input files of the verbs that run a map outside an engine.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,10 +26,6 @@ struct MapSet {
   base::Diagnostics diagnostics;
 };
 
-/// `load`: site folders and .hmap files; `map` says which shipped package is needed. Errors: unreadable
-/// files. Findings are in `diagnostics`.
-base::Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string& map);
-
 /// The messages of an input file: several for an HL7 batch, one otherwise. The kind is told from the content.
 struct InputFile {
   channels::ContentKind kind = channels::ContentKind::hl7;
@@ -36,6 +33,12 @@ struct InputFile {
 };
 /// "-" reads standard input.
 base::Result<InputFile> read_input(const std::string& path);
+
+/// `load`: site folders and .hmap files; `map` says which shipped package is needed. Of the shipped maps only those
+/// are compiled whole that `map` takes an HL7 message of `inputs` to; all of them when `inputs` is empty or holds
+/// something else. Errors: unreadable files. Findings are in `diagnostics`.
+base::Result<MapSet> load_maps(const std::vector<std::string>& load, const std::string& map,
+                               std::span<const InputFile> inputs = {});
 
 /// Format of the csv declaration a map takes.
 base::Result<mappings::CsvFormat> csv_format_of(const MapSet& maps, const std::string& declaration);

@@ -94,6 +94,7 @@ class CompilerState {
   /// CompileOptions::as_version.
   std::string_view as_version;
   bool strict = false;  ///< CompileOptions::strict
+  std::function<bool(const MapInfo&)> shipped_maps;  ///< CompileOptions::shipped_maps
   /// What the site's `extend map` declarations remove or replace.
   std::vector<OverriddenRule> overridden;
 

@@ -77,9 +77,10 @@ class MapCompiler {
     parameters(request, request_file);
     const auto function = static_cast<ir::Index>(state_.unit().functions.size());
     state_.unit().functions.emplace_back();
-    const ir::Range range = block();
-    if (target_tree_) body_.check_required_segments(decl_.target.span, decl_.target.text);
-    body_.check_all_rules();
+    const bool whole = !state_.shipped_maps || !named_.file->shipped || state_.shipped_maps(info_);
+    const ir::Range range = whole ? block() : ir::Range();
+    if (whole && target_tree_) body_.check_required_segments(decl_.target.span, decl_.target.text);
+    if (whole) body_.check_all_rules();
     ir::Function& made = state_.unit().functions[function];
     made.name = map_.name;
     made.parameters = parameters_;

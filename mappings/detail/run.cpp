@@ -417,6 +417,19 @@ RunResult& Run::execute(const Program& program, const RunInput& given, const Run
   }
 }
 
+std::vector<std::string> Run::maps_for(const Program& program, const RunInput& given) {
+  const RunContext context;
+  const RunInput input = bundled(program, given);
+  begin(program, input, context);
+  std::vector<std::string> names;
+  for (std::size_t next = 0; const ir::Map* map = choose_map(program, next);) {
+    names.emplace_back(text(map->name));
+    if (!program.is_package() || input_kind_ != DataKind::fhir) break;
+  }
+  context_ = nullptr;
+  return names;
+}
+
 void Run::begin_expression(const Program& program, std::uint32_t expression, const RunInput& input,
                            const RunContext& context) {
   begin(program, input, context);

@@ -36,6 +36,7 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
+  std::vector<std::string> maps_for(const Program& program, const RunInput& input);
   RunResult& execute(const Program& program, const RunInput& input, const RunContext& context);
   bool evaluate_condition(const Program& program, std::uint32_t expression, const RunInput& input,
                           const RunContext& context);

@@ -1,6 +1,7 @@
-// Samples of every message type through the shipped library std.v2fhir: each gives the Bundle and the diagnostics of its golden
-// files, valid by every rule of R4, with references that lead somewhere and nothing that comes from nowhere; twice the same.
-// The tests written in the library run too, and the share of its rules that any of these ran is printed.
+// Samples of every message type through the shipped library std.v2fhir: each gives the Bundle and the
+// diagnostics of its golden files, valid by every rule of R4, with references that lead somewhere and nothing
+// that comes from nowhere; twice the same. The tests written in the library run too, and the share of its
+// rules that any of these ran is printed.
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include "fhir/validation/validator.h"
 #include "hl7/message.h"
 #include "mappings/coverage.h"
+#include "mappings/detail/ir.h"
 #include "mappings/tester.h"
 #include "tests/mappings/golden.h"
 #include "tests/mappings/runtime_support.h"
@@ -48,11 +50,15 @@ std::vector<std::string> samples() {
 /// What the run had to say beside the Bundle: outcome, diagnostics without values, fields that no rule read.
 std::string notes_of(const RunResult& result, const Runner& runner) {
   static constexpr const char* kLevels[] = {"note", "warning", "error"};
-  std::string text = std::string(name_of(result.outcome)) + (result.reason.empty() ? "" : ": " + result.reason) +
-                     "\nmap " + result.map + "\n";
+  std::string text = std::string(name_of(result.outcome)) +
+                     (result.reason.empty() ? "" : ": " + result.reason) + "\nmap " + result.map + "\n";
   for (const RunDiagnostic& d : result.diagnostics)
-    text.append(kLevels[static_cast<std::size_t>(d.level)]).append(" ").append(d.code).append(" ").append(
-        d.source.empty() ? d.text : d.source + ": " + d.text).append("\n");
+    text.append(kLevels[static_cast<std::size_t>(d.level)])
+        .append(" ")
+        .append(d.code)
+        .append(" ")
+        .append(d.source.empty() ? d.text : d.source + ": " + d.text)
+        .append("\n");
   if (result.dropped_diagnostics != 0) text += std::to_string(result.dropped_diagnostics) + " more\n";
   std::string unread;
   for (const std::string& path : runner.unread()) unread += " " + path;
@@ -74,7 +80,8 @@ void check_valid(const std::string& bundle) {
   fhir::ValidatorOptions options;
   options.now = test_context().received;
   for (const fhir::Issue& issue : validator.validate_text(bundle, options)) {
-    if (issue.severity != fhir::IssueSeverity::error && issue.severity != fhir::IssueSeverity::fatal) continue;
+    if (issue.severity != fhir::IssueSeverity::error && issue.severity != fhir::IssueSeverity::fatal)
+      continue;
     if (is_known(issue)) continue;
     INFO(issue.expression << ": " << issue.text);
     CHECK(false);
@@ -88,7 +95,8 @@ void each_text(base::JsonView node, const Seen& seen) {
   for (const base::JsonView child : node) each_text(child, seen);
 }
 
-/// References lead to entries, no text says that nothing is there, and no identifier stands twice in a resource.
+/// References lead to entries, no text says that nothing is there, and no identifier stands twice in a
+/// resource.
 void check_clean(base::JsonView bundle) {
   std::set<std::string> known;
   for (const base::JsonView entry : bundle["entry"]) {
@@ -129,7 +137,8 @@ void check_sourced(const RunResult& result, base::JsonView bundle, const Runner&
   std::vector<bool> sourced(starts.size() + 1, false);
   for (const LineageRecord& record : result.lineage) {
     const auto next = std::upper_bound(starts.begin(), starts.end(), record.output);
-    if (!runner.source_paths(record.source).empty()) sourced[static_cast<std::size_t>(next - starts.begin())] = true;
+    if (!runner.source_paths(record.source).empty())
+      sourced[static_cast<std::size_t>(next - starts.begin())] = true;
   }
   std::size_t i = 0;
   for (const base::JsonView entry : bundle["entry"]) {
@@ -163,6 +172,34 @@ TEST_CASE("samples of the shipped library", "[library]") {
     check_clean(bundle->root());
     check_sourced(result, bundle->root(), runner);
   }
+}
+
+TEST_CASE("a message gives the same with only the map it needs compiled", "[library]") {
+  const Program package = shipped().compiled.program("std.v2fhir");
+  Runner all, one;
+  std::size_t compared = 0;
+  const std::vector<std::string> paths = samples();
+  for (std::size_t i = 0; i < paths.size(); i += 6) {  // every sixth: each is a compile of its own
+    INFO(paths[i]);
+    const auto message = hl7::Message::parse(read_text(paths[i]));
+    REQUIRE(message);
+    const std::vector<std::string> chosen = all.maps_for(package, &*message);
+    const RunResult& whole = all.run(package, &*message, test_context());
+    CHECK(chosen == (whole.map.empty() ? std::vector<std::string>() : std::vector<std::string>{whole.map}));
+    CompileOptions options;
+    options.shipped_maps = [&](const MapInfo& info) {
+      return !chosen.empty() && info.name == chosen.front();
+    };
+    base::Diagnostics diagnostics;
+    const CompiledLibrary lean = compile(shipped().library, diagnostics, {}, options);
+    REQUIRE(diagnostics.ok());
+    CHECK(lean.unit->stmts.size() < shipped().compiled.unit->stmts.size() / 2);
+    const RunResult& result = one.run(lean.program("std.v2fhir"), &*message, test_context());
+    CHECK(result.output == whole.output);
+    CHECK(notes_of(result, one) == notes_of(whole, all));
+    ++compared;
+  }
+  CHECK(compared >= 10);
 }
 
 TEST_CASE("tests written in the shipped library", "[library]") {
