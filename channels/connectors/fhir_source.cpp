@@ -60,7 +60,7 @@ constexpr ConnectorExample kExamples[] = {
     {"{ }"},
     {"{ on create update; origin client }"},
     {"{ criteria \"Patient?active=true\"; criteria \"Observation\" }"},
-    {"{ serve search; type \"Patient\"; timeout 10s }"},
+    {"{ serve create; type \"ServiceRequest\"; timeout 10s }"},
     {"{ serve message; event \"admit\" }"},
     {"{ on read }", false},
     {"{ criteria \"Person?no-such=1\" }", false},
