@@ -71,7 +71,9 @@ void FhirTarget::print() {
   if (bundle) {
     merge_duplicates();
     for (CreatedNode* node : run_.created_) {
-      if (!node->skipped && node->merged_into == nullptr) add_identity(*node);
+      // What a patch is for is found by its identifier, so it has it; written, it would replace all others.
+      const bool patch = node->create->request == ir::RequestKind::patch;
+      if (!node->skipped && node->merged_into == nullptr && !patch) add_identity(*node);
     }
   }
   settle_references();

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "engine/base/text.h"
 #include "mappings/lock.h"
 #include "tests/mappings/runtime_support.h"
 
@@ -86,6 +87,25 @@ TEST_CASE("switches: each switch of the library is set by a site", "[extend]") {
   const Maps on(same);
   for (const std::string* message : {&kAdmission, &kResult, &kMerge})
     CHECK(bundle(on, *message) == bundle(shipped, *message));
+}
+
+TEST_CASE("switches: the message is kept, and others are patched, where a site says so", "[extend]") {
+  const Maps kept("module site\nextend const std.v2fhir.segments.keepMessage = true\n");
+  const std::string with = bundle(kept, kResult);
+  CHECK(holds(with, "\"contentType\":\"x-application/hl7-v2+er7\""));
+  CHECK(holds(with, base::base64_encode(kResult)));
+  CHECK(holds(with, "\"entity\":[{\"role\":\"source\""));
+  CHECK_FALSE(holds(bundle(Maps("module site\n"), kResult), "x-application/hl7-v2+er7"));
+
+  const std::string merge = std::string(kHeader) +
+                            "ADT^A40^ADT_A39|M1|P|2.5.1\rEVN|A40|20260302073000+0100\r"
+                            "PID|1||4711^^^NORTH^MR||Lindqvist^Vera||19610615|F\rMRG|4712^^^NORTH^MR\r";
+  const Maps patching("module site\nextend const std.v2fhir.segments.patchOthers = true\n");
+  const std::string patched = bundle(patching, merge);
+  CHECK(holds(patched, "\"method\":\"PATCH\",\"url\":\"Patient?identifier="));
+  CHECK(holds(patched,
+              base::base64_encode("[{\"op\":\"add\",\"path\":\"/active\",\"value\":false}").substr(0, 56)));
+  CHECK_FALSE(holds(bundle(Maps("module site\n"), merge), "PATCH"));
 }
 
 TEST_CASE("switches: the name of an imported constant needs no package, texts and lists work too",
