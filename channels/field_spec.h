@@ -44,6 +44,7 @@ struct FieldSpec {
   bool repeated = false;  ///< may stand several times (nak, alert, query)
   std::int64_t min = 0;   ///< integer, duration (ms), size (bytes)
   std::int64_t max = INT64_MAX;
+  bool optional_block = false;  ///< of a block: without it there are no defaults of its options
   const char* lead = nullptr;  ///< a word that must stand before the value: charset `default` "8859/1"
 };
 

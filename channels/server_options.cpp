@@ -8,6 +8,28 @@ namespace {
 constexpr const char* kDurabilityWords[] = {"full", "relaxed"};
 constexpr const char* kInsecureWords[] = {"accept_risk"};
 
+constexpr const char* kClientWords[] = {"none", "optional", "required"};
+constexpr const char* kTlsVersions[] = {"1.2", "1.3"};
+constexpr FieldSpec kHttpTls[] = {
+    {.name = "cert",
+     .type = FieldType::secret,
+     .summary = "certificate chain (PEM), the server's own first",
+     .required = true},
+    {.name = "key", .type = FieldType::secret, .summary = "its private key (PEM)", .required = true},
+    {.name = "client_ca",
+     .type = FieldType::secret,
+     .summary = "authorities whose client certificates are taken (PEM)"},
+    {.name = "client",
+     .type = FieldType::word,
+     .summary = "whether a client certificate is asked for",
+     .default_value = "none",
+     .words = kClientWords},
+    {.name = "min",
+     .type = FieldType::word,
+     .summary = "lowest TLS version",
+     .default_value = "1.2",
+     .words = kTlsVersions},
+};
 constexpr FieldSpec kHttp[] = {
     {.name = "listen",
      .type = FieldType::address,
@@ -17,7 +39,7 @@ constexpr FieldSpec kHttp[] = {
      .type = FieldType::word,
      .summary = "plaintext beyond loopback, knowingly",
      .words = kInsecureWords},
-    {.name = "tls", .type = FieldType::any, .summary = "encryption", .later = true},
+    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kHttpTls, .optional_block = true},
 };
 constexpr FieldSpec kJournal[] = {
     {.name = "durability",
@@ -44,6 +66,25 @@ constexpr FieldSpec kFhirLimits[] = {
      .min = 1,
      .max = 1'000'000},
 };
+constexpr FieldSpec kRequestLimits[] = {
+    {.name = "requests",
+     .type = FieldType::integer,
+     .summary = "requests under way; beyond, 429",
+     .default_value = "2000",
+     .min = 1,
+     .max = 100'000},
+    {.name = "per_client",
+     .type = FieldType::integer,
+     .summary = "of them, of one user or address",
+     .default_value = "200",
+     .min = 1,
+     .max = 100'000},
+    {.name = "per_second",
+     .type = FieldType::integer,
+     .summary = "requests a second of one user or address; 0: any number",
+     .default_value = "0",
+     .max = 1'000'000},
+};
 constexpr FieldSpec kLimits[] = {
     {.name = "inflight",
      .type = FieldType::size,
@@ -52,6 +93,7 @@ constexpr FieldSpec kLimits[] = {
      .min = 1 << 20,
      .max = std::int64_t{16} << 30},
     {.name = "fhir", .type = FieldType::block, .summary = "of the FHIR server", .fields = kFhirLimits},
+    {.name = "http", .type = FieldType::block, .summary = "of its clients", .fields = kRequestLimits},
 };
 constexpr const char* kRefusedWords[] = {"retry", "block", "quarantine"};
 constexpr const char* kActionWords[] = {"create", "update", "delete"};
@@ -103,7 +145,59 @@ constexpr FieldSpec kSubscriptions[] = {
 constexpr const char* kValidateWords[] = {"off", "structure", "profile"};
 constexpr const char* kDeleteWords[] = {"single", "multiple"};
 constexpr const char* kHandlingWords[] = {"lenient", "strict"};
+constexpr FieldSpec kUser[] = {
+    {.name = "token",
+     .type = FieldType::secret,
+     .summary = "its bearer token, of 16 characters or more, or `sha256:` and the hash of it in hex"},
+    {.name = "certificate",
+     .type = FieldType::string,
+     .summary = "subject of its client certificate, last part first: \"CN=lab,O=Example\""},
+    {.name = "role",
+     .type = FieldType::string,
+     .summary = "reader, writer, admin, or a `role` of the site",
+     .required = true,
+     .repeated = true},
+};
+constexpr FieldSpec kRole[] = {
+    {.name = "read", .type = FieldType::string, .summary = "types, with blanks between them; \"*\": all"},
+    {.name = "write", .type = FieldType::string, .summary = "types that may be created, changed and deleted"},
+    {.name = "operations", .type = FieldType::string, .summary = "\"$everything $export\"; \"*\": all"},
+};
+constexpr const char* kLoopbackWords[] = {"open", "closed"};
+constexpr FieldSpec kAccess[] = {
+    {.name = "user",
+     .type = FieldType::named_block,
+     .summary = "who may use the FHIR API",
+     .fields = kUser,
+     .repeated = true},
+    {.name = "role",
+     .type = FieldType::named_block,
+     .summary = "what a user may do; nothing but what is written",
+     .fields = kRole,
+     .repeated = true},
+    {.name = "loopback",
+     .type = FieldType::word,
+     .summary = "open: clients on this machine need no login though there are users",
+     .default_value = "closed",
+     .words = kLoopbackWords},
+};
+constexpr const char* kAuditWords[] = {"off", "writes", "all"};
+constexpr const char* kProvenanceWords[] = {"off", "channels", "all"};
 constexpr FieldSpec kFhir[] = {
+    {.name = "base",
+     .type = FieldType::string,
+     .summary = "URL that clients reach the server by, when it is another than that of `http`"},
+    {.name = "access", .type = FieldType::block, .summary = "users and roles", .fields = kAccess},
+    {.name = "audit",
+     .type = FieldType::word,
+     .summary = "AuditEvents in the store: of no request, of each write, or of reads and searches too",
+     .default_value = "off",
+     .words = kAuditWords},
+    {.name = "provenance",
+     .type = FieldType::word,
+     .summary = "a Provenance with each write: of none, of channels, or of clients too",
+     .default_value = "off",
+     .words = kProvenanceWords},
     {.name = "validate",
      .type = FieldType::word,
      .summary = "what is written: not at all, against R4, or also invariants and profiles (422)",

@@ -13,6 +13,11 @@ base::Result<FhirRules> read_fhir_rules(const channels::Options& server, const s
   if (fhir.has("update_create")) context.update_create = fhir.flag("update_create");
   context.conditional_delete_multiple = fhir.text("conditional_delete") == "multiple";
   context.strict_search = fhir.text("handling") == "strict";
+  const std::string audit = fhir.text("audit"), provenance = fhir.text("provenance");
+  rules.audit.writes = audit == "writes" || audit == "all";
+  rules.audit.reads = audit == "all";
+  rules.audit.channel_provenance = provenance == "channels" || provenance == "all";
+  rules.audit.client_provenance = provenance == "all";
   const channels::Options& limits = server.block("limits").block("fhir");
   if (limits.has("bundle_entries"))
     context.bundle_entries_max = static_cast<std::size_t>(limits.number("bundle_entries"));

@@ -2,8 +2,10 @@
 // The built-in FHIR store as the engine uses it: one writing thread with group commit, reading threads,
 // the change feed and the sink of channels (fhir.md §5; architecture.md §2).
 
+#include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -16,6 +18,7 @@
 #include "engine/base/executor.h"
 #include "engine/base/http_message.h"
 #include "engine/base/random.h"
+#include "engine/fhir_audit.h"
 #include "engine/read_pool.h"
 #include "fhir/access.h"
 #include "fhir/ids.h"
@@ -29,6 +32,7 @@ namespace kiln::engine {
 struct FhirRules {
   fhir::ServerContext context;             ///< only its switches and caps count
   std::unique_ptr<fhir::Library> library;  ///< loaded packages; null: what is shipped
+  AuditRules audit;
 };
 
 /// From the blocks `fhir` and `limits` of kiln.conf. Packages are read now. Errors: of reading a package,
@@ -57,8 +61,13 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   ~FhirService() override;
 
   /// One HTTP request of the FHIR API; `answer` runs on the home executor, for writes after the commit.
+  /// `is_gone` (may be empty) is asked on the home executor while a read waits or runs for long: nobody takes its
+  /// answer any more, and it is dropped.
   void handle(base::HttpRequest request, fhir::Principal principal,
-              std::function<void(base::HttpResponse)> answer);
+              std::function<void(base::HttpResponse)> answer, std::function<bool()> is_gone = {});
+
+  /// From now on reads that wait, and searches that run, end with 503: the server stops. Any thread.
+  void give_up_reads() { giving_up_ = true; }
 
   /// An id for a request that came without one. Home executor only.
   std::string next_request_id();
@@ -101,6 +110,12 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   base::Status commit_group(std::vector<Job>& group);
   base::Result<bool> run_group(std::vector<Job>& group, fhir::Store::Scopes scopes);
   void on_read(std::function<void(fhir::Store&)> work);
+  void handle_read(base::HttpRequest request, fhir::Principal principal,
+                   std::function<void(base::HttpResponse)> reply, std::function<bool()> is_gone);
+  void look_for_gone();
+  base::HttpResponse run_write(fhir::Store& store, const base::HttpRequest& request, const fhir::Principal& principal);
+  void answer_audited(base::HttpRequest request, const fhir::Principal& principal, base::HttpResponse response,
+                      std::function<void(base::HttpResponse)> reply);
   channels::SendOutcome apply_one(fhir::Store& store, const channels::Outgoing& message);
   base::Result<channels::ChangeBatch> read_now(fhir::Store& store, std::uint64_t after, std::size_t limit);
 
@@ -109,8 +124,20 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   fhir::IdSource ids_;
   base::SystemRandom home_random_;
   fhir::IdSource home_ids_;  ///< home executor only
+  AuditWriter audit_;  ///< on the write thread
+  std::atomic<std::size_t> audits_waiting_ = 0;
   std::unique_ptr<fhir::Validator> validator_;  ///< of parts_.rules.library
   fhir::ServerContext context_;
+  /// A read that is under way. Home executor only, but for `dropped`.
+  struct Waiting {
+    std::function<bool()> is_gone;
+    std::shared_ptr<std::atomic<bool>> dropped;
+    base::MonoTime since;
+  };
+  std::map<std::uint64_t, Waiting> waiting_;
+  std::uint64_t reads_ = 0;
+  bool looking_ = false;
+  std::atomic<bool> giving_up_ = false;
   std::mutex mutex_;
   std::deque<Job> queue_;
   bool scheduled_ = false;

@@ -11,10 +11,10 @@
 #include <future>
 #include <set>
 
+#include "channels/net/tls.h"
 #include "engine/admin/control_api.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/security/loopback_access.h"
 #include "engine/store/sqlite_store.h"
 #include "engine/version.h"
 
@@ -46,7 +46,6 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
     : env_(env),
       site_(std::move(site)),
       options_(std::move(options)),
-      access_(std::make_unique<LoopbackAccess>()),
       budget_(net_.executor()) {
   processor_.use_lookups(&lookups_);
   processor_.use_clock(&clock_);
@@ -125,20 +124,28 @@ Status Gateway::open_store() {
   parts.home = &net_.executor();
   parts.clock = &clock_;
   parts.random = &store_random_;
-  parts.access = access_.get();
+  const channels::Options& fhir_options = site_->server.block("fhir");
+  TRY(access_, SiteAccess::read(fhir_options.block("access"), fhir_options.text("audit") != "off"));
+  parts.access = &access_;
   parts.base_url = fhir_url();
   parts.version = kVersion;
   TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
   TRY(subscription_rules_, read_subscription_rules(site_->server, fhir_url()));
   parts.rules.context.write_rule = &write_rule_;
+  parts.rules.context.security = access_.description();
+  parts.rules.context.certificates = access_.takes_certificates();
   parts.fail_stop = [] { ::_exit(74); };
   fhir_ = std::make_unique<FhirService>(std::move(parts));
   return {};
 }
 
 std::string Gateway::fhir_url() const {
-  const std::string listen = site_->server.block("http").text("listen");
-  return "http://" + (listen.empty() ? "127.0.0.1:8080" : listen) + "/fhir";
+  std::string base = site_->server.block("fhir").text("base");
+  while (base.ends_with('/')) base.pop_back();
+  if (!base.empty()) return base;
+  const channels::Options& http = site_->server.block("http");
+  const std::string listen = http.text("listen");
+  return (http.has("tls") ? "https://" : "http://") + (listen.empty() ? "127.0.0.1:8080" : listen) + "/fhir";
 }
 
 /// A lookup that cannot be asked is no reason not to start: its policy decides about each message.
@@ -335,15 +342,52 @@ void Gateway::use_tables(TableWatch::Change change) {
   watch_tables();
 }
 
-Status Gateway::serve_http() {
+base::Result<channels::HttpListen> Gateway::fhir_listener() {
+  const channels::Options& http = site_->server.block("http");
   const std::string listen = site_->server.block("http").text("listen");
   const std::string address = listen.empty() ? "127.0.0.1:8080" : listen;
   const auto colon = address.rfind(':');
   std::string host = address.substr(0, colon);
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
   const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
-  auto handler = [this](base::HttpRequest request) { return on_fhir(std::move(request)); };
+  const channels::Options& tls = http.block("tls");
+  if (!http.has("tls")) {
+    return channels::HttpListen([this, host, port](base::Network::OnAccept on_accept) {
+      return net_.listen(host, port, std::move(on_accept));
+    });
+  }
+  channels::TlsOptions options;
+  options.certificate = tls.text("cert");
+  options.key = tls.text("key");
+  options.client_ca = tls.text("client_ca");
+  const std::string client = tls.text("client");
+  options.client = client == "required"   ? channels::ClientCertificate::required
+                   : client == "optional" ? channels::ClientCertificate::optional
+                                          : channels::ClientCertificate::none;
+  options.only_13 = tls.text("min") == "1.3";
+  auto context = channels::TlsContext::server(options);
+  if (!context) {
+    base::Error error = std::move(context).error();
+    error.place = "http { tls { … } }";
+    return base::fail(std::move(error));
+  }
+  return channels::listen_tls(net_, host, port, std::move(*context));
+}
+
+Status Gateway::serve_http() {
+  auto handler = [this](base::HttpRequest request, channels::HttpPeer peer) {
+    return on_fhir(std::move(request), std::move(peer));
+  };
+  const channels::Options& quota = site_->server.block("limits").block("http");
+  QuotaLimits quotas;
+  quotas.under_way = static_cast<std::size_t>(quota.number("requests"));
+  quotas.under_way_per_client = static_cast<std::size_t>(quota.number("per_client"));
+  quotas.per_second = quota.number("per_second");
+  quota_ = std::make_unique<RequestQuota>(quotas, clock_);
   channels::HttpLimits limits;
+  limits.gate = [this](const base::HttpRequest& head, const channels::HttpPeer& peer) {
+    return check_login(head, peer);
+  };
   const channels::Options& fhir_limits = site_->server.block("limits").block("fhir");
   if (fhir_limits.has("body")) limits.body_bytes = static_cast<std::size_t>(fhir_limits.number("body"));
   limits.refusal = [this](int status, const std::string& why) {
@@ -351,7 +395,8 @@ Status Gateway::serve_http() {
     response.headers.set("X-Request-Id", fhir_->next_request_id());
     return response;
   };
-  TRY(http_, channels::HttpServer::start(net_, host, port, handler, limits));
+  TRY(channels::HttpListen listen, fhir_listener());
+  TRY(http_, channels::HttpServer::start(net_, std::move(listen), channels::HttpPeerHandler(handler), limits));
   const std::string socket = base::join_path(site_->data_folder, "kiln.sock");
   auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
     return net_.listen_unix(socket, std::move(on_accept));
@@ -361,7 +406,24 @@ Status Gateway::serve_http() {
   return {};
 }
 
-Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request) {
+base::HttpResponse Gateway::refuse(const base::Error& error, const base::HttpRequest& request) const {
+  base::HttpResponse response = fhir::refuse(error);
+  const std::string_view id = request.headers.get("X-Request-Id");
+  response.headers.set("X-Request-Id", fhir::is_request_id(id) ? std::string(id) : fhir_->next_request_id());
+  return response;
+}
+
+/// Asked before the body is read (security.md L1).
+std::optional<base::HttpResponse> Gateway::check_login(const base::HttpRequest& head,
+                                                       const channels::HttpPeer& peer) const {
+  if (!head.path().starts_with("/fhir")) return std::nullopt;
+  const auto principal = access_.identify(head, peer.certificate);
+  if (principal) return std::nullopt;
+  base::log(base::LogLevel::warn, "fhir-login-refused", {});
+  return refuse(principal.error(), head);
+}
+
+Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request, channels::HttpPeer peer) {
   if (request.path() != "/fhir" && !request.path().starts_with("/fhir/")) {
     base::HttpResponse response;
     response.status = 404;
@@ -370,17 +432,24 @@ Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request) {
         "Kiln " + std::string(kVersion) + ": the FHIR API is at /fhir (/fhir/metadata describes it)\n";
     co_return response;
   }
-  fhir::Principal principal;
-  principal.loopback = is_loopback(request.peer);
+  const base::Result<fhir::Principal> principal = access_.identify(request, peer.certificate);
+  if (!principal) co_return refuse(principal.error(), request);
+  const std::string client =
+      principal->name.empty() ? std::string(host_of(request.peer)) : "user " + principal->name;
+  if (!quota_->enter(client)) co_return refuse(base::Error{base::ErrorCode::fhir_throttled, {}, {}, {}}, request);
   if (facade_->takes(request)) {
-    auto handling = facade_->handle(std::move(request), std::move(principal));
+    if (!fhir::is_request_id(request.headers.get("X-Request-Id")))
+      request.headers.set("X-Request-Id", fhir_->next_request_id());
+    auto handling = facade_->handle(std::move(request), *principal);
     base::HttpResponse response = co_await std::move(handling);
+    quota_->leave(client);
     co_return response;
   }
   base::Completion<base::HttpResponse> answered(net_.executor());
-  fhir_->handle(std::move(request), principal,
-                [answered](base::HttpResponse response) { answered.set(std::move(response)); });
+  auto answer = [answered](base::HttpResponse response) { answered.set(std::move(response)); };
+  fhir_->handle(std::move(request), *principal, std::move(answer), std::move(peer.is_gone));
   base::HttpResponse response = co_await answered;
+  quota_->leave(client);
   co_return response;
 }
 
@@ -412,6 +481,9 @@ Task<void> Gateway::wind_down(bool started) {
   if (facade_) facade_->stop();
   if (subscriptions_) co_await subscriptions_->stop();
   for (const auto& channel : channels_) co_await channel->stop_source();
+  // Answers that are nearly there still leave; a long search would hold the stop up.
+  constexpr std::chrono::milliseconds kGrace(1'500);
+  if (fhir_) net_.executor().post_after(kGrace, [this] { fhir_->give_up_reads(); });
   if (http_) co_await http_->stop();
   if (control_) co_await control_->stop();
   for (const auto& channel : channels_)

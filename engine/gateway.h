@@ -18,6 +18,8 @@
 #include "engine/journal/sqlite_journal.h"
 #include "engine/pipeline.h"
 #include "engine/subscriptions/subscriptions.h"
+#include "engine/security/request_quota.h"
+#include "engine/security/site_access.h"
 #include "engine/table_watch.h"
 
 namespace kiln::engine {
@@ -69,7 +71,10 @@ class Gateway {
   void note_lookups() const;
   void watch_tables();
   void use_tables(TableWatch::Change change);
-  base::Task<base::HttpResponse> on_fhir(base::HttpRequest request);
+  base::Task<base::HttpResponse> on_fhir(base::HttpRequest request, channels::HttpPeer peer);
+  std::optional<base::HttpResponse> check_login(const base::HttpRequest& head, const channels::HttpPeer& peer) const;
+  base::HttpResponse refuse(const base::Error& error, const base::HttpRequest& request) const;
+  base::Result<channels::HttpListen> fhir_listener();
   void say(const std::string& line) const;
 
   base::Env& env_;
@@ -83,7 +88,8 @@ class Gateway {
   int exit_code_ = 0;
   base::Status started_;
 
-  std::unique_ptr<fhir::Access> access_;
+  SiteAccess access_;
+  std::unique_ptr<RequestQuota> quota_;
   std::unique_ptr<TableWatch> table_watch_;  ///< after the start: file_work_ only
   LookupPool lookups_{env_, clock_};
   Processor processor_;

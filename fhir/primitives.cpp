@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "engine/base/limits.h"
+
 namespace kiln::fhir {
 namespace {
 
@@ -285,7 +287,7 @@ bool is_number_too_large(std::string_view number) {
   if (number.size() < 4) return false;
   if (number.starts_with('-')) number.remove_prefix(1);
   const std::size_t mark = number.find_first_of("eE");
-  if (std::min(number.find('.'), std::min(mark, number.size())) > kNumberDigitsMax) return true;
+  if (std::min(number.find('.'), std::min(mark, number.size())) > base::limits::kNumberDigitsMax) return true;
   if (mark == number.npos) return false;
   std::string_view exponent = number.substr(mark + 1);
   if (exponent.starts_with('-')) return false;
@@ -294,7 +296,7 @@ bool is_number_too_large(std::string_view number) {
     if (c == '+') continue;
     value = std::min<std::size_t>(value * 10 + static_cast<std::size_t>(c - '0'), 1'000'000);
   }
-  return value > kNumberExponentMax;
+  return value > base::limits::kNumberExponentMax;
 }
 
 bool is_valid_id(std::string_view text) {

@@ -48,7 +48,6 @@ bool is_valid_primitive(Primitive primitive, std::string_view text);
 /// More digits before the point, or a greater exponent, than any reader here takes. `number` has the form of a JSON
 /// number. A small number may have any exponent.
 bool is_number_too_large(std::string_view number);
-inline constexpr std::size_t kNumberDigitsMax = 300, kNumberExponentMax = 300;
 
 /// resource.html#id: 1–64 of letters, digits, '-' and '.'.
 bool is_valid_id(std::string_view text);

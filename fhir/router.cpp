@@ -163,12 +163,6 @@ void compress(HttpResponse& response) {
   response.headers.set("Content-Encoding", "gzip");
 }
 
-/// A request id may be echoed when it is short and harmless.
-bool is_plain_token(std::string_view text) {
-  return !text.empty() && text.size() <= 128 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
-}
-
 /// Takes the body in as the interaction wants it. `document` and `unpacked` own it.
 Answer<void> read_request_body(const Interaction& interaction, std::string_view body, Call& call,
                                base::JsonDocument& document) {
@@ -245,7 +239,7 @@ HttpResponse finish(const HttpRequest& request, Answer<Reply> answer, const Want
   HttpResponse response = answer_of(std::move(answer), wanted);
   if (wanted.gzip) compress(response);
   const std::string_view id = request.headers.get("X-Request-Id");
-  if (is_plain_token(id)) response.headers.set("X-Request-Id", std::string(id));
+  if (is_request_id(id)) response.headers.set("X-Request-Id", std::string(id));
   if (request.method == "HEAD") {
     response.headers.set("Content-Length", std::to_string(response.body.size()));
     response.body.clear();
@@ -277,12 +271,27 @@ Answer<const Interaction*> find_interaction(std::string_view method, std::string
   return tl::unexpected(method_not_allowed(*shape));
 }
 
+namespace {
+
+/// False when a Bundle certainly has only GET and HEAD entries: no other method is in it, in whatever way a text may
+/// be written.
+bool may_write(const HttpRequest& request) {
+  const std::string_view body = request.body;
+  if (request.headers.has("Content-Encoding")) return true;
+  for (const std::string_view sign : {"PUT", "POST", "DELETE", "PATCH", "\\u", "&#"})
+    if (body.find(sign) != std::string_view::npos) return true;
+  return false;
+}
+
+}  // namespace
+
 bool is_write(const HttpRequest& request, const ServerContext& context) {
   Call call;
   const auto target = below_base(request.target, context.base_path);
   if (!target) return false;
   const auto interaction = find_interaction(request.method, *target, call);
-  return interaction && (*interaction)->writes;
+  if (!interaction || !(*interaction)->writes) return false;
+  return call.shape != PathShape::system || may_write(request);
 }
 
 HttpResponse handle(const HttpRequest& request, const Principal& principal, Store& store,
@@ -316,6 +325,21 @@ std::optional<std::string> below_base(std::string_view target, std::string_view 
   target.remove_prefix(base_path.size());
   if (!target.empty() && target.front() != '/' && target.front() != '?') return std::nullopt;
   return std::string(target);
+}
+
+bool is_request_id(std::string_view text) {
+  return !text.empty() && text.size() <= 128 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
+}
+
+HttpResponse refuse(const base::Error& error) {
+  HttpResponse response;
+  response.status = error.info().http_status;
+  response.headers.set("Content-Type", std::string(detail::content_type_of(detail::Format::json)));
+  if (error.info().retry) response.headers.set("Retry-After", error.code == ErrorCode::fhir_throttled ? "1" : "5");
+  if (response.status == 401) response.headers.set("WWW-Authenticate", "Bearer realm=\"kiln-fhir\"");
+  response.body = print_outcome({issue_of(error)});
+  return response;
 }
 
 HttpResponse refuse(int status, const std::string& why) {

@@ -30,6 +30,8 @@ struct ServerContext {
   const base::Clock* clock = nullptr;
   IdSource* ids = nullptr;                          ///< only used by writes, on the writer's thread
   const Access* access = nullptr;                   ///< nullptr denies everything
+  std::string security;  ///< CapabilityStatement.rest.security.description: how a client shows who it is
+  bool certificates = false;  ///< a client certificate is one of these ways
   std::string software_version;                     ///< for the CapabilityStatement
   base::WallTime started;                           ///< date of the CapabilityStatement
   std::string origin = std::string(kClientOrigin);  ///< recorded with every version
@@ -58,6 +60,13 @@ base::HttpResponse handle(const base::HttpRequest& request, const Principal& pri
 
 /// The validator of a context, or the one of the shipped definitions.
 const Validator& validator_of(const ServerContext& context);
+
+/// A request id of a client that is short and harmless; others are replaced.
+bool is_request_id(std::string_view text);
+
+/// The answer to a request that is refused before it reaches an interaction: an OperationOutcome, with Retry-After
+/// where trying again can help, and WWW-Authenticate for a 401.
+base::HttpResponse refuse(const base::Error& error);
 
 /// The answer to a request that HTTP itself refuses (too large, too slow, malformed), as an OperationOutcome.
 base::HttpResponse refuse(int status, const std::string& why);

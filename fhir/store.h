@@ -2,6 +2,7 @@
 // The resource store, as the FHIR side and the engine see it (fhir.md §5). Implemented by engine/store.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,7 +70,8 @@ struct Match {
 
 struct SearchPage {
   std::vector<StoredVersion> rows;  ///< in the order of the query
-  std::int64_t last_key = 0;        ///< sort key of the last row: continue with SearchQuery::after
+  /// Sort keys of the first and the last row: SearchQuery::after goes on there.
+  std::int64_t first_key = 0, last_key = 0;
   bool more = false;
 };
 
@@ -78,7 +80,15 @@ struct HistoryRange {
   std::string_view id;                  ///< empty: all resources of the type
   std::int64_t below_seq = 0;           ///< only seq < this; 0: from the newest
   std::optional<base::WallTime> since;  ///< inclusive
+  /// Only what was current at some time from `at_low` to `at_high` (microseconds UTC, inclusive); both or none.
+  std::optional<std::int64_t> at_low, at_high;
   std::size_t limit = 0;
+  std::size_t bytes_max = 0;  ///< of the bodies; one version in any case; 0: no limit
+};
+
+struct HistoryPage {
+  std::vector<StoredVersion> rows;  ///< newest first
+  bool more = false;
 };
 
 /// A walk over the resources of a type as they were when the change feed stood at `up_to_seq`: later changes are not
@@ -139,8 +149,11 @@ class Store {
   virtual base::Result<std::optional<StoredVersion>> read(std::string_view type, std::string_view id) = 0;
   virtual base::Result<std::optional<StoredVersion>> read_version(std::string_view type, std::string_view id,
                                                                   std::int64_t vid) = 0;
-  /// Newest first.
-  virtual base::Result<std::vector<StoredVersion>> history(const HistoryRange& range) = 0;
+  virtual base::Result<HistoryPage> history(const HistoryRange& range) = 0;
+  /// Number of versions of the range (below_seq, limit and bytes_max do not count), counted up to `most`.
+  virtual base::Result<std::int64_t> history_count(const HistoryRange& range, std::int64_t most) = 0;
+  /// The version at this place of the change feed, deletions too.
+  virtual base::Result<std::optional<StoredVersion>> version_at(std::int64_t seq) = 0;
   virtual base::Result<std::int64_t> version_count(std::string_view type, std::string_view id) = 0;
 
   /// Writes a new version and its index rows; creates the resource when it is not there.
@@ -149,14 +162,20 @@ class Store {
   virtual base::Result<std::optional<WriteResult>> remove(std::string_view type, std::string_view id,
                                                           std::string_view origin) = 0;
 
-  /// The page of a query, with bodies. limit_exceeded when the query costs more than its budget.
+  /// The page of a query, with bodies. Errors of this and the next three: fhir_too_costly when the query costs
+  /// more than its budget, fhir_search_time after limits::kSearchMs, cancelled (set_stop).
   virtual base::Result<SearchPage> search(const SearchQuery& query) = 0;
+  /// The same rows one by one, so that only one body is in memory; an error that `on_row` gives ends it. True:
+  /// there are more than query.count.
+  virtual base::Result<bool> each(const SearchQuery& query,
+                                  const std::function<base::Status(StoredVersion)>& on_row) = 0;
   /// At most `limit` hits without bodies, in no promised order: for conditional interactions.
   virtual base::Result<std::vector<Match>> find(const SearchQuery& query, std::size_t limit) = 0;
   /// Number of hits, counted up to `limit`.
   virtual base::Result<std::int64_t> count(const SearchQuery& query, std::int64_t limit) = 0;
 
-  /// The change feed: versions with seq > `seq`, ascending, deletions included.
+  /// The change feed: versions with seq > `seq`, ascending, deletions included; at most `limit`, fewer when their
+  /// bodies exceed limits::kPageBytesMax.
   virtual base::Result<std::vector<StoredVersion>> changes_since(std::int64_t seq, std::size_t limit) = 0;
   virtual base::Result<std::int64_t> last_seq() = 0;
   /// Durable position of a reader of the feed; 0 when it has none yet.
@@ -176,6 +195,8 @@ class Store {
   virtual std::string_view page_secret() const = 0;
   /// Lets the writer move the WAL into the file; call when idle. No effect on a reader.
   virtual base::Status checkpoint() = 0;
+  /// Asked now and then while a search, count or history runs, on its thread; true ends it with `cancelled`.
+  virtual void set_stop(std::function<bool()> stop) = 0;
   /// A read-only connection of its own for another thread.
   virtual base::Result<std::unique_ptr<Store>> open_reader() = 0;
   virtual base::Result<SnapshotPage> snapshot(const SnapshotRange& range) = 0;

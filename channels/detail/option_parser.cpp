@@ -43,7 +43,7 @@ class Parser {
         report(diagnostics_, ErrorCode::E0905, owner_span, owner_ + " needs `" + field.name + "`",
                field.summary);
       if (auto value = default_of(field)) out.options.add(field.name, std::move(*value));
-      if (field.type == FieldType::block && !field.later && !failed(field.name))
+      if (field.type == FieldType::block && !field.later && !field.optional_block && !failed(field.name))
         add_default_block(field, out);
     }
     return out;

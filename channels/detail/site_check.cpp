@@ -5,6 +5,8 @@
 #include <set>
 
 #include "channels/detail/site_builder.h"
+#include "engine/base/text.h"
+#include "fhir/definitions/definitions.h"
 
 namespace kiln::channels::detail {
 
@@ -107,6 +109,7 @@ class Checker {
       check_tls(channel.definition.source_options);
     }
     check_http();
+    check_access();
     check_ports();
     check_cycles();
     check_lookups();
@@ -133,10 +136,65 @@ class Checker {
   void check_http() {
     const Options& http = site_.server.block("http");
     const OptionValue* listen = http.find("listen");
-    if (listen == nullptr || !listen->resolved || http.has("insecure") || http.has("tls")) return;
+    check_http_tls(http);
+    if (listen == nullptr || !listen->resolved || http.has("insecure")) return;
     if (is_loopback(listen->text.substr(0, listen->text.rfind(':')))) return;
-    report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext listener on a non-loopback address",
-           "`tls { … }` or `insecure accept_risk`");
+    if (!http.has("tls"))
+      report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext listener on a non-loopback address",
+             "`tls { … }` or `insecure accept_risk`");
+    if (!site_.server.block("fhir").block("access").has("user"))
+      report(diagnostics_, ErrorCode::E0911, listen->span, "the FHIR server is open beyond this machine, without users",
+             "`fhir { access { user NAME { … } } }` or `insecure accept_risk`");
+  }
+
+  void check_http_tls(const Options& http) {
+    const OptionValue* tls = http.find("tls");
+    if (tls == nullptr || tls->block.empty()) return;
+    const Options& block = tls->block.front();
+    if (block.text("client") != "none" && !block.has("client_ca"))
+      report(diagnostics_, ErrorCode::E0910, tls->span, "`tls` asks for client certificates without `client_ca`",
+             "client_ca file(\"…\")");
+  }
+
+  /// Users, their roles, and what the roles name.
+  void check_access() {
+    const Options& access = site_.server.block("fhir").block("access");
+    std::vector<std::string_view> names = {"reader", "writer", "admin"};
+    if (const auto* roles = access.all("role"))
+      for (const OptionValue& role : *roles) {
+        if (std::find(names.begin(), names.end(), role.text) != names.end())
+          report(diagnostics_, ErrorCode::E0900, role.span, "role " + role.text + " is there already");
+        names.push_back(role.text);
+        for (const char* list : {"read", "write"}) check_types(role.block.front(), list);
+      }
+    const auto* users = access.all("user");
+    const bool shows_certificates = site_.server.block("http").block("tls").text("client") == "optional" ||
+                                    site_.server.block("http").block("tls").text("client") == "required";
+    if (users == nullptr) return;
+    for (const OptionValue& user : *users) {
+      const Options& options = user.block.front();
+      if (!options.has("token") && !options.has("certificate"))
+        report(diagnostics_, ErrorCode::E0905, user.span, "user " + user.text + " needs `token` or `certificate`");
+      if (options.has("certificate") && !shows_certificates)
+        report(diagnostics_, ErrorCode::E0900, user.span,
+               "user " + user.text + " has a certificate, but the listener asks for none",
+               "`http { tls { client required; client_ca … } }`");
+      const auto* roles = options.all("role");
+      if (roles == nullptr) continue;
+      for (const OptionValue& role : *roles)
+        if (std::find(names.begin(), names.end(), role.text) == names.end())
+          report(diagnostics_, ErrorCode::E0900, role.span, "there is no role " + role.text,
+                 did_you_mean(role.text, names));
+    }
+  }
+
+  void check_types(const Options& role, const char* list) {
+    const OptionValue* value = role.find(list);
+    if (value == nullptr || !value->resolved) return;
+    for (const std::string_view type : base::split(value->text, ' '))
+      if (!type.empty() && type != "*" && fhir::find_resource_type(type) == nullptr)
+        report(diagnostics_, ErrorCode::E0900, value->span,
+               "`" + std::string(type) + "` is no resource type of FHIR R4");
   }
 
   /// `via sql "name"` asks a `query name { … }` of kiln.conf.

@@ -8,6 +8,8 @@
 #include <set>
 
 #include "channels/net/detail/http_text.h"
+#include "channels/net/detail/peer_probe.h"
+#include "channels/net/tls.h"
 #include "engine/base/executor.h"
 #include "engine/base/text.h"
 
@@ -30,6 +32,7 @@ struct Incoming {
   const char* why = "";
   bool keep_alive = false;
   base::HttpRequest request;
+  std::optional<base::HttpResponse> answer;  ///< refused: by the gate
 };
 
 Incoming refuse(int status, const char* why) {
@@ -82,14 +85,19 @@ Incoming refuse_parse_error(const boost::system::error_code& error) {
   return refuse(400, "not a valid HTTP request");
 }
 
-base::HttpRequest take_request(Parser& parser, const std::string& peer) {
-  auto message = parser.release();
+base::HttpRequest head_of(const Parser::value_type& message, const std::string& peer) {
   base::HttpRequest out;
   out.method = std::string(message.method_string());
   out.target = std::string(message.target());
   out.peer = peer;
   for (const auto& field : message)
     out.headers.add(std::string(field.name_string()), std::string(field.value()));
+  return out;
+}
+
+base::HttpRequest take_request(Parser& parser, const std::string& peer) {
+  auto message = parser.release();
+  base::HttpRequest out = head_of(message, peer);
   out.body = std::move(message.body());
   return out;
 }
@@ -135,7 +143,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   };
   using ConnectionPtr = std::shared_ptr<Connection>;
 
-  Impl(base::Network& n, HttpHandler h, HttpLimits l)
+  Impl(base::Network& n, HttpPeerHandler h, HttpLimits l)
       : network(n), handler(std::move(h)), limits(l), ended(n.executor()) {
     if (limits.clock == nullptr) limits.clock = &system_clock;
   }
@@ -156,11 +164,12 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   static base::Task<void> serve(std::shared_ptr<Impl> self, ConnectionPtr connection);
   static base::Task<Incoming> read_request(std::shared_ptr<Impl> self, ConnectionPtr connection);
   static base::Task<bool> answer(std::shared_ptr<Impl> self, ConnectionPtr connection, Incoming incoming);
-  static base::Task<base::HttpResponse> handle(std::shared_ptr<Impl> self, base::HttpRequest request);
+  static base::Task<base::HttpResponse> handle(std::shared_ptr<Impl> self, base::HttpRequest request,
+                                               HttpPeer peer);
   static base::Task<void> linger(ConnectionPtr connection);
 
   base::Network& network;
-  HttpHandler handler;
+  HttpPeerHandler handler;
   HttpLimits limits;
   base::SystemClock system_clock;
   std::unique_ptr<base::Listener> listener;
@@ -169,6 +178,24 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   bool stopping = false;
   HttpServerStatus counts;
 };
+
+namespace {
+
+HttpPeer peer_of(const base::StreamPtr& stream) {
+  HttpPeer peer;
+  if (const auto* secure = dynamic_cast<const SecureStream*>(stream.get())) {
+    peer.encrypted = true;
+    peer.certificate = secure->certificate();
+  }
+  peer.is_gone = [weak = std::weak_ptr<base::Stream>(stream)] {
+    const auto open = weak.lock();
+    auto* probe = dynamic_cast<detail::PeerProbe*>(open.get());
+    return probe && probe->is_gone();
+  };
+  return peer;
+}
+
+}  // namespace
 
 base::Task<Incoming> HttpServer::Impl::read_request(std::shared_ptr<Impl> self, ConnectionPtr connection) {
   const HttpLimits& limits = self->limits;
@@ -197,6 +224,14 @@ base::Task<Incoming> HttpServer::Impl::read_request(std::shared_ptr<Impl> self, 
         deadline = self->limits.clock->mono() + std::chrono::milliseconds(limits.body_ms);
         auto wrong = check_head(*parser, limits);
         if (wrong) co_return std::move(*wrong);
+        if (limits.gate) {
+          auto refused = limits.gate(head_of(parser->get(), connection->stream->peer()), peer_of(connection->stream));
+          if (refused) {
+            Incoming out = refuse(refused->status, "");
+            out.answer = std::move(refused);
+            co_return out;
+          }
+        }
       }
       if (error) co_return refuse_parse_error(error);
       buffer.erase(0, used);
@@ -234,10 +269,10 @@ base::Task<Incoming> HttpServer::Impl::read_request(std::shared_ptr<Impl> self, 
 }
 
 base::Task<base::HttpResponse> HttpServer::Impl::handle(std::shared_ptr<Impl> self,
-                                                        base::HttpRequest request) {
+                                                        base::HttpRequest request, HttpPeer peer) {
   // An exception here is a bug of the handler; it must not take the connection's neighbours with it.
   try {
-    auto task = self->handler(std::move(request));
+    auto task = self->handler(std::move(request), std::move(peer));
     auto response = co_await std::move(task);
     co_return response;
   } catch (const std::exception&) {
@@ -251,11 +286,14 @@ base::Task<bool> HttpServer::Impl::answer(std::shared_ptr<Impl> self, Connection
   const bool head = incoming.request.method == "HEAD";
   const bool refused = incoming.kind == Incoming::Kind::refused;
   base::HttpResponse response;
-  if (refused) {
+  if (incoming.answer) {
+    response = std::move(*incoming.answer);
+  } else if (refused) {
     const HttpRefusal& own = self->limits.refusal;
     response = own ? own(incoming.status, incoming.why) : refusal(incoming.status, incoming.why);
   } else {
-    auto handling = handle(self, std::move(incoming.request));
+    HttpPeer peer = peer_of(connection->stream);
+    auto handling = handle(self, std::move(incoming.request), std::move(peer));
     response = co_await std::move(handling);
   }
   const bool keep = !refused && incoming.keep_alive && !self->stopping &&
@@ -300,6 +338,14 @@ HttpServer::~HttpServer() = default;
 
 base::Result<std::unique_ptr<HttpServer>> HttpServer::start(base::Network& network, HttpListen listen,
                                                             HttpHandler handler, HttpLimits limits) {
+  HttpPeerHandler takes_peer = [handler = std::move(handler)](base::HttpRequest request, const HttpPeer&) {
+    return handler(std::move(request));
+  };
+  return start(network, std::move(listen), std::move(takes_peer), std::move(limits));
+}
+
+base::Result<std::unique_ptr<HttpServer>> HttpServer::start(base::Network& network, HttpListen listen,
+                                                            HttpPeerHandler handler, HttpLimits limits) {
   auto impl = std::make_shared<Impl>(network, std::move(handler), limits);
   std::weak_ptr<Impl> weak = impl;
   auto listener = listen([weak](base::StreamPtr stream) {

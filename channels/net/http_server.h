@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/base/clock.h"
@@ -18,6 +19,16 @@ namespace kiln::channels {
 using HttpRefusal = std::function<base::HttpResponse(int status, const std::string& why)>;
 /// Called once per request, on the network's executor. An exception that leaves it becomes a 500.
 using HttpHandler = std::function<base::Task<base::HttpResponse>(base::HttpRequest)>;
+/// What is known of who sent a request, besides its address.
+struct HttpPeer {
+  bool encrypted = false;
+  std::string certificate;        ///< subject of the client's certificate (RFC 2253); empty: none was shown
+  std::function<bool()> is_gone;  ///< the client has closed its side; on the network's executor, at any later time
+};
+/// A handler that looks at it.
+using HttpPeerHandler = std::function<base::Task<base::HttpResponse>(base::HttpRequest, HttpPeer)>;
+/// Called when the header block is there and the body is not: an answer refuses the request unread.
+using HttpGate = std::function<std::optional<base::HttpResponse>(const base::HttpRequest& head, const HttpPeer&)>;
 /// Opens the listener a server uses: Network::listen or Net::listen_unix.
 using HttpListen = std::function<base::Result<std::unique_ptr<base::Listener>>(base::Network::OnAccept)>;
 
@@ -32,6 +43,7 @@ struct HttpLimits {
   std::size_t connections =
       base::limits::kConnectionsPerListenerMax;  ///< more are closed at once and counted
   HttpRefusal refusal;                 ///< empty: one line of plain text
+  HttpGate gate;                       ///< empty: everybody may send a body
   const base::Clock* clock = nullptr;  ///< for the Date field and the time limits; the system's when null
 };
 
@@ -48,6 +60,8 @@ class HttpServer {
   /// Errors: io_failed with the address.
   static base::Result<std::unique_ptr<HttpServer>> start(base::Network& network, HttpListen listen,
                                                          HttpHandler handler, HttpLimits limits = {});
+  static base::Result<std::unique_ptr<HttpServer>> start(base::Network& network, HttpListen listen,
+                                                         HttpPeerHandler handler, HttpLimits limits = {});
   /// Listens on host:port.
   static base::Result<std::unique_ptr<HttpServer>> start(base::Network& network, std::string host,
                                                          std::uint16_t port, HttpHandler handler,

@@ -19,7 +19,7 @@ Result<std::int64_t> Dictionary::lookup(Numbers& cache, const char* select, cons
     if (row) id = statement.integer(0);
   }
   if (id == kUnknown) {
-    if (!may_write_) return kUnknown;
+    if (!may_write_ || only_look_) return kUnknown;
     TRY(auto statement, database_->cached(insert));
     statement.bind(1, text);
     TRY_VOID(statement.run());
@@ -76,7 +76,7 @@ Result<std::int64_t> Dictionary::parameter(std::int64_t type, std::string_view c
     TRY(const bool row, select.step());
     if (row) return select.integer(0);
   }
-  if (!may_write_) return kUnknown;
+  if (!may_write_ || only_look_) return kUnknown;
   TRY(auto insert, database_->cached("INSERT INTO param(type, code) VALUES(?,?)"));
   insert.bind(1, type).bind(2, code);
   TRY_VOID(insert.run());

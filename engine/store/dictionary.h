@@ -18,6 +18,8 @@ class Dictionary {
   static constexpr std::int64_t kUnknown = -1;
 
   explicit Dictionary(bool may_write) : may_write_(may_write) {}
+  /// While on, a writer adds nothing either: a question must not grow the file.
+  void only_look(bool on) { only_look_ = on; }
   void attach(base::Database* database) { database_ = database; }
 
   /// The number of a resource type, from 1.
@@ -51,6 +53,7 @@ class Dictionary {
 
   base::Database* database_ = nullptr;
   bool may_write_;
+  bool only_look_ = false;
   bool added_ = false;
   Numbers types_, words_;
   std::unordered_map<std::int64_t, std::string> type_names_, word_texts_;

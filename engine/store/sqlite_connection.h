@@ -36,12 +36,16 @@ class SqliteConnection final : public fhir::Store {
   base::Result<std::optional<fhir::StoredVersion>> read(std::string_view type, std::string_view id) override;
   base::Result<std::optional<fhir::StoredVersion>> read_version(std::string_view type, std::string_view id,
                                                                 std::int64_t vid) override;
-  base::Result<std::vector<fhir::StoredVersion>> history(const fhir::HistoryRange& range) override;
+  base::Result<fhir::HistoryPage> history(const fhir::HistoryRange& range) override;
+  base::Result<std::int64_t> history_count(const fhir::HistoryRange& range, std::int64_t most) override;
+  base::Result<std::optional<fhir::StoredVersion>> version_at(std::int64_t seq) override;
   base::Result<std::int64_t> version_count(std::string_view type, std::string_view id) override;
   base::Result<fhir::WriteResult> put(const fhir::Write& write) override;
   base::Result<std::optional<fhir::WriteResult>> remove(std::string_view type, std::string_view id,
                                                         std::string_view origin) override;
   base::Result<fhir::SearchPage> search(const fhir::SearchQuery& query) override;
+  base::Result<bool> each(const fhir::SearchQuery& query,
+                          const std::function<base::Status(fhir::StoredVersion)>& on_row) override;
   base::Result<std::vector<fhir::Match>> find(const fhir::SearchQuery& query, std::size_t limit) override;
   base::Result<std::int64_t> count(const fhir::SearchQuery& query, std::int64_t limit) override;
   base::Result<std::vector<fhir::StoredVersion>> changes_since(std::int64_t seq, std::size_t limit) override;
@@ -56,9 +60,27 @@ class SqliteConnection final : public fhir::Store {
   base::Result<fhir::StoreCounts> counts() override;
   std::string_view page_secret() const override { return page_secret_; }
   base::Status checkpoint() override;
+  void set_stop(std::function<bool()> stop) override { stop_ = std::move(stop); }
   base::Result<std::unique_ptr<fhir::Store>> open_reader() override;
 
  private:
+  /// The budget of one question: virtual machine steps (0: any number), limits::kSearchMs, stop_, and no new
+  /// words in the dictionary. Off again however the question ends, since writes use the same connection. One
+  /// at a time; an inner one belongs to the outer.
+  class Question {
+   public:
+    explicit Question(SqliteConnection& connection, std::uint64_t steps = 0);
+    Question(const Question&) = delete;
+    Question& operator=(const Question&) = delete;
+    ~Question();
+
+   private:
+    SqliteConnection& connection_;
+    bool outer_;
+  };
+  /// Statement::step() of a question: says what ended it.
+  base::Result<bool> step(base::Statement& statement);
+  bool must_stop();
   /// The current state of a resource; rid 0 when it never existed.
   struct Current {
     std::int64_t type = 0, rid = 0, vid = 0, seq = 0;
@@ -93,6 +115,9 @@ class SqliteConnection final : public fhir::Store {
   /// The statement for a page, a count or a probe of the query (search_sql.h).
   base::Result<bool> run_search(const SqlText& sql,
                                 const std::function<base::Status(base::Statement&)>& on_row);
+  base::Result<fhir::StoredVersion> current_version(const std::string& type, base::Statement& row);
+  base::Result<base::Statement> history_statement(const fhir::HistoryRange& range, std::string sql,
+                                                  std::int64_t limit);
   base::Result<SqlText> search_text(const fhir::SearchQuery& query, std::string_view columns, bool ordered,
                                     std::int64_t limit);
   base::Result<std::vector<SeqRange>> seq_ranges_of(const fhir::SearchClause& clause);
@@ -126,6 +151,9 @@ class SqliteConnection final : public fhir::Store {
   bool in_transaction_ = false;  ///< between begin() and commit() or rollback(), whatever became of it
   bool spoiled_ = false;
   Counters at_begin_{};
+  std::function<bool()> stop_;
+  bool asking_ = false, out_of_time_ = false;  ///< of the running question
+  base::MonoTime ask_until_{};
 };
 
 }  // namespace kiln::engine

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/limits.h"
 #include "engine/store/sqlite_connection.h"
 
 namespace kiln::engine {
@@ -79,34 +80,89 @@ Result<std::int64_t> SqliteConnection::version_count(std::string_view type, std:
   return row ? select.integer(0) : std::int64_t{0};
 }
 
-Result<std::vector<StoredVersion>> SqliteConnection::history(const fhir::HistoryRange& range) {
-  static const std::string of_resource =
-      versions_where("WHERE r.type=?1 AND r.id=?2 AND v.seq<?3 AND v.seq>=?4 ORDER BY v.vid DESC LIMIT ?5");
-  // The "+" keeps the planner from collecting the whole type first: versions are walked from the newest.
-  static const std::string of_type =
-      versions_where("WHERE v.seq<?3 AND v.seq>=?4 AND +r.type=?1 ORDER BY v.seq DESC LIMIT ?5");
-  static const std::string of_all =
-      versions_where("WHERE v.seq<?3 AND v.seq>=?4 ORDER BY v.seq DESC LIMIT ?5");
-  std::int64_t from = 0, type = 0;
+namespace {
+
+/// The condition of a history; the "+" keeps the planner from collecting a whole type first: versions are
+/// walked from the newest.
+std::string history_where(const fhir::HistoryRange& range) {
+  std::string where = "WHERE v.seq<?3 AND v.seq>=?4";
+  if (!range.id.empty()) {
+    where += " AND r.type=?1 AND r.id=?2";
+  } else if (!range.type.empty()) {
+    where += " AND +r.type=?1";
+  }
+  // A version ends when the next one begins.
+  if (range.at_low)
+    where += " AND NOT EXISTS (SELECT 1 FROM version n WHERE n.rid=v.rid AND n.vid=v.vid+1 AND n.seq<?6)";
+  return where;
+}
+
+}  // namespace
+
+Result<Statement> SqliteConnection::history_statement(const fhir::HistoryRange& range, std::string sql,
+                                                      std::int64_t limit) {
+  std::int64_t from = 0, below = range.below_seq > 0 ? range.below_seq : INT64_MAX, ended = 0, type = 0;
   if (range.since) {
     TRY(from, seq_not_before(range.since->micros / 1000 * 1000));
+  }
+  if (range.at_low && range.at_high) {
+    TRY(const std::int64_t after, seq_not_before(*range.at_high == INT64_MAX ? INT64_MAX : *range.at_high + 1));
+    TRY(ended, seq_not_before(*range.at_low == INT64_MAX ? INT64_MAX : *range.at_low + 1));
+    below = std::min(below, after);
   }
   if (!range.type.empty()) {
     TRY(type, dictionary_.type(range.type));
   }
-  TRY(auto select, database_.cached(range.type.empty() ? of_all : range.id.empty() ? of_type : of_resource));
+  TRY(auto select, database_.cached(sql));
   if (!range.type.empty()) select.bind(1, type);
   if (!range.id.empty()) select.bind(2, range.id);
-  select.bind(3, range.below_seq > 0 ? range.below_seq : INT64_MAX)
-      .bind(4, from)
-      .bind(5, static_cast<std::int64_t>(range.limit));
-  std::vector<StoredVersion> versions;
+  select.bind(3, below).bind(4, from).bind(5, limit);
+  if (range.at_low) select.bind(6, ended);
+  return select;
+}
+
+Result<fhir::HistoryPage> SqliteConnection::history(const fhir::HistoryRange& range) {
+  const Question question(*this);
+  TRY(auto select, history_statement(range,
+                                     std::string(kVersionColumns) + history_where(range) + " ORDER BY " +
+                                         (range.id.empty() ? "v.seq" : "v.vid") + " DESC LIMIT ?5",
+                                     static_cast<std::int64_t>(range.limit) + 1));
+  fhir::HistoryPage page;
+  std::size_t bytes = 0;
   for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) return versions;
+    TRY(const bool row, step(select));
+    if (!row) return page;
+    bytes += select.text(7).size();
+    const bool full = range.bytes_max > 0 && bytes > range.bytes_max && !page.rows.empty();
+    if (full || page.rows.size() == range.limit) {
+      page.more = true;
+      return page;
+    }
     TRY(StoredVersion version, version_row(select, false));
-    versions.push_back(std::move(version));
+    page.rows.push_back(std::move(version));
   }
+}
+
+Result<std::int64_t> SqliteConnection::history_count(const fhir::HistoryRange& range, std::int64_t most) {
+  const Question question(*this);
+  fhir::HistoryRange whole = range;
+  whole.below_seq = 0;
+  TRY(auto select,
+      history_statement(whole,
+                        "SELECT count(*) FROM (SELECT 1 FROM version v JOIN resource r ON r.rid=v.rid " +
+                            history_where(whole) + " LIMIT ?5)",
+                        most));
+  TRY(const bool row, step(select));
+  return row ? select.integer(0) : std::int64_t{0};
+}
+
+Result<std::optional<StoredVersion>> SqliteConnection::version_at(std::int64_t seq) {
+  static const std::string sql = versions_where("WHERE v.seq=?");
+  TRY(auto select, database_.cached(sql));
+  select.bind(1, seq);
+  TRY(const bool row, select.step());
+  if (!row) return std::optional<StoredVersion>();
+  return version_row(select, false);
 }
 
 Result<std::int64_t> SqliteConnection::seq_not_before(std::int64_t micros) {
@@ -133,9 +189,12 @@ Result<std::vector<StoredVersion>> SqliteConnection::changes_since(std::int64_t 
   TRY(auto select, database_.cached(sql));
   select.bind(1, seq).bind(2, static_cast<std::int64_t>(limit));
   std::vector<StoredVersion> versions;
+  std::size_t bytes = 0;
   for (;;) {
     TRY(const bool row, select.step());
     if (!row) return versions;
+    bytes += select.text(7).size();
+    if (bytes > base::limits::kPageBytesMax && !versions.empty()) return versions;
     TRY(StoredVersion version, version_row(select, true));
     versions.push_back(std::move(version));
   }

@@ -24,34 +24,56 @@ constexpr std::int64_t kProbeRows = 300;
 /// A chain with that many hits is not collected: the type is walked, and each resource asked.
 constexpr std::int64_t kWideRows = 20'000;
 
-/// The budget of one search; off again however the search ends, since writes use the same connection.
-class SearchBudget {
- public:
-  explicit SearchBudget(base::Database& database) : database_(database) {
-    database_.set_budget(base::limits::kSearchStepsMax);
-  }
-  SearchBudget(const SearchBudget&) = delete;
-  SearchBudget& operator=(const SearchBudget&) = delete;
-  ~SearchBudget() { database_.set_budget(0); }
-
- private:
-  base::Database& database_;
-};
-
 }  // namespace
+
+SqliteConnection::Question::Question(SqliteConnection& connection, std::uint64_t steps)
+    : connection_(connection), outer_(!connection.asking_) {
+  if (!outer_) return;
+  connection_.asking_ = true;
+  connection_.out_of_time_ = false;
+  connection_.ask_until_ =
+      connection_.options_.clock->mono() + std::chrono::milliseconds(base::limits::kSearchMs);
+  connection_.dictionary_.only_look(true);
+  connection_.database_.set_budget(steps);
+  connection_.database_.set_stop([asked = &connection_] { return asked->must_stop(); });
+}
+
+SqliteConnection::Question::~Question() {
+  if (!outer_) return;
+  connection_.asking_ = false;
+  connection_.dictionary_.only_look(false);
+  connection_.database_.set_budget(0);
+  connection_.database_.set_stop({});
+}
+
+bool SqliteConnection::must_stop() {
+  if (stop_ && stop_()) return true;
+  out_of_time_ = out_of_time_ || options_.clock->mono() >= ask_until_;
+  return out_of_time_;
+}
+
+/// A statement with few steps between two rows is stopped as well.
+Result<bool> SqliteConnection::step(Statement& statement) {
+  auto row = statement.step();
+  if (row && *row && stop_ && stop_()) return fail(ErrorCode::cancelled);
+  if (row) return row;
+  if (row.error().code == ErrorCode::limit_exceeded)
+    return fail(ErrorCode::fhir_too_costly, {}, {}, "add a more selective parameter");
+  if (row.error().code == ErrorCode::cancelled && out_of_time_)
+    return fail(ErrorCode::fhir_search_time, {}, {}, "add a more selective parameter");
+  return row;
+}
 
 Result<bool> SqliteConnection::run_search(const SqlText& sql,
                                           const std::function<Status(Statement&)>& on_row) {
+  if (sql.sql.size() > base::limits::kSqlTextBytesMax)
+    return fail(ErrorCode::fhir_too_costly, "the search has too many parts", {}, "ask for less at once");
   TRY(Statement statement, database_.cached(sql.sql));
   sql.bind_to(statement);
   bool any = false;
   for (;;) {
-    auto row = statement.step();
-    if (!row) {
-      if (row.error().code != ErrorCode::limit_exceeded) return fail(std::move(row).error());
-      return fail(ErrorCode::fhir_too_costly, {}, {}, "add a more selective parameter");
-    }
-    if (!*row) return any;
+    TRY(const bool row, step(statement));
+    if (!row) return any;
     any = true;
     TRY_VOID(on_row(statement));
   }
@@ -245,7 +267,7 @@ Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::str
 }
 
 Result<std::vector<fhir::Match>> SqliteConnection::find(const SearchQuery& query, std::size_t limit) {
-  const SearchBudget budget(database_);
+  const Question question(*this, base::limits::kSearchStepsMax);
   TRY(const SqlText sql,
       search_text(query, "r.rid, r.id, r.vid, r.seq", false, static_cast<std::int64_t>(limit)));
   std::vector<fhir::Match> matches;
@@ -257,30 +279,38 @@ Result<std::vector<fhir::Match>> SqliteConnection::find(const SearchQuery& query
   return matches;
 }
 
+/// The version that `row` of a page (rid, id, vid, seq) names.
+Result<fhir::StoredVersion> SqliteConnection::current_version(const std::string& type, Statement& row) {
+  fhir::StoredVersion version;
+  version.type = type;
+  version.id = row.text(1);
+  version.vid = row.integer(2);
+  version.seq = row.integer(3);
+  TRY(auto select, database_.cached("SELECT updated_us, method, body FROM version WHERE seq=?"));
+  select.bind(1, version.seq);
+  TRY(const bool found, select.step());
+  if (!found) return fail(ErrorCode::database_corrupt, "a current version is missing");
+  version.updated.micros = select.integer(0);
+  version.method = static_cast<fhir::WriteMethod>(select.integer(1));
+  version.body = select.text(2);
+  return version;
+}
+
 Result<fhir::SearchPage> SqliteConnection::search(const SearchQuery& query) {
-  const SearchBudget budget(database_);
+  const Question question(*this, base::limits::kSearchStepsMax);
   const auto limit = static_cast<std::int64_t>(query.count) + 1;
   TRY(const SqlText sql, search_text(query, "r.rid, r.id, r.vid, r.seq", true, limit));
   fhir::SearchPage page;
+  std::size_t bytes = 0;
   auto done = run_search(sql, [&](Statement& row) -> Status {
-    if (page.rows.size() == query.count) {
-      page.more = true;
-      return {};
-    }
-    const std::int64_t seq = row.integer(3);
-    page.last_key = query.sort == fhir::SortKey::last_updated ? seq : row.integer(0);
-    fhir::StoredVersion version;
-    version.type = query.type;
-    version.id = row.text(1);
-    version.vid = row.integer(2);
-    version.seq = seq;
-    TRY(auto select, database_.cached("SELECT updated_us, method, body FROM version WHERE seq=?"));
-    select.bind(1, seq);
-    TRY(const bool found, select.step());
-    if (!found) return fail(ErrorCode::database_corrupt, "a current version is missing");
-    version.updated.micros = select.integer(0);
-    version.method = static_cast<fhir::WriteMethod>(select.integer(1));
-    version.body = select.text(2);
+    page.more = page.more || page.rows.size() == query.count;
+    if (page.more) return {};
+    TRY(fhir::StoredVersion version, current_version(query.type, row));
+    bytes += version.body.size();
+    page.more = query.bytes_max > 0 && bytes > query.bytes_max && !page.rows.empty();
+    if (page.more) return {};
+    page.last_key = query.sort == fhir::SortKey::last_updated ? version.seq : row.integer(0);
+    if (page.rows.empty()) page.first_key = page.last_key;
     page.rows.push_back(std::move(version));
     return {};
   });
@@ -288,8 +318,23 @@ Result<fhir::SearchPage> SqliteConnection::search(const SearchQuery& query) {
   return page;
 }
 
+Result<bool> SqliteConnection::each(const SearchQuery& query,
+                                    const std::function<Status(fhir::StoredVersion)>& on_row) {
+  const Question question(*this, base::limits::kSearchStepsMax);
+  const auto limit = static_cast<std::int64_t>(query.count) + 1;
+  TRY(const SqlText sql, search_text(query, "r.rid, r.id, r.vid, r.seq", false, limit));
+  std::size_t count = 0;
+  auto done = run_search(sql, [&](Statement& row) -> Status {
+    if (++count > query.count) return {};
+    TRY(fhir::StoredVersion version, current_version(query.type, row));
+    return on_row(std::move(version));
+  });
+  if (!done) return fail(std::move(done).error());
+  return count > query.count;
+}
+
 Result<std::int64_t> SqliteConnection::count(const SearchQuery& query, std::int64_t limit) {
-  const SearchBudget budget(database_);
+  const Question question(*this, base::limits::kSearchStepsMax);
   SearchQuery all = query;
   all.after.reset();
   TRY(const SqlText inner, search_text(all, "r.rid", false, limit));

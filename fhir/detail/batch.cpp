@@ -16,6 +16,8 @@ using base::fail;
 using base::JsonView;
 using base::JsonWriter;
 
+constexpr std::int64_t kBatchTimes = 6;  ///< what one question may take, for a whole batch
+
 std::string status_text(int status) {
   switch (status) {
     case 200:
@@ -126,9 +128,20 @@ Answer<Reply> run_batch(const Call& call) {
   JsonWriter out;
   out.begin_object().member("resourceType", "Bundle").member("type", "batch-response");
   if (entries.size() > 0) out.key("entry").begin_array();
+  std::size_t bytes = 0;
+  const auto began = call.server->clock ? call.server->clock->mono() : base::MonoTime{};
   for (const JsonView entry : entries) {
-    auto reply = run_entry(call, entry, full_urls);
+    // Writes go on: what they answer is small.
+    const std::string_view method = entry["request"]["method"].text();
+    const bool full = bytes > base::limits::kPageBytesMax && (method == "GET" || method == "HEAD");
+    auto reply = full ? Answer<Reply>(fail(ErrorCode::limit_exceeded,
+                                           "the answers to the entries before are larger than a page may be"))
+                      : run_entry(call, entry, full_urls);
+    if (call.server->clock &&
+        call.server->clock->mono() - began > std::chrono::milliseconds(kBatchTimes * base::limits::kSearchMs))
+      return fail(ErrorCode::fhir_search_time, "the batch took too long");
     if (reply) {
+      bytes += reply->body.size();
       write_reply_entry(out, *reply, entry["request"]["method"].text() != "HEAD");
     } else {
       Failure failure = std::move(reply).error();

@@ -22,6 +22,29 @@ Answer<std::string> id_without_match(Store& store, std::string_view type, std::s
   return std::string(body_id);
 }
 
+namespace {
+
+bool may_ask(const Principal& principal, const Access& access, const std::vector<SearchClause>& clauses) {
+  for (const SearchClause& clause : clauses) {
+    for (const SearchLink& link : clause.links)
+      if (!access.allow(principal, "search", link.type, {}) || !may_ask(principal, access, link.clauses))
+        return false;
+    if (!may_ask(principal, access, clause.any)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Answer<void> check_search_access(const Principal* principal, const ServerContext& server,
+                                 const SearchQuery& query) {
+  if (!principal) return {};
+  if (server.access && server.access->allow(*principal, "search", query.type, {}) &&
+      may_ask(*principal, *server.access, query.clauses))
+    return {};
+  return fail(ErrorCode::fhir_not_allowed);
+}
+
 Answer<std::vector<Match>> find_for_delete(Store& store, const SearchQuery& criteria,
                                            const ServerContext& server) {
   const std::size_t limit = server.conditional_delete_multiple ? base::limits::kConditionalDeleteMax + 1 : 2;

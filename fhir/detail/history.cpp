@@ -17,8 +17,9 @@ using base::fail;
 using base::JsonWriter;
 
 struct HistoryRequest {
-  std::size_t count = base::limits::kSearchCountDefault;
+  std::size_t count = base::limits::kSearchCountDefault;  ///< 0: only the total
   std::optional<base::WallTime> since;
+  std::optional<base::PartialDate> at;
   std::string page, self;
 };
 
@@ -34,7 +35,7 @@ Answer<HistoryRequest> parse_request(const Call& call) {
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), request.count);
       if (error != std::errc() || end != value.data() + value.size())
         return fail(ErrorCode::fhir_search_invalid, "parameter '_count': expected a number");
-      request.count = std::clamp<std::size_t>(request.count, 1, base::limits::kSearchCountMax);
+      request.count = std::min(request.count, base::limits::kSearchCountMax);
     } else if (name == "_since") {
       std::string text = value;
       std::replace(text.begin(), text.end(), ' ', '+');
@@ -42,6 +43,11 @@ Answer<HistoryRequest> parse_request(const Call& call) {
       if (!since || since->precision < base::DatePrecision::second || !since->has_offset)
         return fail(ErrorCode::fhir_search_invalid, "parameter '_since': expected an instant");
       request.since = base::WallTime{since->lowest_micros()};
+    } else if (name == "_at") {
+      std::string text = value;
+      std::replace(text.begin(), text.end(), ' ', '+');
+      request.at = base::PartialDate::parse_fhir(text);
+      if (!request.at) return fail(ErrorCode::fhir_search_invalid, "parameter '_at': expected a date or time");
     } else if (call.strict_search) {
       return fail(ErrorCode::fhir_search_unknown, "parameter '" + name + "' is not supported for history");
     } else {
@@ -72,41 +78,57 @@ Answer<Reply> run_history(const Call& call) {
                          ? "/_history"
                          : "/" + call.type + (call.id.empty() ? "" : "/" + call.id) + "/_history";
   const std::string bound_to = path + "?" + request.self + "\n" + call.principal->name;
-  HistoryRange range{call.type, call.id, 0, request.since, request.count + 1};
+  HistoryRange range;
+  range.type = call.type;
+  range.id = call.id;
+  range.since = request.since;
+  if (request.at) {
+    range.at_low = request.at->lowest_micros();
+    range.at_high = request.at->highest_micros();
+  }
+  range.limit = request.count;
+  range.bytes_max = base::limits::kPageBytesMax;
   if (!request.page.empty()) {
     const auto token = open_page_token(call.store->page_secret(), bound_to, request.page);
-    if (!token || token->numbers.size() != 1) return fail(ErrorCode::fhir_page_invalid);
-    range.below_seq = token->numbers.front();
+    if (!token || token->size() != 1) return fail(ErrorCode::fhir_page_invalid);
+    range.below_seq = token->front();
   }
   std::int64_t total = -1;
   if (!call.id.empty()) {
     TRY(total, call.store->version_count(call.type, call.id));
     if (total == 0) return fail(ErrorCode::fhir_not_found);
   }
-  TRY(std::vector<StoredVersion> versions, call.store->history(range));
-  const bool more = versions.size() > request.count;
-  if (more) versions.pop_back();
+  const bool filtered = request.since || request.at;
+  if (filtered || (request.count == 0 && call.id.empty())) total = -1;
+  if (request.count == 0 && total < 0) {
+    TRY(total, call.store->history_count(range, base::limits::kSearchTotalMax + 1));
+    if (total > base::limits::kSearchTotalMax) total = -1;
+  }
+  HistoryPage page;
+  if (request.count > 0) {
+    TRY(page, call.store->history(range));
+  }
 
   JsonWriter out;
   out.begin_object().member("resourceType", "Bundle").member("type", "history");
-  if (total >= 0 && !request.since) out.key("total").integer(total);
+  if (total >= 0) out.key("total").integer(total);
   const std::string url = call.server->base_url + path;
   out.key("link").begin_array();
   out.begin_object()
       .member("relation", "self")
       .member("url", request.self.empty() ? url : url + "?" + request.self)
       .end_object();
-  if (more) {
+  if (page.more) {
     const std::string next =
-        make_page_token(call.store->page_secret(), bound_to, {{versions.back().seq}, {}});
+        make_page_token(call.store->page_secret(), bound_to, {page.rows.back().seq});
     out.begin_object().member("relation", "next");
     out.member("url", url + "?" + request.self + (request.self.empty() ? "" : "&") + "_page=" + next)
         .end_object();
   }
   out.end_array();
-  if (!versions.empty()) {
+  if (!page.rows.empty()) {
     out.key("entry").begin_array();
-    for (const StoredVersion& version : versions) write_entry(out, version, *call.server);
+    for (const StoredVersion& version : page.rows) write_entry(out, version, *call.server);
     out.end_array();
   }
   out.end_object();

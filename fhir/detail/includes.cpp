@@ -28,8 +28,14 @@ class Collector {
 
  private:
   bool is_full() {
-    found_.is_cut = found_.is_cut || found_.rows.size() >= base::limits::kSearchIncludedMax;
+    found_.is_cut = found_.is_cut || found_.rows.size() >= base::limits::kSearchIncludedMax ||
+                    bytes_ >= base::limits::kSearchIncludedBytesMax;
     return found_.is_cut;
+  }
+
+  void add(StoredVersion row) {
+    bytes_ += row.body.size();
+    found_.rows.push_back(std::move(row));
   }
 
   bool is_allowed(std::string_view type) const {
@@ -69,7 +75,7 @@ class Collector {
         continue;
       if (is_full()) return {};
       TRY(auto found, call_.store->read(target.target_type, target.target_id));
-      if (found && !found->deleted()) found_.rows.push_back(std::move(*found));
+      if (found && !found->deleted()) add(std::move(*found));
     }
     return {};
   }
@@ -103,12 +109,13 @@ class Collector {
     query.clauses.push_back(clause);
     clause.values.clear();
     query.count = base::limits::kSearchIncludedMax;
+    query.bytes_max = base::limits::kSearchIncludedBytesMax - bytes_;
     TRY(SearchPage page, call_.store->search(query));
     found_.is_cut = found_.is_cut || page.more;
     for (StoredVersion& row : page.rows) {
       if (!seen_.insert(row.type + "/" + row.id).second) continue;
       if (is_full()) return {};
-      found_.rows.push_back(std::move(row));
+      add(std::move(row));
     }
     return {};
   }
@@ -117,6 +124,7 @@ class Collector {
   const Call& call_;
   const std::vector<Include>& includes_;
   std::unordered_set<std::string> seen_;
+  std::size_t bytes_ = 0;  ///< of found_
   Included found_;
 };
 

@@ -33,8 +33,7 @@ std::string url_safe(std::string_view bytes) {
 
 std::string make_page_token(std::string_view secret, std::string_view bound_to, const PageToken& token) {
   std::string payload;
-  for (const std::int64_t number : token.numbers) payload += std::to_string(number) + ",";
-  if (!token.text.empty()) payload += ";" + token.text;
+  for (const std::int64_t number : token) payload += std::to_string(number) + ",";
   return url_safe(tag_of(secret, bound_to, payload) + payload);
 }
 
@@ -52,13 +51,11 @@ std::optional<PageToken> open_page_token(std::string_view secret, std::string_vi
   for (std::size_t i = 0; i < kTagBytes; ++i) different |= static_cast<unsigned char>(wanted[i] ^ bytes[i]);
   if (different != 0) return std::nullopt;
   PageToken opened;
-  const std::size_t end = payload.find(';');
-  if (end != std::string::npos) opened.text = payload.substr(end + 1);
-  for (const std::string_view part : base::split(std::string_view(payload).substr(0, end), ',')) {
+  for (const std::string_view part : base::split(payload, ',')) {
     std::int64_t number = 0;
     if (part.empty()) continue;
     std::from_chars(part.data(), part.data() + part.size(), number);
-    opened.numbers.push_back(number);
+    opened.push_back(number);
   }
   return opened;
 }

@@ -9,11 +9,8 @@
 
 namespace kiln::fhir::detail {
 
-/// What a token carries.
-struct PageToken {
-  std::vector<std::int64_t> numbers;
-  std::string text;  ///< may be empty
-};
+/// What a token carries: positions and counts, never a value of a resource, since links end up in logs.
+using PageToken = std::vector<std::int64_t>;
 
 /// A URL-safe token. `bound_to` (query and principal) is signed but not in the token.
 std::string make_page_token(std::string_view secret, std::string_view bound_to, const PageToken& token);

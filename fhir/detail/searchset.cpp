@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/limits.h"
+#include "fhir/detail/criteria.h"
 #include "fhir/detail/includes.h"
 #include "fhir/detail/operations.h"
 #include "fhir/detail/paging.h"
@@ -19,19 +20,18 @@ using base::JsonWriter;
 /// What a page token carries besides the query it is bound to.
 struct PageState {
   std::size_t part = 0;
-  std::optional<std::int64_t> after;
+  std::optional<std::int64_t> after;  ///< sort key of a row; of a sort by values: its version
   std::int64_t up_to_seq = 0, total = -1;
-  std::string sorted_after;
+  bool backward = false;  ///< the rows in front of `after`
 
   PageToken token() const {
-    return {{static_cast<std::int64_t>(part), after ? 1 : 0, after.value_or(0), up_to_seq, total},
-            sorted_after};
+    return {static_cast<std::int64_t>(part), after ? 1 : 0, after.value_or(0), up_to_seq, total, backward ? 1 : 0};
   }
 };
 
 struct Page {
   std::vector<StoredVersion> rows;
-  std::optional<PageState> next;
+  std::optional<PageState> next, previous;
 };
 
 std::string encode_pairs(const QueryPairs& pairs) {
@@ -62,8 +62,9 @@ void write_entries(JsonWriter& out, const Page& page, const Included& included, 
   if (included.is_cut)
     issues.push_back({IssueSeverity::warning,
                       "incomplete",
-                      "more than " + std::to_string(base::limits::kSearchIncludedMax) +
-                          " resources would be included; the rest is left out",
+                      "more than " + std::to_string(base::limits::kSearchIncludedMax) + " resources, or " +
+                          std::to_string(base::limits::kSearchIncludedBytesMax >> 20) +
+                          " MB of them, would be included; the rest is left out",
                       {},
                       {}});
   if (page.rows.empty() && issues.empty()) return;
@@ -84,13 +85,14 @@ void write_entries(JsonWriter& out, const Page& page, const Included& included, 
 Answer<PageState> open_page(const Call& call, std::string_view bound_to, std::string_view text,
                             std::size_t parts) {
   auto token = open_page_token(call.store->page_secret(), bound_to, text);
-  if (!token || token->numbers.size() != 5) return fail(ErrorCode::fhir_page_invalid);
+  if (!token || token->size() != 6) return fail(ErrorCode::fhir_page_invalid);
+  const PageToken& numbers = *token;
   PageState state;
-  state.part = static_cast<std::size_t>(token->numbers[0]);
-  if (token->numbers[1] != 0) state.after = token->numbers[2];
-  state.up_to_seq = token->numbers[3];
-  state.total = token->numbers[4];
-  state.sorted_after = std::move(token->text);
+  state.part = static_cast<std::size_t>(numbers[0]);
+  if (numbers[1] != 0) state.after = numbers[2];
+  state.up_to_seq = numbers[3];
+  state.total = numbers[4];
+  state.backward = numbers[5] != 0;
   if (state.part >= parts) return fail(ErrorCode::fhir_page_invalid);
   return state;
 }
@@ -115,24 +117,26 @@ Answer<std::int64_t> count_total(const Call& call, const SearchJob& job) {
 Answer<Page> read_sorted(const Call& call, const SearchJob& job, const PageState& state) {
   ParsedSearch search = job.parts.front();
   search.query.up_to_seq = state.up_to_seq;
-  TRY(SortedPage found, sorted_page(*call.store, search, state.sorted_after, call.server->base_url));
+  TRY(SortedPage found, sorted_page(*call.store, search, state.after.value_or(0), call.server->base_url));
   Page page;
   page.rows = std::move(found.rows);
   if (!found.more) return page;
   page.next = state;
-  page.next->sorted_after = std::move(found.last);
+  page.next->after = found.last_seq;
   return page;
 }
 
 Answer<Page> read_page(const Call& call, const SearchJob& job, PageState state) {
   const std::size_t count = job.parts.front().query.count;
+  std::size_t bytes = 0;
   Page page;
   for (; state.part < job.parts.size(); ++state.part, state.after.reset()) {
     SearchQuery query = job.parts[state.part].query;
     query.up_to_seq = state.up_to_seq;
     query.after = state.after;
     query.count = count - page.rows.size();
-    if (query.count == 0) {
+    query.bytes_max = base::limits::kPageBytesMax - std::min(bytes, base::limits::kPageBytesMax);
+    if (query.count == 0 || query.bytes_max == 0) {
       // There is a next page only if something is on it.
       TRY(const auto any, call.store->find(query, 1));
       if (any.empty()) continue;
@@ -140,11 +144,44 @@ Answer<Page> read_page(const Call& call, const SearchJob& job, PageState state) 
       return page;
     }
     TRY(SearchPage found, call.store->search(query));
-    std::move(found.rows.begin(), found.rows.end(), std::back_inserter(page.rows));
+    for (StoredVersion& row : found.rows) {
+      bytes += row.body.size();
+      page.rows.push_back(std::move(row));
+    }
     if (!found.more) continue;
     page.next = state;
     page.next->after = found.last_key;
     return page;
+  }
+  return page;
+}
+
+/// A page of a search over one type in the order of the store, which can be walked both ways.
+Answer<Page> read_either_way(const Call& call, const SearchJob& job, const PageState& state) {
+  SearchQuery query = job.parts.front().query;
+  query.up_to_seq = state.up_to_seq;
+  query.after = state.after;
+  query.bytes_max = base::limits::kPageBytesMax;
+  query.descending = query.descending != state.backward;
+  TRY(SearchPage found, call.store->search(query));
+  Page page;
+  page.rows = std::move(found.rows);
+  if (state.backward) {
+    std::reverse(page.rows.begin(), page.rows.end());
+    std::swap(found.first_key, found.last_key);
+  }
+  if (page.rows.empty()) return page;
+  const bool has_next = state.backward || found.more;
+  const bool has_previous = state.backward ? found.more : state.after.has_value();
+  if (has_next) {
+    page.next = state;
+    page.next->after = found.last_key;
+    page.next->backward = false;
+  }
+  if (has_previous) {
+    page.previous = state;
+    page.previous->after = found.first_key;
+    page.previous->backward = true;
   }
   return page;
 }
@@ -171,6 +208,8 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
   const ServerContext& server = *call.server;
   const ParsedSearch& first = job.parts.front();
   TRY_VOID(check_combination(first));
+  for (const ParsedSearch& part : job.parts)
+    TRY_VOID(check_search_access(call.principal, server, part.query));
   const std::string self = encode_pairs(job.self);
   const std::string bound_to = job.path + "?" + self + "\n" + call.principal->name;
   PageState state;
@@ -182,7 +221,9 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
   }
   Page page;
   if (!first.query.count_only) {
-    TRY(page, first.sort.empty() ? read_page(call, job, state) : read_sorted(call, job, state));
+    TRY(page, !first.sort.empty()      ? read_sorted(call, job, state)
+              : job.parts.size() == 1 ? read_either_way(call, job, state)
+                                      : read_page(call, job, state));
   }
   TRY(const Included included, find_included(call, first.includes, page.rows));
   const std::string url = server.base_url + job.path;
@@ -197,8 +238,12 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
   out.key("link").begin_array();
   write_link(out, "self", link(page_token));
   if (page.next || !page_token.empty()) write_link(out, "first", link({}));
-  if (page.next)
-    write_link(out, "next", link(make_page_token(call.store->page_secret(), bound_to, page.next->token())));
+  const auto page_link = [&](std::string_view relation, const std::optional<PageState>& to) {
+    if (to)
+      write_link(out, relation, link(make_page_token(call.store->page_secret(), bound_to, to->token())));
+  };
+  page_link("previous", page.previous);
+  page_link("next", page.next);
   out.end_array();
   write_entries(out, page, included, job, server);
   out.end_object();

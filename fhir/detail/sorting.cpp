@@ -1,10 +1,8 @@
 #include "fhir/detail/sorting.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "engine/base/limits.h"
-#include "engine/base/text.h"
 
 namespace kiln::fhir::detail {
 namespace {
@@ -12,8 +10,8 @@ namespace {
 using base::ErrorCode;
 using base::fail;
 
-/// Between the keys of a resource, and in front of a key that is there: no key has such a character.
-constexpr char kSeparator = '\x1f', kPresent = '\x1e';
+/// In front of a key that is there, so that it is not empty.
+constexpr char kPresent = '\x1e';
 
 /// A text that sorts bytewise as the number does.
 std::string number_key(std::int64_t value) {
@@ -24,9 +22,7 @@ std::string number_key(std::int64_t value) {
 }
 
 std::string cut(std::string_view text) {
-  std::string key(text.substr(0, base::limits::kSortTextBytesMax));
-  std::replace(key.begin(), key.end(), kSeparator, ' ');
-  return key;
+  return std::string(text.substr(0, base::limits::kSortTextBytesMax));
 }
 
 template <class Rows, class Key>
@@ -88,53 +84,66 @@ bool comes_before(const ParsedSearch& search, const Keys& a, const Keys& b) {
   return a.back() < b.back();
 }
 
-std::string join(const Keys& keys) {
-  std::string text = keys.front();
-  for (std::size_t i = 1; i < keys.size(); ++i) text += kSeparator + keys[i];
-  return text;
-}
-
-Keys split_keys(std::string_view text, std::size_t count) {
+/// A match: what it is sorted by, and where its version is.
+struct Candidate {
   Keys keys;
-  for (const std::string_view part : base::split(text, kSeparator)) keys.emplace_back(part);
-  keys.resize(count);
-  return keys;
-}
+  std::int64_t seq = 0;
+};
 
-}  // namespace
-
-Answer<SortedPage> sorted_page(Store& store, const ParsedSearch& search, std::string_view after,
-                               std::string_view own_base) {
+/// The keys of all matches; their bodies are let go of one after the other.
+Answer<std::vector<Candidate>> read_candidates(Store& store, const ParsedSearch& search,
+                                               std::string_view own_base) {
   SearchQuery all = search.query;
   all.sort = SortKey::rid;
   all.descending = false;
   all.after.reset();
   all.count = base::limits::kSearchSortedMax;
-  TRY(SearchPage found, store.search(all));
-  if (found.more)
-    return fail(ErrorCode::fhir_too_costly,
-                "more than " + std::to_string(base::limits::kSearchSortedMax) +
-                    " matches cannot be sorted by this parameter",
-                {}, "add a more selective parameter, or sort by _lastUpdated or _id");
-  std::vector<Keys> keys;
-  keys.reserve(found.rows.size());
-  for (const StoredVersion& row : found.rows) keys.push_back(sort_keys(search, row, own_base));
-  std::vector<std::size_t> order(found.rows.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return comes_before(search, keys[a], keys[b]); });
-  auto at = order.begin();
-  if (!after.empty()) {
-    const Keys last = split_keys(after, search.sort.size() + 1);
-    at = std::find_if(order.begin(), order.end(),
-                      [&](std::size_t i) { return comes_before(search, last, keys[i]); });
+  std::vector<Candidate> found;
+  std::size_t bytes = 0;
+  const auto too_many = [](std::string text) -> base::Error {
+    return {ErrorCode::fhir_too_costly, std::move(text), {},
+            "add a more selective parameter, or sort by _lastUpdated"};
+  };
+  TRY(const bool more, store.each(all, [&](StoredVersion row) -> base::Status {
+    bytes += row.body.size();
+    if (bytes > base::limits::kSortReadBytesMax)
+      return fail(too_many("the matches are too large to be sorted by this parameter"));
+    found.push_back({sort_keys(search, row, own_base), row.seq});
+    return {};
+  }));
+  if (more)
+    return fail(too_many("more than " + std::to_string(base::limits::kSearchSortedMax) +
+                         " matches cannot be sorted by this parameter"));
+  return found;
+}
+
+}  // namespace
+
+Answer<SortedPage> sorted_page(Store& store, const ParsedSearch& search, std::int64_t after,
+                               std::string_view own_base) {
+  TRY(std::vector<Candidate> found, read_candidates(store, search, own_base));
+  std::sort(found.begin(), found.end(), [&](const Candidate& a, const Candidate& b) {
+    return comes_before(search, a.keys, b.keys);
+  });
+  auto at = found.begin();
+  if (after > 0) {
+    TRY(const auto version, store.version_at(after));
+    if (!version) return fail(ErrorCode::fhir_page_invalid);
+    const Keys last = sort_keys(search, *version, own_base);
+    at = std::find_if(found.begin(), found.end(),
+                      [&](const Candidate& one) { return comes_before(search, last, one.keys); });
   }
   SortedPage page;
-  for (; at != order.end() && page.rows.size() < search.query.count; ++at) {
-    page.last = join(keys[*at]);
-    page.rows.push_back(std::move(found.rows[*at]));
+  std::size_t bytes = 0;
+  for (; at != found.end() && page.rows.size() < search.query.count; ++at) {
+    TRY(auto version, store.version_at(at->seq));
+    if (!version) return fail(ErrorCode::fhir_page_invalid);
+    bytes += version->body.size();
+    if (bytes > base::limits::kPageBytesMax && !page.rows.empty()) break;
+    page.last_seq = at->seq;
+    page.rows.push_back(std::move(*version));
   }
-  page.more = at != order.end();
+  page.more = at != found.end();
   return page;
 }
 

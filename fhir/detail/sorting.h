@@ -11,14 +11,16 @@ namespace kiln::fhir::detail {
 
 struct SortedPage {
   std::vector<StoredVersion> rows;
-  std::string last;  ///< where the page ends: `after` of the next one
+  std::int64_t last_seq = 0;  ///< version of the last row: `after` of the next page
   bool more = false;
 };
 
 /// One page of a search that has ParsedSearch::sort. A resource with several values counts by the one that
 /// comes first in that order, one without comes last, equal ones by id. fhir_too_costly beyond
-/// limits::kSearchSortedMax matches: all of them are looked at.
-Answer<SortedPage> sorted_page(Store& store, const ParsedSearch& search, std::string_view after,
+/// limits::kSearchSortedMax matches, or kSortReadBytesMax of their bodies: all of them are looked at, one by one.
+/// `after`: the version that ended the page before (its keys count, whatever has become of the resource); 0: the
+/// first page.
+Answer<SortedPage> sorted_page(Store& store, const ParsedSearch& search, std::int64_t after,
                                std::string_view own_base);
 
 }  // namespace kiln::fhir::detail

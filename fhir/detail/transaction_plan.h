@@ -73,6 +73,7 @@ class TransactionRun {
   const ApplyOptions& options_;
   TransactionOutcome outcome_;
   ReferenceMap map_;
+  std::size_t read_bytes_ = 0;  ///< of the answers to GET entries
   std::unordered_map<std::string, std::size_t> claimed_;  ///< "Type/id" → entry that writes or deletes it
   std::unordered_map<std::size_t, IndexRows> rows_;       ///< of entries, when criteria are held against them
   std::unordered_map<std::string, std::string> conditional_;  ///< resolved conditional references

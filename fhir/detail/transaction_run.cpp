@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/limits.h"
 #include "fhir/detail/criteria.h"
 #include "fhir/detail/dispatch.h"
 #include "fhir/detail/patching.h"
@@ -84,6 +85,9 @@ Answer<void> TransactionRun::check_access() {
                                           entry.query ? std::string_view(*entry.query) : std::string_view());
     if (!ok)
       return tl::unexpected(at_entry(base::Error{ErrorCode::fhir_not_allowed, {}, {}, {}}, entry.index));
+    if (!entry.criteria) continue;
+    auto may_search = check_search_access(options_.principal, server_, *entry.criteria);
+    if (!may_search) return tl::unexpected(at_entry(std::move(may_search).error(), entry.index));
   }
   return {};
 }
@@ -222,6 +226,7 @@ Answer<std::string> TransactionRun::resolve_conditional(const ReferenceParts& pa
   std::string key = std::string(parts.type) + "?" + std::string(parts.query);
   if (const auto known = conditional_.find(key); known != conditional_.end()) return known->second;
   TRY(const SearchQuery query, parse_criteria(parts.type, parts.query, server_.base_url));
+  TRY_VOID(check_search_access(options_.principal, server_, query));
   std::vector<std::string> ids;
   TRY(const auto found, store_.find(query, 2 + claimed_.size()));
   for (const Match& match : found)  // what this bundle writes is judged by its new content
@@ -310,6 +315,9 @@ Answer<void> TransactionRun::run_get(const PlannedEntry& entry) {
   outcome.id = call.id;
   if (const auto vid = parse_etag(reply.headers.get("ETag"))) outcome.vid = *vid;
   if (entry.request["method"].text() != "HEAD") outcome.body = std::move(reply.body);
+  read_bytes_ += outcome.body.size();
+  if (read_bytes_ > base::limits::kPageBytesMax)
+    return fail(ErrorCode::limit_exceeded, "the answers to the GET entries are larger than a page may be");
   return {};
 }
 

@@ -139,6 +139,17 @@ void write_formats(JsonWriter& out) {
   out.end_array();
 }
 
+void write_security(JsonWriter& out, const ServerContext& server) {
+  if (server.security.empty()) return;
+  out.key("security").begin_object().key("cors").boolean(false);
+  if (server.certificates) {
+    out.key("service").begin_array().begin_object().key("coding").begin_array().begin_object();
+    out.member("system", "http://terminology.hl7.org/CodeSystem/restful-security-service");
+    out.member("code", "Certificates").end_object().end_array().end_object().end_array();
+  }
+  out.member("description", server.security).end_object();
+}
+
 Answer<Reply> run(const Call& call) {
   for (const auto& [name, value] : call.query)
     if (name == "mode" && value != "full")
@@ -159,7 +170,9 @@ Answer<Reply> run(const Call& call) {
       .end_object();
   out.member("fhirVersion", "4.0.1");
   write_formats(out);
-  out.key("rest").begin_array().begin_object().member("mode", "server").key("resource").begin_array();
+  out.key("rest").begin_array().begin_object().member("mode", "server");
+  write_security(out, server);
+  out.key("resource").begin_array();
   for (const TypeDef& type : all_types())
     if (find_resource_type(type.name()) == &type) write_resource(out, type, server);
   out.end_array();

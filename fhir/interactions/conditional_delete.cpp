@@ -7,6 +7,7 @@ namespace {
 Answer<Reply> run(const Call& call) {
   TRY(const ParsedSearch criteria,
       parse_search(call.type, call.query, SearchMode::conditional, call.server->base_url));
+  TRY_VOID(detail::check_search_access(call.principal, *call.server, criteria.query));
   TRY(const auto matches, detail::find_for_delete(*call.store, criteria.query, *call.server));
   TRY_VOID(detail::check_if_match_of(*call.store, call.headers->get("If-Match"), matches));
   Reply reply;

@@ -1,3 +1,4 @@
+#include "fhir/detail/criteria.h"
 #include "fhir/detail/operations.h"
 #include "fhir/detail/patching.h"
 #include "fhir/search/query.h"
@@ -9,6 +10,7 @@ namespace {
 Answer<Reply> run(const Call& call) {
   TRY(const ParsedSearch criteria,
       parse_search(call.type, call.query, SearchMode::conditional, call.server->base_url));
+  TRY_VOID(detail::check_search_access(call.principal, *call.server, criteria.query));
   TRY(const auto match, detail::find_one(*call.store, criteria.query));
   if (!match) return base::fail(base::ErrorCode::fhir_not_found, "the criteria match no resource");
   return detail::run_patch(call, match->id);

@@ -9,6 +9,7 @@ Answer<Reply> run(const Call& call) {
   TRY_VOID(detail::check_resource(call.body, call.type, call.type, *call.server));
   TRY(const ParsedSearch criteria,
       parse_search(call.type, call.query, SearchMode::conditional, call.server->base_url));
+  TRY_VOID(detail::check_search_access(call.principal, *call.server, criteria.query));
   TRY(const auto match, detail::find_one(*call.store, criteria.query));
   const std::string_view body_id = call.body["id"].text();
   std::string id;

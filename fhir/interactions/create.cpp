@@ -1,3 +1,4 @@
+#include "fhir/detail/criteria.h"
 #include "fhir/detail/operations.h"
 
 namespace kiln::fhir {
@@ -8,6 +9,7 @@ Answer<Reply> run(const Call& call) {
   const std::string_view criteria = call.headers->get("If-None-Exist");
   if (call.headers->has("If-None-Exist")) {
     TRY(const SearchQuery query, parse_criteria(call.type, criteria, call.server->base_url));
+    TRY_VOID(detail::check_search_access(call.principal, *call.server, query));
     TRY(const auto match, detail::find_one(*call.store, query));
     if (match) {
       TRY(const auto existing, call.store->read(match->type, match->id));

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "engine/base/limits.h"
+#include "fhir/detail/criteria.h"
 #include "fhir/detail/matching.h"
 #include "fhir/detail/operation_input.h"
 #include "fhir/detail/operations.h"
@@ -53,7 +54,9 @@ Answer<std::vector<Candidate>> find_candidates(const Call& call, JsonView patien
   for (const QueryPairs& question : questions(patient)) {
     TRY(ParsedSearch search,
         parse_search("Patient", question, SearchMode::conditional, call.server->base_url));
+    TRY_VOID(detail::check_search_access(call.principal, *call.server, search.query));
     search.query.count = base::limits::kMatchCandidatesMax;
+    search.query.bytes_max = base::limits::kPageBytesMax;
     TRY(SearchPage page, call.store->search(search.query));
     for (StoredVersion& row : page.rows) {
       if (found.count(row.id)) continue;

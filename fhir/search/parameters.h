@@ -123,7 +123,6 @@ struct CompositeRow {
   auto operator<=>(const CompositeRow&) const = default;
 };
 
-inline constexpr std::size_t kCompositeRowsMax = 10'000;
 inline constexpr std::int64_t kDateLowest = INT64_MIN, kDateHighest = INT64_MAX;
 
 /// The index rows of one resource; each list sorted and without duplicates.

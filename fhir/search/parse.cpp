@@ -10,6 +10,24 @@ namespace kiln::fhir {
 using base::ErrorCode;
 using base::fail;
 
+namespace {
+
+/// What a search costs to prepare: every value and link, however deep.
+std::size_t parts_of(const std::vector<SearchClause>& clauses) {
+  std::size_t parts = 0;
+  for (const SearchClause& clause : clauses) {
+    // The codes of a value set go over as one text.
+    const bool is_token = clause.parameter && clause.parameter->kind == ParameterKind::token;
+    const bool one_text = clause.modifier == Modifier::in || clause.modifier == Modifier::not_in ||
+                          (is_token && (clause.modifier == Modifier::below || clause.modifier == Modifier::above));
+    parts += 1 + (one_text ? 1 : clause.values.size()) + clause.tuples.size() + parts_of(clause.any);
+    for (const SearchLink& link : clause.links) parts += 1 + parts_of(link.clauses);
+  }
+  return parts;
+}
+
+}  // namespace
+
 Answer<ParsedSearch> parse_search(std::string_view type,
                                   const std::vector<std::pair<std::string, std::string>>& pairs,
                                   SearchMode mode, std::string_view own_base,
@@ -47,6 +65,9 @@ Answer<ParsedSearch> parse_search(std::string_view type,
     if (mode != SearchMode::lenient) return fail(ErrorCode::fhir_search_unknown, text);
     search.warnings.push_back({IssueSeverity::warning, "not-supported", text + " and was ignored", {}, {}});
   }
+  if (parts_of(search.query.clauses) > base::limits::kSearchPartsMax)
+    return fail(ErrorCode::fhir_search_invalid,
+                "more than " + std::to_string(base::limits::kSearchPartsMax) + " values in all");
   if (mode == SearchMode::conditional && search.query.clauses.empty())
     return fail(ErrorCode::fhir_search_invalid, "the criteria have no search parameter with a value");
   return search;

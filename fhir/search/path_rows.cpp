@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/limits.h"
 #include "fhir/search/detail/row_writer.h"
 #include "fhir/search/extractor.h"
 #include "fhir/search/search_path.h"
@@ -172,7 +173,7 @@ void combine(std::uint16_t parameter, std::vector<IndexRows>& components, std::v
     if (list.empty()) return;
   }
   std::vector<std::size_t> at(values.size());
-  while (out.size() < kCompositeRowsMax) {
+  while (out.size() < base::limits::kCompositeRowsMax) {
     CompositeRow& row = out.emplace_back(CompositeRow{parameter, {}});
     for (std::size_t i = 0; i < values.size(); ++i) row.values.push_back(values[i][at[i]]);
     std::size_t i = values.size();

@@ -87,6 +87,7 @@ struct SearchQuery {
   SortKey sort = SortKey::rid;  ///< _sort=_lastUpdated; _id sorts like creation (server ids are time-ordered)
   bool descending = false;
   std::size_t count = 0;              ///< page size
+  std::size_t bytes_max = 0;          ///< of the bodies of a page, which holds one in any case; 0: no limit
   bool count_only = false;            ///< _summary=count or _count=0
   std::optional<std::int64_t> after;  ///< sort key of the last row of the page before
   std::int64_t up_to_seq =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/limits.h"
 #include "fhir/terminology/code_system_index.h"
 #include "fhir/units/ucum.h"
 
@@ -12,7 +13,6 @@ using detail::CodeSystemConcept;
 using detail::CodeSystemIndex;
 
 constexpr int kNestingMax = 20;  ///< value sets that name value sets
-constexpr std::size_t kAnswersMax = 4'096;      ///< answers kept
 constexpr std::size_t kAnswerBytesMax = 1'000;  ///< url, system and code of one that is kept
 
 /// Both must hold.
@@ -86,7 +86,7 @@ Membership Terminology::in_value_set(std::string_view canonical, std::string_vie
   const Node value_set = library_.find("ValueSet", canonical);
   const Membership answer = value_set ? value_set_contains(value_set, system_url, code, 0) : Membership::unknown;
   const std::lock_guard lock(mutex_);
-  if (answers_.size() >= kAnswersMax) answers_.clear();
+  if (answers_.size() >= base::limits::kTerminologyAnswersMax) answers_.clear();
   if (key.size() <= kAnswerBytesMax) answers_.emplace(std::move(key), answer);
   return answer;
 }

@@ -185,7 +185,7 @@ TEST_CASE("search path: rows of composites combine the values of one element") {
                               codings + R"(]},"valueCodeableConcept":{"coding":[)" + values + "]}}");
   REQUIRE(many);
   CHECK(extract_rows(*type_parameters("Observation"), many->root(), nullptr, "").composites.size() ==
-        kCompositeRowsMax);
+        base::limits::kCompositeRowsMax);
 }
 
 TEST_CASE("search path: composites give the values of one element") {

@@ -102,12 +102,11 @@ TEST_CASE("ETags") {
 }
 
 TEST_CASE("page tokens open only for what they were made for") {
-  const std::string token = detail::make_page_token("secret", "Patient?a=1", {{5, -7, 9}, "a;b,c"});
+  const std::string token = detail::make_page_token("secret", "Patient?a=1", {5, -7, 9});
   CHECK(token.find_first_of("+/=") == std::string::npos);
   const auto kept = detail::open_page_token("secret", "Patient?a=1", token);
   REQUIRE(kept);
-  CHECK(kept->numbers == std::vector<std::int64_t>{5, -7, 9});
-  CHECK(kept->text == "a;b,c");
+  CHECK(*kept == std::vector<std::int64_t>{5, -7, 9});
   CHECK_FALSE(detail::open_page_token("secret", "Patient?a=2", token));
   CHECK_FALSE(detail::open_page_token("other", "Patient?a=1", token));
   for (std::size_t i = 0; i < token.size(); ++i) {

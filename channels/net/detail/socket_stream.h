@@ -6,7 +6,12 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <string>
 
+#include <sys/socket.h>
+
+#include <cerrno>
+
 #include "channels/net/detail/loop.h"
+#include "channels/net/detail/peer_probe.h"
 #include "engine/base/network.h"
 
 namespace kiln::channels::detail {
@@ -39,7 +44,9 @@ class Deadline {
 tl::unexpected<base::Error> stream_error(const boost::system::error_code& error, bool timed_out);
 
 template <class Protocol>
-class SocketStream final : public base::Stream, public std::enable_shared_from_this<SocketStream<Protocol>> {
+class SocketStream final : public base::Stream,
+                           public PeerProbe,
+                           public std::enable_shared_from_this<SocketStream<Protocol>> {
  public:
   using Socket = typename Protocol::socket;
   /// Takes a connected socket.
@@ -63,6 +70,11 @@ class SocketStream final : public base::Stream, public std::enable_shared_from_t
     socket_.close(ignored);
   }
   const std::string& peer() const override { return peer_; }
+  bool is_gone() override {
+    char byte = 0;
+    const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  }
 
  private:
   struct ReadWait;

@@ -24,6 +24,7 @@ struct DatabaseState {
   std::unordered_map<std::string, sqlite3_stmt*, Hash, std::equal_to<>> cache;
   std::uint64_t budget_calls = 0;
   bool budget_spent = false;
+  std::function<bool()> stop;
 
   ~DatabaseState() {
     for (auto& [sql, statement] : cache) sqlite3_finalize(statement);
@@ -79,7 +80,7 @@ Result<sqlite3_stmt*> compile(detail::DatabaseState& database, std::string_view 
 int on_progress(void* context) {
   auto& database = *static_cast<detail::DatabaseState*>(context);
   if (database.budget_calls > 0 && --database.budget_calls == 0) database.budget_spent = true;
-  return database.budget_spent ? 1 : 0;
+  return database.budget_spent || (database.stop && database.stop()) ? 1 : 0;
 }
 
 Status check_pragma(Database& database, const char* name, std::int64_t wanted) {
@@ -381,6 +382,10 @@ Result<std::string> Database::pragma_text(const char* name) {
 void Database::set_budget(std::uint64_t steps) {
   state_->budget_calls = steps == 0 ? 0 : steps / kBudgetStepsPerCall + 1;
   state_->budget_spent = false;
+}
+
+void Database::set_stop(std::function<bool()> stop) {
+  state_->stop = std::move(stop);
 }
 
 void Database::interrupt() {

@@ -4,6 +4,7 @@
 // never checkpoints.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -120,6 +121,9 @@ class Database {
 
   /// Ends statements with limit_exceeded after about that many virtual machine steps from now; 0 = no limit.
   void set_budget(std::uint64_t steps);
+  /// Asked about every 1,000 virtual machine steps while a statement runs, on its thread; true ends the statement
+  /// with `cancelled` (a writing one takes its transaction with it). Empty: nobody is asked.
+  void set_stop(std::function<bool()> stop);
   /// Callable from another thread: the running statement ends with `cancelled`.
   void interrupt();
 
