@@ -5,6 +5,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/limits.h"
+#include "engine/base/log.h"
 #include "engine/security/site_access.h"
 #include "fhir/outcome.h"
 #include "fhir/transaction.h"
@@ -59,6 +60,7 @@ FhirService::FhirService(Parts parts)
       changed_(*parts_.home),
       request_prefix_("r" + std::to_string(parts_.clock->wall().micros) + "-") {
   context_.validator = validator_.get();
+  if (parts_.writer->has_pending_parameters()) begin_reindex();
 }
 
 FhirService::~FhirService() = default;
@@ -92,6 +94,13 @@ void FhirService::drain() {
     // What reached the disk is unknown, and a later fsync may not be believed.
     if (!status && status.error().code == base::ErrorCode::fsync_failed && parts_.fail_stop)
       parts_.fail_stop();
+    if (parts_.writer->take_parameters_changed()) {
+      const Status loaded = parts_.writer->load_parameters();
+      if (!loaded)
+        base::log(base::LogLevel::error, "search-parameters-not-loaded",
+                  {{"error", base::Safe::code(loaded.error().code)}});
+      if (parts_.writer->has_pending_parameters()) begin_reindex();
+    }
     for (Job& job : group) job.done(status);
     parts_.home->post([this] {
       ++commits_;
@@ -441,6 +450,44 @@ Status FhirService::read_store_now(const std::function<Status(fhir::Store&)>& wo
 void FhirService::wake() {
   ++wakes_;
   changed_.notify();
+}
+
+/// Old resources are indexed by jobs of their own, one after the other, so that writers are served between them.
+void FhirService::begin_reindex() {
+  if (!reindexing_.exchange(true)) parts_.home->post([this] { next_reindex_step(); });
+}
+
+void FhirService::next_reindex_step() {
+  auto more = std::make_shared<Result<bool>>(false);
+  Job job;
+  job.work = [more](fhir::Store& store) { *more = store.reindex_step(); };
+  job.done = [this, more](const Status& status) {
+    if (status && *more) parts_.writer->reindex_committed();
+    if (status && *more && !**more) {
+      reindexing_ = false;
+      if (parts_.writer->has_pending_parameters()) begin_reindex();  // one came with this very commit
+      return;
+    }
+    // A disk that is full may have room again.
+    const bool failed = !status || !*more;
+    const std::chrono::milliseconds pause(failed ? 1'000 : base::limits::kReindexPauseMs);
+    parts_.home->post([this, pause] { parts_.home->post_after(pause, [this] { next_reindex_step(); }); });
+  };
+  enqueue(std::move(job));
+}
+
+Task<Result<std::vector<fhir::ReindexState>>> FhirService::parameters_state() {
+  using States = Result<std::vector<fhir::ReindexState>>;
+  base::Completion<States> completion(*parts_.home);
+  auto states = std::make_shared<States>();
+  Job job;
+  job.work = [states](fhir::Store& store) { *states = store.parameters_state(); };
+  job.done = [states, completion](const Status& status) {
+    completion.set(status ? *states : States(base::fail(status.error())));
+  };
+  enqueue(std::move(job));
+  States result = co_await completion;
+  co_return result;
 }
 
 Result<fhir::StoreCounts> FhirService::counts() {

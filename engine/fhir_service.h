@@ -94,6 +94,8 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   const fhir::ServerContext& context() const { return context_; }
   /// A new id for a resource; home executor only.
   std::string next_resource_id() { return home_ids_.next(); }
+  /// How far the search parameters are that were added to the store.
+  base::Task<base::Result<std::vector<fhir::ReindexState>>> parameters_state();
 
   /// Numbers for status: current resources per type. Blocks on the reading thread; for tools and tests.
   base::Result<fhir::StoreCounts> counts();
@@ -113,6 +115,8 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   void handle_read(base::HttpRequest request, fhir::Principal principal,
                    std::function<void(base::HttpResponse)> reply, std::function<bool()> is_gone);
   void look_for_gone();
+  void begin_reindex();
+  void next_reindex_step();
   base::HttpResponse run_write(fhir::Store& store, const base::HttpRequest& request, const fhir::Principal& principal);
   void answer_audited(base::HttpRequest request, const fhir::Principal& principal, base::HttpResponse response,
                       std::function<void(base::HttpResponse)> reply);
@@ -137,6 +141,7 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   std::map<std::uint64_t, Waiting> waiting_;
   std::uint64_t reads_ = 0;
   bool looking_ = false;
+  std::atomic<bool> reindexing_ = false;
   std::atomic<bool> giving_up_ = false;
   std::mutex mutex_;
   std::deque<Job> queue_;

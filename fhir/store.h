@@ -108,6 +108,13 @@ struct SnapshotPage {
   bool more = false;
 };
 
+/// How far the index of a search parameter is that was added to the store.
+struct ReindexState {
+  std::string type, code;
+  std::int64_t done = 0, last = 0;  ///< of the numbers that the resources of the type have
+  bool ready = false;               ///< it can be searched by
+};
+
 struct StoreCounts {
   std::vector<std::pair<std::string, std::int64_t>>
       resources;  ///< current, not deleted, per type, sorted by type
@@ -191,6 +198,18 @@ class Store {
   virtual base::Status forget_delivered_below(std::int64_t msg_id) = 0;
 
   virtual base::Result<StoreCounts> counts() = 0;
+  /// Brings what can be searched by in line with the active SearchParameters of the store, in a transaction of its own:
+  /// the rows of those that are gone are removed. Done at opening; again when take_parameters_changed().
+  virtual base::Status load_parameters() = 0;
+  virtual base::Result<std::vector<ReindexState>> parameters_state() = 0;
+  /// Indexes some resources (limits::kReindexStepResources) for a parameter that is not ready, inside the transaction of
+  /// the caller, with the durable position. False: all are ready.
+  virtual base::Result<bool> reindex_step() = 0;
+  virtual bool has_pending_parameters() const = 0;
+  /// The transaction of the last step was committed.
+  virtual void reindex_committed() = 0;
+  /// Whether a SearchParameter was written since it was last asked (also one that was rolled back).
+  virtual bool take_parameters_changed() = 0;
   /// 32 random bytes made when the store was created; signs paging links.
   virtual std::string_view page_secret() const = 0;
   /// Lets the writer move the WAL into the file; call when idle. No effect on a reader.

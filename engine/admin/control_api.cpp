@@ -102,6 +102,16 @@ Result<ReplayRequest> read_replay_request(const std::string& body) {
   return request;
 }
 
+std::string print_parameters(const std::vector<fhir::ReindexState>& states) {
+  base::JsonWriter out;
+  out.begin_array();
+  for (const fhir::ReindexState& one : states) {
+    out.begin_object().member("type", one.type).member("code", one.code).key("done").integer(one.done);
+    out.key("last").integer(one.last).key("ready").boolean(one.ready).end_object();
+  }
+  return out.end_array().take();
+}
+
 Result<std::string> resume(Gateway& gateway, std::string_view path) {
   for (const auto& channel : gateway.channels())
     for (const auto& queue : channel->queues()) {
@@ -132,6 +142,12 @@ Task<HttpResponse> handle_control(Gateway& gateway, HttpRequest request) {
     gateway.reader_executor().post([&gateway, read, request] { read.set(read_journal(gateway, request)); });
     HttpResponse response = co_await read;
     co_return response;
+  }
+  if (request.method == "GET" && path == "/api/v1/reindex") {
+    auto asking = gateway.fhir().parameters_state();
+    const auto states = co_await std::move(asking);
+    if (!states) co_return error_response(states.error());
+    co_return json_response(print_parameters(*states));
   }
   if (request.method == "POST" && path == "/api/v1/replay") {
     Result<ReplayRequest> wanted = read_replay_request(request.body);

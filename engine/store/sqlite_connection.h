@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/sql/sqlite.h"
@@ -13,6 +14,7 @@
 #include "engine/store/index_writer.h"
 #include "engine/store/search_sql.h"
 #include "engine/store/sqlite_store.h"
+#include "fhir/search/custom_parameters.h"
 #include "fhir/search/query.h"
 #include "fhir/store.h"
 
@@ -58,6 +60,12 @@ class SqliteConnection final : public fhir::Store {
   base::Status forget_delivered_below(std::int64_t msg_id) override;
   base::Result<fhir::SnapshotPage> snapshot(const fhir::SnapshotRange& range) override;
   base::Result<fhir::StoreCounts> counts() override;
+  base::Status load_parameters() override;
+  base::Result<std::vector<fhir::ReindexState>> parameters_state() override;
+  base::Result<bool> reindex_step() override;
+  bool has_pending_parameters() const override;
+  void reindex_committed() override;
+  bool take_parameters_changed() override { return std::exchange(parameters_changed_, false); }
   std::string_view page_secret() const override { return page_secret_; }
   base::Status checkpoint() override;
   void set_stop(std::function<bool()> stop) override { stop_ = std::move(stop); }
@@ -115,6 +123,11 @@ class SqliteConnection final : public fhir::Store {
   /// The statement for a page, a count or a probe of the query (search_sql.h).
   base::Result<bool> run_search(const SqlText& sql,
                                 const std::function<base::Status(base::Statement&)>& on_row);
+  base::Result<std::vector<std::unique_ptr<fhir::CustomDefinition>>> wanted_parameters();
+  base::Status take_in(std::unique_ptr<fhir::CustomDefinition> wanted);
+  base::Result<bool> index_some(const fhir::Parameter& parameter, std::int64_t& after, std::int64_t end);
+  base::Status drop_rows(std::string_view type, std::string_view code);
+  base::Status forget_cursor(const std::string& name);
   base::Result<fhir::StoredVersion> current_version(const std::string& type, base::Statement& row);
   base::Result<base::Statement> history_statement(const fhir::HistoryRange& range, std::string sql,
                                                   std::int64_t limit);
@@ -152,6 +165,9 @@ class SqliteConnection final : public fhir::Store {
   bool spoiled_ = false;
   Counters at_begin_{};
   std::function<bool()> stop_;
+  bool parameters_changed_ = false;
+  std::vector<const fhir::CustomDefinition*> customs_;
+  const fhir::CustomDefinition* finished_ = nullptr;  ///< by the last step
   bool asking_ = false, out_of_time_ = false;  ///< of the running question
   base::MonoTime ask_until_{};
 };

@@ -38,7 +38,8 @@ Status SqliteConnection::start() {
     TRY(const bool row, select.step());
     if (row) index_version = select.integer(0);
   }
-  return index_version == fhir::kIndexVersion ? Status() : rebuild_index();
+  if (index_version != fhir::kIndexVersion) TRY_VOID(rebuild_index());
+  return load_parameters();
 }
 
 Status SqliteConnection::read_counters() {
@@ -60,6 +61,7 @@ Status SqliteConnection::rebuild_index() {
   TRY_VOID(begin());
   const auto work = [&]() -> Status {
     TRY_VOID(index_.clear_all());
+    TRY_VOID(database_.exec("DELETE FROM cursor WHERE name GLOB 'index:*'"));
     TRY(auto select,
         database_.prepare("SELECT r.rid, r.type, v.body FROM resource r JOIN version v ON v.seq=r.seq"
                           " WHERE r.deleted=0 AND r.rid>? ORDER BY r.rid LIMIT 1"));

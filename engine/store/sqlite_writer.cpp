@@ -117,6 +117,7 @@ Result<WriteResult> SqliteConnection::put(const fhir::Write& write) {
   const fhir::IndexRows after = fhir::extract_rows(
       *parameters, write.resource, write.references.map ? &write.references : nullptr, options_.base_url);
   TRY_VOID(index_.replace(*parameters, current.rid, before, after));
+  parameters_changed_ = parameters_changed_ || write.type == "SearchParameter";
   return result;
 }
 
@@ -137,6 +138,7 @@ Result<std::optional<WriteResult>> SqliteConnection::remove(std::string_view typ
                        {result.seq, result.updated}));
   TRY_VOID(set_current(current, id, result.vid, result.seq, true));
   TRY_VOID(index_.replace(*parameters, current.rid, before, {}));
+  parameters_changed_ = parameters_changed_ || type == "SearchParameter";
   return std::optional<WriteResult>(std::move(result));
 }
 

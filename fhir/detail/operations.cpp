@@ -5,6 +5,7 @@
 
 #include "fhir/definitions/definitions.h"
 #include "fhir/resource_text.h"
+#include "fhir/search/custom_parameters.h"
 #include "fhir/validation/validator.h"
 
 namespace kiln::fhir::detail {
@@ -77,6 +78,10 @@ Answer<std::string_view> check_resource(base::JsonView resource, std::string_vie
   if (is_subsetted(resource))
     return fail(ErrorCode::fhir_rule, "the resource is only a part of the whole (tag SUBSETTED)",
                 std::string(place) + ".meta.tag");
+  if (found == "SearchParameter") {
+    auto usable = read_search_parameter(resource);
+    if (!usable) return tl::unexpected(std::move(usable).error());
+  }
   if (!server.validate) return found;
   const std::string text = base::print_json(resource);
   std::vector<Issue> issues = validate_structure(text);

@@ -6,7 +6,7 @@
 #include "fhir/definitions/definitions.h"
 #include "fhir/interaction.h"
 #include "fhir/resource_text.h"
-#include "fhir/search/parameters.h"
+#include "fhir/search/custom_parameters.h"
 
 namespace kiln::fhir {
 namespace {
@@ -42,7 +42,7 @@ const std::vector<std::vector<std::string>>& referring_parameters() {
     for (const TypeDef& type : all_types()) {
       if (find_resource_type(type.name()) != &type) continue;
       for (const Parameter& parameter : type_parameters(type.name())->all()) {
-        if (parameter.kind != ParameterKind::reference) continue;
+        if (parameter.kind != ParameterKind::reference || parameter.custom) continue;
         for (const TypeDef& target : parameter.definition->targets())
           made[target.index()].push_back(std::string(type.name()) + ":" + std::string(parameter.code));
       }
@@ -86,10 +86,18 @@ void write_operations(JsonWriter& out, std::string_view type) {
   if (any) out.end_array();
 }
 
-void write_parameter(JsonWriter& out, std::string_view code, const SearchParameter* definition,
-                     std::string_view type) {
+bool can_search(const Parameter& parameter) {
+  return !parameter.custom || (parameter.custom->is_ready && !parameter.custom->is_removed);
+}
+
+std::string_view url_of(const Parameter& parameter) {
+  if (parameter.custom) return parameter.custom->url;
+  return parameter.definition ? parameter.definition->url() : std::string_view();
+}
+
+void write_parameter(JsonWriter& out, std::string_view code, std::string_view url, std::string_view type) {
   out.begin_object().member("name", code);
-  if (definition) out.member("definition", definition->url());
+  if (!url.empty()) out.member("definition", url);
   out.member("type", type).end_object();
 }
 
@@ -97,7 +105,7 @@ void write_search(JsonWriter& out, const TypeDef& type) {
   const TypeParameters& parameters = *type_parameters(type.name());
   out.key("searchInclude").begin_array();
   for (const Parameter& parameter : parameters.all())
-    if (parameter.kind == ParameterKind::reference)
+    if (parameter.kind == ParameterKind::reference && can_search(parameter))
       out.string(std::string(type.name()) + ":" + std::string(parameter.code));
   out.string("*").end_array();
   const std::vector<std::string>& referring = referring_parameters()[type.index()];
@@ -108,9 +116,9 @@ void write_search(JsonWriter& out, const TypeDef& type) {
   }
   out.key("searchParam").begin_array();
   for (const Parameter& parameter : parameters.all())
-    write_parameter(out, parameter.code, parameter.definition, search_type_name(parameter.kind));
+    if (can_search(parameter)) write_parameter(out, parameter.code, url_of(parameter), search_type_name(parameter.kind));
   for (const CompositeParameter& parameter : parameters.composites())
-    write_parameter(out, parameter.code, parameter.definition, "composite");
+    write_parameter(out, parameter.code, parameter.definition ? parameter.definition->url() : "", "composite");
   out.end_array();
 }
 

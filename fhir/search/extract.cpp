@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "fhir/search/custom_parameters.h"
 #include "fhir/search/detail/path_rows.h"
 #include "fhir/search/detail/row_writer.h"
 #include "fhir/search/extractor.h"
@@ -184,7 +185,10 @@ class Collector : private detail::RowWriter {
 IndexRows extract_rows(const Parameter& parameter, JsonView resource, std::string_view own_base) {
   IndexRows rows;
   Collector collector(nullptr, own_base, rows);
-  if (parameter.extractor) collector.collect(parameter, resource);
+  if (parameter.extractor)
+    collector.collect(parameter, resource);
+  else
+    detail::collect_by_path({&parameter, 1}, resource, nullptr, own_base, rows);
   detail::tidy(rows);
   return rows;
 }
@@ -194,7 +198,9 @@ IndexRows extract_rows(const TypeParameters& parameters, JsonView resource, cons
   IndexRows rows;
   Collector collector(rewrite, own_base, rows);
   for (const Parameter& parameter : parameters.all())
-    if (parameter.extractor) collector.collect(parameter, resource);
+    if (parameter.extractor && !(parameter.custom && parameter.custom->is_removed))
+      collector.collect(parameter, resource);
+  detail::collect_by_path(parameters.all(), resource, rewrite, own_base, rows);
   for (const CompositeParameter& parameter : parameters.composites()) collector.collect(parameter, resource);
   detail::tidy(rows);
   return rows;

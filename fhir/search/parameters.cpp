@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "fhir/search/custom_parameters.h"
 #include "fhir/search/extractor.h"
 
 namespace kiln::fhir {
@@ -49,16 +50,42 @@ class ParameterRegistry {
   const TypeParameters* get(std::string_view name) {
     const TypeDef* type = find_resource_type(name);
     if (!type) return nullptr;
-    Slot& slot = slots_[type->index()];
-    std::call_once(slot.once, [&] { build(*type, slot.parameters); });
-    return &slot.parameters;
+    return &current(*type);
+  }
+
+  /// A new version of the type's parameters with one more; readers of the old one are not disturbed.
+  const CustomDefinition& add(std::unique_ptr<CustomDefinition> definition) {
+    const TypeDef& type = *find_resource_type(definition->type);
+    const TypeParameters& before = current(type);
+    const std::lock_guard lock(mutex_);
+    const CustomDefinition& kept = *customs_.emplace_back(std::move(definition));
+    Slot& slot = slots_[type.index()];
+    const TypeParameters* newest = slot.newest.load(std::memory_order_acquire);
+    TypeParameters& next = versions_.emplace_back(newest ? *newest : before);
+    Parameter parameter;
+    parameter.code = kept.code;
+    parameter.kind = detail::kind_of(kept.search_type);
+    parameter.ordinal = static_cast<std::uint16_t>(next.list_.size());
+    parameter.extractor = kept.extractor.get();
+    parameter.custom = &kept;
+    next.list_.push_back(parameter);
+    slot.newest.store(&next, std::memory_order_release);
+    return kept;
   }
 
  private:
   struct Slot {
     std::once_flag once;
     TypeParameters parameters;
+    std::atomic<const TypeParameters*> newest = nullptr;  ///< with added ones
   };
+
+  const TypeParameters& current(const TypeDef& type) {
+    Slot& slot = slots_[type.index()];
+    if (const TypeParameters* newest = slot.newest.load(std::memory_order_acquire)) return *newest;
+    std::call_once(slot.once, [&] { build(type, slot.parameters); });
+    return slot.parameters;
+  }
 
   ParameterRegistry() : slots_(std::make_unique<Slot[]>(all_types().size())) {}
 
@@ -76,6 +103,7 @@ class ParameterRegistry {
           add(type, parameter, list);
       }
     sort_by_code(list);
+    out.own_ = list.size();
     sort_by_code(out.composites_);
   }
 
@@ -106,14 +134,34 @@ class ParameterRegistry {
 
   std::mutex mutex_;
   std::unique_ptr<Slot[]> slots_;
+  std::deque<TypeParameters> versions_;  ///< all there were: somebody may still read one
+  std::deque<std::unique_ptr<CustomDefinition>> customs_;
 };
 
 const Parameter* TypeParameters::find(std::string_view code) const {
-  return find_code(list_, code);
+  const std::span<const Parameter> own(list_.data(), own_);
+  if (const Parameter* found = find_code(own, code)) return found;
+  for (std::size_t i = own_; i < list_.size(); ++i) {
+    const CustomDefinition& custom = *list_[i].custom;
+    if (list_[i].code == code && custom.is_ready && !custom.is_removed) return &list_[i];
+  }
+  return nullptr;
+}
+
+const Parameter* TypeParameters::find_pending(std::string_view code) const {
+  for (std::size_t i = own_; i < list_.size(); ++i) {
+    const CustomDefinition& custom = *list_[i].custom;
+    if (list_[i].code == code && !custom.is_ready && !custom.is_removed) return &list_[i];
+  }
+  return nullptr;
 }
 
 const CompositeParameter* TypeParameters::find_composite(std::string_view code) const {
   return find_code(composites_, code);
+}
+
+const CustomDefinition& add_search_parameter(std::unique_ptr<CustomDefinition> definition) {
+  return ParameterRegistry::instance().add(std::move(definition));
 }
 
 const TypeParameters* type_parameters(std::string_view resource_type) {

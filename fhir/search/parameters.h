@@ -30,6 +30,8 @@ enum class ParameterKind : std::uint8_t {
   quantity
 };
 
+struct CustomDefinition;  // fhir/search/custom_parameters.h
+
 namespace detail {
 struct Extractor;
 struct CompositeExtractor;
@@ -39,10 +41,11 @@ struct CompositeExtractor;
 struct Parameter {
   std::string_view code;
   ParameterKind kind = ParameterKind::token;
-  const SearchParameter* definition = nullptr;
+  const SearchParameter* definition = nullptr;  ///< of R4; nullptr: `custom`
   std::uint16_t ordinal = 0;  ///< position in TypeParameters::all(); not stable over versions
-  /// nullptr for id and last_updated, and for a component.
+  /// nullptr for id and last_updated, for a component, and for an added one that needs FHIRPath.
   const detail::Extractor* extractor = nullptr;
+  const CustomDefinition* custom = nullptr;  ///< of a parameter that was added to the store
   bool is_indexed() const { return kind != ParameterKind::id && kind != ParameterKind::last_updated; }
 };
 
@@ -61,9 +64,13 @@ struct CompositeParameter {
 class TypeParameters {
  public:
   std::string_view type() const { return type_; }
-  /// All but the composite ones, sorted by code.
+  /// All but the composite ones: those of R4, sorted by code, and behind them the added ones as they came, those that
+  /// are not ready or were removed again too.
   std::span<const Parameter> all() const { return list_; }
+  /// One that can be searched by: an added one only when all resources are indexed.
   const Parameter* find(std::string_view code) const;
+  /// An added one that is still being indexed.
+  const Parameter* find_pending(std::string_view code) const;
   /// Sorted by code.
   std::span<const CompositeParameter> composites() const { return composites_; }
   const CompositeParameter* find_composite(std::string_view code) const;
@@ -72,10 +79,12 @@ class TypeParameters {
   friend class ParameterRegistry;
   std::string_view type_;
   std::vector<Parameter> list_;
+  std::size_t own_ = 0;  ///< how many of list_ are of R4
   std::vector<CompositeParameter> composites_;
 };
 
-/// nullptr when the type is no resource type. Compiled on first use; thread-safe.
+/// nullptr when the type is no resource type. Compiled on first use; thread-safe. Another object after a parameter was
+/// added to the type; earlier ones stay valid, and ordinals the same.
 const TypeParameters* type_parameters(std::string_view resource_type);
 
 /// One index row; `parameter` is Parameter::ordinal. Text is owned.

@@ -61,8 +61,11 @@ Answer<ParsedSearch> parse_search(std::string_view type,
       search.self.emplace_back(name, value);
       continue;
     }
-    const std::string text = "parameter '" + name + "' is not supported for " + search.query.type;
-    if (mode != SearchMode::lenient) return fail(ErrorCode::fhir_search_unknown, text);
+    const bool pending = parameters->find_pending(std::string_view(name).substr(0, name.find_first_of(":."))) != nullptr;
+    const std::string text = "parameter '" + name + "' " +
+                             (pending ? "is still being indexed" : "is not supported for " + search.query.type);
+    if (mode != SearchMode::lenient)
+      return fail(pending ? ErrorCode::fhir_reindexing : ErrorCode::fhir_search_unknown, text);
     search.warnings.push_back({IssueSeverity::warning, "not-supported", text + " and was ignored", {}, {}});
   }
   if (parts_of(search.query.clauses) > base::limits::kSearchPartsMax)

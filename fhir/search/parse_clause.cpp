@@ -1,5 +1,6 @@
 // From one name and value of the URL to a clause: modifiers, composites, chains, _has.
 #include "engine/base/limits.h"
+#include "fhir/search/custom_parameters.h"
 #include "fhir/search/detail/parse_parts.h"
 
 namespace kiln::fhir::detail {
@@ -123,6 +124,13 @@ Answer<std::optional<SearchLink>> parse_link(const TypeParameters& type, std::st
 Answer<std::vector<std::string_view>> chain_types(const Parameter& reference, std::string_view name,
                                                   std::string_view modifier) {
   std::vector<std::string_view> types;
+  if (reference.custom) {
+    for (const std::string& target : reference.custom->targets)
+      if (modifier.empty() || target == modifier) types.push_back(target);
+    if (types.empty() && reference.custom->targets.empty() && find_resource_type(modifier)) types.push_back(modifier);
+    if (types.empty()) return fail(invalid_parameter(name, "the reference does not lead to this type"));
+    return types;
+  }
   for (const TypeDef& target : reference.definition->targets()) {
     if (modifier.empty() || target.name() == modifier) types.push_back(target.name());
   }

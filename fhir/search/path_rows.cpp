@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/base/limits.h"
+#include "fhir/model/json.h"
+#include "fhir/search/custom_parameters.h"
 #include "fhir/search/detail/row_writer.h"
 #include "fhir/search/extractor.h"
 #include "fhir/search/search_path.h"
@@ -18,8 +20,11 @@ class PathCollector : private detail::RowWriter {
   PathCollector(const ReferenceRewrite* rewrite, std::string_view own_base, IndexRows& rows)
       : RowWriter(rewrite, own_base, rows), environment_(search_environment(rewrite, own_base)) {}
 
+  /// Expressions of others run inside every write: a resource that costs more has no rows.
+  void limit_steps() { environment_.steps_max = base::limits::kPathStepsMax / 100; }
+
   void collect(const Parameter& parameter, Node resource) {
-    const PathExpression* path = search_path(*parameter.definition);
+    const PathExpression* path = parameter.custom ? &parameter.custom->path : search_path(*parameter.definition);
     parameter_ = parameter.ordinal;
     if (path) values(*path, parameter, resource);
   }
@@ -59,7 +64,8 @@ class PathCollector : private detail::RowWriter {
       }
       if (!node.type()) continue;
       const LeafType leaf = detail::leaf_of(node.type()->name());
-      if (detail::fits(parameter.definition->type(), leaf)) emit(parameter.kind, leaf, node);
+      const SearchType type = parameter.custom ? parameter.custom->search_type : parameter.definition->type();
+      if (detail::fits(type, leaf)) emit(parameter.kind, leaf, node);
     }
   }
 
@@ -140,6 +146,10 @@ class PathCollector : private detail::RowWriter {
   PathResult found_;
 };
 
+bool is_removed(const Parameter& parameter) {
+  return parameter.custom && parameter.custom->is_removed;
+}
+
 template <class Row>
 void sort_once(std::vector<Row>& rows) {
   std::sort(rows.begin(), rows.end());
@@ -158,6 +168,18 @@ void tidy(IndexRows& rows) {
   sort_once(rows.uris);
   sort_once(rows.quantities);
   sort_once(rows.composites);
+}
+
+void collect_by_path(std::span<const Parameter> parameters, base::JsonView resource, const ReferenceRewrite* rewrite,
+                     std::string_view own_base, IndexRows& rows) {
+  const auto needs_path = [](const Parameter& one) { return one.custom && !one.extractor && !is_removed(one); };
+  if (std::none_of(parameters.begin(), parameters.end(), needs_path)) return;
+  const auto tree = read_json(base::print_json(resource));
+  if (!tree) return;
+  PathCollector collector(rewrite, own_base, rows);
+  collector.limit_steps();
+  for (const Parameter& parameter : parameters)
+    if (needs_path(parameter)) collector.collect(parameter, tree->root());
 }
 
 void combine(std::uint16_t parameter, std::vector<IndexRows>& components, std::vector<CompositeRow>& out) {
@@ -189,7 +211,7 @@ IndexRows extract_rows(const TypeParameters& parameters, Node resource, const Re
   IndexRows rows;
   PathCollector collector(rewrite, own_base, rows);
   for (const Parameter& parameter : parameters.all())
-    if (parameter.is_indexed()) collector.collect(parameter, resource);
+    if (parameter.is_indexed() && !is_removed(parameter)) collector.collect(parameter, resource);
   for (const CompositeParameter& parameter : parameters.composites()) collector.collect(parameter, resource);
   detail::tidy(rows);
   return rows;
