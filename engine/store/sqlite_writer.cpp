@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/limits.h"
 #include "engine/store/sqlite_connection.h"
 #include "fhir/resource_text.h"
 
@@ -80,7 +81,9 @@ Status SqliteConnection::set_current(const Current& current, std::string_view id
 
 Result<fhir::IndexRows> SqliteConnection::rows_of_body(const fhir::TypeParameters& parameters,
                                                        std::string_view body) const {
-  TRY(const base::JsonDocument document, base::parse_json(body));
+  // The stored text is larger than what was sent: it has a meta.
+  TRY(const base::JsonDocument document,
+      base::parse_json(body, {base::limits::kArchiveFileBytesMax, base::limits::kJsonDepthMax}));
   return fhir::extract_rows(parameters, document.root(), nullptr, options_.base_url);
 }
 

@@ -152,17 +152,17 @@ TEST_CASE("access: rules that cannot be meant are refused", "[access]") {
   Rules rules;
   rules.add_user("a", "short", "", {"reader"});
   CHECK(refused(rules));
-  rules = {};
+  rules = Rules();
   rules.add_user("a", kLab, "", {"nobody"});
   CHECK(refused(rules));
-  rules = {};
+  rules = Rules();
   rules.add_user("a", "", "", {"reader"});
   CHECK(refused(rules));
-  rules = {};
+  rules = Rules();
   rules.add_user("a", kLab, "", {"reader"});
   rules.add_user("b", kLab, "", {"reader"});
   CHECK(refused(rules));
-  rules = {};
+  rules = Rules();
   rules.add_user("a", "sha256:12", "", {"reader"});
   CHECK(refused(rules));
 }
