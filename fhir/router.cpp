@@ -277,7 +277,7 @@ namespace {
 /// be written.
 bool may_write(const HttpRequest& request) {
   const std::string_view body = request.body;
-  if (request.headers.has("Content-Encoding")) return true;
+  if (body.empty() || request.headers.has("Content-Encoding")) return true;
   for (const std::string_view sign : {"PUT", "POST", "DELETE", "PATCH", "\\u", "&#"})
     if (body.find(sign) != std::string_view::npos) return true;
   return false;

@@ -191,7 +191,7 @@ TEST_CASE("access: a criterion is a question about every type it touches", "[acc
     return fhir::handle(request, {user, false}, *server.store, context).status;
   };
   CHECK(send("lab", "GET", "/Observation?subject:Patient.name=x") == 200);
-  CHECK(send("lab", "GET", "/Observation?encounter.status=planned") == 403);
+  CHECK(send("lab", "GET", "/Observation?encounter:Encounter.status=planned") == 403);
   CHECK(send("lab", "GET", "/Patient?_has:Observation:patient:code=x") == 200);
   CHECK(send("lab", "GET", "/Patient?_has:Condition:patient:code=x") == 403);
   CHECK(send("lab", "GET", "/Patient?_list=l1") == 403);
@@ -200,12 +200,12 @@ TEST_CASE("access: a criterion is a question about every type it touches", "[acc
   CHECK(send("lab", "GET", "/?_type=Patient,Observation") == 200);
   const std::string observation = R"({"resourceType":"Observation","status":"final","code":{"text":"x"}})";
   CHECK(send("lab", "POST", "/Observation", observation) == 201);
-  CHECK(send("lab", "POST", "/Observation", observation, {{"If-None-Exist", "encounter.status=planned"}}) == 403);
-  CHECK(send("lab", "DELETE", "/Observation?encounter.status=planned") == 403);
+  CHECK(send("lab", "POST", "/Observation", observation, {{"If-None-Exist", "encounter:Encounter.status=planned"}}) == 403);
+  CHECK(send("lab", "DELETE", "/Observation?encounter:Encounter.status=planned") == 403);
   const auto transaction = [](const std::string& entry) {
     return R"({"resourceType":"Bundle","type":"transaction","entry":[)" + entry + "]}";
   };
-  CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"DELETE","url":"Observation?encounter.status=planned"}})")) == 403);
+  CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"DELETE","url":"Observation?encounter:Encounter.status=planned"}})")) == 403);
   CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"POST","url":"Patient"},"resource":{"resourceType":"Patient"}})")) == 403);
   CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"GET","url":"Condition"}})")) == 403);
   CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"GET","url":"Patient"}})")) == 200);
