@@ -6,7 +6,6 @@
 #include "engine/base/json.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/security/site_access.h"
 #include "fhir/outcome.h"
 #include "fhir/transaction.h"
 
@@ -142,106 +141,6 @@ void FhirService::on_read(std::function<void(fhir::Store&)> work) {
 
 std::string FhirService::next_request_id() {
   return request_prefix_ + std::to_string(++requests_);
-}
-
-/// How long a read may wait before its client is looked at, and how often then.
-constexpr std::chrono::milliseconds kPatience(1'000), kLookEvery(250);
-
-/// A read whose client has gone, or that the stop of the server overtakes, costs nothing more.
-void FhirService::handle_read(base::HttpRequest request, fhir::Principal principal,
-                              std::function<void(HttpResponse)> reply, std::function<bool()> is_gone) {
-  auto dropped = std::make_shared<std::atomic<bool>>(false);
-  const std::uint64_t number = ++reads_;
-  const bool watched = is_gone != nullptr;
-  if (watched) waiting_[number] = {std::move(is_gone), dropped, parts_.clock->mono()};
-  if (!waiting_.empty() && !std::exchange(looking_, true))
-    parts_.home->post_after(kLookEvery, [this] { look_for_gone(); });
-  auto done = [this, number, watched, reply = std::move(reply)](HttpResponse response) {
-    if (watched) parts_.home->post([this, number] { waiting_.erase(number); });
-    reply(std::move(response));
-  };
-  const bool searches = request.target.find('?') != std::string::npos || request.method == "POST";
-  on_read([this, request = std::move(request), principal = std::move(principal), dropped, done,
-           searches](fhir::Store& store) {
-    const auto must_stop = [this, dropped] { return giving_up_ || *dropped; };
-    if (must_stop()) {
-      HttpResponse response = fhir::refuse(base::Error{base::ErrorCode::cancelled, {}, {}, {}});
-      response.headers.set("X-Request-Id", std::string(request.headers.get("X-Request-Id")));
-      return done(std::move(response));
-    }
-    store.set_stop(must_stop);
-    // A total and its page, a match and what it includes, are of one moment.
-    const bool snapshot = searches && store.begin().has_value();
-    HttpResponse response = fhir::handle(request, principal, store, context_);
-    if (snapshot) store.rollback();
-    store.set_stop({});
-    if (!audit_.rules().reads) return done(std::move(response));
-    answer_audited(request, principal, std::move(response), done);
-  });
-}
-
-namespace {
-
-Actor actor_of(const base::HttpRequest& request, const fhir::Principal& principal) {
-  return {principal.name, std::string(host_of(request.peer)), {}};
-}
-
-}  // namespace
-
-/// A write and what is told about it are one: without the AuditEvent there is no write.
-HttpResponse FhirService::run_write(fhir::Store& store, const base::HttpRequest& request,
-                                    const fhir::Principal& principal) {
-  if (!audit_.rules().any()) return fhir::handle(request, principal, store, context_);
-  auto scope = fhir::StoreScope::open(store);
-  if (!scope) return fhir::refuse(scope.error());
-  const auto before = store.last_seq();
-  if (!before) return fhir::refuse(before.error());
-  HttpResponse response = fhir::handle(request, principal, store, context_);
-  const auto about = describe(request, context_.base_path, response.status);
-  if (about) {
-    const Status noted = audit_.note_write(store, actor_of(request, principal), *about, *before);
-    if (!noted) return fhir::refuse(noted.error());
-  }
-  if (const Status kept = scope->keep(); !kept) return fhir::refuse(kept.error());
-  return response;
-}
-
-/// The answer to a read leaves when it is known that it was read.
-void FhirService::answer_audited(base::HttpRequest request, const fhir::Principal& principal, HttpResponse response,
-                                 std::function<void(HttpResponse)> reply) {
-  const auto about = describe(request, context_.base_path, response.status);
-  const bool seen = about && (response.status < 400 || response.status == 403);
-  if (!seen) return reply(std::move(response));
-  if (audits_waiting_ >= base::limits::kAuditQueueMax)
-    return reply(fhir::refuse(base::Error{base::ErrorCode::fhir_throttled, {}, {}, {}}));
-  ++audits_waiting_;
-  Job job;
-  auto noted = std::make_shared<Status>();
-  job.work = [this, noted, about = *about, actor = actor_of(request, principal)](fhir::Store& store) {
-    auto scope = fhir::StoreScope::open(store);
-    *noted = scope ? audit_.note_read(store, actor, about) : base::fail(scope.error());
-    if (*noted) *noted = scope->keep();
-  };
-  job.done = [this, noted, reply = std::move(reply),
-              answer = std::make_shared<HttpResponse>(std::move(response))](const Status& status) {
-    --audits_waiting_;
-    const Status& failed = status ? *noted : status;
-    if (!failed) {
-      const std::string id(answer->headers.get("X-Request-Id"));
-      *answer = fhir::refuse(failed.error());
-      answer->headers.set("X-Request-Id", id);
-    }
-    reply(std::move(*answer));
-  };
-  enqueue(std::move(job));
-}
-
-void FhirService::look_for_gone() {
-  const base::MonoTime now = parts_.clock->mono();
-  for (auto& [number, read] : waiting_)
-    if (now - read.since > kPatience && read.is_gone()) *read.dropped = true;
-  looking_ = !waiting_.empty();
-  if (looking_) parts_.home->post_after(kLookEvery, [this] { look_for_gone(); });
 }
 
 void FhirService::handle(base::HttpRequest request, fhir::Principal principal,

@@ -11,8 +11,6 @@
 #include <future>
 #include <set>
 
-#include "channels/net/tls.h"
-#include "engine/admin/control_api.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/store/sqlite_store.h"
@@ -340,117 +338,6 @@ void Gateway::use_tables(TableWatch::Change change) {
     base::log(base::LogLevel::info, "tables-reloaded", {{"config", base::Safe::name(site_->hash)}});
   }
   watch_tables();
-}
-
-base::Result<channels::HttpListen> Gateway::fhir_listener() {
-  const channels::Options& http = site_->server.block("http");
-  const std::string listen = site_->server.block("http").text("listen");
-  const std::string address = listen.empty() ? "127.0.0.1:8080" : listen;
-  const auto colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
-  const channels::Options& tls = http.block("tls");
-  if (!http.has("tls")) {
-    return channels::HttpListen([this, host, port](base::Network::OnAccept on_accept) {
-      return net_.listen(host, port, std::move(on_accept));
-    });
-  }
-  channels::TlsOptions options;
-  options.certificate = tls.text("cert");
-  options.key = tls.text("key");
-  options.client_ca = tls.text("client_ca");
-  const std::string client = tls.text("client");
-  options.client = client == "required"   ? channels::ClientCertificate::required
-                   : client == "optional" ? channels::ClientCertificate::optional
-                                          : channels::ClientCertificate::none;
-  options.only_13 = tls.text("min") == "1.3";
-  auto context = channels::TlsContext::server(options);
-  if (!context) {
-    base::Error error = std::move(context).error();
-    error.place = "http { tls { … } }";
-    return base::fail(std::move(error));
-  }
-  return channels::listen_tls(net_, host, port, std::move(*context));
-}
-
-Status Gateway::serve_http() {
-  auto handler = [this](base::HttpRequest request, channels::HttpPeer peer) {
-    return on_fhir(std::move(request), std::move(peer));
-  };
-  const channels::Options& quota = site_->server.block("limits").block("http");
-  QuotaLimits quotas;
-  quotas.under_way = static_cast<std::size_t>(quota.number("requests"));
-  quotas.under_way_per_client = static_cast<std::size_t>(quota.number("per_client"));
-  quotas.per_second = quota.number("per_second");
-  quota_ = std::make_unique<RequestQuota>(quotas, clock_);
-  channels::HttpLimits limits;
-  limits.gate = [this](const base::HttpRequest& head, const channels::HttpPeer& peer) {
-    return check_login(head, peer);
-  };
-  const channels::Options& fhir_limits = site_->server.block("limits").block("fhir");
-  if (fhir_limits.has("body")) limits.body_bytes = static_cast<std::size_t>(fhir_limits.number("body"));
-  limits.refusal = [this](int status, const std::string& why) {
-    base::HttpResponse response = fhir::refuse(status, why);
-    response.headers.set("X-Request-Id", fhir_->next_request_id());
-    return response;
-  };
-  TRY(channels::HttpListen listen, fhir_listener());
-  TRY(http_, channels::HttpServer::start(net_, std::move(listen), channels::HttpPeerHandler(handler), limits));
-  const std::string socket = base::join_path(site_->data_folder, "kiln.sock");
-  auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
-    return net_.listen_unix(socket, std::move(on_accept));
-  };
-  auto control = [this](base::HttpRequest request) { return handle_control(*this, std::move(request)); };
-  TRY(control_, channels::HttpServer::start(net_, listen_unix, control));
-  return {};
-}
-
-base::HttpResponse Gateway::refuse(const base::Error& error, const base::HttpRequest& request) const {
-  base::HttpResponse response = fhir::refuse(error);
-  const std::string_view id = request.headers.get("X-Request-Id");
-  response.headers.set("X-Request-Id", fhir::is_request_id(id) ? std::string(id) : fhir_->next_request_id());
-  return response;
-}
-
-/// Asked before the body is read (security.md L1).
-std::optional<base::HttpResponse> Gateway::check_login(const base::HttpRequest& head,
-                                                       const channels::HttpPeer& peer) const {
-  if (!head.path().starts_with("/fhir")) return std::nullopt;
-  const auto principal = access_.identify(head, peer.certificate);
-  if (principal) return std::nullopt;
-  base::log(base::LogLevel::warn, "fhir-login-refused", {});
-  return refuse(principal.error(), head);
-}
-
-Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request, channels::HttpPeer peer) {
-  if (request.path() != "/fhir" && !request.path().starts_with("/fhir/")) {
-    base::HttpResponse response;
-    response.status = 404;
-    response.headers.set("Content-Type", "text/plain; charset=UTF-8");
-    response.body =
-        "Kiln " + std::string(kVersion) + ": the FHIR API is at /fhir (/fhir/metadata describes it)\n";
-    co_return response;
-  }
-  const base::Result<fhir::Principal> principal = access_.identify(request, peer.certificate);
-  if (!principal) co_return refuse(principal.error(), request);
-  const std::string client =
-      principal->name.empty() ? std::string(host_of(request.peer)) : "user " + principal->name;
-  if (!quota_->enter(client)) co_return refuse(base::Error{base::ErrorCode::fhir_throttled, {}, {}, {}}, request);
-  if (facade_->takes(request)) {
-    if (!fhir::is_request_id(request.headers.get("X-Request-Id")))
-      request.headers.set("X-Request-Id", fhir_->next_request_id());
-    auto handling = facade_->handle(std::move(request), *principal);
-    base::HttpResponse response = co_await std::move(handling);
-    quota_->leave(client);
-    co_return response;
-  }
-  base::Completion<base::HttpResponse> answered(net_.executor());
-  auto answer = [answered](base::HttpResponse response) { answered.set(std::move(response)); };
-  fhir_->handle(std::move(request), *principal, std::move(answer), std::move(peer.is_gone));
-  base::HttpResponse response = co_await answered;
-  quota_->leave(client);
-  co_return response;
 }
 
 int Gateway::run() {
