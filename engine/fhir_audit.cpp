@@ -40,7 +40,8 @@ std::string code_of(const fhir::Interaction& interaction, const fhir::Call& call
 
 void write_agent(JsonWriter& out, const Actor& actor) {
   out.key("agent").begin_array().begin_object();
-  out.key("who").begin_object().member("display", actor.name.empty() ? std::string_view("not logged in") : actor.name);
+  out.key("who").begin_object().member("display",
+                                       actor.name.empty() ? std::string_view("not logged in") : actor.name);
   out.end_object().key("requestor").boolean(true);
   if (!actor.address.empty()) {
     out.key("network").begin_object().member("address", actor.address).member("type", "2").end_object();
@@ -72,7 +73,8 @@ void write_request_id(JsonWriter& out, std::string_view id) {
 
 }  // namespace
 
-std::optional<AuditedRequest> describe(const base::HttpRequest& request, std::string_view base_path, int status) {
+std::optional<AuditedRequest> describe(const base::HttpRequest& request, std::string_view base_path,
+                                       int status) {
   std::string_view target = request.target;
   if (!target.starts_with(base_path)) return std::nullopt;
   target.remove_prefix(base_path.size());
@@ -85,14 +87,16 @@ std::optional<AuditedRequest> describe(const base::HttpRequest& request, std::st
   out.id = call.id;
   out.query = request.query();
   // The criteria of a POST _search are its body.
-  if ((*interaction)->body == fhir::BodyKind::form) out.query += (out.query.empty() ? "" : "&") + request.body;
+  if ((*interaction)->body == fhir::BodyKind::form)
+    out.query += (out.query.empty() ? "" : "&") + request.body;
   if (out.code == "operation") out.query.insert(0, call.operation + (out.query.empty() ? "" : "?"));
   out.request_id = request.headers.get("X-Request-Id");
   out.status = status;
   return out;
 }
 
-base::Result<std::vector<AuditWriter::Written>> AuditWriter::written_since(fhir::Store& store, std::int64_t seq) {
+base::Result<std::vector<AuditWriter::Written>> AuditWriter::written_since(fhir::Store& store,
+                                                                           std::int64_t seq) {
   std::vector<Written> out;
   for (;;) {
     TRY(const auto versions, store.changes_since(seq, kVersionsAtOnce));
@@ -112,7 +116,9 @@ std::string AuditWriter::print_event(const Actor& actor, const AuditedRequest& r
   write_coding(out, "http://terminology.hl7.org/CodeSystem/audit-event-type", "rest");
   out.key("subtype").begin_array();
   write_coding(out, "http://hl7.org/fhir/restful-interaction", request.code);
-  out.end_array().member("action", action_of(request.code)).member("recorded", fhir::print_instant(clock_.wall()));
+  out.end_array()
+      .member("action", action_of(request.code))
+      .member("recorded", fhir::print_instant(clock_.wall()));
   out.member("outcome", request.status < 400 ? "0" : request.status < 500 ? "4" : "8");
   write_agent(out, actor);
   out.key("source").begin_object().key("observer").begin_object().member("display", "Kiln").end_object();
@@ -122,7 +128,8 @@ std::string AuditWriter::print_event(const Actor& actor, const AuditedRequest& r
   out.key("entity").begin_array();
   for (const Written& one : written) write_entity(out, one.reference);
   if (written.empty() && !request.id.empty()) write_entity(out, request.type + "/" + request.id);
-  if (!request.query.empty()) write_query(out, (request.type.empty() ? "" : request.type + "?") + request.query);
+  if (!request.query.empty())
+    write_query(out, (request.type.empty() ? "" : request.type + "?") + request.query);
   if (!request.request_id.empty()) write_request_id(out, request.request_id);
   if (!actor.source.empty()) write_request_id(out, "message " + actor.source);
   out.end_array().end_object();
@@ -138,7 +145,8 @@ std::string AuditWriter::print_provenance(const Actor& actor, const std::vector<
   write_coding(out, "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
                actor.source.empty() ? "author" : "assembler");
   out.end_array().end_object();
-  out.key("who").begin_object().member("display", actor.name.empty() ? std::string_view("not logged in") : actor.name);
+  out.key("who").begin_object().member("display",
+                                       actor.name.empty() ? std::string_view("not logged in") : actor.name);
   out.end_object().end_object().end_array();
   if (!actor.source.empty()) {
     out.key("entity").begin_array().begin_object().member("role", "source").key("what").begin_object();
@@ -168,7 +176,8 @@ Status AuditWriter::note_write(fhir::Store& store, const Actor& actor, const Aud
   const bool with_provenance = is_channel ? rules_.channel_provenance : rules_.client_provenance;
   if (!rules_.writes && !with_provenance) return {};
   TRY(const std::vector<Written> written, written_since(store, before));
-  if (with_provenance && !written.empty()) TRY_VOID(put(store, "Provenance", print_provenance(actor, written)));
+  if (with_provenance && !written.empty())
+    TRY_VOID(put(store, "Provenance", print_provenance(actor, written)));
   if (!rules_.writes || request.type == "AuditEvent" || (is_channel && written.empty())) return {};
   // What failed changed nothing; what was forbidden is worth knowing.
   if (request.status >= 400 && request.status != 403) return {};

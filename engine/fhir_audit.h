@@ -1,6 +1,6 @@
 #pragma once
-// AuditEvents and Provenances that Kiln writes itself, by switch (fhir.md §14, security.md §5): in the transaction of
-// what they tell about.
+// AuditEvents and Provenances that Kiln writes itself, by switch (fhir.md §14, security.md §5): in the
+// transaction of what they tell about.
 
 #include <cstdint>
 #include <optional>
@@ -18,10 +18,10 @@ namespace kiln::engine {
 
 /// Which are written.
 struct AuditRules {
-  bool writes = false;               ///< an AuditEvent for each write that was done or forbidden
-  bool reads = false;                ///< and for each read and search; its answer leaves when the event is durable
-  bool channel_provenance = false;   ///< a Provenance with what a channel writes
-  bool client_provenance = false;    ///< and with what a client writes
+  bool writes = false;  ///< an AuditEvent for each write that was done or forbidden
+  bool reads = false;   ///< and for each read and search; its answer leaves when the event is durable
+  bool channel_provenance = false;  ///< a Provenance with what a channel writes
+  bool client_provenance = false;   ///< and with what a client writes
   bool any() const { return writes || reads || channel_provenance || client_provenance; }
 };
 
@@ -34,7 +34,7 @@ struct Actor {
 
 /// What a request was about.
 struct AuditedRequest {
-  std::string code;   ///< restful-interaction: "create", "search-type", "transaction", "operation"
+  std::string code;  ///< restful-interaction: "create", "search-type", "transaction", "operation"
   std::string type, id;
   std::string query;  ///< as it came; empty when there is none
   std::string request_id;
@@ -42,18 +42,20 @@ struct AuditedRequest {
 };
 
 /// nullopt: requests of which nothing is told (the CapabilityStatement, what no interaction answers).
-std::optional<AuditedRequest> describe(const base::HttpRequest& request, std::string_view base_path, int status);
+std::optional<AuditedRequest> describe(const base::HttpRequest& request, std::string_view base_path,
+                                       int status);
 
-/// Writes on the writing connection, inside the transaction of what it tells about. `before`: last_seq() when that
-/// began; everything written since is named. Nothing is told of AuditEvents and Provenances themselves. Errors: of
-/// the store; then what it tells about must be undone.
+/// Writes on the writing connection, inside the transaction of what it tells about. `before`: last_seq() when
+/// that began; everything written since is named. Nothing is told of AuditEvents and Provenances themselves.
+/// Errors: of the store; then what it tells about must be undone.
 class AuditWriter {
  public:
   AuditWriter(AuditRules rules, const base::Clock& clock, fhir::IdSource& ids)
       : rules_(rules), clock_(clock), ids_(ids) {}
   const AuditRules& rules() const { return rules_; }
 
-  base::Status note_write(fhir::Store& store, const Actor& actor, const AuditedRequest& request, std::int64_t before);
+  base::Status note_write(fhir::Store& store, const Actor& actor, const AuditedRequest& request,
+                          std::int64_t before);
   base::Status note_read(fhir::Store& store, const Actor& actor, const AuditedRequest& request);
 
  private:

@@ -1,4 +1,5 @@
-// Requests of the FHIR API between the network and the store: reads that are dropped, writes and reads that are audited.
+// Requests of the FHIR API between the network and the store: reads that are dropped, writes and reads that
+// are audited.
 
 #include "engine/base/limits.h"
 #include "engine/fhir_service.h"
@@ -76,8 +77,8 @@ HttpResponse FhirService::run_write(fhir::Store& store, const base::HttpRequest&
 }
 
 /// The answer to a read leaves when it is known that it was read.
-void FhirService::answer_audited(base::HttpRequest request, const fhir::Principal& principal, HttpResponse response,
-                                 std::function<void(HttpResponse)> reply) {
+void FhirService::answer_audited(base::HttpRequest request, const fhir::Principal& principal,
+                                 HttpResponse response, std::function<void(HttpResponse)> reply) {
   const auto about = describe(request, context_.base_path, response.status);
   const bool seen = about && (response.status < 400 || response.status == 403);
   if (!seen) return reply(std::move(response));

@@ -65,7 +65,8 @@ Status Gateway::serve_http() {
     return response;
   };
   TRY(channels::HttpListen listen, fhir_listener());
-  TRY(http_, channels::HttpServer::start(net_, std::move(listen), channels::HttpPeerHandler(handler), limits));
+  TRY(http_,
+      channels::HttpServer::start(net_, std::move(listen), channels::HttpPeerHandler(handler), limits));
   const std::string socket = base::join_path(site_->data_folder, "kiln.sock");
   auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
     return net_.listen_unix(socket, std::move(on_accept));
@@ -105,7 +106,8 @@ Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request, channels::H
   if (!principal) co_return refuse(principal.error(), request);
   const std::string client =
       principal->name.empty() ? std::string(host_of(request.peer)) : "user " + principal->name;
-  if (!quota_->enter(client)) co_return refuse(base::Error{base::ErrorCode::fhir_throttled, {}, {}, {}}, request);
+  if (!quota_->enter(client))
+    co_return refuse(base::Error{base::ErrorCode::fhir_throttled, {}, {}, {}}, request);
   if (facade_->takes(request)) {
     if (!fhir::is_request_id(request.headers.get("X-Request-Id")))
       request.headers.set("X-Request-Id", fhir_->next_request_id());

@@ -60,7 +60,8 @@ Status use_certificates(SSL_CTX* context, const TlsOptions& options) {
   if (SSL_CTX_use_certificate(context, own.get()) != 1)
     return bad("the certificate is too weak or cannot be used for a server");
   while (CertificatePtr signer = next_certificate(chain.get()))
-    if (SSL_CTX_add1_chain_cert(context, signer.get()) != 1) return bad("the chain of the certificate is wrong");
+    if (SSL_CTX_add1_chain_cert(context, signer.get()) != 1)
+      return bad("the chain of the certificate is wrong");
   const BioPtr key_text = reader_of(options.key);
   const KeyPtr key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, no_pass_phrase, nullptr));
   if (!key) return bad("no private key in PEM form without pass phrase");
@@ -81,8 +82,8 @@ Status use_client_authorities(SSL_CTX* context, const TlsOptions& options) {
     ++count;
   }
   if (count == 0) return bad("client_ca has no certificate in PEM form");
-  const int mode = SSL_VERIFY_PEER |
-                   (options.client == ClientCertificate::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+  const int mode =
+      SSL_VERIFY_PEER | (options.client == ClientCertificate::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
   SSL_CTX_set_verify(context, mode, nullptr);
   ERR_clear_error();
   return {};
@@ -276,9 +277,8 @@ struct Greeting {
 
 base::Task<void> greet(std::shared_ptr<Greeting> greeting, base::StreamPtr raw) {
   greeting->open.insert(raw);
-  const base::TimerId timer =
-      greeting->executor->post_after(std::chrono::milliseconds(base::limits::kTlsHandshakeMs),
-                                     [raw] { raw->close(); });
+  const base::TimerId timer = greeting->executor->post_after(
+      std::chrono::milliseconds(base::limits::kTlsHandshakeMs), [raw] { raw->close(); });
   const auto stream = std::make_shared<TlsStream>(raw, greeting->context);
   auto shaking = stream->handshake();
   const Status done = co_await std::move(shaking);

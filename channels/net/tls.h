@@ -1,7 +1,7 @@
 #pragma once
-// TLS for servers: OpenSSL between a Stream of any Network and what reads it. TLS 1.2 and 1.3, forward secrecy
-// and authenticated ciphers only (security.md D4); no renegotiation, no compression, no session of an earlier
-// connection.
+// TLS for servers: OpenSSL between a Stream of any Network and what reads it. TLS 1.2 and 1.3, forward
+// secrecy and authenticated ciphers only (security.md D4); no renegotiation, no compression, no session of an
+// earlier connection.
 
 #include <cstdint>
 #include <memory>
@@ -25,8 +25,8 @@ struct TlsOptions {
 /// Certificate, key and rules of one listener. Immutable and shared by its connections.
 class TlsContext {
  public:
-  /// Error: bad_certificate, when a part cannot be read, or key and certificate are no pair. Never with a text of
-  /// the key.
+  /// Error: bad_certificate, when a part cannot be read, or key and certificate are no pair. Never with a
+  /// text of the key.
   static base::Result<std::shared_ptr<const TlsContext>> server(const TlsOptions& options);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;

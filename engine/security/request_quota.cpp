@@ -14,7 +14,8 @@ bool RequestQuota::take(Client& client) {
   const auto rate = static_cast<double>(limits_.per_second);
   const base::MonoTime now = clock_.mono();
   const double passed = std::chrono::duration<double>(now - client.seen).count();
-  client.allowance = client.seen == base::MonoTime{} ? rate : std::min(rate, client.allowance + passed * rate);
+  client.allowance =
+      client.seen == base::MonoTime{} ? rate : std::min(rate, client.allowance + passed * rate);
   client.seen = now;
   if (client.allowance < 1) return false;
   client.allowance -= 1;

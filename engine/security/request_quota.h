@@ -1,6 +1,6 @@
 #pragma once
-// How many requests of the FHIR API may be under way, in all and of one client, and how many a second one client may
-// send (security.md D6).
+// How many requests of the FHIR API may be under way, in all and of one client, and how many a second one
+// client may send (security.md D6).
 
 #include <cstdint>
 #include <string>

@@ -82,7 +82,8 @@ base::Result<std::string> hash_of(const std::string& user, std::string_view toke
     if (hash.size() != 32) return wrong(user, "sha256: needs 64 digits of 0-9 a-f");
     return hash;
   }
-  if (token.size() < base::limits::kAccessTokenBytesMin) return wrong(user, "the token is shorter than 16 characters");
+  if (token.size() < base::limits::kAccessTokenBytesMin)
+    return wrong(user, "the token is shorter than 16 characters");
   if (token.size() > base::limits::kAccessTokenBytesMax) return wrong(user, "the token is too long");
   return base::sha256(token);
 }
@@ -95,8 +96,9 @@ std::span<const AccessRule> access_rules() {
 
 const Role* standard_role(std::string_view name) {
   static const std::set<std::string, std::less<>> all = {"*"};
-  static const std::set<std::string, std::less<>> questions = {
-      "$expand", "$lookup", "$validate-code", "$translate", "$validate", "$meta", "$everything", "$match", "$convert"};
+  static const std::set<std::string, std::less<>> questions = {"$expand",     "$lookup",   "$validate-code",
+                                                               "$translate",  "$validate", "$meta",
+                                                               "$everything", "$match",    "$convert"};
   static const std::map<std::string, Role, std::less<>> roles = {
       {"reader", {all, {}, questions}}, {"writer", {all, all, questions}}, {"admin", {all, all, all}}};
   const auto found = roles.find(name);
@@ -116,7 +118,8 @@ base::Result<SiteAccess> SiteAccess::read(const Options& access, bool audited) {
     }
   const auto* users = access.all("user");
   if (!users) return out;
-  if (users->size() > base::limits::kAccessTokensMax) return fail(ErrorCode::limit_exceeded, "too many users");
+  if (users->size() > base::limits::kAccessTokensMax)
+    return fail(ErrorCode::limit_exceeded, "too many users");
   for (const OptionValue& one : *users) {
     const Options& options = one.block.front();
     User user;
@@ -125,7 +128,8 @@ base::Result<SiteAccess> SiteAccess::read(const Options& access, bool audited) {
     if (options.has("token")) {
       TRY(user.token_hash, hash_of(user.name, options.text("token")));
     }
-    if (user.token_hash.empty() && user.certificate.empty()) return wrong(user.name, "has no token and no certificate");
+    if (user.token_hash.empty() && user.certificate.empty())
+      return wrong(user.name, "has no token and no certificate");
     for (const User& other : out.users_) {
       if (other.name == user.name) return wrong(user.name, "is there twice");
       if (!user.token_hash.empty() && other.token_hash == user.token_hash)
@@ -152,7 +156,8 @@ base::Result<fhir::Principal> SiteAccess::identify(const base::HttpRequest& requ
   const std::string_view header = request.headers.get("Authorization");
   if (!header.empty() && has_users()) {
     constexpr std::string_view kBearer = "bearer ";
-    if (header.size() <= kBearer.size() || header.size() > base::limits::kAccessTokenBytesMax + kBearer.size() ||
+    if (header.size() <= kBearer.size() ||
+        header.size() > base::limits::kAccessTokenBytesMax + kBearer.size() ||
         !base::equals_ignore_case(header.substr(0, kBearer.size()), kBearer))
       return fail(ErrorCode::fhir_login);
     const std::string hash = base::sha256(base::trim(header.substr(kBearer.size())));
@@ -170,7 +175,8 @@ base::Result<fhir::Principal> SiteAccess::identify(const base::HttpRequest& requ
     }
   const bool anonymous_may = principal.loopback && loopback_open_;
   if (anonymous_may || !has_users()) return principal;
-  const bool is_metadata = (request.method == "GET" || request.method == "HEAD") && request.path() == "/fhir/metadata";
+  const bool is_metadata =
+      (request.method == "GET" || request.method == "HEAD") && request.path() == "/fhir/metadata";
   if (is_metadata) return principal;
   return fail(ErrorCode::fhir_login);
 }
@@ -212,7 +218,8 @@ bool SiteAccess::allow(const fhir::Principal& principal, std::string_view intera
 }
 
 bool SiteAccess::takes_certificates() const {
-  return std::any_of(users_.begin(), users_.end(), [](const User& user) { return !user.certificate.empty(); });
+  return std::any_of(users_.begin(), users_.end(),
+                     [](const User& user) { return !user.certificate.empty(); });
 }
 
 std::string SiteAccess::description() const {

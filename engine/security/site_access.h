@@ -1,6 +1,6 @@
 #pragma once
-// Who a request comes from, and what they may do: the one place that decides for the FHIR API (security.md D18, L9;
-// fhir.md §14). Everything that is not allowed here is denied.
+// Who a request comes from, and what they may do: the one place that decides for the FHIR API (security.md
+// D18, L9; fhir.md §14). Everything that is not allowed here is denied.
 
 #include <map>
 #include <set>
@@ -18,8 +18,8 @@ namespace kiln::engine {
 
 /// What an interaction asks of a role.
 enum class Right : std::uint8_t {
-  nothing,    ///< anybody may (the CapabilityStatement)
-  login,      ///< whoever is known; the parts of the request are asked for one by one
+  nothing,  ///< anybody may (the CapabilityStatement)
+  login,    ///< whoever is known; the parts of the request are asked for one by one
   read,
   write,
   operation,  ///< the operation by its name, and `read` on the type it is about
@@ -30,8 +30,8 @@ struct AccessRule {
   std::string_view interaction;
   Right right;
 };
-/// The table; an interaction that is not in it, and is no operation ("$x"), is denied. A test holds it against all
-/// interactions there are.
+/// The table; an interaction that is not in it, and is no operation ("$x"), is denied. A test holds it
+/// against all interactions there are.
 std::span<const AccessRule> access_rules();
 
 /// What a role may do. "*" stands for every type or operation.
@@ -46,14 +46,15 @@ class SiteAccess final : public fhir::Access {
  public:
   /// Without users: this machine may do everything, others nothing but /metadata.
   SiteAccess() = default;
-  /// From the block `fhir { access { … } }`, resolved. Errors: channel_option for a token that is too short or is
-  /// another user's, and for a role or type that does not exist. Tokens are kept as SHA-256 only.
+  /// From the block `fhir { access { … } }`, resolved. Errors: channel_option for a token that is too short
+  /// or is another user's, and for a role or type that does not exist. Tokens are kept as SHA-256 only.
   static base::Result<SiteAccess> read(const channels::Options& access, bool audited);
 
-  /// Who sent it: by bearer token, else by the subject of the client certificate. Without both: this machine, when
-  /// it needs no login, or nobody. Error: fhir_login, for a token or certificate that is nobody's, and for nobody
-  /// asking for more than /metadata. Takes as long for a wrong token as for a right one.
-  base::Result<fhir::Principal> identify(const base::HttpRequest& request, std::string_view certificate) const;
+  /// Who sent it: by bearer token, else by the subject of the client certificate. Without both: this machine,
+  /// when it needs no login, or nobody. Error: fhir_login, for a token or certificate that is nobody's, and
+  /// for nobody asking for more than /metadata. Takes as long for a wrong token as for a right one.
+  base::Result<fhir::Principal> identify(const base::HttpRequest& request,
+                                         std::string_view certificate) const;
 
   bool allow(const fhir::Principal& principal, std::string_view interaction, std::string_view type,
              std::string_view query) const override;

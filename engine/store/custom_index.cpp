@@ -22,11 +22,11 @@ std::string cursor_of(const CustomDefinition& custom) {
   return "index:" + custom.fingerprint();
 }
 
-/// One that this process knows already: an earlier connection to the store added it, or it was removed meanwhile.
+/// One that this process knows already: an earlier connection to the store added it, or it was removed
+/// meanwhile.
 const CustomDefinition* known_definition(const CustomDefinition& wanted) {
   for (const fhir::Parameter& parameter : fhir::type_parameters(wanted.type)->all())
-    if (parameter.custom && parameter.custom->fingerprint() == wanted.fingerprint())
-      return parameter.custom;
+    if (parameter.custom && parameter.custom->fingerprint() == wanted.fingerprint()) return parameter.custom;
   return nullptr;
 }
 
@@ -34,8 +34,9 @@ const CustomDefinition* known_definition(const CustomDefinition& wanted) {
 
 Result<std::vector<std::unique_ptr<CustomDefinition>>> SqliteConnection::wanted_parameters() {
   std::vector<std::unique_ptr<CustomDefinition>> out;
-  TRY(auto select, database_.prepare("SELECT v.body FROM resource r CROSS JOIN version v ON v.seq=r.seq WHERE r.type="
-                                     "(SELECT id FROM type WHERE name='SearchParameter') AND r.deleted=0 ORDER BY r.rid"));
+  TRY(auto select,
+      database_.prepare("SELECT v.body FROM resource r CROSS JOIN version v ON v.seq=r.seq WHERE r.type="
+                        "(SELECT id FROM type WHERE name='SearchParameter') AND r.deleted=0 ORDER BY r.rid"));
   while (out.size() < base::limits::kCustomParametersMax) {
     TRY(const bool row, select.step());
     if (!row) break;
@@ -43,8 +44,9 @@ Result<std::vector<std::unique_ptr<CustomDefinition>>> SqliteConnection::wanted_
     auto found = fhir::read_search_parameter(document.root());
     if (!found) continue;  // it was stored by something that checks less
     for (auto& one : *found) {
-      const bool taken = std::any_of(out.begin(), out.end(),
-                                     [&](const auto& other) { return other->type == one->type && other->code == one->code; });
+      const bool taken = std::any_of(out.begin(), out.end(), [&](const auto& other) {
+        return other->type == one->type && other->code == one->code;
+      });
       if (!taken) out.push_back(std::move(one));  // of two with one code the first counts
     }
   }
@@ -56,10 +58,12 @@ Status SqliteConnection::load_parameters() {
   parameters_changed_ = false;
   TRY(auto wanted, wanted_parameters());
   const auto is_wanted = [&](const CustomDefinition* custom) {
-    return std::any_of(wanted.begin(), wanted.end(), [&](const auto& one) { return one->fingerprint() == custom->fingerprint(); });
+    return std::any_of(wanted.begin(), wanted.end(),
+                       [&](const auto& one) { return one->fingerprint() == custom->fingerprint(); });
   };
   std::vector<const CustomDefinition*> gone;
-  std::copy_if(customs_.begin(), customs_.end(), std::back_inserter(gone), [&](const auto* one) { return !is_wanted(one); });
+  std::copy_if(customs_.begin(), customs_.end(), std::back_inserter(gone),
+               [&](const auto* one) { return !is_wanted(one); });
   for (const CustomDefinition* one : gone) one->is_removed = true;
   std::erase_if(customs_, [&](const auto* one) { return !is_wanted(one); });
   TRY_VOID(begin());
@@ -79,8 +83,9 @@ Status SqliteConnection::load_parameters() {
 
 /// A parameter that is not in customs_ yet: with its position, or from the beginning.
 Status SqliteConnection::take_in(std::unique_ptr<CustomDefinition> wanted) {
-  const bool is_there = std::any_of(customs_.begin(), customs_.end(),
-                                    [&](const auto* one) { return one->fingerprint() == wanted->fingerprint(); });
+  const bool is_there = std::any_of(customs_.begin(), customs_.end(), [&](const auto* one) {
+    return one->fingerprint() == wanted->fingerprint();
+  });
   if (is_there) return {};
   const CustomDefinition* custom = known_definition(*wanted);
   if (!custom) custom = &fhir::add_search_parameter(std::move(wanted));
@@ -111,7 +116,8 @@ Result<std::vector<fhir::ReindexState>> SqliteConnection::parameters_state() {
 Result<bool> SqliteConnection::reindex_step() {
   TRY_VOID(require_writer());
   finished_ = nullptr;
-  const auto next = std::find_if(customs_.begin(), customs_.end(), [](const auto* one) { return !one->is_ready; });
+  const auto next =
+      std::find_if(customs_.begin(), customs_.end(), [](const auto* one) { return !one->is_ready; });
   if (next == customs_.end()) return false;
   const CustomDefinition& custom = **next;
   TRY(const std::int64_t type, dictionary_.type(custom.type));
@@ -134,7 +140,8 @@ void SqliteConnection::reindex_committed() {
 }
 
 /// Some resources behind `after`, which moves on. True: there may be more.
-Result<bool> SqliteConnection::index_some(const fhir::Parameter& parameter, std::int64_t& after, std::int64_t end) {
+Result<bool> SqliteConnection::index_some(const fhir::Parameter& parameter, std::int64_t& after,
+                                          std::int64_t end) {
   TRY(auto select, database_.cached("SELECT r.rid, v.body FROM resource r CROSS JOIN version v ON v.seq=r.seq"
                                     " WHERE r.rid>? AND r.rid<? AND r.deleted=0 ORDER BY r.rid LIMIT ?"));
   constexpr auto kMost = static_cast<std::int64_t>(base::limits::kReindexStepResources);
@@ -167,16 +174,16 @@ Status SqliteConnection::drop_rows(std::string_view type, std::string_view code)
   TRY_VOID(require_writer());
   std::int64_t param = 0;
   {
-    TRY(auto select, database_.prepare("SELECT p.id FROM param p JOIN type t ON t.id=p.type WHERE t.name=? AND p.code=?"));
+    TRY(auto select,
+        database_.prepare("SELECT p.id FROM param p JOIN type t ON t.id=p.type WHERE t.name=? AND p.code=?"));
     select.bind(1, type).bind(2, code);
     TRY(const bool row, select.step());
     if (!row) return {};
     param = select.integer(0);
   }
-  for (const char* sql :
-       {"DELETE FROM ix_token WHERE param=?", "DELETE FROM ix_string WHERE param=?", "DELETE FROM ix_date WHERE param=?",
-        "DELETE FROM ix_reference WHERE param=?", "DELETE FROM ix_uri WHERE param=?",
-        "DELETE FROM ix_quantity WHERE param=?"}) {
+  for (const char* sql : {"DELETE FROM ix_token WHERE param=?", "DELETE FROM ix_string WHERE param=?",
+                          "DELETE FROM ix_date WHERE param=?", "DELETE FROM ix_reference WHERE param=?",
+                          "DELETE FROM ix_uri WHERE param=?", "DELETE FROM ix_quantity WHERE param=?"}) {
     TRY(auto remove, database_.prepare(sql));
     remove.bind(1, param);
     TRY_VOID(remove.run());

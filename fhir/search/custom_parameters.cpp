@@ -16,15 +16,16 @@ using base::JsonView;
 namespace {
 
 std::optional<SearchType> search_type_of(std::string_view name) {
-  for (const SearchType type : {SearchType::token, SearchType::string, SearchType::date, SearchType::reference,
-                                SearchType::uri, SearchType::number, SearchType::quantity})
+  for (const SearchType type :
+       {SearchType::token, SearchType::string, SearchType::date, SearchType::reference, SearchType::uri,
+        SearchType::number, SearchType::quantity})
     if (name_of(type) == name) return type;
   return std::nullopt;
 }
 
 tl::unexpected<Failure> broken(std::string text, const char* member) {
-  return tl::unexpected(
-      Failure(base::Error{ErrorCode::fhir_rule, std::move(text), std::string("SearchParameter.") + member, {}}));
+  return tl::unexpected(Failure(
+      base::Error{ErrorCode::fhir_rule, std::move(text), std::string("SearchParameter.") + member, {}}));
 }
 
 bool is_code(std::string_view text) {
@@ -34,7 +35,8 @@ bool is_code(std::string_view text) {
   });
 }
 
-Answer<std::unique_ptr<CustomDefinition>> read_one(JsonView resource, std::string_view base, SearchType type) {
+Answer<std::unique_ptr<CustomDefinition>> read_one(JsonView resource, std::string_view base,
+                                                   SearchType type) {
   if (!find_resource_type(base)) return broken("a base is not a resource type of R4", "base");
   auto out = std::make_unique<CustomDefinition>();
   out->type = base;
@@ -44,7 +46,8 @@ Answer<std::unique_ptr<CustomDefinition>> read_one(JsonView resource, std::strin
   out->search_type = type;
   for (const JsonView target : resource["target"]) out->targets.emplace_back(target.text());
   auto simple = detail::compile_expression(out->expression, base, type);
-  if (simple && !simple->paths.empty()) out->extractor = std::make_unique<detail::Extractor>(std::move(*simple));
+  if (simple && !simple->paths.empty())
+    out->extractor = std::make_unique<detail::Extractor>(std::move(*simple));
   CompileOptions options;
   options.as_filters = true;
   options.type = find_resource_type(base);
@@ -57,7 +60,8 @@ Answer<std::unique_ptr<CustomDefinition>> read_one(JsonView resource, std::strin
 }  // namespace
 
 std::string CustomDefinition::fingerprint() const {
-  return base::sha256_hex(type + "\n" + code + "\n" + std::string(name_of(search_type)) + "\n" + expression).substr(0, 16);
+  return base::sha256_hex(type + "\n" + code + "\n" + std::string(name_of(search_type)) + "\n" + expression)
+      .substr(0, 16);
 }
 
 Answer<std::vector<std::unique_ptr<CustomDefinition>>> read_search_parameter(JsonView resource) {
@@ -72,7 +76,8 @@ Answer<std::vector<std::unique_ptr<CustomDefinition>>> read_search_parameter(Jso
   const auto type = search_type_of(resource["type"].text());
   if (!type) return broken("composite and special parameters cannot be added", "type");
   if (!is_code(code)) return broken("the code must be letters, digits, '-' and '_'", "code");
-  if (resource["expression"].text().empty()) return broken("an active parameter needs an expression", "expression");
+  if (resource["expression"].text().empty())
+    return broken("an active parameter needs an expression", "expression");
   if (resource["expression"].text().size() > base::limits::kPathExpressionBytesMax)
     return broken("the expression is too long", "expression");
   for (const std::string_view base : bases) {

@@ -15,8 +15,8 @@ namespace {
 std::string parameter_of(const std::string& code, const std::string& type, const std::string& expression,
                          const std::string& base = "Patient", const std::string& status = "active") {
   return R"({"resourceType":"SearchParameter","id":")" + code + R"(","url":"http://example.org/)" + code +
-         R"(","name":"P","status":")" + status + R"(","description":"x","code":")" + code + R"(","base":[")" + base +
-         R"("],"type":")" + type + R"(","expression":")" + expression + R"("})";
+         R"(","name":"P","status":")" + status + R"(","description":"x","code":")" + code + R"(","base":[")" +
+         base + R"("],"type":")" + type + R"(","expression":")" + expression + R"("})";
 }
 
 /// What the server does after a commit that wrote a SearchParameter.
@@ -35,7 +35,8 @@ bool step(FhirServer& server) {
 }
 
 int add(FhirServer& server, const std::string& code, const std::string& type, const std::string& expression) {
-  const int status = server.send("PUT", "/SearchParameter/" + code, parameter_of(code, type, expression)).status;
+  const int status =
+      server.send("PUT", "/SearchParameter/" + code, parameter_of(code, type, expression)).status;
   take_in(server);
   return status;
 }
@@ -50,13 +51,16 @@ std::string ids(FhirServer& server, const std::string& target) {
 }
 
 void put_patient(FhirServer& server, const std::string& id, const std::string& members) {
-  REQUIRE(server.send("PUT", "/Patient/" + id, R"({"resourceType":"Patient","id":")" + id + "\"," + members + "}").status < 300);
+  REQUIRE(
+      server.send("PUT", "/Patient/" + id, R"({"resourceType":"Patient","id":")" + id + "\"," + members + "}")
+          .status < 300);
 }
 
 std::int64_t rows(FhirServer& server, const std::string& table, const std::string& code) {
   auto database = base::Database::open({.path = server.options.path, .read_only = true});
   REQUIRE(database);
-  auto select = database->prepare("SELECT count(*) FROM " + table + " x JOIN param p ON p.id=x.param WHERE p.code=?");
+  auto select =
+      database->prepare("SELECT count(*) FROM " + table + " x JOIN param p ON p.id=x.param WHERE p.code=?");
   REQUIRE(select);
   select->bind(1, code);
   REQUIRE(*select->step());
@@ -65,15 +69,17 @@ std::int64_t rows(FhirServer& server, const std::string& table, const std::strin
 
 }  // namespace
 
-TEST_CASE("custom parameters: old resources are indexed in steps, and only then it can be searched by", "[fhir][custom]") {
+TEST_CASE("custom parameters: old resources are indexed in steps, and only then it can be searched by",
+          "[fhir][custom]") {
   FhirServer server;
   for (int i = 0; i < 450; ++i)
-    put_patient(server, "p" + std::to_string(i), R"("maritalStatus":{"coding":[{"system":"urn:m","code":")" +
-                                                     std::string(i % 100 == 0 ? "S" : "M") + "\"}]}");
+    put_patient(server, "p" + std::to_string(i),
+                R"("maritalStatus":{"coding":[{"system":"urn:m","code":")" +
+                    std::string(i % 100 == 0 ? "S" : "M") + "\"}]}");
   REQUIRE(add(server, "t1-marital", "token", "Patient.maritalStatus") == 201);
   CHECK(ids(server, "/Patient?t1-marital=S") == "400");
-  CHECK(server.send("GET", "/Patient?t1-marital=S", "", {{"Prefer", "handling=strict"}}).body.find("still being indexed") !=
-        std::string::npos);
+  CHECK(server.send("GET", "/Patient?t1-marital=S", "", {{"Prefer", "handling=strict"}})
+            .body.find("still being indexed") != std::string::npos);
   const Json lenient(server.send("GET", "/Patient?t1-marital=S&_summary=count").body);
   CHECK(lenient["total"].text() == "450");
   CHECK(server.send("DELETE", "/Patient?t1-marital=S").status == 400);
@@ -103,7 +109,8 @@ TEST_CASE("custom parameters: old resources are indexed in steps, and only then 
   CHECK(ids(server, "/Patient?t1-marital=urn:m%7CS&_sort=-t1-marital") == "p0 p100 p200 p300 ");
 }
 
-TEST_CASE("custom parameters: what is removed leaves no rows, what is changed is indexed anew", "[fhir][custom]") {
+TEST_CASE("custom parameters: what is removed leaves no rows, what is changed is indexed anew",
+          "[fhir][custom]") {
   FhirServer server;
   put_patient(server, "a", R"("name":[{"given":["Anna"]}],"language":"de")");
   REQUIRE(add(server, "t2-x", "string", "Patient.name.given") == 201);
@@ -152,7 +159,9 @@ TEST_CASE("custom parameters: any FHIRPath expression that gives values of the t
 
 TEST_CASE("custom parameters: what cannot be indexed is refused, what R4 has stays", "[fhir][custom]") {
   FhirServer server;
-  const auto post = [&](const std::string& body) { return server.send("POST", "/SearchParameter", body).status; };
+  const auto post = [&](const std::string& body) {
+    return server.send("POST", "/SearchParameter", body).status;
+  };
   CHECK(post(parameter_of("t4-a", "token", "Patient.where(")) == 422);
   CHECK(post(parameter_of("t4-a", "token", "Patient.nosuch()")) == 422);
   CHECK(post(parameter_of("t4-a", "composite", "Patient.name")) == 422);

@@ -1,5 +1,5 @@
-// What one request may cost: bytes of a page, time and parts of a question, words of the dictionary; and what a link
-// gives away.
+// What one request may cost: bytes of a page, time and parts of a question, words of the dictionary; and what
+// a link gives away.
 
 #include <catch2/catch.hpp>
 
@@ -15,9 +15,9 @@ using test::Json;
 namespace {
 
 void put(FhirServer& server, const std::string& type, const std::string& id, const std::string& members) {
-  const auto response =
-      server.send("PUT", "/" + type + "/" + id,
-                  R"({"resourceType":")" + type + R"(","id":")" + id + "\"" + (members.empty() ? "" : ",") + members + "}");
+  const auto response = server.send("PUT", "/" + type + "/" + id,
+                                    R"({"resourceType":")" + type + R"(","id":")" + id + "\"" +
+                                        (members.empty() ? "" : ",") + members + "}");
   REQUIRE(response.status < 300);
 }
 
@@ -85,13 +85,15 @@ class HastyClock final : public base::Clock {
 
 }  // namespace
 
-TEST_CASE("fhir: a page ends early when its resources are large, and the next one goes on", "[fhir][limits]") {
+TEST_CASE("fhir: a page ends early when its resources are large, and the next one goes on",
+          "[fhir][limits]") {
   FhirServer server;
   constexpr std::size_t kOne = 3u << 20;
   for (int i = 0; i < 12; ++i) put(server, "Binary", "b" + std::to_string(i), data_of(kOne));
   const std::size_t most = base::limits::kPageBytesMax + (1u << 20);
-  for (const char* target : {"/Binary?_count=1000", "/Binary?_count=1000&_sort=-_lastUpdated", "/Binary/_history?_count=1000",
-                             "/_history?_count=1000", "/?_type=Binary,Basic&_count=1000"}) {
+  for (const char* target :
+       {"/Binary?_count=1000", "/Binary?_count=1000&_sort=-_lastUpdated", "/Binary/_history?_count=1000",
+        "/_history?_count=1000", "/?_type=Binary,Basic&_count=1000"}) {
     INFO(target);
     const Walk all = walk(server, target);
     CHECK(all.entries == 12);
@@ -138,8 +140,10 @@ TEST_CASE("fhir: a batch does not multiply pages", "[fhir][limits]") {
   FhirServer server;
   for (int i = 0; i < 5; ++i) put(server, "Binary", "b" + std::to_string(i), data_of(3u << 20));
   std::string entries;
-  for (int i = 0; i < 20; ++i) entries += std::string(i ? "," : "") + R"({"request":{"method":"GET","url":"Binary"}})";
-  const auto response = server.send("POST", "/", R"({"resourceType":"Bundle","type":"batch","entry":[)" + entries + "]}");
+  for (int i = 0; i < 20; ++i)
+    entries += std::string(i ? "," : "") + R"({"request":{"method":"GET","url":"Binary"}})";
+  const auto response =
+      server.send("POST", "/", R"({"resourceType":"Bundle","type":"batch","entry":[)" + entries + "]}");
   CHECK(response.status == 200);
   CHECK(response.body.find("\"413\"") != std::string::npos);
   CHECK(response.body.size() < 3 * base::limits::kPageBytesMax);
@@ -192,7 +196,8 @@ TEST_CASE("fhir: pages can be walked back", "[fhir][limits]") {
 TEST_CASE("fhir: a question that takes too long is ended with 503 too-costly", "[fhir][limits]") {
   FhirServer server;
   for (int i = 0; i < 400; ++i)
-    put(server, "Patient", "p" + std::to_string(i), R"("name":[{"family":"Family)" + std::to_string(i) + "\"}]");
+    put(server, "Patient", "p" + std::to_string(i),
+        R"("name":[{"family":"Family)" + std::to_string(i) + "\"}]");
   const char* slow = "/Patient?family:contains=9&_total=accurate";
   CHECK(server.send("GET", slow).status == 200);
   HastyClock hasty;
@@ -208,7 +213,8 @@ TEST_CASE("fhir: a question that takes too long is ended with 503 too-costly", "
 TEST_CASE("fhir: a question is ended when nobody wants its answer", "[fhir][limits]") {
   FhirServer server;
   for (int i = 0; i < 400; ++i)
-    put(server, "Patient", "p" + std::to_string(i), R"("name":[{"family":"Family)" + std::to_string(i) + "\"}]");
+    put(server, "Patient", "p" + std::to_string(i),
+        R"("name":[{"family":"Family)" + std::to_string(i) + "\"}]");
   server.store->set_stop([] { return true; });
   CHECK(server.send("GET", "/Patient?family:contains=9").status == 503);
   CHECK(server.send("PUT", "/Patient/p1", R"({"resourceType":"Patient","id":"p1"})").status == 200);
@@ -219,14 +225,18 @@ TEST_CASE("fhir: a question is ended when nobody wants its answer", "[fhir][limi
 TEST_CASE("fhir: searches add nothing to the store", "[fhir][limits]") {
   FhirServer server;
   put(server, "Patient", "a", R"("identifier":[{"system":"urn:known","value":"1"}])");
-  const auto words = rows_in(server, "word"), types = rows_in(server, "type"), params = rows_in(server, "param");
+  const auto words = rows_in(server, "word"), types = rows_in(server, "type"),
+             params = rows_in(server, "param");
   std::string entries;
   for (int i = 0; i < 50; ++i)
-    entries += std::string(i ? "," : "") + R"({"request":{"method":"GET","url":"Patient?identifier=urn:junk:)" +
-               std::to_string(i) + R"(|x&organization=Organization/)" + std::to_string(i) +
-               R"("}},{"request":{"method":"GET","url":"Observation?value-quantity=1|urn:u)" + std::to_string(i) + R"(|mg"}})";
+    entries += std::string(i ? "," : "") +
+               R"({"request":{"method":"GET","url":"Patient?identifier=urn:junk:)" + std::to_string(i) +
+               R"(|x&organization=Organization/)" + std::to_string(i) +
+               R"("}},{"request":{"method":"GET","url":"Observation?value-quantity=1|urn:u)" +
+               std::to_string(i) + R"(|mg"}})";
   // On the connection that writes.
-  CHECK(server.send("POST", "/", R"({"resourceType":"Bundle","type":"batch","entry":[)" + entries + "]}").status == 200);
+  CHECK(server.send("POST", "/", R"({"resourceType":"Bundle","type":"batch","entry":[)" + entries + "]}")
+            .status == 200);
   CHECK(server.send("DELETE", "/Patient?identifier=urn:junk:x%7C1").status == 204);
   CHECK(rows_in(server, "word") == words);
   CHECK(rows_in(server, "type") == types);
@@ -265,7 +275,8 @@ TEST_CASE("fhir: history of a moment, and only its size", "[fhir][limits]") {
   CHECK(versions("?_at=2024-06") == "W/\"3\"");
   CHECK(versions("?_at=2023") == "");
   CHECK(server.send("GET", "/Patient/a/_history?_at=x").status == 400);
-  for (const char* target : {"/Patient/a/_history?_count=0", "/Patient/_history?_count=0", "/_history?_count=0"}) {
+  for (const char* target :
+       {"/Patient/a/_history?_count=0", "/Patient/_history?_count=0", "/_history?_count=0"}) {
     INFO(target);
     const Json bundle(server.send("GET", target).body);
     CHECK(bundle["total"].text() == "3");
@@ -278,13 +289,15 @@ TEST_CASE("fhir: a Bundle of reads needs no writer", "[fhir][limits]") {
   base::HttpRequest request;
   request.method = "POST";
   request.target = "/fhir";
-  request.body = R"({"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient"}}]})";
+  request.body =
+      R"({"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient"}}]})";
   CHECK_FALSE(fhir::is_write(request, server.context));
   auto reader = server.store->open_reader();
   REQUIRE(reader);
   CHECK(fhir::handle(request, {"t", true}, **reader, server.context).status == 200);
   for (const char* method : {"PUT", "P\\u0055T", "DELETE"}) {
-    request.body = std::string(R"({"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":")") + method + R"("}}]})";
+    request.body = std::string(R"({"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":")") +
+                   method + R"("}}]})";
     CHECK(fhir::is_write(request, server.context));
   }
 }

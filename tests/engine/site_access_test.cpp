@@ -67,7 +67,8 @@ base::HttpRequest request_of(const std::string& peer, const std::string& authori
   return request;
 }
 
-std::string name_of(const SiteAccess& access, const base::HttpRequest& request, const std::string& certificate = {}) {
+std::string name_of(const SiteAccess& access, const base::HttpRequest& request,
+                    const std::string& certificate = {}) {
   const auto principal = access.identify(request, certificate);
   if (!principal) return "refused";
   return principal->name.empty() ? "nobody" : principal->name;
@@ -107,7 +108,8 @@ TEST_CASE("access: the table has every interaction, and what it does not have is
   for (const fhir::Interaction* interaction : fhir::all_interactions()) {
     INFO(interaction->name);
     const auto rules = engine::access_rules();
-    CHECK(std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule.interaction == interaction->name; }));
+    CHECK(std::any_of(rules.begin(), rules.end(),
+                      [&](const auto& rule) { return rule.interaction == interaction->name; }));
   }
   for (const char* name : {"", "purge", "Read", "read "}) {
     CHECK_FALSE(access->allow({"boss", true}, name, "Patient", {}));
@@ -129,8 +131,8 @@ TEST_CASE("access: a role may do what it says and no more", "[access]") {
     CHECK_FALSE(may("lab", reading, "Condition"));
     CHECK(may("ehr", reading, "Condition"));
   }
-  for (const char* writing : {"create", "update", "patch", "delete", "conditional-update", "conditional-patch",
-                              "conditional-delete"}) {
+  for (const char* writing : {"create", "update", "patch", "delete", "conditional-update",
+                              "conditional-patch", "conditional-delete"}) {
     CHECK(may("lab", writing, "Observation"));
     CHECK_FALSE(may("lab", writing, "Patient"));
     CHECK_FALSE(may("ehr", writing, "Observation"));
@@ -179,8 +181,8 @@ TEST_CASE("access: a criterion is a question about every type it touches", "[acc
   test::FhirServer server;
   const auto access = SiteAccess::read(site_rules().access, false);
   REQUIRE(access);
-  const auto send = [&](const char* user, const char* method, const char* target, const std::string& body = {},
-                        const test::Headers& headers = {}) {
+  const auto send = [&](const char* user, const char* method, const char* target,
+                        const std::string& body = {}, const test::Headers& headers = {}) {
     base::HttpRequest request;
     request.method = method;
     request.target = std::string("/fhir") + target;
@@ -200,13 +202,22 @@ TEST_CASE("access: a criterion is a question about every type it touches", "[acc
   CHECK(send("lab", "GET", "/?_type=Patient,Observation") == 200);
   const std::string observation = R"({"resourceType":"Observation","status":"final","code":{"text":"x"}})";
   CHECK(send("lab", "POST", "/Observation", observation) == 201);
-  CHECK(send("lab", "POST", "/Observation", observation, {{"If-None-Exist", "encounter:Encounter.status=planned"}}) == 403);
+  CHECK(send("lab", "POST", "/Observation", observation,
+             {{"If-None-Exist", "encounter:Encounter.status=planned"}}) == 403);
   CHECK(send("lab", "DELETE", "/Observation?encounter:Encounter.status=planned") == 403);
   const auto transaction = [](const std::string& entry) {
     return R"({"resourceType":"Bundle","type":"transaction","entry":[)" + entry + "]}";
   };
-  CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"DELETE","url":"Observation?encounter:Encounter.status=planned"}})")) == 403);
-  CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"POST","url":"Patient"},"resource":{"resourceType":"Patient"}})")) == 403);
+  CHECK(
+      send(
+          "lab", "POST", "/",
+          transaction(
+              R"({"request":{"method":"DELETE","url":"Observation?encounter:Encounter.status=planned"}})")) ==
+      403);
+  CHECK(send("lab", "POST", "/",
+             transaction(
+                 R"({"request":{"method":"POST","url":"Patient"},"resource":{"resourceType":"Patient"}})")) ==
+        403);
   CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"GET","url":"Condition"}})")) == 403);
   CHECK(send("lab", "POST", "/", transaction(R"({"request":{"method":"GET","url":"Patient"}})")) == 200);
 }

@@ -27,7 +27,8 @@ std::uint64_t number_of(base::JsonView value) {
 void show(base::JsonView list) {
   if (list.size() == 0) return print("no search parameter was added to this server\n");
   for (const base::JsonView one : list) {
-    const std::uint64_t done = number_of(one["done"]), last = std::max<std::uint64_t>(number_of(one["last"]), 1);
+    const std::uint64_t done = number_of(one["done"]),
+                        last = std::max<std::uint64_t>(number_of(one["last"]), 1);
     const std::string state = one["ready"].boolean()
                                   ? "ready"
                                   : "indexing, " + std::to_string(std::min(done, last) * 100 / last) + " %";
@@ -62,7 +63,8 @@ int run(const Arguments& arguments) {
       if (!step_of(document->root(), done, total)) break;
       total_at_first = std::max(total_at_first, total);
       // A parameter that has become ready counts as a whole.
-      progress.step(static_cast<std::size_t>(done + total_at_first - total), static_cast<std::size_t>(total_at_first));
+      progress.step(static_cast<std::size_t>(done + total_at_first - total),
+                    static_cast<std::size_t>(total_at_first));
       ::usleep(200'000);
       told = ask(*data);
       if (!told) break;
@@ -79,9 +81,10 @@ int run(const Arguments& arguments) {
   return kExitOk;
 }
 
-constexpr OptionSpec kOptions[] = {{"--wait", nullptr, "until all of them can be searched by, with a progress bar"},
-                                   detail::kSiteOption,
-                                   detail::kDataOption};
+constexpr OptionSpec kOptions[] = {
+    {"--wait", nullptr, "until all of them can be searched by, with a progress bar"},
+    detail::kSiteOption,
+    detail::kDataOption};
 constexpr ExampleSpec kExamples[] = {
     {"kiln fhir reindex --site examples/quickstart", "which were added, and how far their index is"},
     {"kiln fhir reindex --wait --site examples/quickstart", "waits for the index"}};
@@ -89,16 +92,17 @@ constexpr ExampleSpec kExamples[] = {
 }  // namespace
 
 const CommandSpec& fhir_reindex_spec() {
-  static const CommandSpec spec{
-      "fhir reindex",
-      "Run",
-      "show how far the index of added search parameters is",
-      "An active SearchParameter that is written to the server can be searched by as soon as all resources of its type\n"
-      "are indexed, which the server does in the background, also after a restart. Exit 69 when no engine runs.",
-      {},
-      kOptions,
-      kExamples,
-      run};
+  static const CommandSpec spec{"fhir reindex",
+                                "Run",
+                                "show how far the index of added search parameters is",
+                                "An active SearchParameter that is written to the server can be searched by "
+                                "as soon as all resources of its type\n"
+                                "are indexed, which the server does in the background, also after a restart. "
+                                "Exit 69 when no engine runs.",
+                                {},
+                                kOptions,
+                                kExamples,
+                                run};
   return spec;
 }
 
