@@ -142,7 +142,7 @@ class Checker {
     if (!http.has("tls"))
       report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext listener on a non-loopback address",
              "`tls { … }` or `insecure accept_risk`");
-    if (!site_.server.block("fhir").block("access").has("user"))
+    else if (!site_.server.block("fhir").block("access").has("user"))
       report(diagnostics_, ErrorCode::E0911, listen->span, "the FHIR server is open beyond this machine, without users",
              "`fhir { access { user NAME { … } } }` or `insecure accept_risk`");
   }
