@@ -45,6 +45,8 @@ std::string_view Run::other_text(const Value& value) {
 void Run::note_assumed_zone() {
   if (zone_assumed_) return;
   zone_assumed_ = true;
+  // Said of the message, not of the call it came up in, which is not to say it again.
+  for (Recording* outer = recording_; outer != nullptr; outer = outer->outer) outer->fits = false;
   note(RunDiagnostic::Level::note, "assumed-utc",
        "times without an offset are taken as UTC: neither MSH-7 nor the channel says a time zone", nullptr);
 }

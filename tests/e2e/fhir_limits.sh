@@ -19,7 +19,7 @@ PAGE = 16 << 20  # limits::kPageBytesMax
 def send(method, target, body=None, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        connection.request(method, target if target.startswith("http") else "/fhir" + target, json.dumps(body) if body is not None else None,
+        connection.request(method, "/fhir" + target.removeprefix(f"http://127.0.0.1:{port}/fhir"), json.dumps(body) if body is not None else None,
                            {"Content-Type": "application/fhir+json", **headers})
         response = connection.getresponse()
         return response.status, response.read(), response.headers
