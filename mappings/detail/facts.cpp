@@ -248,6 +248,7 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   }
   for (const auto& regex : unit.regexes) facts->regexes.push_back(limits_of(*regex));
   facts->plans = text_plans(unit);
+  facts->paths = path_keys(unit);
   for (ir::Index i = 0; i < unit.exprs.size(); ++i) facts->truths.push_back(truth_of(unit, i));
   facts->pure = pure_functions(unit);
   facts->text_fns = text_functions(unit);

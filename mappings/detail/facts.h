@@ -71,6 +71,7 @@ struct Facts {
   std::vector<std::uint8_t> text_maps;                       ///< parallel to Unit::functions (purity.h)
   std::vector<std::uint8_t> truths;  ///< parallel to Unit::exprs: 1 true, 2 false in every run, 0 not known
   std::vector<RegexFacts> regexes;   ///< parallel to Unit::regexes
+  std::vector<PathKey> paths;        ///< parallel to Unit::v2_paths
   std::vector<TextPlan> plans;       ///< parallel to Unit::exprs
   CodeIndex codes;                   ///< the keys of literal tables
   std::vector<CodeIndex::Part> tables;  ///< parallel to Unit::tables

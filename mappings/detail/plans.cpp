@@ -201,6 +201,18 @@ class Planner {
 
 }  // namespace
 
+std::vector<PathKey> path_keys(const ir::Unit& unit) {
+  std::vector<PathKey> keys;
+  keys.reserve(unit.v2_paths.size());
+  for (const ir::V2Path& path : unit.v2_paths) {
+    const std::uint32_t key = std::uint32_t{path.field} | std::uint32_t{path.component} << 8 |
+                              std::uint32_t{path.subcomponent} << 16 |
+                              std::uint32_t{path.repetition == ir::RepKind::index} << 24;
+    keys.push_back({key, key ^ key >> 6 ^ key >> 13});
+  }
+  return keys;
+}
+
 std::vector<TextPlan> text_plans(const ir::Unit& unit) {
   return Planner(unit).take();
 }

@@ -37,6 +37,13 @@ struct TextPlan {
   ir::Index otherwise = ir::kNone;    ///< the expression to look at when there is nothing here
 };
 
+/// What a path asks for in its segment: the same for two paths that a look answers alike. `path` is not 0.
+struct PathKey {
+  std::uint32_t path = 0, hash = 0;
+};
+/// Parallel to Unit::v2_paths.
+std::vector<PathKey> path_keys(const ir::Unit& unit);
+
 /// Parallel to Unit::exprs.
 std::vector<TextPlan> text_plans(const ir::Unit& unit);
 

@@ -207,6 +207,7 @@ class Run {
   }
   std::uint64_t take_read(Hl7Ref range);
   void put_read(std::uint32_t begin, std::uint64_t marks);
+  static CallKey text_key(std::uint32_t function, const Value& argument);
   bool call_key(std::uint32_t function, std::span<const Value> arguments, CallKey& key) const;
   static SourceRef source_of(const CallSource& source, std::span<const Value> arguments);
   static bool find_source(SourceRef source, std::span<const Value> arguments, CallSource& found);
@@ -268,7 +269,7 @@ class Run {
   bool look_by(const TextPlan& first, Text& out);
   bool look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out);
   bool look_part(const TextPlan& plan, const Parts& parts, Text& out);
-  bool look_field(const ir::V2Path& path, Text& out);
+  bool look_field(ir::Index path, Text& out);
   bool look_in_field(const ir::V2Path& path, const SegmentInfo& in, Text& out);
   bool look_composite(const ir::V2Path& path, Hl7Ref field, Text& out);
   bool look_local(const TextPlan& plan, Text& out);

@@ -109,11 +109,12 @@ struct Called {
 /// What is said while a call is evaluated that may be remembered.
 struct Recording {
   Recording* outer = nullptr;
+  std::uint32_t rule = ir::kNone;  ///< that calls: what another rule says is not remembered
   bool fits = true;
   CallNote note{};
   SourceRef source = 0;  ///< of the note
   void add(RunDiagnostic::Level level, std::string_view code, std::string_view what, const Value* value,
-           Arena& arena);
+           std::uint32_t said_by, Arena& arena);
 };
 
 /// The parts of a join() so far.

@@ -16,7 +16,7 @@ std::string_view Run::rule_address() const {
 
 void Run::note(RunDiagnostic::Level level, std::string_view code, std::string_view what, const Value* value) {
   ++noted_;
-  for (Recording* at = recording_; at != nullptr; at = at->outer) at->add(level, code, what, value, arena_);
+  for (Recording* at = recording_; at != nullptr; at = at->outer) at->add(level, code, what, value, rule_, arena_);
   if (quiet_ && level == RunDiagnostic::Level::note) return;
   const bool strict = context_->strict || (map_ != nullptr && map_->strict);
   if (level == RunDiagnostic::Level::note && strict) level = RunDiagnostic::Level::warning;

@@ -9,6 +9,15 @@ namespace {
 
 constexpr std::uint32_t kWindow = 64;  // bytes of the message that one word of marks tells of
 
+// Added to the number of what is called. Whether an argument comes from the input belongs to the key, since
+// the source of a result is told from it.
+constexpr std::uint32_t kOfSeveral = 1u << 31, kFromNoInput = 1u << 29;
+
+bool overlap(const Value& a, const Value& b) {
+  return a.kind == ValueKind::hl7 && b.kind == ValueKind::hl7 && a.hl7.begin < b.hl7.end &&
+         b.hl7.begin < a.hl7.end;
+}
+
 }  // namespace
 
 /// The marks of what was read of `range`, which is at most kWindow bytes; they are taken away.
@@ -29,16 +38,31 @@ void Run::put_read(std::uint32_t begin, std::uint64_t marks) {
   if (shift != 0 && word + 1 < read_.size()) read_[word + 1] |= marks >> (64 - shift);
 }
 
+/// Of one argument, a text.
+CallKey Run::text_key(std::uint32_t function, const Value& argument) {
+  CallKey key;
+  key.function = function | (argument.source == 0 ? kFromNoInput : 0);
+  key.text = argument.text();
+  key.arguments = {&argument, 1};
+  return key;
+}
+
 /// The arguments as one text; each with its kind and size before it, so that no two lists of arguments are
 /// one text. False: the result depends on more than texts, or is not worth its place.
 bool Run::call_key(std::uint32_t function, std::span<const Value> arguments, CallKey& key) const {
   constexpr std::size_t kPartMax = 0xFF;
   if (arguments.size() > CallMemory::kArgumentsMax) return false;
-  key.arguments = arguments;
   if (arguments.size() == 1 && arguments[0].kind == ValueKind::string && arguments[0].flags == 0) {
-    key.function = function;
+    key.function = function | (arguments[0].source == 0 ? kFromNoInput : 0);
     key.text = arguments[0].text();
+    key.arguments = arguments;
     return true;
+  }
+  key.arguments = arguments;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (overlap(arguments[i], arguments[k])) return false;  // whose the marks are could not be told
+    }
   }
   char* at = key.bytes;
   for (const Value& value : key.arguments) {
@@ -46,10 +70,10 @@ bool Run::call_key(std::uint32_t function, std::span<const Value> arguments, Cal
     std::uint8_t kind = 0;
     if (value.kind == ValueKind::string && value.flags == 0) {
       text = value.text();
-      kind = 1;
+      kind = value.source == 0 ? 1 : 2;
     } else if (value.kind == ValueKind::hl7 && plain_) {
       text = {bytes_ + value.hl7.begin, value.hl7.end - value.hl7.begin};
-      kind = static_cast<std::uint8_t>(2 + value.flags);
+      kind = static_cast<std::uint8_t>(3 + value.flags);
       const bool part = static_cast<Hl7Level>(value.flags) != Hl7Level::segment && text.size() <= kWindow;
       if (!part || std::memchr(text.data(), '"', text.size()) != nullptr) return false;
     } else if (!value.is_absent()) {
@@ -62,7 +86,6 @@ bool Run::call_key(std::uint32_t function, std::span<const Value> arguments, Cal
     if (!text.empty()) std::memcpy(at, text.data(), text.size());
     at += text.size();
   }
-  constexpr std::uint32_t kOfSeveral = 1u << 31;
   key.function = function | kOfSeveral;
   key.text = {key.bytes, static_cast<std::size_t>(at - key.bytes)};
   return true;
@@ -101,9 +124,9 @@ bool Run::find_source(SourceRef source, std::span<const Value> arguments, CallSo
 
 /// What a call says is said again with its result: at most one note of one text.
 void Recording::add(RunDiagnostic::Level level, std::string_view code, std::string_view what,
-                    const Value* value, Arena& arena) {
+                    const Value* value, std::uint32_t said_by, Arena& arena) {
   const bool text = value == nullptr || (value->kind == ValueKind::string && value->flags == 0);
-  fits = fits && !note.said && text;
+  fits = fits && !note.said && text && said_by == rule;
   if (!fits) return;
   note = {true, value != nullptr, level, {}, code, arena.copy(what), {}};
   if (value == nullptr) return;
@@ -133,8 +156,9 @@ Called Run::recalled(const CallMemory::Call& call, std::span<const Value> argume
 /// words.
 template <class Call>
 Called Run::remembered(CallMemory& memory, const CallKey& key, const Call& call) {
-  if (const CallMemory::Call* known = memory.find(key.function, key.text))
-    return recalled(*known, key.arguments);
+  const CallMemory::Call* const known = memory.find(key.function, key.text);
+  // A call in which the steps end is made, so that it ends where it did without a memory.
+  if (known != nullptr && steps_ + known->steps <= steps_max_) return recalled(*known, key.arguments);
   CallMemory::Call made;
   made.function = key.function;
   made.key = key.text;
@@ -145,7 +169,7 @@ Called Run::remembered(CallMemory& memory, const CallKey& key, const Call& call)
     }
   };
   each_part([&](std::size_t i, Hl7Ref range) { before[i] = take_read(range); });
-  Recording recording{recording_};
+  Recording recording{recording_, rule_};
   recording_ = &recording;
   const std::uint64_t steps = steps_;
   Called called;
@@ -155,7 +179,7 @@ Called Run::remembered(CallMemory& memory, const CallKey& key, const Call& call)
   each_part([&](std::size_t i, Hl7Ref range) { put_read(range.begin, before[i] | made.read[i]); });
   const Value& result = called.result;
   const bool text = result.is_absent() || (result.kind == ValueKind::string && result.flags == 0);
-  if (!text || !recording.fits || halt_ != Halt::none || is_asking()) return called;
+  if (known != nullptr || !text || !recording.fits || halt_ != Halt::none || is_asking()) return called;
   if (!find_source(result.source, key.arguments, made.source) ||
       !find_source(recording.source, key.arguments, recording.note.source))
     return called;
@@ -171,10 +195,7 @@ Called Run::remembered(CallMemory& memory, const CallKey& key, const Call& call)
 Value Run::call_with_text(const ir::Function& function, const Value& argument) {
   const auto index = static_cast<std::uint32_t>(&function - unit_->functions.data());
   CallMemory& memory = facts_->pure[index] != 0 ? pure_calls_ : run_calls_;
-  CallKey key;
-  key.function = index;
-  key.text = argument.text();
-  key.arguments = {&argument, 1};
+  const CallKey key = text_key(index, argument);
   return remembered(memory, key, [&] { return call_with(function, argument); }).value();
 }
 
@@ -191,10 +212,7 @@ Value Run::call_builtin(const ir::Expr& expr) {
   const Value argument = eval_text(unit_->args[expr.b]);
   if (argument.kind != ValueKind::string || argument.flags != 0 || argument.size == 0) return call_spec(expr);
   const auto functions = static_cast<std::uint32_t>(unit_->functions.size());
-  CallKey key;
-  key.function = functions + index;
-  key.text = argument.text();
-  key.arguments = {&argument, 1};
+  const CallKey key = text_key(functions + index, argument);
   return remembered(pure_calls_, key, [&] { return call_spec(expr); }).value();
 }
 

@@ -63,23 +63,26 @@ inline bool Run::look_part(const TextPlan& plan, const Parts& parts, Text& out) 
   return look_leaf(range, range.end, Hl7Level::leaf, out);
 }
 
-inline bool Run::look_field(const ir::V2Path& path, Text& out) {
-  out = {};
+/// Rules ask for the same places again and again: for the numbers of an order with each of its results.
+inline bool Run::look_field(ir::Index index, Text& out) {
+  const ir::V2Path& path = unit_->v2_paths[index];
   const std::int32_t segment = segment_of(path.segment);
-  if (segment < 0) return true;
-  const SegmentInfo& in = info(static_cast<std::uint32_t>(segment));
-  if ((in.valued >> (path.field - 1) & 1) == 0) return true;
-  if (in.header && path.field <= 2) return false;
-  // Rules ask for the same places again and again: numbers of an order for each of its results.
-  const std::uint32_t what = std::uint32_t{path.field} | std::uint32_t{path.component} << 8 |
-                             std::uint32_t{path.subcomponent} << 16 |
-                             std::uint32_t{path.repetition == ir::RepKind::index} << 24;
-  const std::uint64_t place = std::uint64_t{static_cast<std::uint32_t>(segment)} << 32 | what;
-  Looked& looked = looked_[(what ^ what >> 6 ^ static_cast<std::uint32_t>(segment) * 11) % kLooked];
+  if (segment < 0) {
+    out = {};
+    return true;
+  }
+  const PathKey key = facts_->paths[index];
+  const auto in_segment = static_cast<std::uint32_t>(segment);
+  const std::uint64_t place = std::uint64_t{in_segment} << 32 | key.path;
+  Looked& looked = looked_[(key.hash + in_segment * 11) % kLooked];
   if (looked.place == place) {
     out = looked.text;
     return true;
   }
+  out = {};
+  const SegmentInfo& in = info(in_segment);
+  if ((in.valued >> (path.field - 1) & 1) == 0) return true;
+  if (in.header && path.field <= 2) return false;
   if (!look_in_field(path, in, out)) return false;
   looked = {place, out};
   return true;
@@ -125,7 +128,7 @@ inline bool Run::look_in_field(const ir::V2Path& path, const SegmentInfo& in, Te
         if (!look_local(*plan, out)) return false;
         break;
       case TextFrom::field:
-        if (!look_field(unit_->v2_paths[plan->index], out)) return false;
+        if (!look_field(plan->index, out)) return false;
         break;
     }
     ++steps_;

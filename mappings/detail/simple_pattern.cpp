@@ -59,7 +59,7 @@ bool SimplePattern::read_count(std::string_view& rest, Piece& piece) {
   const char c = rest.front();
   if (c == '{') {
     const std::size_t end = rest.find('}');
-    if (end == rest.npos) return false;
+    if (end == rest.npos || rest.substr(1).starts_with('0')) return false;  // RE2: `{02}` is no count
     const auto read = std::from_chars(rest.data() + 1, rest.data() + end, piece.least);
     if (read.ec != std::errc() || read.ptr != rest.data() + end || piece.least == 0 || piece.least > 100)
       return false;

@@ -116,5 +116,54 @@ TEST_CASE("a run depends on its input alone", "[runtime][property]") {
   CHECK(written > 100);
 }
 
+/// What is remembered of a call must not be told of another one that has the same texts from other places.
+constexpr std::string_view kMemory = R"(module test.memory
+use std.v2fhir.datatypes
+use std.tables
+table Letters { "M" => "male"  "F" => "female" }
+fn same(x: string?) -> string? = if x == "zz" then omit else x
+fn pair(a: string?, b: string?) -> string? = join("-", a, b)
+fn both(a: hl7 CWE, b: hl7 CWE) -> string? = if a.1 is valued and b.2 is valued then "yes" else "no"
+fn warned(x: string?) -> string? = x via Letters else warn "odd"
+fn authority(hd: hl7 HD) -> string? = hd.2 ?? hd.1
+map m(msg: hl7 ADT_A01 2.5.1) -> fhir Patient {
+  name += { text = same(PID-8.1 ?? "U")  family = warned(PID-22.1 ?? "Q") }
+  name += { text = pair(PID-2.1, PID-4.1 ?? "X")  family = authority(MSH-3) }
+  name += { text = both(PID-10, PID-22)  family = both(PID-10, PID-10) if PID-17 is valued }
+  maritalStatus = PID-16 via MaritalStatus else keep
+}
+)";
+
+TEST_CASE("what is remembered of a call is told of its own places and rules", "[runtime]") {
+  const Maps maps((std::string(kMemory)));
+  const Program program = maps.program("test.memory.m");
+  std::vector<Input> made;
+  for (const char* const pid :
+       {"PID|1|P2|3", "PID|1|P2|3|X||||U||||||||||||||Q", "PID|1||3|||||||a^b||||||a^b|R",
+        "PID|1||3|||||||a^b||||||||||||a^b", "PID|1||3|||||||||||||M^^^bad  code"}) {
+    auto message = hl7::Message::parse("MSH|^~\\&|A|B|C|D|20260101120000||ADT^A01^ADT_A01|1|P|2.5.1\r" +
+                                       std::string(pid) + "\rPV1|1|I\r");
+    REQUIRE(message);
+    made.push_back({program, std::move(*message)});
+  }
+  Runner used;
+  for (int round = 0; round < 2; ++round) {
+    for (const Input& input : made) {
+      Runner fresh;
+      CHECK(run(used, input) == run(fresh, input));
+      for (std::uint64_t steps = 1; steps < 120; ++steps) {  // a run that ends early ends at the same place
+        RunContext context = test_context();
+        context.steps_max = steps;
+        Runner other;
+        const RunResult& a = used.run(program, &input.message, context);
+        const RunResult& b = other.run(program, &input.message, context);
+        REQUIRE(a.steps == b.steps);
+        REQUIRE(a.diagnostics.size() == b.diagnostics.size());
+        REQUIRE(used.unread() == other.unread());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kiln::mappings::test
