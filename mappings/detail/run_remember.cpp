@@ -156,6 +156,12 @@ Called Run::recalled(const CallMemory::Call& call, std::span<const Value> argume
 /// words.
 template <class Call>
 Called Run::remembered(CallMemory& memory, const CallKey& key, const Call& call) {
+  for (const Value& argument : key.arguments) {
+    if (kind_of(argument.source) != SourceKind::csv) continue;
+    Called called;  // its column says how a date is written: the text alone does not tell
+    called.result = call();
+    return called;
+  }
   const CallMemory::Call* const known = memory.find(key.function, key.text);
   // A call in which the steps end is made, so that it ends where it did without a memory.
   if (known != nullptr && steps_ + known->steps <= steps_max_) return recalled(*known, key.arguments);

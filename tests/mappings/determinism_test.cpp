@@ -165,5 +165,35 @@ TEST_CASE("what is remembered of a call is told of its own places and rules", "[
   }
 }
 
+constexpr std::string_view kRows = R"(module test.rows
+csv Row {
+  delimiter ";"
+  header true
+  columns {
+    a : dateTime "dd.MM.yyyy"
+    b : string
+  }
+}
+fn isDate(x: string?) -> string? = if (x as date) is valued then "date" else "none"
+map rows(in: csv Row) -> fhir Bundle collection {
+  on bad keep
+  for each r in in {
+    create p: Patient { name += { text = isDate(r.b)  family = isDate(r.a as string) } }
+  }
+}
+)";
+
+TEST_CASE("the text of a csv column is a date by its pattern, whatever another column held", "[runtime]") {
+  const Maps maps((std::string(kRows)));
+  const Program program = maps.program("test.rows.rows");
+  const OwnedInput iso(".csv", "a;b\n01.03.2026;20260102\n", program),
+      odd(".csv", "a;b\n20260102;7\n", program);
+  Runner used;
+  used.run(program, iso.get(), test_context());
+  Runner fresh;
+  const std::string expected = fresh.run(program, odd.get(), test_context()).output;
+  CHECK(used.run(program, odd.get(), test_context()).output == expected);
+}
+
 }  // namespace
 }  // namespace kiln::mappings::test
