@@ -7,19 +7,8 @@ namespace {
 
 class Purity {
  public:
-  enum class Kind { any, texts, maps };  ///< see pure_functions(), text_functions(), text_maps()
-  Purity(const ir::Unit& unit, Kind kind)
-      : unit_(unit), texts_(kind != Kind::any), maps_(kind == Kind::maps) {}
-
-  /// A body that only writes.
-  bool body(ir::Range stmts) const {
-    for (ir::Index i = stmts.first; i < stmts.first + stmts.count; ++i) {
-      if (unit_.stmts[i].op != ir::StmtOp::write) return false;
-      const ir::Write& write = unit_.writes[unit_.stmts[i].index];
-      if (!expr(write.condition) || !expr(write.value)) return false;
-    }
-    return true;
-  }
+  /// `texts`: see text_functions().
+  Purity(const ir::Unit& unit, bool texts) : unit_(unit), texts_(texts) {}
 
   bool expr(ir::Index index) const {
     using ir::Op;
@@ -33,12 +22,6 @@ class Purity {
       case Op::v2_relative:
       case Op::raw:
         return texts_ && unit_.exprs[expr.a].op == Op::local;
-      case Op::object:
-        return maps_ && body(unit_.objects[expr.a].body);
-      case Op::target_is_valued:
-        return maps_;
-      case Op::variant:
-        return maps_ && this->expr(expr.a);
       case Op::convert:
         return !zoned(static_cast<ir::Conversion>(expr.b)) && this->expr(expr.a);
       case Op::not_:
@@ -109,7 +92,7 @@ class Purity {
   }
 
   const ir::Unit& unit_;
-  const bool texts_, maps_;
+  const bool texts_;
 };
 
 std::vector<std::uint8_t> all_functions_that_are(const Purity& purity, const ir::Unit& unit) {
@@ -124,21 +107,11 @@ std::vector<std::uint8_t> all_functions_that_are(const Purity& purity, const ir:
 }  // namespace
 
 std::vector<std::uint8_t> pure_functions(const ir::Unit& unit) {
-  return all_functions_that_are(Purity(unit, Purity::Kind::any), unit);
+  return all_functions_that_are(Purity(unit, false), unit);
 }
 
 std::vector<std::uint8_t> text_functions(const ir::Unit& unit) {
-  return all_functions_that_are(Purity(unit, Purity::Kind::texts), unit);
-}
-
-std::vector<std::uint8_t> text_maps(const ir::Unit& unit) {
-  const Purity purity(unit, Purity::Kind::maps);
-  std::vector<std::uint8_t> maps(unit.functions.size());
-  for (std::size_t i = 0; i < maps.size(); ++i) {
-    const ir::Function& function = unit.functions[i];
-    maps[i] = function.parameters == 1 && function.shape != ir::kNone && purity.body(function.body);
-  }
-  return maps;
+  return all_functions_that_are(Purity(unit, true), unit);
 }
 
 }  // namespace kiln::mappings::detail

@@ -17,7 +17,4 @@ std::vector<std::uint8_t> pure_functions(const ir::Unit& unit);
 /// argument is or holds one.
 std::vector<std::uint8_t> text_functions(const ir::Unit& unit);
 
-/// The same of datatype maps: 1 when what is built depends on nothing but the text of the parameter.
-std::vector<std::uint8_t> text_maps(const ir::Unit& unit);
-
 }  // namespace kiln::mappings::detail

@@ -306,7 +306,6 @@ class Run {
   const ir::TableRow* literal_row(ir::Index table, std::string_view key) const;
   Found find_row(const ir::Expr& expr, const ir::Lookup& lookup, const Value& looked_up);
   void add_original(const ir::Lookup& lookup, OutputNode& node);
-  bool add_original_codings(const ir::Lookup& lookup, OutputNode& node);
   bool says_no_more(const OutputNode& translated, const OutputNode& original) const;
   Value typed_cell(const Value& cell, ir::Primitive type);
   Value table_column(const ir::Expr& expr);

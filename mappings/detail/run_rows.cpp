@@ -258,49 +258,22 @@ bool Run::says_no_more(const OutputNode& translated, const OutputNode& original)
          (system.empty() || system == text_at(translated, unit_->coding_system));
 }
 
-/// That a datatype map which looks at nothing but its text adds nothing is remembered with the text.
 void Run::add_original(const ir::Lookup& lookup, OutputNode& node) {
-  const ir::Expr& original = unit_->exprs[lookup.original];
-  bool known = original.op == ir::Op::call_datatype && facts_->text_maps[original.a] != 0 &&
-               unit_->tables[lookup.table].kind == ir::TableKind::literal;
-  Text found;
-  known = known && (unit_->exprs[original.b].op == ir::Op::local ||
-                    (facts_->plans[original.b].from == TextFrom::field && look(original.b, found)));
-  if (known) {
-    constexpr std::uint32_t kOfLookup = 1u << 30;
-    const Value source = eval(original.b);
-    const auto index = static_cast<std::uint32_t>(&lookup - unit_->lookups.data());
-    if (CallKey key; source.kind == ValueKind::hl7 && call_key(kOfLookup | index, {&source, 1}, key)) {
-      remembered(pure_calls_, key,
-                 [&] { return add_original_codings(lookup, node) ? Value::of_boolean(true) : Value(); });
-      return;
-    }
-  }
-  add_original_codings(lookup, node);
-}
-
-/// True when something was added.
-bool Run::add_original_codings(const ir::Lookup& lookup, OutputNode& node) {
   OutputNode& apart = new_node(arena_, nullptr);
   Dest dest;
   static const ir::Write kPlain{};
   dest.write = &kPlain;
   dest.node = &apart;
-  if (!emit(lookup.original, dest) || apart.kind != NodeKind::object || apart.shape != node.shape)
-    return false;
-  bool added = false;
+  if (!emit(lookup.original, dest) || apart.kind != NodeKind::object || apart.shape != node.shape) return;
   for (std::uint32_t i = 0; i < apart.size; ++i) {
     if (apart.slots[i] == nullptr || is_vacant(*apart.slots[i])) continue;
     OutputNode& to = slot(arena_, node, i);
     if (i != unit_->concept_coding) {
-      if (!is_vacant(to)) continue;
-      graft(arena_, to, *apart.slots[i]);
-      added = true;
+      if (is_vacant(to)) graft(arena_, to, *apart.slots[i]);
       continue;
     }
     for (const OutputNode* item = apart.slots[i]->first; item != nullptr; item = item->next) {
       if (is_vacant(*item) || equal_content(*to.first, *item) || says_no_more(*to.first, *item)) continue;
-      added = true;
       if (item->kind == NodeKind::object) {
         adopt(append_item(arena_, to), *item);
       } else {
@@ -308,7 +281,6 @@ bool Run::add_original_codings(const ir::Lookup& lookup, OutputNode& node) {
       }
     }
   }
-  return added;
 }
 
 }  // namespace detail
