@@ -6,18 +6,19 @@
 
 namespace kiln::mappings::detail {
 
-/// Of the size and up to eight bytes at both ends: texts that differ in the middle only share a place.
+/// Of all bytes, eight at a time: texts of a stream of messages often differ in the middle only.
 std::size_t CallMemory::hash(std::uint32_t function, std::string_view key) {
-  std::uint64_t head = 0, tail = 0;
-  const std::size_t size = key.size();
-  if (size >= sizeof head) {
-    std::memcpy(&head, key.data(), sizeof head);
-    std::memcpy(&tail, key.data() + size - sizeof tail, sizeof tail);
-  } else {
-    for (const char c : key) head = head << 8 | static_cast<unsigned char>(c);
+  constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15u;
+  std::uint64_t mixed = (std::uint64_t{function} << 32) + key.size();
+  std::uint64_t word = 0;
+  for (; key.size() > sizeof word; key.remove_prefix(sizeof word)) {
+    std::memcpy(&word, key.data(), sizeof word);
+    mixed = (mixed ^ word) * kMix;
+    mixed ^= mixed >> 32;
   }
-  const std::uint64_t mixed = (head ^ (tail << 17 | tail >> 47)) + size + (std::uint64_t{function} << 32);
-  return static_cast<std::size_t>((mixed * 0x9E3779B97F4A7C15u) >> 40);
+  word = 0;
+  if (!key.empty()) std::memcpy(&word, key.data(), key.size());
+  return static_cast<std::size_t>(((mixed ^ word) * kMix) >> 40);
 }
 
 const CallMemory::Call* CallMemory::find(std::uint32_t function, std::string_view key) const {

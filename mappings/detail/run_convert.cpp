@@ -49,6 +49,7 @@ void Run::note_assumed_zone() {
   for (Recording* outer = recording_; outer != nullptr; outer = outer->outer) outer->fits = false;
   note(RunDiagnostic::Level::note, "assumed-utc",
        "times without an offset are taken as UTC: neither MSH-7 nor the channel says a time zone", nullptr);
+  for (Recording* at = recording_; at != nullptr; at = at->outer) at->fits = false;  // said once, not again
 }
 
 void Run::apply_zone(base::PartialDate& date) {
