@@ -92,13 +92,15 @@ struct Fixture {
   }
   std::uint64_t file_bytes() {
     std::uint64_t out = 0;
-    for (const auto& file : *env.list(folder.path("journal")))
+    const auto listed = env.list(folder.path("journal"));
+    for (const auto& file : *listed)
       if (file.name.ends_with(".db")) out += file.size;
     return out;
   }
   std::vector<std::string> files() {
     std::vector<std::string> out;
-    for (const auto& file : *env.list(folder.path("journal")))
+    const auto listed = env.list(folder.path("journal"));
+    for (const auto& file : *listed)
       if (file.name.ends_with(".db")) out.push_back(file.name);
     return out;
   }

@@ -371,7 +371,8 @@ TEST_CASE("a search does not keep the log from being emptied") {
   REQUIRE(reader.search(*parse_query_text("state:pending", {kStart}), {1, 0, false, 0, 1})->size() == 1);
   REQUIRE(f.journal->close().has_value());  // empties the log as far as readers allow
   f.journal->append(sample("X"), [](auto) {});
-  for (const auto& file : *base::system_env().list(f.folder.path() + "/journal"))
+  const auto listed = base::system_env().list(f.folder.path() + "/journal");
+  for (const auto& file : *listed)
     if (file.name.ends_with("-wal")) CHECK(file.size < 20 * 16384);
   CHECK(reader.search(*parse_query_text("", {kStart}), {})->size() == 5);
 }
