@@ -88,7 +88,8 @@ void make(SqliteJournal& journal, MessageId rows, MessageId pending) {
 
 std::uint64_t bytes_of(test::FaultEnv& env, const std::string& folder, bool forget) {
   std::uint64_t out = 0;
-  for (const auto& file : *env.list(folder)) {
+  const auto listed = env.list(folder);
+  for (const auto& file : *listed) {
     out += file.size;
     if (!forget) continue;
     const int fd = ::open(base::join_path(folder, file.name).c_str(), O_RDONLY | O_CLOEXEC);

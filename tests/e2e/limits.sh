@@ -39,13 +39,14 @@ def half_and_whole(inflight):
         assert ack_code(quick.send(adt("Q1"))) == "AA"
         slow.write(large[:2_000_000])
         time.sleep(0.5)
-        quick.write(VT + adt("Q2") + FS)
+        assert ack_code(quick.send(adt("Q2"))) == "AA", "its read was under way before"
+        quick.write(VT + adt("Q3") + FS)
         held = quick.is_silent(1.5)
         slow.write(large[2_000_000:])
         assert ack_code(slow.read()) == "AA"
         if held:
             assert ack_code(quick.read()) == "AA"
-        assert ack_code(quick.send(adt("Q3"))) == "AA"
+        assert ack_code(quick.send(adt("Q4"))) == "AA"
     assert engine.stop() == 0
     return held
 

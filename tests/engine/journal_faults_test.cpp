@@ -44,7 +44,8 @@ struct Fixture {
   }
   std::uint64_t wal_bytes() {
     std::uint64_t out = 0;
-    for (const auto& file : *env.list(folder.path("journal")))
+    const auto listed = env.list(folder.path("journal"));
+    for (const auto& file : *listed)
       if (file.name.ends_with("-wal")) out += file.size;
     return out;
   }

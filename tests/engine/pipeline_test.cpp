@@ -166,7 +166,8 @@ TEST_CASE("the same MSH-10 with another body is processed and flagged, also afte
   REQUIRE(reader.has_value());
   const auto ids = [&](const char* text) {
     std::string out;
-    for (const auto& found : *reader->search(*parse_query_text(text, {}), {}))
+    const auto listed = reader->search(*parse_query_text(text, {}), {});
+    for (const auto& found : *listed)
       out += std::to_string(found.id) + ">" + std::to_string(found.same_id_as) + " ";
     return out;
   };
