@@ -142,7 +142,7 @@ class SqliteConnection final : public fhir::Store {
   };
   base::Result<Driver> choose_driver(const std::vector<SqlText>& rows);
   struct Plan;
-  base::Result<Plan> plan_search(const fhir::SearchQuery& query, SearchSql& builder);
+  base::Result<Plan> plan_search(const fhir::SearchQuery& query, SearchSql& builder, bool page);
   base::Status narrow(const fhir::SearchQuery& query, Plan& plan);
   base::Result<std::int64_t> count_rows(const SqlText& rows, std::int64_t limit);
 

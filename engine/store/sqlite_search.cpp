@@ -23,6 +23,8 @@ namespace {
 constexpr std::int64_t kProbeRows = 300;
 /// A chain with that many hits is not collected: the type is walked, and each resource asked.
 constexpr std::int64_t kWideRows = 20'000;
+/// The same when only a page is wanted: so many hits are found on the way soon enough.
+constexpr std::int64_t kWidePageRows = 2'000;
 
 }  // namespace
 
@@ -159,6 +161,12 @@ bool is_last_updated(const SearchClause& clause) {
          clause.parameter->kind == fhir::ParameterKind::last_updated;
 }
 
+/// Its rows do not come in the order of the page: all are collected before the first one is known.
+bool is_collected(const SearchQuery& query, const SearchClause& clause, bool page) {
+  if (clause.kind != SearchClause::Kind::value || is_last_updated(clause)) return true;
+  return page && (query.sort == fhir::SortKey::last_updated || clause.values.size() > 1);
+}
+
 }  // namespace
 
 /// What a search knows about each of its clauses.
@@ -168,7 +176,8 @@ struct SqliteConnection::Plan {
   Driver driver{};
 };
 
-Result<SqliteConnection::Plan> SqliteConnection::plan_search(const SearchQuery& query, SearchSql& builder) {
+/// `page`: the first rows in their order are wanted, not all.
+Result<SqliteConnection::Plan> SqliteConnection::plan_search(const SearchQuery& query, SearchSql& builder, bool page) {
   Plan plan;
   std::vector<SqlText> drivers;
   for (const SearchClause& clause : query.clauses) {
@@ -185,10 +194,10 @@ Result<SqliteConnection::Plan> SqliteConnection::plan_search(const SearchQuery& 
   if (driver == query.clauses.size()) return plan;
   if (plan.driver.is_narrow) {
     TRY_VOID(narrow(query, plan));
-  } else if ((query.clauses[driver].kind != SearchClause::Kind::value || is_last_updated(query.clauses[driver])) &&
-             !plan.probes[driver].sql.empty()) {
-    TRY(const std::int64_t found, count_rows(plan.rows[driver], kWideRows));
-    if (found == kWideRows) plan.driver.clause = query.clauses.size();
+  } else if (!plan.probes[driver].sql.empty() && is_collected(query, query.clauses[driver], page)) {
+    const std::int64_t wide = page ? kWidePageRows : kWideRows;
+    TRY(const std::int64_t found, count_rows(plan.rows[driver], wide));
+    if (found == wide) plan.driver.clause = query.clauses.size();
   }
   return plan;
 }
@@ -229,7 +238,7 @@ Result<SqlText> SqliteConnection::search_text(const SearchQuery& query, std::str
                                               bool ordered, std::int64_t limit) {
   TRY(SearchSql builder, SearchSql::of_type(dictionary_, query.type));
   const std::int64_t type = builder.type();
-  TRY(const Plan plan, plan_search(query, builder));
+  TRY(const Plan plan, plan_search(query, builder, ordered));
   const std::size_t driver = plan.driver.clause;
   const bool by_seq = query.sort == fhir::SortKey::last_updated;
   const bool led = driver < query.clauses.size();
