@@ -42,7 +42,7 @@ struct SourceFixture {
     return out;
   }
   void answer(Taken taken, const std::string& reply) {
-    world.intake.answer = [=](const Inbound&) { return Answer{taken, reply, false}; };
+    world.intake.answer = [=](const Inbound&) { return Answer{taken, reply, false, 0, {}, {}}; };
   }
 };
 
