@@ -77,7 +77,7 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
   library->set_tables(tables);  // for the check of columns, and for tests of maps
   detail::PendingSite pending = detail::read_site(*library, out.diagnostics);
   auto compiled = std::make_shared<mappings::CompiledLibrary>(
-      mappings::compile(*library, out.diagnostics, pending.requests, {pending.map_requests, {}, false}));
+      mappings::compile(*library, out.diagnostics, pending.requests, {pending.map_requests, {}, false, {}}));
   detail::connect_site(*library, *compiled, pending, out.diagnostics);
   detail::check_site(*library, pending, out.diagnostics);
   detail::check_available(pending, out.unavailable);
