@@ -32,7 +32,7 @@ TEST_CASE("point 21: release 2 answers with a commit byte, then with the acknowl
   SourceFixture fixture("{ port 0; release 2 }");
   CHECK(fixture.talk(frame("a")) == kAck + frame("ack:a"));
   fixture.world.intake.answer = [](const Inbound& message) {
-    return Answer{message.bytes == "full" ? Taken::not_stored : Taken::refused, message.bytes == "quiet" ? "" : "AE", false};
+    return Answer{message.bytes == "full" ? Taken::not_stored : Taken::refused, message.bytes == "quiet" ? "" : "AE", false, 0, {}, {}};
   };
   CHECK(fixture.talk(frame("refused")) == kAck + frame("AE"));  // it is on disk: the refusal is HL7's matter
   CHECK(fixture.talk(frame("quiet")) == kAck);                  // MSH-15 wants no acknowledgement
@@ -45,7 +45,7 @@ TEST_CASE("point 21: release 2 has one message outstanding", "[mllp]") {
   std::size_t at_first_answer = 0;
   fixture.world.intake.answer = [&](const Inbound& message) {
     if (message.bytes == "a") at_first_answer = fixture.world.intake.messages.size();
-    return Answer{Taken::stored, "ok", false};
+    return Answer{Taken::stored, "ok", false, 0, {}, {}};
   };
   const std::string big(300'000, 'x');  // more than one read takes
   CHECK(fixture.talk(frame("a") + frame(big), 300) == kAck + frame("ok") + kAck + frame("ok"));
@@ -182,7 +182,7 @@ TEST_CASE("mllp source: frames that together fill the budget end all the same, o
   SourceFixture fixture("{ port 0 }");
   auto& intake = fixture.world.intake;
   intake.budget = 30'000;
-  intake.answer = [](const Inbound&) { return Answer{Taken::stored, "ok", false}; };
+  intake.answer = [](const Inbound&) { return Answer{Taken::stored, "ok", false, 0, {}, {}}; };
   std::vector<std::string> answers(4);
   for (std::string& answer : answers)
     base::spawn(hold_half(&fixture.world.net, fixture.source->status().port, "\x0b" + std::string(20'000, 'x'),

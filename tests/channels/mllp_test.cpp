@@ -95,7 +95,7 @@ TEST_CASE("mllp source closes connections over its caps and says so", "[mllp]") 
   message.bytes = kMessage;
   fixture.world.intake.delays = {0};
   fixture.world.intake.answer = [](const Inbound&) {
-    return Answer{Taken::stored, "MSH|^~\\&|A\rMSA|AA|\r", false};
+    return Answer{Taken::stored, "MSH|^~\\&|A\rMSA|AA|\r", false, 0, {}, {}};
   };
   fixture.world.send(*holder, message);
   REQUIRE(fixture.source->status().connections == 1);
