@@ -32,7 +32,12 @@ TEST_CASE("point 21: release 2 answers with a commit byte, then with the acknowl
   SourceFixture fixture("{ port 0; release 2 }");
   CHECK(fixture.talk(frame("a")) == kAck + frame("ack:a"));
   fixture.world.intake.answer = [](const Inbound& message) {
-    return Answer{message.bytes == "full" ? Taken::not_stored : Taken::refused, message.bytes == "quiet" ? "" : "AE", false, 0, {}, {}};
+    return Answer{message.bytes == "full" ? Taken::not_stored : Taken::refused,
+                  message.bytes == "quiet" ? "" : "AE",
+                  false,
+                  0,
+                  {},
+                  {}};
   };
   CHECK(fixture.talk(frame("refused")) == kAck + frame("AE"));  // it is on disk: the refusal is HL7's matter
   CHECK(fixture.talk(frame("quiet")) == kAck);                  // MSH-15 wants no acknowledgement
@@ -52,7 +57,8 @@ TEST_CASE("point 21: release 2 has one message outstanding", "[mllp]") {
   CHECK(at_first_answer == 1);
 }
 
-TEST_CASE("point 21: commit bytes are no messages for a listener; a NAK of our acknowledgement closes", "[mllp]") {
+TEST_CASE("point 21: commit bytes are no messages for a listener; a NAK of our acknowledgement closes",
+          "[mllp]") {
   SourceFixture first("{ port 0 }");
   CHECK(first.talk(kAck + kNak + frame("a")) == frame("ack:a"));
   CHECK(first.world.intake.messages.size() == 1);
@@ -69,7 +75,8 @@ struct Receiver {
   std::unique_ptr<base::Listener> listener;
 
   Receiver() {
-    auto made = world.net.listen("127.0.0.1", 0, [this](base::StreamPtr stream) { base::spawn(serve(this, stream)); });
+    auto made = world.net.listen("127.0.0.1", 0,
+                                 [this](base::StreamPtr stream) { base::spawn(serve(this, stream)); });
     REQUIRE(made);
     listener = std::move(*made);
   }
@@ -94,7 +101,8 @@ struct Receiver {
   std::unique_ptr<Destination> destination(const std::string& more) {
     const auto& spec = *find_connector(ConnectorRole::destination, "mllp");
     auto out = spec.make_destination(
-        test::parse(spec, "{ host \"127.0.0.1\"; port " + std::to_string(listener->port()) + "; ack_timeout 150ms; " + more + " }"),
+        test::parse(spec, "{ host \"127.0.0.1\"; port " + std::to_string(listener->port()) +
+                              "; ack_timeout 150ms; " + more + " }"),
         world.around());
     REQUIRE(out->start());
     return out;
@@ -160,7 +168,8 @@ TEST_CASE("mllp source: half-received frames are counted, and given back", "[mll
   CHECK(fixture.world.until([&] { return intake.held == 0; }));
 }
 
-base::Task<void> hold_half(Net* net, std::uint16_t port, std::string begin, std::string end, int pause_ms, std::string* out) {
+base::Task<void> hold_half(Net* net, std::uint16_t port, std::string begin, std::string end, int pause_ms,
+                           std::string* out) {
   auto connecting = net->connect("127.0.0.1", port, 1000);
   auto stream = co_await std::move(connecting);
   if (!stream) co_return;
@@ -178,17 +187,20 @@ base::Task<void> hold_half(Net* net, std::uint16_t port, std::string begin, std:
   (*stream)->close();
 }
 
-TEST_CASE("mllp source: frames that together fill the budget end all the same, one after the other", "[mllp]") {
+TEST_CASE("mllp source: frames that together fill the budget end all the same, one after the other",
+          "[mllp]") {
   SourceFixture fixture("{ port 0 }");
   auto& intake = fixture.world.intake;
   intake.budget = 30'000;
   intake.answer = [](const Inbound&) { return Answer{Taken::stored, "ok", false, 0, {}, {}}; };
   std::vector<std::string> answers(4);
   for (std::string& answer : answers)
-    base::spawn(hold_half(&fixture.world.net, fixture.source->status().port, "\x0b" + std::string(20'000, 'x'),
-                          std::string(20'000, 'y') + "\x1c\r", 50, &answer));
+    base::spawn(hold_half(&fixture.world.net, fixture.source->status().port,
+                          "\x0b" + std::string(20'000, 'x'), std::string(20'000, 'y') + "\x1c\r", 50,
+                          &answer));
   CHECK(fixture.world.until([&] {
-    return std::all_of(answers.begin(), answers.end(), [](const std::string& text) { return text == frame("ok"); });
+    return std::all_of(answers.begin(), answers.end(),
+                       [](const std::string& text) { return text == frame("ok"); });
   }));
   CHECK(intake.messages.size() == 4);
   CHECK(intake.held == 0);
