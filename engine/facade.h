@@ -29,8 +29,6 @@ class Facade {
     const base::Clock* clock;
     LookupProvider* lookups;
     const Subscriptions* subscriptions;
-    const SubscriptionRules* rules;  ///< where may be answered to
-    ChannelRuntime* responses;       ///< delivers response messages; null when no channel takes messages
     std::function<std::shared_ptr<const channels::Site>()> site;  ///< the one in use
     /// Runs work on the thread that reads the journal.
     std::function<void(std::function<void(base::Result<JournalReader*>)>)> with_journal;
@@ -76,7 +74,6 @@ class Facade {
   std::map<std::uint64_t, Waiting> waiting_;
   std::uint64_t waits_ = 0;
   bool stopping_ = false;
-  bool serves_ = false;  ///< some channel answers requests
 };
 
 namespace facade {

@@ -70,12 +70,10 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
                          "a message is a Bundle of type message that begins with a MessageHeader",
                          "Bundle.entry[0]");
   const bool async = value_of(wanted.query, "async") == "true";
-  const std::string to = value_of(wanted.query, "response-url");
-  if (!to.empty()) {
-    const auto allowed = allowed_endpoint(to, *parts_.rules, "response-url");
-    if (!allowed) co_return tl::unexpected(allowed.error());
-    if (!async) co_return base::fail(ErrorCode::fhir_invalid, "response-url needs async=true");
-  }
+  if (!value_of(wanted.query, "response-url").empty())
+    co_return base::fail(
+        ErrorCode::fhir_not_supported, "response-url is not supported", {},
+        "leave it out: the answer to async is 202, and to a repetition of the message its response");
   ChannelRuntime* const channel = channel_of_message(header);
   if (channel == nullptr)
     co_return base::fail(ErrorCode::fhir_not_supported, "no channel takes this event",
@@ -86,13 +84,9 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
   in.name = "Bundle/" + std::string(bundle["id"].text());
   in.peer = request.peer;
   in.action = "message";
-  if (!to.empty() && !channel->definition().replies.empty())
-    co_return base::fail(ErrorCode::fhir_not_supported, "the receiver's reply is the answer to this event",
-                         {}, "ask without response-url: a repetition of the message gets the stored answer");
   // The same Bundle and header again is a repetition: it gets the stored answer.
   const std::string bundle_id(bundle["id"].text()), header_id(header["id"].text());
   if (!bundle_id.empty() && !header_id.empty()) in.key = "message " + bundle_id + " " + header_id;
-  const std::string key = in.key;
   const bool waits = !async && !channel->definition().replies.empty();
   auto asking =
       ask(channel, std::move(in), waits ? channel->definition().replies.front().destination : std::string());
