@@ -155,7 +155,7 @@ std::string unavailable(const std::string& channel, const std::string& server = 
 TEST_CASE("what is not in this version is said by the check already", "[site]") {
   const std::string source = "source mllp { port 2575 }\naccept hl7 ADT_A01 2.5.1\n", sink = "to out: drop from source { }";
   CHECK(unavailable(source + sink) == "");
-  CHECK(unavailable("source mllp { port 2575; tls { cert \"a\"; key \"b\" } }\naccept hl7 ADT_A01 2.5.1\n" + sink) == "`tls`\n");
+  CHECK(unavailable("source mllp { port 2575; tls { cert cred(\"a.crt\"); key cred(\"a.key\") } }\naccept hl7 ADT_A01 2.5.1\n" + sink) == "`tls`\n");
   CHECK(unavailable(source + "ack original on delivered\n" + sink) == "`ack … on delivered`\n");
   CHECK(unavailable(source + "to out: mllp from source { host \"127.0.0.1\"; port 2600; connections 4; order by PID-3[1].1 }") ==
         "more than one connection\n");
