@@ -40,7 +40,7 @@ TEST_CASE("a filter asks one version as a search would") {
                                          {"Patient?birthdate=gt1970-07", false},
                                          {"Patient?organization=Organization/o1", true},
                                          {"Patient?_id=p1", true},
-                                         {"Patient?deceased:missing=true", true},
+                                         {"Patient?death-date:missing=true", true},
                                          {"Observation", false}}));
   CAPTURE(criteria);
   CHECK(filter({criteria}).matches(change(kAda)) == expected);
