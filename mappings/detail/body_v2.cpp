@@ -385,7 +385,8 @@ Checked Body::v2_ref(const ast::V2Ref& ref, base::Span span, bool want_list) {
     report_field(*model, ref.field.value, ref.field.span);
     return failed(span);
   }
-  if (field->usage == 'W' && !any_version_) {
+  // A shipped fragment reads what old senders fill, and who includes it cannot change it.
+  if (field->usage == 'W' && !any_version_ && !file_->shipped) {
     auto& diagnostic = state_.report(ErrorCode::W0106, ref.field.span,
                                      ref.segment.text + "-" + std::to_string(ref.field.value) +
                                          " is withdrawn in HL7 v" + std::string(hl7::version_text(version_)));
