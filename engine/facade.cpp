@@ -30,7 +30,10 @@ bool has(const fhir::QueryPairs& query, std::string_view name) {
 
 }  // namespace
 
-Facade::Facade(Parts parts) : parts_(std::move(parts)) {}
+Facade::Facade(Parts parts) : parts_(std::move(parts)) {
+  for (const auto& channel : *parts_.channels)
+    serves_ = serves_ || !channels::serves(channel->definition()).empty();
+}
 
 /// What a request is about, when it is for here. Errors of the request itself are the router's.
 Facade::Wanted Facade::find(const HttpRequest& request) const {
@@ -71,6 +74,11 @@ Facade::Wanted Facade::find(const HttpRequest& request) const {
 }
 
 bool Facade::takes(const HttpRequest& request) const {
+  // Most requests are for the store, and need not be taken apart twice.
+  const std::string_view path = request.path();
+  const bool operation =
+      path.find('$') != std::string_view::npos || path.find("%24") != std::string_view::npos;
+  if (!serves_ && !operation) return false;
   return find(request).kind != Kind::none;
 }
 

@@ -29,6 +29,8 @@ class Facade {
     const base::Clock* clock;
     LookupProvider* lookups;
     const Subscriptions* subscriptions;
+    const SubscriptionRules* rules;  ///< where may be answered to
+    ChannelRuntime* responses;       ///< delivers response messages; null when no channel takes messages
     std::function<std::shared_ptr<const channels::Site>()> site;  ///< the one in use
     /// Runs work on the thread that reads the journal.
     std::function<void(std::function<void(base::Result<JournalReader*>)>)> with_journal;
@@ -62,6 +64,8 @@ class Facade {
   base::Task<Replied> status(Wanted wanted);
   base::Task<Replied> events(Wanted wanted);
 
+  /// Gives the response of an asynchronous message to the channel that delivers it. io_failed: it is not stored.
+  base::Task<base::Status> respond_later(std::string response, std::string name, std::string key);
   /// Through the channel to the destination that answers (none: only until it is stored), and back.
   base::Task<Delivered> ask(ChannelRuntime* channel, channels::Inbound in, std::string destination);
   ChannelRuntime* channel_of_message(base::JsonView header) const;
@@ -74,6 +78,7 @@ class Facade {
   std::map<std::uint64_t, Waiting> waiting_;
   std::uint64_t waits_ = 0;
   bool stopping_ = false;
+  bool serves_ = false;  ///< some channel answers requests
 };
 
 namespace facade {
@@ -94,9 +99,9 @@ fhir::Failure upstream_failure(base::ErrorCode code, const std::string& message)
 /// (502).
 fhir::Failure failure_of(const Ending& ending, MessageId id);
 /// The response to a message Bundle: a message Bundle; `outcome` (an OperationOutcome, may be empty) says why
-/// not.
+/// not. It goes to `to`; when that is empty, to where the message says it came from.
 std::string response_message(base::JsonView bundle, const std::string& base_url, const char* code,
-                             const std::string& outcome);
+                             const std::string& outcome, const std::string& to = {});
 /// What a run has to say, for an OperationOutcome.
 std::vector<fhir::Issue> issues_of(const mappings::RunResult& result);
 

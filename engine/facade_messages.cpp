@@ -58,6 +58,21 @@ ChannelRuntime* Facade::channel_of_message(JsonView header) const {
   return best;
 }
 
+Task<base::Status> Facade::respond_later(std::string response, std::string name, std::string key) {
+  channels::Inbound in;
+  in.kind = channels::ContentKind::fhir;
+  in.received_at = parts_.clock->wall();
+  in.bytes = std::move(response);
+  in.name = std::move(name);
+  in.key = std::move(key);
+  in.peer = "message";
+  auto accepting = parts_.responses->accept(std::move(in));
+  const channels::Answer kept = co_await std::move(accepting);
+  if (kept.taken == channels::Taken::not_stored)
+    co_return base::fail(ErrorCode::io_failed, "the response could not be stored");
+  co_return base::Status();
+}
+
 Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) {
   const auto document = fhir::read_resource(request);
   if (!document) co_return tl::unexpected(document.error());
@@ -70,10 +85,12 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
                          "a message is a Bundle of type message that begins with a MessageHeader",
                          "Bundle.entry[0]");
   const bool async = value_of(wanted.query, "async") == "true";
-  if (!value_of(wanted.query, "response-url").empty())
-    co_return base::fail(
-        ErrorCode::fhir_not_supported, "response-url is not supported", {},
-        "leave it out: the answer to async is 202, and to a repetition of the message its response");
+  const std::string to = value_of(wanted.query, "response-url");
+  if (!to.empty()) {
+    const auto allowed = allowed_endpoint(to, *parts_.rules, "response-url");
+    if (!allowed) co_return tl::unexpected(allowed.error());
+    if (!async) co_return base::fail(ErrorCode::fhir_invalid, "response-url needs async=true");
+  }
   ChannelRuntime* const channel = channel_of_message(header);
   if (channel == nullptr)
     co_return base::fail(ErrorCode::fhir_not_supported, "no channel takes this event",
@@ -84,9 +101,13 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
   in.name = "Bundle/" + std::string(bundle["id"].text());
   in.peer = request.peer;
   in.action = "message";
+  if (!to.empty() && !channel->definition().replies.empty())
+    co_return base::fail(ErrorCode::fhir_not_supported, "the receiver's reply is the answer to this event",
+                         {}, "ask without response-url: a repetition of the message gets the stored answer");
   // The same Bundle and header again is a repetition: it gets the stored answer.
   const std::string bundle_id(bundle["id"].text()), header_id(header["id"].text());
   if (!bundle_id.empty() && !header_id.empty()) in.key = "message " + bundle_id + " " + header_id;
+  const std::string key = in.key;
   const bool waits = !async && !channel->definition().replies.empty();
   auto asking =
       ask(channel, std::move(in), waits ? channel->definition().replies.front().destination : std::string());
@@ -99,11 +120,20 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
     if (code != ErrorCode::fhir_rule && code != ErrorCode::fhir_upstream_refused)
       co_return tl::unexpected(delivered.error());
     out.body =
-        facade::response_message(bundle, base_url, "fatal-error", fhir::print_outcome(delivered.error()));
-    co_return out;
+        facade::response_message(bundle, base_url, "fatal-error", fhir::print_outcome(delivered.error()), to);
+    if (!async) co_return out;
   }
   if (async) {
+    std::string response = std::move(out.body);
+    if (response.empty()) response = facade::response_message(bundle, base_url, "ok", {}, to);
+    if (!to.empty()) {
+      const std::string response_key = key.empty() ? std::string() : "response to " + key;
+      auto responding = respond_later(std::move(response), "Bundle/" + bundle_id, response_key);
+      const base::Status kept = co_await std::move(responding);
+      if (!kept) co_return base::fail(kept.error());
+    }
     out.status = 202;
+    out.body.clear();
     co_return out;
   }
   if (!waits || !*delivered) {

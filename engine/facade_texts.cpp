@@ -165,7 +165,7 @@ std::string uuid_of(const std::string& text) {
 }  // namespace
 
 std::string response_message(JsonView bundle, const std::string& base_url, const char* code,
-                             const std::string& outcome) {
+                             const std::string& outcome, const std::string& to) {
   const JsonView header = bundle["entry"].at(0)["resource"];
   const std::string identity =
       "response " + std::string(bundle["id"].text()) + " " + std::string(header["id"].text());
@@ -177,9 +177,9 @@ std::string response_message(JsonView bundle, const std::string& base_url, const
   out.member("resourceType", "MessageHeader").member("id", id);
   for (const char* event : {"eventCoding", "eventUri"})
     if (header[event]) out.key(event).value(header[event]);
-  const JsonView to = header["source"]["endpoint"];
-  if (to) {
-    out.key("destination").begin_array().begin_object().key("endpoint").value(to);
+  const std::string target = to.empty() ? std::string(header["source"]["endpoint"].text()) : to;
+  if (!target.empty()) {
+    out.key("destination").begin_array().begin_object().member("endpoint", target);
     out.end_object().end_array();
   }
   out.key("source").begin_object().member("name", "Kiln").member("endpoint", base_url + "/$process-message");

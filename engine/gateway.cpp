@@ -212,13 +212,28 @@ Status Gateway::start_subscriptions() {
   TRY(auto made, subscriptions_->load({waiting.begin(), waiting.end()}));
   for (auto& channel : made) channels_.push_back(std::move(channel));
   Facade::Parts facade{&channels_, fhir_.get(), journal_.get(), &net_.executor(), &clock_, &lookups_,
-                       subscriptions_.get(), {}, {}};
+                       subscriptions_.get(), &subscription_rules_, make_responses(), {}, {}};
   facade.site = [this] { return site_; };
   facade.with_journal = [this](auto work) {
     journal_read_.post([this, work = std::move(work)] { work(journal_reader()); });
   };
   facade_ = std::make_unique<Facade>(std::move(facade));
   return {};
+}
+
+/// The channel that brings response messages of $process-message to their callers; null when no channel takes messages.
+ChannelRuntime* Gateway::make_responses() {
+  if (std::none_of(site_->channels.begin(), site_->channels.end(),
+                   [](const auto& one) { return !one.disabled && channels::serves(one) == "message"; }))
+    return nullptr;
+  responses_ = subscription_channel("fhir.responses", "caller", subscription_rules_);
+  ChannelRuntime::Parts parts = channel_parts(responses_);
+  parts.make_source = &make_idle_source;
+  parts.make_destination = [this, around = parts.around](const auto&) {
+    return make_response_destination(subscription_rules_, around);
+  };
+  channels_.push_back(std::make_unique<ChannelRuntime>(std::move(parts)));
+  return channels_.back().get();
 }
 
 Status Gateway::start_channels() {

@@ -65,6 +65,7 @@ class Gateway {
   base::Status start_channels();
   ChannelRuntime::Parts channel_parts(const channels::ChannelDefinition& definition);
   base::Status start_subscriptions();
+  ChannelRuntime* make_responses();
   base::Status start_queues();
   base::Status serve_http();
   base::Task<void> recover_and_listen();
@@ -114,6 +115,7 @@ class Gateway {
   std::unique_ptr<ExportJobs> export_jobs_;
   std::unique_ptr<FhirService> fhir_;
   std::unique_ptr<Subscriptions> subscriptions_;
+  channels::ChannelDefinition responses_;  ///< the channel of response messages
   std::vector<std::unique_ptr<ChannelRuntime>> channels_;
   std::unique_ptr<Facade> facade_;
   std::unique_ptr<channels::HttpServer> http_, control_;

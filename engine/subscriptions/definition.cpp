@@ -60,29 +60,6 @@ bool allows(const HttpUrl& allowed, const HttpUrl& endpoint) {
   return endpoint.path.size() == allowed.path.size() || endpoint.path[allowed.path.size()] == '/';
 }
 
-Answer<HttpUrl> read_endpoint(std::string_view text, const SubscriptionRules& rules) {
-  const std::string place = "channel.endpoint";
-  if (text.empty())
-    return tl::unexpected(refuse(ErrorCode::fhir_rule, "a rest-hook needs an endpoint", place));
-  if (text.size() > limits::kSubscriptionTextBytesMax)
-    return tl::unexpected(refuse(ErrorCode::fhir_rule, "the endpoint is too long", place));
-  const auto url = HttpUrl::parse(text);
-  if (!url) return tl::unexpected(refuse(ErrorCode::fhir_rule, "not a URL: " + url.error().text, place));
-  if (url->https)
-    return tl::unexpected(refuse(ErrorCode::fhir_rule, "https endpoints are not in this version", place,
-                                 "use http inside a protected net"));
-  const bool listed = is_plain(url->path) && text.find('@') == std::string_view::npos &&
-                      std::any_of(rules.allow.begin(), rules.allow.end(), [&](const std::string& one) {
-                        const auto allowed = HttpUrl::parse(one);
-                        return allowed && allows(*allowed, *url);
-                      });
-  if (!listed)
-    return tl::unexpected(
-        refuse(ErrorCode::fhir_endpoint_refused, "the endpoint is not allowed by this site", place,
-               "list it in kiln.conf: server { fhir { subscriptions { allow \"URL\" } } }"));
-  return *url;
-}
-
 /// A header line "Name: value". Those that frame the request are Kiln's own.
 Answer<std::pair<std::string, std::string>> read_header(std::string_view line) {
   static constexpr std::string_view kOwn[] = {"host",       "content-length", "transfer-encoding",
@@ -108,7 +85,7 @@ Answer<std::pair<std::string, std::string>> read_header(std::string_view line) {
 Answer<void> read_channel(JsonView channel, const SubscriptionRules& rules, SubscriptionDefinition& out) {
   if (channel["type"].text() != "rest-hook")
     return tl::unexpected(refuse(ErrorCode::fhir_rule, "only rest-hook is supported", "channel.type"));
-  TRY(out.endpoint, read_endpoint(channel["endpoint"].text(), rules));
+  TRY(out.endpoint, allowed_endpoint(channel["endpoint"].text(), rules, "Subscription.channel.endpoint"));
   if (channel["header"].size() > limits::kSubscriptionHeadersMax)
     return tl::unexpected(refuse(ErrorCode::fhir_rule, "too many headers", "channel.header"));
   for (const JsonView line : channel["header"]) {
@@ -186,6 +163,30 @@ Answer<void> read_topic(JsonView resource, const SubscriptionRules& rules, Subsc
 }
 
 }  // namespace
+
+Answer<HttpUrl> allowed_endpoint(std::string_view text, const SubscriptionRules& rules,
+                                 const std::string& place) {
+  const auto no = [&place](ErrorCode code, std::string why, std::string remedy = {}) {
+    return tl::unexpected(Failure(base::Error{code, std::move(why), place, std::move(remedy)}));
+  };
+  if (text.empty()) return no(ErrorCode::fhir_rule, "an endpoint is needed");
+  if (text.size() > limits::kSubscriptionTextBytesMax)
+    return no(ErrorCode::fhir_rule, "the endpoint is too long");
+  const auto url = HttpUrl::parse(text);
+  if (!url) return no(ErrorCode::fhir_rule, "not a URL: " + url.error().text);
+  if (url->https)
+    return no(ErrorCode::fhir_rule, "https endpoints are not in this version",
+              "use http inside a protected net");
+  const bool listed = is_plain(url->path) && text.find('@') == std::string_view::npos &&
+                      std::any_of(rules.allow.begin(), rules.allow.end(), [&](const std::string& one) {
+                        const auto allowed = HttpUrl::parse(one);
+                        return allowed && allows(*allowed, *url);
+                      });
+  if (!listed)
+    return no(ErrorCode::fhir_endpoint_refused, "the endpoint is not allowed by this site",
+              "list it in kiln.conf: server { fhir { subscriptions { allow \"URL\" } } }");
+  return *url;
+}
 
 bool SubscriptionDefinition::wants(const channels::Change& change) const {
   if (!on[static_cast<int>(change.action)] || change.type == "Subscription" || !criteria.matches(change))

@@ -60,6 +60,11 @@ struct SubscriptionDefinition {
   bool wants(const channels::Change& change) const;
 };
 
+/// An endpoint that the site allows. Failures: fhir_endpoint_refused, which names the setting, and fhir_rule,
+/// both at `place`.
+fhir::Answer<channels::HttpUrl> allowed_endpoint(std::string_view text, const SubscriptionRules& rules,
+                                                 const std::string& place);
+
 /// Failures: fhir_endpoint_refused, which names the setting; fhir_rule for what this server does not do, with
 /// the place; fhir_search_* for criteria.
 fhir::Answer<SubscriptionDefinition> read_subscription(base::JsonView resource,

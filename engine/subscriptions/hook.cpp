@@ -327,6 +327,71 @@ void HookDestination::note(const SendOutcome& outcome) {
     live_->on_turn(false, outcome.detail);
 }
 
+class IdleSource final : public channels::Source {
+ public:
+  Status start(channels::Intake&) override { return {}; }
+  Task<void> stop() override { co_return; }
+  ConnectorStatus status() const override { return {}; }
+};
+
+class ResponseDestination final : public channels::Destination {
+ public:
+  ResponseDestination(const SubscriptionRules& rules, const channels::Surroundings& around)
+      : rules_(rules), around_(around), idle_(around.network.executor()) {}
+
+  Status start() override { return {}; }
+  Task<SendOutcome> send(channels::Outgoing message) override;
+  Task<void> stop() override {
+    while (sending_) {
+      if (client_) client_->close();
+      auto wait = idle_.wait(std::chrono::milliseconds(10));
+      co_await wait;
+    }
+  }
+  ConnectorStatus status() const override { return status_; }
+
+ private:
+  Task<SendOutcome> attempt(base::HttpRequest request);
+
+  const SubscriptionRules& rules_;
+  channels::Surroundings around_;
+  std::unique_ptr<channels::HttpClient> client_;
+  base::Event idle_;
+  bool sending_ = false;
+  ConnectorStatus status_;
+};
+
+Task<SendOutcome> ResponseDestination::send(channels::Outgoing message) {
+  const auto document = base::parse_json(message.bytes);
+  if (!document) co_return SendOutcome::failed(Kind::bad, document.error());
+  const base::JsonView header = document->root()["entry"].at(0)["resource"];
+  const auto url = allowed_endpoint(header["destination"].at(0)["endpoint"].text(), rules_, "response-url");
+  if (!url) co_return SendOutcome::failed(Kind::bad, url.error().error);
+  base::HttpRequest request;
+  request.method = "POST";
+  request.target = url->path.empty() ? "/" : url->path;
+  request.headers.set("Content-Type", "application/fhir+json; charset=UTF-8");
+  request.body = std::move(message.bytes);
+  client_ = std::make_unique<channels::HttpClient>(around_.network, url->host, url->port);
+  sending_ = true;
+  auto attempting = attempt(std::move(request));
+  SendOutcome outcome = co_await std::move(attempting);
+  sending_ = false;
+  idle_.notify();
+  if (outcome.kind == Kind::sent) ++status_.messages;
+  status_.last_error = outcome.detail;
+  co_return outcome;
+}
+
+Task<SendOutcome> ResponseDestination::attempt(base::HttpRequest request) {
+  auto sending = client_->send(std::move(request), rules_.timeout_ms);
+  const channels::HttpExchange exchange = co_await std::move(sending);
+  client_->close();
+  if (exchange.response) co_return judge(*exchange.response);
+  co_return SendOutcome::failed(exchange.request_sent ? Kind::in_doubt : Kind::retry,
+                                exchange.response.error());
+}
+
 std::unique_ptr<channels::Source> no_source(const channels::Options&, const channels::Surroundings&) {
   return nullptr;
 }
@@ -345,6 +410,33 @@ std::unique_ptr<channels::Source> make_subscription_source(LivePtr live, FhirSer
 std::unique_ptr<channels::Destination> make_hook_destination(LivePtr live,
                                                              const channels::Surroundings& around) {
   return std::make_unique<HookDestination>(std::move(live), around);
+}
+
+channels::ChannelDefinition subscription_channel(std::string name, const char* destination,
+                                                 const SubscriptionRules& rules) {
+  channels::ChannelDefinition out;
+  out.name = std::move(name);
+  out.source = &subscription_source_spec();
+  out.ack = channels::AckMode::none;
+  channels::DestinationDefinition to;
+  to.name = destination;
+  to.connector = &hook_destination_spec();
+  to.from = "source";
+  to.kind = channels::ContentKind::fhir;
+  to.options.retry = rules.retry;
+  to.options.nak.on_error = rules.refused;
+  to.options.nak.on_reject = rules.refused;
+  out.destinations.push_back(std::move(to));
+  return out;
+}
+
+std::unique_ptr<channels::Source> make_idle_source() {
+  return std::make_unique<IdleSource>();
+}
+
+std::unique_ptr<channels::Destination> make_response_destination(const SubscriptionRules& rules,
+                                                                 const channels::Surroundings& around) {
+  return std::make_unique<ResponseDestination>(rules, around);
 }
 
 const channels::ConnectorSpec& subscription_source_spec() {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "channels/connector.h"
+#include "channels/definition.h"
 #include "engine/fhir_service.h"
 #include "engine/subscriptions/definition.h"
 
@@ -44,6 +45,17 @@ std::unique_ptr<channels::Source> make_subscription_source(LivePtr live, FhirSer
                                                            const channels::Surroundings& around);
 std::unique_ptr<channels::Destination> make_hook_destination(LivePtr live,
                                                              const channels::Surroundings& around);
+
+/// A channel without maps that sends what it gets to one destination, retried as the site says for
+/// notifications.
+channels::ChannelDefinition subscription_channel(std::string name, const char* destination,
+                                                 const SubscriptionRules& rules);
+
+/// Takes nothing by itself: messages are given to its channel.
+std::unique_ptr<channels::Source> make_idle_source();
+/// Posts a response message to the endpoint that its MessageHeader names, when the site allows that.
+std::unique_ptr<channels::Destination> make_response_destination(const SubscriptionRules& rules,
+                                                                 const channels::Surroundings& around);
 
 /// Connector tables of the two, for definitions that no site has written.
 const channels::ConnectorSpec& subscription_source_spec();

@@ -79,19 +79,7 @@ Subscriptions::EntryPtr Subscriptions::make_entry(const std::string& id) {
   entry->live = std::make_shared<LiveSubscription>(*parts_.executor);
   entry->live->id = id;
   entry->live->channel = channel_of(id);
-  channels::ChannelDefinition& definition = entry->definition;
-  definition.name = entry->live->channel;
-  definition.source = &subscription_source_spec();
-  definition.ack = channels::AckMode::none;
-  channels::DestinationDefinition endpoint;
-  endpoint.name = kEndpoint;
-  endpoint.connector = &hook_destination_spec();
-  endpoint.from = "source";
-  endpoint.kind = channels::ContentKind::fhir;
-  endpoint.options.retry = parts_.rules->retry;
-  endpoint.options.nak.on_error = parts_.rules->refused;
-  endpoint.options.nak.on_reject = parts_.rules->refused;
-  definition.destinations.push_back(std::move(endpoint));
+  entry->definition = subscription_channel(entry->live->channel, kEndpoint, *parts_.rules);
   const std::weak_ptr<Entry> weak = entry;
   entry->live->on_turn = [this, weak](bool works, std::string why) {
     const auto held = weak.lock();

@@ -4,6 +4,7 @@
     fhir_facade.sh SOURCE BUILD
 """
 import base64
+import http.server
 import pathlib
 import sys
 
@@ -11,7 +12,7 @@ source, build = map(pathlib.Path, sys.argv[1:3])
 sys.path.insert(0, str(source / "tests/support"))
 from kiln_site import *  # noqa: E402,F403
 
-port, mpi_port, lab_port, his_port = (free_port() for _ in range(4))
+port, mpi_port, lab_port, his_port, hook_port = (free_port() for _ in range(5))
 folder = temp_folder()
 hospital = source / "examples/hospital"
 
@@ -26,7 +27,12 @@ def of_hospital(name, host, old, new, **more):
 
 
 site = write_site(folder / "site", {
-    "kiln.conf": f'server {{\n  data "data"\n  http {{ listen 127.0.0.1:{port} }}\n}}\n',
+    "kiln.conf": f"""server {{
+  data "data"
+  http {{ listen 127.0.0.1:{port} }}
+  fhir {{ subscriptions {{ allow "http://127.0.0.1:{hook_port}/answers"; retry forever backoff 20ms..200ms }} }}
+}}
+""",
     "maps/patient_query.hmap": (hospital / "maps/patient_query.hmap").read_text(),
     "channels/patient_query.channel": of_hospital("patient_query.channel", "mpi.example.org", "3600", mpi_port, wait=("timeout 10s", "timeout 2s")),
     "channels/lab_orders.channel": of_hospital("lab_orders.channel", "lab.example.org", "2700", lab_port, wait=("ack_timeout 15s", "ack_timeout 1s")),
@@ -209,7 +215,39 @@ def what_is_no_message_is_refused():
     assert process({"resourceType": "Bundle", "type": "collection"})[0] == 400
     assert process({"resourceType": "Patient"})[0] == 400
     assert engine.fhir("$process-message", "GET")[0] == 405
-    assert process(message("note", header="h9"), "?async=true&response-url=http://10.0.0.1/x")[0] == 400
+    status, _, outcome = process(message("note", header="h9"), "?async=true&response-url=http://10.0.0.1/x")
+    assert status == 422 and "subscriptions" in json.dumps(outcome), outcome
+    assert process(message("note", header="h9"), f"?response-url=http://127.0.0.1:{hook_port}/answers")[0] == 400
+    assert process(message("A01", header="h9"), f"?async=true&response-url=http://127.0.0.1:{hook_port}/answers")[0] == 400
+
+
+def an_asynchronous_response_is_delivered_when_its_receiver_is_there():
+    target = f"?async=true&response-url=http://127.0.0.1:{hook_port}/answers"
+    for header in ("h7", "h8", "h7"):
+        assert process(message("note", header=header, bundle="b7"), target)[0] == 202
+    engine.kill()
+    engine.start()
+    got = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", hook_port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    wait_for("both arrive", lambda: len({b["id"] for _, b in got}) == 2)
+    assert [p for p, _ in got] == ["/answers"] * len(got)
+    answered = list(dict.fromkeys(b["entry"][0]["resource"]["response"]["identifier"] for _, b in got))
+    assert answered == ["h7", "h8"], answered
+    assert len(engine.search("channel:fhir.responses")) == 2
+    server.shutdown()
+    server.server_close()
 
 
 def a_message_is_answered_by_the_receiver():
@@ -274,7 +312,7 @@ code = run_cases([a_search_is_answered_by_the_index, nobody_found_is_an_empty_bu
                   a_refusal_of_the_index_is_a_422_with_its_errors, an_index_that_is_down_or_silent_is_a_502_or_504,
                   an_order_is_created_when_the_laboratory_took_it, a_refused_order_is_a_422, a_silent_laboratory_is_a_504,
                   the_store_answers_everything_else, a_message_enters_its_channel, what_is_no_message_is_refused,
-                  a_message_is_answered_by_the_receiver, v2_and_csv_are_converted_by_a_named_map, what_cannot_be_converted_is_said])
+                  an_asynchronous_response_is_delivered_when_its_receiver_is_there, a_message_is_answered_by_the_receiver, v2_and_csv_are_converted_by_a_named_map, what_cannot_be_converted_is_said])
 if code == 0:
     assert engine.stop() == 0
 sys.exit(code)
