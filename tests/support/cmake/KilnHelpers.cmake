@@ -26,6 +26,9 @@ function(kiln_library name)
   add_library(${name} STATIC ${sources})
   # The flags are those of this build; whoever uses an installed library has their own.
   target_link_libraries(${name} PUBLIC ${ARG_LINK} $<BUILD_INTERFACE:kiln_flags>)
+  if(KILN_PCH)
+    target_precompile_headers(${name} REUSE_FROM kiln_standard_headers)
+  endif()
 endfunction()
 
 # kiln_file_list(TARGET FUNCTION DIR dir… TYPE T NAMESPACE ns HEADER h): one file = one feature.

@@ -1,0 +1,240 @@
+#include "engine/gateway.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "engine/base/limits.h"
+#include "engine/base/log.h"
+#include "engine/base/text.h"
+#include "engine/security/random_key.h"
+#include "engine/store/sqlite_store.h"
+#include "engine/version.h"
+
+namespace kiln::engine {
+
+using base::Status;
+
+namespace {
+
+/// Deliveries may lag behind, a sender waits for its answer: when processors are short, work behind the
+/// acknowledgement gets a tenth of what the threads before it get. Never less, so that queues drain also
+/// under full load.
+void give_way(base::Executor& executor) {
+  constexpr int kNice = 10;
+  executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
+}
+
+/// One for each processor, and a second one in any case: a slow search must not hold up a read.
+std::size_t read_threads() {
+  const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
+  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) : 1, 2,
+                                 base::limits::kReadThreadsMax);
+}
+
+}  // namespace
+
+/// One engine per data folder: two committers on one journal would break the rule of one writer
+/// (reliability.md S1).
+Status Gateway::start() {
+  TRY_VOID(env_.make_folders(site_->data_folder));
+  TRY_VOID(lock_data());
+  give_way(store_write_);
+  give_way(file_work_);
+  give_way(bulk_work_);
+  TRY_VOID(open_store());
+  TRY_VOID(open_journal());
+  TRY_VOID(start_channels());
+  TRY_VOID(start_subscriptions());
+  base::spawn(recover_and_listen());
+  // Recovery runs to its end before anything listens; until then only this loop runs.
+  net_.run();
+  return started_;
+}
+
+Status Gateway::lock_data() {
+  const std::string path = base::join_path(site_->data_folder, "kiln.lock");
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0) return base::fail(base::ErrorCode::io_failed, "the lock file cannot be opened", path);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
+  return base::fail(base::ErrorCode::data_in_use, {}, site_->data_folder,
+                    "stop the other engine, or give this site another data folder in kiln.conf");
+}
+
+Status Gateway::open_journal() {
+  JournalOptions options;
+  options.folder = base::join_path(site_->data_folder, "journal");
+  options.used_up_to = store_knows_up_to_;
+  // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
+  TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
+  pacer_.emplace(net_.executor(), *journal_);
+  journal_->keep_config(site_->hash, print_site_version(*site_));
+  return {};
+}
+
+Status Gateway::open_store() {
+  StoreOptions options;
+  options.path = base::join_path(site_->data_folder, "fhir.db");
+  options.base_url = fhir_url();
+  options.clock = &clock_;
+  options.env = &env_;
+  FhirService::Parts parts;
+  TRY(parts.writer, engine::open_store(options));
+  TRY(const std::int64_t known, parts.writer->last_delivered());
+  store_knows_up_to_ = static_cast<MessageId>(known);
+  for (std::size_t i = 0; i < read_threads(); ++i) {
+    store_reads_.push_back(std::make_unique<base::ThreadExecutor>("kiln-read"));
+    TRY(auto reader, parts.writer->open_reader());
+    parts.readers.push_back({std::move(reader), store_reads_.back().get()});
+  }
+  parts.write_executor = &store_write_;
+  parts.home = &net_.executor();
+  parts.clock = &clock_;
+  parts.random = &store_random_;
+  const channels::Options& fhir_options = site_->server.block("fhir");
+  TRY(access_, SiteAccess::read(fhir_options.block("access"), fhir_options.text("audit") != "off"));
+  parts.access = &access_;
+  parts.base_url = fhir_url();
+  parts.version = kVersion;
+  TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
+  TRY(subscription_rules_, read_subscription_rules(site_->server, fhir_url()));
+  parts.rules.context.write_rule = &write_rule_;
+  parts.rules.context.security = access_.description();
+  parts.rules.context.certificates = access_.takes_certificates();
+  parts.fail_stop = [] { ::_exit(74); };
+  TRY_VOID(open_export_jobs(*parts.writer));
+  parts.bulk = export_jobs_.get();
+  fhir_ = std::make_unique<FhirService>(std::move(parts));
+  return {};
+}
+
+Status Gateway::open_export_jobs(fhir::Store& store) {
+  ExportJobs::Parts parts;
+  parts.env = &env_;
+  parts.clock = &clock_;
+  parts.folder = base::join_path(site_->data_folder, "bulk");
+  parts.base_url = fhir_url();
+  TRY(parts.reader, store.open_reader());
+  parts.executor = &bulk_work_;
+  constexpr std::size_t kKeyBytes = 12;
+  TRY(const std::string key, random_key(kKeyBytes));
+  parts.id_prefix = base::hex(key) + "-";
+  TRY(export_jobs_, ExportJobs::open(std::move(parts)));
+  return {};
+}
+
+std::string Gateway::fhir_url() const {
+  std::string base = site_->server.block("fhir").text("base");
+  while (base.ends_with('/')) base.pop_back();
+  if (!base.empty()) return base;
+  const channels::Options& http = site_->server.block("http");
+  const std::string listen = http.text("listen");
+  return (http.has("tls") ? "https://" : "http://") + (listen.empty() ? "127.0.0.1:8080" : listen) + "/fhir";
+}
+
+/// A lookup that cannot be asked is no reason not to start: its policy decides about each message.
+void Gateway::note_lookups() const {
+  SiteLookups lookups(lookup_queries(site_->server), site_->folder, env_, clock_);
+  for (const mappings::LookupShape& shape : mappings::lookups_of(*site_->compiled->unit)) {
+    const Status usable = lookups.check(shape);
+    if (!usable) say("note: lookup " + shape.name + " cannot be asked now: " + usable.error().message());
+  }
+}
+
+ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& definition) {
+  return {site_,
+          &definition,
+          journal_.get(),
+          &net_.executor(),
+          &clock_,
+          &random_,
+          &processor_,
+          &budget_,
+          &*pacer_,
+          {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
+          {},
+          {},
+          [this](std::string hash) { return version_of(std::move(hash)); }};
+}
+
+/// The channels of Subscriptions, also of those that are gone and have outputs waiting.
+Status Gateway::start_subscriptions() {
+  std::set<std::string> waiting;
+  for (const auto& [key, count] : journal_->recovered().pending)
+    if (Subscriptions::is_channel_name(key)) waiting.insert(key.substr(0, key.find('/')));
+  Subscriptions::Parts parts{
+      fhir_.get(), &subscription_rules_, &net_.executor(), &clock_, {}, {},
+      {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get()}};
+  parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source, auto make_destination) {
+    ChannelRuntime::Parts made = channel_parts(definition);
+    made.make_source = std::move(make_source);
+    made.make_destination = [make_destination = std::move(make_destination)](const auto&) { return make_destination(); };
+    return std::make_unique<ChannelRuntime>(std::move(made));
+  };
+  parts.add_channel = [this](std::unique_ptr<ChannelRuntime> channel) { channels_.push_back(std::move(channel)); };
+  subscriptions_ = std::make_unique<Subscriptions>(std::move(parts));
+  TRY(auto made, subscriptions_->load({waiting.begin(), waiting.end()}));
+  for (auto& channel : made) channels_.push_back(std::move(channel));
+  Facade::Parts facade{&channels_, fhir_.get(), journal_.get(), &net_.executor(), &clock_, &lookups_,
+                       subscriptions_.get(), &subscription_rules_, make_responses(), {}, {}};
+  facade.site = [this] { return site_; };
+  facade.with_journal = [this](auto work) {
+    journal_read_.post([this, work = std::move(work)] { work(journal_reader()); });
+  };
+  facade_ = std::make_unique<Facade>(std::move(facade));
+  return {};
+}
+
+/// The channel that brings response messages of $process-message to their callers; null when no channel takes messages.
+ChannelRuntime* Gateway::make_responses() {
+  if (std::none_of(site_->channels.begin(), site_->channels.end(),
+                   [](const auto& one) { return !one.disabled && channels::serves(one) == "message"; }))
+    return nullptr;
+  responses_ = subscription_channel("fhir.responses", "caller", subscription_rules_);
+  ChannelRuntime::Parts parts = channel_parts(responses_);
+  parts.make_source = &make_idle_source;
+  parts.make_destination = [this, around = parts.around](const auto&) {
+    return make_response_destination(subscription_rules_, around);
+  };
+  channels_.push_back(std::make_unique<ChannelRuntime>(std::move(parts)));
+  return channels_.back().get();
+}
+
+Status Gateway::start_channels() {
+  note_lookups();
+  std::map<std::string, std::map<std::string, std::uint64_t>> waiting;
+  for (const auto& [key, count] : journal_->recovered().pending) {
+    const auto slash = key.find('/');
+    waiting[key.substr(0, slash)][key.substr(slash + 1)] = count;
+  }
+  for (const channels::ChannelDefinition& definition : site_->channels) {
+    if (definition.disabled) continue;
+    channels_.push_back(std::make_unique<ChannelRuntime>(channel_parts(definition)));
+    for (const auto& destination : definition.destinations)
+      if (std::string_view(destination.connector->name) != "drop")
+        waiting[definition.name].erase(destination.name);
+  }
+  for (const auto& [channel, counts] : waiting)
+    for (const auto& [destination, count] : Subscriptions::is_channel_name(channel) ? decltype(waiting)::mapped_type() : counts)
+      say("note: " + std::to_string(count) + " messages wait for " + channel + "/" + destination +
+          ", which this site does not have; they stay in the journal");
+  return {};
+}
+Status Gateway::start_queues() {
+  std::map<std::string, std::map<std::string, std::uint64_t>> waiting;
+  for (const auto& [key, count] : journal_->recovered().pending) {
+    const auto slash = key.find('/');
+    waiting[key.substr(0, slash)][key.substr(slash + 1)] = count;
+  }
+  for (const auto& channel : channels_)
+    TRY_VOID(channel->start_queues(waiting[channel->definition().name], journal_->recovered().last_id,
+                                   journal_->recovered().clean_stop));
+  return {};
+}
+
+}  // namespace kiln::engine
