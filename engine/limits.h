@@ -6,4 +6,10 @@
 
 namespace kiln::engine::limits {
 
+// Journal.
+inline constexpr std::uint32_t kAttemptsKept = 100;      ///< rows of failed attempts of one output; beyond, the newest only
+inline constexpr std::size_t kAttemptReplyMax = 4096;    ///< bytes kept of the answer to a failed attempt
+inline constexpr std::size_t kJobsKept = 1000;           ///< jobs that a new journal file takes over
+inline constexpr std::size_t kEndedJobsKept = 200;       ///< of them, that have ended
+
 }  // namespace kiln::engine::limits

@@ -6,6 +6,7 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/sql/sqlite.h"
+#include "engine/base/text.h"
 #include "engine/journal/day_file.h"
 #include "engine/journal/rows.h"
 
@@ -216,6 +217,11 @@ Status search_part(Database& database, Statement& select, std::size_t limit, std
     MessageSummary summary = read_summary(select);
     TRY_VOID(read_destinations(database, summary));
     TRY(summary.same_id_as, read_same_id(database, summary.id));
+    for (DestinationState& state : summary.destinations) {
+      if (state.pending) continue;
+      TRY(state.note, read_quarantine_row(database, summary.id, state.destination));
+    }
+    TRY_VOID(read_origin(database, summary.id, summary.edited_from, summary.job));
     out.push_back(std::move(summary));
   }
   return {};
@@ -353,6 +359,78 @@ Result<PendingOutput> JournalReader::pending_output(MessageId id, const std::str
     return base::fail(ErrorCode::message_not_found,
                       "message " + std::to_string(id) + " does not wait for " + destination);
   return std::move(out.front());
+}
+
+JournalReader::File* JournalReader::file_with(MessageId id, Status& status) {
+  // A part that was detached after midnight is in the file of its whole, before the file its number is in.
+  for (auto at = files_.rbegin(); at != files_.rend(); ++at) {
+    if ((*at)->first_id > id) continue;
+    auto select = (*at)->database.cached("SELECT 1 FROM msg WHERE id=?");
+    if (!select) {
+      status = base::fail(select.error());
+      return nullptr;
+    }
+    const auto found = select->bind(1, static_cast<std::int64_t>(id)).step();
+    if (!found) {
+      status = base::fail(found.error());
+      return nullptr;
+    }
+    if (*found) return at->get();
+  }
+  status = base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  return nullptr;
+}
+
+Result<KeptOutput> JournalReader::sent_output(MessageId id, const std::string& destination) {
+  Status status;
+  File* file = file_with(id, status);
+  if (file == nullptr) return base::fail(status.error());
+  TRY(auto hash_of, file->database.cached("SELECT sent_hash FROM delivery WHERE msg_id=? AND dest=?"));
+  TRY(const bool ended,
+      hash_of.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination)).step());
+  const std::string hash(ended ? hash_of.blob(0) : std::string_view());
+  hash_of.reset();
+  TRY(auto kept, read_kept_output(file->database, id, destination));
+  if (!kept) {  // perhaps the message itself
+    TRY(StoredMessage stored, read_stored_message(file->database, id));
+    const auto pending = ended ? Result<PendingOutput>(base::fail(ErrorCode::message_not_found))
+                               : pending_output(id, destination);
+    if (pending) return KeptOutput{pending->output.kind, pending->output.control_id, pending->output.body};
+    if (hash.empty() || base::sha256(stored.message.body) != hash)
+      return base::fail(ErrorCode::message_not_found, "what was sent is not kept", destination);
+    return KeptOutput{stored.message.kind, stored.message.control_id, std::move(stored.message.body)};
+  }
+  if (!hash.empty() && base::sha256(kept->body) != hash)
+    return base::fail(ErrorCode::corrupt_record, "what is kept is not what was sent to " + destination,
+                      "message " + std::to_string(id));
+  return std::move(*kept);
+}
+
+Result<std::vector<Attempt>> JournalReader::attempts(MessageId id, const std::string& destination) {
+  Status status;
+  File* file = file_with(id, status);
+  if (file == nullptr) return base::fail(status.error());
+  return read_attempts(file->database, id, destination);
+}
+
+Status JournalReader::each_message(MessageId from, MessageId to,
+                                   const std::function<bool(MessageId, Result<StoredMessage>)>& visit) {
+  for (const auto& file : files_) {
+    for (MessageId after = from == 0 ? 0 : from - 1;;) {
+      MessageId id = 0;
+      {
+        TRY(auto next, file->database.cached("SELECT min(id) FROM msg WHERE id>? AND id<=?"));
+        next.bind(1, static_cast<std::int64_t>(after));
+        next.bind(2, static_cast<std::int64_t>(std::min<MessageId>(to, INT64_MAX)));
+        TRY_VOID(next.step());
+        if (!next.is_null(0)) id = static_cast<MessageId>(next.integer(0));
+      }
+      if (id == 0) break;
+      if (!visit(id, read_stored_message(file->database, id))) return {};
+      after = id;
+    }
+  }
+  return {};
 }
 
 }  // namespace kiln::engine

@@ -11,6 +11,7 @@
 #include "engine/base/result.h"
 #include "engine/journal/journal.h"
 #include "engine/journal/query.h"
+#include "engine/journal/rows.h"
 
 namespace kiln::engine {
 
@@ -22,6 +23,7 @@ struct DestinationState {
   std::uint32_t attempts = 0;
   bool in_doubt = false;
   base::WallTime updated;  ///< when not pending
+  std::optional<QuarantineNote> note;  ///< of a quarantined one, when an operator made one
 };
 
 /// One line of a search: no body.
@@ -31,7 +33,8 @@ struct MessageSummary {
   std::string channel, type, control_id, peer, name;
   channels::ContentKind kind = channels::ContentKind::hl7;
   std::uint64_t size = 0;
-  MessageId parent = 0, replay_of = 0;
+  MessageId parent = 0, replay_of = 0, edited_from = 0;
+  JobId job = 0;
   MessageId same_id_as = 0;  ///< an earlier message with its MSH-10 and another body
   bool unprocessed = false;
   std::vector<DestinationState> destinations;
@@ -68,11 +71,22 @@ class JournalReader {
   base::Result<StoredMessage> message(MessageId id);
   /// The pending output of a message at a destination ("adt_in/pas"), body included.
   base::Result<PendingOutput> pending_output(MessageId id, const std::string& destination);
+  /// What was sent, or will be, to a destination ("adt_in/pas"): the bytes of its request. Errors: message_not_found
+  /// when it was not kept; corrupt_record, also when the SHA-256 of the delivery is another one.
+  base::Result<KeptOutput> sent_output(MessageId id, const std::string& destination);
+  /// Attempts of an output that did not end it, in order; the one that ended it is its DestinationState.
+  base::Result<std::vector<Attempt>> attempts(MessageId id, const std::string& destination);
+  /// Messages `from` to `to`, both included, in order, each with its body; `visit` gets an error for one that is
+  /// damaged, and false from it ends the scan. Each message is a read of its own.
+  base::Status each_message(MessageId from, MessageId to,
+                            const std::function<bool(MessageId, base::Result<StoredMessage>)>& visit);
 
  private:
   struct File;
   JournalReader();
   File* file_of(MessageId id);
+  /// The file that holds the message; else nullptr, and why in `status`.
+  File* file_with(MessageId id, base::Status& status);
   std::vector<std::unique_ptr<File>> files_;  ///< by generation
 };
 

@@ -63,6 +63,7 @@ Status SqliteJournal::open_files() {
     files_.emplace(1, std::move(file));
     return {};
   }
+  TRY_VOID(recover_control());
   TRY_VOID(load_window());
   recovered_.last_id = next_id_ - 1;
   TRY(recovered_.clean_stop, current().clean_stop());
@@ -115,6 +116,7 @@ Status SqliteJournal::rotate_when_due() {
     TRY_VOID(file.keep_config(configs_.back().hash, configs_.back().text));
     TRY_VOID(file.commit());
   }
+  TRY_VOID(file.carry_from(current()));
   files_.emplace(generation, std::move(file));
   current_since_ = clock_.mono();
   return {};
@@ -217,7 +219,7 @@ void SqliteJournal::commit_group(std::vector<Job>& group) {
   for (Job& job : group) {
     DayFile* file = &current();
     if (job.file_of != 0) {
-      auto found = file_of(job.file_of);
+      auto found = job.of_part ? file_with(job.file_of) : file_of(job.file_of);
       if (!found) {
         finish(job, base::fail(found.error()));
         continue;
@@ -308,7 +310,8 @@ Status SqliteJournal::note_same_id(DayFile& file, MessageId id, const NewMessage
 
 /// Outputs, endings and children of a message. Children are messages of their own that have ended already.
 Status SqliteJournal::insert_parts(DayFile& file, MessageId id, const Processed& processed) {
-  for (const Output& output : processed.outputs) TRY_VOID(file.insert_output(id, processed.channel, output));
+  for (std::size_t i = 0; i < processed.outputs.size(); ++i)
+    TRY_VOID(file.insert_output(id, processed.channel, processed.outputs[i], i));
   for (const Ending& ending : processed.endings)
     TRY_VOID(file.insert_ending(id, processed.channel, ending, clock_.wall()));
   TRY_VOID(file.insert_lookups(id, processed.lookups));
@@ -331,6 +334,7 @@ SqliteJournal::Job SqliteJournal::append_job(NewMessage message,
   job.change = [this, id, message = std::move(message)](DayFile& file) -> Status {
     *id = next_id_++;
     TRY_VOID(insert_new(file, *id, message, false));
+    if (message.job != 0) TRY_VOID(file.move_job(message.job, message.replay_of, clock_.wall()));
     return note_same_id(file, *id, message);
   };
   job.done = [this, id, key, done = std::move(done)](const Status& status) {
@@ -370,20 +374,20 @@ void SqliteJournal::end(MessageId id, std::string channel, Ending ending, std::f
   Job job;
   job.file_of = id;
   job.change = [this, id, channel = std::move(channel), ending = std::move(ending)](DayFile& file) -> Status {
-    TRY_VOID(file.delete_output(id, channel, ending.destination));
+    TRY_VOID(file.delete_output(id, channel, ending.destination, options_.keep_sent));
     return file.insert_ending(id, channel, ending, clock_.wall());
   };
   job.done = std::move(done);
   enqueue_lazily(std::move(job));
 }
 
-void SqliteJournal::note_attempt(MessageId id, std::string channel, std::string destination,
-                                 std::uint32_t attempts, bool in_doubt, std::function<void(Status)> done) {
+void SqliteJournal::note_attempt(MessageId id, std::string channel, std::string destination, Attempt attempt,
+                                 std::function<void(Status)> done) {
   Job job;
   job.file_of = id;
-  job.change = [id, channel = std::move(channel), destination = std::move(destination), attempts,
-                in_doubt](DayFile& file) {
-    return file.update_attempts(id, channel, destination, attempts, in_doubt);
+  job.change = [id, channel = std::move(channel), destination = std::move(destination),
+                attempt = std::move(attempt)](DayFile& file) {
+    return file.update_attempts(id, channel, destination, attempt);
   };
   job.done = std::move(done);
   enqueue(std::move(job));

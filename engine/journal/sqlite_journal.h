@@ -25,6 +25,7 @@ struct JournalOptions {
   /// Numbers start above this one also when the files say less: whoever remembers messages by number knows
   /// them up to here, so a journal that was moved away or restored must not give them again.
   MessageId used_up_to = 0;
+  bool keep_sent = true;  ///< what was made for a destination stays after it was sent
 };
 
 class SqliteJournal final : public Journal {
@@ -47,8 +48,9 @@ class SqliteJournal final : public Journal {
   void store(Processed processed, std::function<void(base::Status)> done) override;
   void flush() override;
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
-  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
-                    bool in_doubt, std::function<void(base::Status)> done) override;
+  using Journal::note_attempt;
+  void note_attempt(MessageId id, std::string channel, std::string destination, Attempt attempt,
+                    std::function<void(base::Status)> done) override;
   void note_unframed(std::string channel, channels::Unframed what) override;
   void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
   void note_sending(MessageId id, std::string channel, std::string destination,
@@ -68,6 +70,14 @@ class SqliteJournal final : public Journal {
   void read_links(std::string channel,
                   std::function<void(base::Result<LinkStates>)> done) override;
   void set_link(MessageId newest, hl7::SequenceState state, std::function<void(base::Status)> done) override;
+  void set_hold(Hold hold, std::function<void(base::Status)> done) override;
+  void read_holds(std::function<void(base::Result<std::vector<Hold>>)> done) override;
+  void note_quarantine(MessageId id, std::string destination, QuarantineNote note,
+                       std::function<void(base::Status)> done) override;
+  void read_quarantine_note(MessageId id, std::string destination,
+                            std::function<void(base::Result<std::optional<QuarantineNote>>)> done) override;
+  void keep_job(JobRecord job, std::function<void(base::Result<JobId>)> done) override;
+  void read_jobs(std::size_t limit, std::function<void(base::Result<std::vector<JobRecord>>)> done) override;
   void keep_config(std::string hash, std::string text) override;
   void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) override;
 
@@ -76,6 +86,7 @@ class SqliteJournal final : public Journal {
   struct Job {
     /// Message whose file it concerns; 0 = the current file.
     MessageId file_of = 0;
+    bool of_part = false;  ///< `file_of` may be a part, which is in the file of its whole
     std::size_t bytes = 0;
     std::function<base::Status(DayFile&)>
         change;                              ///< inside a transaction; may run twice (group, then alone)
@@ -92,6 +103,8 @@ class SqliteJournal final : public Journal {
   void stop_for_good(std::uint32_t generation);
   void note_checkpoint(const DayFile& file);
   base::Result<DayFile*> file_of(MessageId id);
+  base::Result<DayFile*> file_with(MessageId id);
+  base::Status recover_control();
   DayFile& current() { return files_.rbegin()->second; }
   std::string today() const;
 
@@ -125,6 +138,7 @@ class SqliteJournal final : public Journal {
   std::map<std::uint32_t, DayFile> files_;  ///< by generation
   base::MonoTime current_since_{0};         ///< when the newest of them was opened by this process
   MessageId next_id_ = 1;
+  JobId next_job_ = 1;
   NameSet names_;
   struct KeptConfig {
     std::string hash, text;
