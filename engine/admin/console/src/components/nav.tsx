@@ -1,0 +1,37 @@
+import { count } from '../format';
+import { live } from '../live';
+import { pages } from '../pages';
+import { link } from '../router';
+import { session } from '../session';
+import { useStore } from '../store';
+
+const kGroups = ['Operate', 'Configure', 'Data', 'Manage'] as const;
+
+export function Nav(props: { open: boolean; page: string }) {
+  const who = useStore(session);
+  const { status } = useStore(live);
+  const quarantined = status?.totals?.quarantined ?? 0;
+  return (
+    <nav class={`nav drawer ${props.open ? 'open' : ''}`} aria-label="Pages">
+      {kGroups.map((group) => {
+        const shown = pages.filter((one) => one.group === group && who?.rights?.includes(one.right));
+        if (shown.length === 0) return null;
+        return (
+          <div key={group}>
+            <h2>{group}</h2>
+            <ul>
+              {shown.map((one) => (
+                <li key={one.name}>
+                  <a href={link(one.name)} {...(one.name === props.page ? { 'aria-current': 'page' as const } : {})}>
+                    {one.title}
+                    {one.name === 'quarantine' && quarantined > 0 ? <span class="count">{count(quarantined)}</span> : null}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </div>
+        );
+      })}
+    </nav>
+  );
+}
