@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
@@ -133,6 +134,7 @@ Task<void> DeliveryQueue::fill() {
                         limits::kDeliveryWindowBytesMax,
                         [completion](Loaded r) { completion.set(std::move(r)); });
   Loaded loaded = co_await completion;
+  base::failpoint_here("delivery.load");
   if (!loaded) {
     base::log(base::LogLevel::error, "queue-not-readable",
               {{"channel", base::Safe::name(settings_.channel)},
@@ -219,8 +221,10 @@ Task<void> DeliveryQueue::send_batch() {
   std::vector<channels::Outgoing> batch;
   const std::size_t most = window_.front().suspect ? 1 : std::min(window_.size(), destination_->batch_max());
   for (std::size_t i = 0; i < most && (i == 0 || !window_[i].suspect); ++i) batch.push_back(outgoing(window_[i]));
+  base::failpoint_here("delivery.send.before");
   auto sending = destination_->send_batch(std::move(batch));
   const std::vector<SendOutcome> outcomes = co_await std::move(sending);
+  base::failpoint_here("delivery.send.after");
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     PendingOutput& head = window_.front();
     ++head.attempts;
@@ -280,6 +284,7 @@ bool DeliveryQueue::settle(PendingOutput& output, const SendOutcome& outcome) {
 
 void DeliveryQueue::retry_later(PendingOutput& output, const SendOutcome& outcome) {
   ++counters_.retries;
+  base::failpoint_here("delivery.retry");
   if (outcome.kind == Kind::in_doubt) output.in_doubt = true;
   journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, output.in_doubt,
                         nullptr);
@@ -328,6 +333,7 @@ void DeliveryQueue::record(MessageId id, std::shared_ptr<const Ending> ending) {
       if (*alive) recorded(id, ending, ok);
     });
   };
+  base::failpoint_here("delivery.record");
   journal_.end(id, settings_.channel, *ending, std::move(done));
   if (std::exchange(flush_due_, true)) return;
   executor_.post_after(milliseconds(limits::kRecordDelayMs), [this, alive = alive_] {
@@ -342,6 +348,7 @@ void DeliveryQueue::record(MessageId id, std::shared_ptr<const Ending> ending) {
 /// out unrecorded.
 void DeliveryQueue::recorded(MessageId id, std::shared_ptr<const Ending> ending, bool ok) {
   if (ok) {
+    base::failpoint_here("delivery.recorded");
     --unrecorded_;
   } else if (stopping_) {
     ++given_up_;

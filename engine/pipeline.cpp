@@ -1,5 +1,6 @@
 #include "engine/pipeline.h"
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
@@ -51,6 +52,7 @@ Task<void> ChannelRuntime::room() {
 /// The order of one message (architecture.md §2). The commit and the map run side by side; the answer waits
 /// for both.
 Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
+  base::failpoint_here("pipeline.read");
   ++counters_.received;
   counters_.last_received = in.received_at;
   const std::string source_key = in.key;
@@ -95,8 +97,11 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   }
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.pacer->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
+  base::failpoint_here("pipeline.map.before");
   Plan plan = parts_.processor->process(*site, *definition, message, opened, looks_at_fields());
+  base::failpoint_here("pipeline.map.after");
   const Result<MessageId> id = co_await appended;
+  base::failpoint_here("pipeline.durable");
   if (message.step) links_->leave(*message.step, id ? *id : 0);
   if (message.fragment && id) base::spawn(fragments_->add(*id));
   Answer answer =
@@ -286,6 +291,7 @@ void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
       if (*alive) stored(processed, status);
     });
   };
+  base::failpoint_here("pipeline.store");
   parts_.journal->store(*processed, std::move(done));
   if (std::exchange(flush_due_, true)) return;
   parts_.executor->post_after(milliseconds(base::limits::kStoreDelayMs), [this, alive = alive_] {
@@ -300,6 +306,7 @@ void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
 /// ever.
 void ChannelRuntime::stored(std::shared_ptr<Processed> processed, const Status& status) {
   if (status) {
+    base::failpoint_here("pipeline.stored");
     storing_.at(processed->id).durable = true;
     return flush_stored();
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/log.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/text.h"
 #include "engine/pipeline.h"
 
@@ -101,6 +102,7 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
     base::Completion<Result<StoredMessage>> read(*parts_.executor);
     parts_.journal->read_message(id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
     Result<StoredMessage> stored = co_await read;
+    base::failpoint_here("pipeline.recover");
     Plan plan;
     Opened opened = base::fail(base::ErrorCode::internal);  // what killed the process is not even parsed
     // The attempt before the first count was the one that nobody expected to fail: this would be one more.

@@ -4,6 +4,7 @@
 
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/hl7_answer.h"
+#include "engine/base/failpoint.h"
 #include "hl7/mllp/framer.h"
 
 namespace kiln::channels {
@@ -226,6 +227,7 @@ base::Task<base::Status> MllpDestination::open() {
                            static_cast<std::uint16_t>(options_.number("port")),
                            options_.number("connect_timeout"), connecting));
   auto stream = co_await connecting;
+  base::failpoint_here("mllp.connect");
   connecting_.reset();
   status_.state = ConnectorStatus::State::down;
   if (!stream) co_return base::fail(stream.error());
@@ -257,8 +259,10 @@ base::Task<SendOutcome> MllpDestination::attempt(Outgoing message) {
   link->committed = false;
   link->refused = false;
   link->answer.reset();
+  if (base::failpoint_torn("mllp.send")) frame->resize(frame->size() / 2);
   auto writing = link->stream->write_all(std::move(*frame), options_.number("ack_timeout"));
   const auto written = co_await std::move(writing);
+  base::failpoint_here("mllp.send.torn");
   if (!written) co_return fail(Kind::in_doubt, written.error());
   auto waiting = wait_for_answer(link, message.control_id);
   SendOutcome outcome = co_await std::move(waiting);
@@ -277,6 +281,7 @@ base::Task<SendOutcome> MllpDestination::wait_for_answer(LinkPtr link, std::stri
     if (!changed) break;
   }
   if (link->refused) co_return refused();
+  base::failpoint_here("mllp.answer");
   if (link->answer) co_return judge(std::move(*link->answer), control_id);
   if (until_commit && link->committed) {
     ++status_.messages;

@@ -7,6 +7,7 @@
 #include "channels/connectors/detail/mllp_batch.h"
 #include "channels/connectors/detail/mllp_connection.h"
 #include "channels/connectors/detail/mllp_options.h"
+#include "engine/base/failpoint.h"
 #include "hl7/mllp/framer.h"
 
 namespace kiln::channels {
@@ -227,6 +228,7 @@ base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, Connect
     if (connection->read_ended) break;
     if (got && *got != 0) {
       const bool was_in_frame = connection->framer.in_frame();
+      base::failpoint_here("mllp.read");
       connection->framer.push(std::string_view(buffer.data(), *got));
       self->handle_events(connection);
       if (!was_in_frame && connection->framer.in_frame())
@@ -413,8 +415,11 @@ base::Task<void> MllpSource::write_answers(std::shared_ptr<MllpSource> self, Con
     }
     connection->drained.notify();
     if (out.empty()) continue;
+    base::failpoint_here("mllp.ack.before");
+    if (base::failpoint_torn("mllp.ack")) out.resize(out.size() / 2);
     auto writing = connection->stream->write_all(std::move(out), kWriteMs);
     const auto written = co_await std::move(writing);
+    base::failpoint_here("mllp.ack.torn");
     if (!written) close = true;
   }
   connection->writing = false;

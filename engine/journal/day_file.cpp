@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/packing.h"
 #include "engine/base/partial_date.h"
@@ -57,11 +58,13 @@ Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFile
   base::DatabaseOptions options;
   options.path = path;
   options.vfs = env.sqlite_vfs();
+  TRY_VOID(base::failpoint("journal.open"));
   TRY(file.database_, base::Database::open(options));
   file.name_ = std::move(name);
   TRY(const bool complete, file.has_schema());
   if (!complete) TRY_VOID(file.create_schema(first_id));
   // Also for a file that is there: whoever made it may have ended before this call.
+  TRY_VOID(base::failpoint("journal.open.folder"));
   TRY_VOID(env.sync_folder(folder));
   TRY_VOID(file.check_format());
   TRY_VOID(file.load_open());
@@ -89,6 +92,7 @@ Status DayFile::create_schema(MessageId first_id) {
                                                       {"settled_to", std::to_string(first_id - 1)},
                                                       {"clean_stop", "0"}};
   for (const auto& [key, value] : rows) TRY_VOID(insert.bind(1, key).bind(2, std::string_view(value)).run());
+  TRY_VOID(base::failpoint("journal.create"));
   return database_.commit();
 }
 
@@ -126,9 +130,14 @@ Status DayFile::commit() {
   if (keys_due) TRY_VOID(write_keys(keyed));
   const MessageId settled = open_.empty() ? last_id_ : *open_.begin() - 1;
   const bool settled_due = settled >= settled_to_ + base::limits::kSettledLagMax;
-  if (settled_due) TRY_VOID(write_number("settled_to", settled));
+  if (settled_due) {
+    TRY_VOID(base::failpoint("journal.settled"));
+    TRY_VOID(write_number("settled_to", settled));
+  }
   TRY_VOID(write_waiting());
+  TRY_VOID(base::failpoint("journal.commit.before"));
   TRY_VOID(database_.commit());
+  base::failpoint_here("journal.commit.after");
   if (keys_due) keys_.clear();
   if (keys_due) keyed_to_ = keyed;
   if (settled_due) settled_to_ = settled;
@@ -147,6 +156,7 @@ void DayFile::rollback() {
 }
 
 Status DayFile::write_keys(MessageId keyed_to) {
+  TRY_VOID(base::failpoint("journal.dedupe"));
   TRY(auto insert, database_.cached("INSERT INTO seen(id, key) VALUES(?, ?)"));
   for (const auto& [id, key] : keys_)
     TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(key)).run());
@@ -179,6 +189,7 @@ Result<MessageId> DayFile::last_id() {
 }
 
 Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed) {
+  TRY_VOID(base::failpoint("journal.message.before"));
   TRY(auto insert,
       database_.cached("INSERT INTO msg(id, received_us, channel, kind, type, control_id, peer, name, action,"
                        " dedupe, crc, key_id, config, parent, replay_of, framing_fault, body)"
@@ -207,6 +218,7 @@ Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed
     insert.bind_null(14);
   insert.bind(15, std::int64_t{m.framing_fault}).bind_blob(16, m.body);
   TRY_VOID(insert.run());
+  TRY_VOID(base::failpoint("journal.message.after"));
   changes_.opened.push_back(id);
   if (processed) changes_.settled.push_back(id);
   if (has_key) changes_.keys.emplace_back(id, key_head(m.dedupe));
@@ -246,9 +258,11 @@ Status DayFile::insert_output(MessageId id, const std::string& channel, const Ou
   insert.bind(5, std::string_view(output.control_id)).bind(6, std::string_view(options));
   insert.bind(7, std::int64_t{output_crc(output, options)});
   insert.bind(8, std::int64_t{output.is_source ? kBodyPlain : kBodyElsewhere});
+  TRY_VOID(base::failpoint("journal.output.before"));
   TRY_VOID(insert.bind(9, std::string_view(output.order_key)).bind(10, static_cast<std::int64_t>(slot)).run());
   ++changes_.waiting[key];
-  return output.is_source ? Status{} : insert_body(id, key, output, slot);
+  if (!output.is_source) TRY_VOID(insert_body(id, key, output, slot));
+  return base::failpoint("journal.output.after");
 }
 
 /// What was made for a destination. It stays where it is when the outbox row goes.
@@ -265,6 +279,7 @@ Status DayFile::insert_body(MessageId id, const std::string& key, const Output& 
 }
 
 Status DayFile::insert_ending(MessageId id, const std::string& channel, const Ending& e, base::WallTime at) {
+  TRY_VOID(base::failpoint(e.state == DeliveryState::quarantined ? "journal.quarantine" : "journal.ending"));
   TRY(auto insert,
       database_.cached(
           "INSERT OR REPLACE INTO delivery(msg_id, dest, state, attempts, in_doubt, code, detail,"
@@ -365,6 +380,7 @@ Result<bool> DayFile::delete_output(MessageId id, const std::string& channel, co
   TRY_VOID(remove.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id)).run());
   const bool was_there = database_.changes() > 0;
   if (was_there) --changes_.waiting[key];
+  TRY_VOID(base::failpoint("journal.taken_off"));
   if (keep) return was_there;
   TRY(auto forget, database_.cached("DELETE FROM output WHERE id BETWEEN ? AND ? AND dest=?"));
   const std::int64_t first = static_cast<std::int64_t>(id) * kOutputSlots;
@@ -378,6 +394,7 @@ Status DayFile::update_attempts(MessageId id, const std::string& channel, const 
   const std::string key = destination_key(channel, destination);
   update.bind(1, std::int64_t{attempt.number}).bind(2, std::int64_t{attempt.in_doubt}).bind(3, std::string_view(key));
   TRY_VOID(update.bind(4, static_cast<std::int64_t>(id)).run());
+  TRY_VOID(base::failpoint("journal.attempt"));
   return attempt.code.empty() ? Status{} : insert_attempt(id, key, attempt);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/base/failpoint.h"
 #include "engine/journal/day_file.h"
 #include "engine/journal/rows.h"
 #include "engine/journal/schema.h"
@@ -16,9 +17,12 @@ using base::Status;
 /// Format 2 to 3, whole or not at all: an interrupted one is begun again by the next start (reliability.md R16).
 Status DayFile::migrate() {
   TRY_VOID(database_.begin());
-  Status done = database_.exec(kFormat2To3);
+  Status done = base::failpoint("journal.migrate.before");
+  if (done) done = database_.exec(kFormat2To3);
+  if (done) done = base::failpoint("journal.migrate.half");
   if (done) done = database_.exec(kFormat3Schema);
   if (done) done = database_.exec("UPDATE meta SET value='3' WHERE key='format'");
+  if (done) done = base::failpoint("journal.migrate.commit");
   if (done) done = database_.commit();
   if (!done) database_.rollback();
   return done;
@@ -51,6 +55,7 @@ Status DayFile::insert_attempt(MessageId id, const std::string& key, const Attem
 }
 
 Status DayFile::set_hold(const Hold& hold) {
+  TRY_VOID(base::failpoint("journal.hold"));
   if (hold.state == HoldState::running) {
     TRY(auto remove, database_.prepare("DELETE FROM hold WHERE subject=?"));
     return remove.bind(1, std::string_view(hold.subject)).run();
@@ -84,6 +89,7 @@ Result<bool> DayFile::has_message(MessageId id) {
 }
 
 Status DayFile::note_quarantine(MessageId id, const std::string& destination, const QuarantineNote& note) {
+  TRY_VOID(base::failpoint("journal.note"));
   TRY(auto update, database_.prepare("UPDATE delivery SET state=CASE WHEN ?1=3 THEN 5 ELSE state END"
                                      " WHERE msg_id=?2 AND dest=?3 AND (state=3 OR EXISTS(SELECT 1 FROM quarantine q"
                                      " WHERE q.msg_id=delivery.msg_id AND q.dest=delivery.dest))"));
@@ -121,6 +127,7 @@ Status DayFile::keep_job(const JobRecord& job) {
 }
 
 Status DayFile::move_job(JobId id, MessageId position, base::WallTime at) {
+  TRY_VOID(base::failpoint("journal.job"));
   TRY(auto update, database_.cached("UPDATE job SET position=max(position, ?), done=done+1, changed_us=? WHERE id=?"));
   update.bind(1, static_cast<std::int64_t>(position)).bind(2, at.micros);
   return update.bind(3, static_cast<std::int64_t>(id)).run();
@@ -164,6 +171,7 @@ Status DayFile::carry_from(DayFile& older) {
     TRY(const bool found, select.step());
     if (found) return {};
   }
+  TRY_VOID(base::failpoint("journal.carry"));
   TRY(const std::vector<Hold> holds, older.holds());
   std::vector<JobRecord> jobs;
   TRY_VOID(older.jobs(limits::kJobsKept, jobs));

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/partial_date.h"
@@ -72,6 +73,7 @@ Status SqliteJournal::open_files() {
 
 /// Takes over what a file holds that is not finished.
 Status SqliteJournal::recover(DayFile& file) {
+  TRY_VOID(base::failpoint("journal.recover.file"));
   TRY(const MessageId last, file.last_id());
   next_id_ = std::max({next_id_, last + 1, file.first_id()});
   const auto unprocessed = file.unprocessed();
@@ -107,16 +109,20 @@ Status SqliteJournal::load_window() {
 Status SqliteJournal::rotate_when_due() {
   const std::string day = today();
   const std::string& label = current().name().day;
-  if (day == label) return {};
+  const bool wanted = base::failpoint_torn("journal.rotate.now");  // a test that does not wait for midnight
+  if (day == label && !wanted) return {};
   if (day < label && clock_.mono() - current_since_ < std::chrono::milliseconds(options_.leave_later_day_ms)) return {};
   const std::uint32_t generation = files_.rbegin()->first + 1;
+  TRY_VOID(base::failpoint("journal.rotate.before"));
   TRY(DayFile file, DayFile::open(env_, options_.folder, {generation, day}, next_id_));
   if (!configs_.empty()) {
     TRY_VOID(file.begin());
     TRY_VOID(file.keep_config(configs_.back().hash, configs_.back().text));
     TRY_VOID(file.commit());
   }
+  TRY_VOID(base::failpoint("journal.rotate.made"));
   TRY_VOID(file.carry_from(current()));
+  TRY_VOID(base::failpoint("journal.rotate.after"));
   files_.emplace(generation, std::move(file));
   current_since_ = clock_.mono();
   return {};
@@ -136,6 +142,7 @@ Status SqliteJournal::close(bool orderly) {
   // left runs here.
   flush();
   drain();
+  base::failpoint_here("journal.close.before");
   if (orderly) TRY_VOID(current().set_clean_stop(true));
   // SQLite does this too when the file is closed, but tells nobody when the disk does not confirm it.
   for (auto& [generation, file] : files_) TRY_VOID(file.checkpoint());
@@ -241,7 +248,10 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   if (status) status = file.commit();
   if (status) {
     note_checkpoint(file);
-    for (Job* job : jobs) finish(*job, status);
+    for (Job* job : jobs) {
+      finish(*job, status);
+      base::failpoint_here("journal.answered");
+    }
     return;
   }
   file.rollback();

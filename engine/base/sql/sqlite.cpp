@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 
 namespace kiln::base {
@@ -382,10 +383,11 @@ Status Database::rollback_to(int level) {
 
 Status Database::checkpoint() {
   state_->checkpoint_due = false;
+  TRY_VOID(failpoint("sql.checkpoint.before"));
   const int code =
       sqlite3_wal_checkpoint_v2(state_->handle, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return fail(error_of(*state_, code));
-  return {};
+  return failpoint("sql.checkpoint.after");
 }
 
 std::int64_t Database::last_insert_rowid() const {
