@@ -228,7 +228,6 @@ base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, Connect
     if (connection->read_ended) break;
     if (got && *got != 0) {
       const bool was_in_frame = connection->framer.in_frame();
-      base::failpoint_here("mllp.read");
       connection->framer.push(std::string_view(buffer.data(), *got));
       self->handle_events(connection);
       if (!was_in_frame && connection->framer.in_frame())
@@ -415,7 +414,6 @@ base::Task<void> MllpSource::write_answers(std::shared_ptr<MllpSource> self, Con
     }
     connection->drained.notify();
     if (out.empty()) continue;
-    base::failpoint_here("mllp.ack.before");
     if (base::failpoint_torn("mllp.ack")) out.resize(out.size() / 2);
     auto writing = connection->stream->write_all(std::move(out), kWriteMs);
     const auto written = co_await std::move(writing);
@@ -462,8 +460,6 @@ base::Task<void> MllpSource::stop() {
   status_.state = ConnectorStatus::State::down;
   status_.port = 0;
 }
-
-std::unique_ptr<Source> make(const Options& options, const Surroundings& around);
 
 /// Gives shared ownership (running coroutines keep the source) behind the unique_ptr of the factory.
 class Handle final : public Source {
