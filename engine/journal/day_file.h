@@ -101,6 +101,15 @@ class DayFile {
   /// transaction; nothing when that was done already.
   base::Status carry_from(DayFile& older);
   base::Result<bool> has_message(MessageId id);
+  /// Notes in `meta` that numbers are known to be absent: `kind` "skipped" or "removed".
+  base::Status note_absent(const char* kind, MessageId first, MessageId last);
+  /// Numbers of its messages, site versions and whether anything in it is still to come: what prune() asks.
+  struct Content {
+    MessageId first = 0, last = 0;  ///< 0: it has none
+    bool holds_back = false;        ///< something waits, is quarantined and open, or is a fragment
+    std::vector<std::pair<std::string, std::string>> configs;  ///< hash, text
+  };
+  base::Result<Content> content();
 
   base::Result<StoredMessage> message(MessageId id);
   base::Result<std::optional<Ending>> ending(MessageId id, const std::string& channel,

@@ -5,6 +5,7 @@
 
 #include "engine/base/failpoint.h"
 #include "engine/journal/day_file.h"
+#include "engine/journal/journal_files.h"
 #include "engine/journal/rows.h"
 #include "engine/journal/schema.h"
 #include "engine/limits.h"
@@ -165,6 +166,36 @@ Result<JobId> DayFile::last_job() {
   return static_cast<JobId>(select.integer(0));
 }
 
+Status DayFile::note_absent(const char* kind, MessageId first, MessageId last) {
+  TRY(auto insert, database_.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)"));
+  const std::string key = std::string(kind) + ":" + std::to_string(first), value = std::to_string(last);
+  return insert.bind(1, std::string_view(key)).bind(2, std::string_view(value)).run();
+}
+
+Result<DayFile::Content> DayFile::content() {
+  Content out;
+  {
+    TRY(auto select, database_.prepare(std::string("SELECT ifnull(min(id), 0), ifnull(max(id), 0), ") + kHoldsBack +
+                                       " FROM msg"));
+    TRY_VOID(select.step());
+    out.first = static_cast<MessageId>(select.integer(0));
+    out.last = static_cast<MessageId>(select.integer(1));
+    out.holds_back = select.integer(2) != 0;
+  }
+  TRY(const bool has_fragments, has_table(database_, "fragment"));
+  if (has_fragments) {
+    TRY(auto select, database_.prepare("SELECT EXISTS(SELECT 1 FROM fragment)"));
+    TRY_VOID(select.step());
+    out.holds_back = out.holds_back || select.integer(0) != 0;
+  }
+  TRY(auto configs, database_.prepare("SELECT hash, text FROM config"));
+  for (;;) {
+    TRY(const bool row, configs.step());
+    if (!row) return out;
+    out.configs.emplace_back(std::string(configs.text(0)), std::string(configs.text(1)));
+  }
+}
+
 Status DayFile::carry_from(DayFile& older) {
   {
     TRY(auto select, database_.prepare("SELECT 1 FROM meta WHERE key='carried'"));
@@ -173,6 +204,7 @@ Status DayFile::carry_from(DayFile& older) {
   }
   TRY_VOID(base::failpoint("journal.carry"));
   TRY(const std::vector<Hold> holds, older.holds());
+  TRY(const std::vector<AbsentRange> absent, read_absent_ranges(older.database_));
   std::vector<JobRecord> jobs;
   TRY_VOID(older.jobs(limits::kJobsKept, jobs));
   TRY_VOID(begin());
@@ -182,6 +214,8 @@ Status DayFile::carry_from(DayFile& older) {
     const bool goes_on = jobs[i].state == JobState::running || jobs[i].state == JobState::paused;
     if (goes_on || ++ended <= limits::kEndedJobsKept) done = keep_job(jobs[i]);
   }
+  for (std::size_t i = 0; done && i < absent.size(); ++i)
+    done = note_absent(absent[i].removed ? "removed" : "skipped", absent[i].first, absent[i].last);
   if (done) done = database_.exec("INSERT INTO meta(key, value) VALUES('carried', '1')");
   if (done) done = commit();
   if (!done) rollback();

@@ -167,6 +167,13 @@ inline constexpr const char* kFormat2To3 =
     "ALTER TABLE outbox ADD COLUMN okey TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE outbox ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;";
 
+/// Whether retention must leave the file alone: something is not processed, waits, or is quarantined and nobody has decided
+/// about it. Unprocessed messages are those above `settled_to` without rows, so a file that is settled is quickly asked.
+inline constexpr const char* kHoldsBack =
+    "(EXISTS(SELECT 1 FROM outbox) OR EXISTS(SELECT 1 FROM unprocessed) OR EXISTS(SELECT 1 FROM delivery d WHERE"
+    " d.state=3 AND NOT EXISTS(SELECT 1 FROM quarantine q WHERE q.msg_id=d.msg_id AND q.dest=d.dest"
+    " AND q.resolution IN (1, 2))))";
+
 /// outbox.packed and output.form.
 enum BodyForm : int {
   kBodyPlain = 0,

@@ -64,6 +64,7 @@ Status SqliteJournal::open_files() {
     files_.emplace(1, std::move(file));
     return {};
   }
+  TRY_VOID(note_skipped());
   TRY_VOID(recover_control());
   TRY_VOID(load_window());
   recovered_.last_id = next_id_ - 1;

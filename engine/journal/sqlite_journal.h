@@ -43,6 +43,18 @@ class SqliteJournal final : public Journal {
   /// empties the WAL of every file. Call from the thread that owns the journal, then destroy it.
   base::Status close(bool orderly = true);
 
+  /// Removes whole files, by generation: notes in the newest file which numbers go, keeps their site versions there, then
+  /// unlinks. Left alone are the newest file and those in which something waits or is quarantined. `done` gets the
+  /// generations that went. What an interrupted call noted and did not unlink goes with the next one.
+  void remove_files(std::vector<std::uint32_t> generations,
+                    std::function<void(base::Result<std::vector<std::uint32_t>>)> done);
+  /// One picture of all files between two commits, as read-only connections that keep it until they are destroyed.
+  struct Cut {
+    MessageId last = 0;  ///< last number given
+    std::vector<std::pair<std::string, base::Database>> files;  ///< by name, in order
+  };
+  void cut(std::function<void(base::Result<Cut>)> done);
+
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void append_with_next(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void store(Processed processed, std::function<void(base::Status)> done) override;
@@ -105,6 +117,9 @@ class SqliteJournal final : public Journal {
   base::Result<DayFile*> file_of(MessageId id);
   base::Result<DayFile*> file_with(MessageId id);
   base::Status recover_control();
+  base::Status note_skipped();
+  base::Result<bool> remove_file(std::uint32_t generation);
+  base::Result<Cut> cut_now();
   DayFile& current() { return files_.rbegin()->second; }
   std::string today() const;
 

@@ -28,6 +28,21 @@ Status SqliteJournal::recover_control() {
   return {};
 }
 
+/// Numbers that others remember and no file holds are not missing: they are noted, so that verify does not look for them.
+Status SqliteJournal::note_skipped() {
+  MessageId last = 0;
+  for (auto& [generation, file] : files_) {
+    TRY(const MessageId in_file, file.last_id());
+    last = std::max({last, in_file, file.first_id() - 1});
+  }
+  if (last == 0 || next_id_ <= last + 1) return {};
+  TRY_VOID(current().begin());
+  Status done = current().note_absent("skipped", last + 1, next_id_ - 1);
+  if (done) done = current().commit();
+  if (!done) current().rollback();
+  return done;
+}
+
 /// A part that was detached after midnight is in the file of its whole, before the file its number is in.
 Result<DayFile*> SqliteJournal::file_with(MessageId id) {
   for (auto at = files_.rbegin(); at != files_.rend(); ++at) {
