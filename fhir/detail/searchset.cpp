@@ -99,9 +99,11 @@ Answer<PageState> open_page(const Call& call, std::string_view bound_to, std::st
 
 /// Beyond the limit an exact total costs more than the page itself; it is given only when asked for (fhir.md
 /// Q5).
-Answer<std::int64_t> count_total(const Call& call, const SearchJob& job) {
+Answer<std::int64_t> count_total(const Call& call, const SearchJob& job, const Page& page) {
   const ParsedSearch& first = job.parts.front();
   if (first.total == Total::none && !first.query.count_only) return -1;
+  // All hits are there.
+  if (!page.next && !first.query.count_only) return static_cast<std::int64_t>(page.rows.size());
   const bool all = first.total == Total::accurate || first.query.count_only;
   const std::int64_t limit = all ? INT64_MAX : base::limits::kSearchTotalMax + 1;
   std::int64_t total = 0;
@@ -213,9 +215,9 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
   const std::string self = encode_pairs(job.self);
   const std::string bound_to = job.path + "?" + self + "\n" + call.principal->name;
   PageState state;
-  if (page_token.empty()) {
+  const bool is_first = page_token.empty();
+  if (is_first) {
     TRY(state.up_to_seq, call.store->last_seq());
-    TRY(state.total, count_total(call, job));
   } else {
     TRY(state, open_page(call, bound_to, page_token, job.parts.size()));
   }
@@ -224,6 +226,10 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
     TRY(page, !first.sort.empty()      ? read_sorted(call, job, state)
               : job.parts.size() == 1 ? read_either_way(call, job, state)
                                       : read_page(call, job, state));
+  }
+  if (is_first) {
+    TRY(state.total, count_total(call, job, page));
+    if (page.next) page.next->total = state.total;
   }
   TRY(const Included included, find_included(call, first.includes, page.rows));
   const std::string url = server.base_url + job.path;
