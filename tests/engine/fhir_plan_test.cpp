@@ -149,7 +149,7 @@ std::vector<Shape> shapes() {
       {"two clauses", "/Observation?patient=" + p7() + "&code=http://loinc.org%7C718-7" + page},
       {"two wide clauses", "/Observation?category=laboratory&status=final" + page, true},
       {"date ge, half of all", "/Patient?birthdate=ge1970" + page},
-      {"date ge and a token", "/Patient?birthdate=ge1970&gender=female" + page},
+      {"date ge and a token", "/Patient?birthdate=ge1970&gender=female" + page, false, 1},
       {"date ge and lt", "/Observation?date=ge2016&date=lt2024" + page, false, 2},
       {"date ge and two tokens", "/Observation?date=ge2016&status=final&category=laboratory" + page, false, 3},
       {"quantity ge and a token", "/Observation?value-quantity=ge50&status=final" + page, false, 1},
