@@ -1,5 +1,6 @@
 // Requests of operators to the functions that do them.
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -91,6 +92,8 @@ bool is_operation(const HttpRequest& request) {
   if (parts[0] == "destinations") return posts && parts.size() == 4;
   if (parts[0] == "quarantine")
     return posts ? parts.size() == 2 : parts.size() == 1 || (parts.size() == 2 && parts[1] == "items");
+  if (parts[0] == "replay" && parts.size() > 1)
+    return parts[1] == "jobs" && parts.size() == (posts && parts.size() > 2 ? 4u : posts ? 2u : std::min<std::size_t>(parts.size(), 3));
   if (parts[0] == "config" && parts.size() == 2)
     return posts ? parts[1] == "apply" || parts[1] == "rollback"
                  : parts[1] == "diff" || parts[1] == "history";
@@ -125,6 +128,14 @@ Task<HttpResponse> handle_operation(Gateway* gateway, HttpRequest request) {
     done = co_await std::move(working);
   } else if (parts[0] == "quarantine") {
     auto working = change_quarantine(gateway, read_quarantine_request(parts[1], who, body.root()));
+    done = co_await std::move(working);
+  } else if (parts[0] == "replay") {
+    const JobId job = parts.size() > 2 ? number(parts[2], 0) : 0;
+    auto spec = read_spec(request.body.empty() ? std::string("{}") : request.body);
+    ReplayJobs& jobs = gateway->replays();
+    auto working = request.method != "POST" ? (parts.size() > 2 ? jobs.show(job) : jobs.list())
+                   : parts.size() > 2       ? jobs.control(job, parts[3])
+                                            : jobs.create(std::move(*spec), who.name, who.reason);
     done = co_await std::move(working);
   } else if (parts[1] == "diff") {
     auto working = gateway->reloads().diff();

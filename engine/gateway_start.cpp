@@ -74,6 +74,7 @@ Status Gateway::open_journal() {
   pacer_.emplace(net_.executor(), *journal_);
   holds_.emplace(*journal_, clock_, journal_->recovered().holds);
   make_reload();
+  make_replays();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }
@@ -162,7 +163,8 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get()},
           {},
           {},
-          [this](std::string hash) { return version_of(std::move(hash)); }};
+          [this](std::string hash) { return version_of(std::move(hash)); },
+          [this](NewMessage message, Plan* plan) { return replays_->narrow(std::move(message), plan); }};
 }
 
 /// The channels of Subscriptions, also of those that are gone and have outputs waiting.

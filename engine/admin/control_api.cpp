@@ -99,6 +99,13 @@ Result<ReplayRequest> read_replay_request(const std::string& body) {
   for (const base::JsonView name : root["to"]) request.to.emplace_back(name.text());
   request.dry_run = root["dry_run"].boolean();
   request.fresh_lookups = root["fresh_lookups"].boolean();
+  request.channel = root["channel"].text();
+  request.include_sent = root["include_sent"].boolean();
+  request.allow_stale = root["allow_stale"].boolean();
+  request.as_sent = root["as_sent"].boolean();
+  request.with_diff = root["diff"].boolean();
+  request.by = root["by"].text();
+  request.reason = root["reason"].text();
   if (root["limit"]) request.limit = number<std::size_t>(root["limit"].text()).value_or(request.limit);
   return request;
 }
