@@ -34,6 +34,7 @@ void Gateway::make_replays() {
   ReplayJobs::Parts parts;
   parts.executor = &net_.executor();
   parts.work = &bulk_work_;
+  parts.env = &env_;
   parts.clock = &clock_;
   parts.journal = journal_.get();
   parts.channels = &channels_;

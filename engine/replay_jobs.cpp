@@ -61,10 +61,12 @@ Task<void> ReplayJobs::stop() {
 /// What a replay would do, by maps on a thread that nothing waits for.
 Task<Result<ReplayPreview>> ReplayJobs::look(ReplaySpec spec, PreviewOptions options) {
   base::Completion<Result<ReplayPreview>> looked(*parts_.executor);
-  parts_.work->post([looked, site = parts_.site(), open = parts_.open_reader, spec = std::move(spec),
-                     options = std::move(options)] {
+  parts_.work->post([looked, site = parts_.site(), open = parts_.open_reader, env = parts_.env,
+                     clock = parts_.clock, spec = std::move(spec), options = std::move(options)]() mutable {
     auto reader = open();
     if (!reader) return looked.set(base::fail(reader.error()));
+    LookupPool lookups(*env, *clock);
+    options.lookups = &lookups;
     looked.set(preview_replay(*reader, site, spec, options));
   });
   Result<ReplayPreview> preview = co_await looked;

@@ -21,6 +21,7 @@ class ReplayJobs {
   struct Parts {
     base::TimerExecutor* executor;
     base::Executor* work;  ///< where dry runs map
+    base::Env* env;        ///< of the lookups of dry runs
     const base::Clock* clock;
     Journal* journal;
     const std::vector<std::unique_ptr<ChannelRuntime>>* channels;

@@ -39,7 +39,9 @@ class Preview {
  public:
   Preview(JournalReader& reader, std::shared_ptr<const channels::Site> site, const ReplaySpec& spec,
           const PreviewOptions& options)
-      : reader_(reader), site_(std::move(site)), spec_(spec), options_(options) {}
+      : reader_(reader), site_(std::move(site)), spec_(spec), options_(options) {
+    processor_.use_lookups(options.lookups);
+  }
 
   Result<ReplayPreview> run() {
     TRY(const Query query, parse_query_text(spec_.query, spec_.asked));
@@ -105,8 +107,9 @@ class Preview {
     static constexpr const char* kVerdicts[] = {"accepted", "rejected", "quarantined", "filtered"};
     line.verdict = kVerdicts[static_cast<std::size_t>(plan.verdict)];
     line.reason = plan.reason;
-    const auto wanted = [&targets](const std::string& name) {
-      return (targets.everywhere || contains(targets.names, name)) && !contains(targets.left_out, name);
+    const auto wanted = [this, &targets](const std::string& name) {
+      return (targets.everywhere || contains(targets.names, name)) &&
+             (options_.compare || !contains(targets.left_out, name));
     };
     for (const Output& output : plan.outputs) {
       if (!wanted(output.destination)) continue;

@@ -11,6 +11,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "engine/journal/reader.h"
+#include "engine/lookups.h"
 
 namespace kiln::engine {
 
@@ -67,7 +68,8 @@ struct PreviewOptions {
   bool compare = true;  ///< with what was sent
   bool with_diff = false;
   bool check_stale = true;
-  std::size_t limit = 1000;  ///< more matches are an error
+  std::size_t limit = 1000;           ///< more matches are an error
+  LookupProvider* lookups = nullptr;  ///< asked where no answer is kept; outlives the call
   /// Each line as it is found; false ends. May be empty. Lines are then not kept.
   std::function<bool(const ReplayPreview::Line&)> on_line = {};
 };

@@ -108,7 +108,10 @@ int run_replay_diff(const Arguments& arguments) {
   spec.channel = arguments.text("--channel");
   spec.include_sent = true;
   spec.asked = base::SystemClock().wall();
+  const base::SystemClock clock;
+  LookupPool lookups(base::system_env(), clock);
   PreviewOptions options;
+  options.lookups = &lookups;
   options.with_diff = true;
   options.check_stale = false;
   options.limit = SIZE_MAX - 1;
