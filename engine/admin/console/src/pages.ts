@@ -14,4 +14,5 @@ export interface PageSpec {
 export const pages: PageSpec[] = [
   { name: 'dashboard', title: 'Dashboard', group: 'Operate', key: 'd', right: 'view', load: () => import('./pages/dashboard') },
   { name: 'messages', title: 'Messages', group: 'Operate', key: 'm', right: 'view', load: () => import('./pages/messages') },
+  { name: 'message', title: 'Message', group: null, right: 'view', load: () => import('./pages/message') },
 ];
