@@ -11,5 +11,6 @@ inline constexpr std::uint32_t kAttemptsKept = 100;      ///< rows of failed att
 inline constexpr std::size_t kAttemptReplyMax = 4096;    ///< bytes kept of the answer to a failed attempt
 inline constexpr std::size_t kJobsKept = 1000;           ///< jobs that a new journal file takes over
 inline constexpr std::size_t kEndedJobsKept = 200;       ///< of them, that have ended
+inline constexpr std::size_t kPruneRowsPerCommit = 2000; ///< rows of metadata copied in one commit
 
 }  // namespace kiln::engine::limits
