@@ -8,6 +8,7 @@
 #include "engine/admin/replay.h"
 #include "engine/admin/status_json.h"
 #include "engine/base/limits.h"
+#include "engine/control.h"
 #include "engine/gateway.h"
 
 namespace kiln::engine {
@@ -112,28 +113,15 @@ std::string print_parameters(const std::vector<fhir::ReindexState>& states) {
   return out.end_array().take();
 }
 
-Result<std::string> resume(Gateway& gateway, std::string_view path) {
-  for (const auto& channel : gateway.channels())
-    for (const auto& queue : channel->queues()) {
-      if (path != channel->definition().name + "/" + queue->name() + "/resume") continue;
-      queue->resume();
-      return std::string("{\"resumed\":true}");
-    }
-  return base::fail(ErrorCode::message_not_found, "there is no such destination", std::string(path));
-}
-
-/// "/api/v1/channels/NAME/resume" -> the channel.
-Result<ChannelRuntime*> channel_to_resume(Gateway& gateway, std::string_view path) {
-  for (const auto& channel : gateway.channels())
-    if (path == channel->definition().name + "/resume") return channel.get();
-  return base::fail(ErrorCode::message_not_found, "there is no such channel", std::string(path));
-}
-
 }  // namespace
 
 Task<HttpResponse> handle_control(Gateway& gateway, HttpRequest request) {
   const std::string path(request.path());
-  constexpr std::string_view kDestinations = "/api/v1/destinations/", kChannels = "/api/v1/channels/";
+  if (is_operation(request)) {
+    auto working = handle_operation(&gateway, std::move(request));
+    HttpResponse response = co_await std::move(working);
+    co_return response;
+  }
   if (request.method == "GET" && path == "/api/v1/status") co_return json_response(print_status(gateway));
   if (request.method == "GET" && path == "/api/v1/coverage")
     co_return json_response(print_coverage(gateway.channels()));
@@ -156,19 +144,6 @@ Task<HttpResponse> handle_control(Gateway& gateway, HttpRequest request) {
     Result<std::string> done = co_await std::move(replaying);
     if (!done) co_return error_response(done.error());
     co_return json_response(std::move(*done));
-  }
-  if (request.method == "POST" && path.starts_with(kDestinations)) {
-    const Result<std::string> done = resume(gateway, std::string_view(path).substr(kDestinations.size()));
-    if (!done) co_return error_response(done.error());
-    co_return json_response(*done);
-  }
-  if (request.method == "POST" && path.starts_with(kChannels)) {
-    const auto channel = channel_to_resume(gateway, std::string_view(path).substr(kChannels.size()));
-    if (!channel) co_return error_response(channel.error());
-    auto resuming = (*channel)->resume_links();
-    const Result<std::size_t> links = co_await std::move(resuming);
-    if (!links) co_return error_response(links.error());
-    co_return json_response("{\"resumed\":" + std::to_string(*links) + "}");
   }
   const base::Error unknown{ErrorCode::message_not_found, "the control API has no such resource", path, {}};
   co_return error_response(unknown);
