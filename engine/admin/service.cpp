@@ -1,10 +1,14 @@
 #include "engine/admin/service.h"
 
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+
 #include <future>
 
 #include "channels/definition.h"
 #include "engine/admin/events.h"
 #include "engine/admin/lsp_sessions.h"
+#include "engine/admin/status_json.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
 #include "engine/gateway.h"
@@ -95,10 +99,16 @@ std::string audit_detail(const Call& call) {
 AdminService::AdminService(Parts parts)
     : parts_(std::move(parts)),
       events_(std::make_unique<AdminEvents>(*this)),
-      lsp_(std::make_unique<LspSessions>(*parts_.clock)) {}
+      lsp_(std::make_unique<LspSessions>(*parts_.clock)),
+      started_(parts_.clock->wall()) {
+  // A page that computes must not slow messages down.
+  constexpr int kNice = 10;
+  compute_.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
+}
 
 AdminService::~AdminService() {
-  for (base::ThreadExecutor* thread : {&passwords_, &work_}) {
+  *alive_ = false;
+  for (base::ThreadExecutor* thread : {&compute_, &passwords_, &work_}) {
     std::promise<void> idle;
     thread->post([&idle] { idle.set_value(); });
     idle.get_future().wait();
@@ -115,7 +125,30 @@ Result<std::unique_ptr<AdminService>> AdminService::open(Parts parts) {
   out->logins_.emplace(std::move(accounts), *p.clock, out->rules_);
   TRY(auto audit, AuditLog::open(*p.env, base::join_path(p.data_folder, "audit.db"), base::join_path(p.data_folder, "audit.key")));
   out->audit_.emplace(std::move(audit));
+  out->look_at_site();
+  out->sample();
   return out;
+}
+
+void AdminService::sample() {
+  history_.add(parts_.clock->wall(), sample_channels(*parts_.gateway));
+  struct statvfs found {};
+  if (::statvfs(parts_.data_folder.c_str(), &found) == 0)
+    disk_ = {std::uint64_t{found.f_bavail} * found.f_frsize, std::uint64_t{found.f_blocks} * found.f_frsize};
+  parts_.net->executor().post_after(std::chrono::seconds(StatusHistory::kStepSeconds), [this, alive = alive_] {
+    if (*alive && !stopping_) sample();
+  });
+}
+
+void AdminService::look_at_site() {
+  const channels::Site& site = parts_.gateway->site();
+  certificates_ = certificates_of(site);
+  insecure_.clear();
+  if (site.server.block("http").has("insecure")) insecure_.push_back("http { insecure accept_risk }");
+  if (site.server.block("journal").text("durability") == "relaxed") insecure_.push_back("journal { durability relaxed }");
+  for (const auto& channel : site.channels)
+    if (channels::find_field(channel.source_options.fields(), "insecure") != nullptr && channel.source_options.has("insecure"))
+      insecure_.push_back("channel " + channel.name + ": insecure accept_risk");
 }
 
 Task<void> AdminService::stop() {

@@ -11,10 +11,12 @@
 
 #include "channels/net/http_server.h"
 #include "channels/net/net.h"
+#include "engine/admin/history.h"
 #include "engine/admin/route.h"
 #include "engine/base/env.h"
 #include "engine/base/executor.h"
 #include "engine/security/audit_log.h"
+#include "engine/security/certificates.h"
 #include "engine/security/logins.h"
 
 namespace kiln::engine {
@@ -56,8 +58,24 @@ class AdminService {
   base::Task<base::Result<bool>> verify(std::string password, std::string hash);
   base::Task<base::Result<std::string>> hash(std::string password);
 
+  /// Runs `work` on the thread for what computes for long: maps of the playground, editors, checks of a site.
+  template <class T>
+  base::Task<T> compute(std::function<T()> work);
+
+  struct Disk {
+    std::uint64_t free = 0, total = 0;  ///< bytes of the data folder's file system; 0: not known
+  };
+  Disk disk() const { return disk_; }
+  const std::vector<CertificateInfo>& certificates() const { return certificates_; }
+  /// Settings that weaken something, as they stand in the site.
+  const std::vector<std::string>& insecure() const { return insecure_; }
+  const StatusHistory& history() const { return history_; }
+  base::WallTime started() const { return started_; }
+  /// After a change of the site.
+  void look_at_site();
+
   AdminEvents& events() { return *events_; }
-  LspSessions& lsp() { return *lsp_; }
+  LspSessions& lsp() { return *lsp_; }  ///< on the thread of compute()
   bool is_stopping() const { return stopping_; }
   std::uint16_t port() const { return console_ ? console_->port() : std::uint16_t{0}; }
   const base::Clock& clock() const { return *parts_.clock; }
@@ -76,10 +94,11 @@ class AdminService {
   std::optional<base::Error> check_origin(const base::HttpRequest& request, bool secure) const;
   std::optional<base::HttpResponse> check_size(const base::HttpRequest& head) const;
   void say_bootstrap();
+  void sample();
 
   Parts parts_;
   // Before what uses them: destroyed after it.
-  base::ThreadExecutor work_{"kiln-admin"}, passwords_{"kiln-login"};
+  base::ThreadExecutor work_{"kiln-admin"}, passwords_{"kiln-login"}, compute_{"kiln-compute"};
   std::optional<Logins> logins_;   ///< work_ only
   std::optional<AuditLog> audit_;  ///< work_ only
   LoginRules rules_;
@@ -89,6 +108,12 @@ class AdminService {
   std::set<std::string> hosts_;  ///< Host fields that are this console's
   std::size_t verifying_ = 0;
   bool stopping_ = false;
+  StatusHistory history_;
+  Disk disk_;
+  std::vector<CertificateInfo> certificates_;
+  std::vector<std::string> insecure_;
+  base::WallTime started_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 /// What the record of a request says beside its address: query, and what of the body is no secret.
@@ -98,6 +123,14 @@ template <class T>
 base::Task<T> AdminService::with_accounts(std::function<T(Logins&, AuditLog&)> work) {
   base::Completion<T> done(parts_.net->executor());
   work_.post([this, done, work = std::move(work)] { done.set(work(*logins_, *audit_)); });
+  T result = co_await done;
+  co_return result;
+}
+
+template <class T>
+base::Task<T> AdminService::compute(std::function<T()> work) {
+  base::Completion<T> done(parts_.net->executor());
+  compute_.post([done, work = std::move(work)] { done.set(work()); });
   T result = co_await done;
   co_return result;
 }
