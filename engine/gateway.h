@@ -11,6 +11,7 @@
 #include "channels/definition.h"
 #include "channels/net/http_server.h"
 #include "channels/net/net.h"
+#include "engine/admin/service.h"
 #include "engine/base/env.h"
 #include "engine/facade.h"
 #include "engine/bulk/jobs.h"
@@ -57,6 +58,9 @@ class Gateway {
   Journal& journal() { return *journal_; }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
+  AdminService& admin() { return *admin_; }
+  const AdminService& admin() const { return *admin_; }
+  base::Env& env() { return env_; }
 
  private:
   base::Status lock_data();
@@ -68,6 +72,7 @@ class Gateway {
   ChannelRuntime* make_responses();
   base::Status start_queues();
   base::Status serve_http();
+  base::Status open_admin();
   base::Task<void> recover_and_listen();
   base::Task<base::Status> set_aside(MessageId id, base::Error why);
   base::Task<std::shared_ptr<const channels::Site>> read_version(std::string hash);
@@ -118,6 +123,7 @@ class Gateway {
   channels::ChannelDefinition responses_;  ///< the channel of response messages
   std::vector<std::unique_ptr<ChannelRuntime>> channels_;
   std::unique_ptr<Facade> facade_;
+  std::unique_ptr<AdminService> admin_;
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
 };

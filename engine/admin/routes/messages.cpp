@@ -4,10 +4,10 @@
 #include <charconv>
 
 #include "engine/admin/message_json.h"
+#include "engine/admin/message_pages.h"
 #include "engine/admin/route.h"
 #include "engine/base/limits.h"
 #include "engine/gateway.h"
-#include "engine/limits.h"
 
 namespace kiln::engine {
 namespace {
