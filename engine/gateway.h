@@ -51,6 +51,7 @@ class Gateway {
   std::string fhir_url() const;
   const std::vector<std::unique_ptr<ChannelRuntime>>& channels() const { return channels_; }
   const channels::Site& site() const { return *site_; }
+  std::shared_ptr<const channels::Site> shared_site() const { return site_; }
   base::TimerExecutor& executor() { return net_.executor(); }
   base::Executor& reader_executor() { return journal_read_; }
   /// Only on reader_executor(): the journal as search and show see it; opened again when a file came or went.

@@ -27,21 +27,21 @@ base::WallTime after_seconds(base::WallTime time, std::int64_t seconds) { return
 }  // namespace
 
 Logins::Logins(Accounts accounts, const base::Clock& clock, LoginRules rules)
-    : accounts_(std::move(accounts)), clock_(clock), rules_(rules) {}
+    : accounts_(std::move(accounts)), clock_(&clock), rules_(rules) {}
 
 Result<std::string> Logins::make_bootstrap_token() {
   if (!accounts_.all().empty()) return std::string();
   TRY(const std::string key, random_key(kSecretBytes / 2));
   std::string token = base::hex(key);
   bootstrap_hash_ = base::sha256_hex(token);
-  bootstrap_made_ = clock_.mono();
+  bootstrap_made_ = clock_->mono();
   return token;
 }
 
 Logins::Session* Logins::find_session(const std::string& key) {
   const auto found = sessions_.find(key);
   if (found == sessions_.end()) return nullptr;
-  const base::MonoTime now = clock_.mono();
+  const base::MonoTime now = clock_->mono();
   const bool ended = seconds_between(found->second.used, now) >= rules_.idle_seconds ||
                      seconds_between(found->second.began, now) >= limits::kSessionSecondsMax;
   const Account* account = accounts_.find(found->second.user);
@@ -67,7 +67,7 @@ Caller Logins::caller_of(const Account& account, const std::string& key, const S
   // Until that is done, only what `login` allows.
   if (!out.must_change_password && !out.must_enrol) out.rights = account.rights();
   out.break_glass_until = session.break_glass_until;
-  if (out.rights.has(AdminRight::view) && session.break_glass_until > clock_.wall())
+  if (out.rights.has(AdminRight::view) && session.break_glass_until > clock_->wall())
     out.rights = out.rights.with(AdminRight::phi_view);
   return out;
 }
@@ -78,7 +78,7 @@ Result<Caller> Logins::identify(const base::HttpRequest& head) {
   if (authorization.starts_with(kBearer)) {
     const ApiToken* token = accounts_.find_token(base::sha256_hex(authorization.substr(kBearer.size())));
     const Account* account = token == nullptr ? nullptr : accounts_.find(token->user);
-    if (account == nullptr || account->disabled || token->expires <= clock_.wall())
+    if (account == nullptr || account->disabled || token->expires <= clock_->wall())
       return base::fail(ErrorCode::login_needed, "the API token is not valid, or has expired");
     Caller out;
     out.via = Caller::Via::token;
@@ -94,18 +94,18 @@ Result<Caller> Logins::identify(const base::HttpRequest& head) {
   const std::string key = base::sha256_hex(cookie);
   Session* session = find_session(key);
   if (session == nullptr) return base::fail(ErrorCode::login_needed, "the session has ended");
-  session->used = clock_.mono();
+  session->used = clock_->mono();
   return caller_of(*accounts_.find(session->user), key, *session);
 }
 
 base::WallTime Logins::locked_until(const std::string& user) const {
   const auto found = failures_.find(user);
-  return found != failures_.end() && found->second.locked_until > clock_.wall() ? found->second.locked_until : base::WallTime();
+  return found != failures_.end() && found->second.locked_until > clock_->wall() ? found->second.locked_until : base::WallTime();
 }
 
 Result<std::string> Logins::begin_login(const std::string& user) {
   if (const base::WallTime until = locked_until(user); until.micros != 0) {
-    const std::int64_t seconds = (until.micros - clock_.wall().micros) / 1'000'000 + 1;
+    const std::int64_t seconds = (until.micros - clock_->wall().micros) / 1'000'000 + 1;
     return base::fail(ErrorCode::login_locked, {}, {}, std::to_string(seconds));
   }
   const Account* account = accounts_.find(user);
@@ -121,7 +121,7 @@ void Logins::count_failure(const std::string& user) {
   if (++failures.count < kFailuresFree) return;
   const std::uint32_t doublings = std::min<std::uint32_t>(failures.count - kFailuresFree, 20);
   failures.locked_until =
-      after_seconds(clock_.wall(), std::min<std::int64_t>(std::int64_t{1} << doublings, kLockSecondsMax));
+      after_seconds(clock_->wall(), std::min<std::int64_t>(std::int64_t{1} << doublings, kLockSecondsMax));
 }
 
 Result<Logins::Entered> Logins::end_login(const std::string& user, bool verified, const std::string& code) {
@@ -134,21 +134,21 @@ Result<Logins::Entered> Logins::end_login(const std::string& user, bool verified
   if (account->totp_confirmed) {
     if (code.empty()) return Entered{true, {}, {}};
     changed.totp_step =
-        find_totp_step(account->totp_secret, code, clock_.wall().micros / 1'000'000, account->totp_step);
+        find_totp_step(account->totp_secret, code, clock_->wall().micros / 1'000'000, account->totp_step);
     if (changed.totp_step == 0) {
       count_failure(user);
       return base::fail(ErrorCode::login_refused);
     }
   }
   failures_.erase(user);
-  changed.last_login = clock_.wall();
+  changed.last_login = clock_->wall();
   TRY_VOID(accounts_.keep(changed));
   return enter(changed);
 }
 
 Result<Logins::Entered> Logins::set_up(const std::string& token, Account account) {
   const bool in_time = !bootstrap_hash_.empty() &&
-                       seconds_between(bootstrap_made_, clock_.mono()) < limits::kBootstrapSeconds;
+                       seconds_between(bootstrap_made_, clock_->mono()) < limits::kBootstrapSeconds;
   if (!accounts_.all().empty()) return base::fail(ErrorCode::already_exists, "there is an account already; log in");
   constexpr const char* kSetUp = "the first account";
   if (locked_until(kSetUp).micros != 0) return base::fail(ErrorCode::login_locked, {}, {}, "60");
@@ -160,7 +160,7 @@ Result<Logins::Entered> Logins::set_up(const std::string& token, Account account
   TRY_VOID(check_user_name(account.user));
   account.role = "owner";
   account.phi_view = true;
-  account.created = account.last_login = clock_.wall();
+  account.created = account.last_login = clock_->wall();
   TRY_VOID(accounts_.keep(account));
   bootstrap_hash_.clear();
   return enter(account);
@@ -168,7 +168,7 @@ Result<Logins::Entered> Logins::set_up(const std::string& token, Account account
 
 Result<Logins::Entered> Logins::enter(const Account& account) {
   std::erase_if(sessions_, [this](const auto& one) {
-    return seconds_between(one.second.used, clock_.mono()) >= rules_.idle_seconds;
+    return seconds_between(one.second.used, clock_->mono()) >= rules_.idle_seconds;
   });
   const auto oldest_of = [this](const std::string* user) {
     auto oldest = sessions_.end();
@@ -189,7 +189,7 @@ Result<Logins::Entered> Logins::enter(const Account& account) {
   Session session;
   session.user = account.user;
   session.csrf = base::hex(csrf);
-  session.began = session.used = clock_.mono();
+  session.began = session.used = clock_->mono();
   const std::string key = base::sha256_hex(out.cookie);
   out.caller = caller_of(account, key, session);
   sessions_[key] = std::move(session);
@@ -203,7 +203,7 @@ void Logins::end_sessions(const std::string& user, const std::string& except) {
 base::WallTime Logins::break_glass(const std::string& session) {
   Session* found = find_session(session);
   if (found == nullptr) return {};
-  found->break_glass_until = after_seconds(clock_.wall(), limits::kBreakGlassSeconds);
+  found->break_glass_until = after_seconds(clock_->wall(), limits::kBreakGlassSeconds);
   return found->break_glass_until;
 }
 

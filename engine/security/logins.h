@@ -87,7 +87,7 @@ class Logins {
   Session* find_session(const std::string& key);
 
   Accounts accounts_;
-  const base::Clock& clock_;
+  const base::Clock* clock_;
   LoginRules rules_;
   std::map<std::string, Session> sessions_;  ///< by SHA-256 of the cookie, hexadecimal
   std::map<std::string, Failures> failures_;
