@@ -1,6 +1,7 @@
 #include "engine/admin/lineage.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "engine/base/text.h"
 #include "engine/detail/map_run.h"
@@ -19,6 +20,26 @@ bool takes(const mappings::Program& program, channels::ContentKind kind) {
   return kind == channels::ContentKind::hl7    ? input == mappings::DataKind::hl7
          : kind == channels::ContentKind::fhir ? input == mappings::DataKind::fhir
                                                : input == mappings::DataKind::csv;
+}
+
+/// Refer to each other, so they stay where they are.
+struct Explained {
+  detail::MapRun run;
+  mappings::Explanation explanation;
+};
+
+base::Result<std::unique_ptr<Explained>> explain(const channels::Site& site, mappings::LookupService* service,
+                                                 const LineageRequest& request) {
+  mappings::RunContext context;
+  context.received = request.received;
+  context.channel = request.channel;
+  context.tables = site.tables.get();
+  auto out = std::make_unique<Explained>();
+  TRY_VOID(out->run.run(*site.library, service, request.program, request.kind, request.text, context,
+                        mappings::recorded_answers(request.lookups)));
+  TRY(out->explanation, mappings::Explanation::of(*site.library, request.program, out->run.input(), out->run.runner(),
+                                                  out->run.result()));
+  return out;
 }
 
 }  // namespace
@@ -50,16 +71,9 @@ void write_run_note(base::JsonWriter& json, const mappings::RunDiagnostic& note)
 
 base::Result<std::string> print_lineage(const channels::Site& site, mappings::LookupService* service,
                                         const LineageRequest& request) {
-  mappings::RunContext context;
-  context.received = request.received;
-  context.channel = request.channel;
-  context.tables = site.tables.get();
-  detail::MapRun run;
-  TRY_VOID(run.run(*site.library, service, request.program, request.kind, request.text, context,
-                   mappings::recorded_answers(request.lookups)));
-  const mappings::RunResult& result = run.result();
-  TRY(const auto explanation,
-      mappings::Explanation::of(*site.library, request.program, run.input(), run.runner(), result));
+  TRY(const auto explained, explain(site, service, request));
+  const mappings::Explanation& explanation = explained->explanation;
+  const mappings::RunResult& result = explained->run.result();
   std::vector<const mappings::ExplainedValue*> values;
   if (!request.path.empty())
     values = explanation.at(request.path);
@@ -82,6 +96,23 @@ base::Result<std::string> print_lineage(const channels::Site& site, mappings::Lo
   for (const auto& note : result.diagnostics) write_run_note(json, note);
   json.end_array().member("lookups", request.lookups.empty() ? "asked" : "kept");
   return json.end_object().take();
+}
+
+base::Status write_difference(base::JsonWriter& json, const channels::Site& site, const LineageRequest& before,
+                              const LineageRequest& after) {
+  TRY(const auto now, explain(site, nullptr, after));
+  const auto was = explain(site, nullptr, before);
+  // What could not be read before is new as a whole.
+  static const mappings::Explanation kNothing;
+  json.member("outcome", mappings::name_of(now->run.result().outcome)).key("diff").begin_array();
+  for (const mappings::ExplainedChange& change : mappings::difference(was ? (*was)->explanation : kNothing, now->explanation)) {
+    json.begin_object().member("path", change.after != nullptr ? change.after->path : change.before->path);
+    if (change.before != nullptr) json.member("before", change.before->value);
+    if (change.after != nullptr) json.member("after", change.after->value);
+    json.end_object();
+  }
+  json.end_array();
+  return {};
 }
 
 std::vector<std::pair<std::string, mappings::Program>> maps_of(const channels::ChannelDefinition& channel,

@@ -32,6 +32,11 @@ struct LineageRequest {
 base::Result<std::string> print_lineage(const channels::Site& site, mappings::LookupService* service,
                                         const LineageRequest& request);
 
+/// Members "diff" ([{"path","before"?,"after"?}]) and "outcome" of an object: what the map makes of `after` and not of
+/// `before`. Errors: as print_lineage().
+base::Status write_difference(base::JsonWriter& json, const channels::Site& site, const LineageRequest& before,
+                              const LineageRequest& after);
+
 /// The maps of a channel that take content of that kind, as (name, program).
 std::vector<std::pair<std::string, mappings::Program>> maps_of(const channels::ChannelDefinition& channel,
                                                                channels::ContentKind kind);

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "engine/base/json.h"
 #include "engine/base/random.h"
 #include "engine/security/audit_log.h"
 #include "tests/support/temp_folder.h"
