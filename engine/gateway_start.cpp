@@ -49,6 +49,7 @@ Status Gateway::start() {
   TRY_VOID(open_store());
   TRY_VOID(open_journal());
   TRY_VOID(start_channels());
+  TRY_VOID(open_admin());
   TRY_VOID(start_subscriptions());
   base::spawn(recover_and_listen());
   // Recovery runs to its end before anything listens; until then only this loop runs.

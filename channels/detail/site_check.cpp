@@ -136,6 +136,7 @@ class Checker {
   void check_http() {
     const Options& http = site_.server.block("http");
     const OptionValue* listen = http.find("listen");
+    check_console();
     check_http_tls(http);
     if (listen == nullptr || !listen->resolved || http.has("insecure")) return;
     if (is_loopback(listen->text.substr(0, listen->text.rfind(':')))) return;
@@ -145,6 +146,18 @@ class Checker {
     else if (!site_.server.block("fhir").block("access").has("user"))
       report(diagnostics_, ErrorCode::E0911, listen->span, "the FHIR server is open beyond this machine, without users",
              "`fhir { access { user NAME { … } } }` or `insecure accept_risk`");
+  }
+
+  /// People's passwords go there: beyond loopback only encrypted, without exception.
+  void check_console() {
+    if (!site_.server.has("console")) return;
+    const Options& console = site_.server.block("console");
+    const OptionValue* listen = console.find("listen");
+    if (listen == nullptr || !listen->resolved || console.has("tls") ||
+        is_loopback(listen->text.substr(0, listen->text.rfind(':'))))
+      return;
+    report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext console on a non-loopback address",
+           "`console { tls { cert file(\"…\"); key file(\"…\") } }`");
   }
 
   void check_http_tls(const Options& http) {
@@ -234,6 +247,9 @@ class Checker {
     const Options& http = site_.server.block("http");
     const OptionValue* listen = http.find("listen");
     if (listen != nullptr && listen->resolved) add(listen->text, "the FHIR server", listen->span);
+    const OptionValue* console = site_.server.block("console").find("listen");
+    if (site_.server.has("console") && console != nullptr && console->resolved)
+      add(console->text, "the console", console->span);
     for (const PendingChannel& pending : site_.channels) {
       const ChannelDefinition& channel = pending.definition;
       if (channel.disabled || channel.source == nullptr || channel.source->listens_on == nullptr) continue;
