@@ -29,6 +29,8 @@ const char* name_of(Unframed::Kind kind) {
       return "unreadable";
     case Unframed::Kind::refused_peer:
       return "refused-peer";
+    case Unframed::Kind::refused_sender:
+      return "refused-sender";
   }
   return "";
 }

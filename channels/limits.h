@@ -6,4 +6,13 @@
 
 namespace kiln::channels::limits {
 
+// secrets and certificates
+inline constexpr std::uint64_t kSecretBytesMax = 64u << 10;        ///< bytes of one file() or cred()
+inline constexpr std::int64_t kCertificateLookMs = 1'000;          ///< between two looks at certificate files
+// TCP: how long a peer that is gone without a word stays unnoticed
+inline constexpr int kTcpUserTimeoutMs = 60'000;                   ///< bytes sent and not confirmed
+inline constexpr int kTcpKeepAliveIdleS = 60;                      ///< silence before the first probe
+inline constexpr int kTcpKeepAliveEveryS = 10;                     ///< between probes
+inline constexpr int kTcpKeepAliveProbes = 3;
+
 }  // namespace kiln::channels::limits

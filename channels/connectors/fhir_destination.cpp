@@ -10,13 +10,6 @@ namespace {
 
 using Kind = SendOutcome::Kind;
 
-constexpr FieldSpec kTls[] = {
-    {.name = "ca",
-     .type = FieldType::secret,
-     .summary = "authorities that may sign the server's certificate"},
-    {.name = "cert", .type = FieldType::secret, .summary = "own certificate chain (PEM)"},
-    {.name = "key", .type = FieldType::secret, .summary = "own private key (PEM)"},
-};
 constexpr FieldSpec kOptions[] = {
     {.name = "url",
      .type = FieldType::string,
@@ -27,7 +20,7 @@ constexpr FieldSpec kOptions[] = {
      .summary = "time for one request to the remote server",
      .default_value = "30s",
      .min = 10},
-    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
+    kTlsClient,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ }"},

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.h"
 #include "engine/base/http_message.h"
@@ -23,6 +24,7 @@ using HttpHandler = std::function<base::Task<base::HttpResponse>(base::HttpReque
 struct HttpPeer {
   bool encrypted = false;
   std::string certificate;        ///< subject of the client's certificate (RFC 2253); empty: none was shown
+  std::vector<std::string> alternative_names;  ///< of that certificate: "DNS:…", "URI:…", "email:…"
   std::function<bool()> is_gone;  ///< the client has closed its side; on the network's executor, at any later time
 };
 /// A handler that looks at it.

@@ -20,7 +20,7 @@ constexpr const char* kBatchAnswer[] = {"all", "errors"};
 constexpr FieldSpec kOptions[] = {
     kPort,
     kBind,
-    kTls,
+    kTlsListener,
     kInsecure,
     kCharset,
     kTimezone,
