@@ -35,6 +35,7 @@ struct Surroundings {
   std::string site;            ///< folder of the site; relative paths of options start here
   ChangeFeed* feed = nullptr;  ///< the built-in store's change feed; needed by `source fhir`
   FhirSink* sink = nullptr;    ///< the built-in store; needed by a `fhir` destination without url
+  std::string state;           ///< folder where sources keep how far they are; empty: they cannot
 };
 
 /// What operations sees of a connector; counters start at 0 with the process.

@@ -14,5 +14,8 @@ inline constexpr int kTcpUserTimeoutMs = 60'000;                   ///< bytes se
 inline constexpr int kTcpKeepAliveIdleS = 60;                      ///< silence before the first probe
 inline constexpr int kTcpKeepAliveEveryS = 10;                     ///< between probes
 inline constexpr int kTcpKeepAliveProbes = 3;
+// sql
+inline constexpr std::size_t kSqlRowsPerLook = 1'000;              ///< rows of one poll; the rest comes with the next
+inline constexpr std::size_t kSqlPositionBytesMax = 4u << 10;      ///< bytes of a kept position
 
 }  // namespace kiln::channels::limits

@@ -156,7 +156,8 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           &processor_,
           &budget_,
           &*pacer_,
-          {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
+          {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get(),
+           base::join_path(site_->data_folder, "connectors")},
           {},
           {},
           [this](std::string hash) { return version_of(std::move(hash)); }};
@@ -169,7 +170,7 @@ Status Gateway::start_subscriptions() {
     if (Subscriptions::is_channel_name(key)) waiting.insert(key.substr(0, key.find('/')));
   Subscriptions::Parts parts{
       fhir_.get(), &subscription_rules_, &net_.executor(), &clock_, {}, {},
-      {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get()}};
+      {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get(), {}}};
   parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source, auto make_destination) {
     ChannelRuntime::Parts made = channel_parts(definition);
     made.make_source = std::move(make_source);

@@ -240,26 +240,8 @@ base::Task<void> HttpSource::stop() {
   status_.port = 0;
 }
 
-/// Gives shared ownership (running handlers keep the source) behind the unique_ptr of the factory.
-class Handle final : public Source {
- public:
-  explicit Handle(std::shared_ptr<HttpSource> source) : source_(std::move(source)) {}
-  base::Status start(Intake& intake) override { return source_->start(intake); }
-  base::Task<void> stop() override { return source_->stop(); }
-  ConnectorStatus status() const override { return source_->status(); }
-
- private:
-  std::shared_ptr<HttpSource> source_;
-};
-
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<Handle>(std::make_shared<HttpSource>(options, around));
-}
-
-std::string listens_on(const Options& options) {
-  const auto* port = options.find("port");
-  if (port == nullptr || !port->resolved || port->number == 0) return {};
-  return options.text("bind") + ":" + std::to_string(port->number);
+  return std::make_unique<detail::SharedSource<HttpSource>>(std::make_shared<HttpSource>(options, around));
 }
 
 }  // namespace
@@ -273,7 +255,7 @@ const ConnectorSpec& http_source_spec() {
                                   .examples = kExamples,
                                   .check = &check,
                                   .make_source = &make,
-                                  .listens_on = &listens_on};
+                                  .listens_on = &detail::listens_on};
   return spec;
 }
 

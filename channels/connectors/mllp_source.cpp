@@ -4,12 +4,12 @@
 #include <set>
 
 #include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/listener_options.h"
 #include "channels/connectors/detail/mllp_batch.h"
 #include "channels/connectors/detail/mllp_connection.h"
 #include "channels/connectors/detail/mllp_options.h"
 #include "engine/base/failpoint.h"
 #include "channels/connectors/detail/sender_rule.h"
-#include "channels/tls_settings.h"
 #include "hl7/mllp/framer.h"
 
 namespace kiln::channels {
@@ -27,23 +27,6 @@ constexpr std::int64_t kPassMs = 250;  ///< how long a half-received frame waits
 using detail::MllpConnection;
 using detail::MllpSlot;
 using ConnectionPtr = std::shared_ptr<MllpConnection>;
-
-constexpr ConnectorExample kExamples[] = {
-    {"{ port 2575 }"},
-    {"{ port env(\"ADT_PORT\"); charset default \"8859/1\"; timezone \"Europe/Berlin\"; max_message 4MB; "
-     "idle 5m }"},
-    {"{ port 2575; bind \"0.0.0.0\"; insecure accept_risk }"},
-    {"{ port 2575; release 2 }"},
-    {"{ port 2575; bind \"0.0.0.0\"; tls { cert cred(\"adt.crt\"); key cred(\"adt.key\"); client_ca "
-     "cred(\"partners.crt\"); client required; allow \"CN=his.example.org\" as \"HIS\"; min \"1.3\" } }"},
-    {"{ port 2575; tls { cert cred(\"adt.crt\") } }", false},
-    {"{ port 2575; tls { cert cred(\"adt.crt\"); key cred(\"adt.key\"); client required } }", false},
-    {"{ port 2575; tls { cert cred(\"adt.crt\"); key cred(\"adt.key\"); allow \"CN=his\" as \"HIS\" } }", false},
-    {"{ port 2575; release 3 }", false},
-    {"{ prot 2575 }", false},
-    {"{ port 99999 }", false},
-    {"{ }", false},
-};
 
 class MllpSource final : public Source, public std::enable_shared_from_this<MllpSource> {
  public:
@@ -500,13 +483,7 @@ class Handle final : public Source {
 };
 
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<Handle>(std::make_shared<MllpSource>(options, around));
-}
-
-std::string listens_on(const Options& options) {
-  const auto* port = options.find("port");
-  if (port == nullptr || !port->resolved || port->number == 0) return {};
-  return options.text("bind") + ":" + std::to_string(port->number);
+  return std::make_unique<detail::SharedSource<MllpSource>>(std::make_shared<MllpSource>(options, around));
 }
 
 }  // namespace
@@ -517,9 +494,9 @@ const ConnectorSpec& mllp_source_spec() {
                                   .summary = "listens for HL7 v2 messages over MLLP",
                                   .content = {.hl7 = true},
                                   .options = detail::mllp_source_options(),
-                                  .examples = kExamples,
+                                  .examples = detail::mllp_source_examples(),
                                   .make_source = &make,
-                                  .listens_on = &listens_on};
+                                  .listens_on = &detail::listens_on};
   return spec;
 }
 

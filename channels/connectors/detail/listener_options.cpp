@@ -16,4 +16,10 @@ base::Result<HttpListen> listen_as_asked(const Options& options, const Surroundi
   return listen_tls(around.network, host, port, settings->contexts());
 }
 
+std::string listens_on(const Options& options) {
+  const auto* port = options.find("port");
+  if (port == nullptr || !port->resolved || port->number == 0) return {};
+  return options.text("bind") + ":" + std::to_string(port->number);
+}
+
 }  // namespace kiln::channels::detail

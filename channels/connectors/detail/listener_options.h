@@ -13,6 +13,9 @@ namespace kiln::channels::detail {
 /// Listens as `bind`, `port` and `tls` say. Errors: bad_certificate.
 base::Result<HttpListen> listen_as_asked(const Options& options, const Surroundings& around);
 
+/// "host:port" of `bind` and `port`, for the port clash check; empty when the port is not known yet, or 0.
+std::string listens_on(const Options& options);
+
 inline constexpr const char* kInsecureWords[] = {"accept_risk"};
 inline constexpr const char* kStoreFailureWords[] = {"AE", "AR", "close"};
 
