@@ -8,8 +8,8 @@
 #include "channels/connectors/detail/mllp_batch.h"
 #include "channels/connectors/detail/mllp_connection.h"
 #include "channels/connectors/detail/mllp_options.h"
-#include "engine/base/failpoint.h"
 #include "channels/connectors/detail/sender_rule.h"
+#include "engine/base/failpoint.h"
 #include "hl7/mllp/framer.h"
 
 namespace kiln::channels {
@@ -469,18 +469,6 @@ base::Task<void> MllpSource::stop() {
   status_.state = ConnectorStatus::State::down;
   status_.port = 0;
 }
-
-/// Gives shared ownership (running coroutines keep the source) behind the unique_ptr of the factory.
-class Handle final : public Source {
- public:
-  explicit Handle(std::shared_ptr<MllpSource> source) : source_(std::move(source)) {}
-  base::Status start(Intake& intake) override { return source_->start(intake); }
-  base::Task<void> stop() override { return source_->stop(); }
-  ConnectorStatus status() const override { return source_->status(); }
-
- private:
-  std::shared_ptr<MllpSource> source_;
-};
 
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
   return std::make_unique<detail::SharedSource<MllpSource>>(std::make_shared<MllpSource>(options, around));
