@@ -171,7 +171,7 @@ struct ConnectorSpec {
 std::span<const ConnectorSpec* const> all_connectors();
 /// nullptr when there is none of that name and role.
 const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name);
-/// True for the connector kinds the language knows and this version does not have (timer, channel):
+/// True for the connector kinds the language knows and this version does not have (channel):
 /// E0915 of the check.
 bool is_later_connector(ConnectorRole role, std::string_view name);
 

@@ -17,5 +17,7 @@ inline constexpr int kTcpKeepAliveProbes = 3;
 // sql
 inline constexpr std::size_t kSqlRowsPerLook = 1'000;              ///< rows of one poll; the rest comes with the next
 inline constexpr std::size_t kSqlPositionBytesMax = 4u << 10;      ///< bytes of a kept position
+// smtp
+inline constexpr std::size_t kSmtpAnswerBytesMax = 64u << 10;      ///< bytes of one answer of a mail server
 
 }  // namespace kiln::channels::limits
