@@ -72,7 +72,7 @@ Outgoing message_for(const test::ContractRig& rig) {
   message.kind = rig.kind;
   message.bytes = "MSH|^~\\&|A|B|C|D|20250101||ADT^A01|7|P|2.5.1\r";
   message.control_id = "7";
-  message.rendered = {{"file", "out/x"}};
+  message.rendered = {{"file", "out/x"}, {"topic", "out/x"}};
   if (rig.kind == ContentKind::fhir) message.bytes = R"({"resourceType":"Patient"})";
   if (rig.kind == ContentKind::csv) message.bytes = "a,b\r\n";
   return message;

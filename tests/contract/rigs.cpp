@@ -45,6 +45,31 @@ std::string sql_destination(World&, std::uint16_t port) {
   return "{ postgres { host \"127.0.0.1\"; " + port_text(port) +
          "; database \"d\"; user \"u\" }; timeout 500ms; statement \"insert into t values (:message)\" }";
 }
+std::string tcp(World&, std::uint16_t port) {
+  return "{ host \"127.0.0.1\"; " + port_text(port) + "; connect_timeout 500ms; timeout 500ms }";
+}
+std::string email(World&, std::uint16_t port) {
+  return "{ host \"127.0.0.1\"; " + port_text(port) +
+         "; security none; from \"kiln@example.org\"; to \"a@example.org\"; timeout 500ms }";
+}
+std::string mqtt_source(World&, std::uint16_t) {
+  return "{ host \"127.0.0.1\"; port 1; topic \"a\"; timeout 500ms }";
+}
+std::string mqtt_destination(World&, std::uint16_t port) {
+  return "{ host \"127.0.0.1\"; " + port_text(port) + "; topic \"out/x\"; timeout 500ms }";
+}
+std::string process_source(World&, std::uint16_t) {
+  return "{ program \"/bin/true\"; every 10ms }";
+}
+std::string process_destination(World&, std::uint16_t) {
+  return "{ program \"/bin/cat\" }";
+}
+std::string timer(World&, std::uint16_t) {
+  return "{ every 1h }";
+}
+std::string large_marked() {
+  return "\x02" + std::string(4000, 'x') + "\x03";
+}
 std::string large_frame() {
   return "\x0bMSH|^~\\&|A|B|C|D|20250101||ADT^A01|7|P|2.5.1\rNTE|1||" + std::string(4000, 'x') + "\r\x1c\r";
 }
@@ -56,6 +81,7 @@ constexpr ContractRig kRigs[] = {
     {"csv", Role::destination, &out_file, false, false, nullptr, ContentKind::csv},
     {"csv", Role::source, &folder},
     {"drop", Role::destination, &plain},
+    {"email", Role::destination, &email, true},
     {"fhir", Role::destination, &plain, false, false, nullptr, ContentKind::fhir},
     {"fhir", Role::source, &plain},
     {"file", Role::destination, &out_file},
@@ -64,10 +90,17 @@ constexpr ContractRig kRigs[] = {
     {"http", Role::source, &listener, false, true, &large_post},
     {"mllp", Role::destination, &mllp, true},
     {"mllp", Role::source, &listener, false, true, &large_frame},
+    {"mqtt", Role::destination, &mqtt_destination, true},
+    {"mqtt", Role::source, &mqtt_source},
+    {"process", Role::destination, &process_destination},
+    {"process", Role::source, &process_source},
     {"sftp", Role::destination, &sftp_destination, true},
     {"sftp", Role::source, &sftp_source},
     {"sql", Role::destination, &sql_destination, true},
     {"sql", Role::source, &sql_source},
+    {"tcp", Role::destination, &tcp, true},
+    {"tcp", Role::source, &listener, false, true, &large_marked},
+    {"timer", Role::source, &timer},
 };
 
 }  // namespace
