@@ -25,9 +25,9 @@ constexpr FieldSpec kHttpTls[] = {
      .default_value = "none",
      .words = kClientWords},
     {.name = "min",
-     .type = FieldType::word,
+     .type = FieldType::string,
      .summary = "lowest TLS version",
-     .default_value = "1.2",
+     .default_value = "\"1.2\"",
      .words = kTlsVersions},
 };
 constexpr FieldSpec kHttp[] = {

@@ -160,7 +160,8 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           &processor_,
           &budget_,
           &*pacer_,
-          {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get()},
+          {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get(),
+           base::join_path(site_->data_folder, "connectors")},
           {},
           {},
           [this](std::string hash) { return version_of(std::move(hash)); }};
@@ -177,7 +178,7 @@ Status Gateway::start_subscriptions() {
                              &clock_,
                              {},
                              {},
-                             {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get()}};
+                             {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get(), {}}};
   parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source,
                               auto make_destination) {
     ChannelRuntime::Parts made = channel_parts(definition, site_);
