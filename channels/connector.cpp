@@ -29,6 +29,8 @@ const char* name_of(Unframed::Kind kind) {
       return "unreadable";
     case Unframed::Kind::refused_peer:
       return "refused-peer";
+    case Unframed::Kind::refused_sender:
+      return "refused-sender";
   }
   return "";
 }
@@ -74,7 +76,7 @@ const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name) {
 }
 
 bool is_later_connector(ConnectorRole role, std::string_view name) {
-  static constexpr std::array<std::string_view, 2> kSources = {"timer", "channel"};
+  static constexpr std::array<std::string_view, 1> kSources = {"channel"};
   static constexpr std::array<std::string_view, 1> kDestinations = {"channel"};
   return role == ConnectorRole::source ? std::ranges::find(kSources, name) != kSources.end()
                                        : std::ranges::find(kDestinations, name) != kDestinations.end();

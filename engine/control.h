@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "engine/base/http_message.h"
 #include "engine/base/result.h"
 #include "engine/base/task.h"
 
@@ -32,10 +31,5 @@ base::Task<base::Result<std::string>> control_channel(Gateway* gateway, std::str
 base::Task<base::Result<std::string>> control_destination(Gateway* gateway, std::string channel,
                                                           std::string destination, std::string action,
                                                           Operator who);
-
-/// Whether a request is for what this file has.
-bool is_operation(const base::HttpRequest& request);
-/// Routes it to the functions of this file, of reload.h, quarantine.h and replay_jobs.h.
-base::Task<base::HttpResponse> handle_operation(Gateway* gateway, base::HttpRequest request);
 
 }  // namespace kiln::engine

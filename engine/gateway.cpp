@@ -82,6 +82,7 @@ Task<void> Gateway::wind_down(bool started) {
   constexpr std::chrono::milliseconds kGrace(1'500);
   if (fhir_) net_.executor().post_after(kGrace, [this] { fhir_->give_up_reads(); });
   if (http_) co_await http_->stop();
+  if (admin_) co_await admin_->stop();
   if (control_) co_await control_->stop();
   for (const auto& channel : channels_)
     for (const auto& queue : channel->queues()) queue->begin_stop();

@@ -11,6 +11,7 @@
 #include "channels/definition.h"
 #include "channels/net/http_server.h"
 #include "channels/net/net.h"
+#include "engine/admin/service.h"
 #include "engine/base/env.h"
 #include "engine/facade.h"
 #include "engine/bulk/jobs.h"
@@ -53,6 +54,7 @@ class Gateway {
   std::string fhir_url() const;
   const std::vector<std::unique_ptr<ChannelRuntime>>& channels() const { return channels_; }
   const channels::Site& site() const { return *site_; }
+  std::shared_ptr<const channels::Site> shared_site() const { return site_; }
   base::TimerExecutor& executor() { return net_.executor(); }
   base::Executor& reader_executor() { return journal_read_; }
   /// Only on reader_executor(): the journal as search and show see it; opened again when a file came or went.
@@ -64,6 +66,9 @@ class Gateway {
   Holds& holds() { return *holds_; }
   SiteReload& reloads() { return *reload_; }
   ReplayJobs& replays() { return *replays_; }
+  AdminService& admin() { return *admin_; }
+  const AdminService& admin() const { return *admin_; }
+  base::Env& env() { return env_; }
 
  private:
   base::Status lock_data();
@@ -76,6 +81,7 @@ class Gateway {
   ChannelRuntime* make_responses();
   base::Status start_queues();
   base::Status serve_http();
+  base::Status open_admin();
   base::Task<void> recover_and_listen();
   base::Task<base::Status> set_aside(MessageId id, base::Error why);
   base::Task<std::shared_ptr<const channels::Site>> read_version(std::string hash);
@@ -137,6 +143,7 @@ class Gateway {
   channels::ChannelDefinition responses_;  ///< the channel of response messages
   std::vector<std::unique_ptr<ChannelRuntime>> channels_;
   std::unique_ptr<Facade> facade_;
+  std::unique_ptr<AdminService> admin_;
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
 };

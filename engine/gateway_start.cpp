@@ -49,6 +49,7 @@ Status Gateway::start() {
   TRY_VOID(open_store());
   TRY_VOID(open_journal());
   TRY_VOID(start_channels());
+  TRY_VOID(open_admin());
   TRY_VOID(start_subscriptions());
   base::spawn(recover_and_listen());
   // Recovery runs to its end before anything listens; until then only this loop runs.
@@ -160,7 +161,8 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           &processor_,
           &budget_,
           &*pacer_,
-          {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get()},
+          {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get(),
+           base::join_path(site_->data_folder, "connectors")},
           {},
           {},
           [this](std::string hash) { return version_of(std::move(hash)); },
@@ -178,7 +180,7 @@ Status Gateway::start_subscriptions() {
                              &clock_,
                              {},
                              {},
-                             {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get()}};
+                             {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get(), {}}};
   parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source,
                               auto make_destination) {
     ChannelRuntime::Parts made = channel_parts(definition, site_);

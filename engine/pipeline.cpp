@@ -402,19 +402,20 @@ DeliveryQueue* ChannelRuntime::find_queue(std::string_view name) const {
 
 Task<Answer> ChannelRuntime::report(channels::Unframed what) {
   ++counters_.unframed;
-  base::log(base::LogLevel::warn, "unframed-bytes",
+  const bool denied = what.kind == channels::Unframed::Kind::refused_sender;
+  base::log(base::LogLevel::warn, denied ? base::Safe("sender-not-allowed") : base::Safe("unframed-bytes"),
             {{"channel", base::Safe::name(parts_.definition->name)},
              {"peer", base::Safe::name(what.peer)},
              {"bytes", static_cast<std::int64_t>(what.bytes)}});
   Answer answer;
-  if (what.kind == channels::Unframed::Kind::oversize && what.name.empty()) {
+  if ((denied || what.kind == channels::Unframed::Kind::oversize) && what.name.empty()) {
     NewMessage head;
     head.channel = parts_.definition->name;
     head.body = what.head;
-    const base::Error error{base::ErrorCode::limit_exceeded, {}, {}, {}};
+    const base::Error error{denied ? base::ErrorCode::sender_not_allowed : base::ErrorCode::limit_exceeded, {}, {}, {}};
     const Opened opened = open_message(*parts_.site, *parts_.definition, head);
     answer.reply = make_refusal(*parts_.definition, head, opened, hl7::AckCode::AR, error, what.received_at);
-    answer.close = true;
+    answer.close = !denied;
   }
   parts_.journal->note_unframed(parts_.definition->name, std::move(what));
   co_return answer;

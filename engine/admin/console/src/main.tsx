@@ -3,6 +3,7 @@ import './styles/base.css';
 import './styles/layout.css';
 import './styles/components.css';
 import './styles/pages.css';
+import './styles/message.css';
 import { App } from './app';
 import { applyTheme } from './theme';
 

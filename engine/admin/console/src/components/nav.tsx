@@ -22,7 +22,7 @@ export function Nav(props: { open: boolean; page: string }) {
             <ul>
               {shown.map((one) => (
                 <li key={one.name}>
-                  <a href={link(one.name)} {...(one.name === props.page ? { 'aria-current': 'page' as const } : {})}>
+                  <a href={link(one.name)} {...(one.name === props.page || (one.name === 'messages' && props.page === 'message') ? { 'aria-current': 'page' as const } : {})}>
                     {one.title}
                     {one.name === 'quarantine' && quarantined > 0 ? <span class="count">{count(quarantined)}</span> : null}
                   </a>
