@@ -25,9 +25,9 @@ constexpr FieldSpec kHttpTls[] = {
      .default_value = "none",
      .words = kClientWords},
     {.name = "min",
-     .type = FieldType::word,
+     .type = FieldType::string,
      .summary = "lowest TLS version",
-     .default_value = "1.2",
+     .default_value = "\"1.2\"",
      .words = kTlsVersions},
 };
 constexpr FieldSpec kHttp[] = {
@@ -266,6 +266,18 @@ constexpr FieldSpec kFhir[] = {
      .summary = "who may be notified, and of what",
      .fields = kSubscriptions},
 };
+constexpr FieldSpec kReload[] = {
+    {.name = "on_change",
+     .type = FieldType::boolean,
+     .summary = "changed files are checked and used by themselves; else only by `kiln reload`, `apply` or SIGHUP",
+     .default_value = "false"},
+    {.name = "every",
+     .type = FieldType::duration,
+     .summary = "how often they are looked at; they must be the same for as long again",
+     .default_value = "2s",
+     .min = 200,
+     .max = 3'600'000},
+};
 constexpr FieldSpec kQuery[] = {
     {.name = "file",
      .type = FieldType::path,
@@ -292,6 +304,7 @@ constexpr FieldSpec kServer[] = {
     {.name = "fhir", .type = FieldType::block, .summary = "rules of the FHIR server", .fields = kFhir},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
+    {.name = "reload", .type = FieldType::block, .summary = "other versions while it runs", .fields = kReload},
     {.name = "alert", .type = FieldType::any, .summary = "alert rule", .later = true, .repeated = true},
     {.name = "query",
      .type = FieldType::named_block,

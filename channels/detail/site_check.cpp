@@ -163,10 +163,19 @@ class Checker {
   void check_http_tls(const Options& http) {
     const OptionValue* tls = http.find("tls");
     if (tls == nullptr || tls->block.empty()) return;
-    const Options& block = tls->block.front();
+    check_client_certificates(*tls);
+  }
+
+  /// Client certificates need somebody who signs them; rules about them need them.
+  void check_client_certificates(const OptionValue& tls) {
+    const Options& block = tls.block.front();
+    if (find_field(block.fields(), "client") == nullptr) return;
     if (block.text("client") != "none" && !block.has("client_ca"))
-      report(diagnostics_, ErrorCode::E0910, tls->span, "`tls` asks for client certificates without `client_ca`",
+      report(diagnostics_, ErrorCode::E0910, tls.span, "`tls` asks for client certificates without `client_ca`",
              "client_ca file(\"…\")");
+    if (block.has("allow") && block.text("client") != "required")
+      report(diagnostics_, ErrorCode::E0910, tls.span, "`allow` speaks of client certificates, and `tls` requires none",
+             "client required");
   }
 
   /// Users, their roles, and what the roles name.
@@ -320,6 +329,7 @@ class Checker {
     const OptionValue* tls = options.find("tls");
     if (tls == nullptr || tls->block.empty()) return;
     const Options& block = tls->block.front();
+    check_client_certificates(*tls);
     if (block.has("cert") != block.has("key"))
       report(
           diagnostics_, ErrorCode::E0910, tls->span,

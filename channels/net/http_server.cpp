@@ -199,6 +199,7 @@ HttpPeer peer_of(const base::StreamPtr& stream) {
   if (const auto* secure = dynamic_cast<const SecureStream*>(stream.get())) {
     peer.encrypted = true;
     peer.certificate = secure->certificate();
+    peer.alternative_names = secure->alternative_names();
   }
   peer.is_gone = [weak = std::weak_ptr<base::Stream>(stream)] {
     const auto open = weak.lock();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.h"
 #include "engine/base/http_message.h"
@@ -31,6 +32,7 @@ struct HttpStream {
 struct HttpPeer {
   bool encrypted = false;
   std::string certificate;        ///< subject of the client's certificate (RFC 2253); empty: none was shown
+  std::vector<std::string> alternative_names;  ///< of that certificate: "DNS:…", "URI:…", "email:…"
   std::function<bool()> is_gone;  ///< the client has closed its side; on the network's executor, at any later time
   std::shared_ptr<HttpStream> stream;  ///< of the answer to this request; null while the gate is asked
 };

@@ -15,4 +15,11 @@ export const pages: PageSpec[] = [
   { name: 'dashboard', title: 'Dashboard', group: 'Operate', key: 'd', right: 'view', load: () => import('./pages/dashboard') },
   { name: 'messages', title: 'Messages', group: 'Operate', key: 'm', right: 'view', load: () => import('./pages/messages') },
   { name: 'message', title: 'Message', group: null, right: 'view', load: () => import('./pages/message') },
+  { name: 'quarantine', title: 'Quarantine', group: 'Operate', key: 'q', right: 'view', load: () => import('./pages/quarantine') },
+  { name: 'jobs', title: 'Replay jobs', group: 'Operate', key: 'j', right: 'view', load: () => import('./pages/jobs') },
+  { name: 'connections', title: 'Connections', group: 'Operate', key: 'n', right: 'view', load: () => import('./pages/connections') },
+  { name: 'alerts', title: 'Alerts', group: 'Operate', key: 'a', right: 'view', load: () => import('./pages/alerts') },
+  { name: 'channels', title: 'Channels', group: 'Configure', key: 'c', right: 'view', load: () => import('./pages/channels') },
+  { name: 'storage', title: 'Storage', group: 'Data', key: 's', right: 'view', load: () => import('./pages/storage') },
+  { name: 'audit', title: 'Audit', group: 'Manage', key: 'u', right: 'audit', load: () => import('./pages/audit') },
 ];
