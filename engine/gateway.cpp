@@ -73,6 +73,7 @@ Task<void> Gateway::drain() {
 /// what is in doubt.
 Task<void> Gateway::wind_down(bool started) {
   if (reload_) reload_->stop();
+  if (replays_) co_await replays_->stop();
   if (fhir_) fhir_->wake();
   if (facade_) facade_->stop();
   if (subscriptions_) co_await subscriptions_->stop();

@@ -75,6 +75,7 @@ Status Gateway::open_journal() {
   pacer_.emplace(net_.executor(), *journal_);
   holds_.emplace(*journal_, clock_, journal_->recovered().holds);
   make_reload();
+  make_replays();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }
@@ -164,7 +165,8 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
            base::join_path(site_->data_folder, "connectors")},
           {},
           {},
-          [this](std::string hash) { return version_of(std::move(hash)); }};
+          [this](std::string hash) { return version_of(std::move(hash)); },
+          [this](NewMessage message, Plan* plan) { return replays_->narrow(std::move(message), plan); }};
 }
 
 /// The channels of Subscriptions, also of those that are gone and have outputs waiting.
