@@ -22,6 +22,7 @@
 #include "engine/security/request_quota.h"
 #include "engine/security/site_access.h"
 #include "engine/table_watch.h"
+#include "engine/vault/keeper.h"
 
 namespace kiln::engine {
 
@@ -55,6 +56,7 @@ class Gateway {
   /// Only on reader_executor(): the journal as search and show see it; opened again when a file came or went.
   base::Result<JournalReader*> journal_reader();
   Journal& journal() { return *journal_; }
+  Keeper& keeper() { return *keeper_; }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
 
@@ -110,6 +112,7 @@ class Gateway {
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;
+  std::unique_ptr<Keeper> keeper_;
   SubscriptionRules subscription_rules_;
   SubscriptionWriteRule write_rule_{subscription_rules_};
   std::unique_ptr<ExportJobs> export_jobs_;

@@ -13,4 +13,9 @@ inline constexpr std::size_t kJobsKept = 1000;           ///< jobs that a new jo
 inline constexpr std::size_t kEndedJobsKept = 200;       ///< of them, that have ended
 inline constexpr std::size_t kPruneRowsPerCommit = 2000; ///< rows of metadata copied in one commit
 
+// Retention and backup.
+inline constexpr std::int64_t kKeeperFirstMs = 60'000;      ///< after the start: the first look at what is past its time
+inline constexpr std::int64_t kKeeperEveryMs = 3'600'000;   ///< then
+inline constexpr std::uint64_t kReserveBytes = 64u << 20;   ///< of the disk: kept for ends of deliveries when it is full
+
 }  // namespace kiln::engine::limits

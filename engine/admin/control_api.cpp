@@ -143,6 +143,16 @@ Task<HttpResponse> handle_control(Gateway& gateway, HttpRequest request) {
     HttpResponse response = co_await read;
     co_return response;
   }
+  if (path.starts_with("/api/v1/storage")) {
+    base::Completion<HttpResponse> answered(gateway.executor());
+    gateway.keeper().work().post([&gateway, answered, request, path] {
+      const auto answer = gateway.keeper().answer(request.method, path, request.body);
+      const base::Error none{ErrorCode::message_not_found, "the control API has no such resource", path, {}};
+      answered.set(!answer ? error_response(none) : *answer ? json_response(**answer) : error_response(answer->error()));
+    });
+    HttpResponse response = co_await answered;
+    co_return response;
+  }
   if (request.method == "GET" && path == "/api/v1/reindex") {
     auto asking = gateway.fhir().parameters_state();
     const auto states = co_await std::move(asking);
