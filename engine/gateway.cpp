@@ -102,6 +102,11 @@ Task<void> Gateway::wind_down(bool started) {
               {{"messages", static_cast<std::int64_t>(unrecorded)}});
     exit_code_ = 74;
   }
+  if (keeper_) {
+    base::Completion<bool> kept(net_.executor());
+    keeper_->stop([kept] { kept.set(true); });
+    co_await kept;
+  }
   base::Completion<Status> store_closed(net_.executor());
   store_write_.post([this, store_closed] { store_closed.set(fhir_->checkpoint()); });
   const Status emptied = co_await store_closed;

@@ -26,6 +26,7 @@
 #include "engine/security/request_quota.h"
 #include "engine/security/site_access.h"
 #include "engine/table_watch.h"
+#include "engine/vault/keeper.h"
 
 namespace kiln::engine {
 
@@ -60,6 +61,7 @@ class Gateway {
   /// Only on reader_executor(): the journal as search and show see it; opened again when a file came or went.
   base::Result<JournalReader*> journal_reader();
   Journal& journal() { return *journal_; }
+  Keeper& keeper() { return *keeper_; }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
   /// What operators hold; after start().
@@ -135,6 +137,7 @@ class Gateway {
   std::optional<Holds> holds_;
   std::unique_ptr<SiteReload> reload_;
   std::unique_ptr<ReplayJobs> replays_;
+  std::unique_ptr<Keeper> keeper_;
   SubscriptionRules subscription_rules_;
   SubscriptionWriteRule write_rule_{subscription_rules_};
   std::unique_ptr<ExportJobs> export_jobs_;

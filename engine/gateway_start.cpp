@@ -70,12 +70,16 @@ Status Gateway::open_journal() {
   JournalOptions options;
   options.folder = base::join_path(site_->data_folder, "journal");
   options.used_up_to = store_knows_up_to_;
+  options.keep_sent = site_->server.block("journal").text("sent") != "drop";
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   pacer_.emplace(net_.executor(), *journal_);
   holds_.emplace(*journal_, clock_, journal_->recovered().holds);
   make_reload();
   make_replays();
+  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &file_work_,
+                                                   site_->data_folder, kVersion, read_retention(site_->server)});
+  keeper_->start();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }

@@ -51,4 +51,9 @@ inline constexpr std::int64_t kLspIdleSeconds = 600;
 inline constexpr std::size_t kAuditDetailBytesMax = 4'096;
 inline constexpr std::uint64_t kAuditCheckpointRecords = 1'000;
 
+// Retention and backup.
+inline constexpr std::int64_t kKeeperFirstMs = 60'000;      ///< after the start: the first look at what is past its time
+inline constexpr std::int64_t kKeeperEveryMs = 3'600'000;   ///< then
+inline constexpr std::uint64_t kReserveBytes = 64u << 20;   ///< of the disk: kept for ends of deliveries when it is full
+
 }  // namespace kiln::engine::limits
