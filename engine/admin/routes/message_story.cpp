@@ -123,7 +123,7 @@ std::vector<QueueFacts> queue_facts(const Gateway& gateway) {
       QueueFacts one;
       one.destination = channel->definition().name + "/" + queue->name();
       one.blocked = status.blocked;
-      one.paused = queue->connector_status().state == channels::ConnectorStatus::State::paused;
+      one.paused = status.paused;
       one.head = status.head;
       one.pending = status.pending;
       one.next_try_ms = status.next_try_ms;
