@@ -317,7 +317,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& message_story_spec() {
+const RouteGroup& message_story_routes() {
   static const RouteGroup group{"message story", "one message in all its forms", kRoutes};
   return group;
 }

@@ -138,7 +138,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& messages_spec() {
+const RouteGroup& messages_routes() {
   static const RouteGroup group{"messages", "messages of the journal", kRoutes};
   return group;
 }

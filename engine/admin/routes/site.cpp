@@ -80,7 +80,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& site_spec() {
+const RouteGroup& site_routes() {
   static const RouteGroup group{"site", "the site that runs", kRoutes};
   return group;
 }
