@@ -41,6 +41,11 @@ constexpr FieldSpec kHttp[] = {
      .words = kInsecureWords},
     {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kHttpTls, .optional_block = true},
 };
+constexpr FieldSpec kHealth[] = {
+    {.name = "listen",
+     .type = FieldType::address,
+     .summary = "where /healthz, /readyz, /startupz and /metrics are served in plain text, without login"},
+};
 constexpr FieldSpec kJournal[] = {
     {.name = "durability",
      .type = FieldType::word,
@@ -250,6 +255,7 @@ constexpr FieldSpec kServer[] = {
      .summary = "FHIR server; without the block it listens on its default",
      .fields = kHttp},
     {.name = "fhir", .type = FieldType::block, .summary = "rules of the FHIR server", .fields = kFhir},
+    {.name = "health", .type = FieldType::block, .summary = "health and metrics for supervisors", .fields = kHealth},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
     {.name = "alert", .type = FieldType::any, .summary = "alert rule", .later = true, .repeated = true},

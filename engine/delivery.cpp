@@ -26,7 +26,14 @@ DeliveryQueue::DeliveryQueue(Settings settings, std::unique_ptr<channels::Destin
       clock_(clock),
       random_(random),
       wake_(executor),
-      recorded_(executor) {}
+      recorded_(executor),
+      meter_(settings_.channel, settings_.destination) {
+  base::Metrics& all = base::Metrics::process();
+  const base::Safe channel = base::Safe::name(settings_.channel), name = base::Safe::name(settings_.destination);
+  counters_.sent.attach(all.counter(base::Metric::messages_sent_total, {channel, name}));
+  counters_.quarantined.attach(all.counter(base::Metric::messages_quarantined_total, {channel, name}));
+  counters_.retries.attach(all.counter(base::Metric::retries_total, {channel, name}));
+}
 
 DeliveryQueue::~DeliveryQueue() {
   *alive_ = false;
@@ -223,7 +230,9 @@ Task<void> DeliveryQueue::send_batch() {
   for (std::size_t i = 0; i < most && (i == 0 || !window_[i].suspect); ++i) batch.push_back(outgoing(window_[i]));
   base::failpoint_here("delivery.send.before");
   auto sending = destination_->send_batch(std::move(batch));
+  const base::MonoTime began = clock_.mono();
   const std::vector<SendOutcome> outcomes = co_await std::move(sending);
+  meter_.attempt.observe(clock_.mono() - began);
   base::failpoint_here("delivery.send.after");
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     PendingOutput& head = window_.front();
@@ -254,6 +263,7 @@ bool DeliveryQueue::settle(PendingOutput& output, const SendOutcome& outcome) {
   if (outcome.kind == Kind::sent) {
     end(output, DeliveryState::sent, outcome);
     ++counters_.sent;
+    counters_.last_sent = clock_.wall();
     counters_.last_error.clear();
     return true;
   }
@@ -321,6 +331,7 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ending.in_doubt = output.in_doubt;
   ending.sent_hash = base::sha256(output.output.body);
   ++unrecorded_;
+  meter_.delivery.observe(std::chrono::microseconds(clock_.wall().micros - output.received.micros));
   const auto [first, last] = watchers_.equal_range(output.id);
   for (auto watcher = first; watcher != last; ++watcher) watcher->second(ending);
   watchers_.erase(first, last);
@@ -379,7 +390,10 @@ QueueStatus DeliveryQueue::status() const {
   if (!window_.empty()) {
     out.head = window_.front().id;
     out.head_attempts = window_.front().attempts;
+    out.oldest = window_.front().received;
   }
+  out.in_doubt = static_cast<std::uint64_t>(
+      std::count_if(window_.begin(), window_.end(), [](const PendingOutput& one) { return one.in_doubt; }));
   if (delay_.count() > 0)
     out.next_try_ms = std::max<std::int64_t>(
         0, std::chrono::duration_cast<milliseconds>(next_try_ - clock_.mono()).count());

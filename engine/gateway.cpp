@@ -22,6 +22,7 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
       budget_(net_.executor(), static_cast<std::size_t>(site_->server.block("limits").number("inflight"))) {
   processor_.use_lookups(&lookups_);
   processor_.use_clock(&clock_);
+  observer_ = std::make_unique<Observer>(*this, env_, Notifier(options_.notify_socket), options_.watchdog_us);
 }
 
 Gateway::~Gateway() {
@@ -91,6 +92,7 @@ void Gateway::stop() {
 
 /// Takes no more, finishes what is under way, records every outcome (reliability.md R12).
 Task<void> Gateway::drain() {
+  observer_->stopping();
   say("stopping: no new messages are taken, sends in progress are finished");
   auto ending = wind_down(true);
   co_await std::move(ending);
@@ -134,6 +136,7 @@ Task<void> Gateway::wind_down(bool started) {
     base::log(base::LogLevel::error, "store-close-failed", {{"error", base::Safe::code(emptied.error().code)}});
     exit_code_ = 74;
   }
+  co_await observer_->stop();
   if (const Status closed = journal_->close(orderly); !closed) {
     base::log(base::LogLevel::error, "journal-close-failed",
               {{"error", base::Safe::code(closed.error().code)}});

@@ -17,6 +17,7 @@
 #include "engine/fhir_service.h"
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
+#include "engine/observe/observer.h"
 #include "engine/pipeline.h"
 #include "engine/subscriptions/subscriptions.h"
 #include "engine/security/request_quota.h"
@@ -30,6 +31,8 @@ struct GatewayOptions {
       say;  ///< one line for people at each step of start and stop; may be empty
   /// Asked at a SIGHUP: true when it came because the terminal was closed, which is a wish to stop. Empty: never.
   std::function<bool()> terminal_is_gone;
+  std::string notify_socket;     ///< $NOTIFY_SOCKET of systemd; empty: none
+  std::int64_t watchdog_us = 0;  ///< $WATCHDOG_USEC: systemd gets a sign of life each second unless it is 0
 };
 
 class Gateway {
@@ -57,6 +60,10 @@ class Gateway {
   Journal& journal() { return *journal_; }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
+  /// nullptr before the start has opened it.
+  SqliteJournal* sqlite_journal() { return journal_.get(); }
+  const InflightBudget& budget() const { return budget_; }
+  Observer& observer() { return *observer_; }
 
  private:
   base::Status lock_data();
@@ -79,6 +86,7 @@ class Gateway {
   void note_lookups() const;
   void watch_tables();
   void use_tables(TableWatch::Change change);
+  base::Task<base::HttpResponse> on_http(base::HttpRequest request, channels::HttpPeer peer);
   base::Task<base::HttpResponse> on_fhir(base::HttpRequest request, channels::HttpPeer peer);
   std::optional<base::HttpResponse> check_login(const base::HttpRequest& head, const channels::HttpPeer& peer) const;
   base::HttpResponse refuse(const base::Error& error, const base::HttpRequest& request) const;
@@ -120,6 +128,7 @@ class Gateway {
   std::unique_ptr<Facade> facade_;
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
+  std::unique_ptr<Observer> observer_;
 };
 
 }  // namespace kiln::engine

@@ -34,6 +34,7 @@ Task<void> Gateway::recover_and_listen() {
     unprocessed.erase(channel->definition().name);
   }
   if (started_) note_unserved(unprocessed);
+  observer_->step("starting the channels", 90);
   if (started_) started_ = start_queues();
   for (const auto& channel : channels_) {
     if (!started_) break;
@@ -45,6 +46,7 @@ Task<void> Gateway::recover_and_listen() {
   if (started_) started_ = serve_http();
   if (started_) watch_tables();
   if (started_) subscriptions_->start();
+  if (started_) observer_->started();
   if (!started_) {
     auto ending = wind_down(false);
     co_await std::move(ending);

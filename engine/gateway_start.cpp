@@ -47,8 +47,14 @@ Status Gateway::start() {
   give_way(store_write_);
   give_way(file_work_);
   give_way(bulk_work_);
+  observer_->step("opening the store", 10);
   TRY_VOID(open_store());
+  observer_->step("opening the journal", 30);
   TRY_VOID(open_journal());
+  observer_->health().watch("journal", committer_);
+  observer_->health().watch("store", store_write_);
+  TRY_VOID(observer_->listen(net_));
+  observer_->step("recovering", 60);
   TRY_VOID(start_channels());
   TRY_VOID(start_subscriptions());
   base::spawn(recover_and_listen());

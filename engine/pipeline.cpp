@@ -28,7 +28,9 @@ Task<void> InflightBudget::room() {
   while (!has_room()) co_await freed_.wait(milliseconds(-1));
 }
 
-ChannelRuntime::ChannelRuntime(Parts parts) : parts_(std::move(parts)), first_site_(parts_.site) {
+ChannelRuntime::ChannelRuntime(Parts parts)
+    : parts_(std::move(parts)), first_site_(parts_.site), meter_(parts_.definition->name) {
+  counters_.attach(parts_.definition->name);
   const channels::Options& options = parts_.definition->source_options;
   if (options.has("sequence_numbers") && options.flag("sequence_numbers"))
     links_ = std::make_unique<SequenceLinks>(*parts_.journal, *parts_.executor, parts_.definition->name);
@@ -55,6 +57,7 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   base::failpoint_here("pipeline.read");
   ++counters_.received;
   counters_.last_received = in.received_at;
+  const base::Stopwatch watch(meter_.processing, *parts_.clock);
   const std::string source_key = in.key;
   // One version of the site from begin to end, whatever is reloaded meanwhile.
   const std::shared_ptr<const channels::Site> site = parts_.site;
@@ -71,6 +74,7 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
       std::optional<Answer> answer = co_await std::move(known);
       if (answer) {
         ++counters_.duplicates;
+        meter_.answered(answer->reply);
         co_return *answer;
       }
     }
@@ -79,6 +83,7 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
       base::Completion<Answer> first(*parts_.executor);
       same->second.push_back(first);
       Answer answer = co_await first;
+      meter_.answered(answer.reply);
       co_return answer;
     }
     in_flight_.try_emplace(key);
@@ -129,6 +134,7 @@ NewMessage ChannelRuntime::make_message(channels::Inbound in, const channels::Si
 /// Ends the time in flight: frees the budget and answers repetitions that came meanwhile.
 void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::size_t bytes) {
   parts_.budget->give_back(bytes);
+  meter_.answered(answer.reply);
   const auto waiting = in_flight_.find(key);
   if (waiting == in_flight_.end()) return;
   const Waiters waiters = std::move(waiting->second);
@@ -336,11 +342,11 @@ void ChannelRuntime::flush_stored() {
   while (!storing_.empty() && storing_.begin()->second.durable) {
     const Storing next = std::move(storing_.begin()->second);
     storing_.erase(storing_.begin());
-    push(*next.processed, next.message->body);
+    push(*next.processed, next.message->body, next.message->received);
   }
 }
 
-void ChannelRuntime::push(Processed& processed, const std::string& source) {
+void ChannelRuntime::push(Processed& processed, const std::string& source, base::WallTime received) {
   for (Output& output : processed.outputs) {
     DeliveryQueue* queue = find_queue(output.destination);
     if (queue == nullptr) {
@@ -349,6 +355,7 @@ void ChannelRuntime::push(Processed& processed, const std::string& source) {
     }
     PendingOutput pending;
     pending.id = processed.id;
+    pending.received = received;
     if (output.is_source) output.body = source;
     pending.output = std::move(output);
     queue->push(std::move(pending));

@@ -134,6 +134,7 @@ Result<ChannelRuntime*> channel_to_resume(Gateway& gateway, std::string_view pat
 Task<HttpResponse> handle_control(Gateway& gateway, HttpRequest request) {
   const std::string path(request.path());
   constexpr std::string_view kDestinations = "/api/v1/destinations/", kChannels = "/api/v1/channels/";
+  if (auto observed = gateway.observer().answer(request)) co_return *observed;
   if (request.method == "GET" && path == "/api/v1/status") co_return json_response(print_status(gateway));
   if (request.method == "GET" && path == "/api/v1/coverage")
     co_return json_response(print_coverage(gateway.channels()));
