@@ -41,6 +41,18 @@ constexpr FieldSpec kHttp[] = {
      .words = kInsecureWords},
     {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kHttpTls, .optional_block = true},
 };
+constexpr FieldSpec kIndexKey[] = {
+    {.name = "path", .type = FieldType::string, .summary = "HL7 path: PV1-3.1, or PID-3[*].1 for every repetition", .required = true},
+    {.name = "channel", .type = FieldType::string, .summary = "of messages of that channel only"},
+};
+constexpr FieldSpec kIndex[] = {
+    {.name = "key",
+     .type = FieldType::named_block,
+     .summary = "a field that messages are found by, beside patient id, account, name and control id: path:NAME=value",
+     .fields = kIndexKey,
+     .repeated = true},
+    {.name = "text", .type = FieldType::string, .summary = "channels whose words are indexed, with blanks between them; \"*\": all"},
+};
 constexpr FieldSpec kHealth[] = {
     {.name = "listen",
      .type = FieldType::address,
@@ -255,6 +267,7 @@ constexpr FieldSpec kServer[] = {
      .summary = "FHIR server; without the block it listens on its default",
      .fields = kHttp},
     {.name = "fhir", .type = FieldType::block, .summary = "rules of the FHIR server", .fields = kFhir},
+    {.name = "index", .type = FieldType::block, .summary = "what messages are found by", .fields = kIndex},
     {.name = "health", .type = FieldType::block, .summary = "health and metrics for supervisors", .fields = kHealth},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},

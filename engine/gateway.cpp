@@ -93,6 +93,7 @@ void Gateway::stop() {
 /// Takes no more, finishes what is under way, records every outcome (reliability.md R12).
 Task<void> Gateway::drain() {
   observer_->stopping();
+  index_->stop();
   say("stopping: no new messages are taken, sends in progress are finished");
   auto ending = wind_down(true);
   co_await std::move(ending);
@@ -153,6 +154,7 @@ base::Result<JournalReader*> Gateway::journal_reader() {
   if (!reader_ || reader_->file_count() != static_cast<std::size_t>(files)) {
     TRY(auto opened, JournalReader::open(env_, folder));
     reader_ = std::make_unique<JournalReader>(std::move(opened));
+    reader_->use_index(env_, base::join_path(site_->data_folder, "index"), index_rules_);
   }
   return reader_.get();
 }

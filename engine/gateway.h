@@ -15,6 +15,7 @@
 #include "engine/facade.h"
 #include "engine/bulk/jobs.h"
 #include "engine/fhir_service.h"
+#include "engine/index/indexer.h"
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
 #include "engine/observe/observer.h"
@@ -64,6 +65,8 @@ class Gateway {
   SqliteJournal* sqlite_journal() { return journal_.get(); }
   const InflightBudget& budget() const { return budget_; }
   Observer& observer() { return *observer_; }
+  /// nullptr before the journal is open.
+  const IndexService* index() const { return index_.get(); }
 
  private:
   base::Status lock_data();
@@ -129,6 +132,8 @@ class Gateway {
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
   std::unique_ptr<Observer> observer_;
+  IndexRules index_rules_;  ///< immutable after the start
+  std::unique_ptr<IndexService> index_;
 };
 
 }  // namespace kiln::engine

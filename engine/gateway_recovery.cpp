@@ -46,6 +46,7 @@ Task<void> Gateway::recover_and_listen() {
   if (started_) started_ = serve_http();
   if (started_) watch_tables();
   if (started_) subscriptions_->start();
+  if (started_) index_->start();
   if (started_) observer_->started();
   if (!started_) {
     auto ending = wind_down(false);

@@ -79,6 +79,12 @@ Status Gateway::open_journal() {
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   pacer_.emplace(net_.executor(), *journal_);
+  TRY(index_rules_, read_index_rules(site_->server));
+  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_},
+                            &net_.executor(),
+                            &clock_,
+                            [this] { return journal_->last_id(); }};
+  index_ = std::make_unique<IndexService>(std::move(index));
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }

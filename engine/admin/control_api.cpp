@@ -9,6 +9,7 @@
 #include "engine/admin/status_json.h"
 #include "engine/base/limits.h"
 #include "engine/gateway.h"
+#include "engine/limits.h"
 
 namespace kiln::engine {
 namespace {
@@ -57,8 +58,10 @@ Result<std::string> search(Gateway& gateway, const HttpRequest& request) {
   }
   TRY(const Query query, parse_query_text(text, gateway.clock().wall()));
   TRY(JournalReader * reader, gateway.journal_reader());
-  TRY(const auto found, reader->search(query, options));
-  return print_search(found, options.limit);
+  options.clock = &gateway.clock();
+  options.budget_ms = limits::kSearchBudgetMs;
+  TRY(const SearchAnswer answer, reader->find(query, options));
+  return print_search(answer);
 }
 
 Result<HttpResponse> show(Gateway& gateway, std::string_view rest) {

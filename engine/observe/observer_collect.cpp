@@ -83,6 +83,7 @@ void Observer::collect_journal() {
   Metrics& all = Metrics::process();
   const std::string& data = gateway_.site().data_folder;
   if (SqliteJournal* journal = gateway_.sqlite_journal()) all.gauge(Metric::journal_rows).set(journal->last_id());
+  if (const IndexService* index = gateway_.index()) all.gauge(Metric::index_lag_seconds).set(index->lag_seconds());
   std::uint64_t bytes = 0;
   if (const auto files = env_.list(base::join_path(data, "journal")))
     for (const auto& file : *files) bytes += file.size;
