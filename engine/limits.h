@@ -24,6 +24,7 @@ inline constexpr std::int64_t kSearchBudgetMs = 2'000;      ///< one search; the
 inline constexpr std::uint64_t kSearchContentIdsPerRead = 2'000;  ///< messages whose bodies are looked at between two looks at the clock
 
 // ---- observe ----
+inline constexpr std::size_t kAlertNotesMax = 1'000;       ///< notes that wait for one route; beyond, the oldest go
 inline constexpr std::int64_t kStuckMs = 10'000;           ///< without progress: a thread counts as stuck (operations.md §5)
 inline constexpr std::size_t kHistoryFineMax = 360;        ///< points of 10 s that are kept of each channel
 inline constexpr std::size_t kHistoryCoarseMax = 1'440;    ///< points of 1 min
