@@ -54,6 +54,7 @@ Status Gateway::start() {
   observer_->health().watch("journal", committer_);
   observer_->health().watch("store", store_write_);
   TRY_VOID(observer_->listen(net_));
+  TRY_VOID(observer_->start_alerts(net_, file_work_));
   observer_->step("recovering", 60);
   TRY_VOID(start_channels());
   TRY_VOID(start_subscriptions());

@@ -153,6 +153,9 @@ Task<HttpResponse> handle_control(Gateway& gateway, HttpRequest request) {
     if (!states) co_return error_response(states.error());
     co_return json_response(print_parameters(*states));
   }
+  if (request.method == "GET" && path == "/api/v1/alerts") co_return json_response(gateway.observer().alerts()->print());
+  if (request.method == "POST" && path == "/api/v1/alerts/test")
+    co_return json_response("{\"routes\":" + std::to_string(gateway.observer().alerts()->test()) + "}");
   if (request.method == "POST" && path == "/api/v1/replay") {
     Result<ReplayRequest> wanted = read_replay_request(request.body);
     if (!wanted) co_return error_response(wanted.error());

@@ -1,5 +1,8 @@
 #include "engine/observe/observer.h"
 
+#include <unistd.h>
+
+#include <climits>
 #include <cmath>
 
 #include "engine/base/json.h"
@@ -59,6 +62,23 @@ base::Status Observer::listen(base::Network& network) {
   return {};
 }
 
+base::Status Observer::start_alerts(base::Network& network, base::Executor& file_work) {
+  const channels::Site& site = gateway_.site();
+  Alerts::Parts parts;
+  TRY(parts.settings, read_alert_settings(site.server, site.folder, env_));
+  TRY(parts.routes, read_alert_routes(site.server));
+  parts.transport = alert_transport(network);
+  parts.home = &gateway_.executor();
+  parts.file_work = &file_work;
+  parts.clock = &gateway_.clock();
+  parts.env = &env_;
+  parts.file = base::join_path(site.data_folder, "alerts.json");
+  char host[HOST_NAME_MAX + 1] = {};
+  if (::gethostname(host, sizeof host - 1) == 0) parts.host = host;
+  alerts_ = std::make_unique<Alerts>(std::move(parts));
+  return {};
+}
+
 /// systemd allows a start 90 s; a long recovery asks for more, a little at a time.
 void Observer::step(const char* what, int percent) {
   constexpr std::int64_t kMoreMicros = 60'000'000;
@@ -90,6 +110,7 @@ void Observer::reloaded(bool ok) {
 
 base::Task<void> Observer::stop() {
   stopped_ = true;
+  if (alerts_) co_await alerts_->stop();
   if (server_) co_await server_->stop();
 }
 
@@ -102,7 +123,13 @@ void Observer::tick() {
     if (!journal->is_writable()) journal->probe();
     if (health_.has_started() && !stopped_) look_at_books();
   }
-  if (++ticks_ % ChannelHistory::kStepSeconds == 0) sample();
+  if (++ticks_ % ChannelHistory::kStepSeconds == 0) {
+    sample();
+    if (alerts_ && health_.has_started() && !stopped_) {
+      collect();
+      alerts_->look(health_.reasons());
+    }
+  }
   if (watchdog_us_ > 0 && health_.stuck().empty()) notifier_.watchdog();
   if (!health_.has_started()) step(health_.step_name(), health_.percent());
   if (stopped_) return;

@@ -9,6 +9,7 @@
 
 #include "channels/net/http_server.h"
 #include "engine/base/env.h"
+#include "engine/observe/alerts.h"
 #include "engine/observe/disk_forecast.h"
 #include "engine/observe/figures.h"
 #include "engine/observe/health.h"
@@ -28,6 +29,10 @@ class Observer {
   const Health& health() const { return health_; }
   /// Listens on `health { listen }` of the site, when it has one. Before the recovery, so that /startupz can answer.
   base::Status listen(base::Network& network);
+  /// Reads `alert` and `notify` of the site. Errors name the block.
+  base::Status start_alerts(base::Network& network, base::Executor& file_work);
+  /// nullptr before start_alerts().
+  Alerts* alerts() { return alerts_.get(); }
   /// What the start does now; also told to systemd, with the time it may still take.
   void step(const char* what, int percent);
   void started();
@@ -68,6 +73,7 @@ class Observer {
   base::WallTime start_;
   std::map<std::string, ChannelHistory, std::less<>> history_;
   std::unique_ptr<channels::HttpServer> server_;
+  std::unique_ptr<Alerts> alerts_;
   DiskForecast forecast_;
   std::string site_seen_;  ///< hash of the version that collect_site() looked at
   std::uint64_t ticks_ = 0;
