@@ -30,11 +30,29 @@ void ChannelMeter::answered(std::string_view reply) {
     if (name == code) counter->add();
 }
 
+namespace {
+
+base::Counter& queue_counter(Metric metric, std::string_view channel, std::string_view destination) {
+  return base::Metrics::process().counter(metric, {Safe::name(channel), Safe::name(destination)});
+}
+base::Histogram& queue_histogram(Metric metric, std::string_view channel, std::string_view destination) {
+  return base::Metrics::process().histogram(metric, {Safe::name(channel), Safe::name(destination)});
+}
+
+}  // namespace
+
 QueueMeter::QueueMeter(std::string_view channel, std::string_view destination)
-    : attempt(base::Metrics::process().histogram(Metric::ack_latency_seconds,
-                                                 {Safe::name(channel), Safe::name(destination)})),
-      delivery(base::Metrics::process().histogram(Metric::delivery_seconds,
-                                                  {Safe::name(channel), Safe::name(destination)})) {}
+    : attempt(queue_histogram(Metric::ack_latency_seconds, channel, destination)),
+      delivery(queue_histogram(Metric::delivery_seconds, channel, destination)),
+      sent_(queue_counter(Metric::messages_sent_total, channel, destination)),
+      quarantined_(queue_counter(Metric::messages_quarantined_total, channel, destination)),
+      retries_(queue_counter(Metric::retries_total, channel, destination)) {}
+
+void QueueMeter::attach(MeteredCount& sent, MeteredCount& quarantined, MeteredCount& retries) const {
+  sent.attach(sent_);
+  quarantined.attach(quarantined_);
+  retries.attach(retries_);
+}
 
 JournalMeter::JournalMeter()
     : commit_(base::Metrics::process().histogram(Metric::journal_commit_seconds)),

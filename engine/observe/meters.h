@@ -48,8 +48,13 @@ struct ChannelMeter {
 /// Series of one destination.
 struct QueueMeter {
   QueueMeter(std::string_view channel, std::string_view destination);
+  /// The totals of the queue count in the metrics too.
+  void attach(MeteredCount& sent, MeteredCount& quarantined, MeteredCount& retries) const;
   base::Histogram& attempt;   ///< ack_latency_seconds
   base::Histogram& delivery;  ///< delivery_seconds
+
+ private:
+  base::Counter &sent_, &quarantined_, &retries_;
 };
 
 /// Series of the journal.

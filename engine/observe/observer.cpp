@@ -5,9 +5,7 @@
 #include <climits>
 #include <cmath>
 
-#include "engine/base/json.h"
 #include "engine/base/log.h"
-#include "engine/base/partial_date.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
 #include "engine/observe/process_metrics.h"
@@ -19,6 +17,10 @@ using base::Metric;
 using base::Metrics;
 using base::Safe;
 using std::chrono::seconds;
+
+namespace {
+constexpr std::uint64_t kLookSeconds = 10;  ///< figures and alerts
+}
 
 Observer::Observer(Gateway& gateway, base::Env& env, Notifier notifier, std::int64_t watchdog_us)
     : gateway_(gateway),
@@ -123,7 +125,7 @@ void Observer::tick() {
     if (!journal->is_writable()) journal->probe();
     if (health_.has_started() && !stopped_) look_at_books();
   }
-  if (++ticks_ % ChannelHistory::kStepSeconds == 0) {
+  if (++ticks_ % kLookSeconds == 0) {
     sample();
     if (alerts_ && health_.has_started() && !stopped_) {
       collect();
@@ -188,71 +190,28 @@ void Observer::look_at_books() {
 }
 
 void Observer::sample() {
+  Metrics& all = Metrics::process();
+  decltype(latency_) still;
   for (const auto& channel : gateway_.channels()) {
     const std::string& name = channel->definition().name;
-    Metrics& all = Metrics::process();
-    ChannelHistory::Totals totals;
-    totals.received = channel->counters().received;
-    totals.processing = all.histogram(Metric::processing_seconds, {Safe::name(name)}).counts();
-    for (const auto& queue : channel->queues()) {
-      const QueueStatus status = queue->status();
-      totals.sent += status.sent;
-      totals.pending += status.pending;
-      totals.delivery[queue->name()] =
-          all.histogram(Metric::delivery_seconds, {Safe::name(name), Safe::name(queue->name())}).counts();
-    }
-    history_[name].add(std::move(totals));
+    auto add = [&](const std::string& destination, const base::Histogram& histogram) {
+      auto& window = still[{name, destination}];
+      window = std::move(latency_[{name, destination}]);
+      window.add(histogram.counts());
+    };
+    add("", all.histogram(Metric::processing_seconds, {Safe::name(name)}));
+    for (const auto& queue : channel->queues())
+      add(queue->name(), all.histogram(Metric::delivery_seconds, {Safe::name(name), Safe::name(queue->name())}));
   }
-  std::erase_if(history_, [this](const auto& entry) {
-    for (const auto& channel : gateway_.channels())
-      if (channel->definition().name == entry.first) return false;
-    Metrics::process().retire("channel", entry.first);
-    return true;
-  });
+  // A channel that a reload took away is not shown any more.
+  for (const auto& [key, window] : latency_)
+    if (key.second.empty() && !still.contains(key)) all.retire("channel", key.first);
+  latency_ = std::move(still);
 }
 
-const ChannelFigures* Observer::figures(std::string_view channel) const {
-  const auto found = history_.find(channel);
-  return found == history_.end() ? nullptr : &found->second.figures();
-}
-
-namespace {
-
-template <class Points>
-void write_series(base::JsonWriter& json, const char* name, const Points& points, std::size_t count, float HistoryPoint::* member) {
-  json.key(name).begin_array();
-  for (std::size_t i = points.size() - std::min(points.size(), count); i < points.size(); ++i)
-    json.number(std::to_string(std::round(points[i].*member * 10) / 10));
-  json.end_array();
-}
-
-}  // namespace
-
-std::string Observer::print_history(std::string_view channel, std::int64_t minutes) const {
-  constexpr std::int64_t kFineMinutes = 60, kSecondsAMinute = 60, kMicros = 1'000'000;
-  const bool fine = minutes <= kFineMinutes;
-  const std::int64_t step = fine ? ChannelHistory::kStepSeconds : kSecondsAMinute;
-  const auto count = static_cast<std::size_t>(std::max<std::int64_t>(1, minutes * kSecondsAMinute / step));
-  base::JsonWriter json;
-  json.begin_object().key("step_seconds").integer(step);
-  std::size_t longest = 0;
-  for (const auto& [name, history] : history_) longest = std::max(longest, fine ? history.fine().size() : history.coarse().size());
-  const auto span = static_cast<std::int64_t>(std::min(longest, count)) * step * kMicros;
-  json.member("from", base::PartialDate::from_wall({gateway_.clock().wall().micros - span}, base::DatePrecision::fraction).print_fhir());
-  json.key("channels").begin_object();
-  for (const auto& [name, history] : history_) {
-    if (!channel.empty() && name != channel) continue;
-    const auto& points = fine ? history.fine() : history.coarse();
-    json.key(name.c_str()).begin_object();
-    write_series(json, "received", points, count, &HistoryPoint::received);
-    write_series(json, "sent", points, count, &HistoryPoint::sent);
-    write_series(json, "pending", points, count, &HistoryPoint::pending);
-    write_series(json, "p50", points, count, &HistoryPoint::p50);
-    write_series(json, "p99", points, count, &HistoryPoint::p99);
-    json.end_object();
-  }
-  json.end_object().end_object();
-  return json.take();
+Latency Observer::latency(const std::string& destination, const std::string& channel) const {
+  const auto found = latency_.find({channel, destination});
+  return found == latency_.end() ? Latency() : found->second.latency();
 }
 
 std::optional<base::HttpResponse> Observer::answer(const base::HttpRequest& request) {

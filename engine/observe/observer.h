@@ -46,11 +46,9 @@ class Observer {
   /// The answer to GET /metrics, /healthz, /readyz or /startupz, for any listener; nothing for another path.
   std::optional<base::HttpResponse> answer(const base::HttpRequest& request);
 
-  /// Of a channel, by its name; nullptr while there is nothing.
-  const ChannelFigures* figures(std::string_view channel) const;
-  /// {"step_seconds","from","channels":{NAME:{"received":[…],"sent":[…],"pending":[…],"p50":[…],"p99":[…]}}}; all channels when
-  /// the name is empty. Up to 60 minutes in steps of 10 s, beyond in steps of a minute.
-  std::string print_history(std::string_view channel, std::int64_t minutes) const;
+  /// Of the last minutes: from receipt to acknowledgement of a channel; from receipt to delivery at a destination.
+  Latency processing(const std::string& channel) const { return latency("", channel); }
+  Latency delivery(const std::string& channel, const std::string& destination) const { return latency(destination, channel); }
   base::WallTime start_time() const { return start_; }
   /// Writes the gauges; before they are read.
   void collect();
@@ -58,6 +56,7 @@ class Observer {
  private:
   void tick();
   void sample();
+  Latency latency(const std::string& destination, const std::string& channel) const;
   void look_at_clock();
   std::optional<std::map<std::string, std::int64_t>> quiet_queues() const;
   void look_at_books();
@@ -71,7 +70,7 @@ class Observer {
   std::int64_t watchdog_us_;
   Health health_;
   base::WallTime start_;
-  std::map<std::string, ChannelHistory, std::less<>> history_;
+  std::map<std::pair<std::string, std::string>, LatencyWindow> latency_;  ///< by channel and destination; "": the channel
   std::unique_ptr<channels::HttpServer> server_;
   std::unique_ptr<Alerts> alerts_;
   DiskForecast forecast_;

@@ -4,8 +4,8 @@
 
 #include "engine/base/log.h"
 #include "engine/gateway.h"
-#include "engine/observe/certificates.h"
 #include "engine/observe/observer.h"
+#include "engine/security/certificates.h"
 #include "engine/version.h"
 
 namespace kiln::engine {
@@ -42,18 +42,17 @@ void collect_queue(Metrics& all, const std::string& name, const DeliveryQueue& q
   all.gauge(Metric::in_doubt, {channel, destination}).set(status.in_doubt);
   if (status.last_sent.micros != 0)
     all.gauge(Metric::last_sent_timestamp_seconds, {channel, destination}).set(seconds(status.last_sent));
-  all.gauge(Metric::connection_state, {channel, destination}).set(state_value(queue.connector_status()));
+  constexpr double kPaused = 3;
+  all.gauge(Metric::connection_state, {channel, destination}).set(status.paused ? kPaused : state_value(queue.connector_status()));
 }
 
-/// Blocks `tls { cert … }` and options `insecure`, wherever they are.
-template <class OnCertificate, class OnInsecure>
-void walk(const channels::Options& options, const std::string& place, const OnCertificate& on_certificate,
-          const OnInsecure& on_insecure) {
+/// Options `insecure`, wherever they are.
+void find_insecure(const channels::Options& options, const std::string& place, Metrics& all) {
   for (const auto& [name, values] : options.values()) {
     for (const channels::OptionValue& value : values) {
-      if (name == "insecure" && value.origin != channels::OptionValue::Origin::default_value) on_insecure(place);
-      if (name == "cert" && !value.text.empty()) on_certificate(place, value.text);
-      for (const channels::Options& block : value.block) walk(block, place, on_certificate, on_insecure);
+      if (name == "insecure" && value.origin != channels::OptionValue::Origin::default_value)
+        all.gauge(Metric::insecure_setting, {Safe::name(place)}).set(1.0);
+      for (const channels::Options& block : value.block) find_insecure(block, place, all);
     }
   }
 }
@@ -111,18 +110,14 @@ void Observer::collect_site() {
   all.gauge(Metric::build_info, {Safe::name(kVersion)}).set(1.0);
   all.gauge(Metric::start_time_seconds).set(seconds(start_));
   all.gauge(Metric::durability_relaxed).set(site.server.block("journal").text("durability") == "relaxed" ? 1.0 : 0.0);
-  auto on_certificate = [&](const std::string& place, const std::string& pem) {
-    const auto end = certificate_end(pem);
-    if (end) all.gauge(Metric::tls_cert_expiry_timestamp_seconds, {Safe::name(place)}).set(seconds(*end));
-  };
-  auto on_insecure = [&](const std::string& place) {
-    all.gauge(Metric::insecure_setting, {Safe::name(place)}).set(1.0);
-  };
-  walk(site.server, "http", on_certificate, on_insecure);
+  for (const CertificateInfo& one : certificates_of(site))
+    all.gauge(Metric::tls_cert_expiry_timestamp_seconds, {Safe::name(one.where)}).set(seconds(one.expires));
+  for (const auto& sample : all.read(Metric::insecure_setting)) all.retire("key", sample.labels.at("key"));
+  find_insecure(site.server, "server", all);
   for (const auto& channel : site.channels) {
-    walk(channel.source_options, channel.name, on_certificate, on_insecure);
+    find_insecure(channel.source_options, channel.name, all);
     for (const auto& destination : channel.destinations)
-      walk(destination.options, channel.name + "/" + destination.name, on_certificate, on_insecure);
+      find_insecure(destination.options, channel.name + "/" + destination.name, all);
   }
 }
 

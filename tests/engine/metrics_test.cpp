@@ -190,23 +190,18 @@ TEST_CASE("meters: acknowledgements are counted by the code of MSA-1 and nothing
   CHECK(count("AR") == 0);
 }
 
-TEST_CASE("figures: rates rise to what comes and the course adds up") {
-  engine::ChannelHistory history;
-  engine::ChannelHistory::Totals totals;
-  for (int i = 0; i < 60; ++i) {
-    totals.received += 100;
-    totals.sent += 100;
-    history.add(totals);
+TEST_CASE("figures: only the last minutes count") {
+  Histogram histogram(MetricKind::seconds);
+  engine::LatencyWindow window;
+  for (int i = 0; i < 100; ++i) histogram.observe(std::chrono::milliseconds(80));
+  window.add(histogram.counts());
+  CHECK(window.latency().p99 > 50);
+  for (std::size_t step = 0; step < engine::LatencyWindow::kSteps + 1; ++step) {
+    histogram.observe(std::chrono::microseconds(400));
+    window.add(histogram.counts());
   }
-  CHECK(history.figures().received.m1 == Approx(10).margin(0.1));
-  CHECK(history.figures().received.m15 < history.figures().received.m5);
-  CHECK(history.fine().size() == 60);
-  CHECK(history.coarse().size() == 10);
-  float sum = 0;
-  for (const auto& point : history.coarse()) sum += point.received;
-  CHECK(sum == 6'000);
-  history.add({});  // made new by a reload
-  CHECK(history.fine().back().received == 0);
+  CHECK(window.latency().p99 < 1);
+  CHECK(window.latency().p50 > 0);
 }
 
 TEST_CASE("forecast: a disk that fills has an end, one that does not has none") {
