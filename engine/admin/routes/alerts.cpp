@@ -72,7 +72,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& alerts_spec() {
+const RouteGroup& alerts_routes() {
   static const RouteGroup group{"alerts", "what is wrong now", kRoutes};
   return group;
 }
