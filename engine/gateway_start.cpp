@@ -30,10 +30,10 @@ void give_way(base::Executor& executor) {
   executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 
-/// One for each processor, and a second one in any case: a slow search must not hold up a read.
+/// One for each processor, and one more that searches never have.
 std::size_t read_threads() {
   const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) : 1, 2,
+  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) + 1 : 2, 2,
                                  base::limits::kReadThreadsMax);
 }
 

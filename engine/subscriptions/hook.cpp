@@ -282,11 +282,25 @@ SendOutcome judge(const base::HttpResponse& response) {
   return out;
 }
 
+/// Rights are those of now: an event may have waited for long. The first type that the creator may not read.
+std::string first_hidden(const LiveSubscription& live, const std::string& body) {
+  if (live.may_tell)
+    for (const std::string& type : types_told(body))
+      if (!live.may_tell(type)) return type;
+  return {};
+}
+
 Task<SendOutcome> HookDestination::send(channels::Outgoing message) {
   const auto definition = live_->definition;
   if (live_->ended) co_return failed(Kind::bad, ErrorCode::cannot_deliver, "the subscription is off");
   if (!definition)
     co_return failed(Kind::retry, ErrorCode::fhir_endpoint_refused, "the subscription is not active");
+  const std::string hidden = first_hidden(*live_, message.bytes);
+  if (!hidden.empty()) {
+    SendOutcome refused = failed(Kind::bad, ErrorCode::fhir_not_allowed, "its creator may not read " + hidden);
+    note(refused);
+    co_return refused;
+  }
   auto request = hook_request(*definition, message.bytes);
   if (!request) co_return SendOutcome::failed(Kind::bad, request.error());
   sending_ = true;
