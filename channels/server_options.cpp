@@ -25,9 +25,9 @@ constexpr FieldSpec kHttpTls[] = {
      .default_value = "none",
      .words = kClientWords},
     {.name = "min",
-     .type = FieldType::word,
+     .type = FieldType::string,
      .summary = "lowest TLS version",
-     .default_value = "1.2",
+     .default_value = "\"1.2\"",
      .words = kTlsVersions},
 };
 constexpr FieldSpec kHttp[] = {
@@ -40,6 +40,46 @@ constexpr FieldSpec kHttp[] = {
      .summary = "plaintext beyond loopback, knowingly",
      .words = kInsecureWords},
     {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kHttpTls, .optional_block = true},
+};
+constexpr FieldSpec kConsoleTls[] = {
+    {.name = "cert",
+     .type = FieldType::secret,
+     .summary = "certificate chain (PEM), the server's own first",
+     .required = true},
+    {.name = "key", .type = FieldType::secret, .summary = "its private key (PEM)", .required = true},
+    {.name = "min",
+     .type = FieldType::word,
+     .summary = "lowest TLS version",
+     .default_value = "1.2",
+     .words = kTlsVersions},
+};
+constexpr FieldSpec kConsole[] = {
+    {.name = "listen",
+     .type = FieldType::address,
+     .summary = "where the console is served",
+     .default_value = "127.0.0.1:8081"},
+    {.name = "host",
+     .type = FieldType::string,
+     .summary = "a name that browsers use for it, beside the address itself",
+     .repeated = true},
+    {.name = "tls",
+     .type = FieldType::block,
+     .summary = "encryption; needed beyond loopback",
+     .fields = kConsoleTls,
+     .optional_block = true},
+    {.name = "idle_logoff",
+     .type = FieldType::duration,
+     .summary = "a session ends when it is not used for so long",
+     .default_value = "15m",
+     .min = 60'000},
+    {.name = "require_mfa",
+     .type = FieldType::boolean,
+     .summary = "every account above viewer must enrol an authenticator",
+     .default_value = "false"},
+    {.name = "bootstrap",
+     .type = FieldType::secret,
+     .summary = "Argon2id hash of the password of the first account `admin` (kiln user hash); without it a one-time "
+                "token is printed"},
 };
 constexpr FieldSpec kJournal[] = {
     {.name = "durability",
@@ -226,6 +266,18 @@ constexpr FieldSpec kFhir[] = {
      .summary = "who may be notified, and of what",
      .fields = kSubscriptions},
 };
+constexpr FieldSpec kReload[] = {
+    {.name = "on_change",
+     .type = FieldType::boolean,
+     .summary = "changed files are checked and used by themselves; else only by `kiln reload`, `apply` or SIGHUP",
+     .default_value = "false"},
+    {.name = "every",
+     .type = FieldType::duration,
+     .summary = "how often they are looked at; they must be the same for as long again",
+     .default_value = "2s",
+     .min = 200,
+     .max = 3'600'000},
+};
 constexpr FieldSpec kQuery[] = {
     {.name = "file",
      .type = FieldType::path,
@@ -252,6 +304,7 @@ constexpr FieldSpec kServer[] = {
     {.name = "fhir", .type = FieldType::block, .summary = "rules of the FHIR server", .fields = kFhir},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
+    {.name = "reload", .type = FieldType::block, .summary = "other versions while it runs", .fields = kReload},
     {.name = "alert", .type = FieldType::any, .summary = "alert rule", .later = true, .repeated = true},
     {.name = "query",
      .type = FieldType::named_block,
@@ -262,7 +315,11 @@ constexpr FieldSpec kServer[] = {
     {.name = "replay", .type = FieldType::any, .summary = "pace of replays", .later = true},
     {.name = "egress", .type = FieldType::any, .summary = "where may be connected to", .later = true},
     {.name = "admin", .type = FieldType::any, .summary = "users and roles", .later = true},
-    {.name = "console", .type = FieldType::any, .summary = "web console", .later = true},
+    {.name = "console",
+     .type = FieldType::block,
+     .summary = "web console and admin API for people; without the block there is only the local socket",
+     .fields = kConsole,
+     .optional_block = true},
 };
 
 }  // namespace

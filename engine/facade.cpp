@@ -31,6 +31,11 @@ bool has(const fhir::QueryPairs& query, std::string_view name) {
 }  // namespace
 
 Facade::Facade(Parts parts) : parts_(std::move(parts)) {
+  look_again();
+}
+
+void Facade::look_again() {
+  serves_ = false;
   for (const auto& channel : *parts_.channels)
     serves_ = serves_ || !channels::serves(channel->definition()).empty();
 }

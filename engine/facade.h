@@ -40,6 +40,8 @@ class Facade {
   /// Whether this request is one of those. The answer is then handle()'s.
   bool takes(const base::HttpRequest& request) const;
   base::Task<base::HttpResponse> handle(base::HttpRequest request, fhir::Principal principal);
+  /// The channels are others.
+  void look_again();
   /// Ends every wait: the callers get 503.
   void stop();
 

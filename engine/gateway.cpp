@@ -43,33 +43,6 @@ void Gateway::say(const std::string& line) const {
   if (options_.say) options_.say(line);
 }
 
-/// Looks at the files of tables on the thread for files; channels change over between two messages.
-void Gateway::watch_tables() {
-  if (!table_watch_) table_watch_ = std::make_unique<TableWatch>(site_, env_);
-  if (table_watch_->interval_ms() == 0 || stopping_) return;
-  net_.executor().post_after(std::chrono::milliseconds(table_watch_->interval_ms()), [this] {
-    if (stopping_) return;
-    file_work_.post([this] {
-      TableWatch::Change change = table_watch_->look();
-      net_.executor().post([this, change = std::move(change)] { use_tables(change); });
-    });
-  });
-}
-
-void Gateway::use_tables(TableWatch::Change change) {
-  if (!change.problem.empty()) {
-    base::log(base::LogLevel::error, "tables-not-reloaded", {{"config", base::Safe::name(site_->hash)}});
-    say("note: changed tables are not used: " + change.problem);
-  }
-  if (change.site && !stopping_) {
-    journal_->keep_config(change.site->hash, print_site_version(*change.site));
-    site_ = change.site;
-    for (const auto& channel : channels_) channel->use_site(site_);
-    base::log(base::LogLevel::info, "tables-reloaded", {{"config", base::Safe::name(site_->hash)}});
-  }
-  watch_tables();
-}
-
 int Gateway::run() {
   net_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { on_signal(signal); });
   net_.run();
@@ -78,8 +51,7 @@ int Gateway::run() {
 
 void Gateway::on_signal(int signal) {
   if (signal != SIGHUP || (options_.terminal_is_gone && options_.terminal_is_gone())) return stop();
-  base::log(base::LogLevel::warn, "reload-not-available", {{"config", base::Safe::name(site_->hash)}});
-  say("note: SIGHUP: this version does not reload a site; it goes on as it is, restart it to use changed files");
+  base::spawn(reload_and_say("SIGHUP"));
 }
 
 void Gateway::stop() {
@@ -100,6 +72,7 @@ Task<void> Gateway::drain() {
 /// A start that failed in the middle ends the same way, but is no orderly stop: it may not have looked at
 /// what is in doubt.
 Task<void> Gateway::wind_down(bool started) {
+  if (reload_) reload_->stop();
   if (fhir_) fhir_->wake();
   if (facade_) facade_->stop();
   if (subscriptions_) co_await subscriptions_->stop();
@@ -108,6 +81,7 @@ Task<void> Gateway::wind_down(bool started) {
   constexpr std::chrono::milliseconds kGrace(1'500);
   if (fhir_) net_.executor().post_after(kGrace, [this] { fhir_->give_up_reads(); });
   if (http_) co_await http_->stop();
+  if (admin_) co_await admin_->stop();
   if (control_) co_await control_->stop();
   for (const auto& channel : channels_)
     for (const auto& queue : channel->queues()) queue->begin_stop();

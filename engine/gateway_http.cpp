@@ -1,7 +1,6 @@
 // The HTTP side of a running site: listener, login, quotas.
 
 #include "channels/net/tls.h"
-#include "engine/admin/control_api.h"
 #include "engine/base/log.h"
 #include "engine/gateway.h"
 #include "engine/version.h"
@@ -71,8 +70,22 @@ Status Gateway::serve_http() {
   auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
     return net_.listen_unix(socket, std::move(on_accept));
   };
-  auto control = [this](base::HttpRequest request) { return handle_control(*this, std::move(request)); };
-  TRY(control_, channels::HttpServer::start(net_, listen_unix, control));
+  auto control = [this](base::HttpRequest request, channels::HttpPeer peer) {
+    return admin_->handle_local(std::move(request), std::move(peer));
+  };
+  TRY(control_, channels::HttpServer::start(net_, listen_unix, channels::HttpPeerHandler(control)));
+  return admin_->listen();
+}
+
+Status Gateway::open_admin() {
+  AdminService::Parts parts;
+  parts.gateway = this;
+  parts.net = &net_;
+  parts.env = &env_;
+  parts.clock = &clock_;
+  parts.data_folder = site_->data_folder;
+  parts.say = [this](const std::string& line) { say(line); };
+  TRY(admin_, AdminService::open(std::move(parts)));
   return {};
 }
 

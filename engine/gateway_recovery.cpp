@@ -44,6 +44,8 @@ Task<void> Gateway::recover_and_listen() {
   }
   if (started_) started_ = serve_http();
   if (started_) watch_tables();
+  if (started_) watch_site();
+  if (started_) base::spawn(reload_->note_start());
   if (started_) subscriptions_->start();
   if (!started_) {
     auto ending = wind_down(false);
@@ -106,9 +108,11 @@ Task<std::shared_ptr<const channels::Site>> Gateway::version_of(std::string hash
 }
 
 void Gateway::note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const {
-  for (const auto& [channel, ids] : unprocessed)
+  for (const auto& [channel, ids] : unprocessed) {
+    reload_->park(channel, ids);
     say("note: " + std::to_string(ids.size()) + " accepted messages of " + channel +
         ", which this site does not serve, are not processed; they stay in the journal until it does");
+  }
 }
 
 }  // namespace kiln::engine

@@ -1,5 +1,3 @@
-#include "engine/gateway.h"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -12,6 +10,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
+#include "engine/gateway.h"
 #include "engine/security/random_key.h"
 #include "engine/store/sqlite_store.h"
 #include "engine/version.h"
@@ -50,6 +49,7 @@ Status Gateway::start() {
   TRY_VOID(open_store());
   TRY_VOID(open_journal());
   TRY_VOID(start_channels());
+  TRY_VOID(open_admin());
   TRY_VOID(start_subscriptions());
   base::spawn(recover_and_listen());
   // Recovery runs to its end before anything listens; until then only this loop runs.
@@ -73,6 +73,8 @@ Status Gateway::open_journal() {
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   pacer_.emplace(net_.executor(), *journal_);
+  holds_.emplace(*journal_, clock_, journal_->recovered().holds);
+  make_reload();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }
@@ -146,8 +148,10 @@ void Gateway::note_lookups() const {
   }
 }
 
-ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& definition) {
-  return {site_,
+ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& definition,
+                                             std::shared_ptr<const channels::Site> site) {
+  const std::string folder = site->folder;
+  return {std::move(site),
           &definition,
           journal_.get(),
           &net_.executor(),
@@ -156,7 +160,8 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           &processor_,
           &budget_,
           &*pacer_,
-          {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
+          {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get(),
+           base::join_path(site_->data_folder, "connectors")},
           {},
           {},
           [this](std::string hash) { return version_of(std::move(hash)); }};
@@ -167,21 +172,31 @@ Status Gateway::start_subscriptions() {
   std::set<std::string> waiting;
   for (const auto& [key, count] : journal_->recovered().pending)
     if (Subscriptions::is_channel_name(key)) waiting.insert(key.substr(0, key.find('/')));
-  Subscriptions::Parts parts{
-      fhir_.get(), &subscription_rules_, &net_.executor(), &clock_, {}, {},
-      {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get()}};
-  parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source, auto make_destination) {
-    ChannelRuntime::Parts made = channel_parts(definition);
+  Subscriptions::Parts parts{fhir_.get(),
+                             &subscription_rules_,
+                             &net_.executor(),
+                             &clock_,
+                             {},
+                             {},
+                             {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get(), {}}};
+  parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source,
+                              auto make_destination) {
+    ChannelRuntime::Parts made = channel_parts(definition, site_);
     made.make_source = std::move(make_source);
-    made.make_destination = [make_destination = std::move(make_destination)](const auto&) { return make_destination(); };
+    made.make_destination = [make_destination = std::move(make_destination)](const auto&) {
+      return make_destination();
+    };
     return std::make_unique<ChannelRuntime>(std::move(made));
   };
-  parts.add_channel = [this](std::unique_ptr<ChannelRuntime> channel) { channels_.push_back(std::move(channel)); };
+  parts.add_channel = [this](std::unique_ptr<ChannelRuntime> channel) {
+    channels_.push_back(std::move(channel));
+  };
   subscriptions_ = std::make_unique<Subscriptions>(std::move(parts));
   TRY(auto made, subscriptions_->load({waiting.begin(), waiting.end()}));
   for (auto& channel : made) channels_.push_back(std::move(channel));
-  Facade::Parts facade{&channels_, fhir_.get(), journal_.get(), &net_.executor(), &clock_, &lookups_,
-                       subscriptions_.get(), &subscription_rules_, make_responses(), {}, {}};
+  Facade::Parts facade{&channels_, fhir_.get(),          journal_.get(),       &net_.executor(), &clock_,
+                       &lookups_,  subscriptions_.get(), &subscription_rules_, make_responses(), {},
+                       {}};
   facade.site = [this] { return site_; };
   facade.with_journal = [this](auto work) {
     journal_read_.post([this, work = std::move(work)] { work(journal_reader()); });
@@ -190,13 +205,14 @@ Status Gateway::start_subscriptions() {
   return {};
 }
 
-/// The channel that brings response messages of $process-message to their callers; null when no channel takes messages.
+/// The channel that brings response messages of $process-message to their callers; null when no channel takes
+/// messages.
 ChannelRuntime* Gateway::make_responses() {
   if (std::none_of(site_->channels.begin(), site_->channels.end(),
                    [](const auto& one) { return !one.disabled && channels::serves(one) == "message"; }))
     return nullptr;
   responses_ = subscription_channel("fhir.responses", "caller", subscription_rules_);
-  ChannelRuntime::Parts parts = channel_parts(responses_);
+  ChannelRuntime::Parts parts = channel_parts(responses_, site_);
   parts.make_source = &make_idle_source;
   parts.make_destination = [this, around = parts.around](const auto&) {
     return make_response_destination(subscription_rules_, around);
@@ -214,17 +230,24 @@ Status Gateway::start_channels() {
   }
   for (const channels::ChannelDefinition& definition : site_->channels) {
     if (definition.disabled) continue;
-    channels_.push_back(std::make_unique<ChannelRuntime>(channel_parts(definition)));
+    channels_.push_back(std::make_unique<ChannelRuntime>(channel_parts(definition, site_)));
+    holds_->attach(*channels_.back());
     for (const auto& destination : definition.destinations)
       if (std::string_view(destination.connector->name) != "drop")
         waiting[definition.name].erase(destination.name);
   }
-  for (const auto& [channel, counts] : waiting)
-    for (const auto& [destination, count] : Subscriptions::is_channel_name(channel) ? decltype(waiting)::mapped_type() : counts)
+  const Recovered& found = journal_->recovered();
+  for (const auto& [channel, counts] : waiting) {
+    if (Subscriptions::is_channel_name(channel)) continue;
+    for (const auto& [destination, count] : counts) {
+      reload_->park(channel + "/" + destination, QueueStart{count, found.last_id, found.clean_stop});
       say("note: " + std::to_string(count) + " messages wait for " + channel + "/" + destination +
           ", which this site does not have; they stay in the journal");
+    }
+  }
   return {};
 }
+
 Status Gateway::start_queues() {
   std::map<std::string, std::map<std::string, std::uint64_t>> waiting;
   for (const auto& [key, count] : journal_->recovered().pending) {

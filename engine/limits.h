@@ -13,4 +13,36 @@ inline constexpr std::size_t kJobsKept = 1000;           ///< jobs that a new jo
 inline constexpr std::size_t kEndedJobsKept = 200;       ///< of them, that have ended
 inline constexpr std::size_t kPruneRowsPerCommit = 2000; ///< rows of metadata copied in one commit
 
+// Delivery.
+inline constexpr std::size_t kKeyOutputsMax = 64;  ///< outputs of one held key that are read from the journal at once
+
+// Quarantine.
+inline constexpr std::size_t kQuarantineListMax = 20'000;  ///< messages that one look at the quarantine takes
+
+// Reload.
+inline constexpr std::size_t kDiffLinesMax = 2'000;  ///< differing lines of one file that a diff shows
+inline constexpr std::size_t kSiteSignatureMax = 4u << 20;  ///< bytes of names and times of the files of a site
+inline constexpr std::size_t kVersionsShownMax = 200;  ///< applied versions of a site that `history` lists
+
+// ---- admin API: accounts, sessions, streams ----
+inline constexpr std::size_t kPasswordBytesMin = 12;
+inline constexpr std::size_t kPasswordBytesMax = 256;
+inline constexpr std::size_t kAccountsMax = 1'000;
+inline constexpr std::size_t kApiTokensMax = 1'000;
+inline constexpr std::size_t kSessionsMax = 1'000;
+inline constexpr std::size_t kSessionsPerUserMax = 10;   ///< the oldest ends when one more begins
+inline constexpr std::size_t kLoginsWaitingMax = 16;      ///< passwords that wait to be verified
+inline constexpr std::size_t kLoginNamesRememberedMax = 10'000;  ///< names with failed logins
+inline constexpr std::int64_t kBootstrapSeconds = 15 * 60;
+inline constexpr std::int64_t kSessionSecondsMax = 12 * 3'600;  ///< however busy
+inline constexpr std::int64_t kBreakGlassSeconds = 30 * 60;
+inline constexpr std::size_t kEventClientsMax = 200;
+inline constexpr std::size_t kAdminBodyBytesMax = 32u << 20;  ///< request body: an edited message, files of a playground
+inline constexpr std::size_t kBodyPageBytesMax = 256u << 10;  ///< of a message, in one JSON answer
+inline constexpr std::size_t kSegmentsPageMax = 2'000;        ///< segments in one answer
+inline constexpr std::size_t kLspSessionsMax = 16;
+inline constexpr std::int64_t kLspIdleSeconds = 600;
+inline constexpr std::size_t kAuditDetailBytesMax = 4'096;
+inline constexpr std::uint64_t kAuditCheckpointRecords = 1'000;
+
 }  // namespace kiln::engine::limits

@@ -3,6 +3,7 @@
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/hl7_http.h"
 #include "channels/connectors/detail/listener_options.h"
+#include "channels/connectors/detail/sender_rule.h"
 #include "channels/net/http_server.h"
 #include "hl7/message.h"
 
@@ -19,7 +20,7 @@ constexpr FieldSpec kOptions[] = {
     detail::kPort,
     detail::kBind,
     {.name = "path", .type = FieldType::string, .summary = "path of the address", .default_value = "\"/\""},
-    detail::kTls,
+    kTlsListener,
     detail::kInsecure,
     detail::kCharset,
     detail::kTimezone,
@@ -43,6 +44,8 @@ constexpr ConnectorExample kExamples[] = {
     {"{ port 8081 }"},
     {"{ port 8081; path \"/hl7\"; http_status by_ack; charset default \"8859/1\"; max_message 4MB }"},
     {"{ port 8081; bind \"0.0.0.0\"; insecure accept_risk; plain_text true }"},
+    {"{ port 8443; tls { cert file(\"/etc/kiln/hl7.crt\"); key file(\"/etc/kiln/hl7.key\"); client_ca "
+     "file(\"/etc/kiln/partners.crt\"); client required; allow \"DNS:his.example.org\" as \"HIS\" } }"},
     {"{ port 8081; path \"hl7\" }", false},
     {"{ path \"/hl7\" }", false},
 };
@@ -63,7 +66,8 @@ base::HttpResponse plain(int status, const char* text) {
 
 class HttpSource final : public Source, public std::enable_shared_from_this<HttpSource> {
  public:
-  HttpSource(const Options& options, const Surroundings& around) : options_(options), around_(around) {}
+  HttpSource(const Options& options, const Surroundings& around)
+      : options_(options), around_(around), senders_(options) {}
 
   base::Status start(Intake& intake) override {
     intake_ = &intake;
@@ -71,11 +75,12 @@ class HttpSource final : public Source, public std::enable_shared_from_this<Http
     http.body_bytes = static_cast<std::size_t>(options_.number("max_message"));
     http.connections = static_cast<std::size_t>(options_.number("connections"));
     http.clock = &around_.clock;
-    const auto handler = [self = shared_from_this()](base::HttpRequest request) {
-      return handle(self, std::move(request));
+    const auto handler = [self = shared_from_this()](base::HttpRequest request, HttpPeer peer) {
+      return handle(self, std::move(request), std::move(peer));
     };
-    auto server = HttpServer::start(around_.network, options_.text("bind"),
-                                    static_cast<std::uint16_t>(options_.number("port")), handler, http);
+    auto listen = detail::listen_as_asked(options_, around_);
+    if (!listen) return detail::option_error("tls", listen.error());
+    auto server = HttpServer::start(around_.network, std::move(*listen), HttpPeerHandler(handler), http);
     if (!server) return detail::option_error("port", server.error());
     server_ = std::move(*server);
     status_.state = ConnectorStatus::State::up;
@@ -96,7 +101,10 @@ class HttpSource final : public Source, public std::enable_shared_from_this<Http
   }
 
  private:
-  static base::Task<base::HttpResponse> handle(std::shared_ptr<HttpSource> self, base::HttpRequest request);
+  static base::Task<base::HttpResponse> handle(std::shared_ptr<HttpSource> self, base::HttpRequest request,
+                                               HttpPeer peer);
+  static base::Task<base::HttpResponse> deny(std::shared_ptr<HttpSource> self, std::string message, std::string peer,
+                                             std::string content_type);
   static base::Task<base::HttpResponse> report_unreadable(std::shared_ptr<HttpSource> self, std::string body,
                                                           std::string peer, const char* why);
   std::optional<base::HttpResponse> refusal(const base::HttpRequest& request) const;
@@ -105,6 +113,7 @@ class HttpSource final : public Source, public std::enable_shared_from_this<Http
 
   Options options_;
   Surroundings around_;
+  detail::SenderRule senders_;
   Intake* intake_ = nullptr;
   std::unique_ptr<HttpServer> server_;
   ConnectorStatus status_;
@@ -141,8 +150,30 @@ base::Task<base::HttpResponse> HttpSource::report_unreadable(std::shared_ptr<Htt
   co_return plain(400, "the body is no v2.xml message\n");
 }
 
-base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> self,
-                                                  base::HttpRequest request) {
+/// A message whose MSH-3 the certificate of its sender does not stand for: 403 with an AR, never processed.
+base::Task<base::HttpResponse> HttpSource::deny(std::shared_ptr<HttpSource> self, std::string message,
+                                                std::string peer, std::string content_type) {
+  const detail::Hl7Encoding encoding = *detail::hl7_encoding(content_type, true);
+  Unframed what;
+  what.kind = Unframed::Kind::refused_sender;
+  what.bytes = message.size();
+  what.head = message.substr(0, limits::kMllpGarbageMax);
+  what.peer = std::move(peer);
+  what.detail = base::error_info(base::ErrorCode::sender_not_allowed).text;
+  what.received_at = self->around_.clock.wall();
+  ++self->status_.unframed;
+  self->status_.last_error = what.detail;
+  auto reporting = self->intake_->report(std::move(what));
+  Answer answer = co_await std::move(reporting);
+  base::HttpResponse response = plain(403, "the certificate may not send as this application\n");
+  if (answer.reply.empty()) co_return response;
+  response.headers.set("Content-Type", content_type);
+  response.body = detail::hl7_to_body(std::move(answer.reply), encoding);
+  co_return response;
+}
+
+base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> self, base::HttpRequest request,
+                                                  HttpPeer peer) {
   auto refused = self->refusal(request);
   if (refused) co_return std::move(*refused);
   while (!self->intake_->has_room()) {
@@ -156,6 +187,12 @@ base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> se
     auto reporting = report_unreadable(self, std::move(request.body), std::move(request.peer),
                                        base::error_info(bytes.error().code).text);
     auto response = co_await std::move(reporting);
+    co_return std::move(response);
+  }
+  if (self->senders_.restricts() &&
+      !detail::may_send(*bytes, self->senders_.names_for(peer.certificate, peer.alternative_names))) {
+    auto denying = deny(self, std::move(*bytes), std::move(request.peer), std::move(content_type));
+    auto response = co_await std::move(denying);
     co_return std::move(response);
   }
   Inbound message;
@@ -203,26 +240,8 @@ base::Task<void> HttpSource::stop() {
   status_.port = 0;
 }
 
-/// Gives shared ownership (running handlers keep the source) behind the unique_ptr of the factory.
-class Handle final : public Source {
- public:
-  explicit Handle(std::shared_ptr<HttpSource> source) : source_(std::move(source)) {}
-  base::Status start(Intake& intake) override { return source_->start(intake); }
-  base::Task<void> stop() override { return source_->stop(); }
-  ConnectorStatus status() const override { return source_->status(); }
-
- private:
-  std::shared_ptr<HttpSource> source_;
-};
-
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<Handle>(std::make_shared<HttpSource>(options, around));
-}
-
-std::string listens_on(const Options& options) {
-  const auto* port = options.find("port");
-  if (port == nullptr || !port->resolved || port->number == 0) return {};
-  return options.text("bind") + ":" + std::to_string(port->number);
+  return std::make_unique<detail::SharedSource<HttpSource>>(std::make_shared<HttpSource>(options, around));
 }
 
 }  // namespace
@@ -236,7 +255,7 @@ const ConnectorSpec& http_source_spec() {
                                   .examples = kExamples,
                                   .check = &check,
                                   .make_source = &make,
-                                  .listens_on = &listens_on};
+                                  .listens_on = &detail::listens_on};
   return spec;
 }
 

@@ -16,7 +16,12 @@ void write_summary(base::JsonWriter& json, const MessageSummary& summary);
 std::string print_search(const std::vector<MessageSummary>& found, std::size_t limit);
 
 /// A summary with "body" (text; base64 in "body_base64" when it is not UTF-8) and "config" (site version).
-std::string print_message(const MessageSummary& summary, const StoredMessage& stored);
+enum class BodyPart : std::uint8_t {
+  none,
+  page,  ///< its first limits::kBodyPageBytesMax bytes, then with "body_truncated"
+  whole
+};
+std::string print_message(const MessageSummary& summary, const StoredMessage& stored, BodyPart part = BodyPart::whole);
 
 /// RFC 3339 in UTC with milliseconds.
 std::string print_time(base::WallTime time);

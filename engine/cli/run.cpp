@@ -96,11 +96,9 @@ const CommandSpec& run_spec() {
                                 "serve a site",
                                 "Checks the site, recovers what a crash left behind, then listens. SIGINT, "
                                 "SIGTERM and a closed terminal drain:\n"
-                                "no new messages, sends in progress are finished. Any other SIGHUP asks for a "
-                                "reload, which this version does not\n"
-                                "have: it says so and goes on; changed files are used after a restart. Logs are "
-                                "JSON lines on stderr. Exit 78: the site\n"
-                                "has errors; 74: the disk did not confirm a write; 75: another engine uses the "
+                                "no new messages, sends in progress are finished. Any other SIGHUP reloads the "
+                                "site, as `kiln reload` does. Logs are JSON\n"
+                                "lines on stderr. Exit 78: the site has errors; 74: the disk did not confirm a write; 75: another engine uses the "
                                 "data folder.",
                                 kArguments,
                                 {},
