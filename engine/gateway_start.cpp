@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <set>
 
+#include "channels/tls_settings.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
@@ -105,6 +106,10 @@ Status Gateway::open_store() {
   parts.version = kVersion;
   TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
   TRY(subscription_rules_, read_subscription_rules(site_->server, fhir_url()));
+  if (const auto& subscriptions = site_->server.block("fhir").block("subscriptions"); subscriptions.has("tls")) {
+    TRY(const auto tls, channels::TlsSettings::client(subscriptions.block("tls"), env_, clock_, "subscriptions"));
+    subscription_rules_.tls = tls->contexts();
+  }
   parts.rules.context.write_rule = &write_rule_;
   parts.rules.context.security = access_.description();
   parts.rules.context.certificates = access_.takes_certificates();

@@ -315,8 +315,7 @@ Task<SendOutcome> HookDestination::send(channels::Outgoing message) {
 Task<SendOutcome> HookDestination::attempt(std::shared_ptr<const SubscriptionDefinition> definition,
                                            base::HttpRequest request) {
   if (!client_ || connected_ != definition) {
-    client_ = std::make_unique<channels::HttpClient>(around_.network, definition->endpoint.host,
-                                                     definition->endpoint.port);
+    client_ = std::make_unique<channels::HttpClient>(around_.network, definition->endpoint, definition->tls);
     connected_ = definition;
   }
   auto sending = client_->send(std::move(request), definition->timeout_ms);
@@ -386,7 +385,7 @@ Task<SendOutcome> ResponseDestination::send(channels::Outgoing message) {
   request.target = url->path.empty() ? "/" : url->path;
   request.headers.set("Content-Type", "application/fhir+json; charset=UTF-8");
   request.body = std::move(message.bytes);
-  client_ = std::make_unique<channels::HttpClient>(around_.network, url->host, url->port);
+  client_ = std::make_unique<channels::HttpClient>(around_.network, *url, rules_.tls);
   sending_ = true;
   auto attempting = attempt(std::move(request));
   SendOutcome outcome = co_await std::move(attempting);

@@ -298,7 +298,7 @@ Task<std::string> Subscriptions::tell(std::shared_ptr<const SubscriptionDefiniti
                                       std::string bundle) {
   const auto request = hook_request(*definition, bundle);
   if (!request) co_return request.error().message();
-  channels::HttpClient client(parts_.around.network, definition->endpoint.host, definition->endpoint.port);
+  channels::HttpClient client(parts_.around.network, definition->endpoint, definition->tls);
   clients_.insert(&client);
   auto sending = client.send(*request, definition->timeout_ms);
   const channels::HttpExchange exchange = co_await std::move(sending);
