@@ -7,6 +7,7 @@ namespace kiln::channels {
 namespace {
 
 constexpr const char* kDurabilityWords[] = {"full", "relaxed"};
+constexpr const char* kSentWords[] = {"keep", "drop"};
 constexpr const char* kInsecureWords[] = {"accept_risk"};
 
 constexpr const char* kClientWords[] = {"none", "optional", "required"};
@@ -90,8 +91,21 @@ constexpr FieldSpec kJournal[] = {
      .words = kDurabilityWords},
     {.name = "retention",
      .type = FieldType::duration,
-     .summary = "how long finished days are kept",
-     .later = true},
+     .summary = "how long messages, outputs and replies are kept; a day with something pending or quarantined stays",
+     .default_value = "30d",
+     .min = 3'600'000,
+     .max = std::int64_t{36'500} * 86'400'000},
+    {.name = "metadata",
+     .type = FieldType::duration,
+     .summary = "how long it is known when, from whom and of what kind a message was, and how it ended",
+     .default_value = "365d",
+     .min = 3'600'000,
+     .max = std::int64_t{36'500} * 86'400'000},
+    {.name = "sent",
+     .type = FieldType::word,
+     .summary = "keep: what was sent to a destination can be shown as long as the message; drop: it cannot",
+     .default_value = "keep",
+     .words = kSentWords},
 };
 constexpr FieldSpec kFhirLimits[] = {
     {.name = "body",

@@ -73,6 +73,7 @@ Task<void> Gateway::drain() {
 /// what is in doubt.
 Task<void> Gateway::wind_down(bool started) {
   if (reload_) reload_->stop();
+  if (replays_) co_await replays_->stop();
   if (fhir_) fhir_->wake();
   if (facade_) facade_->stop();
   if (subscriptions_) co_await subscriptions_->stop();
@@ -100,6 +101,11 @@ Task<void> Gateway::wind_down(bool started) {
     base::log(base::LogLevel::error, "outcomes-not-recorded",
               {{"messages", static_cast<std::int64_t>(unrecorded)}});
     exit_code_ = 74;
+  }
+  if (keeper_) {
+    base::Completion<bool> kept(net_.executor());
+    keeper_->stop([kept] { kept.set(true); });
+    co_await kept;
   }
   base::Completion<Status> store_closed(net_.executor());
   store_write_.post([this, store_closed] { store_closed.set(fhir_->checkpoint()); });

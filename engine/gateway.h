@@ -21,10 +21,12 @@
 #include "engine/holds.h"
 #include "engine/pipeline.h"
 #include "engine/reload.h"
+#include "engine/replay_jobs.h"
 #include "engine/subscriptions/subscriptions.h"
 #include "engine/security/request_quota.h"
 #include "engine/security/site_access.h"
 #include "engine/table_watch.h"
+#include "engine/vault/keeper.h"
 
 namespace kiln::engine {
 
@@ -59,6 +61,7 @@ class Gateway {
   /// Only on reader_executor(): the journal as search and show see it; opened again when a file came or went.
   base::Result<JournalReader*> journal_reader();
   Journal& journal() { return *journal_; }
+  Keeper& keeper() { return *keeper_; }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
   /// What operators hold; after start().
@@ -67,6 +70,7 @@ class Gateway {
   AdminService& admin() { return *admin_; }
   const AdminService& admin() const { return *admin_; }
   base::Env& env() { return env_; }
+  ReplayJobs& replays() { return *replays_; }
 
  private:
   base::Status lock_data();
@@ -92,6 +96,7 @@ class Gateway {
   void watch_tables();
   void use_tables(std::uint64_t generation, TableWatch::Change change);
   void make_reload();
+  void make_replays();
   void use_site();
   void watch_site();
   void look_at_site(const std::string& signature);
@@ -131,6 +136,8 @@ class Gateway {
   std::optional<CommitPacer> pacer_;
   std::optional<Holds> holds_;
   std::unique_ptr<SiteReload> reload_;
+  std::unique_ptr<ReplayJobs> replays_;
+  std::unique_ptr<Keeper> keeper_;
   SubscriptionRules subscription_rules_;
   SubscriptionWriteRule write_rule_{subscription_rules_};
   std::unique_ptr<ExportJobs> export_jobs_;

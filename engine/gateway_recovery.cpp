@@ -46,6 +46,7 @@ Task<void> Gateway::recover_and_listen() {
   if (started_) watch_tables();
   if (started_) watch_site();
   if (started_) base::spawn(reload_->note_start());
+  if (started_) replays_->resume(journal_->recovered().jobs);
   if (started_) subscriptions_->start();
   if (!started_) {
     auto ending = wind_down(false);

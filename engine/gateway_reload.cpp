@@ -30,6 +30,24 @@ void Gateway::make_reload() {
   reload_ = std::make_unique<SiteReload>(std::move(parts));
 }
 
+void Gateway::make_replays() {
+  ReplayJobs::Parts parts;
+  parts.executor = &net_.executor();
+  parts.work = &bulk_work_;
+  parts.env = &env_;
+  parts.clock = &clock_;
+  parts.journal = journal_.get();
+  parts.channels = &channels_;
+  parts.site = [this] { return site_; };
+  parts.with_journal = [this](auto work) {
+    journal_read_.post([this, work = std::move(work)] { work(journal_reader()); });
+  };
+  parts.open_reader = [this, folder = base::join_path(site_->data_folder, "journal")] {
+    return JournalReader::open(env_, folder);
+  };
+  replays_ = std::make_unique<ReplayJobs>(std::move(parts));
+}
+
 /// The site is another one: what was made of the old one outside the channels.
 void Gateway::use_site() {
   ++site_generation_;

@@ -71,11 +71,16 @@ Status Gateway::open_journal() {
   JournalOptions options;
   options.folder = base::join_path(site_->data_folder, "journal");
   options.used_up_to = store_knows_up_to_;
+  options.keep_sent = site_->server.block("journal").text("sent") != "drop";
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   pacer_.emplace(net_.executor(), *journal_);
   holds_.emplace(*journal_, clock_, journal_->recovered().holds);
   make_reload();
+  make_replays();
+  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &file_work_,
+                                                   site_->data_folder, kVersion, read_retention(site_->server)});
+  keeper_->start();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }
@@ -169,7 +174,8 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
            base::join_path(site_->data_folder, "connectors")},
           {},
           {},
-          [this](std::string hash) { return version_of(std::move(hash)); }};
+          [this](std::string hash) { return version_of(std::move(hash)); },
+          [this](NewMessage message, Plan* plan) { return replays_->narrow(std::move(message), plan); }};
 }
 
 /// The channels of Subscriptions, also of those that are gone and have outputs waiting.

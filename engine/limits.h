@@ -19,6 +19,12 @@ inline constexpr std::size_t kKeyOutputsMax = 64;  ///< outputs of one held key 
 // Quarantine.
 inline constexpr std::size_t kQuarantineListMax = 20'000;  ///< messages that one look at the quarantine takes
 
+// Replay.
+inline constexpr std::size_t kReplayPageMax = 200;        ///< messages that a replay looks for at once
+inline constexpr std::size_t kPreviewLinesMax = 1'000;    ///< messages that a dry run names; all are counted
+inline constexpr std::size_t kStaleLookMax = 20'000;      ///< newer messages that a replay looks at for the same ordering key
+inline constexpr std::int64_t kReplayRateMax = 100'000;   ///< messages a second
+
 // Reload.
 inline constexpr std::size_t kDiffLinesMax = 2'000;  ///< differing lines of one file that a diff shows
 inline constexpr std::size_t kSiteSignatureMax = 4u << 20;  ///< bytes of names and times of the files of a site
@@ -44,5 +50,10 @@ inline constexpr std::size_t kLspSessionsMax = 16;
 inline constexpr std::int64_t kLspIdleSeconds = 600;
 inline constexpr std::size_t kAuditDetailBytesMax = 4'096;
 inline constexpr std::uint64_t kAuditCheckpointRecords = 1'000;
+
+// Retention and backup.
+inline constexpr std::int64_t kKeeperFirstMs = 60'000;      ///< after the start: the first look at what is past its time
+inline constexpr std::int64_t kKeeperEveryMs = 3'600'000;   ///< then
+inline constexpr std::uint64_t kReserveBytes = 64u << 20;   ///< of the disk: kept for ends of deliveries when it is full
 
 }  // namespace kiln::engine::limits

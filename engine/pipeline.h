@@ -73,6 +73,14 @@ struct ChannelChange {
 enum class ChannelState : std::uint8_t { running, paused, draining, stopped };
 const char* name_of(ChannelState state);
 
+/// How a stored message is sent again.
+struct ReplayOrder {
+  JobId job = 0;
+  std::function<bool(const std::string& destination)> wants;  ///< empty: everywhere its plan says
+  std::vector<Output> outputs;  ///< not empty: these instead of what the maps make
+  bool dry_run = false;
+};
+
 class ChannelRuntime final : public channels::Intake {
  public:
   /// All references outlive stop(). Everything happens on the executor of `around.network`.
@@ -96,6 +104,9 @@ class ChannelRuntime final : public channels::Intake {
     /// A site version by its hash, for answers to repetitions of messages that are pinned to it; null when it
     /// cannot be loaded any more. Empty: the current one is all there is.
     std::function<base::Task<std::shared_ptr<const channels::Site>>(std::string)> version_of = {};
+
+    /// Recovery of a replayed message: takes out of its plan what the replay does not send. Empty: it goes everywhere.
+    std::function<base::Task<void>(NewMessage, Plan*)> narrow = {};
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;
@@ -183,8 +194,9 @@ class ChannelRuntime final : public channels::Intake {
   void release(std::size_t bytes) override { parts_.budget->give_back(bytes); }
   base::Task<void> room() override;
 
-  /// Sends a stored message through the current site as a new message linked to it. `destinations` limits
-  /// where it goes; empty: everywhere its plan says.
+  /// Sends a stored message through the current site as a new message linked to it.
+  base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original, ReplayOrder order);
+  /// The same; `destinations` limits where it goes; empty: everywhere its plan says.
   base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original,
                                                  std::vector<std::string> destinations, bool dry_run);
 

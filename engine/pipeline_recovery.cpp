@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "engine/base/log.h"
 #include "engine/base/failpoint.h"
+#include "engine/base/log.h"
 #include "engine/base/text.h"
 #include "engine/pipeline.h"
 
@@ -151,6 +151,10 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
                            : "the record is not readable";
     } else {
       plan = process_again(stored->message, versions, opened);
+      if (stored->message.replay_of != 0 && parts_.narrow) {
+        auto narrowing = parts_.narrow(stored->message, &plan);
+        co_await std::move(narrowing);
+      }
     }
     NewMessage message;
     if (stored) message = std::move(stored->message);
@@ -202,23 +206,40 @@ Task<void> ChannelRuntime::take_joined(Fragments::Joined joined) {
 
 Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original,
                                                    std::vector<std::string> destinations, bool dry_run) {
+  ReplayOrder order;
+  order.dry_run = dry_run;
+  if (!destinations.empty())
+    order.wants = [destinations = std::move(destinations)](const std::string& name) {
+      return std::find(destinations.begin(), destinations.end(), name) != destinations.end();
+    };
+  auto replaying = replay(std::move(original), std::move(order));
+  Result<ReplayOutcome> outcome = co_await std::move(replaying);
+  co_return outcome;
+}
+
+Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, ReplayOrder order) {
   NewMessage message = original.message;
+  message.channel = parts_.definition->name;
   message.replay_of = original.id;
+  message.job = order.job;
   message.step = std::nullopt;  // an operator's decision, not the sender's number
   message.parent = 0;
+  message.edited_from = 0;
   message.dedupe = {};
   const std::shared_ptr<const channels::Site> site = parts_.site;
   const channels::ChannelDefinition* const definition = parts_.definition;
   message.config_hash = site->hash;
   message.received = parts_.clock->wall();
   const Opened opened = open_message(*site, *definition, message);
-  Plan plan = parts_.processor->process(*site, *definition, message, opened);
-  const auto wanted = [&destinations](const std::string& name) {
-    return destinations.empty() ||
-           std::find(destinations.begin(), destinations.end(), name) != destinations.end();
-  };
-  std::erase_if(plan.outputs, [&](const Output& output) { return !wanted(output.destination); });
-  std::erase_if(plan.endings, [&](const Ending& ending) { return !wanted(ending.destination); });
+  Plan plan;
+  if (order.outputs.empty())
+    plan = parts_.processor->process(*site, *definition, message, opened);
+  else
+    plan.outputs = std::move(order.outputs);
+  if (order.wants) {
+    std::erase_if(plan.outputs, [&order](const Output& output) { return !order.wants(output.destination); });
+    std::erase_if(plan.endings, [&order](const Ending& ending) { return !order.wants(ending.destination); });
+  }
   ReplayOutcome outcome;
   outcome.verdict = name_of(plan.verdict);
   outcome.reason = plan.reason;
@@ -226,7 +247,7 @@ Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original,
     const std::string& body = output.is_source ? message.body : output.body;
     outcome.outputs.push_back({output.destination, body.size(), base::sha256_hex(body)});
   }
-  if (dry_run) co_return outcome;
+  if (order.dry_run) co_return outcome;
   ++counters_.replayed;
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });

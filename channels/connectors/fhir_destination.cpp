@@ -18,6 +18,7 @@ constexpr FieldSpec kOptions[] = {
     detail::kBearerToken,
     detail::kBasicUser,
     detail::kBasicPassword,
+    detail::kOAuth,
     {.name = "match_identifier",
      .type = FieldType::word,
      .summary = "a single resource by its first identifier: create it unless the server has it (If-None-Exist), or "
@@ -37,6 +38,9 @@ constexpr ConnectorExample kExamples[] = {
      "then quarantine }"},
     {"{ url \"https://fhir.example.org/r4\"; match_identifier create; tls { ca cred(\"fhir-ca.crt\"); cert "
      "cred(\"kiln.crt\"); key cred(\"kiln.key\") } }"},
+    {"{ url \"https://fhir.example.org/r4\"; oauth { token_url \"https://fhir.example.org/token\"; client_id \"kiln\"; key "
+     "cred(\"fhir.key\"); key_id \"2026\" } }"},
+    {"{ url \"https://fhir.example.org/r4\"; oauth { client_id \"kiln\"; key cred(\"fhir.key\") } }", false},
     {"{ url \"https://fhir.example.org/r4\"; user \"kiln\" }", false},
     {"{ url \"ftp://fhir.example.org\" }", false},
     {"{ token \"abc\" }", false},
@@ -107,6 +111,7 @@ class RemoteDestination final : public Destination {
     auto remote = detail::open_remote(options_, around_);
     if (!remote) return base::fail(remote.error());
     client_ = std::move(remote->client);
+    oauth_ = std::move(remote->oauth);
     path_ = remote->path;
     const std::string match = options_.text("match_identifier");
     writing_.match = match == "create"   ? detail::FhirWriting::Match::create
@@ -117,12 +122,13 @@ class RemoteDestination final : public Destination {
   }
   base::Task<SendOutcome> send(Outgoing message) override;
   base::Task<void> stop() override {
-    if (client_) client_->close();
     while (sending_) {
+      client_->close();
+      if (oauth_) oauth_->close();
       auto wait = idle_.wait(std::chrono::milliseconds(10));
       co_await wait;
-      if (client_) client_->close();
     }
+    if (client_) client_->close();
     status_.state = ConnectorStatus::State::down;
   }
   ConnectorStatus status() const override { return status_; }
@@ -133,6 +139,7 @@ class RemoteDestination final : public Destination {
   Options options_;
   Surroundings around_;
   std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<OAuthClient> oauth_;  ///< null: no tokens are fetched
   std::string path_;
   detail::FhirWriting writing_;
   detail::BatchProgress progress_;  ///< of the message that was last sent
@@ -159,8 +166,20 @@ base::Task<SendOutcome> RemoteDestination::send(Outgoing message) {
 }
 
 base::Task<SendOutcome> RemoteDestination::attempt(base::HttpRequest request, std::uint64_t msg_id) {
-  auto sending = client_->send(std::move(request), options_.number("timeout"));
-  HttpExchange exchange = co_await std::move(sending);
+  HttpExchange exchange;
+  // A token that the server does not take any more is replaced once; a refused request was not carried out.
+  for (bool again = oauth_ != nullptr;; again = false) {
+    if (oauth_) {
+      auto asking = oauth_->token();
+      const auto token = co_await std::move(asking);
+      if (!token) co_return SendOutcome::failed(Kind::retry, token.error());
+      request.headers.set("Authorization", "Bearer " + *token);
+    }
+    auto sending = client_->send(request, options_.number("timeout"));
+    exchange = co_await std::move(sending);
+    if (!again || !exchange.response || exchange.response->status != 401) break;
+    oauth_->forget();
+  }
   if (exchange.response)
     co_return detail::judge_fhir_answer(*exchange.response, around_.clock.wall(), msg_id, progress_);
   const Kind kind = exchange.request_sent ? Kind::in_doubt : Kind::retry;

@@ -1,5 +1,5 @@
-// HL7 v2 over HTTP, sending: one POST is one message, the body of the answer its acknowledgement (hl7v2.md
-// §12).
+// HTTP, sending: one POST is one message. Of HL7 v2 the body of the answer is its acknowledgement (hl7v2.md §12); FHIR JSON and
+// CSV are taken when the status is 2xx.
 
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/hl7_answer.h"
@@ -79,8 +79,8 @@ class HttpDestination final : public Destination {
   ConnectorStatus status() const override { return status_; }
 
  private:
-  base::HttpRequest request_for(std::string bytes) const;
-  base::Task<SendOutcome> attempt(base::HttpRequest request, std::string control_id);
+  base::HttpRequest request_for(std::string bytes, ContentKind kind) const;
+  base::Task<SendOutcome> attempt(base::HttpRequest request, std::string control_id, ContentKind kind);
   SendOutcome judge(const base::HttpResponse& response, const std::string& control_id) const;
 
   Options options_;
@@ -93,10 +93,16 @@ class HttpDestination final : public Destination {
   ConnectorStatus status_;
 };
 
-base::HttpRequest HttpDestination::request_for(std::string bytes) const {
+base::HttpRequest HttpDestination::request_for(std::string bytes, ContentKind kind) const {
   base::HttpRequest request;
   request.method = "POST";
   request.target = path_;
+  if (kind != ContentKind::hl7) {
+    request.headers.add("Content-Type", kind == ContentKind::fhir ? "application/fhir+json" : "text/csv; charset=utf-8");
+    detail::authorize(request.headers, options_);
+    request.body = std::move(bytes);
+    return request;
+  }
   const bool xml = encoding_ == detail::Hl7Encoding::xml;
   // The character set of delimited messages is what MSH-18 says.
   request.headers.add("Content-Type", xml ? "application/hl7-v2+xml; charset=utf-8" : "application/hl7-v2");
@@ -108,8 +114,8 @@ base::HttpRequest HttpDestination::request_for(std::string bytes) const {
 
 base::Task<SendOutcome> HttpDestination::send(Outgoing message) {
   sending_ = true;
-  base::HttpRequest request = request_for(std::move(message.bytes));
-  auto attempting = attempt(std::move(request), std::move(message.control_id));
+  base::HttpRequest request = request_for(message.csv_header + message.bytes, message.kind);
+  auto attempting = attempt(std::move(request), std::move(message.control_id), message.kind);
   SendOutcome outcome = co_await std::move(attempting);
   sending_ = false;
   idle_.notify();
@@ -121,12 +127,14 @@ base::Task<SendOutcome> HttpDestination::send(Outgoing message) {
   co_return outcome;
 }
 
-base::Task<SendOutcome> HttpDestination::attempt(base::HttpRequest request, std::string control_id) {
+base::Task<SendOutcome> HttpDestination::attempt(base::HttpRequest request, std::string control_id,
+                                               ContentKind kind) {
   auto sending = client_->send(std::move(request), options_.number("timeout"));
   HttpExchange exchange = co_await std::move(sending);
+  if (exchange.response && kind != ContentKind::hl7) co_return detail::judge_status(*exchange.response, around_.clock.wall());
   if (exchange.response) co_return judge(*exchange.response, control_id);
-  const Kind kind = exchange.request_sent ? Kind::in_doubt : Kind::retry;
-  co_return SendOutcome::failed(kind, exchange.response.error());
+  const Kind failure = exchange.request_sent ? Kind::in_doubt : Kind::retry;
+  co_return SendOutcome::failed(failure, exchange.response.error());
 }
 
 /// An acknowledgement of this very message counts whatever the status: servers differ in how they tell AE and
@@ -162,8 +170,8 @@ const ConnectorSpec& http_destination_spec() {
   static const ConnectorSpec spec{
       .name = "http",
       .role = ConnectorRole::destination,
-      .summary = "posts HL7 v2 messages and reads the acknowledgement in the answer",
-      .content = {.hl7 = true},
+      .summary = "posts messages, and reads the acknowledgement in the answer to HL7 v2",
+      .content = {.hl7 = true, .fhir = true, .csv = true},
       .options = kOptions,
       .examples = kExamples,
       .check = &check,

@@ -20,6 +20,7 @@ create table if not exists account(
 create table if not exists token(
   id text primary key, name text not null, hash text not null unique, user text not null, rights integer not null,
   created integer not null, expires integer not null) without rowid;
+create table if not exists saved(user text primary key, text text not null) without rowid;
 )sql";
 
 }  // namespace
@@ -112,13 +113,28 @@ Status Accounts::remove(const std::string& user) {
   if (!accounts_.contains(user)) return base::fail(ErrorCode::no_such_thing, "there is no account of that name");
   TRY(auto write, database_.prepare("delete from account where user = ?"));
   TRY(auto theirs, database_.prepare("delete from token where user = ?"));
+  TRY(auto saved, database_.prepare("delete from saved where user = ?"));
   TRY_VOID(database_.begin());
-  for (base::Statement* one : {&write, &theirs})
+  for (base::Statement* one : {&write, &theirs, &saved})
     if (const Status written = one->bind(1, user).run(); !written) return database_.rollback(), written;
   TRY_VOID(database_.commit());
   accounts_.erase(user);
   std::erase_if(tokens_, [&user](const auto& one) { return one.second.user == user; });
   return {};
+}
+
+Result<std::string> Accounts::saved(const std::string& user) {
+  TRY(auto row, database_.prepare("select text from saved where user = ?"));
+  TRY(const bool any, row.bind(1, user).step());
+  return any ? std::string(row.text(0)) : std::string();
+}
+
+Status Accounts::keep_saved(const std::string& user, const std::string& text) {
+  TRY(auto write, database_.prepare("insert or replace into saved values(?, ?)"));
+  TRY_VOID(database_.begin());
+  const Status written = write.bind(1, user).bind(2, text).run();
+  if (!written) return database_.rollback(), written;
+  return database_.commit();
 }
 
 const ApiToken* Accounts::find_token(const std::string& hash) const {

@@ -52,6 +52,10 @@ class Accounts {
   base::Status keep(Account account);
   base::Status remove(const std::string& user);
 
+  /// What an account keeps for its console (JSON); empty: nothing. They may name patients, so they are not in the browser.
+  base::Result<std::string> saved(const std::string& user);
+  base::Status keep_saved(const std::string& user, const std::string& text);
+
   const std::map<std::string, ApiToken>& tokens() const { return tokens_; }
   /// By the SHA-256 of the token; nullptr when there is none.
   const ApiToken* find_token(const std::string& hash) const;

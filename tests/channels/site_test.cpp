@@ -161,7 +161,7 @@ TEST_CASE("what is not in this version is said by the check already", "[site]") 
         "");
   CHECK(unavailable(source + sink, "journal { durability relaxed }") == "`durability relaxed`\n");
   CHECK(unavailable(source + sink, "journal { durability full }") == "");
-  CHECK(unavailable(source + sink, "journal { retention 30d }") == "`retention`\n");
+  CHECK(unavailable(source + sink, "journal { retention 30d; metadata 90d; sent drop }") == "");
 }
 
 TEST_CASE("a destination over https is said by the check already", "[site]") {

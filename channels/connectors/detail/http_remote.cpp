@@ -19,13 +19,29 @@ base::Result<HttpRemote> open_remote(const Options& options, const Surroundings&
     if (!settings) return option_error("tls", settings.error());
     contexts = (*settings)->contexts();
   }
-  out.client = std::make_unique<HttpClient>(around.network, *url, std::move(contexts));
+  out.client = std::make_unique<HttpClient>(around.network, *url, contexts);
+  if (find_field(options.fields(), "oauth") == nullptr || !options.has("oauth")) return out;
+  const Options& block = options.block("oauth");
+  OAuthOptions oauth;
+  oauth.token_url_text = block.text("token_url");
+  const auto token_url = HttpUrl::parse(oauth.token_url_text);
+  if (!token_url) return option_error("oauth.token_url", token_url.error());
+  oauth.token_url = *token_url;
+  oauth.client_id = block.text("client_id");
+  oauth.key = block.text("key");
+  oauth.key_id = block.text("key_id");
+  oauth.scope = block.text("scope");
+  oauth.timeout_ms = options.number("timeout");
+  const auto usable = check_assertion_key(oauth.key);
+  if (!usable) return option_error("oauth.key", usable.error());
+  out.oauth = std::make_unique<OAuthClient>(around.network, around.clock, std::move(oauth), std::move(contexts));
   return out;
 }
 
 void authorize(base::HttpHeaders& headers, const Options& options) {
   const std::string token = options.text("token");
-  if (!token.empty()) headers.set("Authorization", "Bearer " + token);
+  if (!token.empty())
+    headers.set("Authorization", "Bearer " + token);
   else if (options.has("user"))
     headers.set("Authorization", basic_authorization(options.text("user"), options.text("password")));
 }
@@ -37,6 +53,13 @@ std::vector<OptionProblem> check_remote(const Options& options, const char* form
                    "`user` and `password` belong together", "password env(\"X\")"});
   if (options.has("user") && options.has("token"))
     out.push_back({ErrorCode::E0917, "user", "there is a `token` already", "one of the two"});
+  if (find_field(options.fields(), "oauth") != nullptr && options.has("oauth")) {
+    if (options.has("user") || options.has("token"))
+      out.push_back({ErrorCode::E0917, "oauth", "there is a `token` or `user` already", "one of them"});
+    const auto* token_url = options.block("oauth").find("token_url");
+    if (token_url != nullptr && token_url->resolved && !HttpUrl::parse(token_url->text))
+      out.push_back({ErrorCode::E0917, "oauth", "`token_url` is no address", "token_url \"https://host/token\""});
+  }
   const auto* url = options.find("url");
   if (url == nullptr || !url->resolved) return out;
   const auto parsed = HttpUrl::parse(url->text);

@@ -7,6 +7,7 @@
 
 #include "channels/connector.h"
 #include "channels/net/http_client.h"
+#include "channels/net/oauth_client.h"
 #include "channels/tls_fields.h"
 
 namespace kiln::channels::detail {
@@ -25,10 +26,27 @@ inline constexpr FieldSpec kRequestTimeout = {.name = "timeout",
                                               .default_value = "30s",
                                               .min = 10};
 
+inline constexpr FieldSpec kOAuthFields[] = {
+    {.name = "token_url", .type = FieldType::string, .summary = "where tokens are given", .required = true},
+    {.name = "client_id", .type = FieldType::string, .summary = "name of this client there", .required = true},
+    {.name = "key",
+     .type = FieldType::secret,
+     .summary = "private key that signs the assertion: RSA (RS384) or EC P-384 (ES384), PEM",
+     .required = true},
+    {.name = "key_id", .type = FieldType::string, .summary = "`kid` of that key at the server"},
+    {.name = "scope", .type = FieldType::string, .summary = "what is asked for", .default_value = "\"system/*.cruds\""},
+};
+inline constexpr FieldSpec kOAuth = {.name = "oauth",
+                                     .type = FieldType::block,
+                                     .summary = "tokens of client credentials with a signed assertion (SMART Backend Services)",
+                                     .fields = kOAuthFields,
+                                     .optional_block = true};
+
 /// Client and path of `url`, encrypted as that and `tls` say. Errors name the option.
 struct HttpRemote {
   std::unique_ptr<HttpClient> client;
   std::string path;  ///< without trailing slash; may be empty
+  std::unique_ptr<OAuthClient> oauth;  ///< null: no tokens are fetched
 };
 base::Result<HttpRemote> open_remote(const Options& options, const Surroundings& around);
 
