@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <set>
 
+#include "channels/tls_settings.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
@@ -29,10 +30,10 @@ void give_way(base::Executor& executor) {
   executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 
-/// One for each processor, and a second one in any case: a slow search must not hold up a read.
+/// One for each processor, and one more that searches never have.
 std::size_t read_threads() {
   const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) : 1, 2,
+  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) + 1 : 2, 2,
                                  base::limits::kReadThreadsMax);
 }
 
@@ -46,8 +47,15 @@ Status Gateway::start() {
   give_way(store_write_);
   give_way(file_work_);
   give_way(bulk_work_);
+  observer_->step("opening the store", 10);
   TRY_VOID(open_store());
+  observer_->step("opening the journal", 30);
   TRY_VOID(open_journal());
+  observer_->health().watch("journal", committer_);
+  observer_->health().watch("store", store_write_);
+  TRY_VOID(observer_->listen(net_));
+  TRY_VOID(observer_->start_alerts(net_, file_work_));
+  observer_->step("recovering", 60);
   TRY_VOID(start_channels());
   TRY_VOID(open_admin());
   TRY_VOID(start_subscriptions());
@@ -74,6 +82,12 @@ Status Gateway::open_journal() {
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   pacer_.emplace(net_.executor(), *journal_);
+  TRY(index_rules_, read_index_rules(site_->server));
+  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_},
+                            &net_.executor(),
+                            &clock_,
+                            [this] { return journal_->last_id(); }};
+  index_ = std::make_unique<IndexService>(std::move(index));
   holds_.emplace(*journal_, clock_, journal_->recovered().holds);
   make_reload();
   make_replays();
@@ -110,6 +124,10 @@ Status Gateway::open_store() {
   parts.version = kVersion;
   TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
   TRY(subscription_rules_, read_subscription_rules(site_->server, fhir_url()));
+  if (const auto& subscriptions = site_->server.block("fhir").block("subscriptions"); subscriptions.has("tls")) {
+    TRY(const auto tls, channels::TlsSettings::client(subscriptions.block("tls"), env_, clock_, "subscriptions"));
+    subscription_rules_.tls = tls->contexts();
+  }
   parts.rules.context.write_rule = &write_rule_;
   parts.rules.context.security = access_.description();
   parts.rules.context.certificates = access_.takes_certificates();

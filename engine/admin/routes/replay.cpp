@@ -150,7 +150,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& replay_spec() {
+const RouteGroup& replay_routes() {
   static const RouteGroup group{"replay", "replay", kRoutes};
   return group;
 }
