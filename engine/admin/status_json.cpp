@@ -1,5 +1,7 @@
 #include "engine/admin/status_json.h"
 
+#include <algorithm>
+
 #include "engine/admin/message_json.h"
 #include "engine/admin/service.h"
 #include "engine/admin/verdict.h"
@@ -22,6 +24,17 @@ void write_rate(base::JsonWriter& json, const char* name, double value) {
   json.key(name).number(std::to_string(hundredths / 100) + "." + fraction);
 }
 
+void write_latency(base::JsonWriter& json, const Latency& latency) {
+  json.key("latency_ms").begin_object();
+  write_rate(json, "p50", latency.p50);
+  write_rate(json, "p99", latency.p99);
+  json.end_object();
+}
+
+std::int64_t seconds_since(base::WallTime then, base::WallTime now) {
+  return std::max<std::int64_t>(0, (now.micros - then.micros) / 1'000'000);
+}
+
 void write_connector(base::JsonWriter& json, const channels::ConnectorStatus& status) {
   static constexpr const char* kStates[] = {"down", "connecting", "up", "paused"};
   json.member("state", kStates[static_cast<std::size_t>(status.state)]);
@@ -30,7 +43,7 @@ void write_connector(base::JsonWriter& json, const channels::ConnectorStatus& st
   if (!status.last_error.empty()) json.member("last_error", status.last_error);
 }
 
-void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
+void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::string& channel, const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
   json.begin_object().member("name", queue.name());
   json.member("state", status.paused ? "paused" : status.blocked ? "blocked" : "running");
@@ -45,6 +58,11 @@ void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
     counter(json, "head_attempts", status.head_attempts);
   }
   if (status.next_try_ms >= 0) json.key("next_try_ms").integer(status.next_try_ms);
+  counter(json, "in_doubt", status.in_doubt);
+  if (status.oldest.micros != 0)
+    json.key("oldest_pending_seconds").integer(seconds_since(status.oldest, gateway.clock().wall()));
+  if (status.last_sent.micros != 0) json.member("last_sent", print_time(status.last_sent));
+  write_latency(json, gateway.observer().delivery(channel, queue.name()));
   if (!status.last_error.empty()) json.member("last_failure", status.last_error);
   json.key("connector").begin_object();
   write_connector(json, queue.connector_status());
@@ -53,6 +71,7 @@ void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
 
 struct Totals {
   std::uint64_t sent = 0, pending = 0, quarantined = 0;
+  base::WallTime oldest, last_sent;  ///< 0: none
 };
 
 Totals totals_of(const ChannelRuntime& channel) {
@@ -63,6 +82,8 @@ Totals totals_of(const ChannelRuntime& channel) {
     out.sent += status.sent;
     out.pending += status.pending;
     out.quarantined += status.quarantined;
+    if (status.oldest.micros != 0 && (out.oldest.micros == 0 || status.oldest < out.oldest)) out.oldest = status.oldest;
+    out.last_sent = std::max(out.last_sent, status.last_sent);
   }
   return out;
 }
@@ -81,8 +102,9 @@ void write_counters(base::JsonWriter& json, const ChannelCounters& counters, con
   counter(json, "pending", totals.pending);
 }
 
-void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const ChannelRates& rates,
-                   const std::string& config) {
+void write_channel(base::JsonWriter& json, const Gateway& gateway, const ChannelRuntime& channel) {
+  const std::string& channel_name = channel.definition().name;
+  const ChannelRates rates = gateway.admin().history().rates(channel_name);
   const ChannelCounters& counters = channel.counters();
   json.begin_object()
       .member("name", channel.definition().name)
@@ -92,14 +114,19 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const 
   json.key("source").begin_object();
   write_connector(json, source);
   json.end_object();
-  write_counters(json, counters, totals_of(channel));
+  const Totals totals = totals_of(channel);
+  write_counters(json, counters, totals);
+  if (totals.oldest.micros != 0)
+    json.key("oldest_pending_seconds").integer(seconds_since(totals.oldest, gateway.clock().wall()));
+  if (totals.last_sent.micros != 0) json.member("last_sent", print_time(totals.last_sent));
+  write_latency(json, gateway.observer().processing(channel_name));
   json.key("rate").begin_object();
   write_rate(json, "m1", rates.m1);
   write_rate(json, "m5", rates.m5);
   write_rate(json, "m15", rates.m15);
   json.end_object();
   if (counters.last_received.micros != 0) json.member("last_received", print_time(counters.last_received));
-  json.member("config", config);
+  json.member("config", gateway.site().hash);
   json.key("links").begin_array();
   for (const auto& [name, link] : channel.links()) {
     json.begin_object().member("name", name);
@@ -110,7 +137,7 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const 
   for (const auto& [code, count] : channel.coverage().codes()) counter(json, code.c_str(), count);
   json.end_object();
   json.key("destinations").begin_array();
-  for (const auto& queue : channel.queues()) write_queue(json, *queue);
+  for (const auto& queue : channel.queues()) write_queue(json, gateway, channel_name, *queue);
   json.end_array().end_object();
 }
 
@@ -222,9 +249,8 @@ std::map<std::string, std::string> channel_statuses(const Gateway& gateway) {
   std::map<std::string, std::string> out;
   for (const auto& channel : gateway.channels()) {
     base::JsonWriter json;
-    const std::string& name = channel->definition().name;
-    write_channel(json, *channel, gateway.admin().history().rates(name), gateway.site().hash);
-    out.emplace(name, json.take());
+    write_channel(json, gateway, *channel);
+    out.emplace(channel->definition().name, json.take());
   }
   return out;
 }
@@ -247,6 +273,11 @@ std::map<std::string, ChannelSample> sample_channels(const Gateway& gateway) {
     one.received = channel->counters().received;
     one.sent = totals.sent;
     one.pending = totals.pending;
+    const Latency latency = gateway.observer().processing(channel->definition().name);
+    if (latency.p99 > 0) {
+      one.p50_us = static_cast<std::int64_t>(latency.p50 * 1'000);
+      one.p99_us = static_cast<std::int64_t>(latency.p99 * 1'000);
+    }
   }
   return out;
 }
