@@ -56,9 +56,9 @@ base::HttpResponse console_page(const base::HttpRequest& request) {
     out.headers.set("Allow", "GET");
     return out;
   }
-  // Pages without a dot in their last step are views of the one page there is.
+  // Views of the console are behind the `#`: every other name is a file's.
   std::string name(path.substr(kConsole.size()));
-  if (name.empty() || name.substr(name.rfind('/') + 1).find('.') == std::string::npos) name = "index.html";
+  if (name.empty()) name = "index.html";
   bool packed = false;
   const base::EmbeddedFile* file = find_file(name);
   if (file == nullptr) {
