@@ -76,6 +76,7 @@ Result<AuditLog> AuditLog::open(base::Env& env, const std::string& path, const s
   options.path = path;
   options.page_size = 4096;
   options.cache_kib = 512;
+  options.busy_timeout_ms = 1'000;  // nobody else writes it; who asks must not wait long for a refusal
   options.vfs = env.sqlite_vfs();
   AuditLog out;
   const bool is_new = !env.exists(path);
