@@ -43,7 +43,8 @@ void write_connector(base::JsonWriter& json, const channels::ConnectorStatus& st
   if (!status.last_error.empty()) json.member("last_error", status.last_error);
 }
 
-void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::string& channel, const DeliveryQueue& queue) {
+void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::string& channel,
+                 const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
   json.begin_object().member("name", queue.name());
   json.member("state", status.paused ? "paused" : status.blocked ? "blocked" : "running");
@@ -82,7 +83,8 @@ Totals totals_of(const ChannelRuntime& channel) {
     out.sent += status.sent;
     out.pending += status.pending;
     out.quarantined += status.quarantined;
-    if (status.oldest.micros != 0 && (out.oldest.micros == 0 || status.oldest < out.oldest)) out.oldest = status.oldest;
+    if (status.oldest.micros != 0 && (out.oldest.micros == 0 || status.oldest < out.oldest))
+      out.oldest = status.oldest;
     out.last_sent = std::max(out.last_sent, status.last_sent);
   }
   return out;
@@ -148,7 +150,8 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
     one.channel = channel.definition().name;
     one.destination = queue->name();
     one.waiting = status.pending;
-    const std::string waiting = std::to_string(status.pending) + (status.pending == 1 ? " message waits" : " messages wait");
+    const std::string waiting =
+        std::to_string(status.pending) + (status.pending == 1 ? " message waits" : " messages wait");
     if (status.paused) {
       if (status.pending == 0) continue;
       one.text = "paused by an operator, " + waiting;
@@ -164,8 +167,10 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
     } else if (status.pending > 0 && !status.last_error.empty() && status.head_attempts > 0) {
       one.level = status.head_attempts >= 5 ? Problem::Level::bad : Problem::Level::warn;
       one.text = status.last_error + ", " + waiting;
-      one.doing = "tried " + std::to_string(status.head_attempts) + " times; it goes on by itself and keeps the order";
-      if (status.next_try_ms >= 0) one.doing += "; next try in " + print_age((status.next_try_ms + 999) / 1'000);
+      one.doing = "tried " + std::to_string(status.head_attempts) +
+                  " times; it goes on by itself and keeps the order";
+      if (status.next_try_ms >= 0)
+        one.doing += "; next try in " + print_age((status.next_try_ms + 999) / 1'000);
       one.can = "mend the receiver";
       one.command = "kiln why " + std::to_string(status.head);
     } else {
@@ -180,31 +185,58 @@ std::vector<Problem> find_problems(const Gateway& gateway) {
   for (const auto& channel : gateway.channels()) {
     const auto source = channel->source_status();
     if (channel->state() != ChannelState::running)
-      out.push_back({Problem::Level::warn, channel->definition().name, {}, std::string("the channel is ") + name_of(channel->state()),
-                     "as an operator has said", "let it go on when it is time",
-                     "kiln channel resume " + channel->definition().name, 0});
+      out.push_back({Problem::Level::warn,
+                     channel->definition().name,
+                     {},
+                     std::string("the channel is ") + name_of(channel->state()),
+                     "as an operator has said",
+                     "let it go on when it is time",
+                     "kiln channel resume " + channel->definition().name,
+                     0});
     if (source.state == State::down && !source.last_error.empty())
-      out.push_back({Problem::Level::bad, channel->definition().name, {}, "the source is down: " + source.last_error,
-                     "it is tried again", "mend what it names", {}, 0});
+      out.push_back({Problem::Level::bad,
+                     channel->definition().name,
+                     {},
+                     "the source is down: " + source.last_error,
+                     "it is tried again",
+                     "mend what it names",
+                     {},
+                     0});
     for (const auto& [name, link] : channel->links())
       if (link.state.frozen)
-        out.push_back({Problem::Level::bad, channel->definition().name, {}, "the numbered link " + name + " is frozen",
-                       "its messages are refused", "find the missing numbers, then let it go on",
-                       "kiln resume " + channel->definition().name, 0});
+        out.push_back({Problem::Level::bad,
+                       channel->definition().name,
+                       {},
+                       "the numbered link " + name + " is frozen",
+                       "its messages are refused",
+                       "find the missing numbers, then let it go on",
+                       "kiln resume " + channel->definition().name,
+                       0});
     find_queue_problems(*channel, out);
   }
   for (const auto& certificate : gateway.admin().certificates()) {
     const std::int64_t days = (certificate.expires.micros - gateway.clock().wall().micros) / 86'400'000'000;
     if (days < 30)
-      out.push_back({days < 7 ? Problem::Level::bad : Problem::Level::warn, {}, {},
-                     "the certificate of " + certificate.where + (days < 0 ? " has expired" : " expires in " + std::to_string(days) + " days"),
-                     "it is shown as it is", "put a new one in its place", {}, 0});
+      out.push_back({days < 7 ? Problem::Level::bad : Problem::Level::warn,
+                     {},
+                     {},
+                     "the certificate of " + certificate.where +
+                         (days < 0 ? " has expired" : " expires in " + std::to_string(days) + " days"),
+                     "it is shown as it is",
+                     "put a new one in its place",
+                     {},
+                     0});
   }
   const AdminService::Disk disk = gateway.admin().disk();
   if (disk.total != 0 && disk.free * 10 < disk.total)
-    out.push_back({disk.free * 33 < disk.total ? Problem::Level::bad : Problem::Level::warn, {}, {},
-                   "the disk has " + std::to_string(disk.free >> 20) + " MB left", "messages are taken until it is full",
-                   "make room, or shorten the retention", {}, 0});
+    out.push_back({disk.free * 33 < disk.total ? Problem::Level::bad : Problem::Level::warn,
+                   {},
+                   {},
+                   "the disk has " + std::to_string(disk.free >> 20) + " MB left",
+                   "messages are taken until it is full",
+                   "make room, or shorten the retention",
+                   {},
+                   0});
   sort_problems(out);
   return out;
 }
@@ -236,7 +268,10 @@ void write_status_head(base::JsonWriter& json, const Gateway& gateway) {
   counter(json, "total_bytes", disk.total);
   json.end_object().key("certificates").begin_array();
   for (const auto& one : admin.certificates()) {
-    json.begin_object().member("where", one.where).member("subject", one.subject).member("expires", print_time(one.expires));
+    json.begin_object()
+        .member("where", one.where)
+        .member("subject", one.subject)
+        .member("expires", print_time(one.expires));
     json.key("days").integer((one.expires.micros - now.micros) / 86'400'000'000).end_object();
   }
   json.end_array().key("insecure").begin_array();
