@@ -22,6 +22,18 @@ const char* name_of(Plan::Verdict verdict) {
 
 }  // namespace
 
+void ChannelCounters::attach(std::string_view channel) {
+  using base::Metric;
+  base::Metrics& all = base::Metrics::process();
+  const base::Safe name = base::Safe::name(channel);
+  received.attach(all.counter(Metric::messages_received_total, {name}));
+  rejected.attach(all.counter(Metric::messages_rejected_total, {name}));
+  filtered.attach(all.counter(Metric::messages_filtered_total, {name}));
+  quarantined.attach(all.counter(Metric::messages_quarantined_total, {name, "-"}));
+  duplicates.attach(all.counter(Metric::messages_duplicate_total, {name}));
+  replayed.attach(all.counter(Metric::replayed_total, {name}));
+}
+
 Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id,
                                     bool clean_stop) {
   for (const auto& [destination, count] : std::exchange(before_queues_, {})) waiting[destination] += count;

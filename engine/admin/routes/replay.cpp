@@ -148,7 +148,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& replay_routes_spec() {
+const RouteGroup& replay_routes() {
   static const RouteGroup group{"replay", "replay", kRoutes};
   return group;
 }
