@@ -1,4 +1,5 @@
 #include "channels/definition.h"
+#include "channels/tls_fields.h"
 #include "engine/base/limits.h"
 
 namespace kiln::channels {
@@ -229,6 +230,7 @@ constexpr FieldSpec kSubscriptions[] = {
      .summary = "what a 4xx answer means (408 and 429 are tried again)",
      .default_value = "retry",
      .words = kRefusedWords},
+    kTlsClient,
 };
 constexpr const char* kValidateWords[] = {"off", "structure", "profile"};
 constexpr const char* kDeleteWords[] = {"single", "multiple"};

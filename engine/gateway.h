@@ -77,10 +77,10 @@ class Gateway {
   /// What operators hold; after start().
   Holds& holds() { return *holds_; }
   SiteReload& reloads() { return *reload_; }
+  ReplayJobs& replays() { return *replays_; }
   AdminService& admin() { return *admin_; }
   const AdminService& admin() const { return *admin_; }
   base::Env& env() { return env_; }
-  ReplayJobs& replays() { return *replays_; }
 
  private:
   base::Status lock_data();

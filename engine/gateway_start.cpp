@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <set>
 
+#include "channels/tls_settings.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
@@ -29,10 +30,10 @@ void give_way(base::Executor& executor) {
   executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 
-/// One for each processor, and a second one in any case: a slow search must not hold up a read.
+/// One for each processor, and one more that searches never have.
 std::size_t read_threads() {
   const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) : 1, 2,
+  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) + 1 : 2, 2,
                                  base::limits::kReadThreadsMax);
 }
 
@@ -123,6 +124,10 @@ Status Gateway::open_store() {
   parts.version = kVersion;
   TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
   TRY(subscription_rules_, read_subscription_rules(site_->server, fhir_url()));
+  if (const auto& subscriptions = site_->server.block("fhir").block("subscriptions"); subscriptions.has("tls")) {
+    TRY(const auto tls, channels::TlsSettings::client(subscriptions.block("tls"), env_, clock_, "subscriptions"));
+    subscription_rules_.tls = tls->contexts();
+  }
   parts.rules.context.write_rule = &write_rule_;
   parts.rules.context.security = access_.description();
   parts.rules.context.certificates = access_.takes_certificates();

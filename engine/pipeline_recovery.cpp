@@ -163,7 +163,7 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
                            : "the record is not readable";
     } else {
       plan = process_again(stored->message, versions, opened);
-      if (stored->message.replay_of != 0 && parts_.narrow) {
+      if ((stored->message.replay_of != 0 || stored->message.edited_from != 0) && parts_.narrow) {
         auto narrowing = parts_.narrow(stored->message, &plan);
         co_await std::move(narrowing);
       }
@@ -236,7 +236,7 @@ Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, Repla
   message.job = order.job;
   message.step = std::nullopt;  // an operator's decision, not the sender's number
   message.parent = 0;
-  message.edited_from = 0;
+  if (original.id != 0) message.edited_from = 0;
   message.dedupe = {};
   const std::shared_ptr<const channels::Site> site = parts_.site;
   const channels::ChannelDefinition* const definition = parts_.definition;
