@@ -43,6 +43,40 @@ constexpr FieldSpec kHttp[] = {
      .words = kInsecureWords},
     {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kHttpTls, .optional_block = true},
 };
+constexpr const char* kAlertLevels[] = {"warn", "page"};
+constexpr FieldSpec kAlert[] = {
+    {.name = "channel", .type = FieldType::string, .summary = "of that channel only"},
+    {.name = "above", .type = FieldType::integer, .summary = "the number beyond which it is an alert, where the rule has one"},
+    {.name = "longer", .type = FieldType::duration, .summary = "the same, of a rule about time"},
+    {.name = "for", .type = FieldType::duration, .summary = "how long it must hold before it is told"},
+    {.name = "level", .type = FieldType::word, .summary = "page wakes somebody", .words = kAlertLevels},
+    {.name = "off", .type = FieldType::boolean, .summary = "no such alert"},
+    {.name = "after", .type = FieldType::duration, .summary = "no_traffic: silence of so long, within the times of `active`"},
+    {.name = "active", .type = FieldType::string, .summary = "no_traffic: \"Mon-Fri 07:00-19:00, Sat 08:00-12:00\"; without it, always"},
+    {.name = "except", .type = FieldType::path, .summary = "no_traffic: file of holidays, one 2026-12-25 a line"},
+};
+constexpr FieldSpec kNotify[] = {
+    {.name = "webhook", .type = FieldType::string, .summary = "URL that gets each note as JSON by POST", .required = true},
+    {.name = "authorization", .type = FieldType::secret, .summary = "value of the Authorization field"},
+    {.name = "level", .type = FieldType::word, .summary = "page: only what wakes somebody", .default_value = "warn", .words = kAlertLevels},
+};
+constexpr FieldSpec kIndexKey[] = {
+    {.name = "path", .type = FieldType::string, .summary = "HL7 path: PV1-3.1, or PID-3[*].1 for every repetition", .required = true},
+    {.name = "channel", .type = FieldType::string, .summary = "of messages of that channel only"},
+};
+constexpr FieldSpec kIndex[] = {
+    {.name = "key",
+     .type = FieldType::named_block,
+     .summary = "a field that messages are found by, beside patient id, account, name and control id: path:NAME=value",
+     .fields = kIndexKey,
+     .repeated = true},
+    {.name = "text", .type = FieldType::string, .summary = "channels whose words are indexed, with blanks between them; \"*\": all"},
+};
+constexpr FieldSpec kHealth[] = {
+    {.name = "listen",
+     .type = FieldType::address,
+     .summary = "where /healthz, /readyz, /startupz and /metrics are served in plain text, without login"},
+};
 constexpr FieldSpec kConsoleTls[] = {
     {.name = "cert",
      .type = FieldType::secret,
@@ -318,10 +352,17 @@ constexpr FieldSpec kServer[] = {
      .summary = "FHIR server; without the block it listens on its default",
      .fields = kHttp},
     {.name = "fhir", .type = FieldType::block, .summary = "rules of the FHIR server", .fields = kFhir},
+    {.name = "index", .type = FieldType::block, .summary = "what messages are found by", .fields = kIndex},
+    {.name = "health", .type = FieldType::block, .summary = "health and metrics for supervisors", .fields = kHealth},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
+    {.name = "alert",
+     .type = FieldType::named_block,
+     .summary = "what is changed of an alert rule (operations): queue_age, no_traffic, …",
+     .fields = kAlert,
+     .repeated = true},
+    {.name = "notify", .type = FieldType::named_block, .summary = "where alerts are sent", .fields = kNotify, .repeated = true},
     {.name = "reload", .type = FieldType::block, .summary = "other versions while it runs", .fields = kReload},
-    {.name = "alert", .type = FieldType::any, .summary = "alert rule", .later = true, .repeated = true},
     {.name = "query",
      .type = FieldType::named_block,
      .summary = "SQL query of a lookup: what `via sql \"name\"` asks",

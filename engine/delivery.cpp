@@ -25,7 +25,10 @@ DeliveryQueue::DeliveryQueue(Settings settings, Connectors connectors, Journal& 
       clock_(clock),
       random_(random),
       wake_(executor),
-      recorded_(executor) {}
+      recorded_(executor),
+      meter_(settings_.channel, settings_.destination) {
+  meter_.attach(counters_.sent, counters_.quarantined, counters_.retries);
+}
 
 namespace {
 
@@ -352,7 +355,9 @@ Task<void> DeliveryQueue::send_batch() {
     window_[i].began = clock_.wall(), batch.push_back(outgoing(window_[i]));
   base::failpoint_here("delivery.send.before");
   auto sending = destinations_.front()->send_batch(std::move(batch));
+  const base::MonoTime began = clock_.mono();
   const std::vector<SendOutcome> outcomes = co_await std::move(sending);
+  meter_.attempt.observe(clock_.mono() - began);
   base::failpoint_here("delivery.send.after");
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     Entry& head = window_.front();

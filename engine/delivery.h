@@ -17,13 +17,17 @@
 #include "engine/base/random.h"
 #include "engine/base/task.h"
 #include "engine/journal/journal.h"
+#include "engine/observe/meters.h"
 
 namespace kiln::engine {
 
 /// What operations sees of a queue.
 struct QueueStatus {
   std::uint64_t pending = 0;
-  std::uint64_t sent = 0, quarantined = 0, retries = 0;  ///< since start
+  MeteredCount sent, quarantined, retries;  ///< since start
+  std::uint64_t in_doubt = 0;               ///< of those that are in memory
+  base::WallTime oldest;                    ///< receipt of the message at the head; 0: none waits
+  base::WallTime last_sent;                 ///< 0: nothing yet
   bool blocked =
       false;  ///< waits for an operator (nak … block, retry … stop): whole, or with `order by` some keys
   bool paused = false;               ///< an operator holds it
@@ -96,6 +100,7 @@ class DeliveryQueue {
   void begin_stop();
 
   QueueStatus status() const;
+  std::uint64_t pending() const { return counters_.pending; }
   channels::ConnectorStatus connector_status() const;
   const std::string& name() const { return settings_.destination; }
   /// Outcomes that are not durable. After stop(): the journal would not take them, so the next start must
@@ -201,6 +206,7 @@ class DeliveryQueue {
   base::MonoTime next_try_{0};
   bool paused_ = false, stopping_ = false, running_ = false, destination_stopped_ = false;
   QueueStatus counters_;
+  QueueMeter meter_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

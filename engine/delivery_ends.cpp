@@ -32,6 +32,7 @@ DeliveryQueue::Settled DeliveryQueue::settle(Entry& output, const SendOutcome& o
   if (outcome.kind == Kind::sent) {
     end(output, DeliveryState::sent, outcome);
     ++counters_.sent;
+    counters_.last_sent = clock_.wall();
     counters_.last_error.clear();
     return Settled::ended;
   }
@@ -114,6 +115,7 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ending.in_doubt = output.in_doubt;
   ending.sent_hash = base::sha256(output.output.body);
   ++unrecorded_;
+  meter_.delivery.observe(std::chrono::microseconds(clock_.wall().micros - output.received.micros));
   const auto [first, last] = watchers_.equal_range(output.id);
   for (auto watcher = first; watcher != last; ++watcher) watcher->second(ending);
   watchers_.erase(first, last);
@@ -170,11 +172,15 @@ QueueStatus DeliveryQueue::status() const {
   QueueStatus out = counters_;
   out.paused = paused_;
   out.blocked_messages = blocked_at_start_.size();
-  for (const Entry& entry : window_) out.blocked_messages += entry.blocked ? 1 : 0;
+  for (const Entry& entry : window_) {
+    out.blocked_messages += entry.blocked ? 1 : 0;
+    out.in_doubt += entry.in_doubt ? 1 : 0;
+  }
   out.blocked = out.blocked_messages > 0;
   if (!window_.empty()) {
     out.head = window_.front().id;
     out.head_attempts = window_.front().attempts;
+    out.oldest = window_.front().received;
   }
   const base::MonoTime due = is_keyed() && !window_.empty() ? window_.front().not_before : next_try_;
   if (delay_.count() > 0 || (is_keyed() && due > clock_.mono()))

@@ -100,7 +100,9 @@ Task<void> DeliveryQueue::send_one(std::size_t lane, MessageId id) {
     find(id)->began = clock_.wall();
     base::failpoint_here("delivery.send.before");
     auto sending = destinations_[lane]->send(std::move(message));
+    const base::MonoTime began = clock_.mono();
     const SendOutcome outcome = co_await std::move(sending);
+    meter_.attempt.observe(clock_.mono() - began);
     base::failpoint_here("delivery.send.after");
     Entry& entry = *find(id);
     ++entry.attempts;

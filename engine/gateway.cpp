@@ -22,6 +22,7 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
       budget_(net_.executor(), static_cast<std::size_t>(site_->server.block("limits").number("inflight"))) {
   processor_.use_lookups(&lookups_);
   processor_.use_clock(&clock_);
+  observer_ = std::make_unique<Observer>(*this, env_, Notifier(options_.notify_socket), options_.watchdog_us);
 }
 
 Gateway::~Gateway() {
@@ -63,6 +64,8 @@ void Gateway::stop() {
 
 /// Takes no more, finishes what is under way, records every outcome (reliability.md R12).
 Task<void> Gateway::drain() {
+  observer_->stopping();
+  index_->stop();
   say("stopping: no new messages are taken, sends in progress are finished");
   auto ending = wind_down(true);
   co_await std::move(ending);
@@ -114,6 +117,7 @@ Task<void> Gateway::wind_down(bool started) {
     base::log(base::LogLevel::error, "store-close-failed", {{"error", base::Safe::code(emptied.error().code)}});
     exit_code_ = 74;
   }
+  co_await observer_->stop();
   if (const Status closed = journal_->close(orderly); !closed) {
     base::log(base::LogLevel::error, "journal-close-failed",
               {{"error", base::Safe::code(closed.error().code)}});
@@ -130,6 +134,7 @@ base::Result<JournalReader*> Gateway::journal_reader() {
   if (!reader_ || reader_->file_count() != static_cast<std::size_t>(files)) {
     TRY(auto opened, JournalReader::open(env_, folder));
     reader_ = std::make_unique<JournalReader>(std::move(opened));
+    reader_->use_index(env_, base::join_path(site_->data_folder, "index"), index_rules_);
   }
   return reader_.get();
 }

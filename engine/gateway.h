@@ -16,8 +16,10 @@
 #include "engine/facade.h"
 #include "engine/bulk/jobs.h"
 #include "engine/fhir_service.h"
+#include "engine/index/indexer.h"
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
+#include "engine/observe/observer.h"
 #include "engine/holds.h"
 #include "engine/pipeline.h"
 #include "engine/reload.h"
@@ -35,6 +37,8 @@ struct GatewayOptions {
       say;  ///< one line for people at each step of start and stop; may be empty
   /// Asked at a SIGHUP: true when it came because the terminal was closed, which is a wish to stop. Empty: never.
   std::function<bool()> terminal_is_gone;
+  std::string notify_socket;     ///< $NOTIFY_SOCKET of systemd; empty: none
+  std::int64_t watchdog_us = 0;  ///< $WATCHDOG_USEC: systemd gets a sign of life each second unless it is 0
 };
 
 class Gateway {
@@ -64,13 +68,19 @@ class Gateway {
   Keeper& keeper() { return *keeper_; }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
+  /// nullptr before the start has opened it.
+  SqliteJournal* sqlite_journal() { return journal_.get(); }
+  const InflightBudget& budget() const { return budget_; }
+  Observer& observer() { return *observer_; }
+  /// nullptr before the journal is open.
+  const IndexService* index() const { return index_.get(); }
   /// What operators hold; after start().
   Holds& holds() { return *holds_; }
   SiteReload& reloads() { return *reload_; }
+  ReplayJobs& replays() { return *replays_; }
   AdminService& admin() { return *admin_; }
   const AdminService& admin() const { return *admin_; }
   base::Env& env() { return env_; }
-  ReplayJobs& replays() { return *replays_; }
 
  private:
   base::Status lock_data();
@@ -94,6 +104,7 @@ class Gateway {
   base::Task<void> wind_down(bool started);
   void note_lookups() const;
   void watch_tables();
+  base::Task<base::HttpResponse> on_http(base::HttpRequest request, channels::HttpPeer peer);
   void use_tables(std::uint64_t generation, TableWatch::Change change);
   void make_reload();
   void make_replays();
@@ -149,6 +160,9 @@ class Gateway {
   std::unique_ptr<AdminService> admin_;
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
+  std::unique_ptr<Observer> observer_;
+  IndexRules index_rules_;  ///< immutable after the start
+  std::unique_ptr<IndexService> index_;
 };
 
 }  // namespace kiln::engine

@@ -34,6 +34,7 @@ Task<void> Gateway::recover_and_listen() {
     unprocessed.erase(channel->definition().name);
   }
   if (started_) note_unserved(unprocessed);
+  observer_->step("starting the channels", 90);
   if (started_) started_ = start_queues();
   for (const auto& channel : channels_) {
     if (!started_) break;
@@ -48,6 +49,8 @@ Task<void> Gateway::recover_and_listen() {
   if (started_) base::spawn(reload_->note_start());
   if (started_) replays_->resume(journal_->recovered().jobs);
   if (started_) subscriptions_->start();
+  if (started_) index_->start();
+  if (started_) observer_->started();
   if (!started_) {
     auto ending = wind_down(false);
     co_await std::move(ending);

@@ -53,6 +53,7 @@ void Gateway::use_site() {
   ++site_generation_;
   lookups_.forget();
   if (facade_) facade_->look_again();
+  if (admin_) admin_->look_at_site();
   table_watch_ = nullptr;  // a look under way keeps its own
   watch_tables();
 }

@@ -47,8 +47,15 @@ Status Gateway::start() {
   give_way(store_write_);
   give_way(file_work_);
   give_way(bulk_work_);
+  observer_->step("opening the store", 10);
   TRY_VOID(open_store());
+  observer_->step("opening the journal", 30);
   TRY_VOID(open_journal());
+  observer_->health().watch("journal", committer_);
+  observer_->health().watch("store", store_write_);
+  TRY_VOID(observer_->listen(net_));
+  TRY_VOID(observer_->start_alerts(net_, file_work_));
+  observer_->step("recovering", 60);
   TRY_VOID(start_channels());
   TRY_VOID(open_admin());
   TRY_VOID(start_subscriptions());
@@ -75,6 +82,12 @@ Status Gateway::open_journal() {
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   pacer_.emplace(net_.executor(), *journal_);
+  TRY(index_rules_, read_index_rules(site_->server));
+  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_},
+                            &net_.executor(),
+                            &clock_,
+                            [this] { return journal_->last_id(); }};
+  index_ = std::make_unique<IndexService>(std::move(index));
   holds_.emplace(*journal_, clock_, journal_->recovered().holds);
   make_reload();
   make_replays();

@@ -56,4 +56,19 @@ inline constexpr std::int64_t kKeeperFirstMs = 60'000;      ///< after the start
 inline constexpr std::int64_t kKeeperEveryMs = 3'600'000;   ///< then
 inline constexpr std::uint64_t kReserveBytes = 64u << 20;   ///< of the disk: kept for ends of deliveries when it is full
 
+// ---- index, search ----
+inline constexpr std::size_t kQueryWordsMax = 500;          ///< words of one query
+inline constexpr std::size_t kQueryDepthMax = 50;           ///< parentheses and NOT inside each other
+inline constexpr std::size_t kIndexBatch = 2'000;           ///< messages that one commit of the index holds
+inline constexpr std::size_t kIndexBatchBytes = 8u << 20;   ///< bytes of bodies read for one commit
+inline constexpr std::size_t kIndexTokensMax = 50'000;       ///< different keys and words of one message; what is beyond is not indexed
+inline constexpr std::size_t kIndexTextBytesMax = 256u << 10;  ///< of a body whose words are indexed, from its beginning
+inline constexpr std::int64_t kSearchBudgetMs = 2'000;      ///< one search; then the answer says how far it is complete
+inline constexpr std::uint64_t kSearchContentIdsPerRead = 2'000;  ///< messages whose bodies are looked at between two looks at the clock
+
+// ---- observe ----
+inline constexpr std::size_t kAlertNotesMax = 1'000;       ///< notes that wait for one route; beyond, the oldest go
+inline constexpr std::int64_t kStuckMs = 10'000;           ///< without progress: a thread counts as stuck (operations.md §5)
+inline constexpr std::int64_t kClockStepMs = 5'000;        ///< a jump of the clock beyond that is counted
+
 }  // namespace kiln::engine::limits

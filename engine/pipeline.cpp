@@ -34,7 +34,8 @@ const char* name_of(ChannelState state) {
 }
 
 ChannelRuntime::ChannelRuntime(Parts parts)
-    : parts_(std::move(parts)), source_site_(parts_.site), source_resumed_(*parts_.executor) {
+    : parts_(std::move(parts)), source_site_(parts_.site), meter_(parts_.definition->name), source_resumed_(*parts_.executor) {
+  counters_.attach(parts_.definition->name);
   make_links();
 }
 
@@ -83,6 +84,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   base::failpoint_here("pipeline.read");
   ++counters_.received;
   counters_.last_received = in.received_at;
+  const base::Stopwatch watch(meter_.processing, *parts_.clock);
   const std::string source_key = in.key;
   // One version of the site from begin to end, whatever is reloaded meanwhile.
   const std::shared_ptr<const channels::Site> site = parts_.site;
@@ -99,6 +101,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
       std::optional<Answer> answer = co_await std::move(known);
       if (answer) {
         ++counters_.duplicates;
+        meter_.answered(answer->reply);
         co_return *answer;
       }
     }
@@ -107,6 +110,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
       base::Completion<Answer> first(*parts_.executor);
       same->second.push_back(first);
       Answer answer = co_await first;
+      meter_.answered(answer.reply);
       co_return answer;
     }
     in_flight_.try_emplace(key);
@@ -158,6 +162,7 @@ NewMessage ChannelRuntime::make_message(channels::Inbound in, const channels::Si
 /// Ends the time in flight: frees the budget and answers repetitions that came meanwhile.
 void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::size_t bytes) {
   parts_.budget->give_back(bytes);
+  meter_.answered(answer.reply);
   const auto waiting = in_flight_.find(key);
   if (waiting == in_flight_.end()) return;
   const Waiters waiters = std::move(waiting->second);
@@ -367,11 +372,11 @@ void ChannelRuntime::flush_stored() {
     const Storing next = std::move(storing_.begin()->second);
     storing_.erase(storing_.begin());
     pushed_up_to_ = next.processed->id;
-    push(*next.processed, next.message->body);
+    push(*next.processed, next.message->body, next.message->received);
   }
 }
 
-void ChannelRuntime::push(Processed& processed, const std::string& source) {
+void ChannelRuntime::push(Processed& processed, const std::string& source, base::WallTime received) {
   for (Output& output : processed.outputs) {
     DeliveryQueue* queue = find_queue(output.destination);
     if (queue == nullptr) {
@@ -380,6 +385,7 @@ void ChannelRuntime::push(Processed& processed, const std::string& source) {
     }
     PendingOutput pending;
     pending.id = processed.id;
+    pending.received = received;
     if (output.is_source) output.body = source;
     pending.output = std::move(output);
     queue->push(std::move(pending));

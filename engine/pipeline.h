@@ -14,6 +14,7 @@
 #include "engine/commit_pacer.h"
 #include "engine/delivery.h"
 #include "engine/fragments.h"
+#include "engine/observe/meters.h"
 #include "engine/process.h"
 #include "engine/sequence_links.h"
 #include "engine/site_version.h"
@@ -30,6 +31,7 @@ class InflightBudget {
   void take(std::size_t bytes) { used_ += bytes; }
   void give_back(std::size_t bytes);
   bool has_room() const;
+  std::size_t used() const { return used_; }
   base::Task<void> room();
 
  private:
@@ -38,9 +40,10 @@ class InflightBudget {
 };
 
 struct ChannelCounters {
-  std::uint64_t received = 0, accepted = 0, rejected = 0, filtered = 0, quarantined = 0, duplicates = 0,
-                not_stored = 0, unframed = 0, replayed = 0;
+  MeteredCount received, accepted, rejected, filtered, quarantined, duplicates, not_stored, unframed, replayed;
   base::WallTime last_received;
+  /// From now on they count in the metrics of the process too.
+  void attach(std::string_view channel);
 };
 
 /// What a replay of one message would do, or did.
@@ -212,6 +215,8 @@ class ChannelRuntime final : public channels::Intake {
 
   const channels::ChannelDefinition& definition() const { return *parts_.definition; }
   const ChannelCounters& counters() const { return counters_; }
+  /// Nothing is on its way from the journal to the queues.
+  bool is_quiet() const { return storing_.empty(); }
   /// Of what came since the start; replays and repetitions do not count.
   const mappings::FieldCoverage& coverage() const { return coverage_; }
   channels::ConnectorStatus source_status() const;
@@ -236,7 +241,7 @@ class ChannelRuntime final : public channels::Intake {
   void stored(std::shared_ptr<Processed> processed, const base::Status& status);
   void flush_stored();
   void finish(const DedupeKey& key, const channels::Answer& answer, std::size_t bytes);
-  void push(Processed& processed, const std::string& source);
+  void push(Processed& processed, const std::string& source, base::WallTime received);
   base::Task<channels::Answer> take(channels::Inbound in);
   static DeliveryQueue::Settings settings_of(const channels::ChannelDefinition& definition,
                                              const channels::DestinationDefinition& destination,
@@ -255,6 +260,7 @@ class ChannelRuntime final : public channels::Intake {
   std::unique_ptr<channels::Source> source_;
   std::vector<std::unique_ptr<DeliveryQueue>> queues_;
   ChannelCounters counters_;
+  ChannelMeter meter_;
   mappings::FieldCoverage coverage_;
   std::unique_ptr<SequenceLinks> links_;
   std::unique_ptr<Fragments> fragments_;

@@ -22,6 +22,18 @@ const char* name_of(Plan::Verdict verdict) {
 
 }  // namespace
 
+void ChannelCounters::attach(std::string_view channel) {
+  using base::Metric;
+  base::Metrics& all = base::Metrics::process();
+  const base::Safe name = base::Safe::name(channel);
+  received.attach(all.counter(Metric::messages_received_total, {name}));
+  rejected.attach(all.counter(Metric::messages_rejected_total, {name}));
+  filtered.attach(all.counter(Metric::messages_filtered_total, {name}));
+  quarantined.attach(all.counter(Metric::messages_quarantined_total, {name, "-"}));
+  duplicates.attach(all.counter(Metric::messages_duplicate_total, {name}));
+  replayed.attach(all.counter(Metric::replayed_total, {name}));
+}
+
 Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id,
                                     bool clean_stop) {
   for (const auto& [destination, count] : std::exchange(before_queues_, {})) waiting[destination] += count;
@@ -151,7 +163,7 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
                            : "the record is not readable";
     } else {
       plan = process_again(stored->message, versions, opened);
-      if (stored->message.replay_of != 0 && parts_.narrow) {
+      if ((stored->message.replay_of != 0 || stored->message.edited_from != 0) && parts_.narrow) {
         auto narrowing = parts_.narrow(stored->message, &plan);
         co_await std::move(narrowing);
       }
@@ -224,7 +236,7 @@ Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, Repla
   message.job = order.job;
   message.step = std::nullopt;  // an operator's decision, not the sender's number
   message.parent = 0;
-  message.edited_from = 0;
+  if (original.id != 0) message.edited_from = 0;
   message.dedupe = {};
   const std::shared_ptr<const channels::Site> site = parts_.site;
   const channels::ChannelDefinition* const definition = parts_.definition;

@@ -28,18 +28,18 @@ std::int64_t as_integer(std::uint64_t value) {
 Result<Query> quarantine_query(const std::string& text, const std::vector<MessageId>& ids,
                                base::WallTime now) {
   TRY(Query query, parse_query_text(text, now));
-  if (!ids.empty() && query.terms.empty()) {
+  if (!ids.empty() && query.root.kind == QueryNode::Kind::all && query.root.parts.empty()) {
     QueryTerm term;
     term.field = QueryTerm::Field::msg;
     const auto [low, high] = std::minmax_element(ids.begin(), ids.end());
     term.low = as_integer(*low);
     term.high = as_integer(*high);
-    query.terms.push_back(std::move(term));
+    query.add(std::move(term));
   }
   QueryTerm state;
   state.field = QueryTerm::Field::state;
   state.text = "quarantined";
-  query.terms.push_back(std::move(state));
+  query.add(std::move(state));
   return query;
 }
 

@@ -327,7 +327,6 @@ Task<Result<MessageSummary>> ReplayJobs::summary_of(MessageId id) {
 }
 
 Task<void> ReplayJobs::narrow(NewMessage message, Plan* plan) {
-  if (message.replay_of == 0 || message.job == 0) co_return;
   auto reading = read_all();
   const Result<std::vector<JobRecord>> jobs = co_await std::move(reading);
   auto asking = summary_of(message.replay_of);
@@ -336,8 +335,11 @@ Task<void> ReplayJobs::narrow(NewMessage message, Plan* plan) {
   if (jobs)
     for (const JobRecord& one : *jobs)
       if (one.id == message.job) record = &one;
+  // Without a job it was released, or sent again by hand: it goes where the original failed.
+  const bool by_hand = message.replay_of != 0 && message.job == 0;
   const Result<ReplaySpec> spec =
-      record == nullptr ? Result<ReplaySpec>(base::fail(ErrorCode::job_not_found)) : read_spec(record->spec);
+      by_hand ? Result<ReplaySpec>(ReplaySpec())
+      : record == nullptr ? Result<ReplaySpec>(base::fail(ErrorCode::job_not_found)) : read_spec(record->spec);
   const bool known = summary.has_value() && spec.has_value();
   const ReplayTargets targets = known ? choose_targets(*summary, *spec) : ReplayTargets();
   if (known && spec->as_sent) {
@@ -349,7 +351,7 @@ Task<void> ReplayJobs::narrow(NewMessage message, Plan* plan) {
       co_return;
     }
   }
-  if (!known || spec->as_sent) {  // where it was to go is not known: somebody decides
+  if (!known || spec->as_sent || !targets.skipped.empty()) {  // where it was to go is not known: somebody decides
     *plan = Plan();
     plan->verdict = Plan::Verdict::quarantined;
     plan->code = "operator-hold";

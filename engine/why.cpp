@@ -149,7 +149,7 @@ class Teller {
     if (queue->blocked) {
       sentence(name + " is blocked: " + (queue->last_error.empty() ? "its receiver refused a message" : queue->last_error) + ".");
       out_.doing = "it sends nothing until somebody lets it go on";
-      advise("mend what the receiver complained about, then let it go on", "kiln resume " + name, "resume");
+      advise("mend what the receiver complained about, then let it go on", "kiln destination resume " + name, "resume");
     } else if (queue->paused) {
       sentence("An operator has paused " + name + ".");
       out_.doing = "messages are taken and wait";

@@ -54,13 +54,13 @@ void write_summary(base::JsonWriter& json, const MessageSummary& summary) {
   json.end_object();
 }
 
-std::string print_search(const std::vector<MessageSummary>& found, std::size_t limit) {
+std::string print_search(const SearchAnswer& answer) {
   base::JsonWriter json;
   json.begin_object().key("messages").begin_array();
-  for (const MessageSummary& summary : found) write_summary(json, summary);
+  for (const MessageSummary& summary : answer.found) write_summary(json, summary);
   json.end_array();
-  if (found.size() == limit && limit > 0)
-    json.key("next").integer(static_cast<std::int64_t>(found.back().id));
+  if (answer.full || !answer.complete) json.key("next").integer(static_cast<std::int64_t>(answer.looked_to));
+  if (!answer.complete) json.key("complete_to").integer(static_cast<std::int64_t>(answer.looked_to));
   json.end_object();
   return json.take();
 }

@@ -1,6 +1,6 @@
 #pragma once
 // The table of routes of the admin API. One resource = one file routes/NAME.cpp that defines
-// `const RouteGroup& NAME_spec()`; the build lists them in all_routes(). What is not in the table cannot be reached,
+// `const RouteGroup& NAME_routes()`; the build lists them in all_routes(). What is not in the table cannot be reached,
 // and the OpenAPI document is made from it.
 
 #include <functional>

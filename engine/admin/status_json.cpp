@@ -33,11 +33,12 @@ void write_connector(base::JsonWriter& json, const channels::ConnectorStatus& st
 void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
   json.begin_object().member("name", queue.name());
-  json.member("state", status.blocked ? "blocked" : "running");
+  json.member("state", status.paused ? "paused" : status.blocked ? "blocked" : "running");
   counter(json, "pending", status.pending);
   counter(json, "sent", status.sent);
   counter(json, "quarantined", status.quarantined);
   counter(json, "retries", status.retries);
+  counter(json, "blocked_messages", status.blocked_messages);
   json.key("blocked").boolean(status.blocked);
   if (status.head != 0) {
     counter(json, "head", status.head);
@@ -87,7 +88,7 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const 
       .member("name", channel.definition().name)
       .member("kind", channel.definition().source->name);
   const channels::ConnectorStatus source = channel.source_status();
-  json.member("state", source.state == State::paused ? "paused" : source.state == State::down ? "stopped" : "running");
+  json.member("state", name_of(channel.state()));
   json.key("source").begin_object();
   write_connector(json, source);
   json.end_object();
@@ -121,12 +122,18 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
     one.destination = queue->name();
     one.waiting = status.pending;
     const std::string waiting = std::to_string(status.pending) + (status.pending == 1 ? " message waits" : " messages wait");
-    if (status.blocked) {
+    if (status.paused) {
+      if (status.pending == 0) continue;
+      one.text = "paused by an operator, " + waiting;
+      one.doing = "messages are taken and kept in order";
+      one.can = "let it go on";
+      one.command = "kiln destination resume " + one.channel + "/" + one.destination;
+    } else if (status.blocked) {
       one.level = Problem::Level::bad;
       one.text = "blocked, " + waiting;
       one.doing = "it sends nothing until somebody lets it go on";
       one.can = "look at the first message, then let it go on";
-      one.command = "kiln resume " + one.channel + "/" + one.destination;
+      one.command = "kiln destination resume " + one.channel + "/" + one.destination;
     } else if (status.pending > 0 && !status.last_error.empty() && status.head_attempts > 0) {
       one.level = status.head_attempts >= 5 ? Problem::Level::bad : Problem::Level::warn;
       one.text = status.last_error + ", " + waiting;
@@ -145,6 +152,10 @@ std::vector<Problem> find_problems(const Gateway& gateway) {
   std::vector<Problem> out;
   for (const auto& channel : gateway.channels()) {
     const auto source = channel->source_status();
+    if (channel->state() != ChannelState::running)
+      out.push_back({Problem::Level::warn, channel->definition().name, {}, std::string("the channel is ") + name_of(channel->state()),
+                     "as an operator has said", "let it go on when it is time",
+                     "kiln channel resume " + channel->definition().name, 0});
     if (source.state == State::down && !source.last_error.empty())
       out.push_back({Problem::Level::bad, channel->definition().name, {}, "the source is down: " + source.last_error,
                      "it is tried again", "mend what it names", {}, 0});

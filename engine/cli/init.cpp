@@ -22,31 +22,34 @@ constexpr const char* kChannel = R"(module site
 channel adt_in {
   source mllp { port 2575 }
   accept hl7 ADT_A01 2.5.1
-  map patient = adt_to_patient
-  to store: fhir from patient { }
+  map patients = adt_to_patient
+  to store: fhir from patients { }
 }
 )";
 
 constexpr const char* kMap = R"(module site
 
-map adt_to_patient from hl7 ADT_A01 2.5.1 to fhir Patient {
-  birthDate = PID-7
-  name {
-    family = PID-5.1
-    given  = PID-5.2
+map adt_to_patient(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
+  create patient: Patient {
+    birthDate = PID-7
+    gender    = PID-8 via AdministrativeSex else "unknown"
+    name += {
+      family = PID-5[1].1.1
+      given += PID-5[1].2
+    }
   }
 }
 
 test "a birth date" {
   given hl7 """
-    MSH|^~\&|LAB|CITY|KILN|CITY|20260101120000||ADT^A01^ADT_A01|1|P|2.5.1
-    EVN||20260101120000
-    PID|1||700412^^^CITY^MR||EXAMPLE^EVE||19700101|F
-    PV1|1|I
-  """
+MSH|^~\&|LAB|CITY|KILN|CITY|20260101120000+0000||ADT^A01^ADT_A01|1|P|2.5.1
+EVN||20260101120000+0000
+PID|1||700412^^^CITY^MR||EXAMPLE^EVE||19700101|F
+PV1|1|I
+"""
   run adt_to_patient
-  expect birthDate == "1970-01-01"
-  expect name[0].family == "EXAMPLE"
+  expect patient.birthDate == "1970-01-01"
+  expect patient.name[1].family == "EXAMPLE"
 }
 )";
 

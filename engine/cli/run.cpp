@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "channels/definition.h"
 #include "engine/base/env.h"
@@ -76,6 +77,9 @@ int run(const Arguments& arguments) {
   options.say = say;
   options.terminal_is_gone = [had_terminal = has_terminal()] { return had_terminal && !has_terminal(); };
   const auto terminal_is_gone = options.terminal_is_gone;
+  if (const char* socket = std::getenv("NOTIFY_SOCKET")) options.notify_socket = socket;
+  // systemd wants a sign of life within that time; it gets one each second.
+  if (const char* watchdog = std::getenv("WATCHDOG_USEC")) options.watchdog_us = std::strtoll(watchdog, nullptr, 10);
   Gateway gateway(base::system_env(), site, std::move(options));
   if (const base::Status started = gateway.start(); !started) return report(started.error(), arguments);
   print_ready(gateway);

@@ -8,6 +8,7 @@
 #include "channels/net/net.h"
 #include "engine/base/limits.h"
 #include "engine/detail/hl7_cli.h"
+#include "engine/security/site_access.h"
 
 namespace kiln::engine::detail {
 
@@ -20,7 +21,7 @@ constexpr std::int64_t kRequestMs = 600'000;
 
 base::Task<void> exchange(channels::Net& net, channels::HttpUrl url, base::HttpRequest request,
                           channels::HttpExchange* out) {
-  channels::HttpClient client(net, url.host, url.port);
+  channels::HttpClient client(net, url);
   auto sending = client.send(std::move(request), kRequestMs);
   *out = co_await std::move(sending);
   client.close();
@@ -28,9 +29,9 @@ base::Task<void> exchange(channels::Net& net, channels::HttpUrl url, base::HttpR
 
 Result<base::HttpResponse> ask_server(const std::string& server, base::HttpRequest request) {
   TRY(const auto url, channels::HttpUrl::parse(server));
-  if (url.https)
-    return base::fail(ErrorCode::usage, "this version speaks plain HTTP to --server", server,
-                      "forward the port: ssh -L 8081:127.0.0.1:8081 HOST, then --server http://127.0.0.1:8081");
+  // A token in clear text is for this machine only.
+  if (!url.https && url.host != "localhost" && !is_loopback(url.host))
+    return base::fail(ErrorCode::usage, "--server beyond this machine needs https", server);
   const char* token = std::getenv("KILN_TOKEN");
   if (token == nullptr || *token == '\0')
     return base::fail(ErrorCode::login_needed, "--server needs an API token in $KILN_TOKEN", {},

@@ -99,7 +99,7 @@ TEST_CASE("why: another is before it, blocked, paused, nobody runs") {
   CHECK(advises(s.tell(), "kiln why 4000"));
   s.facts.queues[0].blocked = true;
   CHECK(has(s.text(), "adt_in/pas is blocked: timeout."));
-  CHECK(advises(s.tell(), "kiln resume adt_in/pas"));
+  CHECK(advises(s.tell(), "kiln destination resume adt_in/pas"));
   s.facts.queues[0].blocked = false;
   s.facts.queues[0].paused = true;
   CHECK(has(s.text(), "An operator has paused adt_in/pas."));

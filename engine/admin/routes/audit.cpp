@@ -143,7 +143,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& audit_spec() {
+const RouteGroup& audit_routes() {
   static const RouteGroup group{"audit", "the audit trail", kRoutes};
   return group;
 }

@@ -67,7 +67,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& channels_spec() {
+const RouteGroup& channels_routes() {
   static const RouteGroup group{"channels", "channels and destinations", kRoutes};
   return group;
 }

@@ -98,7 +98,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& config_spec() {
+const RouteGroup& config_routes() {
   static const RouteGroup group{"config", "versions of the site", kRoutes};
   return group;
 }

@@ -21,7 +21,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& description_spec() {
+const RouteGroup& description_routes() {
   static const RouteGroup group{"description", "the API itself", kRoutes};
   return group;
 }

@@ -63,7 +63,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& fhir_spec() {
+const RouteGroup& fhir_routes() {
   static const RouteGroup group{"fhir", "the FHIR store", kRoutes};
   return group;
 }

@@ -294,7 +294,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& message_change_spec() {
+const RouteGroup& message_change_routes() {
   static const RouteGroup group{"message change", "edit and resend, export", kRoutes};
   return group;
 }

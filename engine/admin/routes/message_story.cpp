@@ -123,7 +123,7 @@ std::vector<QueueFacts> queue_facts(const Gateway& gateway) {
       QueueFacts one;
       one.destination = channel->definition().name + "/" + queue->name();
       one.blocked = status.blocked;
-      one.paused = queue->connector_status().state == channels::ConnectorStatus::State::paused;
+      one.paused = status.paused;
       one.head = status.head;
       one.pending = status.pending;
       one.next_try_ms = status.next_try_ms;
@@ -317,7 +317,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& message_story_spec() {
+const RouteGroup& message_story_routes() {
   static const RouteGroup group{"message story", "one message in all its forms", kRoutes};
   return group;
 }

@@ -8,6 +8,7 @@
 #include "engine/admin/route.h"
 #include "engine/base/limits.h"
 #include "engine/gateway.h"
+#include "engine/limits.h"
 
 namespace kiln::engine {
 namespace {
@@ -22,8 +23,10 @@ Result<Reply> search(const Call& call) {
   options.limit = static_cast<std::size_t>(limit);
   TRY(const Query query, parse_query_text(call.value("q"), call.gateway->clock().wall()));
   TRY(JournalReader * reader, call.gateway->journal_reader());
-  TRY(const auto found, reader->search(query, options));
-  return json_reply(print_search(found, options.limit));
+  options.clock = &call.gateway->clock();
+  options.budget_ms = limits::kSearchBudgetMs;
+  TRY(const SearchAnswer answer, reader->find(query, options));
+  return json_reply(print_search(answer));
 }
 
 Result<Reply> show(const Call& call) {
@@ -138,7 +141,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& messages_spec() {
+const RouteGroup& messages_routes() {
   static const RouteGroup group{"messages", "messages of the journal", kRoutes};
   return group;
 }

@@ -297,7 +297,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& playground_spec() {
+const RouteGroup& playground_routes() {
   static const RouteGroup group{"playground", "maps, tests and drafts", kRoutes};
   return group;
 }

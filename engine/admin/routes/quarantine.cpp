@@ -157,7 +157,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& quarantine_spec() {
+const RouteGroup& quarantine_routes() {
   static const RouteGroup group{"quarantine", "messages that were set aside", kRoutes};
   return group;
 }

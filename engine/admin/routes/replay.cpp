@@ -100,12 +100,14 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/replay",
      .right = AdminRight::replay,
      .summary = "send messages through their channel again, in their order; or say what that would do",
-     .body = "{query: string, to?: [string], dry_run?: boolean, fresh_lookups?: boolean, limit?: integer, "
-             "channel?: string, include_sent?: boolean, allow_stale?: boolean, as_sent?: boolean, diff?: boolean, reason?: "
+     .body = "{query: string, to?: [string], channel?: string, dry_run?: boolean, diff?: boolean, include_sent?: boolean, "
+             "allow_stale?: boolean, as_sent?: boolean, fresh_lookups?: boolean, rate?: integer, limit?: integer, reason?: "
              "string, by?: string}",
-     .answer = "{dry_run: boolean, matched: integer, replayed: integer, skipped: integer, failed: integer, messages: [{id: "
+     .answer = "{dry_run: boolean, job?: integer, matched: integer, replayed: integer, skipped: integer, failed: integer, messages: [{id: "
                "integer, channel: string, type: string, new_id?: integer, verdict?: string, reason?: string, skipped?: string, "
-               "error?: string, outputs?: [{destination: string, bytes: integer, sha256: string}]}]}",
+               "error?: string, outputs?: [{destination: string, bytes: integer, sha256: string, compared?: string, paths?: [string], "
+               "diff?: string}]}], already_sent?: integer, stale?: integer, stale_complete?: boolean, outputs?: {same: integer, "
+               "changed: integer, new: integer, gone: integer}, paths?: {*: integer}}",
      .errors = kErrors,
      .recorded = Recorded::before,
      .action = "message.replay",
@@ -148,7 +150,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& replay_spec() {
+const RouteGroup& replay_routes() {
   static const RouteGroup group{"replay", "replay", kRoutes};
   return group;
 }

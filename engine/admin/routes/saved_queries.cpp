@@ -106,7 +106,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& saved_queries_spec() {
+const RouteGroup& saved_queries_routes() {
   static const RouteGroup group{"queries", "kept queries and the query language", kRoutes};
   return group;
 }

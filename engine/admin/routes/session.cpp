@@ -335,7 +335,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& session_spec() {
+const RouteGroup& session_routes() {
   static const RouteGroup group{"session", "log in and off", kRoutes};
   return group;
 }

@@ -114,7 +114,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& status_spec() {
+const RouteGroup& status_routes() {
   static const RouteGroup group{"status", "how the site is", kRoutes};
   return group;
 }

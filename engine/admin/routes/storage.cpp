@@ -92,7 +92,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& storage_spec() {
+const RouteGroup& storage_routes() {
   static const RouteGroup group{"storage", "retention and backup", kRoutes};
   return group;
 }

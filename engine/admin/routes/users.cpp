@@ -272,7 +272,7 @@ constexpr RouteSpec kRoutes[] = {
 
 }  // namespace
 
-const RouteGroup& users_spec() {
+const RouteGroup& users_routes() {
   static const RouteGroup group{"users", "accounts and API tokens", kRoutes};
   return group;
 }

@@ -20,6 +20,9 @@ export const pages: PageSpec[] = [
   { name: 'connections', title: 'Connections', group: 'Operate', key: 'n', right: 'view', load: () => import('./pages/connections') },
   { name: 'alerts', title: 'Alerts', group: 'Operate', key: 'a', right: 'view', load: () => import('./pages/alerts') },
   { name: 'channels', title: 'Channels', group: 'Configure', key: 'c', right: 'view', load: () => import('./pages/channels') },
+  { name: 'playground', title: 'Playground', group: 'Configure', key: 'p', right: 'configure', load: () => import('./pages/playground') },
+  { name: 'fhir', title: 'FHIR browser', group: 'Data', key: 'f', right: 'phi.view', load: () => import('./pages/fhir') },
   { name: 'storage', title: 'Storage', group: 'Data', key: 's', right: 'view', load: () => import('./pages/storage') },
   { name: 'audit', title: 'Audit', group: 'Manage', key: 'u', right: 'audit', load: () => import('./pages/audit') },
+  { name: 'settings', title: 'Settings', group: 'Manage', key: 'e', right: 'view', load: () => import('./pages/settings') },
 ];

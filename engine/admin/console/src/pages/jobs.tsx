@@ -52,15 +52,21 @@ export default function Jobs() {
           columns={[
             { title: 'Job', cell: (job) => job.id },
             { title: 'State', cell: (job) => <State state={job.state} /> },
-            { title: 'Query', cell: (job) => <code class="wrap">{job.query}</code> },
+            {
+              title: 'Query and reason',
+              cell: (job) => (
+                <>
+                  <code class="wrap">{job.query}</code>
+                  <div>{job.reason}</div>
+                </>
+              ),
+            },
             { title: 'Progress', cell: (job) => <Progress job={job} /> },
-            { title: 'Done', num: true, cell: (job) => count(job.done) },
             { title: 'Failed', num: true, cell: (job) => count(job.failed) },
             { title: 'Skipped', num: true, cell: (job) => count(job.skipped) },
             { title: '/s', num: true, cell: (job) => rate(job.rate) },
             { title: 'Left', cell: (job) => (job.eta_seconds === undefined ? '–' : duration(job.eta_seconds)) },
             { title: 'By', cell: (job) => job.by ?? '–' },
-            { title: 'Reason', cell: (job) => job.reason ?? '' },
             { title: 'Begun', cell: (job) => <Time at={job.created} /> },
             {
               title: '',
