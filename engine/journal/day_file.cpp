@@ -150,6 +150,13 @@ Status DayFile::commit() {
   return {};
 }
 
+base::Status DayFile::probe(base::WallTime at) {
+  TRY(auto write, database_.cached("INSERT INTO meta(key, value) VALUES('probe', ?1)"
+                                   " ON CONFLICT(key) DO UPDATE SET value=excluded.value"));
+  const std::string value = std::to_string(at.micros);
+  return write.bind(1, std::string_view(value)).run();
+}
+
 void DayFile::rollback() {
   database_.rollback();
   changes_ = {};

@@ -118,6 +118,10 @@ class DayFile {
   /// Durable, outputs not stored; in order.
   std::vector<MessageId> unprocessed() const;
   base::Result<std::vector<std::pair<std::string, std::uint64_t>>> pending_counts();
+  /// Rows of the outbox by "channel/destination", as of the last commit.
+  const std::map<std::string, std::int64_t>& waiting() const { return waiting_; }
+  /// Writes a row that says nothing but when.
+  base::Status probe(base::WallTime at);
   /// Appends to `out`; `corrupt` gets ids whose checksum is wrong.
   base::Status pending(const std::string& channel, const std::string& destination, MessageId after,
                        std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,

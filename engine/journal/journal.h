@@ -118,6 +118,7 @@ inline constexpr const char* kPoisonCode = "poison-crash";
 struct PendingOutput {
   MessageId id = 0;
   Output output;  ///< body filled in, also for is_source
+  base::WallTime received;  ///< of the message
   std::uint32_t attempts = 0;
   bool in_doubt = false;
   bool suspect = false;  ///< of a queue: perhaps it was being sent when the process ended

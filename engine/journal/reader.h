@@ -9,6 +9,7 @@
 
 #include "engine/base/env.h"
 #include "engine/base/result.h"
+#include "engine/index/keys.h"
 #include "engine/journal/journal.h"
 #include "engine/journal/query.h"
 #include "engine/journal/rows.h"
@@ -52,7 +53,20 @@ struct SearchOptions {
   /// A search goes through a file in parts of so many numbers, each a read of its own: a long one does not keep the
   /// log of the file from being emptied (reliability.md S1).
   std::uint64_t ids_per_read = 20'000;
+  /// After so long the answer tells how far it is; with a clock only. 0: as long as it takes.
+  std::int64_t budget_ms = 0;
+  const base::Clock* clock = nullptr;
 };
+
+struct SearchAnswer {
+  std::vector<MessageSummary> found;  ///< newest or oldest first
+  bool full = false;                  ///< `limit` of them; there may be more
+  bool complete = true;               ///< false: the time was up
+  /// Every message from where the search began to this number was looked at. What to pass as `before` (or `after`) to go on.
+  MessageId looked_to = 0;
+};
+
+class IndexReader;
 
 class JournalReader {
  public:
@@ -65,7 +79,12 @@ class JournalReader {
   /// Number of journal files that were there, complete, at open().
   std::size_t file_count() const { return files_.size(); }
 
+  /// From now on searches ask the indexes in that folder too, where they are there and made by these rules. What a query finds
+  /// is the same with and without. `env` outlives the reader.
+  void use_index(base::Env& env, std::string folder, IndexRules rules);
   /// Errors: limit_exceeded when a part takes more than limits::kSearchStepsMax steps of the database.
+  base::Result<SearchAnswer> find(const Query& query, const SearchOptions& options);
+  /// What find() found.
   base::Result<std::vector<MessageSummary>> search(const Query& query, const SearchOptions& options);
   base::Result<MessageSummary> summary(MessageId id);
   base::Result<StoredMessage> message(MessageId id);
@@ -85,9 +104,14 @@ class JournalReader {
   struct File;
   JournalReader();
   File* file_of(MessageId id);
+  base::Result<MessageSummary> summary_in(File& file, MessageId id);
+  IndexReader* index_of(File& file);
   /// The file that holds the message; else nullptr, and why in `status`.
   File* file_with(MessageId id, base::Status& status);
   std::vector<std::unique_ptr<File>> files_;  ///< by generation
+  base::Env* env_ = nullptr;
+  std::string index_folder_;
+  IndexRules rules_;
 };
 
 }  // namespace kiln::engine

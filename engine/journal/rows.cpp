@@ -166,11 +166,12 @@ static Result<base::Statement> select_pending(base::Database& database) {
   TRY(const bool has_outputs, has_table(database, "output"));
   return database.cached(
       has_outputs ? "SELECT w.msg_id, w.attempts, w.in_doubt, w.kind, w.is_source, w.control_id, w.options, w.crc,"
-                    " w.packed, w.body, w.okey, o.crc, o.form, o.body FROM outbox w"
+                    " w.packed, w.body, w.okey, o.crc, o.form, o.body,"
+                    " (SELECT received_us FROM msg WHERE id=w.msg_id) FROM outbox w"
                     " LEFT JOIN output o ON o.id = w.msg_id * 1024 + w.slot AND o.dest = w.dest"
                     " WHERE w.dest=? AND w.msg_id>? ORDER BY w.msg_id"
                   : "SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, packed, body, '',"
-                    " NULL, NULL, NULL FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id");
+                    " NULL, NULL, NULL, (SELECT received_us FROM msg WHERE id=msg_id) FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id");
 }
 
 Status read_pending_outputs(base::Database& database, const std::string& key, MessageId after,
@@ -188,6 +189,7 @@ Status read_pending_outputs(base::Database& database, const std::string& key, Me
     entry.in_doubt = select.integer(2) != 0;
     Output& output = entry.output;
     output.destination = key.substr(key.find('/') + 1);
+    entry.received = {select.integer(14)};
     output.kind = static_cast<channels::ContentKind>(select.integer(3));
     output.is_source = select.integer(4) != 0;
     output.control_id = select.text(5);

@@ -56,6 +56,7 @@ CREATE TABLE delivery(
   reply BLOB,
   updated_us INTEGER NOT NULL,
   PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
+CREATE INDEX delivery_rare ON delivery(state, msg_id) WHERE state>=2;
 CREATE TABLE unframed(
   id INTEGER PRIMARY KEY,
   received_us INTEGER NOT NULL,

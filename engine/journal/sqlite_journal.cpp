@@ -40,6 +40,7 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(base::Env& env, const
   std::unique_ptr<SqliteJournal> journal(
       new SqliteJournal(env, clock, committer, std::move(options), std::move(fail_stop)));
   TRY_VOID(journal->open_files());
+  journal->last_id_ = journal->next_id_ - 1;
   return journal;
 }
 
@@ -246,9 +247,13 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   const MessageId first_free = next_id_;
   Status status = file.begin();
   for (std::size_t i = 0; status && i < jobs.size(); ++i) status = jobs[i]->change(file);
+  const base::MonoTime began = clock_.mono();
   if (status) status = file.commit();
   if (status) {
+    meter_.committed(clock_.mono() - began, jobs.size());
     note_checkpoint(file);
+    last_id_.store(next_id_ - 1, std::memory_order_relaxed);
+    writable_.store(true, std::memory_order_relaxed);
     for (Job* job : jobs) {
       finish(*job, status);
       base::failpoint_here("journal.answered");
@@ -259,6 +264,7 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   next_id_ = first_free;
   for (KeptConfig& config : configs_) config.file = nullptr;
   if (status.error().code == ErrorCode::fsync_failed) return stop_for_good(file.name().generation);
+  if (status.error().info().category == base::ErrorCategory::io) writable_.store(false, std::memory_order_relaxed);
   const bool one_job_spoilt_it = jobs.size() > 1 && status.error().info().category != base::ErrorCategory::io;
   for (Job* job : jobs) {
     if (one_job_spoilt_it) {
@@ -273,6 +279,7 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
 /// and only a restart from the disk may go on (reliability.md R7).
 void SqliteJournal::stop_for_good(std::uint32_t generation) {
   stopped_ = true;
+  meter_.fsync_failed();
   base::log(base::LogLevel::error, "journal-fsync-failed", {{"generation", std::int64_t{generation}}});
   fail_stop_();
 }
@@ -285,6 +292,23 @@ void SqliteJournal::note_checkpoint(const DayFile& file) {
               {{"generation", std::int64_t{file.name().generation}},
                {"error", base::Safe::code(file.checkpoint_failure().error().code)}});
   checkpoint_fails_ = fails;
+}
+
+/// Rows of the outboxes by "channel/destination", after everything queued before.
+void SqliteJournal::read_waiting(std::function<void(std::map<std::string, std::int64_t>)> done) {
+  enqueue_read([this, done = std::move(done)] {
+    std::map<std::string, std::int64_t> waiting;
+    for (const auto& [generation, file] : files_)
+      for (const auto& [dest, count] : file.waiting()) waiting[dest] += count;
+    done(std::move(waiting));
+  });
+}
+
+/// A write of no consequence: whether the disk takes one again.
+void SqliteJournal::probe() {
+  Job job;
+  job.change = [this](DayFile& file) { return file.probe(clock_.wall()); };
+  enqueue(std::move(job));
 }
 
 void SqliteJournal::finish(Job& job, const Status& status) {

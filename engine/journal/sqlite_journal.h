@@ -14,6 +14,7 @@
 #include "engine/journal/day_file.h"
 #include "engine/journal/journal.h"
 #include "engine/journal/seen_set.h"
+#include "engine/observe/meters.h"
 
 namespace kiln::engine {
 
@@ -39,6 +40,13 @@ class SqliteJournal final : public Journal {
 
   /// What was found at open(); call before any message is taken.
   const Recovered& recovered() const { return recovered_; }
+  /// The last message number given, as the last commit left it. Any thread.
+  MessageId last_id() const { return last_id_.load(std::memory_order_relaxed); }
+  /// False after a commit that the disk refused, until one succeeds; probe() makes one. Any thread.
+  bool is_writable() const { return writable_.load(std::memory_order_relaxed); }
+  void probe();
+  /// Outputs that wait, by "channel/destination"; `done` runs on the journal's thread.
+  void read_waiting(std::function<void(std::map<std::string, std::int64_t>)> done);
   /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Then
   /// empties the WAL of every file. Call from the thread that owns the journal, then destroy it.
   base::Status close(bool orderly = true);
@@ -141,6 +149,9 @@ class SqliteJournal final : public Journal {
   JournalOptions options_;
   std::function<void()> fail_stop_;
   Recovered recovered_;
+  JournalMeter meter_;
+  std::atomic<MessageId> last_id_{0};
+  std::atomic<bool> writable_{true};
 
   std::mutex queue_mutex_;
   std::deque<Job> queue_;

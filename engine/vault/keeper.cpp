@@ -117,26 +117,4 @@ Result<std::string> Keeper::print_storage() {
   return json.key("plan").raw(print_plan_json(plan)).end_object().take();
 }
 
-std::optional<Result<std::string>> Keeper::answer(std::string_view method, std::string_view path, const std::string& body) {
-  if (method == "GET" && path == "/api/v1/storage") return print_storage();
-  if (method != "POST" || !path.starts_with("/api/v1/storage/")) return std::nullopt;
-  const auto document = base::parse_json(body.empty() ? "{}" : body);
-  if (!document) return Result<std::string>(base::fail(document.error()));
-  const base::JsonView root = document->root();
-  if (path == "/api/v1/storage/prune") {
-    PruneRequest request;
-    request.dry_run = root["dry_run"].boolean();
-    request.confirmed = root["confirm"].boolean();
-    request.keep_us = std::strtoll(std::string(root["keep_ms"].text()).c_str(), nullptr, 10) * 1000;
-    return prune_now(request);
-  }
-  if (path == "/api/v1/storage/backup") {
-    const std::string folder(root["folder"].text());
-    if (folder.empty() || folder[0] != '/')
-      return Result<std::string>(base::fail(ErrorCode::bad_value, "`folder` must be an absolute path"));
-    return backup_to(folder);
-  }
-  return std::nullopt;
-}
-
 }  // namespace kiln::engine

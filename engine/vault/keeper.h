@@ -49,9 +49,6 @@ class Keeper {
   /// What the disk holds and when it is full, as JSON.
   base::Result<std::string> print_storage();
 
-  /// POST /api/v1/storage/prune, /api/v1/storage/backup and GET /api/v1/storage; nothing for any other.
-  std::optional<base::Result<std::string>> answer(std::string_view method, std::string_view path, const std::string& body);
-
  private:
   void schedule(std::int64_t after_ms);
   void run_policy();

@@ -84,9 +84,7 @@ void write_entries(JsonWriter& out, const Page& page, const Included& included, 
 
 Answer<PageState> open_page(const Call& call, std::string_view bound_to, std::string_view text,
                             std::size_t parts) {
-  auto token = open_page_token(call.store->page_secret(), bound_to, text);
-  if (!token || token->size() != 6) return fail(ErrorCode::fhir_page_invalid);
-  const PageToken& numbers = *token;
+  TRY(const PageToken numbers, read_page_token(call, bound_to, text, 6));
   PageState state;
   state.part = static_cast<std::size_t>(numbers[0]);
   if (numbers[1] != 0) state.after = numbers[2];
@@ -246,7 +244,7 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
   if (page.next || !page_token.empty()) write_link(out, "first", link({}));
   const auto page_link = [&](std::string_view relation, const std::optional<PageState>& to) {
     if (to)
-      write_link(out, relation, link(make_page_token(call.store->page_secret(), bound_to, to->token())));
+      write_link(out, relation, link(issue_page_token(call, bound_to, to->token())));
   };
   page_link("previous", page.previous);
   page_link("next", page.next);

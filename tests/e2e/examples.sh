@@ -58,7 +58,7 @@ def check_and_run_refuse_the_same():
         shutil.copytree(site, copy, ignore=shutil.ignore_patterns("data"))
         findings = [re.findall(r"error\[E0915\]: .*", kiln(verb, copy)[1]) for verb in ("check", "run")]
         assert kiln("run", copy)[0] == 78 and findings[0] == findings[1] and len(findings[0]) > 2, findings
-        assert any("`tls`" in f for f in findings[0]) and any("connection" in f for f in findings[0]), findings
+        assert any("`tls`" in f for f in findings[0]), findings
         assert not (copy / "data").exists()
 
 

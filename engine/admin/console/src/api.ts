@@ -1,4 +1,5 @@
 // The one place that speaks to the engine: the admin API, /api/v1. Every answer is typed; an error is an ApiError.
+import { parseExact } from './fhir/exact_json';
 import type * as T from './types';
 import type * as A from './types_admin';
 
@@ -94,7 +95,7 @@ async function fhir(path: string, body?: unknown): Promise<{ status: number; jso
   const text = await response.text();
   if (response.status === 401) onLoginNeeded();
   try {
-    return { status: response.status, json: JSON.parse(text) as T.Json };
+    return { status: response.status, json: parseExact(text) };
   } catch {
     throw new ApiError(response.status, `http-${response.status}`, `the FHIR API answered ${response.status}`);
   }

@@ -14,6 +14,11 @@ function color(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+function clock(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  return `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
+}
+
 function options(lines: Line[], width: number, height: number, unit: string): uPlot.Options {
   const axis = { stroke: color('--text-2'), grid: { stroke: color('--line-soft'), width: 1 }, ticks: { stroke: color('--line-soft'), width: 1 } };
   return {
@@ -21,10 +26,10 @@ function options(lines: Line[], width: number, height: number, unit: string): uP
     height,
     cursor: { drag: { x: false, y: false } },
     legend: { live: true },
-    axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick}${unit}`) }],
+    axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick}${unit}`) }],
     scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.1, 1)] } },
     series: [
-      { label: 'time' },
+      { label: 'time', value: (_, at) => (at === null ? '–' : clock(at)) },
       ...lines.map((line) => ({ label: line.label, stroke: color(line.color), width: 1.5, points: { show: false } })),
     ],
   };

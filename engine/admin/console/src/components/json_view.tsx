@@ -1,5 +1,6 @@
 // JSON as a tree that folds; strings are always text.
 import { useState } from 'preact/hooks';
+import { rawText } from '../fhir/exact_json';
 import type { Json } from '../types';
 
 const kOpenDepth = 4;
@@ -7,6 +8,8 @@ const kShownMax = 200; // members of one object or array before "more"
 
 function Leaf(props: { value: Json }) {
   const { value } = props;
+  const raw = rawText(value);
+  if (raw !== null) return <span class="json-number">{raw}</span>;
   const kind = value === null ? 'null' : typeof value;
   return <span class={`json-${kind}`}>{JSON.stringify(value)}</span>;
 }
@@ -16,7 +19,7 @@ function Node(props: { name?: string; value: Json; depth: number; onLink?: (refe
   const [open, setOpen] = useState(depth < kOpenDepth);
   const [shown, setShown] = useState(kShownMax);
   const label = name === undefined ? null : <span class="json-name">{name}: </span>;
-  if (value === null || typeof value !== 'object') {
+  if (value === null || typeof value !== 'object' || rawText(value) !== null) {
     if (name === 'reference' && typeof value === 'string' && props.onLink) {
       const { onLink } = props;
       return (
