@@ -9,11 +9,6 @@ chromium=${KILN_CHROMIUM:-$(command -v chromium || true)}
 command -v node >/dev/null && command -v npm >/dev/null || skip "node or npm is not installed"
 [ -f "$build/console/packed/index.html.gz" ] && [ -d "$build/console/packed/assets" ] || skip "this build has no console (KILN_CONSOLE=OFF, or not built)"
 work=$build/browser
-mkdir -p "$work"
-if ! cmp -s "$source/tests/browser/package-lock.json" "$work/package-lock.json" || [ ! -d "$work/node_modules/playwright-core" ]; then
-  cp "$source/tests/browser/package.json" "$source/tests/browser/.npmrc" "$work/"
-  cp "$source/tests/browser/package-lock.json" "$work/new-lock.json" && mv "$work/new-lock.json" "$work/package-lock.json"
-  (cd "$work" && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund >npm.log 2>&1) || { cat "$work/npm.log"; rm -f "$work/package-lock.json"; exit 1; }
-fi
+"$source/tests/browser/prepare" "$source" "$build"
 export KILN_CHROMIUM=$chromium KILN_BROWSER_MODULES=$work
 exec node "$source/tests/browser/run.mjs" "$build/console/packed" "$work/screenshots"

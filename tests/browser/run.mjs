@@ -1,6 +1,7 @@
 // run.mjs PACKED SCREENSHOTS [NAME]: all suites, or those whose name contains NAME. Ends with "N passed, N failed".
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { firstPaint } from './first_paint.mjs';
 import { check, results, startBrowser, test } from './support.mjs';
 
 const [packed, folder, only = ''] = process.argv.slice(2);
@@ -19,6 +20,7 @@ await test('the console is at most 300 kB and all of it is gzip', () => {
 
 const browser = await startBrowser(folder);
 try {
+  await firstPaint(browser, packed);
   // Side by side: most of a test is waiting for the page to draw.
   await Promise.all(suites.map(async (name) => (await import(`./suite/${name}`)).run({ browser, packed, folder })));
 } finally {
