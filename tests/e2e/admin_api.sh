@@ -305,6 +305,14 @@ def a_message_is_shown_in_all_its_forms():
     checked("/status", "/status")
     checked("/messages?limit=10", "/messages")
     checked("/history?minutes=5", "/history")
+    checked("/connections", "/connections")
+    checked("/site", "/site")
+    checked("/channels", "/channels")
+    checked("/quarantine", "/quarantine")
+    checked("/config/history", "/config/history")
+    checked("/query/terms", "/query/terms")
+    assert World.ann.call("PUT", "/session/queries", {"queries": [{"name": "mine", "q": "mrn:1"}]})[0] == 200
+    assert checked("/session/queries", "/session/queries")["queries"] == [{"name": "mine", "q": "mrn:1"}]
     checked("/users", "/users")
     checked("/session", "/session")
     checked("/playground", "/playground")
