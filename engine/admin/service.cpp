@@ -170,6 +170,8 @@ Task<void> AdminService::stop() {
 }
 
 Task<HttpResponse> AdminService::handle_local(HttpRequest request, channels::HttpPeer peer) {
+  auto more = extra ? extra(request) : std::nullopt;
+  if (more) co_return *more;
   auto handling = handle_api(std::move(request), std::move(peer), true);
   HttpResponse response = co_await std::move(handling);
   co_return response;

@@ -103,10 +103,6 @@ void Observer::reloading() {
 }
 
 void Observer::reloaded(bool ok) {
-  if (ok)
-    Metrics::process().counter(Metric::config_reload_total, {"ok"}).add();
-  else
-    Metrics::process().counter(Metric::config_reload_total, {"failed"}).add();
   notifier_.ready(ok ? "serving, site reloaded" : "serving, the reload was refused");
 }
 
