@@ -20,7 +20,8 @@ Task<Result<Reply>> forward(Call call) {
   request.peer = "local";
   request.headers.set("Accept", "application/fhir+json");
   for (const char* name : {"if-none-match", "if-modified-since", "prefer"})
-    if (call.request.headers.has(name)) request.headers.set(name, std::string(call.request.headers.get(name)));
+    if (call.request.headers.has(name))
+      request.headers.set(name, std::string(call.request.headers.get(name)));
   if (request.method != "GET") {
     request.headers.set("Content-Type", "application/fhir+json");
     request.body = std::move(call.request.body);
