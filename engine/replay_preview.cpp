@@ -120,8 +120,7 @@ class Preview {
     if (!options_.compare) return;
     for (const DestinationState& state : summary.destinations) {
       const std::string name = short_name(state.destination);
-      const bool sent =
-          !state.pending && state.ending.state == DeliveryState::sent && !state.ending.sent_hash.empty();
+      const bool sent = !state.pending && state.ending.state == DeliveryState::sent && state.ending.code != "dropped";
       const bool made = std::any_of(line.parts.begin(), line.parts.end(),
                                     [&name](const auto& part) { return part.destination == name; });
       if (!sent || made || !wanted(name)) continue;

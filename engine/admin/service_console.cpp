@@ -191,8 +191,20 @@ Task<HttpResponse> AdminService::handle_console(HttpRequest request, channels::H
   HttpResponse response;
   const auto foreign = check_origin(request, secure);
   const std::string path(request.path());
-  auto more = !foreign && extra ? extra(request) : std::nullopt;
-  if (foreign) {
+  // Health is for everybody, figures are for those who may look at the dashboard.
+  std::optional<Error> refused;
+  if (!foreign && path == "/metrics") {
+    auto asking = identify(request);
+    const Result<Caller> caller = co_await std::move(asking);
+    if (!caller)
+      refused = caller.error();
+    else if (!caller->rights.has(AdminRight::view))
+      refused = Error{caller->is_known() ? ErrorCode::right_missing : ErrorCode::login_needed, {}, {}, {}};
+  }
+  auto more = !foreign && !refused && extra ? extra(request) : std::nullopt;
+  if (refused) {
+    response = plain_error(*refused);
+  } else if (foreign) {
     response = plain_error(*foreign);
   } else if (path == "/api/v1" || path.starts_with("/api/v1/")) {
     auto handling = handle_api(std::move(request), std::move(peer), false);

@@ -19,7 +19,8 @@ Task<Result<Reply>> forward(Call call) {
   request.target = "/fhir" + std::string(target.substr(std::min(kHere.size(), target.size())));
   request.peer = "local";
   request.headers.set("Accept", "application/fhir+json");
-  for (const char* name : {"if-none-match", "if-modified-since", "prefer"})
+  // Not `Prefer`: a browser of the store begins no export.
+  for (const char* name : {"if-none-match", "if-modified-since"})
     if (call.request.headers.has(name))
       request.headers.set(name, std::string(call.request.headers.get(name)));
   if (request.method != "GET") {
