@@ -41,7 +41,7 @@ void Facade::look_again() {
 }
 
 /// What a request is about, when it is for here. Errors of the request itself are the router's.
-Facade::Wanted Facade::find(const HttpRequest& request) const {
+Facade::Wanted Facade::find(const HttpRequest& request, bool is_ours) const {
   Wanted out;
   const auto target = fhir::below_base(request.target, parts_.fhir->context().base_path);
   if (!target) return out;
@@ -54,7 +54,7 @@ Facade::Wanted Facade::find(const HttpRequest& request) const {
   out.query = std::move(call.query);
   std::erase_if(out.query,
                 [](const auto& pair) { return pair.first == "_format" || pair.first == "_pretty"; });
-  if (call.shape == fhir::PathShape::system && is_batch(request, *target)) {
+  if (call.shape == fhir::PathShape::system && request.method == "POST" && (is_ours || is_batch(request, *target))) {
     out.kind = Kind::batch;
     return out;
   }
@@ -104,7 +104,7 @@ Task<HttpResponse> Facade::handle(HttpRequest request, fhir::Principal principal
   // The criteria of a search are told; bodies that are resources are not.
   const bool is_form = request.headers.get("Content-Type").find("x-www-form-urlencoded") != std::string_view::npos;
   if (is_form) told.body = request.body;
-  Wanted wanted = find(request);
+  Wanted wanted = find(request, true);
   const bool writes = wanted.kind == Kind::create || wanted.kind == Kind::message;
   const bool is_told = wanted.kind != Kind::batch;  // its entries are, one by one
   const fhir::Principal who = principal;

@@ -57,7 +57,8 @@ class Facade {
   using Delivered = fhir::Answer<std::optional<Ending>>;  ///< no ending: no destination was waited for
   using Replied = fhir::Answer<fhir::Reply>;
 
-  Wanted find(const base::HttpRequest& request) const;
+  /// `is_ours`: takes() has said so.
+  Wanted find(const base::HttpRequest& request, bool is_ours = false) const;
   base::Task<Replied> answer(base::HttpRequest request, fhir::Principal principal, Wanted wanted);
   base::Task<Replied> search(base::HttpRequest request, Wanted wanted);
   base::Task<Replied> create(base::HttpRequest request, Wanted wanted);
@@ -70,6 +71,7 @@ class Facade {
                                 base::Completion<std::string> done);
   base::Task<base::HttpResponse> ask_store(base::HttpRequest request, fhir::Principal principal);
   bool is_batch(const base::HttpRequest& request, std::string_view target) const;
+  bool may_name_channels(std::string_view body) const;
   std::vector<std::size_t> entries_of_channels(base::JsonView bundle, const base::HttpRequest& request) const;
 
   /// Gives the response of an asynchronous message to the channel that delivers it. io_failed: it is not stored.

@@ -63,11 +63,24 @@ std::vector<std::size_t> Facade::entries_of_channels(JsonView bundle, const Http
   return out;
 }
 
-/// Whether it is a Bundle with such entries; read only when that can be.
+/// Most Bundles are large, for the store alone, and need not be read for that.
+bool Facade::may_name_channels(std::string_view body) const {
+  for (const char* operation : {"$process-message", "$convert", "$status", "$events"})
+    if (body.find(operation) != body.npos) return true;
+  for (const auto& channel : *parts_.channels) {
+    if (channels::serves(channel->definition()).empty()) continue;
+    const std::string type(channel->definition().source_options.text("type"));
+    if (!type.empty() && (body.find("\"" + type) != body.npos || body.find("/" + type) != body.npos)) return true;
+  }
+  return false;
+}
+
+/// Whether it is a Bundle with such entries.
 bool Facade::is_batch(const HttpRequest& request, std::string_view target) const {
   const bool root = target.empty() || target == "/";
   if (!root || request.method != "POST") return false;
-  if (!serves_ && request.body.find('$') == std::string::npos) return false;
+  const bool is_packed = request.headers.has("Content-Encoding");
+  if (!is_packed && !may_name_channels(request.body)) return false;
   const auto document = fhir::read_resource(request);
   if (!document || document->root()["resourceType"].text() != "Bundle") return false;
   return !entries_of_channels(document->root(), request).empty();

@@ -173,6 +173,7 @@ struct HttpClient::Impl {
   std::string host;
   base::StreamPtr stream;
   std::string buffer;
+  std::size_t body_max = base::limits::kMessageBytesMax;
   bool closed = false, timed_out = false;
   bool answer_begun = false;  ///< a byte of the answer has come
 };
@@ -236,7 +237,7 @@ base::Task<HttpExchange> HttpClient::Impl::exchange(std::shared_ptr<Impl> self, 
     parser = std::make_shared<Parser>();
     parser->eager(true);
     parser->header_limit(static_cast<std::uint32_t>(base::limits::kHttpHeaderBytesMax));
-    parser->body_limit(base::limits::kMessageBytesMax);
+    parser->body_limit(self->body_max);
     if (head) parser->skip(true);
     auto reading = read_answer(self, parser);
     const auto read = co_await std::move(reading);
@@ -316,6 +317,10 @@ HttpClient::~HttpClient() {
 
 base::Task<HttpExchange> HttpClient::send(base::HttpRequest request, std::int64_t timeout_ms) {
   return Impl::send(impl_, std::move(request), timeout_ms);
+}
+
+void HttpClient::set_body_max(std::size_t bytes) {
+  impl_->body_max = bytes;
 }
 
 void HttpClient::close() {

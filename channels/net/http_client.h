@@ -60,6 +60,8 @@ class HttpClient {
   /// HEAD, OPTIONS) and nothing of the answer came; for other methods that is the caller's decision. Errors:
   /// connect_failed, tls_failed, timeout, connection_closed, http_protocol, limit_exceeded.
   base::Task<HttpExchange> send(base::HttpRequest request, std::int64_t timeout_ms);
+  /// The longest answer body that is taken; kMessageBytesMax unless told otherwise.
+  void set_body_max(std::size_t bytes);
   /// Closes the connection; a pending send ends with connection_closed.
   void close();
 

@@ -197,7 +197,7 @@ Result<bool> SqliteConnection::each(const SearchQuery& query,
 
 /// A count with a limit is a courtesy: what would cost more than the page itself counts as beyond the limit.
 Result<std::int64_t> SqliteConnection::count(const SearchQuery& query, std::int64_t limit) {
-  constexpr std::uint64_t kCourtesySteps = 500'000;
+  constexpr std::uint64_t kCourtesySteps = 200'000;
   const bool is_courtesy = limit != INT64_MAX;
   const Question question(*this, is_courtesy ? kCourtesySteps : base::limits::kSearchStepsMax);
   SearchQuery all = query;

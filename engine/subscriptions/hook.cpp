@@ -208,13 +208,13 @@ Task<bool> SubscriptionSource::step() {
 }
 
 Task<void> SubscriptionSource::run(std::shared_ptr<SubscriptionSource> self) {
-  while (!self->stopping_) {
+  while (!self->stopping_ && !self->live_->stopping) {
     bool good = false;
     if (self->live_->listening) {
       auto stepping = self->step();
       good = co_await std::move(stepping);
     }
-    if (good || self->stopping_) continue;
+    if (good || self->stopping_ || self->live_->stopping) continue;
     auto wait = self->live_->changed.wait(std::chrono::milliseconds(kWaitMs));
     co_await wait;
   }

@@ -22,6 +22,7 @@ struct LiveSubscription {
   std::string channel;  ///< name of its channel, and of its cursor in the store
   std::shared_ptr<const SubscriptionDefinition> definition;  ///< null until it was accepted
   bool listening = false;                                    ///< the source takes events
+  bool stopping = false;        ///< the server stops: the source ends by itself
   bool ended = false;           ///< off or deleted: what still waits is set aside
   SubscriptionCreator creator;
   /// Whether the creator may read resources of that type now; empty: everything.

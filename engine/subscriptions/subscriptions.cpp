@@ -188,6 +188,11 @@ void Subscriptions::start() {
 
 Task<void> Subscriptions::stop() {
   stopping_ = true;
+  // All at once: one after the other, each would wake all that still wait.
+  for (const auto& [id, entry] : entries_) {
+    entry->live->stopping = true;
+    entry->live->changed.notify();
+  }
   while (tasks_ > 0) {
     parts_.fhir->wake();
     for (channels::HttpClient* client : clients_) client->close();

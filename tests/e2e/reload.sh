@@ -138,12 +138,12 @@ def a_listener_that_cannot_be_opened_changes_nothing():
         with Mllp(case.port) as one:
             case.write("in", to("sink", case.sink.port, "300ms"), where=' where MSH-10 != "P2"')
             case.write("second", to("sink", case.sink.port), port=taken.getsockname()[1])
-            text = case.reload(69)
+            text = case.reload(74)
             assert "second" in text, text
             assert ack_code(one.send(adt("P2"))) == "AA", "the filter of the refused version is not used"
         case.write("in", to("sink", case.sink.port), port=taken.getsockname()[1])  # its own listener moves there
         (case.site / "channels/second.channel").unlink()
-        case.reload(69)
+        case.reload(74)
         with Mllp(case.port) as one:
             assert ack_code(one.send(adt("P3"))) == "AA", "the old listener is open again"
     case.end()

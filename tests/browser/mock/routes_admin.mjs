@@ -58,7 +58,7 @@ export const adminRoutes = [
 
   ['GET', /^\/playground$/, () => ({ maps: ['admissions', 'lab_results'], samples: ['samples/adt_in/01_a01_admission.hl7'], files: ['maps/admissions.hmap', 'maps/lab_results.hmap'] })],
   ['GET', /^\/playground\/sample$/, (e) => ({ path: 'samples/a01.hl7', text: 'MSH|^~\\&|HIS|NORTH|KILN|NORTH|20261123021000||ADT^A01^ADT_A01|S1|P|2.5.1\rPID|1||700412^^^NORTH^MR||EXAMPLE^ADA||19800229|F\r' })],
-  ['POST', /^\/playground\/run$/, (e, _, q, body) => (JSON.stringify(body.files ?? {}).includes('@@') ? { findings: [{ severity: 'error', code: 'E101', text: 'expected a value', file: 'maps/admissions.hmap', line: 6, column: 5 }] } : e.route('GET', '/messages/4990/lineage', q))],
+  ['POST', /^\/playground\/run$/, (e, _, q, body) => (JSON.stringify(body.files ?? {}).includes('@@') ? { findings: [{ severity: 'error', code: 'E101', text: 'expected a value', file: 'maps/admissions.hmap', line: 6, column: 5 }] } : e.route('GET', `/messages/${e.messages[9].id}/lineage`, q))],
   ['POST', /^\/playground\/test$/, () => ({ tests: [{ name: 'an admission becomes a patient', place: 'channels/adt_in.channel:30:1', result: 'passed' }, { name: 'a birth date keeps its precision', place: 'channels/adt_in.channel:44:1', result: 'failed', failures: [{ place: 'channels/adt_in.channel:52:3', expression: 'repo.sent[1].patient.birthDate', expected: '"1980"', actual: '"1980-01-01"' }] }], findings: [] })],
   ['POST', /^\/playground\/lsp$/, (e, _, q, body) => ({ session: body.session ?? 'lsp-1', messages: lspAnswers(e, body.messages) })],
 

@@ -86,6 +86,7 @@ kiln_script_tests(tests/tidy fast)
 kiln_script_tests(tests/compile_fail fast)
 kiln_script_tests(tests/bench fast)
 kiln_script_tests(tests/e2e e2e)
+kiln_script_tests(tests/browser e2e)
 kiln_script_tests(tests/crash slow)
 
 # Tools: each tests/bench/*.cpp, and tests/crash/*.cpp is a program of its own.

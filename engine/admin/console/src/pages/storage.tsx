@@ -58,7 +58,7 @@ export default function StoragePage() {
           id={(one) => one.day}
           empty="The journal has no file yet."
           columns={[
-            { title: 'Day', cell: (one) => <span class="mono">{one.day}</span> },
+            { title: 'Day', cell: (one) => <span class="mono nowrap">{one.day}</span> },
             { title: 'Size', num: true, cell: (one) => bytes(one.bytes ?? one.size ?? 0) },
             { title: 'Messages', num: true, cell: (one) => count(one.messages) },
             { title: 'Waiting', num: true, cell: (one) => count(one.pending) },
