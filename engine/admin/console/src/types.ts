@@ -93,6 +93,7 @@ export interface Problem {
   doing?: string;
   next?: string;
   can?: string;
+  command?: string;
 }
 
 export interface Certificate {
@@ -128,17 +129,25 @@ export interface Delta extends Partial<Pick<Status, 'verdict' | 'problems' | 'to
   gone?: string[];
 }
 
+/** Of /history: messages in each step; null where the channel was not there. */
 export interface Series {
+  received: (number | null)[];
+  sent: (number | null)[];
+  p50?: (number | null)[];
+  p99?: (number | null)[];
+}
+
+/** What the small curves show: a second, one point each step. */
+export interface Trend {
   received: number[];
   sent: number[];
-  pending: number[];
   p50: number[];
   p99: number[];
 }
 
 export interface History {
   step_seconds: number;
-  from: string;
+  from?: string;
   channels: Record<string, Series>;
 }
 
@@ -247,6 +256,7 @@ export interface SegmentsAnswer {
   findings?: Finding[];
   json?: Json;
   rows?: string[][];
+  lines?: string[];
 }
 
 export interface TreeItem {
@@ -273,7 +283,7 @@ export interface Output {
   detail?: string;
   updated?: string;
   attempts?: number;
-  sent?: { available: boolean; from: string; size?: number; sha256?: string; same?: boolean };
+  sent?: { available: boolean; from: string; size?: number; sha256?: string; same?: boolean; why?: string };
   reply?: { available: boolean; size?: number };
   tries?: Try[];
 }
@@ -347,8 +357,9 @@ export interface Trace {
 
 export interface EditCheck {
   ok: boolean;
-  findings: Finding[];
+  findings?: Finding[];
   verdict?: string;
+  reason?: string;
   outputs?: { destination: string; bytes: number; sha256: string }[];
   diff?: { path: string; before?: string; after?: string }[];
 }
@@ -412,10 +423,18 @@ export interface QuarantineGroup {
   detail?: string;
 }
 
-export interface QuarantineItem extends Summary {
+export interface QuarantineItem {
+  id: number;
+  received: string;
+  channel: string;
+  type: string;
+  control_id: string;
+  destination: string;
+  code: string;
+  reason: string;
+  attempts?: number;
   owner?: string;
   note?: string;
-  reason?: string;
 }
 
 export interface BulkAnswer {

@@ -1,61 +1,78 @@
-// Every socket: who, since when, how much, what went wrong; and who was refused.
+// Both sides of every channel: what listens, what is connected, what went wrong last. Live.
 import { useState } from 'preact/hooks';
-import { api } from '../api';
-import { ErrorBox, PageHead, Panel, Pending, Time } from '../components/basics';
+import { PageHead, Panel, Pending, State, Time } from '../components/basics';
+import { connectionState } from '../components/connection_state';
 import { DataTable } from '../components/data_table';
-import { bytes, count } from '../format';
-import { useLoad } from '../load';
+import { count } from '../format';
+import { live } from '../live';
 import { link } from '../router';
+import { useStore } from '../store';
+import type { ConnectorState } from '../types';
+
+interface Row {
+  key: string;
+  channel: string;
+  side: string;
+  kind: string;
+  connector: ConnectorState;
+  pending: number;
+  last: string | undefined;
+  failure: string | undefined;
+}
 
 export default function Connections() {
-  const { data, error, loading, reload } = useLoad(() => api.connections(), [], 5000);
+  const { status, stale } = useStore(live);
   const [filter, setFilter] = useState('');
-  if (!data) return <Pending loading={loading} error={error} retry={reload} />;
+  if (!status) return <Pending loading error={null} />;
+  const rows = status.channels.flatMap((channel): Row[] => [
+    {
+      key: `${channel.name} in`,
+      channel: channel.name,
+      side: channel.source.port ? `listens on port ${channel.source.port}` : 'source',
+      kind: channel.kind,
+      connector: channel.source,
+      pending: 0,
+      last: channel.last_received,
+      failure: channel.source.last_error,
+    },
+    ...channel.destinations.map((one) => ({
+      key: `${channel.name} ${one.name}`,
+      channel: channel.name,
+      side: `to ${one.name}`,
+      kind: '',
+      connector: one.connector,
+      pending: one.pending,
+      last: one.last_sent,
+      failure: one.connector.last_error ?? one.last_failure,
+    })),
+  ]);
   const wanted = filter.toLowerCase();
-  const shown = data.connections.filter((one) => `${one.channel} ${one.destination ?? ''} ${one.peer} ${one.certificate ?? ''}`.toLowerCase().includes(wanted));
+  const shown = rows.filter((one) => `${one.channel} ${one.side} ${one.kind} ${one.failure ?? ''}`.toLowerCase().includes(wanted));
+  const open = shown.reduce((sum, one) => sum + (one.connector.connections ?? 0), 0);
   return (
-    <div class="stack">
+    <div class={`stack ${stale ? 'stale' : ''}`}>
       <PageHead title="Connections">
-        <input type="search" placeholder="Channel, peer, certificate" aria-label="Filter" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
-        <span class="dim">{shown.length} open</span>
+        <input type="search" placeholder="Channel or destination" aria-label="Filter" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+        <span class="dim">{count(open)} open</span>
       </PageHead>
-      <ErrorBox error={error} retry={reload} />
-      <Panel title="Open">
+      <Panel title="Listeners and destinations">
         <DataTable
-          label="Open connections"
+          label="Connections"
           items={shown.slice(0, 500)}
-          id={(one) => `${one.channel} ${one.destination ?? ''} ${one.listener ?? ''} ${one.peer} ${one.since}`}
-          empty="No connection is open."
+          id={(one) => one.key}
+          empty="None of that name."
           columns={[
             { title: 'Channel', cell: (one) => <a href={link('channels', [one.channel])}>{one.channel}</a> },
-            { title: 'Side', cell: (one) => (one.destination ? `to ${one.destination}` : `in at ${one.listener ?? ''}`) },
-            { title: 'Peer', cell: (one) => <span class="mono">{one.peer}</span> },
-            { title: 'Certificate', cell: (one) => one.certificate ?? 'none' },
-            { title: 'Since', cell: (one) => <Time at={one.since} how="relative" /> },
-            { title: 'In', num: true, cell: (one) => bytes(one.bytes_in) },
-            { title: 'Out', num: true, cell: (one) => bytes(one.bytes_out) },
-            { title: 'Messages', num: true, cell: (one) => count(one.messages) },
-            { title: 'Last activity', cell: (one) => <Time at={one.last_activity} how="relative" /> },
-            { title: 'Last error', cell: (one) => one.last_error ?? '' },
+            { title: 'Side', cell: (one) => one.side },
+            { title: 'Kind', cell: (one) => one.kind },
+            { title: 'State', cell: (one) => <State {...connectionState(one.connector, one.pending)} /> },
+            { title: 'Open', num: true, cell: (one) => count(one.connector.connections) },
+            { title: 'Waiting', num: true, cell: (one) => count(one.pending) },
+            { title: 'Last message', cell: (one) => <Time at={one.last} how="relative" /> },
+            { title: 'Last error', cell: (one) => <span class="wrap">{one.failure ?? ''}</span> },
           ]}
         />
       </Panel>
-      {data.refused ? (
-        <Panel title="Refused">
-          <DataTable
-            label="Refused connections"
-            items={data.refused}
-            id={(one) => `${one.at} ${one.peer}`}
-            empty="None was refused."
-            columns={[
-              { title: 'Time', cell: (one) => <Time at={one.at} /> },
-              { title: 'Peer', cell: (one) => <span class="mono">{one.peer}</span> },
-              { title: 'Listener', cell: (one) => one.listener },
-              { title: 'Reason', cell: (one) => one.reason },
-            ]}
-          />
-        </Panel>
-      ) : null}
     </div>
   );
 }
