@@ -50,6 +50,7 @@ function lspAnswers(engine, messages) {
 
 export const adminRoutes = [
   ['GET', /^\/site$/, () => kSite],
+  ['GET', /^\/connections$/, (e) => ({ connections: e.channels.flatMap((one) => [{ channel: one.name, listener: `${one.kind} port ${one.source.port}`, peer: 'any sender', state: 'up', open: 2, opened: 14, refused: 1, messages: one.received }, ...one.destinations.map((to) => ({ channel: one.name, destination: to.name, peer: '10.0.4.9:6661', state: to.connector.state, open: to.connector.connections, opened: 9, refused: 0, messages: to.sent, ...(to.connector.last_error ? { last_error: to.connector.last_error } : {}) }))]) })],
   ['GET', /^\/config\/files$/, () => ({ files: [{ path: 'kiln.conf', size: 220 }, { path: 'channels/adt_in.channel', size: 800 }, { path: 'maps/admissions.hmap', size: kMap.length }] })],
   ['GET', /^\/config\/file$/, (e, _, q) => ({ path: q.get('path'), text: kMap })],
   ['GET', /^\/config\/check$/, () => ({ ok: false, findings: [{ severity: 'warning', code: 'W301', text: 'this listener has no TLS', file: 'channels/adt_in.channel', line: 6, column: 3, notes: ['accept_risk is written'], help: 'add tls { … }' }] })],

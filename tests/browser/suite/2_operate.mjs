@@ -15,6 +15,8 @@ export async function run({ browser, packed }) {
 
   await test('dashboard: verdict, problems by impact, live counts, stop with confirm', on('dashboard', async (page) => {
     await page.getByText('2 problems, worst: orders/lab_out').waitFor();
+    for (const stream of engine.streams) engine.send(stream, 'alert', { id: 'a1', name: 'QueueAge', state: 'start', text: 'oldest waits 11 min' });
+    await page.getByText('Alert: QueueAge oldest waits 11 min').waitFor();
     check((await page.locator('.problem').first().innerText()).includes('312 messages wait'), 'the worst problem is not first');
     const received = page.locator('.channels tbody tr', { hasText: 'adt_in' }).locator('td.num').nth(1);
     const before = await received.innerText();

@@ -170,6 +170,7 @@ export const api = {
 
   // configuration
   site: () => get<A.Site>('/site'),
+  connections: () => get<{ connections: A.Connection[] }>('/connections'),
   configFiles: () => get<{ files: { path: string; size: number }[] }>('/config/files'),
   configFile: (path: string) => get<{ path: string; text: string }>('/config/file', { path }),
   configCheck: () => get<A.ConfigCheck>('/config/check'),

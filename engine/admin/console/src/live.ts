@@ -1,5 +1,6 @@
 // The live state of the engine: one event stream, merged into one status; and how old what stands on the screen is.
 import { ApiError, api } from './api';
+import { say } from './components/toast';
 import { askSession } from './session';
 import { Store } from './store';
 import type { Delta, History, Status, Trend } from './types';
@@ -74,10 +75,17 @@ function onDelta(text: string): void {
   if (status) keep(merge(status, JSON.parse(text) as Delta));
 }
 
+function onAlert(text: string): void {
+  const note = JSON.parse(text) as { name?: string; state?: string; text?: string };
+  const ended = note.state === 'end';
+  say(`${ended ? 'Over: ' : 'Alert: '}${note.name ?? ''} ${note.text ?? ''}`, ended ? 'ok' : 'bad');
+}
+
 function open(): void {
   source = new EventSource(api.eventsUrl);
   source.addEventListener('status', (event) => keep(JSON.parse(String(event.data)) as Status));
   source.addEventListener('delta', (event) => onDelta(String(event.data)));
+  source.addEventListener('alert', (event) => onAlert(String(event.data)));
   source.addEventListener('error', () => {
     // The browser tries again by itself, but not after an answer that is no stream, such as 401.
     if (source?.readyState !== EventSource.CLOSED) return;

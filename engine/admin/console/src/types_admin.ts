@@ -1,5 +1,5 @@
 // What the admin API answers on configuration, storage, alerts, audit and accounts.
-import type { Finding, Right } from './types';
+import type { ConnectorState, Finding, Right } from './types';
 
 export interface Site {
   folder: string;
@@ -45,6 +45,19 @@ export interface Applied {
   restart?: string[]; // takes effect after a restart only
   left?: string[];
   findings?: Finding[];
+}
+
+export interface Connection {
+  channel: string;
+  destination?: string;
+  listener?: string;
+  peer: string;
+  state: ConnectorState['state'];
+  open: number;
+  opened: number;
+  refused: number;
+  messages: number;
+  last_error?: string;
 }
 
 export interface PlaygroundFiles {

@@ -1,75 +1,60 @@
-// Both sides of every channel: what listens, what is connected, what went wrong last. Live.
+// Both sides of every channel: what listens, what is connected, who was refused, what went wrong last.
 import { useState } from 'preact/hooks';
-import { PageHead, Panel, Pending, State, Time } from '../components/basics';
+import { api } from '../api';
+import { ErrorBox, PageHead, Panel, Pending, State, Time } from '../components/basics';
 import { connectionState } from '../components/connection_state';
 import { DataTable } from '../components/data_table';
 import { count } from '../format';
 import { live } from '../live';
+import { useLoad } from '../load';
 import { link } from '../router';
 import { useStore } from '../store';
-import type { ConnectorState } from '../types';
+import type { Status } from '../types';
+import type { Connection } from '../types_admin';
 
-interface Row {
-  key: string;
-  channel: string;
-  side: string;
-  kind: string;
-  connector: ConnectorState;
-  pending: number;
-  last: string | undefined;
-  failure: string | undefined;
+/** What waits behind a connection, and when something went over it last. */
+function beside(status: Status | null, one: Connection): { pending: number; last: string | undefined } {
+  const channel = status?.channels.find((each) => each.name === one.channel);
+  if (!one.destination) return { pending: 0, last: channel?.last_received };
+  const destination = channel?.destinations.find((each) => each.name === one.destination);
+  return { pending: destination?.pending ?? 0, last: destination?.last_sent };
 }
 
 export default function Connections() {
+  const { data, error, loading, reload } = useLoad(() => api.connections(), [], 5000);
   const { status, stale } = useStore(live);
   const [filter, setFilter] = useState('');
-  if (!status) return <Pending loading error={null} />;
-  const rows = status.channels.flatMap((channel): Row[] => [
-    {
-      key: `${channel.name} in`,
-      channel: channel.name,
-      side: channel.source.port ? `listens on port ${channel.source.port}` : 'source',
-      kind: channel.kind,
-      connector: channel.source,
-      pending: 0,
-      last: channel.last_received,
-      failure: channel.source.last_error,
-    },
-    ...channel.destinations.map((one) => ({
-      key: `${channel.name} ${one.name}`,
-      channel: channel.name,
-      side: `to ${one.name}`,
-      kind: '',
-      connector: one.connector,
-      pending: one.pending,
-      last: one.last_sent,
-      failure: one.connector.last_error ?? one.last_failure,
-    })),
-  ]);
+  if (!data) return <Pending loading={loading} error={error} retry={reload} />;
   const wanted = filter.toLowerCase();
-  const shown = rows.filter((one) => `${one.channel} ${one.side} ${one.kind} ${one.failure ?? ''}`.toLowerCase().includes(wanted));
-  const open = shown.reduce((sum, one) => sum + (one.connector.connections ?? 0), 0);
+  const shown = data.connections.filter((one) => `${one.channel} ${one.destination ?? ''} ${one.listener ?? ''} ${one.peer} ${one.last_error ?? ''}`.toLowerCase().includes(wanted));
+  const sum = (pick: (one: Connection) => number) => shown.reduce((all, one) => all + pick(one), 0);
   return (
     <div class={`stack ${stale ? 'stale' : ''}`}>
       <PageHead title="Connections">
-        <input type="search" placeholder="Channel or destination" aria-label="Filter" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
-        <span class="dim">{count(open)} open</span>
+        <input type="search" placeholder="Channel, peer, error" aria-label="Filter" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+        <span class="dim">
+          {count(sum((one) => one.open))} open, {count(sum((one) => one.refused))} refused since the start
+        </span>
       </PageHead>
+      <ErrorBox error={error} retry={reload} />
       <Panel title="Listeners and destinations">
         <DataTable
           label="Connections"
           items={shown.slice(0, 500)}
-          id={(one) => one.key}
+          id={(one) => `${one.channel} ${one.destination ?? ''}`}
           empty="None of that name."
           columns={[
             { title: 'Channel', cell: (one) => <a href={link('channels', [one.channel])}>{one.channel}</a> },
-            { title: 'Side', cell: (one) => one.side },
-            { title: 'Kind', cell: (one) => one.kind },
-            { title: 'State', cell: (one) => <State {...connectionState(one.connector, one.pending)} /> },
-            { title: 'Open', num: true, cell: (one) => count(one.connector.connections) },
-            { title: 'Waiting', num: true, cell: (one) => count(one.pending) },
-            { title: 'Last message', cell: (one) => <Time at={one.last} how="relative" /> },
-            { title: 'Last error', cell: (one) => <span class="wrap">{one.failure ?? ''}</span> },
+            { title: 'Side', cell: (one) => (one.destination ? `to ${one.destination}` : `in: ${one.listener ?? ''}`) },
+            { title: 'Peer', cell: (one) => <span class="mono">{one.peer}</span> },
+            { title: 'State', cell: (one) => <State {...connectionState(one, beside(status, one).pending)} /> },
+            { title: 'Open', num: true, cell: (one) => count(one.open) },
+            { title: 'Opened', num: true, cell: (one) => count(one.opened) },
+            { title: 'Refused', num: true, cell: (one) => count(one.refused) },
+            { title: 'Messages', num: true, cell: (one) => count(one.messages) },
+            { title: 'Waiting', num: true, cell: (one) => count(beside(status, one).pending) },
+            { title: 'Last message', cell: (one) => <Time at={beside(status, one).last} how="relative" /> },
+            { title: 'Last error', cell: (one) => <span class="wrap">{one.last_error ?? ''}</span> },
           ]}
         />
       </Panel>
