@@ -29,6 +29,8 @@ const char* name_of(Unframed::Kind kind) {
       return "unreadable";
     case Unframed::Kind::refused_peer:
       return "refused-peer";
+    case Unframed::Kind::refused_sender:
+      return "refused-sender";
   }
   return "";
 }
@@ -74,7 +76,7 @@ const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name) {
 }
 
 bool is_later_connector(ConnectorRole role, std::string_view name) {
-  static constexpr std::array<std::string_view, 2> kSources = {"timer", "channel"};
+  static constexpr std::array<std::string_view, 1> kSources = {"channel"};
   static constexpr std::array<std::string_view, 1> kDestinations = {"channel"};
   return role == ConnectorRole::source ? std::ranges::find(kSources, name) != kSources.end()
                                        : std::ranges::find(kDestinations, name) != kDestinations.end();
@@ -84,13 +86,13 @@ std::span<const FieldSpec> common_destination_options() {
   static constexpr FieldSpec kOptions[] = {
       {.name = "connections",
        .type = FieldType::integer,
-       .summary = "parallel sends; more than 1 needs `order by` and is not in this version",
+       .summary = "parallel sends; more than 1 needs `order by`",
        .default_value = "1",
        .min = 1,
        .max = 64},
       {.name = "order",
        .type = FieldType::expressions,
-       .summary = "strict order per key; with one connection the order is strict anyway"},
+       .summary = "strict order per key, different keys side by side; with one connection the order is strict anyway"},
       {.name = "retry",
        .type = FieldType::retry,
        .summary = "how often and how fast a failed send is tried again",

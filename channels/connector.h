@@ -35,6 +35,7 @@ struct Surroundings {
   std::string site;            ///< folder of the site; relative paths of options start here
   ChangeFeed* feed = nullptr;  ///< the built-in store's change feed; needed by `source fhir`
   FhirSink* sink = nullptr;    ///< the built-in store; needed by a `fhir` destination without url
+  std::string state;           ///< folder where sources keep how far they are; empty: they cannot
 };
 
 /// What operations sees of a connector; counters start at 0 with the process.
@@ -170,7 +171,7 @@ struct ConnectorSpec {
 std::span<const ConnectorSpec* const> all_connectors();
 /// nullptr when there is none of that name and role.
 const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name);
-/// True for the connector kinds the language knows and this version does not have (timer, channel):
+/// True for the connector kinds the language knows and this version does not have (channel):
 /// E0915 of the check.
 bool is_later_connector(ConnectorRole role, std::string_view name);
 

@@ -141,9 +141,9 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
       const std::string where = "channel " + channel.name + ", destination " + destination.name;
       TRY_VOID(place(resolve(destination.options, env, references), where));
       destination.connections = static_cast<std::uint32_t>(destination.options.number("connections"));
-      if (destination.connections > 1)
-        return base::fail(ErrorCode::E0915, "more than one connection is not in this version", where,
-                          "connections 1");
+      if (destination.connections > 1 && !destination.ordered)
+        return base::fail(ErrorCode::E0912, "several connections without `order by` can reorder messages", where,
+                          "add `order by`, or connections 1");
     }
   }
   return {};

@@ -75,7 +75,11 @@ struct DestinationDefinition {
   std::optional<SiteExpression> condition;
   Options options;
   std::uint32_t connections = 1;
-  bool ordered = false;  ///< has `order by`; one connection keeps every order, several are E0915
+  bool ordered = false;  ///< has `order by`; one connection keeps every order
+  /// The key of `order by`: of what the destination gets, in terms of its type. With `from source` one compiled form
+  /// per entry of `accept`, else one.
+  std::vector<SiteExpression> order;
+  std::string order_id;  ///< tells keys of this `order by` from those of another; empty: none
   /// Every name_template option that is given: literal text and expressions alternate, literal first.
   struct Template {
     std::string option;

@@ -118,6 +118,8 @@ const char* name_of(FieldType type) {
       return "block";
     case FieldType::named_block:
       return "named block";
+    case FieldType::binding:
+      return "\"x\" as \"y\"";
     case FieldType::any:
       return "any";
   }

@@ -27,6 +27,7 @@ enum class FieldType : std::uint8_t {
   nak,             ///< AE | AR, then retry | block | quarantine
   block,           ///< { … } of `fields`
   named_block,     ///< name { … } of `fields`
+  binding,         ///< "CN=his.example.org" as "HIS"  (text, and what follows in `words`)
   any,             ///< accepted as written; meaning comes with the feature (only in `later` options)
 };
 const char* name_of(FieldType type);  ///< as documentation shows it: "duration", "size", …

@@ -66,6 +66,7 @@ struct Unframed {
     cut_frame,     ///< a frame that was never finished: peer closed, time ran out, or a new start byte came
     unreadable,    ///< a file that cannot be read
     refused_peer,  ///< a connection over the cap, closed at once
+    refused_sender,  ///< a message that the client's certificate may not send; `head` is its beginning
   };
   Kind kind = Kind::garbage;
   std::string head;         ///< the first bytes, at most limits::kMllpGarbageMax
@@ -87,8 +88,8 @@ class Intake {
   /// fails: a store failure is `not_stored` with the reply the channel's `on_store_failure` asks for.
   virtual base::Task<Answer> accept(Inbound message) = 0;
 
-  /// Records bytes that made no message. For `oversize` the reply is an AR when `head` holds a readable MSH;
-  /// the source sends it and closes. For every other kind the reply is empty.
+  /// Records bytes that made no message. For `oversize` and `refused_sender` the reply is an AR when `head` holds a
+  /// readable MSH; the source sends it (and closes, when oversize). For every other kind the reply is empty.
   virtual base::Task<Answer> report(Unframed what) = 0;
 
   /// False when the process holds too many bytes in flight (`limits { inflight … }` of the site): the source stops

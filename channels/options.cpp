@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "channels/detail/option_text.h"
+#include "channels/limits.h"
 #include "engine/base/limits.h"
 #include "engine/base/text.h"
 
@@ -46,11 +47,16 @@ ReferenceSource process_references() {
   return out;
 }
 
+std::string file_of(const OptionValue& value, const ReferenceSource& references) {
+  if (value.origin == OptionValue::Origin::file) return value.reference;
+  if (value.origin != OptionValue::Origin::cred || references.credentials_folder.empty()) return {};
+  return base::join_path(references.credentials_folder, value.reference);
+}
+
 namespace {
 
 using base::ErrorCode;
 
-constexpr std::uint64_t kSecretBytesMax = 64u << 10;
 
 /// The text a reference stands for.
 base::Result<std::string> look_up(const OptionValue& value, base::Env& env,
@@ -74,7 +80,7 @@ base::Result<std::string> look_up(const OptionValue& value, base::Env& env,
                         "cred(\"" + value.reference + "\"): not a credential's name");
     path = base::join_path(references.credentials_folder, path);
   }
-  auto text = env.read_file(path, kSecretBytesMax);
+  auto text = env.read_file(path, limits::kSecretBytesMax);
   if (!text) return base::fail(ErrorCode::config_unresolved, "the secret file cannot be read", path);
   while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
   return std::move(*text);

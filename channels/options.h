@@ -86,6 +86,8 @@ struct ReferenceSource {
   std::string credentials_folder;  ///< $CREDENTIALS_DIRECTORY; cred("x") is a file in it
 };
 ReferenceSource process_references();
+/// The file that a file() or cred() reference is read from; empty for every other value.
+std::string file_of(const OptionValue& value, const ReferenceSource& references);
 
 /// Fills in env(), file() and cred() and checks the types of what they hold. Also refuses `later` options
 /// that are given (E0915). Errors: config_unresolved with the name of the reference, channel_option,

@@ -1,4 +1,5 @@
 #include "channels/definition.h"
+#include "channels/tls_fields.h"
 #include "engine/base/limits.h"
 
 namespace kiln::channels {
@@ -6,6 +7,7 @@ namespace kiln::channels {
 namespace {
 
 constexpr const char* kDurabilityWords[] = {"full", "relaxed"};
+constexpr const char* kSentWords[] = {"keep", "drop"};
 constexpr const char* kInsecureWords[] = {"accept_risk"};
 
 constexpr const char* kClientWords[] = {"none", "optional", "required"};
@@ -25,9 +27,9 @@ constexpr FieldSpec kHttpTls[] = {
      .default_value = "none",
      .words = kClientWords},
     {.name = "min",
-     .type = FieldType::word,
+     .type = FieldType::string,
      .summary = "lowest TLS version",
-     .default_value = "1.2",
+     .default_value = "\"1.2\"",
      .words = kTlsVersions},
 };
 constexpr FieldSpec kHttp[] = {
@@ -41,6 +43,80 @@ constexpr FieldSpec kHttp[] = {
      .words = kInsecureWords},
     {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kHttpTls, .optional_block = true},
 };
+constexpr const char* kAlertLevels[] = {"warn", "page"};
+constexpr FieldSpec kAlert[] = {
+    {.name = "channel", .type = FieldType::string, .summary = "of that channel only"},
+    {.name = "above", .type = FieldType::integer, .summary = "the number beyond which it is an alert, where the rule has one"},
+    {.name = "longer", .type = FieldType::duration, .summary = "the same, of a rule about time"},
+    {.name = "for", .type = FieldType::duration, .summary = "how long it must hold before it is told"},
+    {.name = "level", .type = FieldType::word, .summary = "page wakes somebody", .words = kAlertLevels},
+    {.name = "off", .type = FieldType::boolean, .summary = "no such alert"},
+    {.name = "after", .type = FieldType::duration, .summary = "no_traffic: silence of so long, within the times of `active`"},
+    {.name = "active", .type = FieldType::string, .summary = "no_traffic: \"Mon-Fri 07:00-19:00, Sat 08:00-12:00\"; without it, always"},
+    {.name = "except", .type = FieldType::path, .summary = "no_traffic: file of holidays, one 2026-12-25 a line"},
+};
+constexpr FieldSpec kNotify[] = {
+    {.name = "webhook", .type = FieldType::string, .summary = "URL that gets each note as JSON by POST", .required = true},
+    {.name = "authorization", .type = FieldType::secret, .summary = "value of the Authorization field"},
+    {.name = "level", .type = FieldType::word, .summary = "page: only what wakes somebody", .default_value = "warn", .words = kAlertLevels},
+};
+constexpr FieldSpec kIndexKey[] = {
+    {.name = "path", .type = FieldType::string, .summary = "HL7 path: PV1-3.1, or PID-3[*].1 for every repetition", .required = true},
+    {.name = "channel", .type = FieldType::string, .summary = "of messages of that channel only"},
+};
+constexpr FieldSpec kIndex[] = {
+    {.name = "key",
+     .type = FieldType::named_block,
+     .summary = "a field that messages are found by, beside patient id, account, name and control id: path:NAME=value",
+     .fields = kIndexKey,
+     .repeated = true},
+    {.name = "text", .type = FieldType::string, .summary = "channels whose words are indexed, with blanks between them; \"*\": all"},
+};
+constexpr FieldSpec kHealth[] = {
+    {.name = "listen",
+     .type = FieldType::address,
+     .summary = "where /healthz, /readyz, /startupz and /metrics are served in plain text, without login"},
+};
+constexpr FieldSpec kConsoleTls[] = {
+    {.name = "cert",
+     .type = FieldType::secret,
+     .summary = "certificate chain (PEM), the server's own first",
+     .required = true},
+    {.name = "key", .type = FieldType::secret, .summary = "its private key (PEM)", .required = true},
+    {.name = "min",
+     .type = FieldType::word,
+     .summary = "lowest TLS version",
+     .default_value = "1.2",
+     .words = kTlsVersions},
+};
+constexpr FieldSpec kConsole[] = {
+    {.name = "listen",
+     .type = FieldType::address,
+     .summary = "where the console is served",
+     .default_value = "127.0.0.1:8081"},
+    {.name = "host",
+     .type = FieldType::string,
+     .summary = "a name that browsers use for it, beside the address itself",
+     .repeated = true},
+    {.name = "tls",
+     .type = FieldType::block,
+     .summary = "encryption; needed beyond loopback",
+     .fields = kConsoleTls,
+     .optional_block = true},
+    {.name = "idle_logoff",
+     .type = FieldType::duration,
+     .summary = "a session ends when it is not used for so long",
+     .default_value = "15m",
+     .min = 60'000},
+    {.name = "require_mfa",
+     .type = FieldType::boolean,
+     .summary = "every account above viewer must enrol an authenticator",
+     .default_value = "false"},
+    {.name = "bootstrap",
+     .type = FieldType::secret,
+     .summary = "Argon2id hash of the password of the first account `admin` (kiln user hash); without it a one-time "
+                "token is printed"},
+};
 constexpr FieldSpec kJournal[] = {
     {.name = "durability",
      .type = FieldType::word,
@@ -49,8 +125,21 @@ constexpr FieldSpec kJournal[] = {
      .words = kDurabilityWords},
     {.name = "retention",
      .type = FieldType::duration,
-     .summary = "how long finished days are kept",
-     .later = true},
+     .summary = "how long messages, outputs and replies are kept; a day with something pending or quarantined stays",
+     .default_value = "30d",
+     .min = 3'600'000,
+     .max = std::int64_t{36'500} * 86'400'000},
+    {.name = "metadata",
+     .type = FieldType::duration,
+     .summary = "how long it is known when, from whom and of what kind a message was, and how it ended",
+     .default_value = "365d",
+     .min = 3'600'000,
+     .max = std::int64_t{36'500} * 86'400'000},
+    {.name = "sent",
+     .type = FieldType::word,
+     .summary = "keep: what was sent to a destination can be shown as long as the message; drop: it cannot",
+     .default_value = "keep",
+     .words = kSentWords},
 };
 constexpr FieldSpec kFhirLimits[] = {
     {.name = "body",
@@ -141,6 +230,7 @@ constexpr FieldSpec kSubscriptions[] = {
      .summary = "what a 4xx answer means (408 and 429 are tried again)",
      .default_value = "retry",
      .words = kRefusedWords},
+    kTlsClient,
 };
 constexpr const char* kValidateWords[] = {"off", "structure", "profile"};
 constexpr const char* kDeleteWords[] = {"single", "multiple"};
@@ -226,6 +316,18 @@ constexpr FieldSpec kFhir[] = {
      .summary = "who may be notified, and of what",
      .fields = kSubscriptions},
 };
+constexpr FieldSpec kReload[] = {
+    {.name = "on_change",
+     .type = FieldType::boolean,
+     .summary = "changed files are checked and used by themselves; else only by `kiln reload`, `apply` or SIGHUP",
+     .default_value = "false"},
+    {.name = "every",
+     .type = FieldType::duration,
+     .summary = "how often they are looked at; they must be the same for as long again",
+     .default_value = "2s",
+     .min = 200,
+     .max = 3'600'000},
+};
 constexpr FieldSpec kQuery[] = {
     {.name = "file",
      .type = FieldType::path,
@@ -250,9 +352,17 @@ constexpr FieldSpec kServer[] = {
      .summary = "FHIR server; without the block it listens on its default",
      .fields = kHttp},
     {.name = "fhir", .type = FieldType::block, .summary = "rules of the FHIR server", .fields = kFhir},
+    {.name = "index", .type = FieldType::block, .summary = "what messages are found by", .fields = kIndex},
+    {.name = "health", .type = FieldType::block, .summary = "health and metrics for supervisors", .fields = kHealth},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
-    {.name = "alert", .type = FieldType::any, .summary = "alert rule", .later = true, .repeated = true},
+    {.name = "alert",
+     .type = FieldType::named_block,
+     .summary = "what is changed of an alert rule (operations): queue_age, no_traffic, …",
+     .fields = kAlert,
+     .repeated = true},
+    {.name = "notify", .type = FieldType::named_block, .summary = "where alerts are sent", .fields = kNotify, .repeated = true},
+    {.name = "reload", .type = FieldType::block, .summary = "other versions while it runs", .fields = kReload},
     {.name = "query",
      .type = FieldType::named_block,
      .summary = "SQL query of a lookup: what `via sql \"name\"` asks",
@@ -262,7 +372,11 @@ constexpr FieldSpec kServer[] = {
     {.name = "replay", .type = FieldType::any, .summary = "pace of replays", .later = true},
     {.name = "egress", .type = FieldType::any, .summary = "where may be connected to", .later = true},
     {.name = "admin", .type = FieldType::any, .summary = "users and roles", .later = true},
-    {.name = "console", .type = FieldType::any, .summary = "web console", .later = true},
+    {.name = "console",
+     .type = FieldType::block,
+     .summary = "web console and admin API for people; without the block there is only the local socket",
+     .fields = kConsole,
+     .optional_block = true},
 };
 
 }  // namespace

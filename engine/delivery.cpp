@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
@@ -15,33 +16,77 @@ using std::chrono::milliseconds;
 using Kind = SendOutcome::Kind;
 namespace limits = base::limits;
 
-DeliveryQueue::DeliveryQueue(Settings settings, std::unique_ptr<channels::Destination> destination,
-                             Journal& journal, base::TimerExecutor& executor, const base::Clock& clock,
-                             base::Random& random)
+DeliveryQueue::DeliveryQueue(Settings settings, Connectors connectors, Journal& journal,
+                             base::TimerExecutor& executor, const base::Clock& clock, base::Random& random)
     : settings_(std::move(settings)),
-      destination_(std::move(destination)),
+      destinations_(std::move(connectors)),
       journal_(journal),
       executor_(executor),
       clock_(clock),
       random_(random),
       wake_(executor),
-      recorded_(executor) {}
+      recorded_(executor),
+      meter_(settings_.channel, settings_.destination) {
+  meter_.attach(counters_.sent, counters_.quarantined, counters_.retries);
+}
+
+namespace {
+
+DeliveryQueue::Connectors only(std::unique_ptr<channels::Destination> destination) {
+  DeliveryQueue::Connectors out;
+  out.push_back(std::move(destination));
+  return out;
+}
+
+}  // namespace
+
+DeliveryQueue::DeliveryQueue(Settings settings, std::unique_ptr<channels::Destination> destination,
+                             Journal& journal, base::TimerExecutor& executor, const base::Clock& clock,
+                             base::Random& random)
+    : DeliveryQueue(std::move(settings), only(std::move(destination)), journal, executor, clock, random) {}
 
 DeliveryQueue::~DeliveryQueue() {
   *alive_ = false;
 }
 
 base::Status DeliveryQueue::start(std::uint64_t waiting, MessageId last_id, bool clean_stop) {
-  TRY_VOID(destination_->start());
+  for (const auto& destination : destinations_) TRY_VOID(destination->start());
+  return start_as_is(waiting, last_id, clean_stop);
+}
+
+base::Status DeliveryQueue::start_as_is(std::uint64_t waiting, MessageId last_id, bool clean_stop) {
   counters_.pending = waiting;
   more_in_journal_ = waiting > 0;
   pushed_up_to_ = last_id;
   // Ends are recorded after the send without waiting, so after a crash up to that many may have arrived
-  // unrecorded.
-  if (!clean_stop && waiting > 0) suspects_ = limits::kUnrecordedSendsMax + destination_->batch_max();
+  // unrecorded. With several connections they need not be the first ones.
+  if (!clean_stop && waiting > 0) {
+    suspects_ = limits::kUnrecordedSendsMax + destinations_.size() * destinations_.front()->batch_max();
+    if (is_keyed()) doubt_up_to_ = last_id;
+  }
   running_ = true;
   base::spawn(run());
   return {};
+}
+
+/// An output enters the window.
+void DeliveryQueue::take(PendingOutput output) {
+  const bool doubtful = output.id <= doubt_up_to_;
+  if (suspects_ > 0 || doubtful) {
+    output.suspect = suspects_ > 0;
+    if (suspects_ > 0) --suspects_;
+    output.in_doubt = true;
+    // Also for the start after this one, should the engine be stopped before it is sent.
+    journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true,
+                          nullptr);
+  }
+  Entry entry;
+  static_cast<PendingOutput&>(entry) = std::move(output);
+  entry.key = entry.output.order_key;
+  entry.foreign = !entry.key.starts_with(settings_.order_id) || settings_.order_id.empty();
+  entry.blocked = blocked_at_start_.erase(entry.id) > 0;
+  window_bytes_ += entry.output.body.size();
+  window_.push_back(std::move(entry));
 }
 
 void DeliveryQueue::push(PendingOutput output) {
@@ -51,19 +96,99 @@ void DeliveryQueue::push(PendingOutput output) {
       window_.size() >= limits::kDeliveryWindowMax || window_bytes_ >= limits::kDeliveryWindowBytesMax;
   if (more_in_journal_ || full) {
     more_in_journal_ = true;
+    if (idle_lanes_ > 0) wake_.notify();
     return;
   }
   loaded_up_to_ = output.id;
-  window_bytes_ += output.output.body.size();
-  window_.push_back(std::move(output));
-  if (window_.size() == 1) wake_.notify();
+  if (is_keyed() && skips(output.output.order_key, output.id)) return;
+  take(std::move(output));
+  if (window_.size() == 1 || idle_lanes_ > 0) wake_.notify();
 }
 
 void DeliveryQueue::resume() {
-  if (!blocked_) return;
-  blocked_ = false;
-  if (!window_.empty()) window_.front().attempts = 0;
+  blocked_at_start_.clear();
+  for (Entry& entry : window_) {
+    if (!std::exchange(entry.blocked, false)) continue;
+    entry.attempts = 0;
+    entry.not_before = {};
+  }
+  tell_blocks();
   wake_.notify();
+}
+
+void DeliveryQueue::pause() {
+  paused_ = true;
+}
+
+void DeliveryQueue::unpause() {
+  if (std::exchange(paused_, false)) wake_.notify();
+}
+
+void DeliveryQueue::retry_now() {
+  for (Entry& entry : window_) entry.not_before = {};
+  resume();
+}
+
+std::size_t DeliveryQueue::set_aside_blocked() {
+  std::vector<MessageId> ids;
+  for (const Entry& entry : window_)
+    if (entry.blocked && !entry.sending) ids.push_back(entry.id);
+  SendOutcome outcome;
+  outcome.kind = Kind::bad;
+  outcome.code = "operator-hold";
+  outcome.detail = "an operator set it aside so that those behind it go on";
+  for (const MessageId id : ids) {
+    end(*find(id), DeliveryState::quarantined, outcome);
+    ++counters_.quarantined;
+    erase(id);
+  }
+  if (!ids.empty()) {
+    tell_blocks();
+    wake_.notify();
+  }
+  return ids.size();
+}
+
+void DeliveryQueue::exchange(Settings settings, Connectors connectors) {
+  if (next_) destroy_later(std::move(next_->connectors));
+  next_.emplace(Next{std::move(settings), std::move(connectors)});
+  wake_.notify();
+}
+
+/// Of a version that was replaced before it was used.
+void DeliveryQueue::destroy_later(Connectors connectors) {
+  base::spawn(stop_connectors(std::move(connectors)));
+}
+
+/// Between two sends. What is in memory is read again when the order of the new connectors is another one.
+Task<void> DeliveryQueue::change_over() {
+  Next next = std::move(*next_);
+  next_.reset();
+  Connectors old = std::exchange(destinations_, std::move(next.connectors));
+  settings_ = std::move(next.settings);
+  const bool was_keyed = old.size() > 1;
+  auto stopping = stop_connectors(std::move(old));
+  co_await std::move(stopping);
+  if (was_keyed || is_keyed()) {
+    while (unrecorded_ > given_up_ && !stopping_) {
+      journal_.flush();
+      co_await recorded_.wait(milliseconds(20));
+    }
+    if (unrecorded_ > 0) co_return;
+    window_.clear();
+    window_bytes_ = 0;
+    skipped_.clear();
+    reclaim_.clear();
+    loaded_up_to_ = 0;
+    more_in_journal_ = true;
+  }
+  delay_ = {};
+  counters_.last_error.clear();
+  resume();
+}
+
+Task<void> DeliveryQueue::stop_connectors(Connectors connectors) {
+  for (const auto& connector : connectors) co_await connector->stop();
 }
 
 void DeliveryQueue::begin_stop() {
@@ -73,7 +198,9 @@ void DeliveryQueue::begin_stop() {
 }
 
 Task<void> DeliveryQueue::stop_destination() {
-  co_await destination_->stop();
+  for (std::size_t i = 0; i < destinations_.size(); ++i) co_await destinations_[i]->stop();
+  if (next_)
+    for (std::size_t i = 0; i < next_->connectors.size(); ++i) co_await next_->connectors[i]->stop();
   destination_stopped_ = true;
   recorded_.notify();
 }
@@ -92,7 +219,16 @@ Task<void> DeliveryQueue::wait_for_records() {
 
 Task<void> DeliveryQueue::run() {
   while (!stopping_) {
-    if (blocked_) {
+    auto working = next_ ? change_over() : is_keyed() ? run_lanes() : run_in_order();
+    co_await std::move(working);
+  }
+  running_ = false;
+}
+
+/// One connection: until the queue stops or changes.
+Task<void> DeliveryQueue::run_in_order() {
+  while (!stopping_ && !next_) {
+    if (paused_ || (!window_.empty() && window_.front().blocked)) {
       co_await wake_.wait(milliseconds(-1));
     } else if (window_.empty() && more_in_journal_) {
       co_await fill();
@@ -100,7 +236,7 @@ Task<void> DeliveryQueue::run() {
       co_await wake_.wait(milliseconds(-1));
     } else {
       co_await gather();
-      if (stopping_) break;
+      if (stopping_ || next_ || paused_) continue;
       co_await send_batch();
       while (unrecorded_ >= limits::kUnrecordedSendsMax && !stopping_)
         co_await recorded_.wait(milliseconds(20));
@@ -111,13 +247,13 @@ Task<void> DeliveryQueue::run() {
       }
     }
   }
-  running_ = false;
 }
 
 /// Lets a batch fill, unless it is full or its first output has waited already.
 Task<void> DeliveryQueue::gather() {
-  const std::int64_t wait_ms = destination_->gather_ms();
-  if (wait_ms == 0 || window_.front().attempts > 0 || window_.size() >= destination_->batch_max()) co_return;
+  channels::Destination& destination = *destinations_.front();
+  const std::int64_t wait_ms = destination.gather_ms();
+  if (wait_ms == 0 || window_.front().attempts > 0 || window_.size() >= destination.batch_max()) co_return;
   co_await wake_.wait(milliseconds(wait_ms));
 }
 
@@ -133,6 +269,7 @@ Task<void> DeliveryQueue::fill() {
                         limits::kDeliveryWindowBytesMax,
                         [completion](Loaded r) { completion.set(std::move(r)); });
   Loaded loaded = co_await completion;
+  base::failpoint_here("delivery.load");
   if (!loaded) {
     base::log(base::LogLevel::error, "queue-not-readable",
               {{"channel", base::Safe::name(settings_.channel)},
@@ -146,14 +283,8 @@ Task<void> DeliveryQueue::fill() {
     if (output.id > complete_up_to) break;
     any = true;
     loaded_up_to_ = output.id;
-    if (suspects_ > 0) {
-      --suspects_;
-      output.in_doubt = output.suspect = true;
-      // Also for the start after this one, should the engine be stopped before it is sent.
-      journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true, nullptr);
-    }
-    window_bytes_ += output.output.body.size();
-    window_.push_back(std::move(output));
+    if (is_keyed() && skips(output.output.order_key, output.id)) continue;
+    take(std::move(output));
   }
   if (any) co_return;
   suspects_ = 0;
@@ -176,12 +307,13 @@ channels::Outgoing DeliveryQueue::outgoing(const PendingOutput& output) const {
   return out;
 }
 
-/// Counts the attempt that is about to be made for the suspect at the head. False: it is not made, because it ended
-/// the process too often, or because it could not be counted.
-Task<bool> DeliveryQueue::count_suspect() {
+/// Counts the attempt that is about to be made for a suspect. False: it is not made, because it ended the
+/// process too often, or because it could not be counted.
+Task<bool> DeliveryQueue::count_suspect(MessageId id) {
   base::Completion<base::Result<std::uint32_t>> counted(executor_);
-  journal_.note_sending(window_.front().id, settings_.channel, settings_.destination,
-                        [counted](base::Result<std::uint32_t> attempts) { counted.set(std::move(attempts)); });
+  journal_.note_sending(
+      id, settings_.channel, settings_.destination,
+      [counted](base::Result<std::uint32_t> attempts) { counted.set(std::move(attempts)); });
   const base::Result<std::uint32_t> attempts = co_await counted;
   if (!attempts) {
     delay_ = milliseconds(1000);
@@ -191,14 +323,14 @@ Task<bool> DeliveryQueue::count_suspect() {
   base::log(base::LogLevel::error, "poison-crash",
             {{"channel", base::Safe::name(settings_.channel)},
              {"destination", base::Safe::name(settings_.destination)},
-             {"msg", static_cast<std::int64_t>(window_.front().id)}});
+             {"msg", static_cast<std::int64_t>(id)}});
   SendOutcome outcome;
   outcome.kind = Kind::bad;
   outcome.code = kPoisonCode;
   outcome.detail = "sending did not end " + std::to_string(*attempts) + " times";
-  end(window_.front(), DeliveryState::quarantined, outcome);
+  end(*find(id), DeliveryState::quarantined, outcome);
   ++counters_.quarantined;
-  pop();
+  erase(id);
   co_return false;
 }
 
@@ -208,25 +340,31 @@ void DeliveryQueue::pop() {
   --counters_.pending;
 }
 
-/// One attempt for the head of the queue and as many behind it as the destination takes at once. What may have ended
-/// the process goes alone.
+/// One attempt for the head of the queue and as many behind it as the destination takes at once. What may
+/// have ended the process goes alone.
 Task<void> DeliveryQueue::send_batch() {
   if (window_.front().suspect) {
-    auto counting = count_suspect();
+    auto counting = count_suspect(window_.front().id);
     const bool counted = co_await std::move(counting);
     if (!counted) co_return;
   }
   std::vector<channels::Outgoing> batch;
-  const std::size_t most = window_.front().suspect ? 1 : std::min(window_.size(), destination_->batch_max());
-  for (std::size_t i = 0; i < most && (i == 0 || !window_[i].suspect); ++i) batch.push_back(outgoing(window_[i]));
-  auto sending = destination_->send_batch(std::move(batch));
+  const std::size_t most =
+      window_.front().suspect ? 1 : std::min(window_.size(), destinations_.front()->batch_max());
+  for (std::size_t i = 0; i < most && (i == 0 || !(window_[i].suspect || window_[i].blocked)); ++i)
+    window_[i].began = clock_.wall(), batch.push_back(outgoing(window_[i]));
+  base::failpoint_here("delivery.send.before");
+  auto sending = destinations_.front()->send_batch(std::move(batch));
+  const base::MonoTime began = clock_.mono();
   const std::vector<SendOutcome> outcomes = co_await std::move(sending);
+  meter_.attempt.observe(clock_.mono() - began);
+  base::failpoint_here("delivery.send.after");
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    PendingOutput& head = window_.front();
+    Entry& head = window_.front();
     ++head.attempts;
     if (std::exchange(head.suspect, false))
       journal_.forget_sending(head.id, settings_.channel, settings_.destination);
-    if (!settle(head, outcomes[i])) {
+    if (settle(head, outcomes[i]) != Settled::ended) {
       note_doubts(outcomes, i + 1);
       co_return;
     }
@@ -234,149 +372,17 @@ Task<void> DeliveryQueue::send_batch() {
   }
 }
 
-/// Outputs behind the one that ended the batch may have arrived as well: those from outcome `first` on are now
-/// at the places 1, 2, … of the window.
+/// Outputs behind the one that ended the batch may have arrived as well: those from outcome `first` on are
+/// now at the places 1, 2, … of the window.
 void DeliveryQueue::note_doubts(const std::vector<SendOutcome>& outcomes, std::size_t first) {
   for (std::size_t i = first; i < outcomes.size(); ++i) {
     if (outcomes[i].kind != Kind::in_doubt) continue;
     PendingOutput& output = window_[i - first + 1];
     ++output.attempts;
     output.in_doubt = true;
-    journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true, nullptr);
+    journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true,
+                          nullptr);
   }
-}
-
-bool DeliveryQueue::settle(PendingOutput& output, const SendOutcome& outcome) {
-  if (outcome.kind == Kind::sent) {
-    end(output, DeliveryState::sent, outcome);
-    ++counters_.sent;
-    counters_.last_error.clear();
-    return true;
-  }
-  counters_.last_error = std::string(base::error_info(outcome.error).code) +
-                         (outcome.detail.empty() ? "" : ": " + outcome.detail);
-  auto action = channels::NakAction::retry;
-  if (outcome.kind == Kind::bad) action = channels::NakAction::quarantine;
-  if (outcome.kind == Kind::negative)
-    action = outcome.code.ends_with('R') ? settings_.nak.on_reject : settings_.nak.on_error;
-  const channels::RetryPolicy& retry = settings_.retry;
-  if (action == channels::NakAction::retry && !retry.forever && output.attempts >= retry.attempts_max)
-    action = retry.then == channels::RetryEnd::quarantine ? channels::NakAction::quarantine
-                                                          : channels::NakAction::block;
-  switch (action) {
-    case channels::NakAction::retry:
-      retry_later(output, outcome);
-      return false;
-    case channels::NakAction::block:
-      block(outcome);
-      return false;
-    case channels::NakAction::quarantine:
-      break;
-  }
-  end(output, DeliveryState::quarantined, outcome);
-  ++counters_.quarantined;
-  return true;
-}
-
-void DeliveryQueue::retry_later(PendingOutput& output, const SendOutcome& outcome) {
-  ++counters_.retries;
-  if (outcome.kind == Kind::in_doubt) output.in_doubt = true;
-  journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, output.in_doubt,
-                        nullptr);
-  delay_ = backoff(output.attempts);
-  if (outcome.retry_after_ms)
-    delay_ = std::max<std::chrono::nanoseconds>(delay_, milliseconds(*outcome.retry_after_ms));
-  if (output.attempts == 1 || output.attempts % 16 == 0)
-    base::log(base::LogLevel::warn, "delivery-retry",
-              {{"channel", base::Safe::name(settings_.channel)},
-               {"destination", base::Safe::name(settings_.destination)},
-               {"msg", static_cast<std::int64_t>(output.id)},
-               {"attempts", output.attempts},
-               {"error", base::Safe::code(outcome.error)}});
-}
-
-void DeliveryQueue::block(const SendOutcome& outcome) {
-  blocked_ = true;
-  base::log(base::LogLevel::error, "destination-blocked",
-            {{"channel", base::Safe::name(settings_.channel)},
-             {"destination", base::Safe::name(settings_.destination)},
-             {"msg", static_cast<std::int64_t>(window_.front().id)},
-             {"error", base::Safe::code(outcome.error)}});
-}
-
-void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const SendOutcome& outcome) {
-  Ending ending;
-  ending.destination = settings_.destination;
-  ending.state = state;
-  ending.code = outcome.code;
-  if (ending.code.empty() && state != DeliveryState::sent) ending.code = base::error_info(outcome.error).code;
-  ending.detail = outcome.detail;
-  ending.reply = outcome.reply;
-  ending.attempts = output.attempts;
-  ending.in_doubt = output.in_doubt;
-  ending.sent_hash = base::sha256(output.output.body);
-  ++unrecorded_;
-  const auto [first, last] = watchers_.equal_range(output.id);
-  for (auto watcher = first; watcher != last; ++watcher) watcher->second(ending);
-  watchers_.erase(first, last);
-  record(output.id, std::make_shared<const Ending>(std::move(ending)));
-}
-
-void DeliveryQueue::record(MessageId id, std::shared_ptr<const Ending> ending) {
-  auto done = [this, id, ending, alive = alive_, executor = &executor_](base::Status status) {
-    executor->post([this, id, ending, alive, ok = status.has_value()] {
-      if (*alive) recorded(id, ending, ok);
-    });
-  };
-  journal_.end(id, settings_.channel, *ending, std::move(done));
-  if (std::exchange(flush_due_, true)) return;
-  executor_.post_after(milliseconds(limits::kRecordDelayMs), [this, alive = alive_] {
-    if (!*alive) return;
-    flush_due_ = false;
-    journal_.flush();
-  });
-}
-
-/// While the disk is full an end is tried again every second: the message went out, and forgetting that would
-/// send it twice after a restart. It counts as unrecorded all the while, so that no more than the limit goes
-/// out unrecorded.
-void DeliveryQueue::recorded(MessageId id, std::shared_ptr<const Ending> ending, bool ok) {
-  if (ok) {
-    --unrecorded_;
-  } else if (stopping_) {
-    ++given_up_;
-  } else {
-    executor_.post_after(milliseconds(1000), [this, id, ending, alive = alive_] {
-      if (*alive) record(id, ending);
-    });
-    return;
-  }
-  recorded_.notify();
-}
-
-/// Doubles from the smallest to the largest; jitter takes a random point of the upper half.
-std::chrono::nanoseconds DeliveryQueue::backoff(std::uint32_t attempts) {
-  const channels::RetryPolicy& retry = settings_.retry;
-  std::int64_t delay = std::max<std::int64_t>(1, retry.backoff_min_ms);
-  for (std::uint32_t i = 1; i < attempts && delay < retry.backoff_max_ms; ++i) delay *= 2;
-  delay = std::min(delay, std::max<std::int64_t>(1, retry.backoff_max_ms));
-  if (retry.jitter && delay > 1)
-    delay = delay / 2 +
-            static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(delay - delay / 2))) + 1;
-  return milliseconds(delay);
-}
-
-QueueStatus DeliveryQueue::status() const {
-  QueueStatus out = counters_;
-  out.blocked = blocked_;
-  if (!window_.empty()) {
-    out.head = window_.front().id;
-    out.head_attempts = window_.front().attempts;
-  }
-  if (delay_.count() > 0)
-    out.next_try_ms = std::max<std::int64_t>(
-        0, std::chrono::duration_cast<milliseconds>(next_try_ - clock_.mono()).count());
-  return out;
 }
 
 }  // namespace kiln::engine

@@ -31,12 +31,17 @@ bool has(const fhir::QueryPairs& query, std::string_view name) {
 }  // namespace
 
 Facade::Facade(Parts parts) : parts_(std::move(parts)) {
+  look_again();
+}
+
+void Facade::look_again() {
+  serves_ = false;
   for (const auto& channel : *parts_.channels)
     serves_ = serves_ || !channels::serves(channel->definition()).empty();
 }
 
 /// What a request is about, when it is for here. Errors of the request itself are the router's.
-Facade::Wanted Facade::find(const HttpRequest& request) const {
+Facade::Wanted Facade::find(const HttpRequest& request, bool is_ours) const {
   Wanted out;
   const auto target = fhir::below_base(request.target, parts_.fhir->context().base_path);
   if (!target) return out;
@@ -49,6 +54,10 @@ Facade::Wanted Facade::find(const HttpRequest& request) const {
   out.query = std::move(call.query);
   std::erase_if(out.query,
                 [](const auto& pair) { return pair.first == "_format" || pair.first == "_pretty"; });
+  if (call.shape == fhir::PathShape::system && request.method == "POST" && (is_ours || is_batch(request, *target))) {
+    out.kind = Kind::batch;
+    return out;
+  }
   if (call.shape == fhir::PathShape::operation) {
     if (out.interaction == "$process-message") out.kind = Kind::message;
     if (out.interaction == "$status") out.kind = Kind::status;
@@ -78,7 +87,8 @@ bool Facade::takes(const HttpRequest& request) const {
   const std::string_view path = request.path();
   const bool operation =
       path.find('$') != std::string_view::npos || path.find("%24") != std::string_view::npos;
-  if (!serves_ && !operation) return false;
+  const bool bundle = request.method == "POST" && fhir::below_base(path, parts_.fhir->context().base_path).value_or("x").size() <= 1;
+  if (!serves_ && !operation && !bundle) return false;
   return find(request).kind != Kind::none;
 }
 
@@ -89,9 +99,23 @@ Task<HttpResponse> Facade::handle(HttpRequest request, fhir::Principal principal
   head.method = request.method;
   head.target = request.target;
   head.headers = request.headers;
-  Wanted wanted = find(request);
+  HttpRequest told = head;
+  told.peer = request.peer;
+  // The criteria of a search are told; bodies that are resources are not.
+  const bool is_form = request.headers.get("Content-Type").find("x-www-form-urlencoded") != std::string_view::npos;
+  if (is_form) told.body = request.body;
+  Wanted wanted = find(request, true);
+  const bool writes = wanted.kind == Kind::create || wanted.kind == Kind::message;
+  const bool is_told = wanted.kind != Kind::batch;  // its entries are, one by one
+  const fhir::Principal who = principal;
   auto answering = answer(std::move(request), std::move(principal), std::move(wanted));
   Replied replied = co_await std::move(answering);
+  const int status = replied ? replied->status : replied.error().status();
+  if (is_told) {
+    auto telling = parts_.fhir->note_request(std::move(told), who, status, writes);
+    const base::Status noted = co_await std::move(telling);
+    if (!noted) replied = tl::unexpected(fhir::Failure(noted.error()));
+  }
   HttpResponse response = fhir::respond(head, std::move(replied));
   co_return response;
 }
@@ -109,6 +133,7 @@ Task<Facade::Replied> Facade::answer(HttpRequest request, fhir::Principal princi
                  : wanted.kind == Kind::create  ? create(std::move(request), std::move(wanted))
                  : wanted.kind == Kind::message ? message(std::move(request), std::move(wanted))
                  : wanted.kind == Kind::status  ? status(std::move(wanted))
+                 : wanted.kind == Kind::batch   ? batch(std::move(request), std::move(principal))
                                                 : events(std::move(wanted));
   Replied replied = co_await std::move(working);
   co_return replied;

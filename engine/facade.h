@@ -40,11 +40,13 @@ class Facade {
   /// Whether this request is one of those. The answer is then handle()'s.
   bool takes(const base::HttpRequest& request) const;
   base::Task<base::HttpResponse> handle(base::HttpRequest request, fhir::Principal principal);
+  /// The channels are others.
+  void look_again();
   /// Ends every wait: the callers get 503.
   void stop();
 
  private:
-  enum class Kind : std::uint8_t { none, search, create, message, convert, status, events };
+  enum class Kind : std::uint8_t { none, search, create, message, convert, status, events, batch };
   struct Wanted {
     Kind kind = Kind::none;
     ChannelRuntime* channel = nullptr;  ///< of search and create
@@ -55,7 +57,8 @@ class Facade {
   using Delivered = fhir::Answer<std::optional<Ending>>;  ///< no ending: no destination was waited for
   using Replied = fhir::Answer<fhir::Reply>;
 
-  Wanted find(const base::HttpRequest& request) const;
+  /// `is_ours`: takes() has said so.
+  Wanted find(const base::HttpRequest& request, bool is_ours = false) const;
   base::Task<Replied> answer(base::HttpRequest request, fhir::Principal principal, Wanted wanted);
   base::Task<Replied> search(base::HttpRequest request, Wanted wanted);
   base::Task<Replied> create(base::HttpRequest request, Wanted wanted);
@@ -63,6 +66,13 @@ class Facade {
   Replied convert(const base::HttpRequest& request, const Wanted& wanted);
   base::Task<Replied> status(Wanted wanted);
   base::Task<Replied> events(Wanted wanted);
+  base::Task<Replied> batch(base::HttpRequest request, fhir::Principal principal);
+  base::Task<void> answer_entry(base::HttpRequest request, fhir::Principal principal,
+                                base::Completion<std::string> done);
+  base::Task<base::HttpResponse> ask_store(base::HttpRequest request, fhir::Principal principal);
+  bool is_batch(const base::HttpRequest& request, std::string_view target) const;
+  bool may_name_channels(std::string_view body) const;
+  std::vector<std::size_t> entries_of_channels(base::JsonView bundle, const base::HttpRequest& request) const;
 
   /// Gives the response of an asynchronous message to the channel that delivers it. io_failed: it is not stored.
   base::Task<base::Status> respond_later(std::string response, std::string name, std::string key);

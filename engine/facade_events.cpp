@@ -49,8 +49,10 @@ Asked read_asked(const fhir::QueryPairs& query) {
 Result<std::vector<StoredMessage>> read_events(JournalReader& reader, const std::string& channel,
                                                const Asked& asked) {
   Query query;
-  QueryTerm term{QueryTerm::Field::channel, false, channel};
-  query.terms.push_back(std::move(term));
+  QueryTerm term{};
+  term.field = QueryTerm::Field::channel;
+  term.text = channel;
+  query.add(std::move(term));
   SearchOptions options;
   options.oldest_first = true;
   options.limit = 500;

@@ -2,6 +2,7 @@
 // are audited.
 
 #include "engine/base/limits.h"
+#include "engine/base/text.h"
 #include "engine/fhir_service.h"
 #include "engine/security/site_access.h"
 
@@ -14,6 +15,19 @@ namespace {
 
 /// How long a read may wait before its client is looked at, and how often then.
 constexpr std::chrono::milliseconds kPatience(1'000), kLookEvery(250);
+
+/// Reads of one resource or version, and the CapabilityStatement.
+ReadPool::Lane lane_of(const base::HttpRequest& request, std::string_view base_path) {
+  std::string_view path = request.target;
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (!reads || path.find_first_of("?$") != path.npos || !path.starts_with(base_path)) return ReadPool::Lane::search;
+  path.remove_prefix(base_path.size());
+  const auto steps = base::split(path.substr(path.empty() ? 0 : 1), '/');
+  const bool resource = steps.size() == 2 && !steps[1].empty() && steps[1].front() != '_' && steps[1] != "*";
+  const bool version = steps.size() == 4 && steps[2] == "_history";
+  const bool metadata = steps.size() == 1 && steps[0] == "metadata";
+  return resource || version || metadata ? ReadPool::Lane::point : ReadPool::Lane::search;
+}
 
 }  // namespace
 
@@ -31,8 +45,9 @@ void FhirService::handle_read(base::HttpRequest request, fhir::Principal princip
     reply(std::move(response));
   };
   const bool searches = request.target.find('?') != std::string::npos || request.method == "POST";
-  on_read([this, request = std::move(request), principal = std::move(principal), dropped, done,
-           searches](fhir::Store& store) {
+  const ReadPool::Lane lane = lane_of(request, context_.base_path);
+  auto work = [this, request = std::move(request), principal = std::move(principal), dropped, done,
+               searches](fhir::Store& store) {
     const auto must_stop = [this, dropped] { return giving_up_ || *dropped; };
     if (must_stop()) {
       HttpResponse response = fhir::refuse(base::Error{base::ErrorCode::cancelled, {}, {}, {}});
@@ -47,7 +62,8 @@ void FhirService::handle_read(base::HttpRequest request, fhir::Principal princip
     store.set_stop({});
     if (!audit_.rules().reads) return done(std::move(response));
     answer_audited(request, principal, std::move(response), done);
-  });
+  };
+  on_read(std::move(work), lane);
 }
 
 namespace {
@@ -61,12 +77,16 @@ Actor actor_of(const base::HttpRequest& request, const fhir::Principal& principa
 /// A write and what is told about it are one: without the AuditEvent there is no write.
 HttpResponse FhirService::run_write(fhir::Store& store, const base::HttpRequest& request,
                                     const fhir::Principal& principal) {
-  if (!audit_.rules().any()) return fhir::handle(request, principal, store, context_);
+  // Versions name who made them.
+  std::optional<fhir::ServerContext> named;
+  if (!principal.name.empty()) named.emplace(context_).origin = fhir::client_origin(principal.name);
+  const fhir::ServerContext& context = named ? *named : context_;
+  if (!audit_.rules().any()) return fhir::handle(request, principal, store, context);
   auto scope = fhir::StoreScope::open(store);
   if (!scope) return fhir::refuse(scope.error());
   const auto before = store.last_seq();
   if (!before) return fhir::refuse(before.error());
-  HttpResponse response = fhir::handle(request, principal, store, context_);
+  HttpResponse response = fhir::handle(request, principal, store, context);
   const auto about = describe(request, context_.base_path, response.status);
   if (about) {
     const Status noted = audit_.note_write(store, actor_of(request, principal), *about, *before);

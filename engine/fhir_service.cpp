@@ -6,6 +6,7 @@
 #include "engine/base/json.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
+#include "engine/security/site_access.h"
 #include "fhir/outcome.h"
 #include "fhir/transaction.h"
 
@@ -136,8 +137,8 @@ Result<bool> FhirService::run_group(std::vector<Job>& group, fhir::Store::Scopes
   return base::fail(status.error());
 }
 
-void FhirService::on_read(std::function<void(fhir::Store&)> work) {
-  readers_.run(std::move(work));
+void FhirService::on_read(std::function<void(fhir::Store&)> work, ReadPool::Lane lane) {
+  readers_.run(std::move(work), lane);
 }
 
 std::string FhirService::next_request_id() {
@@ -266,7 +267,7 @@ Result<ChangeBatch> FhirService::read_now(fhir::Store& store, std::uint64_t afte
     change.action = version.deleted()  ? channels::ChangeAction::delete_
                     : version.vid == 1 ? channels::ChangeAction::create
                                        : channels::ChangeAction::update;
-    change.by_channel = version.origin != fhir::kClientOrigin;
+    change.by_channel = !fhir::is_client_origin(version.origin);
     change.origin = version.origin;
     change.type = version.type;
     change.id = version.id;
@@ -331,6 +332,23 @@ Task<Status> FhirService::write_store(std::function<Status(fhir::Store&)> work) 
   enqueue(std::move(job));
   Status result = co_await completion;
   co_return result;
+}
+
+Task<Status> FhirService::note_request(base::HttpRequest request, fhir::Principal principal, int status,
+                                       bool writes) {
+  const auto about = describe(request, context_.base_path, status);
+  const bool wanted = writes ? audit_.rules().writes : audit_.rules().reads;
+  if (!wanted || !about || (status >= 400 && status != 403)) co_return Status{};
+  if (audits_waiting_ >= base::limits::kAuditQueueMax) co_return base::fail(base::ErrorCode::fhir_throttled);
+  ++audits_waiting_;
+  Actor actor{principal.name, std::string(host_of(request.peer)), {}};
+  auto work = [this, about = *about, actor = std::move(actor)](fhir::Store& store) {
+    return audit_.note_read(store, actor, about);
+  };
+  auto writing = write_store(std::move(work));
+  const Status noted = co_await std::move(writing);
+  --audits_waiting_;
+  co_return noted;
 }
 
 Task<Status> FhirService::read_store(std::function<Status(fhir::Store&)> work) {

@@ -83,6 +83,9 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   base::Task<std::vector<channels::SendOutcome>> apply_batch(
       std::vector<channels::Outgoing> messages) override;
 
+  /// The AuditEvent of a request that the store did not answer, when the site wants one; ends when it is durable.
+  /// fhir_throttled: too many are waiting.
+  base::Task<base::Status> note_request(base::HttpRequest request, fhir::Principal principal, int status, bool writes);
   /// Runs `work` on the writing thread, in a scope that is kept when it succeeds; the task ends when it is durable.
   /// `work` may run twice: the first run is then undone.
   base::Task<base::Status> write_store(std::function<base::Status(fhir::Store&)> work);
@@ -116,7 +119,7 @@ class FhirService final : public channels::ChangeFeed, public channels::FhirSink
   void drain();
   base::Status commit_group(std::vector<Job>& group);
   base::Result<bool> run_group(std::vector<Job>& group, fhir::Store::Scopes scopes);
-  void on_read(std::function<void(fhir::Store&)> work);
+  void on_read(std::function<void(fhir::Store&)> work, ReadPool::Lane lane = ReadPool::Lane::point);
   void handle_read(base::HttpRequest request, fhir::Principal principal,
                    std::function<void(base::HttpResponse)> reply, std::function<bool()> is_gone);
   void look_for_gone();

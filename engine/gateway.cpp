@@ -22,6 +22,7 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
       budget_(net_.executor(), static_cast<std::size_t>(site_->server.block("limits").number("inflight"))) {
   processor_.use_lookups(&lookups_);
   processor_.use_clock(&clock_);
+  observer_ = std::make_unique<Observer>(*this, env_, Notifier(options_.notify_socket), options_.watchdog_us);
 }
 
 Gateway::~Gateway() {
@@ -43,33 +44,6 @@ void Gateway::say(const std::string& line) const {
   if (options_.say) options_.say(line);
 }
 
-/// Looks at the files of tables on the thread for files; channels change over between two messages.
-void Gateway::watch_tables() {
-  if (!table_watch_) table_watch_ = std::make_unique<TableWatch>(site_, env_);
-  if (table_watch_->interval_ms() == 0 || stopping_) return;
-  net_.executor().post_after(std::chrono::milliseconds(table_watch_->interval_ms()), [this] {
-    if (stopping_) return;
-    file_work_.post([this] {
-      TableWatch::Change change = table_watch_->look();
-      net_.executor().post([this, change = std::move(change)] { use_tables(change); });
-    });
-  });
-}
-
-void Gateway::use_tables(TableWatch::Change change) {
-  if (!change.problem.empty()) {
-    base::log(base::LogLevel::error, "tables-not-reloaded", {{"config", base::Safe::name(site_->hash)}});
-    say("note: changed tables are not used: " + change.problem);
-  }
-  if (change.site && !stopping_) {
-    journal_->keep_config(change.site->hash, print_site_version(*change.site));
-    site_ = change.site;
-    for (const auto& channel : channels_) channel->use_site(site_);
-    base::log(base::LogLevel::info, "tables-reloaded", {{"config", base::Safe::name(site_->hash)}});
-  }
-  watch_tables();
-}
-
 int Gateway::run() {
   net_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { on_signal(signal); });
   net_.run();
@@ -78,8 +52,7 @@ int Gateway::run() {
 
 void Gateway::on_signal(int signal) {
   if (signal != SIGHUP || (options_.terminal_is_gone && options_.terminal_is_gone())) return stop();
-  base::log(base::LogLevel::warn, "reload-not-available", {{"config", base::Safe::name(site_->hash)}});
-  say("note: SIGHUP: this version does not reload a site; it goes on as it is, restart it to use changed files");
+  base::spawn(reload_and_say("SIGHUP"));
 }
 
 void Gateway::stop() {
@@ -91,6 +64,8 @@ void Gateway::stop() {
 
 /// Takes no more, finishes what is under way, records every outcome (reliability.md R12).
 Task<void> Gateway::drain() {
+  observer_->stopping();
+  index_->stop();
   say("stopping: no new messages are taken, sends in progress are finished");
   auto ending = wind_down(true);
   co_await std::move(ending);
@@ -100,6 +75,8 @@ Task<void> Gateway::drain() {
 /// A start that failed in the middle ends the same way, but is no orderly stop: it may not have looked at
 /// what is in doubt.
 Task<void> Gateway::wind_down(bool started) {
+  if (reload_) reload_->stop();
+  if (replays_) co_await replays_->stop();
   if (fhir_) fhir_->wake();
   if (facade_) facade_->stop();
   if (subscriptions_) co_await subscriptions_->stop();
@@ -108,6 +85,7 @@ Task<void> Gateway::wind_down(bool started) {
   constexpr std::chrono::milliseconds kGrace(1'500);
   if (fhir_) net_.executor().post_after(kGrace, [this] { fhir_->give_up_reads(); });
   if (http_) co_await http_->stop();
+  if (admin_) co_await admin_->stop();
   if (control_) co_await control_->stop();
   for (const auto& channel : channels_)
     for (const auto& queue : channel->queues()) queue->begin_stop();
@@ -127,6 +105,11 @@ Task<void> Gateway::wind_down(bool started) {
               {{"messages", static_cast<std::int64_t>(unrecorded)}});
     exit_code_ = 74;
   }
+  if (keeper_) {
+    base::Completion<bool> kept(net_.executor());
+    keeper_->stop([kept] { kept.set(true); });
+    co_await kept;
+  }
   base::Completion<Status> store_closed(net_.executor());
   store_write_.post([this, store_closed] { store_closed.set(fhir_->checkpoint()); });
   const Status emptied = co_await store_closed;
@@ -134,6 +117,7 @@ Task<void> Gateway::wind_down(bool started) {
     base::log(base::LogLevel::error, "store-close-failed", {{"error", base::Safe::code(emptied.error().code)}});
     exit_code_ = 74;
   }
+  co_await observer_->stop();
   if (const Status closed = journal_->close(orderly); !closed) {
     base::log(base::LogLevel::error, "journal-close-failed",
               {{"error", base::Safe::code(closed.error().code)}});
@@ -150,6 +134,7 @@ base::Result<JournalReader*> Gateway::journal_reader() {
   if (!reader_ || reader_->file_count() != static_cast<std::size_t>(files)) {
     TRY(auto opened, JournalReader::open(env_, folder));
     reader_ = std::make_unique<JournalReader>(std::move(opened));
+    reader_->use_index(env_, base::join_path(site_->data_folder, "index"), index_rules_);
   }
   return reader_.get();
 }

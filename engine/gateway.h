@@ -11,17 +11,24 @@
 #include "channels/definition.h"
 #include "channels/net/http_server.h"
 #include "channels/net/net.h"
+#include "engine/admin/service.h"
 #include "engine/base/env.h"
 #include "engine/facade.h"
 #include "engine/bulk/jobs.h"
 #include "engine/fhir_service.h"
+#include "engine/index/indexer.h"
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
+#include "engine/observe/observer.h"
+#include "engine/holds.h"
 #include "engine/pipeline.h"
+#include "engine/reload.h"
+#include "engine/replay_jobs.h"
 #include "engine/subscriptions/subscriptions.h"
 #include "engine/security/request_quota.h"
 #include "engine/security/site_access.h"
 #include "engine/table_watch.h"
+#include "engine/vault/keeper.h"
 
 namespace kiln::engine {
 
@@ -30,6 +37,8 @@ struct GatewayOptions {
       say;  ///< one line for people at each step of start and stop; may be empty
   /// Asked at a SIGHUP: true when it came because the terminal was closed, which is a wish to stop. Empty: never.
   std::function<bool()> terminal_is_gone;
+  std::string notify_socket;     ///< $NOTIFY_SOCKET of systemd; empty: none
+  std::int64_t watchdog_us = 0;  ///< $WATCHDOG_USEC: systemd gets a sign of life each second unless it is 0
 };
 
 class Gateway {
@@ -40,8 +49,8 @@ class Gateway {
 
   /// Opens, recovers, listens. Errors name what to change. After an error the object is only destroyed.
   base::Status start();
-  /// Serves until stop(), SIGINT, SIGTERM or the SIGHUP of a closed terminal; then drains. Any other SIGHUP asks for
-  /// a reload, which this version answers with a note. Returns the exit code: 0, or 74 after a fail-stop.
+  /// Serves until stop(), SIGINT, SIGTERM or the SIGHUP of a closed terminal; then drains. Any other SIGHUP reloads
+  /// the site. Returns the exit code: 0, or 74 after a fail-stop.
   int run();
   /// Thread-safe.
   void stop();
@@ -50,24 +59,42 @@ class Gateway {
   std::string fhir_url() const;
   const std::vector<std::unique_ptr<ChannelRuntime>>& channels() const { return channels_; }
   const channels::Site& site() const { return *site_; }
+  std::shared_ptr<const channels::Site> shared_site() const { return site_; }
   base::TimerExecutor& executor() { return net_.executor(); }
   base::Executor& reader_executor() { return journal_read_; }
   /// Only on reader_executor(): the journal as search and show see it; opened again when a file came or went.
   base::Result<JournalReader*> journal_reader();
   Journal& journal() { return *journal_; }
+  Keeper& keeper() { return *keeper_; }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
+  /// nullptr before the start has opened it.
+  SqliteJournal* sqlite_journal() { return journal_.get(); }
+  const InflightBudget& budget() const { return budget_; }
+  Observer& observer() { return *observer_; }
+  const Observer& observer() const { return *observer_; }
+  /// nullptr before the journal is open.
+  const IndexService* index() const { return index_.get(); }
+  /// What operators hold; after start().
+  Holds& holds() { return *holds_; }
+  SiteReload& reloads() { return *reload_; }
+  ReplayJobs& replays() { return *replays_; }
+  AdminService& admin() { return *admin_; }
+  const AdminService& admin() const { return *admin_; }
+  base::Env& env() { return env_; }
 
  private:
   base::Status lock_data();
   base::Status open_journal();
   base::Status open_store();
   base::Status start_channels();
-  ChannelRuntime::Parts channel_parts(const channels::ChannelDefinition& definition);
+  ChannelRuntime::Parts channel_parts(const channels::ChannelDefinition& definition,
+                                      std::shared_ptr<const channels::Site> site);
   base::Status start_subscriptions();
   ChannelRuntime* make_responses();
   base::Status start_queues();
   base::Status serve_http();
+  base::Status open_admin();
   base::Task<void> recover_and_listen();
   base::Task<base::Status> set_aside(MessageId id, base::Error why);
   base::Task<std::shared_ptr<const channels::Site>> read_version(std::string hash);
@@ -78,7 +105,14 @@ class Gateway {
   base::Task<void> wind_down(bool started);
   void note_lookups() const;
   void watch_tables();
-  void use_tables(TableWatch::Change change);
+  base::Task<base::HttpResponse> on_http(base::HttpRequest request, channels::HttpPeer peer);
+  void use_tables(std::uint64_t generation, TableWatch::Change change);
+  void make_reload();
+  void make_replays();
+  void use_site();
+  void watch_site();
+  void look_at_site(const std::string& signature);
+  base::Task<void> reload_and_say(std::string by);
   base::Task<base::HttpResponse> on_fhir(base::HttpRequest request, channels::HttpPeer peer);
   std::optional<base::HttpResponse> check_login(const base::HttpRequest& head, const channels::HttpPeer& peer) const;
   base::HttpResponse refuse(const base::Error& error, const base::HttpRequest& request) const;
@@ -98,7 +132,9 @@ class Gateway {
 
   SiteAccess access_;
   std::unique_ptr<RequestQuota> quota_;
-  std::unique_ptr<TableWatch> table_watch_;  ///< after the start: file_work_ only
+  std::shared_ptr<TableWatch> table_watch_;  ///< after the start: file_work_ only
+  std::uint64_t site_generation_ = 0;        ///< how often the site was exchanged
+  std::string site_signature_, site_changing_;  ///< of the files on disk: as used or refused last; as seen last
   LookupPool lookups_{env_, clock_};
   Processor processor_;
   InflightBudget budget_;
@@ -110,6 +146,10 @@ class Gateway {
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;
+  std::optional<Holds> holds_;
+  std::unique_ptr<SiteReload> reload_;
+  std::unique_ptr<ReplayJobs> replays_;
+  std::unique_ptr<Keeper> keeper_;
   SubscriptionRules subscription_rules_;
   SubscriptionWriteRule write_rule_{subscription_rules_};
   std::unique_ptr<ExportJobs> export_jobs_;
@@ -118,8 +158,12 @@ class Gateway {
   channels::ChannelDefinition responses_;  ///< the channel of response messages
   std::vector<std::unique_ptr<ChannelRuntime>> channels_;
   std::unique_ptr<Facade> facade_;
+  std::unique_ptr<AdminService> admin_;
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
+  std::unique_ptr<Observer> observer_;
+  IndexRules index_rules_;  ///< immutable after the start
+  std::unique_ptr<IndexService> index_;
 };
 
 }  // namespace kiln::engine

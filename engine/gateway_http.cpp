@@ -1,15 +1,29 @@
 // The HTTP side of a running site: listener, login, quotas.
 
-#include "channels/net/tls.h"
-#include "engine/admin/control_api.h"
+#include "channels/tls_settings.h"
 #include "engine/base/log.h"
+#include "engine/base/metrics.h"
 #include "engine/gateway.h"
+#include "fhir/interaction.h"
 #include "engine/version.h"
 
 namespace kiln::engine {
 
 using base::Status;
 using base::Task;
+
+namespace {
+
+/// Names of the closed list of interactions; static text.
+std::string_view interaction_of(const base::HttpRequest& request) {
+  const auto target = fhir::below_base(request.target, "/fhir");
+  if (!target) return "other";
+  fhir::Call call;
+  const auto found = fhir::find_interaction(request.method, *target, call);
+  return found ? (*found)->name : "unknown";
+}
+
+}  // namespace
 
 base::Result<channels::HttpListen> Gateway::fhir_listener() {
   const channels::Options& http = site_->server.block("http");
@@ -25,27 +39,31 @@ base::Result<channels::HttpListen> Gateway::fhir_listener() {
       return net_.listen(host, port, std::move(on_accept));
     });
   }
-  channels::TlsOptions options;
-  options.certificate = tls.text("cert");
-  options.key = tls.text("key");
-  options.client_ca = tls.text("client_ca");
-  const std::string client = tls.text("client");
-  options.client = client == "required"   ? channels::ClientCertificate::required
-                   : client == "optional" ? channels::ClientCertificate::optional
-                                          : channels::ClientCertificate::none;
-  options.only_13 = tls.text("min") == "1.3";
-  auto context = channels::TlsContext::server(options);
-  if (!context) {
-    base::Error error = std::move(context).error();
+  auto settings = channels::TlsSettings::listener(tls, env_, clock_, "http");
+  if (!settings) {
+    base::Error error = std::move(settings).error();
     error.place = "http { tls { … } }";
     return base::fail(std::move(error));
   }
-  return channels::listen_tls(net_, host, port, std::move(*context));
+  return channels::listen_tls(net_, host, port, (*settings)->contexts());
+}
+
+/// Counted by what the request asks for, also when it is refused.
+Task<base::HttpResponse> Gateway::on_http(base::HttpRequest request, channels::HttpPeer peer) {
+  const base::MonoTime began = clock_.mono();
+  const base::Safe interaction = base::Safe::name(interaction_of(request));
+  auto handling = on_fhir(std::move(request), std::move(peer));
+  base::HttpResponse response = co_await std::move(handling);
+  base::Metrics& all = base::Metrics::process();
+  const std::string status = std::to_string(response.status);
+  all.histogram(base::Metric::fhir_request_seconds, {interaction}).observe(clock_.mono() - began);
+  all.counter(base::Metric::fhir_requests_total, {interaction, base::Safe::name(status)}).add();
+  co_return response;
 }
 
 Status Gateway::serve_http() {
   auto handler = [this](base::HttpRequest request, channels::HttpPeer peer) {
-    return on_fhir(std::move(request), std::move(peer));
+    return on_http(std::move(request), std::move(peer));
   };
   const channels::Options& quota = site_->server.block("limits").block("http");
   QuotaLimits quotas;
@@ -71,8 +89,23 @@ Status Gateway::serve_http() {
   auto listen_unix = [this, socket](base::Network::OnAccept on_accept) {
     return net_.listen_unix(socket, std::move(on_accept));
   };
-  auto control = [this](base::HttpRequest request) { return handle_control(*this, std::move(request)); };
-  TRY(control_, channels::HttpServer::start(net_, listen_unix, control));
+  auto control = [this](base::HttpRequest request, channels::HttpPeer peer) {
+    return admin_->handle_local(std::move(request), std::move(peer));
+  };
+  TRY(control_, channels::HttpServer::start(net_, listen_unix, channels::HttpPeerHandler(control)));
+  return admin_->listen();
+}
+
+Status Gateway::open_admin() {
+  AdminService::Parts parts;
+  parts.gateway = this;
+  parts.net = &net_;
+  parts.env = &env_;
+  parts.clock = &clock_;
+  parts.data_folder = site_->data_folder;
+  parts.say = [this](const std::string& line) { say(line); };
+  TRY(admin_, AdminService::open(std::move(parts)));
+  admin_->extra = [this](const base::HttpRequest& request) { return observer_->answer(request); };
   return {};
 }
 
@@ -89,6 +122,7 @@ std::optional<base::HttpResponse> Gateway::check_login(const base::HttpRequest& 
   if (!head.path().starts_with("/fhir")) return std::nullopt;
   const auto principal = access_.identify(head, peer.certificate);
   if (principal) return std::nullopt;
+  base::Metrics::process().counter(base::Metric::auth_failures_total, {"fhir"}).add();
   base::log(base::LogLevel::warn, "fhir-login-refused", {});
   return refuse(principal.error(), head);
 }
@@ -106,8 +140,10 @@ Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request, channels::H
   if (!principal) co_return refuse(principal.error(), request);
   const std::string client =
       principal->name.empty() ? std::string(host_of(request.peer)) : "user " + principal->name;
-  if (!quota_->enter(client))
+  if (!quota_->enter(client)) {
+    base::Metrics::process().counter(base::Metric::rate_limited_total, {"fhir"}).add();
     co_return refuse(base::Error{base::ErrorCode::fhir_throttled, {}, {}, {}}, request);
+  }
   if (facade_->takes(request)) {
     if (!fhir::is_request_id(request.headers.get("X-Request-Id")))
       request.headers.set("X-Request-Id", fhir_->next_request_id());

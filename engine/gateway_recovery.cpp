@@ -34,6 +34,7 @@ Task<void> Gateway::recover_and_listen() {
     unprocessed.erase(channel->definition().name);
   }
   if (started_) note_unserved(unprocessed);
+  observer_->step("starting the channels", 90);
   if (started_) started_ = start_queues();
   for (const auto& channel : channels_) {
     if (!started_) break;
@@ -44,7 +45,12 @@ Task<void> Gateway::recover_and_listen() {
   }
   if (started_) started_ = serve_http();
   if (started_) watch_tables();
+  if (started_) watch_site();
+  if (started_) base::spawn(reload_->note_start());
+  if (started_) replays_->resume(journal_->recovered().jobs);
   if (started_) subscriptions_->start();
+  if (started_) index_->start();
+  if (started_) observer_->started();
   if (!started_) {
     auto ending = wind_down(false);
     co_await std::move(ending);
@@ -106,9 +112,11 @@ Task<std::shared_ptr<const channels::Site>> Gateway::version_of(std::string hash
 }
 
 void Gateway::note_unserved(const std::map<std::string, std::vector<MessageId>>& unprocessed) const {
-  for (const auto& [channel, ids] : unprocessed)
+  for (const auto& [channel, ids] : unprocessed) {
+    reload_->park(channel, ids);
     say("note: " + std::to_string(ids.size()) + " accepted messages of " + channel +
         ", which this site does not serve, are not processed; they stay in the journal until it does");
+  }
 }
 
 }  // namespace kiln::engine

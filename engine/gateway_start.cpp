@@ -1,5 +1,3 @@
-#include "engine/gateway.h"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -9,9 +7,11 @@
 #include <cerrno>
 #include <set>
 
+#include "channels/tls_settings.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
+#include "engine/gateway.h"
 #include "engine/security/random_key.h"
 #include "engine/store/sqlite_store.h"
 #include "engine/version.h"
@@ -30,10 +30,10 @@ void give_way(base::Executor& executor) {
   executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 
-/// One for each processor, and a second one in any case: a slow search must not hold up a read.
+/// One for each processor, and one more that searches never have.
 std::size_t read_threads() {
   const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) : 1, 2,
+  return std::clamp<std::size_t>(processors > 0 ? static_cast<std::size_t>(processors) + 1 : 2, 2,
                                  base::limits::kReadThreadsMax);
 }
 
@@ -47,9 +47,17 @@ Status Gateway::start() {
   give_way(store_write_);
   give_way(file_work_);
   give_way(bulk_work_);
+  observer_->step("opening the store", 10);
   TRY_VOID(open_store());
+  observer_->step("opening the journal", 30);
   TRY_VOID(open_journal());
+  observer_->health().watch("journal", committer_);
+  observer_->health().watch("store", store_write_);
+  TRY_VOID(observer_->listen(net_));
+  TRY_VOID(observer_->start_alerts(net_, file_work_));
+  observer_->step("recovering", 60);
   TRY_VOID(start_channels());
+  TRY_VOID(open_admin());
   TRY_VOID(start_subscriptions());
   base::spawn(recover_and_listen());
   // Recovery runs to its end before anything listens; until then only this loop runs.
@@ -70,9 +78,22 @@ Status Gateway::open_journal() {
   JournalOptions options;
   options.folder = base::join_path(site_->data_folder, "journal");
   options.used_up_to = store_knows_up_to_;
+  options.keep_sent = site_->server.block("journal").text("sent") != "drop";
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   pacer_.emplace(net_.executor(), *journal_);
+  TRY(index_rules_, read_index_rules(site_->server));
+  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_},
+                            &net_.executor(),
+                            &clock_,
+                            [this] { return journal_->last_id(); }};
+  index_ = std::make_unique<IndexService>(std::move(index));
+  holds_.emplace(*journal_, clock_, journal_->recovered().holds);
+  make_reload();
+  make_replays();
+  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &file_work_,
+                                                   site_->data_folder, kVersion, read_retention(site_->server)});
+  keeper_->start();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
 }
@@ -103,6 +124,10 @@ Status Gateway::open_store() {
   parts.version = kVersion;
   TRY(parts.rules, read_fhir_rules(site_->server, site_->folder, env_));
   TRY(subscription_rules_, read_subscription_rules(site_->server, fhir_url()));
+  if (const auto& subscriptions = site_->server.block("fhir").block("subscriptions"); subscriptions.has("tls")) {
+    TRY(const auto tls, channels::TlsSettings::client(subscriptions.block("tls"), env_, clock_, "subscriptions"));
+    subscription_rules_.tls = tls->contexts();
+  }
   parts.rules.context.write_rule = &write_rule_;
   parts.rules.context.security = access_.description();
   parts.rules.context.certificates = access_.takes_certificates();
@@ -146,8 +171,10 @@ void Gateway::note_lookups() const {
   }
 }
 
-ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& definition) {
-  return {site_,
+ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& definition,
+                                             std::shared_ptr<const channels::Site> site) {
+  const std::string folder = site->folder;
+  return {std::move(site),
           &definition,
           journal_.get(),
           &net_.executor(),
@@ -156,10 +183,12 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           &processor_,
           &budget_,
           &*pacer_,
-          {net_, env_, file_work_, clock_, definition.name, site_->folder, fhir_.get(), fhir_.get()},
+          {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get(),
+           base::join_path(site_->data_folder, "connectors")},
           {},
           {},
-          [this](std::string hash) { return version_of(std::move(hash)); }};
+          [this](std::string hash) { return version_of(std::move(hash)); },
+          [this](NewMessage message, Plan* plan) { return replays_->narrow(std::move(message), plan); }};
 }
 
 /// The channels of Subscriptions, also of those that are gone and have outputs waiting.
@@ -167,21 +196,31 @@ Status Gateway::start_subscriptions() {
   std::set<std::string> waiting;
   for (const auto& [key, count] : journal_->recovered().pending)
     if (Subscriptions::is_channel_name(key)) waiting.insert(key.substr(0, key.find('/')));
-  Subscriptions::Parts parts{
-      fhir_.get(), &subscription_rules_, &net_.executor(), &clock_, {}, {},
-      {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get()}};
-  parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source, auto make_destination) {
-    ChannelRuntime::Parts made = channel_parts(definition);
+  Subscriptions::Parts parts{fhir_.get(),
+                             &subscription_rules_,
+                             &net_.executor(),
+                             &clock_,
+                             {},
+                             {},
+                             {net_, env_, file_work_, clock_, {}, site_->folder, fhir_.get(), fhir_.get(), {}}};
+  parts.make_channel = [this](const channels::ChannelDefinition& definition, auto make_source,
+                              auto make_destination) {
+    ChannelRuntime::Parts made = channel_parts(definition, site_);
     made.make_source = std::move(make_source);
-    made.make_destination = [make_destination = std::move(make_destination)](const auto&) { return make_destination(); };
+    made.make_destination = [make_destination = std::move(make_destination)](const auto&) {
+      return make_destination();
+    };
     return std::make_unique<ChannelRuntime>(std::move(made));
   };
-  parts.add_channel = [this](std::unique_ptr<ChannelRuntime> channel) { channels_.push_back(std::move(channel)); };
+  parts.add_channel = [this](std::unique_ptr<ChannelRuntime> channel) {
+    channels_.push_back(std::move(channel));
+  };
   subscriptions_ = std::make_unique<Subscriptions>(std::move(parts));
   TRY(auto made, subscriptions_->load({waiting.begin(), waiting.end()}));
   for (auto& channel : made) channels_.push_back(std::move(channel));
-  Facade::Parts facade{&channels_, fhir_.get(), journal_.get(), &net_.executor(), &clock_, &lookups_,
-                       subscriptions_.get(), &subscription_rules_, make_responses(), {}, {}};
+  Facade::Parts facade{&channels_, fhir_.get(),          journal_.get(),       &net_.executor(), &clock_,
+                       &lookups_,  subscriptions_.get(), &subscription_rules_, make_responses(), {},
+                       {}};
   facade.site = [this] { return site_; };
   facade.with_journal = [this](auto work) {
     journal_read_.post([this, work = std::move(work)] { work(journal_reader()); });
@@ -190,13 +229,14 @@ Status Gateway::start_subscriptions() {
   return {};
 }
 
-/// The channel that brings response messages of $process-message to their callers; null when no channel takes messages.
+/// The channel that brings response messages of $process-message to their callers; null when no channel takes
+/// messages.
 ChannelRuntime* Gateway::make_responses() {
   if (std::none_of(site_->channels.begin(), site_->channels.end(),
                    [](const auto& one) { return !one.disabled && channels::serves(one) == "message"; }))
     return nullptr;
   responses_ = subscription_channel("fhir.responses", "caller", subscription_rules_);
-  ChannelRuntime::Parts parts = channel_parts(responses_);
+  ChannelRuntime::Parts parts = channel_parts(responses_, site_);
   parts.make_source = &make_idle_source;
   parts.make_destination = [this, around = parts.around](const auto&) {
     return make_response_destination(subscription_rules_, around);
@@ -214,17 +254,24 @@ Status Gateway::start_channels() {
   }
   for (const channels::ChannelDefinition& definition : site_->channels) {
     if (definition.disabled) continue;
-    channels_.push_back(std::make_unique<ChannelRuntime>(channel_parts(definition)));
+    channels_.push_back(std::make_unique<ChannelRuntime>(channel_parts(definition, site_)));
+    holds_->attach(*channels_.back());
     for (const auto& destination : definition.destinations)
       if (std::string_view(destination.connector->name) != "drop")
         waiting[definition.name].erase(destination.name);
   }
-  for (const auto& [channel, counts] : waiting)
-    for (const auto& [destination, count] : Subscriptions::is_channel_name(channel) ? decltype(waiting)::mapped_type() : counts)
+  const Recovered& found = journal_->recovered();
+  for (const auto& [channel, counts] : waiting) {
+    if (Subscriptions::is_channel_name(channel)) continue;
+    for (const auto& [destination, count] : counts) {
+      reload_->park(channel + "/" + destination, QueueStart{count, found.last_id, found.clean_stop});
       say("note: " + std::to_string(count) + " messages wait for " + channel + "/" + destination +
           ", which this site does not have; they stay in the journal");
+    }
+  }
   return {};
 }
+
 Status Gateway::start_queues() {
   std::map<std::string, std::map<std::string, std::uint64_t>> waiting;
   for (const auto& [key, count] : journal_->recovered().pending) {

@@ -6,4 +6,69 @@
 
 namespace kiln::engine::limits {
 
+// Journal.
+inline constexpr std::uint32_t kAttemptsKept = 100;      ///< rows of failed attempts of one output; beyond, the newest only
+inline constexpr std::size_t kAttemptReplyMax = 4096;    ///< bytes kept of the answer to a failed attempt
+inline constexpr std::size_t kJobsKept = 1000;           ///< jobs that a new journal file takes over
+inline constexpr std::size_t kEndedJobsKept = 200;       ///< of them, that have ended
+inline constexpr std::size_t kPruneRowsPerCommit = 2000; ///< rows of metadata copied in one commit
+
+// Delivery.
+inline constexpr std::size_t kKeyOutputsMax = 64;  ///< outputs of one held key that are read from the journal at once
+
+// Quarantine.
+inline constexpr std::size_t kQuarantineListMax = 20'000;  ///< messages that one look at the quarantine takes
+
+// Replay.
+inline constexpr std::size_t kReplayPageMax = 200;        ///< messages that a replay looks for at once
+inline constexpr std::size_t kPreviewLinesMax = 1'000;    ///< messages that a dry run names; all are counted
+inline constexpr std::size_t kStaleLookMax = 20'000;      ///< newer messages that a replay looks at for the same ordering key
+inline constexpr std::int64_t kReplayRateMax = 100'000;   ///< messages a second
+
+// Reload.
+inline constexpr std::size_t kDiffLinesMax = 2'000;  ///< differing lines of one file that a diff shows
+inline constexpr std::size_t kSiteSignatureMax = 4u << 20;  ///< bytes of names and times of the files of a site
+inline constexpr std::size_t kVersionsShownMax = 200;  ///< applied versions of a site that `history` lists
+
+// ---- admin API: accounts, sessions, streams ----
+inline constexpr std::size_t kPasswordBytesMin = 12;
+inline constexpr std::size_t kPasswordBytesMax = 256;
+inline constexpr std::size_t kAccountsMax = 1'000;
+inline constexpr std::size_t kApiTokensMax = 1'000;
+inline constexpr std::size_t kSessionsMax = 1'000;
+inline constexpr std::size_t kSessionsPerUserMax = 10;   ///< the oldest ends when one more begins
+inline constexpr std::size_t kLoginsWaitingMax = 16;      ///< passwords that wait to be verified
+inline constexpr std::size_t kLoginNamesRememberedMax = 10'000;  ///< names with failed logins
+inline constexpr std::int64_t kBootstrapSeconds = 15 * 60;
+inline constexpr std::int64_t kSessionSecondsMax = 12 * 3'600;  ///< however busy
+inline constexpr std::int64_t kBreakGlassSeconds = 30 * 60;
+inline constexpr std::size_t kEventClientsMax = 200;
+inline constexpr std::size_t kAdminBodyBytesMax = 32u << 20;  ///< request body: an edited message, files of a playground
+inline constexpr std::size_t kBodyPageBytesMax = 256u << 10;  ///< of a message, in one JSON answer
+inline constexpr std::size_t kSegmentsPageMax = 2'000;        ///< segments in one answer
+inline constexpr std::size_t kLspSessionsMax = 16;
+inline constexpr std::int64_t kLspIdleSeconds = 600;
+inline constexpr std::size_t kAuditDetailBytesMax = 4'096;
+inline constexpr std::uint64_t kAuditCheckpointRecords = 1'000;
+
+// Retention and backup.
+inline constexpr std::int64_t kKeeperFirstMs = 60'000;      ///< after the start: the first look at what is past its time
+inline constexpr std::int64_t kKeeperEveryMs = 3'600'000;   ///< then
+inline constexpr std::uint64_t kReserveBytes = 64u << 20;   ///< of the disk: kept for ends of deliveries when it is full
+
+// ---- index, search ----
+inline constexpr std::size_t kQueryWordsMax = 500;          ///< words of one query
+inline constexpr std::size_t kQueryDepthMax = 50;           ///< parentheses and NOT inside each other
+inline constexpr std::size_t kIndexBatch = 2'000;           ///< messages that one commit of the index holds
+inline constexpr std::size_t kIndexBatchBytes = 8u << 20;   ///< bytes of bodies read for one commit
+inline constexpr std::size_t kIndexTokensMax = 50'000;       ///< different keys and words of one message; what is beyond is not indexed
+inline constexpr std::size_t kIndexTextBytesMax = 256u << 10;  ///< of a body whose words are indexed, from its beginning
+inline constexpr std::int64_t kSearchBudgetMs = 2'000;      ///< one search; then the answer says how far it is complete
+inline constexpr std::uint64_t kSearchContentIdsPerRead = 2'000;  ///< messages whose bodies are looked at between two looks at the clock
+
+// ---- observe ----
+inline constexpr std::size_t kAlertNotesMax = 1'000;       ///< notes that wait for one route; beyond, the oldest go
+inline constexpr std::int64_t kStuckMs = 10'000;           ///< without progress: a thread counts as stuck (operations.md §5)
+inline constexpr std::int64_t kClockStepMs = 5'000;        ///< a jump of the clock beyond that is counted
+
 }  // namespace kiln::engine::limits

@@ -67,6 +67,8 @@ class LookupPool final : public LookupProvider {
  public:
   LookupPool(base::Env& env, const base::Clock& clock) : env_(env), clock_(clock) {}
   mappings::LookupService* lookups(const channels::Site& site) override;
+  /// Closes what was opened for sites; what is still used is opened again.
+  void forget() { by_site_.clear(); }
 
  private:
   base::Env& env_;

@@ -1,5 +1,6 @@
 #include "engine/pipeline.h"
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
@@ -27,7 +28,21 @@ Task<void> InflightBudget::room() {
   while (!has_room()) co_await freed_.wait(milliseconds(-1));
 }
 
-ChannelRuntime::ChannelRuntime(Parts parts) : parts_(std::move(parts)), first_site_(parts_.site) {
+const char* name_of(ChannelState state) {
+  static constexpr const char* kNames[] = {"running", "paused", "draining", "stopped"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+ChannelRuntime::ChannelRuntime(Parts parts)
+    : parts_(std::move(parts)), source_site_(parts_.site), meter_(parts_.definition->name), source_resumed_(*parts_.executor) {
+  counters_.attach(parts_.definition->name);
+  make_links();
+}
+
+/// What the options of the source ask for beside it.
+void ChannelRuntime::make_links() {
+  links_.reset();
+  fragments_.reset();
   const channels::Options& options = parts_.definition->source_options;
   if (options.has("sequence_numbers") && options.flag("sequence_numbers"))
     links_ = std::make_unique<SequenceLinks>(*parts_.journal, *parts_.executor, parts_.definition->name);
@@ -42,17 +57,34 @@ ChannelRuntime::~ChannelRuntime() {
 }
 
 bool ChannelRuntime::has_room() const {
-  return parts_.budget->has_room();
+  return leaving_ || (!source_paused_ && parts_.budget->has_room());
 }
 Task<void> ChannelRuntime::room() {
-  return parts_.budget->room();
+  while (!has_room()) {
+    if (source_paused_) {
+      co_await source_resumed_.wait(milliseconds(-1));
+      continue;
+    }
+    auto waiting = parts_.budget->room();
+    co_await std::move(waiting);
+  }
+}
+
+Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
+  ++under_way_;
+  auto taking = take(std::move(in));
+  Answer answer = co_await std::move(taking);
+  --under_way_;
+  co_return answer;
 }
 
 /// The order of one message (architecture.md §2). The commit and the map run side by side; the answer waits
 /// for both.
-Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
+Task<Answer> ChannelRuntime::take(channels::Inbound in) {
+  base::failpoint_here("pipeline.read");
   ++counters_.received;
   counters_.last_received = in.received_at;
+  const base::Stopwatch watch(meter_.processing, *parts_.clock);
   const std::string source_key = in.key;
   // One version of the site from begin to end, whatever is reloaded meanwhile.
   const std::shared_ptr<const channels::Site> site = parts_.site;
@@ -69,6 +101,7 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
       std::optional<Answer> answer = co_await std::move(known);
       if (answer) {
         ++counters_.duplicates;
+        meter_.answered(answer->reply);
         co_return *answer;
       }
     }
@@ -77,6 +110,7 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
       base::Completion<Answer> first(*parts_.executor);
       same->second.push_back(first);
       Answer answer = co_await first;
+      meter_.answered(answer.reply);
       co_return answer;
     }
     in_flight_.try_emplace(key);
@@ -95,12 +129,16 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   }
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.pacer->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
+  base::failpoint_here("pipeline.map.before");
   Plan plan = parts_.processor->process(*site, *definition, message, opened, looks_at_fields());
+  base::failpoint_here("pipeline.map.after");
   const Result<MessageId> id = co_await appended;
+  base::failpoint_here("pipeline.durable");
   if (message.step) links_->leave(*message.step, id ? *id : 0);
   if (message.fragment && id) base::spawn(fragments_->add(*id));
   Answer answer =
-      id ? settle(*id, std::move(message), opened, std::move(plan)) : refuse(message, opened, id.error());
+      id ? settle(*id, std::move(message), opened, std::move(plan), *definition)
+         : refuse(message, opened, id.error());
   parts_.pacer->answered();
   finish(key, answer, bytes);
   co_return answer;
@@ -124,6 +162,7 @@ NewMessage ChannelRuntime::make_message(channels::Inbound in, const channels::Si
 /// Ends the time in flight: frees the budget and answers repetitions that came meanwhile.
 void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::size_t bytes) {
   parts_.budget->give_back(bytes);
+  meter_.answered(answer.reply);
   const auto waiting = in_flight_.find(key);
   if (waiting == in_flight_.end()) return;
   const Waiters waiters = std::move(waiting->second);
@@ -185,13 +224,13 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
 
 /// Whoever is answered when the message is stored cannot be told of a rejection any more: it is quarantined
 /// instead.
-bool ChannelRuntime::is_rejected(const Plan& plan) const {
+bool ChannelRuntime::is_rejected(const Plan& plan, const channels::ChannelDefinition& definition) {
   return plan.verdict == Plan::Verdict::rejected &&
-         (plan.at_once || parts_.definition->ack_on != channels::AckOn::stored);
+         (plan.at_once || definition.ack_on != channels::AckOn::stored);
 }
 
 /// What the journal keeps of a plan; the number is not known yet.
-Processed ChannelRuntime::take_outcome(Plan& plan) const {
+Processed ChannelRuntime::take_outcome(Plan& plan, const channels::ChannelDefinition& definition) const {
   Processed out;
   out.channel = parts_.definition->name;
   out.outputs = std::move(plan.outputs);
@@ -204,7 +243,7 @@ Processed ChannelRuntime::take_outcome(Plan& plan) const {
   ending.destination = kNoDestination;
   ending.code = plan.code;
   ending.detail = plan.reason;
-  ending.state = is_rejected(plan) ? DeliveryState::rejected
+  ending.state = is_rejected(plan, definition) ? DeliveryState::rejected
                  : plan.verdict == Plan::Verdict::rejected || plan.verdict == Plan::Verdict::quarantined
                      ? DeliveryState::quarantined
                      : DeliveryState::filtered;
@@ -238,10 +277,11 @@ void ChannelRuntime::cover(MessageId id, const Plan& plan) {
   if (!plan.diagnostics.empty()) coverage_.add_notes(plan.diagnostics, plan.dropped_diagnostics, id);
 }
 
-/// The plan of a durable message becomes its reply, its queue entries and its endings.
-Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& opened, Plan plan) {
-  const bool rejected = is_rejected(plan);
-  auto processed = std::make_shared<Processed>(take_outcome(plan));
+/// The plan of a durable message becomes its reply, its queue entries and its endings, by the version that made it.
+Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& opened, Plan plan,
+                              const channels::ChannelDefinition& definition) {
+  const bool rejected = is_rejected(plan, definition);
+  auto processed = std::make_shared<Processed>(take_outcome(plan, definition));
   processed->id = id;
   Answer answer;
   answer.id = id;
@@ -250,7 +290,7 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
     answer.code = plan.code;
     answer.reason = plan.reason;
   }
-  answer.reply = make_reply(*parts_.definition, message, opened, id, rejected ? plan.ack : hl7::AckCode::AA,
+  answer.reply = make_reply(definition, message, opened, id, rejected ? plan.ack : hl7::AckCode::AA,
                             rejected ? plan.errors : std::vector<hl7::AckError>(),
                             rejected ? plan.reason : std::string());
   if (rejected) processed->endings.back().reply = answer.reply;
@@ -286,6 +326,7 @@ void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
       if (*alive) stored(processed, status);
     });
   };
+  base::failpoint_here("pipeline.store");
   parts_.journal->store(*processed, std::move(done));
   if (std::exchange(flush_due_, true)) return;
   parts_.executor->post_after(milliseconds(base::limits::kStoreDelayMs), [this, alive = alive_] {
@@ -300,6 +341,7 @@ void ChannelRuntime::store(std::shared_ptr<Processed> processed) {
 /// ever.
 void ChannelRuntime::stored(std::shared_ptr<Processed> processed, const Status& status) {
   if (status) {
+    base::failpoint_here("pipeline.stored");
     storing_.at(processed->id).durable = true;
     return flush_stored();
   }
@@ -329,11 +371,12 @@ void ChannelRuntime::flush_stored() {
   while (!storing_.empty() && storing_.begin()->second.durable) {
     const Storing next = std::move(storing_.begin()->second);
     storing_.erase(storing_.begin());
-    push(*next.processed, next.message->body);
+    pushed_up_to_ = next.processed->id;
+    push(*next.processed, next.message->body, next.message->received);
   }
 }
 
-void ChannelRuntime::push(Processed& processed, const std::string& source) {
+void ChannelRuntime::push(Processed& processed, const std::string& source, base::WallTime received) {
   for (Output& output : processed.outputs) {
     DeliveryQueue* queue = find_queue(output.destination);
     if (queue == nullptr) {
@@ -342,10 +385,12 @@ void ChannelRuntime::push(Processed& processed, const std::string& source) {
     }
     PendingOutput pending;
     pending.id = processed.id;
+    pending.received = received;
     if (output.is_source) output.body = source;
     pending.output = std::move(output);
     queue->push(std::move(pending));
   }
+  if (draining_) watch_drain();
 }
 
 Task<Result<std::size_t>> ChannelRuntime::resume_links() {
@@ -363,19 +408,20 @@ DeliveryQueue* ChannelRuntime::find_queue(std::string_view name) const {
 
 Task<Answer> ChannelRuntime::report(channels::Unframed what) {
   ++counters_.unframed;
-  base::log(base::LogLevel::warn, "unframed-bytes",
+  const bool denied = what.kind == channels::Unframed::Kind::refused_sender;
+  base::log(base::LogLevel::warn, denied ? base::Safe("sender-not-allowed") : base::Safe("unframed-bytes"),
             {{"channel", base::Safe::name(parts_.definition->name)},
              {"peer", base::Safe::name(what.peer)},
              {"bytes", static_cast<std::int64_t>(what.bytes)}});
   Answer answer;
-  if (what.kind == channels::Unframed::Kind::oversize && what.name.empty()) {
+  if ((denied || what.kind == channels::Unframed::Kind::oversize) && what.name.empty()) {
     NewMessage head;
     head.channel = parts_.definition->name;
     head.body = what.head;
-    const base::Error error{base::ErrorCode::limit_exceeded, {}, {}, {}};
+    const base::Error error{denied ? base::ErrorCode::sender_not_allowed : base::ErrorCode::limit_exceeded, {}, {}, {}};
     const Opened opened = open_message(*parts_.site, *parts_.definition, head);
     answer.reply = make_refusal(*parts_.definition, head, opened, hl7::AckCode::AR, error, what.received_at);
-    answer.close = true;
+    answer.close = !denied;
   }
   parts_.journal->note_unframed(parts_.definition->name, std::move(what));
   co_return answer;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 
 #include "channels/definition.h"
@@ -13,6 +14,7 @@
 #include "engine/commit_pacer.h"
 #include "engine/delivery.h"
 #include "engine/fragments.h"
+#include "engine/observe/meters.h"
 #include "engine/process.h"
 #include "engine/sequence_links.h"
 #include "engine/site_version.h"
@@ -29,6 +31,7 @@ class InflightBudget {
   void take(std::size_t bytes) { used_ += bytes; }
   void give_back(std::size_t bytes);
   bool has_room() const;
+  std::size_t used() const { return used_; }
   base::Task<void> room();
 
  private:
@@ -37,9 +40,10 @@ class InflightBudget {
 };
 
 struct ChannelCounters {
-  std::uint64_t received = 0, accepted = 0, rejected = 0, filtered = 0, quarantined = 0, duplicates = 0,
-                not_stored = 0, unframed = 0, replayed = 0;
+  MeteredCount received, accepted, rejected, filtered, quarantined, duplicates, not_stored, unframed, replayed;
   base::WallTime last_received;
+  /// From now on they count in the metrics of the process too.
+  void attach(std::string_view channel);
 };
 
 /// What a replay of one message would do, or did.
@@ -53,6 +57,31 @@ struct ReplayOutcome {
     std::string sha256;  ///< hex, of what would be sent
   };
   std::vector<Part> outputs;
+};
+
+/// Where a queue goes on: what the journal holds for it already.
+struct QueueStart {
+  std::uint64_t waiting = 0;
+  MessageId last_id = 0;  ///< all of them are outputs of messages up to here
+  bool clean_stop = true;
+};
+
+/// What differs between the running and another version of a channel, as far as connectors go.
+struct ChannelChange {
+  bool source = false;
+  std::set<std::string> added, removed, changed;  ///< destinations that have a queue
+};
+
+/// What operators see of a channel as a whole.
+enum class ChannelState : std::uint8_t { running, paused, draining, stopped };
+const char* name_of(ChannelState state);
+
+/// How a stored message is sent again.
+struct ReplayOrder {
+  JobId job = 0;
+  std::function<bool(const std::string& destination)> wants;  ///< empty: everywhere its plan says
+  std::vector<Output> outputs;  ///< not empty: these instead of what the maps make
+  bool dry_run = false;
 };
 
 class ChannelRuntime final : public channels::Intake {
@@ -75,9 +104,12 @@ class ChannelRuntime final : public channels::Intake {
     /// The same for the source.
     std::function<std::unique_ptr<channels::Source>()> make_source = {};
 
-    /// A site version by its hash, for answers to repetitions of messages that are pinned to it; null when it cannot be
-    /// loaded any more. Empty: the current one is all there is.
+    /// A site version by its hash, for answers to repetitions of messages that are pinned to it; null when it
+    /// cannot be loaded any more. Empty: the current one is all there is.
     std::function<base::Task<std::shared_ptr<const channels::Site>>(std::string)> version_of = {};
+
+    /// Recovery of a replayed message: takes out of its plan what the replay does not send. Empty: it goes everywhere.
+    std::function<base::Task<void>(NewMessage, Plan*)> narrow = {};
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;
@@ -94,6 +126,70 @@ class ChannelRuntime final : public channels::Intake {
   base::Task<void> stop_source();
   base::Task<void> stop_queues();
 
+  // ---- pipeline_reload.cpp: another version of the channel while it runs ----
+
+  /// Connectors of another version: those of its changed and added destinations, started.
+  struct Prepared {
+    std::shared_ptr<const channels::Site> site;
+    const channels::ChannelDefinition* definition = nullptr;
+    ChannelChange change;
+    struct Queue {
+      DeliveryQueue::Settings settings;
+      DeliveryQueue::Connectors connectors;
+    };
+    std::map<std::string, Queue> queues;
+    std::unique_ptr<channels::Source> source;  ///< not started
+  };
+  /// Nothing changes yet. Errors: of the connectors, with the destination as place.
+  base::Result<Prepared> prepare(std::shared_ptr<const channels::Site> site,
+                                 const channels::ChannelDefinition& definition, ChannelChange change);
+  /// Between stop_source() and commit(): starts the source of `prepared` instead, unless an operator has
+  /// stopped the channel. Errors: of the connector; then take_back_source() goes on with the old one.
+  static void abandon(Prepared prepared);
+  base::Status exchange_source(Prepared& prepared);
+  base::Status take_back_source(Prepared& prepared);
+  /// The other version, from the next message on. Does not suspend. `parked` says what the journal holds for
+  /// added destinations. Removed queues are left to end_removed().
+  void commit(Prepared prepared, std::map<std::string, QueueStart> parked);
+  /// Ends the sends in progress of the queues that commit() took out and says what they leave in the journal.
+  base::Task<std::map<std::string, QueueStart>> end_removed();
+  /// The same of all queues, of a channel whose source is stopped: waits until every plan is durable.
+  base::Task<std::map<std::string, QueueStart>> retire();
+  /// No message is under way: a retired channel may be destroyed.
+  bool is_idle() const { return under_way_ == 0 && storing_.empty(); }
+
+  // ---- pipeline_holds.cpp: what operators hold ----
+
+  /// The listener closes (after the answers of what it has taken), or opens again. Errors: of the connector.
+  base::Task<base::Status> stop_intake(bool drain);
+  base::Status start_intake();
+  /// After stop_source(): opens it again, unless it was stopped by an operator.
+  base::Status restart_intake() { return stopped_ ? base::Status() : start_intake(); }
+  /// The source stays connected and reads nothing.
+  void pause_source(bool paused);
+  void hold_source(bool held) {
+    source_held_ = held;
+    pause_source(held);
+  }
+  /// It keeps accepting; no destination sends.
+  void pause_deliveries(bool paused);
+  /// False: there is no such destination.
+  bool pause_destination(const std::string& name, bool paused);
+  bool is_paused(const std::string& destination) const { return paused_destinations_.contains(destination); }
+  bool source_paused() const { return source_paused_; }
+  ChannelState state() const;
+  /// Before the start: what was held when the process ended.
+  void stay_stopped() { stopped_ = true; }
+  void stay_paused() { source_held_ = source_paused_ = true; }
+  void stay_paused(const std::string& destination) { paused_destinations_.insert(destination); }
+  bool holds_source() const { return source_held_; }
+  void on_blocks(std::function<void(const std::string& destination, const std::set<MessageId>&)> tell) {
+    tell_blocks_ = std::move(tell);
+  }
+  void block_at_start(std::map<std::string, std::set<MessageId>> blocked) {
+    blocked_at_start_ = std::move(blocked);
+  }
+
   base::Task<channels::Answer> accept(channels::Inbound in) override;
   base::Task<channels::Answer> report(channels::Unframed what) override;
   bool has_room() const override;
@@ -101,13 +197,14 @@ class ChannelRuntime final : public channels::Intake {
   void release(std::size_t bytes) override { parts_.budget->give_back(bytes); }
   base::Task<void> room() override;
 
-  /// Sends a stored message through the current site as a new message linked to it. `destinations` limits
-  /// where it goes; empty: everywhere its plan says.
+  /// Sends a stored message through the current site as a new message linked to it.
+  base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original, ReplayOrder order);
+  /// The same; `destinations` limits where it goes; empty: everywhere its plan says.
   base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original,
                                                  std::vector<std::string> destinations, bool dry_run);
 
-  /// A version of the site with other tables, from the next message on. What is under way ends with the version
-  /// it began with.
+  /// A version of the site with other tables, from the next message on. What is under way ends with the
+  /// version it began with.
   void use_site(std::shared_ptr<const channels::Site> site);
 
   /// An operator lets frozen links go on: each takes the next positive number, whatever it is. How many there
@@ -118,6 +215,8 @@ class ChannelRuntime final : public channels::Intake {
 
   const channels::ChannelDefinition& definition() const { return *parts_.definition; }
   const ChannelCounters& counters() const { return counters_; }
+  /// Nothing is on its way from the journal to the queues.
+  bool is_quiet() const { return storing_.empty(); }
   /// Of what came since the start; replays and repetitions do not count.
   const mappings::FieldCoverage& coverage() const { return coverage_; }
   channels::ConnectorStatus source_status() const;
@@ -129,25 +228,39 @@ class ChannelRuntime final : public channels::Intake {
   NewMessage make_message(channels::Inbound in, const channels::Site& site) const;
   base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal);
   Plan process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened);
-  bool is_rejected(const Plan& plan) const;
-  Processed take_outcome(Plan& plan) const;
+  static bool is_rejected(const Plan& plan, const channels::ChannelDefinition& definition);
+  Processed take_outcome(Plan& plan, const channels::ChannelDefinition& definition) const;
   void count(const Processed& processed);
   base::Task<void> take_joined(Fragments::Joined joined);
   bool looks_at_fields() const;
   void cover(MessageId id, const Plan& plan);
-  channels::Answer settle(MessageId id, NewMessage message, const Opened& opened, Plan plan);
+  channels::Answer settle(MessageId id, NewMessage message, const Opened& opened, Plan plan,
+                          const channels::ChannelDefinition& definition);
   channels::Answer refuse(const NewMessage& message, const Opened& opened, const base::Error& error);
   void store(std::shared_ptr<Processed> processed);
   void stored(std::shared_ptr<Processed> processed, const base::Status& status);
   void flush_stored();
   void finish(const DedupeKey& key, const channels::Answer& answer, std::size_t bytes);
-  void push(Processed& processed, const std::string& source);
+  void push(Processed& processed, const std::string& source, base::WallTime received);
+  base::Task<channels::Answer> take(channels::Inbound in);
+  static DeliveryQueue::Settings settings_of(const channels::ChannelDefinition& definition,
+                                             const channels::DestinationDefinition& destination,
+                                             std::shared_ptr<const channels::Site> site);
+  DeliveryQueue::Connectors make_connectors(const channels::DestinationDefinition& destination) const;
+  std::unique_ptr<channels::Source> make_source(const channels::ChannelDefinition& definition) const;
+  base::Status add_queue(DeliveryQueue::Settings settings, DeliveryQueue::Connectors connectors,
+                         QueueStart start, bool started);
+  void make_links();
+  void watch_drain();
 
   Parts parts_;
-  const std::shared_ptr<const channels::Site> first_site_;  ///< connectors were made of its options
+  std::shared_ptr<const channels::Site> source_site_;    ///< its source was made of its options
+  std::vector<std::unique_ptr<DeliveryQueue>> removed_;  ///< out of use; kept while somebody may look at them
+  std::vector<DeliveryQueue*> ending_;                   ///< of `removed_`: end_removed() waits for them
   std::unique_ptr<channels::Source> source_;
   std::vector<std::unique_ptr<DeliveryQueue>> queues_;
   ChannelCounters counters_;
+  ChannelMeter meter_;
   mappings::FieldCoverage coverage_;
   std::unique_ptr<SequenceLinks> links_;
   std::unique_ptr<Fragments> fragments_;
@@ -160,8 +273,19 @@ class ChannelRuntime final : public channels::Intake {
   std::map<MessageId, Storing> storing_;  ///< in message order: queues get outputs in this order only
   bool flush_due_ =
       false;  ///< a timer runs that makes the journal commit what store() left to the next append
-  std::map<std::string, std::uint64_t>
-      before_queues_;  ///< outputs per destination that recovery made; they are in the journal
+  std::map<std::string, std::uint64_t> before_queues_;  ///< outputs per destination that were made while it
+                                                        ///< had no queue; they are in the journal
+  MessageId pushed_up_to_ = 0;  ///< outputs of every message up to here went to their queues
+  std::size_t under_way_ = 0;   ///< calls of accept() and replay()
+  bool stopped_ = false, draining_ = false, source_paused_ = false, paused_ = false;
+  bool source_held_ = false;  ///< by an operator; else a reload pauses it for a moment
+  bool drain_watched_ = false;  ///< a timer looks whether the queues are empty
+  bool source_runs_ = false,
+       leaving_ = false;  ///< the source is started; the channel ends: nothing waits for room
+  base::Event source_resumed_;
+  std::set<std::string> paused_destinations_;
+  std::map<std::string, std::set<MessageId>> blocked_at_start_;
+  std::function<void(const std::string&, const std::set<MessageId>&)> tell_blocks_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

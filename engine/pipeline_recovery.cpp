@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/text.h"
 #include "engine/pipeline.h"
@@ -21,42 +22,92 @@ const char* name_of(Plan::Verdict verdict) {
 
 }  // namespace
 
+void ChannelCounters::attach(std::string_view channel) {
+  using base::Metric;
+  base::Metrics& all = base::Metrics::process();
+  const base::Safe name = base::Safe::name(channel);
+  received.attach(all.counter(Metric::messages_received_total, {name}));
+  rejected.attach(all.counter(Metric::messages_rejected_total, {name}));
+  filtered.attach(all.counter(Metric::messages_filtered_total, {name}));
+  quarantined.attach(all.counter(Metric::messages_quarantined_total, {name, "-"}));
+  duplicates.attach(all.counter(Metric::messages_duplicate_total, {name}));
+  replayed.attach(all.counter(Metric::replayed_total, {name}));
+}
+
 Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id,
                                     bool clean_stop) {
-  for (const auto& [destination, count] : before_queues_) waiting[destination] += count;
+  for (const auto& [destination, count] : std::exchange(before_queues_, {})) waiting[destination] += count;
+  pushed_up_to_ = std::max(pushed_up_to_, last_id);
   for (const channels::DestinationDefinition& destination : parts_.definition->destinations) {
     if (std::string_view(destination.connector->name) == "drop") continue;
-    DeliveryQueue::Settings settings{parts_.definition->name, destination.name, destination.options.retry,
-                                     destination.options.nak};
-    if (!channels::serves(*parts_.definition).empty()) {
-      // Somebody waits: one attempt, then they decide.
-      if (!destination.options.has("retry"))
-        settings.retry = {.forever = false, .attempts_max = 1, .then = channels::RetryEnd::quarantine};
-      if (!destination.options.has("nak"))
-        settings.nak = {channels::NakAction::quarantine, channels::NakAction::quarantine};
-    }
-    auto connector = parts_.make_destination
-                         ? parts_.make_destination(destination)
-                         : destination.connector->make_destination(destination.options, parts_.around);
-    queues_.push_back(std::make_unique<DeliveryQueue>(std::move(settings), std::move(connector),
-                                                      *parts_.journal, *parts_.executor, *parts_.clock,
-                                                      *parts_.random));
-    TRY_VOID(queues_.back()->start(waiting[destination.name], last_id, clean_stop));
+    TRY_VOID(add_queue(settings_of(*parts_.definition, destination, parts_.site),
+                       make_connectors(destination), {waiting[destination.name], last_id, clean_stop},
+                       false));
   }
   return {};
+}
+
+DeliveryQueue::Settings ChannelRuntime::settings_of(const channels::ChannelDefinition& definition,
+                                                    const channels::DestinationDefinition& destination,
+                                                    std::shared_ptr<const channels::Site> site) {
+  DeliveryQueue::Settings settings{definition.name,         destination.name,     destination.options.retry,
+                                   destination.options.nak, destination.order_id, std::move(site)};
+  if (!channels::serves(definition).empty()) {
+    // Somebody waits: one attempt, then they decide.
+    if (!destination.options.has("retry"))
+      settings.retry = {.forever = false, .attempts_max = 1, .then = channels::RetryEnd::quarantine};
+    if (!destination.options.has("nak"))
+      settings.nak = {channels::NakAction::quarantine, channels::NakAction::quarantine};
+  }
+  return settings;
+}
+
+DeliveryQueue::Connectors ChannelRuntime::make_connectors(
+    const channels::DestinationDefinition& destination) const {
+  DeliveryQueue::Connectors out;
+  for (std::uint32_t i = 0; i < std::max(1u, destination.connections); ++i)
+    out.push_back(parts_.make_destination
+                      ? parts_.make_destination(destination)
+                      : destination.connector->make_destination(destination.options, parts_.around));
+  return out;
+}
+
+Status ChannelRuntime::add_queue(DeliveryQueue::Settings settings, DeliveryQueue::Connectors connectors,
+                                 QueueStart start, bool started) {
+  const std::string name = settings.destination;
+  queues_.push_back(std::make_unique<DeliveryQueue>(std::move(settings), std::move(connectors),
+                                                    *parts_.journal, *parts_.executor, *parts_.clock,
+                                                    *parts_.random));
+  DeliveryQueue& queue = *queues_.back();
+  queue.block_at_start(std::move(blocked_at_start_[name]));
+  queue.on_blocks([this, name](const std::set<MessageId>& blocked) {
+    if (tell_blocks_) tell_blocks_(name, blocked);
+  });
+  if (paused_ || paused_destinations_.contains(name)) queue.pause();
+  return started ? queue.start_as_is(start.waiting, start.last_id, start.clean_stop)
+                 : queue.start(start.waiting, start.last_id, start.clean_stop);
+}
+
+std::unique_ptr<channels::Source> ChannelRuntime::make_source(
+    const channels::ChannelDefinition& definition) const {
+  if (parts_.make_source) return parts_.make_source();
+  return definition.source->make_source(definition.source_options, parts_.around);
 }
 
 Status ChannelRuntime::start_source() {
   if (links_) base::spawn(links_->open());
   if (fragments_) base::spawn(fragments_->open());
-  source_ = parts_.make_source
-                ? parts_.make_source()
-                : parts_.definition->source->make_source(parts_.definition->source_options, parts_.around);
-  return source_->start(*this);
+  source_ = make_source(*parts_.definition);
+  if (stopped_) return {};
+  return start_intake();
 }
 
 Task<void> ChannelRuntime::stop_source() {
+  leaving_ = true;
+  source_resumed_.notify();
   if (source_) co_await source_->stop();
+  source_runs_ = false;
+  leaving_ = false;
 }
 
 Task<void> ChannelRuntime::stop_queues() {
@@ -101,6 +152,7 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
     base::Completion<Result<StoredMessage>> read(*parts_.executor);
     parts_.journal->read_message(id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
     Result<StoredMessage> stored = co_await read;
+    base::failpoint_here("pipeline.recover");
     Plan plan;
     Opened opened = base::fail(base::ErrorCode::internal);  // what killed the process is not even parsed
     // The attempt before the first count was the one that nobody expected to fail: this would be one more.
@@ -111,11 +163,15 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
                            : "the record is not readable";
     } else {
       plan = process_again(stored->message, versions, opened);
+      if ((stored->message.replay_of != 0 || stored->message.edited_from != 0) && parts_.narrow) {
+        auto narrowing = parts_.narrow(stored->message, &plan);
+        co_await std::move(narrowing);
+      }
     }
     NewMessage message;
     if (stored) message = std::move(stored->message);
     message.channel = parts_.definition->name;
-    settle(id, std::move(message), opened, std::move(plan));
+    settle(id, std::move(message), opened, std::move(plan), *parts_.definition);
   }
   base::Event pause(*parts_.executor);
   while (!storing_.empty()) co_await pause.wait(std::chrono::milliseconds(5));
@@ -156,28 +212,46 @@ Task<void> ChannelRuntime::take_joined(Fragments::Joined joined) {
   }
   Plan plan = parts_.processor->process(*site, *parts_.definition, message, opened);
   if (plan.verdict == Plan::Verdict::rejected) plan.verdict = Plan::Verdict::quarantined;
-  settle(number, std::move(message), opened, std::move(plan));
+  settle(number, std::move(message), opened, std::move(plan), *parts_.definition);
   parts_.journal->drop_fragments(std::move(joined.ids));
 }
 
 Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original,
                                                    std::vector<std::string> destinations, bool dry_run) {
+  ReplayOrder order;
+  order.dry_run = dry_run;
+  if (!destinations.empty())
+    order.wants = [destinations = std::move(destinations)](const std::string& name) {
+      return std::find(destinations.begin(), destinations.end(), name) != destinations.end();
+    };
+  auto replaying = replay(std::move(original), std::move(order));
+  Result<ReplayOutcome> outcome = co_await std::move(replaying);
+  co_return outcome;
+}
+
+Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original, ReplayOrder order) {
   NewMessage message = original.message;
+  message.channel = parts_.definition->name;
   message.replay_of = original.id;
+  message.job = order.job;
   message.step = std::nullopt;  // an operator's decision, not the sender's number
   message.parent = 0;
+  if (original.id != 0) message.edited_from = 0;
   message.dedupe = {};
   const std::shared_ptr<const channels::Site> site = parts_.site;
+  const channels::ChannelDefinition* const definition = parts_.definition;
   message.config_hash = site->hash;
   message.received = parts_.clock->wall();
-  const Opened opened = open_message(*site, *parts_.definition, message);
-  Plan plan = parts_.processor->process(*site, *parts_.definition, message, opened);
-  const auto wanted = [&destinations](const std::string& name) {
-    return destinations.empty() ||
-           std::find(destinations.begin(), destinations.end(), name) != destinations.end();
-  };
-  std::erase_if(plan.outputs, [&](const Output& output) { return !wanted(output.destination); });
-  std::erase_if(plan.endings, [&](const Ending& ending) { return !wanted(ending.destination); });
+  const Opened opened = open_message(*site, *definition, message);
+  Plan plan;
+  if (order.outputs.empty())
+    plan = parts_.processor->process(*site, *definition, message, opened);
+  else
+    plan.outputs = std::move(order.outputs);
+  if (order.wants) {
+    std::erase_if(plan.outputs, [&order](const Output& output) { return !order.wants(output.destination); });
+    std::erase_if(plan.endings, [&order](const Ending& ending) { return !order.wants(ending.destination); });
+  }
   ReplayOutcome outcome;
   outcome.verdict = name_of(plan.verdict);
   outcome.reason = plan.reason;
@@ -185,13 +259,15 @@ Task<Result<ReplayOutcome>> ChannelRuntime::replay(StoredMessage original,
     const std::string& body = output.is_source ? message.body : output.body;
     outcome.outputs.push_back({output.destination, body.size(), base::sha256_hex(body)});
   }
-  if (dry_run) co_return outcome;
+  if (order.dry_run) co_return outcome;
   ++counters_.replayed;
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.journal->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
+  ++under_way_;
   const Result<MessageId> id = co_await appended;
+  --under_way_;
   if (!id) co_return base::fail(id.error());
-  settle(*id, std::move(message), opened, std::move(plan));
+  settle(*id, std::move(message), opened, std::move(plan), *definition);
   outcome.id = *id;
   co_return outcome;
 }

@@ -304,7 +304,35 @@ class Run {
       }
       output.rendered.emplace_back(name.option, std::move(*rendered));
     }
+    if (!destination.order.empty()) output.order_key = order_key(destination, output);
     plan_.outputs.push_back(std::move(output));
+  }
+
+  /// The key of `order by`, marked with which `order by` it is of. What cannot be read has the empty key: all such are
+  /// in order among each other.
+  std::string order_key(const channels::DestinationDefinition& destination, const Output& output) {
+    std::string key = destination.order_id;
+    if (output.is_source) {
+      for (const auto& part : destination.order) key += ':' + text(part);
+      return key;
+    }
+    std::optional<hl7::Message> message;
+    base::JsonDocument json;
+    mappings::RunInput input = json.root();
+    if (output.kind == ContentKind::hl7) {
+      auto parsed = hl7::Message::parse(output.body);
+      if (!parsed) return key;
+      message = std::move(*parsed);
+      input = &*message;
+    } else {
+      auto parsed = base::parse_json(output.body);
+      if (!parsed) return key;
+      json = std::move(*parsed);
+      input = json.root();
+    }
+    for (const auto& part : destination.order)
+      key += ':' + runner_.evaluate_text(expressions_, part.per_accept.front(), input, context_);
+    return key;
   }
 
   mappings::Runner& runner_;

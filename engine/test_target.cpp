@@ -109,7 +109,7 @@ class Bench {
             &processor_,
             &budget_,
             &pacer_,
-            {net_, base::system_env(), files_, clock_, definition_.name, site_->folder, nullptr, nullptr},
+            {net_, base::system_env(), files_, clock_, definition_.name, site_->folder, nullptr, nullptr, {}},
             make};
   }
 

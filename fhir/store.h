@@ -1,6 +1,7 @@
 #pragma once
 // The resource store, as the FHIR side and the engine see it (fhir.md §5). Implemented by engine/store.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +27,17 @@ std::string_view http_method(WriteMethod method);
 /// Who made a version: a client of the API, or a channel. A `source fhir` channel uses it to not see its own
 /// writes.
 inline constexpr std::string_view kClientOrigin = "client";
+/// Of a client that logged in.
+inline std::string client_origin(std::string_view name) {
+  return name.empty() ? std::string(kClientOrigin) : std::string(kClientOrigin) + ":" + std::string(name);
+}
+inline bool is_client_origin(std::string_view origin) {
+  return origin == kClientOrigin || (origin.starts_with(kClientOrigin) && origin.substr(kClientOrigin.size(), 1) == ":");
+}
+/// The user in such an origin; empty when nobody logged in.
+inline std::string_view client_name(std::string_view origin) {
+  return origin.substr(std::min(origin.size(), kClientOrigin.size() + 1));
+}
 inline std::string channel_origin(std::string_view channel) {
   return "channel:" + std::string(channel);
 }

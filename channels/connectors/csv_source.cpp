@@ -26,7 +26,9 @@ constexpr ConnectorExample kExamples[] = {
 };
 
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return detail::make_polled_folder(options, around, ContentKind::csv, false);
+  detail::FolderInput input;
+  input.content = ContentKind::csv;
+  return detail::make_polled_folder(options, around, std::move(input));
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // FHIR resources and Bundles: into the built-in store, or with `url` to another server.
 
 #include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/http_remote.h"
 #include "channels/connectors/detail/remote_fhir.h"
-#include "channels/net/http_client.h"
 
 namespace kiln::channels {
 
@@ -10,41 +10,44 @@ namespace {
 
 using Kind = SendOutcome::Kind;
 
-constexpr FieldSpec kTls[] = {
-    {.name = "ca",
-     .type = FieldType::secret,
-     .summary = "authorities that may sign the server's certificate"},
-    {.name = "cert", .type = FieldType::secret, .summary = "own certificate chain (PEM)"},
-    {.name = "key", .type = FieldType::secret, .summary = "own private key (PEM)"},
-};
+constexpr const char* kMatchWords[] = {"none", "create", "update"};
 constexpr FieldSpec kOptions[] = {
     {.name = "url",
      .type = FieldType::string,
      .summary = "base of a remote server; without: the built-in store"},
-    {.name = "token", .type = FieldType::secret, .summary = "bearer token for the remote server"},
-    {.name = "timeout",
-     .type = FieldType::duration,
-     .summary = "time for one request to the remote server",
-     .default_value = "30s",
-     .min = 10},
-    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
+    detail::kBearerToken,
+    detail::kBasicUser,
+    detail::kBasicPassword,
+    detail::kOAuth,
+    {.name = "match_identifier",
+     .type = FieldType::word,
+     .summary = "a single resource by its first identifier: create it unless the server has it (If-None-Exist), or "
+                "update the one that the server has",
+     .default_value = "none",
+     .words = kMatchWords},
+    {.name = "if_match",
+     .type = FieldType::boolean,
+     .summary = "an update says which version it is of (meta.versionId): refused when somebody was faster",
+     .default_value = "false"},
+    detail::kRequestTimeout,
+    kTlsClient,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ }"},
     {"{ url \"http://fhir.example.org/r4\"; token env(\"FHIR_TOKEN\"); timeout 10s; retry 20 backoff 1s..5m "
      "then quarantine }"},
+    {"{ url \"https://fhir.example.org/r4\"; match_identifier create; tls { ca cred(\"fhir-ca.crt\"); cert "
+     "cred(\"kiln.crt\"); key cred(\"kiln.key\") } }"},
+    {"{ url \"https://fhir.example.org/r4\"; oauth { token_url \"https://fhir.example.org/token\"; client_id \"kiln\"; key "
+     "cred(\"fhir.key\"); key_id \"2026\" } }"},
+    {"{ url \"https://fhir.example.org/r4\"; oauth { client_id \"kiln\"; key cred(\"fhir.key\") } }", false},
+    {"{ url \"https://fhir.example.org/r4\"; user \"kiln\" }", false},
     {"{ url \"ftp://fhir.example.org\" }", false},
     {"{ token \"abc\" }", false},
 };
 
 std::vector<OptionProblem> check(const Options& options) {
-  const auto* url = options.find("url");
-  if (url == nullptr || !url->resolved) return {};
-  const auto parsed = HttpUrl::parse(url->text);
-  if (parsed && parsed->https)
-    return {{base::ErrorCode::E0915, "url", "https", "http inside a protected net"}};
-  if (parsed) return {};
-  return {{base::ErrorCode::E0917, "url", parsed.error().text, "http://host:port/base"}};
+  return detail::check_remote(options, "https://host:port/base");
 }
 
 /// The built-in store.
@@ -105,46 +108,54 @@ class RemoteDestination final : public Destination {
       : options_(options), around_(around), idle_(around.network.executor()) {}
 
   base::Status start() override {
-    const auto url = HttpUrl::parse(options_.text("url"));
-    if (!url) return detail::option_error("url", url.error());
-    if (url->https)
-      return base::fail(base::ErrorCode::E0915, "option url: https is not in this version", "",
-                        "use http inside a protected net");
-    client_ = std::make_unique<HttpClient>(around_.network, url->host, url->port);
-    path_ = url->path;
+    auto remote = detail::open_remote(options_, around_);
+    if (!remote) return base::fail(remote.error());
+    client_ = std::move(remote->client);
+    oauth_ = std::move(remote->oauth);
+    path_ = remote->path;
+    const std::string match = options_.text("match_identifier");
+    writing_.match = match == "create"   ? detail::FhirWriting::Match::create
+                     : match == "update" ? detail::FhirWriting::Match::update
+                                         : detail::FhirWriting::Match::none;
+    writing_.if_match = options_.flag("if_match");
     return {};
   }
   base::Task<SendOutcome> send(Outgoing message) override;
   base::Task<void> stop() override {
-    if (client_) client_->close();
     while (sending_) {
+      client_->close();
+      if (oauth_) oauth_->close();
       auto wait = idle_.wait(std::chrono::milliseconds(10));
       co_await wait;
-      if (client_) client_->close();
     }
+    if (client_) client_->close();
     status_.state = ConnectorStatus::State::down;
   }
   ConnectorStatus status() const override { return status_; }
 
  private:
-  base::Task<SendOutcome> attempt(base::HttpRequest request);
+  base::Task<SendOutcome> attempt(base::HttpRequest request, std::uint64_t msg_id);
 
   Options options_;
   Surroundings around_;
   std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<OAuthClient> oauth_;  ///< null: no tokens are fetched
   std::string path_;
+  detail::FhirWriting writing_;
+  detail::BatchProgress progress_;  ///< of the message that was last sent
   base::Event idle_;
   bool sending_ = false;
   ConnectorStatus status_;
 };
 
 base::Task<SendOutcome> RemoteDestination::send(Outgoing message) {
-  auto request = detail::fhir_request(path_, std::move(message.bytes));
+  if (progress_.msg_id != message.msg_id) progress_ = {};
+  std::string body = detail::remaining_batch(message.bytes, progress_);
+  auto request = detail::fhir_request(path_, std::move(body), writing_);
   if (!request) co_return SendOutcome::failed(Kind::bad, request.error());
-  const std::string token = options_.text("token");
-  if (!token.empty()) request->headers.add("Authorization", "Bearer " + token);
+  detail::authorize(request->headers, options_);
   sending_ = true;
-  auto attempting = attempt(std::move(*request));
+  auto attempting = attempt(std::move(*request), message.msg_id);
   SendOutcome outcome = co_await std::move(attempting);
   sending_ = false;
   idle_.notify();
@@ -154,10 +165,23 @@ base::Task<SendOutcome> RemoteDestination::send(Outgoing message) {
   co_return outcome;
 }
 
-base::Task<SendOutcome> RemoteDestination::attempt(base::HttpRequest request) {
-  auto sending = client_->send(std::move(request), options_.number("timeout"));
-  HttpExchange exchange = co_await std::move(sending);
-  if (exchange.response) co_return detail::judge_fhir_answer(*exchange.response);
+base::Task<SendOutcome> RemoteDestination::attempt(base::HttpRequest request, std::uint64_t msg_id) {
+  HttpExchange exchange;
+  // A token that the server does not take any more is replaced once; a refused request was not carried out.
+  for (bool again = oauth_ != nullptr;; again = false) {
+    if (oauth_) {
+      auto asking = oauth_->token();
+      const auto token = co_await std::move(asking);
+      if (!token) co_return SendOutcome::failed(Kind::retry, token.error());
+      request.headers.set("Authorization", "Bearer " + *token);
+    }
+    auto sending = client_->send(request, options_.number("timeout"));
+    exchange = co_await std::move(sending);
+    if (!again || !exchange.response || exchange.response->status != 401) break;
+    oauth_->forget();
+  }
+  if (exchange.response)
+    co_return detail::judge_fhir_answer(*exchange.response, around_.clock.wall(), msg_id, progress_);
   const Kind kind = exchange.request_sent ? Kind::in_doubt : Kind::retry;
   co_return SendOutcome::failed(kind, exchange.response.error());
 }

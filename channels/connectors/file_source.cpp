@@ -44,7 +44,10 @@ std::unique_ptr<Source> make(const Options& options, const Surroundings& around)
   const ContentKind kind = content == "fhir"  ? ContentKind::fhir
                            : content == "csv" ? ContentKind::csv
                                               : ContentKind::hl7;
-  return detail::make_polled_folder(options, around, kind, kind == ContentKind::hl7);
+  detail::FolderInput input;
+  input.content = kind;
+  input.split_batches = kind == ContentKind::hl7;
+  return detail::make_polled_folder(options, around, std::move(input));
 }
 
 }  // namespace

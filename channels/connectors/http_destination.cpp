@@ -1,12 +1,10 @@
-// HL7 v2 over HTTP, sending: one POST is one message, the body of the answer its acknowledgement (hl7v2.md
-// §12).
-
-#include <charconv>
+// HTTP, sending: one POST is one message. Of HL7 v2 the body of the answer is its acknowledgement (hl7v2.md §12); FHIR JSON and
+// CSV are taken when the status is 2xx.
 
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/hl7_answer.h"
 #include "channels/connectors/detail/hl7_http.h"
-#include "channels/net/http_client.h"
+#include "channels/connectors/detail/http_remote.h"
 
 namespace kiln::channels {
 
@@ -15,21 +13,14 @@ namespace {
 using base::ErrorCode;
 using Kind = SendOutcome::Kind;
 
-constexpr std::int64_t kRetryAfterMaxSeconds = 3'600;
-constexpr std::size_t kReplyBytesMax = 64u << 10;  ///< of an answer kept for the journal
 constexpr const char* kEncodingWords[] = {"er7", "xml"};
 constexpr const char* kUntilWords[] = {"ack", "status"};
 
-constexpr FieldSpec kTls[] = {
-    {.name = "ca",
-     .type = FieldType::secret,
-     .summary = "authorities that may sign the server's certificate"},
-    {.name = "cert", .type = FieldType::secret, .summary = "own certificate chain (PEM)"},
-    {.name = "key", .type = FieldType::secret, .summary = "own private key (PEM)"},
-};
 constexpr FieldSpec kOptions[] = {
     {.name = "url", .type = FieldType::string, .summary = "where messages are posted", .required = true},
-    {.name = "token", .type = FieldType::secret, .summary = "bearer token"},
+    detail::kBearerToken,
+    detail::kBasicUser,
+    detail::kBasicPassword,
     {.name = "encoding",
      .type = FieldType::word,
      .summary = "delimiters (application/hl7-v2) or v2.xml (application/hl7-v2+xml)",
@@ -40,56 +31,24 @@ constexpr FieldSpec kOptions[] = {
      .summary = "what ends a delivery: the acknowledgement in the body, or a status of 2xx",
      .default_value = "ack",
      .words = kUntilWords},
-    {.name = "timeout",
-     .type = FieldType::duration,
-     .summary = "time for one request",
-     .default_value = "30s",
-     .min = 10},
-    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
+    detail::kRequestTimeout,
+    kTlsClient,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ url \"http://pas.example.org:8081/hl7\" }"},
     {"{ url \"http://pas.example.org/hl7\"; encoding xml; until status; token env(\"PAS_TOKEN\"); timeout "
      "10s; "
      "nak AR quarantine }"},
+    {"{ url \"https://pas.example.org/hl7\"; user \"kiln\"; password file(\"/run/secrets/pas\"); tls { ca cred(\"pas-ca.crt\"); "
+     "cert cred(\"kiln.crt\"); key cred(\"kiln.key\") } }"},
+    {"{ url \"http://pas.example.org/hl7\"; tls { ca cred(\"pas-ca.crt\") } }", false},
     {"{ url \"mllp://pas.example.org\" }", false},
     {"{ url \"http://pas.example.org/hl7\"; token \"abc\" }", false},
     {"{ }", false},
 };
 
 std::vector<OptionProblem> check(const Options& options) {
-  const auto* url = options.find("url");
-  if (url == nullptr || !url->resolved) return {};
-  const auto parsed = HttpUrl::parse(url->text);
-  if (parsed && parsed->https)
-    return {{ErrorCode::E0915, "url", "https", "http inside a protected net"}};
-  if (parsed) return {};
-  return {{ErrorCode::E0917, "url", parsed.error().text, "http://host:port/path"}};
-}
-
-std::optional<std::int64_t> retry_after_ms(std::string_view text) {
-  std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds < 0) return std::nullopt;
-  return std::min(seconds, kRetryAfterMaxSeconds) * 1000;
-}
-
-/// By the status alone: 2xx sent, 408, 429 and 5xx retry, anything else bad.
-SendOutcome judge_status(const base::HttpResponse& response) {
-  const int status = response.status;
-  SendOutcome out;
-  if (status >= 200 && status < 300) {
-    out = SendOutcome::sent(std::to_string(status));
-  } else {
-    const bool transient = status == 408 || status == 429 || status >= 500;
-    out = SendOutcome::failed(transient ? Kind::retry : Kind::bad,
-                              base::Error{transient ? ErrorCode::peer_unavailable : ErrorCode::cannot_deliver,
-                                          "the server answered " + std::to_string(status), "", ""});
-    out.code = std::to_string(status);
-    out.retry_after_ms = retry_after_ms(response.headers.get("retry-after"));
-  }
-  out.reply = response.body.substr(0, kReplyBytesMax);
-  return out;
+  return detail::check_remote(options, "https://host:port/path");
 }
 
 class HttpDestination final : public Destination {
@@ -101,13 +60,10 @@ class HttpDestination final : public Destination {
         idle_(around.network.executor()) {}
 
   base::Status start() override {
-    const auto url = HttpUrl::parse(options_.text("url"));
-    if (!url) return detail::option_error("url", url.error());
-    if (url->https)
-      return base::fail(ErrorCode::E0915, "option url: https is not in this version", "",
-                        "use http inside a protected net");
-    client_ = std::make_unique<HttpClient>(around_.network, url->host, url->port);
-    path_ = url->path.empty() ? "/" : url->path;
+    auto remote = detail::open_remote(options_, around_);
+    if (!remote) return base::fail(remote.error());
+    client_ = std::move(remote->client);
+    path_ = remote->path.empty() ? "/" : remote->path;
     return {};
   }
   base::Task<SendOutcome> send(Outgoing message) override;
@@ -123,8 +79,8 @@ class HttpDestination final : public Destination {
   ConnectorStatus status() const override { return status_; }
 
  private:
-  base::HttpRequest request_for(std::string bytes) const;
-  base::Task<SendOutcome> attempt(base::HttpRequest request, std::string control_id);
+  base::HttpRequest request_for(std::string bytes, ContentKind kind) const;
+  base::Task<SendOutcome> attempt(base::HttpRequest request, std::string control_id, ContentKind kind);
   SendOutcome judge(const base::HttpResponse& response, const std::string& control_id) const;
 
   Options options_;
@@ -137,24 +93,29 @@ class HttpDestination final : public Destination {
   ConnectorStatus status_;
 };
 
-base::HttpRequest HttpDestination::request_for(std::string bytes) const {
+base::HttpRequest HttpDestination::request_for(std::string bytes, ContentKind kind) const {
   base::HttpRequest request;
   request.method = "POST";
   request.target = path_;
+  if (kind != ContentKind::hl7) {
+    request.headers.add("Content-Type", kind == ContentKind::fhir ? "application/fhir+json" : "text/csv; charset=utf-8");
+    detail::authorize(request.headers, options_);
+    request.body = std::move(bytes);
+    return request;
+  }
   const bool xml = encoding_ == detail::Hl7Encoding::xml;
   // The character set of delimited messages is what MSH-18 says.
   request.headers.add("Content-Type", xml ? "application/hl7-v2+xml; charset=utf-8" : "application/hl7-v2");
   request.headers.add("Accept", xml ? "application/hl7-v2+xml" : "application/hl7-v2");
-  const std::string token = options_.text("token");
-  if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
+  detail::authorize(request.headers, options_);
   request.body = detail::hl7_to_body(std::move(bytes), encoding_);
   return request;
 }
 
 base::Task<SendOutcome> HttpDestination::send(Outgoing message) {
   sending_ = true;
-  base::HttpRequest request = request_for(std::move(message.bytes));
-  auto attempting = attempt(std::move(request), std::move(message.control_id));
+  base::HttpRequest request = request_for(message.csv_header + message.bytes, message.kind);
+  auto attempting = attempt(std::move(request), std::move(message.control_id), message.kind);
   SendOutcome outcome = co_await std::move(attempting);
   sending_ = false;
   idle_.notify();
@@ -166,18 +127,20 @@ base::Task<SendOutcome> HttpDestination::send(Outgoing message) {
   co_return outcome;
 }
 
-base::Task<SendOutcome> HttpDestination::attempt(base::HttpRequest request, std::string control_id) {
+base::Task<SendOutcome> HttpDestination::attempt(base::HttpRequest request, std::string control_id,
+                                               ContentKind kind) {
   auto sending = client_->send(std::move(request), options_.number("timeout"));
   HttpExchange exchange = co_await std::move(sending);
+  if (exchange.response && kind != ContentKind::hl7) co_return detail::judge_status(*exchange.response, around_.clock.wall());
   if (exchange.response) co_return judge(*exchange.response, control_id);
-  const Kind kind = exchange.request_sent ? Kind::in_doubt : Kind::retry;
-  co_return SendOutcome::failed(kind, exchange.response.error());
+  const Kind failure = exchange.request_sent ? Kind::in_doubt : Kind::retry;
+  co_return SendOutcome::failed(failure, exchange.response.error());
 }
 
 /// An acknowledgement of this very message counts whatever the status: servers differ in how they tell AE and
 /// AR. Without one, a status of 2xx is an answer that cannot be read, unless the channel says it is enough.
 SendOutcome HttpDestination::judge(const base::HttpResponse& response, const std::string& control_id) const {
-  if (response.status == 503) return judge_status(response);  // not stored, whatever the body says
+  if (response.status == 503) return detail::judge_status(response, around_.clock.wall());  // not stored, whatever the body says
   const auto type = detail::hl7_encoding(response.headers.get("content-type"), true);
   if (type && !response.body.empty()) {
     const auto answer = detail::hl7_from_body(response.body, *type);
@@ -188,12 +151,12 @@ SendOutcome HttpDestination::judge(const base::HttpResponse& response, const std
     }
   }
   const bool good = response.status >= 200 && response.status < 300;
-  if (!good || options_.text("until") == "status" || response.status == 204) return judge_status(response);
+  if (!good || options_.text("until") == "status" || response.status == 204) return detail::judge_status(response, around_.clock.wall());
   SendOutcome out = SendOutcome::failed(
       Kind::in_doubt,
       base::Error{ErrorCode::answer_unreadable, "the answer holds no acknowledgement", "", ""});
   out.code = std::to_string(response.status);
-  out.reply = response.body.substr(0, kReplyBytesMax);
+  out.reply = response.body.substr(0, detail::kHttpReplyBytesMax);
   return out;
 }
 
@@ -207,8 +170,8 @@ const ConnectorSpec& http_destination_spec() {
   static const ConnectorSpec spec{
       .name = "http",
       .role = ConnectorRole::destination,
-      .summary = "posts HL7 v2 messages and reads the acknowledgement in the answer",
-      .content = {.hl7 = true},
+      .summary = "posts messages, and reads the acknowledgement in the answer to HL7 v2",
+      .content = {.hl7 = true, .fhir = true, .csv = true},
       .options = kOptions,
       .examples = kExamples,
       .check = &check,

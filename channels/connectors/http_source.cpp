@@ -1,9 +1,13 @@
-// HL7 v2 over HTTP, listening: one POST is one message, the answer is its acknowledgement (hl7v2.md §12).
+// HTTP, listening: one POST is one message. Of HL7 v2 the answer is its acknowledgement (hl7v2.md §12); FHIR JSON and CSV are
+// answered by the status.
 
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/hl7_http.h"
 #include "channels/connectors/detail/listener_options.h"
+#include "channels/connectors/detail/sender_rule.h"
+#include "channels/net/http_client.h"
 #include "channels/net/http_server.h"
+#include "engine/base/text.h"
 #include "hl7/message.h"
 
 namespace kiln::channels {
@@ -12,6 +16,7 @@ namespace {
 
 namespace limits = base::limits;
 
+constexpr const char* kContentWords[] = {"hl7", "fhir", "csv"};
 constexpr const char* kStatusWords[] = {"always_200", "by_ack"};
 constexpr const char* kRetryAfterSeconds = "10";
 
@@ -19,7 +24,16 @@ constexpr FieldSpec kOptions[] = {
     detail::kPort,
     detail::kBind,
     {.name = "path", .type = FieldType::string, .summary = "path of the address", .default_value = "\"/\""},
-    detail::kTls,
+    {.name = "content",
+     .type = FieldType::word,
+     .summary = "what bodies hold: application/hl7-v2 or its XML; application/fhir+json or application/json with one resource; "
+                "text/csv",
+     .default_value = "hl7",
+     .words = kContentWords},
+    {.name = "token", .type = FieldType::secret, .summary = "bearer token that each request must show"},
+    {.name = "user", .type = FieldType::string, .summary = "name that each request must show (basic authentication)"},
+    {.name = "password", .type = FieldType::secret, .summary = "password of that name"},
+    kTlsListener,
     detail::kInsecure,
     detail::kCharset,
     detail::kTimezone,
@@ -43,14 +57,24 @@ constexpr ConnectorExample kExamples[] = {
     {"{ port 8081 }"},
     {"{ port 8081; path \"/hl7\"; http_status by_ack; charset default \"8859/1\"; max_message 4MB }"},
     {"{ port 8081; bind \"0.0.0.0\"; insecure accept_risk; plain_text true }"},
+    {"{ port 8443; tls { cert file(\"/etc/kiln/hl7.crt\"); key file(\"/etc/kiln/hl7.key\"); client_ca "
+     "file(\"/etc/kiln/partners.crt\"); client required; allow \"DNS:his.example.org\" as \"HIS\" } }"},
+    {"{ port 8081; path \"/webhook\"; content fhir; token env(\"WEBHOOK_TOKEN\") }"},
+    {"{ port 8081; path \"/census\"; content csv; user \"ward\"; password file(\"/run/secrets/ward\") }"},
+    {"{ port 8081; user \"ward\" }", false},
     {"{ port 8081; path \"hl7\" }", false},
     {"{ path \"/hl7\" }", false},
 };
 
 std::vector<OptionProblem> check(const Options& options) {
+  std::vector<OptionProblem> out;
+  if (options.has("user") != options.has("password"))
+    out.push_back({base::ErrorCode::E0905, options.has("user") ? "user" : "password", "`user` and `password` belong together",
+                   "password env(\"X\")"});
   const auto* path = options.find("path");
-  if (path == nullptr || !path->resolved || path->text.starts_with('/')) return {};
-  return {{base::ErrorCode::E0917, "path", "a path starts with /", "\"/" + path->text + "\""}};
+  if (path != nullptr && path->resolved && !path->text.starts_with('/'))
+    out.push_back({base::ErrorCode::E0917, "path", "a path starts with /", "\"/" + path->text + "\""});
+  return out;
 }
 
 base::HttpResponse plain(int status, const char* text) {
@@ -63,7 +87,11 @@ base::HttpResponse plain(int status, const char* text) {
 
 class HttpSource final : public Source, public std::enable_shared_from_this<HttpSource> {
  public:
-  HttpSource(const Options& options, const Surroundings& around) : options_(options), around_(around) {}
+  HttpSource(const Options& options, const Surroundings& around)
+      : options_(options), around_(around), senders_(options) {
+    const std::string content = options.text("content");
+    content_ = content == "fhir" ? ContentKind::fhir : content == "csv" ? ContentKind::csv : ContentKind::hl7;
+  }
 
   base::Status start(Intake& intake) override {
     intake_ = &intake;
@@ -71,11 +99,16 @@ class HttpSource final : public Source, public std::enable_shared_from_this<Http
     http.body_bytes = static_cast<std::size_t>(options_.number("max_message"));
     http.connections = static_cast<std::size_t>(options_.number("connections"));
     http.clock = &around_.clock;
-    const auto handler = [self = shared_from_this()](base::HttpRequest request) {
-      return handle(self, std::move(request));
+    http.gate = [self = weak_from_this()](const base::HttpRequest& head, const HttpPeer&) {
+      const auto alive = self.lock();
+      return alive ? alive->check_login(head) : std::nullopt;
     };
-    auto server = HttpServer::start(around_.network, options_.text("bind"),
-                                    static_cast<std::uint16_t>(options_.number("port")), handler, http);
+    const auto handler = [self = shared_from_this()](base::HttpRequest request, HttpPeer peer) {
+      return handle(self, std::move(request), std::move(peer));
+    };
+    auto listen = detail::listen_as_asked(options_, around_);
+    if (!listen) return detail::option_error("tls", listen.error());
+    auto server = HttpServer::start(around_.network, std::move(*listen), HttpPeerHandler(handler), http);
     if (!server) return detail::option_error("port", server.error());
     server_ = std::move(*server);
     status_.state = ConnectorStatus::State::up;
@@ -96,19 +129,70 @@ class HttpSource final : public Source, public std::enable_shared_from_this<Http
   }
 
  private:
-  static base::Task<base::HttpResponse> handle(std::shared_ptr<HttpSource> self, base::HttpRequest request);
+  static base::Task<base::HttpResponse> handle(std::shared_ptr<HttpSource> self, base::HttpRequest request,
+                                               HttpPeer peer);
+  static base::Task<base::HttpResponse> deny(std::shared_ptr<HttpSource> self, std::string message, std::string peer,
+                                             std::string content_type);
   static base::Task<base::HttpResponse> report_unreadable(std::shared_ptr<HttpSource> self, std::string body,
                                                           std::string peer, const char* why);
+  std::optional<base::HttpResponse> check_login(const base::HttpRequest& head) const;
   std::optional<base::HttpResponse> refusal(const base::HttpRequest& request) const;
+  bool takes_type(std::string_view content_type) const;
+  static base::Task<base::HttpResponse> take_other(std::shared_ptr<HttpSource> self, base::HttpRequest request);
   base::HttpResponse respond(Answer answer, bool has_header, detail::Hl7Encoding encoding,
                              std::string content_type) const;
 
   Options options_;
   Surroundings around_;
+  detail::SenderRule senders_;
+  ContentKind content_ = ContentKind::hl7;
   Intake* intake_ = nullptr;
   std::unique_ptr<HttpServer> server_;
   ConnectorStatus status_;
 };
+
+/// Before the body is read. Compared by hash, so that the time tells nothing of what is right.
+std::optional<base::HttpResponse> HttpSource::check_login(const base::HttpRequest& head) const {
+  const bool token = options_.has("token"), user = options_.has("user");
+  if (!token && !user) return std::nullopt;
+  const std::string shown = base::sha256(head.headers.get("authorization"));
+  if (token && shown == base::sha256("Bearer " + options_.text("token"))) return std::nullopt;
+  if (user && shown == base::sha256(basic_authorization(options_.text("user"), options_.text("password")))) return std::nullopt;
+  base::HttpResponse response = plain(401, "name and password, or a token, are needed\n");
+  if (token) response.headers.add("WWW-Authenticate", "Bearer");
+  if (user) response.headers.add("WWW-Authenticate", "Basic realm=\"kiln\"");
+  return response;
+}
+
+bool HttpSource::takes_type(std::string_view content_type) const {
+  if (content_ == ContentKind::hl7) return detail::hl7_encoding(content_type, options_.flag("plain_text")).has_value();
+  const std::string type = base::lower_ascii(base::trim(content_type.substr(0, content_type.find(';'))));
+  if (content_ == ContentKind::csv) return type == "text/csv";
+  return type == "application/fhir+json" || type == "application/json";
+}
+
+/// FHIR and CSV: the status is the answer.
+base::Task<base::HttpResponse> HttpSource::take_other(std::shared_ptr<HttpSource> self, base::HttpRequest request) {
+  Inbound message;
+  message.bytes = std::move(request.body);
+  message.kind = self->content_;
+  message.peer = std::move(request.peer);
+  message.received_at = self->around_.clock.wall();
+  ++self->status_.messages;
+  auto accepting = self->intake_->accept(std::move(message));
+  const Answer answer = co_await std::move(accepting);
+  base::HttpResponse response;
+  if (answer.taken == Taken::not_stored) {
+    response = plain(503, "the message could not be stored\n");
+    response.headers.add("Retry-After", kRetryAfterSeconds);
+  } else if (answer.taken == Taken::refused) {
+    response = plain(422, "the message was refused\n");
+    if (!answer.code.empty()) response.body = answer.code + "\n";
+  } else {
+    response.status = 204;
+  }
+  co_return response;
+}
 
 /// What can be said without looking at the body.
 std::optional<base::HttpResponse> HttpSource::refusal(const base::HttpRequest& request) const {
@@ -118,8 +202,10 @@ std::optional<base::HttpResponse> HttpSource::refusal(const base::HttpRequest& r
     response.headers.add("Allow", "POST");
     return response;
   }
-  if (!detail::hl7_encoding(request.headers.get("content-type"), options_.flag("plain_text")))
-    return plain(415, "the body of a message is application/hl7-v2 or application/hl7-v2+xml\n");
+  if (!takes_type(request.headers.get("content-type")))
+    return plain(415, content_ == ContentKind::hl7    ? "the body of a message is application/hl7-v2 or application/hl7-v2+xml\n"
+                      : content_ == ContentKind::fhir ? "the body of a message is application/fhir+json\n"
+                                                      : "the body of a message is text/csv\n");
   if (request.body.empty()) return plain(400, "there is no message\n");
   return std::nullopt;
 }
@@ -141,13 +227,40 @@ base::Task<base::HttpResponse> HttpSource::report_unreadable(std::shared_ptr<Htt
   co_return plain(400, "the body is no v2.xml message\n");
 }
 
-base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> self,
-                                                  base::HttpRequest request) {
+/// A message whose MSH-3 the certificate of its sender does not stand for: 403 with an AR, never processed.
+base::Task<base::HttpResponse> HttpSource::deny(std::shared_ptr<HttpSource> self, std::string message,
+                                                std::string peer, std::string content_type) {
+  const detail::Hl7Encoding encoding = *detail::hl7_encoding(content_type, true);
+  Unframed what;
+  what.kind = Unframed::Kind::refused_sender;
+  what.bytes = message.size();
+  what.head = message.substr(0, limits::kMllpGarbageMax);
+  what.peer = std::move(peer);
+  what.detail = base::error_info(base::ErrorCode::sender_not_allowed).text;
+  what.received_at = self->around_.clock.wall();
+  ++self->status_.unframed;
+  self->status_.last_error = what.detail;
+  auto reporting = self->intake_->report(std::move(what));
+  Answer answer = co_await std::move(reporting);
+  base::HttpResponse response = plain(403, "the certificate may not send as this application\n");
+  if (answer.reply.empty()) co_return response;
+  response.headers.set("Content-Type", content_type);
+  response.body = detail::hl7_to_body(std::move(answer.reply), encoding);
+  co_return response;
+}
+
+base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> self, base::HttpRequest request,
+                                                  HttpPeer peer) {
   auto refused = self->refusal(request);
   if (refused) co_return std::move(*refused);
   while (!self->intake_->has_room()) {
     auto room = self->intake_->room();
     co_await std::move(room);
+  }
+  if (self->content_ != ContentKind::hl7) {
+    auto taking = take_other(self, std::move(request));
+    auto response = co_await std::move(taking);
+    co_return std::move(response);
   }
   std::string content_type(request.headers.get("content-type"));
   const auto encoding = *detail::hl7_encoding(content_type, true);
@@ -156,6 +269,12 @@ base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> se
     auto reporting = report_unreadable(self, std::move(request.body), std::move(request.peer),
                                        base::error_info(bytes.error().code).text);
     auto response = co_await std::move(reporting);
+    co_return std::move(response);
+  }
+  if (self->senders_.restricts() &&
+      !detail::may_send(*bytes, self->senders_.names_for(peer.certificate, peer.alternative_names))) {
+    auto denying = deny(self, std::move(*bytes), std::move(request.peer), std::move(content_type));
+    auto response = co_await std::move(denying);
     co_return std::move(response);
   }
   Inbound message;
@@ -203,26 +322,8 @@ base::Task<void> HttpSource::stop() {
   status_.port = 0;
 }
 
-/// Gives shared ownership (running handlers keep the source) behind the unique_ptr of the factory.
-class Handle final : public Source {
- public:
-  explicit Handle(std::shared_ptr<HttpSource> source) : source_(std::move(source)) {}
-  base::Status start(Intake& intake) override { return source_->start(intake); }
-  base::Task<void> stop() override { return source_->stop(); }
-  ConnectorStatus status() const override { return source_->status(); }
-
- private:
-  std::shared_ptr<HttpSource> source_;
-};
-
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<Handle>(std::make_shared<HttpSource>(options, around));
-}
-
-std::string listens_on(const Options& options) {
-  const auto* port = options.find("port");
-  if (port == nullptr || !port->resolved || port->number == 0) return {};
-  return options.text("bind") + ":" + std::to_string(port->number);
+  return std::make_unique<detail::SharedSource<HttpSource>>(std::make_shared<HttpSource>(options, around));
 }
 
 }  // namespace
@@ -230,13 +331,13 @@ std::string listens_on(const Options& options) {
 const ConnectorSpec& http_source_spec() {
   static const ConnectorSpec spec{.name = "http",
                                   .role = ConnectorRole::source,
-                                  .summary = "listens for HL7 v2 messages as bodies of HTTP requests",
-                                  .content = {.hl7 = true},
+                                  .summary = "listens for messages as bodies of HTTP requests",
+                                  .content = {.hl7 = true, .fhir = true, .csv = true},
                                   .options = kOptions,
                                   .examples = kExamples,
                                   .check = &check,
                                   .make_source = &make,
-                                  .listens_on = &listens_on};
+                                  .listens_on = &detail::listens_on};
   return spec;
 }
 

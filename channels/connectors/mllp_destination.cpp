@@ -4,6 +4,9 @@
 
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/hl7_answer.h"
+#include "engine/base/failpoint.h"
+#include "channels/tls_fields.h"
+#include "channels/tls_settings.h"
 #include "hl7/mllp/framer.h"
 
 namespace kiln::channels {
@@ -19,14 +22,6 @@ constexpr std::int64_t kDrainMs = 5'000;  ///< wait for the answer under way whe
 
 constexpr const char* kUntilWords[] = {"ack", "commit"};
 
-constexpr FieldSpec kTls[] = {
-    {.name = "ca",
-     .type = FieldType::secret,
-     .summary = "authorities that may sign the receiver's certificate"},
-    {.name = "cert", .type = FieldType::secret, .summary = "own certificate chain (PEM)"},
-    {.name = "key", .type = FieldType::secret, .summary = "own private key (PEM)"},
-    {.name = "min", .type = FieldType::string, .summary = "lowest TLS version", .default_value = "\"1.2\""},
-};
 constexpr FieldSpec kOptions[] = {
     {.name = "host",
      .type = FieldType::string,
@@ -38,7 +33,7 @@ constexpr FieldSpec kOptions[] = {
      .required = true,
      .min = 1,
      .max = 65535},
-    {.name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTls, .later = true},
+    kTlsClient,
     {.name = "ack_timeout",
      .type = FieldType::duration,
      .summary = "wait for the acknowledgement, then close and resend",
@@ -82,6 +77,9 @@ constexpr ConnectorExample kExamples[] = {
     {"{ host \"127.0.0.1\"; port 2600; ack_timeout 5s; retry 10 backoff 1s..1m then quarantine; nak AR "
      "quarantine }"},
     {"{ host \"pas.example.org\"; port 2600; release 2; until commit }"},
+    {"{ host \"pas.example.org\"; port 2600; tls { ca cred(\"pas-ca.crt\"); cert cred(\"kiln.crt\"); key "
+     "cred(\"kiln.key\") } }"},
+    {"{ host \"pas.example.org\"; port 2600; tls { cert cred(\"kiln.crt\") } }", false},
     {"{ host \"pas.example.org\"; port 2600; until commit }", false},
     {"{ host \"pas.example.org\" }", false},
     {"{ host \"pas.example.org\"; port 2600; connections 4 }", false},
@@ -165,7 +163,13 @@ using Connecting = base::Completion<base::Result<base::StreamPtr>>;
 
 /// Apart from the sender, so that stop() need not wait for a connection that does not come.
 base::Task<void> connect_into(base::Network* network, std::string host, std::uint16_t port,
-                              std::int64_t timeout_ms, Connecting done) {
+                              std::int64_t timeout_ms, std::shared_ptr<TlsSettings> tls, Connecting done) {
+  if (tls) {
+    auto encrypting = connect_tls(network, std::move(host), port, timeout_ms, tls->current());
+    auto encrypted = co_await std::move(encrypting);
+    done.set(std::move(encrypted));
+    co_return;
+  }
   auto connecting = network->connect(std::move(host), port, timeout_ms);
   auto stream = co_await std::move(connecting);
   done.set(std::move(stream));
@@ -183,6 +187,10 @@ class MllpDestination final : public Destination {
 
   base::Status start() override {
     stopping_ = false;
+    if (!options_.has("tls")) return {};
+    auto tls = TlsSettings::client(options_.block("tls"), around_.env, around_.clock, around_.channel);
+    if (!tls) return detail::option_error("tls", tls.error());
+    tls_ = std::move(*tls);
     return {};
   }
   base::Task<SendOutcome> send(Outgoing message) override;
@@ -209,6 +217,7 @@ class MllpDestination final : public Destination {
   Options options_;
   Surroundings around_;
   mllp::FramerOptions framing_;
+  std::shared_ptr<TlsSettings> tls_;  ///< null: plaintext
   LinkPtr link_;
   std::optional<Connecting> connecting_;
   base::Event idle_;  ///< a send has ended
@@ -224,8 +233,9 @@ base::Task<base::Status> MllpDestination::open() {
   connecting_ = connecting;
   base::spawn(connect_into(&around_.network, options_.text("host"),
                            static_cast<std::uint16_t>(options_.number("port")),
-                           options_.number("connect_timeout"), connecting));
+                           options_.number("connect_timeout"), tls_, connecting));
   auto stream = co_await connecting;
+  base::failpoint_here("mllp.connect");
   connecting_.reset();
   status_.state = ConnectorStatus::State::down;
   if (!stream) co_return base::fail(stream.error());
@@ -257,8 +267,10 @@ base::Task<SendOutcome> MllpDestination::attempt(Outgoing message) {
   link->committed = false;
   link->refused = false;
   link->answer.reset();
+  if (base::failpoint_torn("mllp.send")) frame->resize(frame->size() / 2);
   auto writing = link->stream->write_all(std::move(*frame), options_.number("ack_timeout"));
   const auto written = co_await std::move(writing);
+  base::failpoint_here("mllp.send.torn");
   if (!written) co_return fail(Kind::in_doubt, written.error());
   auto waiting = wait_for_answer(link, message.control_id);
   SendOutcome outcome = co_await std::move(waiting);
@@ -277,6 +289,7 @@ base::Task<SendOutcome> MllpDestination::wait_for_answer(LinkPtr link, std::stri
     if (!changed) break;
   }
   if (link->refused) co_return refused();
+  base::failpoint_here("mllp.answer");
   if (link->answer) co_return judge(std::move(*link->answer), control_id);
   if (until_commit && link->committed) {
     ++status_.messages;

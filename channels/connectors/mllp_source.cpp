@@ -4,9 +4,12 @@
 #include <set>
 
 #include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/listener_options.h"
 #include "channels/connectors/detail/mllp_batch.h"
 #include "channels/connectors/detail/mllp_connection.h"
 #include "channels/connectors/detail/mllp_options.h"
+#include "channels/connectors/detail/sender_rule.h"
+#include "engine/base/failpoint.h"
 #include "hl7/mllp/framer.h"
 
 namespace kiln::channels {
@@ -25,24 +28,13 @@ using detail::MllpConnection;
 using detail::MllpSlot;
 using ConnectionPtr = std::shared_ptr<MllpConnection>;
 
-constexpr ConnectorExample kExamples[] = {
-    {"{ port 2575 }"},
-    {"{ port env(\"ADT_PORT\"); charset default \"8859/1\"; timezone \"Europe/Berlin\"; max_message 4MB; "
-     "idle 5m }"},
-    {"{ port 2575; bind \"0.0.0.0\"; insecure accept_risk }"},
-    {"{ port 2575; release 2 }"},
-    {"{ port 2575; release 3 }", false},
-    {"{ prot 2575 }", false},
-    {"{ port 99999 }", false},
-    {"{ }", false},
-};
-
 class MllpSource final : public Source, public std::enable_shared_from_this<MllpSource> {
  public:
   MllpSource(const Options& options, const Surroundings& around)
       : options_(options),
         around_(around),
         framing_(detail::framer_options(options)),
+        senders_(options),
         release_(static_cast<int>(options.number("release"))),
         // Release 2 has one message outstanding: what is sent beyond it waits in the socket.
         unanswered_max_(release_ == 2 ? 1 : limits::kMllpPipelinedMax),
@@ -59,8 +51,9 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
       else
         stream->close();
     };
-    auto listener = around_.network.listen(options_.text("bind"),
-                                           static_cast<std::uint16_t>(options_.number("port")), on_accept);
+    const auto listen = detail::listen_as_asked(options_, around_);
+    if (!listen) return detail::option_error("tls", listen.error());
+    auto listener = (*listen)(on_accept);
     if (!listener) return detail::option_error("port", listener.error());
     listener_ = std::move(*listener);
     status_.state = ConnectorStatus::State::up;
@@ -81,6 +74,7 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
   void refuse(base::StreamPtr stream, const char* why);
   void handle_events(const ConnectionPtr& connection);
   void handle_event(const ConnectionPtr& connection, mllp::Event event);
+  bool deny(const ConnectionPtr& connection, const mllp::Event& event);
   void take(const ConnectionPtr& connection, mllp::Event event);
   void report(const ConnectionPtr& connection, Unframed::Kind kind, mllp::Event event, bool reply);
   void flush(const ConnectionPtr& connection);
@@ -106,6 +100,7 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
   Options options_;
   Surroundings around_;
   mllp::FramerOptions framing_;
+  detail::SenderRule senders_;
   int release_;                 ///< of MLLP: 1 or 2
   std::size_t unanswered_max_;  ///< frames of a connection; beyond, it is not read
   Intake* intake_ = nullptr;
@@ -131,6 +126,7 @@ void MllpSource::accept(base::StreamPtr stream) {
   ++per_peer_[host];
   ++status_.connections_total;
   auto connection = std::make_shared<MllpConnection>(std::move(stream), framing_, around_.network.executor());
+  if (senders_.restricts()) connection->applications = senders_.names_for(connection->stream);
   connections_.insert(connection);
   ++loops_;
   base::spawn(read_loop(shared_from_this(), connection));
@@ -291,7 +287,21 @@ void MllpSource::handle_event(const ConnectionPtr& connection, mllp::Event event
   }
 }
 
+/// A message whose MSH-3 the certificate of its sender does not stand for: answered AR, never processed.
+bool MllpSource::deny(const ConnectionPtr& connection, const mllp::Event& event) {
+  if (!senders_.restricts()) return false;
+  std::string denied = detail::first_denied(event.bytes, connection->applications);
+  if (denied.empty()) return false;
+  mllp::Event head;
+  head.size = event.bytes.size();
+  head.bytes = std::move(denied);
+  head.code = base::ErrorCode::sender_not_allowed;
+  report(connection, Unframed::Kind::refused_sender, std::move(head), true);
+  return true;
+}
+
 void MllpSource::take(const ConnectionPtr& connection, mllp::Event event) {
+  if (deny(connection, event)) return;
   Inbound message;
   message.bytes = std::move(event.bytes);
   message.kind = ContentKind::hl7;
@@ -378,7 +388,7 @@ base::Task<void> MllpSource::run_report(std::shared_ptr<MllpSource> self, Connec
   --connection->running;
   if (slot) {
     slot->reply = std::move(answer.reply);
-    slot->close = true;
+    slot->close = answer.close || slot->reply.empty();
     slot->ready = true;
   }
   self->flush(connection);
@@ -413,8 +423,10 @@ base::Task<void> MllpSource::write_answers(std::shared_ptr<MllpSource> self, Con
     }
     connection->drained.notify();
     if (out.empty()) continue;
+    if (base::failpoint_torn("mllp.ack")) out.resize(out.size() / 2);
     auto writing = connection->stream->write_all(std::move(out), kWriteMs);
     const auto written = co_await std::move(writing);
+    base::failpoint_here("mllp.ack.torn");
     if (!written) close = true;
   }
   connection->writing = false;
@@ -458,28 +470,8 @@ base::Task<void> MllpSource::stop() {
   status_.port = 0;
 }
 
-std::unique_ptr<Source> make(const Options& options, const Surroundings& around);
-
-/// Gives shared ownership (running coroutines keep the source) behind the unique_ptr of the factory.
-class Handle final : public Source {
- public:
-  explicit Handle(std::shared_ptr<MllpSource> source) : source_(std::move(source)) {}
-  base::Status start(Intake& intake) override { return source_->start(intake); }
-  base::Task<void> stop() override { return source_->stop(); }
-  ConnectorStatus status() const override { return source_->status(); }
-
- private:
-  std::shared_ptr<MllpSource> source_;
-};
-
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<Handle>(std::make_shared<MllpSource>(options, around));
-}
-
-std::string listens_on(const Options& options) {
-  const auto* port = options.find("port");
-  if (port == nullptr || !port->resolved || port->number == 0) return {};
-  return options.text("bind") + ":" + std::to_string(port->number);
+  return std::make_unique<detail::SharedSource<MllpSource>>(std::make_shared<MllpSource>(options, around));
 }
 
 }  // namespace
@@ -490,9 +482,9 @@ const ConnectorSpec& mllp_source_spec() {
                                   .summary = "listens for HL7 v2 messages over MLLP",
                                   .content = {.hl7 = true},
                                   .options = detail::mllp_source_options(),
-                                  .examples = kExamples,
+                                  .examples = detail::mllp_source_examples(),
                                   .make_source = &make,
-                                  .listens_on = &listens_on};
+                                  .listens_on = &detail::listens_on};
   return spec;
 }
 

@@ -141,6 +141,7 @@ class Parser {
       return;
     }
     if (at >= option.values.size()) return wrong(option, option.name.span, "needs a value");
+    if (field.type == FieldType::binding) return parse_binding(option, field, out);
     if (field.type != FieldType::words && at + 1 != option.values.size())
       return wrong(option, option.values[at + 1].span, "takes one value");
     const ast::OptionValue& written = option.values[at];
@@ -163,6 +164,20 @@ class Parser {
     if (!value) return wrong(option, written.span, value.error().text);
     value->span = written.span;
     out.options.add(field.name, std::move(*value));
+  }
+
+  void parse_binding(const ast::Option& option, const FieldSpec& field, ParsedOptions& out) {
+    const auto& values = option.values;
+    const auto is_text = [&](std::size_t i) {
+      return values[i].kind == ast::OptionValue::Kind::string && values[i].expr == nullptr && !values[i].text.empty();
+    };
+    if (values.size() != 3 || !is_text(0) || !is_word(values[1], "as") || !is_text(2))
+      return wrong(option, option.name.span, "write `" + option.name.text + " \"…\" as \"…\"`");
+    OptionValue value;
+    value.text = values[0].text;
+    value.words = {values[2].text};
+    value.span = option.span;
+    out.options.add(field.name, std::move(value));
   }
 
   static bool kind_fits(const ast::OptionValue& written, const FieldSpec& field) {

@@ -97,6 +97,9 @@ base::Result<OptionValue> parse_option_text(const FieldSpec& field, std::string 
       value.number_max = *high;
       return value;
     }
+    case FieldType::string:
+      if (!field.words.empty() && !is_word(field, value.text)) return expected(list_words(field.words));
+      return value;
     case FieldType::word:
       if (!is_word(field, value.text)) return expected(list_words(field.words));
       return value;

@@ -52,9 +52,6 @@ class Checker {
     check_options(definition.source_options);
     for (const DestinationDefinition& destination : definition.destinations) {
       check_options(destination.options);
-      const OptionValue* connections = destination.options.find("connections");
-      if (connections != nullptr && connections->number > 1)
-        add(connections->span, "more than one connection", "`connections 1`");
       if (destination.connector == nullptr || destination.connector->check == nullptr) continue;
       for (const OptionProblem& problem : destination.connector->check(destination.options)) {
         const OptionValue* value = destination.options.find(problem.option);

@@ -24,6 +24,7 @@ struct PendingDestination {
   std::vector<ParsedExpressions> templates;
   std::vector<std::vector<PendingExpression>> parts;  ///< parallel to templates
   bool ordered = false;
+  std::vector<PendingExpression> order;
 };
 
 struct PendingRoute {

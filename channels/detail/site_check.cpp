@@ -136,6 +136,7 @@ class Checker {
   void check_http() {
     const Options& http = site_.server.block("http");
     const OptionValue* listen = http.find("listen");
+    check_console();
     check_http_tls(http);
     if (listen == nullptr || !listen->resolved || http.has("insecure")) return;
     if (is_loopback(listen->text.substr(0, listen->text.rfind(':')))) return;
@@ -147,13 +148,34 @@ class Checker {
              "`fhir { access { user NAME { … } } }` or `insecure accept_risk`");
   }
 
+  /// People's passwords go there: beyond loopback only encrypted, without exception.
+  void check_console() {
+    if (!site_.server.has("console")) return;
+    const Options& console = site_.server.block("console");
+    const OptionValue* listen = console.find("listen");
+    if (listen == nullptr || !listen->resolved || console.has("tls") ||
+        is_loopback(listen->text.substr(0, listen->text.rfind(':'))))
+      return;
+    report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext console on a non-loopback address",
+           "`console { tls { cert file(\"…\"); key file(\"…\") } }`");
+  }
+
   void check_http_tls(const Options& http) {
     const OptionValue* tls = http.find("tls");
     if (tls == nullptr || tls->block.empty()) return;
-    const Options& block = tls->block.front();
+    check_client_certificates(*tls);
+  }
+
+  /// Client certificates need somebody who signs them; rules about them need them.
+  void check_client_certificates(const OptionValue& tls) {
+    const Options& block = tls.block.front();
+    if (find_field(block.fields(), "client") == nullptr) return;
     if (block.text("client") != "none" && !block.has("client_ca"))
-      report(diagnostics_, ErrorCode::E0910, tls->span, "`tls` asks for client certificates without `client_ca`",
+      report(diagnostics_, ErrorCode::E0910, tls.span, "`tls` asks for client certificates without `client_ca`",
              "client_ca file(\"…\")");
+    if (block.has("allow") && block.text("client") != "required")
+      report(diagnostics_, ErrorCode::E0910, tls.span, "`allow` speaks of client certificates, and `tls` requires none",
+             "client required");
   }
 
   /// Users, their roles, and what the roles name.
@@ -234,6 +256,9 @@ class Checker {
     const Options& http = site_.server.block("http");
     const OptionValue* listen = http.find("listen");
     if (listen != nullptr && listen->resolved) add(listen->text, "the FHIR server", listen->span);
+    const OptionValue* console = site_.server.block("console").find("listen");
+    if (site_.server.has("console") && console != nullptr && console->resolved)
+      add(console->text, "the console", console->span);
     for (const PendingChannel& pending : site_.channels) {
       const ChannelDefinition& channel = pending.definition;
       if (channel.disabled || channel.source == nullptr || channel.source->listens_on == nullptr) continue;
@@ -304,6 +329,10 @@ class Checker {
     const OptionValue* tls = options.find("tls");
     if (tls == nullptr || tls->block.empty()) return;
     const Options& block = tls->block.front();
+    check_client_certificates(*tls);
+    const bool listener = find_field(block.fields(), "client") != nullptr;
+    if (listener && !block.has("cert") && !block.has("key"))
+      report(diagnostics_, ErrorCode::E0910, tls->span, "`tls` of a listener has no certificate", "cert file(\"…\"); key file(\"…\")");
     if (block.has("cert") != block.has("key"))
       report(
           diagnostics_, ErrorCode::E0910, tls->span,

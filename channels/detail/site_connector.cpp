@@ -199,6 +199,7 @@ class Connector {
                            DestinationDefinition& definition) {
     const ast::DestinationClause& clause = *pending.clause;
     definition.ordered = pending.ordered;
+    for (const PendingExpression& key : pending.order) definition.order.push_back(expression(key));
     if (pending.condition) definition.condition = expression(*pending.condition);
     for (std::size_t i = 0; i < pending.templates.size(); ++i) {
       DestinationDefinition::Template name;

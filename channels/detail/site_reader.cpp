@@ -5,6 +5,7 @@
 
 #include "channels/detail/site_builder.h"
 #include "engine/base/partial_date.h"
+#include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
 #include "hl7/dictionary/dictionary.h"
 #include "hl7/dictionary/version.h"
@@ -292,6 +293,7 @@ class Reader {
       definition.connections = static_cast<std::uint32_t>(definition.options.number("connections"));
       check_options(*definition.connector, definition.options, clause.connector.span);
       pending.ordered = !parsed.order_by.empty();
+      read_order(out, clause, parsed.order_by, definition, pending);
       for (const ParsedExpressions& name : parsed.templates) {
         std::vector<PendingExpression> parts;
         for (const ast::Expr* expr : name.exprs) parts.push_back(request(out, *expr, true));
@@ -302,6 +304,82 @@ class Reader {
     if (clause.condition) pending.condition = request(out, *clause.condition, false);
     out.definition.destinations.push_back(std::move(definition));
     out.destinations.push_back(std::move(pending));
+  }
+
+  /// `order by` reads what the destination gets: the message, or what a map makes of it.
+  void read_order(const PendingChannel& channel, const ast::DestinationClause& clause,
+                  const std::vector<const ast::Expr*>& keys, DestinationDefinition& definition,
+                  PendingDestination& pending) {
+    if (keys.empty()) return;
+    std::string text;
+    for (const ast::Expr* key : keys) text += std::string(library_.sources().text(key->span)) + "\n";
+    const ast::RouteClause* route = route_of(channel, clause);
+    const bool passes = clause.from ? clause.from->text == "source" : channel.routes.empty();
+    constexpr std::size_t kIdBytes = 8;
+    definition.order_id =
+        base::sha256_hex((route == nullptr ? "" : route->map.text() + "\n") + text).substr(0, kIdBytes);
+    if (passes) {
+      for (const ast::Expr* key : keys) pending.order.push_back(request(channel, *key, true));
+      return;
+    }
+    if (route == nullptr) return;  // `from` names nothing, or acknowledgements
+    const auto type = target_of(channel, route->map);
+    if (!type || type->kind == mappings::DataKind::csv) {
+      report(diagnostics_, ErrorCode::E0902, keys.front()->span,
+             "`order by` needs a message or a resource whose type is known; `" + route->result.text +
+                 "` is " + (type ? "rows" : "made by a package"),
+             type ? "leave `order by` out: one connection keeps the order"
+                  : "name one map in `map " + route->result.text + " = …`");
+      return;
+    }
+    for (const ast::Expr* key : keys) {
+      PendingExpression one;
+      one.expr = key;
+      one.text = true;
+      one.first_request = site_.requests.size();
+      one.count = 1;
+      mappings::ExpressionRequest wanted;
+      wanted.expr = key;
+      wanted.file = &channel.file->tree;
+      wanted.source = *type;
+      wanted.want = mappings::ExpressionRequest::Want::text;
+      site_.requests.push_back(std::move(wanted));
+      pending.order.push_back(one);
+    }
+  }
+
+  /// The statement that makes what the destination gets, or nullptr.
+  static const ast::RouteClause* route_of(const PendingChannel& channel,
+                                          const ast::DestinationClause& clause) {
+    for (const PendingRoute& route : channel.routes)
+      if (!clause.from || route.clause->result.text == clause.from->text) return route.clause;
+    return nullptr;
+  }
+
+  /// What a map makes; nothing when it is no single map, or unknown.
+  std::optional<mappings::DataType> target_of(const PendingChannel& channel, const ast::QName& name) const {
+    const mappings::LibraryFile* file = channel.file;
+    const ast::QName* wanted = &name;
+    constexpr int kExtendsMax = 16;
+    for (int i = 0; i < kExtendsMax; ++i) {
+      const auto found = library_.resolve(*file, *wanted, mappings::DeclKind::map);
+      if (found.found == nullptr || found.parts != wanted->parts.size()) return std::nullopt;
+      file = found.found->file;
+      if (const auto* map = found.found->decl->get_if<ast::MapDecl>()) {
+        mappings::DataType out;
+        out.kind = map->model == ast::Type::Model::hl7    ? mappings::DataKind::hl7
+                   : map->model == ast::Type::Model::fhir ? mappings::DataKind::fhir
+                                                          : mappings::DataKind::csv;
+        out.name = map->target.text;
+        out.version =
+            out.kind == mappings::DataKind::hl7 && map->version.empty() ? kCheckingVersion : map->version;
+        return out;
+      }
+      const auto* extends = found.found->decl->get_if<ast::ExtendDecl>();
+      if (extends == nullptr) return std::nullopt;
+      wanted = &extends->base;
+    }
+    return std::nullopt;
   }
 
   /// A connector's own options and the common ones; built once, kept for the process.

@@ -4,7 +4,9 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <algorithm>
 #include <charconv>
+#include <ctime>
 
 #include "channels/net/detail/http_text.h"
 #include "engine/base/text.h"
@@ -61,7 +63,58 @@ base::Task<base::Result<base::StreamPtr>> connect_to(base::Network* network, std
   co_return stream;
 }
 
+base::Task<base::Result<base::StreamPtr>> connect_encrypted(base::Network* network, std::string host, std::uint16_t port,
+                                                            TlsContexts contexts, std::int64_t timeout_ms) {
+  std::shared_ptr<const TlsContext> context;
+  if (contexts) {
+    context = contexts();
+  } else {
+    auto system = system_tls();
+    if (!system) co_return base::fail(system.error());
+    context = *system;
+  }
+  auto connecting = connect_tls(network, std::move(host), port, timeout_ms, std::move(context));
+  auto stream = co_await std::move(connecting);
+  co_return stream;
+}
+
+/// What the Host field says.
+std::string host_field(const std::string& host, std::uint16_t port, std::uint16_t usual) {
+  std::string out = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+  if (port != usual) out += ":" + std::to_string(port);
+  return out;
+}
+
+constexpr std::int64_t kRetryAfterMaxMs = 3'600'000;
+
 }  // namespace
+
+std::optional<std::int64_t> retry_after_ms(std::string_view value, base::WallTime now) {
+  const std::string text(base::trim(value));
+  std::int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  if (error == std::errc() && end == text.data() + text.size()) {
+    if (ms < 0) return std::nullopt;
+    return std::min(ms, kRetryAfterMaxMs / 1'000) * 1'000;
+  }
+  for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
+    std::tm parts{};
+    const char* rest = ::strptime(text.c_str(), form, &parts);
+    if (rest == nullptr || *rest != '\0') continue;
+    ms = static_cast<std::int64_t>(::timegm(&parts)) * 1'000 - now.micros / 1'000;
+    return std::clamp<std::int64_t>(ms, 0, kRetryAfterMaxMs);
+  }
+  return std::nullopt;
+}
+
+std::string basic_authorization(std::string_view user, std::string_view password) {
+  return "Basic " + base::base64_encode(std::string(user) + ':' + std::string(password));
+}
+
+base::Result<std::shared_ptr<const TlsContext>> system_tls() {
+  static const base::Result<std::shared_ptr<const TlsContext>> context = TlsContext::client({});
+  return context;
+}
 
 base::Result<HttpUrl> HttpUrl::parse(std::string_view text) {
   HttpUrl out;
@@ -120,6 +173,7 @@ struct HttpClient::Impl {
   std::string host;
   base::StreamPtr stream;
   std::string buffer;
+  std::size_t body_max = base::limits::kMessageBytesMax;
   bool closed = false, timed_out = false;
   bool answer_begun = false;  ///< a byte of the answer has come
 };
@@ -183,7 +237,7 @@ base::Task<HttpExchange> HttpClient::Impl::exchange(std::shared_ptr<Impl> self, 
     parser = std::make_shared<Parser>();
     parser->eager(true);
     parser->header_limit(static_cast<std::uint32_t>(base::limits::kHttpHeaderBytesMax));
-    parser->body_limit(base::limits::kMessageBytesMax);
+    parser->body_limit(self->body_max);
     if (head) parser->skip(true);
     auto reading = read_answer(self, parser);
     const auto read = co_await std::move(reading);
@@ -235,13 +289,23 @@ base::Task<HttpExchange> HttpClient::Impl::send(std::shared_ptr<Impl> self, base
 }
 
 HttpClient::HttpClient(base::Network& network, std::string host, std::uint16_t port) {
-  const bool v6 = host.find(':') != std::string::npos;
-  std::string header = v6 ? "[" + host + "]" : host;
-  if (port != 80) header += ":" + std::to_string(port);
+  std::string header = host_field(host, port, 80);
   auto connect = [net = &network, host, port](std::int64_t timeout_ms) {
     return connect_to(net, host, port, timeout_ms);
   };
   impl_ = std::make_shared<Impl>(network, HttpConnect(connect), std::move(header));
+}
+
+HttpClient::HttpClient(base::Network& network, const HttpUrl& url, TlsContexts contexts) {
+  std::string header = host_field(url.host, url.port, url.https ? 443 : 80);
+  auto plain = [net = &network, host = url.host, port = url.port](std::int64_t timeout_ms) {
+    return connect_to(net, host, port, timeout_ms);
+  };
+  auto encrypted = [net = &network, host = url.host, port = url.port, contexts = std::move(contexts)](std::int64_t timeout_ms) {
+    return connect_encrypted(net, host, port, contexts, timeout_ms);
+  };
+  impl_ = std::make_shared<Impl>(network, url.https ? HttpConnect(std::move(encrypted)) : HttpConnect(std::move(plain)),
+                                 std::move(header));
 }
 
 HttpClient::HttpClient(base::Network& network, HttpConnect connect, std::string host_header)
@@ -253,6 +317,10 @@ HttpClient::~HttpClient() {
 
 base::Task<HttpExchange> HttpClient::send(base::HttpRequest request, std::int64_t timeout_ms) {
   return Impl::send(impl_, std::move(request), timeout_ms);
+}
+
+void HttpClient::set_body_max(std::size_t bytes) {
+  impl_->body_max = bytes;
 }
 
 void HttpClient::close() {

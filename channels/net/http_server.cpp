@@ -30,7 +30,7 @@ struct Incoming {
   enum class Kind : std::uint8_t { request, closed, refused } kind = Kind::closed;
   int status = 0;  ///< refused
   const char* why = "";
-  bool keep_alive = false;
+  bool keep_alive = false, knows_chunks = true;
   base::HttpRequest request;
   std::optional<base::HttpResponse> answer;  ///< refused: by the gate
 };
@@ -102,15 +102,26 @@ base::HttpRequest take_request(Parser& parser, const std::string& peer) {
   return out;
 }
 
-std::string print_response(const base::HttpResponse& response, bool head, bool keep_alive,
-                           std::int64_t wall_micros) {
-  std::string out;
-  out.reserve(256 + (head ? 0 : response.body.size()));
-  out +=
+std::string print_head(const base::HttpResponse& response, std::int64_t wall_micros) {
+  std::string out =
       "HTTP/1.1 " + std::to_string(response.status) + ' ' + detail::reason_phrase(response.status) + "\r\n";
   for (const auto& [name, value] : response.headers.list())
     if (!detail::is_framing_header(name)) detail::append_header(out, name, value);
   if (!response.headers.has("date")) detail::append_header(out, "Date", detail::http_date(wall_micros));
+  return out;
+}
+
+std::string print_chunk(const std::string& piece) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string size;
+  for (std::size_t left = piece.size(); left > 0; left /= 16) size.insert(size.begin(), kDigits[left % 16]);
+  return size + "\r\n" + piece + "\r\n";
+}
+
+std::string print_response(const base::HttpResponse& response, bool head, bool keep_alive,
+                           std::int64_t wall_micros) {
+  std::string out = print_head(response, wall_micros);
+  out.reserve(256 + (head ? 0 : response.body.size()));
   const bool no_content = response.status == 204 || response.status == 304;
   const auto declared = response.headers.get("content-length");
   if (!no_content)
@@ -166,6 +177,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   static base::Task<bool> answer(std::shared_ptr<Impl> self, ConnectionPtr connection, Incoming incoming);
   static base::Task<base::HttpResponse> handle(std::shared_ptr<Impl> self, base::HttpRequest request,
                                                HttpPeer peer);
+  static base::Task<bool> send_stream(std::shared_ptr<Impl> self, ConnectionPtr connection,
+                                      std::shared_ptr<HttpStream> stream, std::string head, bool chunks);
   static base::Task<void> linger(ConnectionPtr connection);
 
   base::Network& network;
@@ -186,6 +199,7 @@ HttpPeer peer_of(const base::StreamPtr& stream) {
   if (const auto* secure = dynamic_cast<const SecureStream*>(stream.get())) {
     peer.encrypted = true;
     peer.certificate = secure->certificate();
+    peer.alternative_names = secure->alternative_names();
   }
   peer.is_gone = [weak = std::weak_ptr<base::Stream>(stream)] {
     const auto open = weak.lock();
@@ -264,6 +278,7 @@ base::Task<Incoming> HttpServer::Impl::read_request(std::shared_ptr<Impl> self, 
   Incoming out;
   out.kind = Incoming::Kind::request;
   out.keep_alive = parser->get().keep_alive();
+  out.knows_chunks = parser->get().version() >= 11;
   out.request = take_request(*parser, connection->stream->peer());
   co_return out;
 }
@@ -285,6 +300,8 @@ base::Task<bool> HttpServer::Impl::answer(std::shared_ptr<Impl> self, Connection
   ++self->counts.requests;
   const bool head = incoming.request.method == "HEAD";
   const bool refused = incoming.kind == Incoming::Kind::refused;
+  const bool knows_chunks = incoming.knows_chunks;
+  const auto stream = std::make_shared<HttpStream>();
   base::HttpResponse response;
   if (incoming.answer) {
     response = std::move(*incoming.answer);
@@ -293,11 +310,23 @@ base::Task<bool> HttpServer::Impl::answer(std::shared_ptr<Impl> self, Connection
     response = own ? own(incoming.status, incoming.why) : refusal(incoming.status, incoming.why);
   } else {
     HttpPeer peer = peer_of(connection->stream);
+    peer.stream = stream;
     auto handling = handle(self, std::move(incoming.request), std::move(peer));
     response = co_await std::move(handling);
   }
   const bool keep = !refused && incoming.keep_alive && !self->stopping &&
                     !base::equals_ignore_case(response.headers.get("connection"), "close");
+  if (stream->next && !head) {
+    std::string start = print_head(response, self->limits.clock->wall().micros);
+    if (knows_chunks) detail::append_header(start, "Transfer-Encoding", "chunked");
+    detail::append_header(start, "Connection", keep && knows_chunks ? "keep-alive" : "close");
+    start += "\r\n";
+    auto sending = send_stream(self, connection, stream, std::move(start), knows_chunks);
+    const bool whole = co_await std::move(sending);
+    if (stream->ended) stream->ended();
+    co_return keep&& knows_chunks&& whole;
+  }
+  if (stream->ended) stream->ended();
   std::string text = print_response(response, head, keep, self->limits.clock->wall().micros);
   const auto written = co_await connection->stream->write_all(std::move(text), kWriteMs);
   if (refused && written) {
@@ -305,6 +334,28 @@ base::Task<bool> HttpServer::Impl::answer(std::shared_ptr<Impl> self, Connection
     co_await std::move(rest);
   }
   co_return keep&& written.has_value();
+}
+
+/// False: the end was not sent, and the connection is of no more use.
+base::Task<bool> HttpServer::Impl::send_stream(std::shared_ptr<Impl> self, ConnectionPtr connection,
+                                               std::shared_ptr<HttpStream> stream, std::string head, bool chunks) {
+  auto written = co_await connection->stream->write_all(std::move(head), kWriteMs);
+  while (written && !self->stopping) {
+    std::string piece;
+    try {
+      auto making = stream->next();
+      piece = co_await std::move(making);
+    } catch (const std::exception&) {
+      co_return false;  // a bug of the handler: the missing end tells the client
+    }
+    const bool end = piece.empty();
+    if (end && !chunks) co_return true;
+    std::string bytes = std::move(piece);
+    if (chunks) bytes = end ? std::string("0\r\n\r\n") : print_chunk(bytes);
+    written = co_await connection->stream->write_all(std::move(bytes), kWriteMs);
+    if (end) co_return written.has_value();
+  }
+  co_return false;
 }
 
 /// Reads what the client still sends, for a moment: closing with unread bytes would reset the connection and

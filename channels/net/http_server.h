@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.h"
 #include "engine/base/http_message.h"
@@ -19,11 +20,21 @@ namespace kiln::channels {
 using HttpRefusal = std::function<base::HttpResponse(int status, const std::string& why)>;
 /// Called once per request, on the network's executor. An exception that leaves it becomes a 500.
 using HttpHandler = std::function<base::Task<base::HttpResponse>(base::HttpRequest)>;
+/// A body that is made while it is sent, in chunks (RFC 9112 §7.1): for answers without end or too large for memory.
+struct HttpStream {
+  /// The next piece, empty for the end; not asked for again after the client has gone or the server stops. On the
+  /// network's executor. Set by a handler before it ends: its response then is the head, and its body is not sent.
+  std::function<base::Task<std::string>()> next;
+  std::function<void()> ended;  ///< once, however it ended; may be empty
+};
+
 /// What is known of who sent a request, besides its address.
 struct HttpPeer {
   bool encrypted = false;
   std::string certificate;        ///< subject of the client's certificate (RFC 2253); empty: none was shown
+  std::vector<std::string> alternative_names;  ///< of that certificate: "DNS:…", "URI:…", "email:…"
   std::function<bool()> is_gone;  ///< the client has closed its side; on the network's executor, at any later time
+  std::shared_ptr<HttpStream> stream;  ///< of the answer to this request; null while the gate is asked
 };
 /// A handler that looks at it.
 using HttpPeerHandler = std::function<base::Task<base::HttpResponse>(base::HttpRequest, HttpPeer)>;

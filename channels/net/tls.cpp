@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <set>
@@ -53,16 +54,16 @@ CertificatePtr next_certificate(BIO* from) {
   return CertificatePtr(PEM_read_bio_X509(from, nullptr, no_pass_phrase, nullptr));
 }
 
-Status use_certificates(SSL_CTX* context, const TlsOptions& options) {
-  const BioPtr chain = reader_of(options.certificate);
+Status use_certificates(SSL_CTX* context, const std::string& certificate, const std::string& private_key) {
+  const BioPtr chain = reader_of(certificate);
   const CertificatePtr own = next_certificate(chain.get());
   if (!own) return bad("no certificate in PEM form");
   if (SSL_CTX_use_certificate(context, own.get()) != 1)
-    return bad("the certificate is too weak or cannot be used for a server");
+    return bad("the certificate is too weak or cannot be used");
   while (CertificatePtr signer = next_certificate(chain.get()))
     if (SSL_CTX_add1_chain_cert(context, signer.get()) != 1)
       return bad("the chain of the certificate is wrong");
-  const BioPtr key_text = reader_of(options.key);
+  const BioPtr key_text = reader_of(private_key);
   const KeyPtr key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, no_pass_phrase, nullptr));
   if (!key) return bad("no private key in PEM form without pass phrase");
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1)
@@ -111,12 +112,12 @@ struct TlsContext::Impl {
 TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsContext::~TlsContext() = default;
 
-base::Result<std::shared_ptr<const TlsContext>> TlsContext::server(const TlsOptions& options) {
-  auto impl = std::make_unique<Impl>();
-  impl->context = SSL_CTX_new(TLS_server_method());
-  if (!impl->context) return bad("TLS cannot be used");
-  SSL_CTX* context = impl->context;
-  SSL_CTX_set_min_proto_version(context, options.only_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+namespace {
+
+/// What both sides ask of a connection.
+Status prepare(SSL_CTX* context, bool only_13) {
+  if (context == nullptr) return bad("TLS cannot be used");
+  SSL_CTX_set_min_proto_version(context, only_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -124,8 +125,46 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::server(const TlsOpti
   SSL_CTX_set_security_level(context, 2);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   if (SSL_CTX_set_cipher_list(context, kCiphers12) != 1) return bad("none of the ciphers is there");
+  return {};
+}
+
+Status use_server_authorities(SSL_CTX* context, const std::string& ca) {
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  if (ca.empty()) {
+    if (SSL_CTX_set_default_verify_paths(context) != 1) return bad("the system has no authorities; give `ca`");
+    return {};
+  }
+  const BioPtr list = reader_of(ca);
+  std::size_t count = 0;
+  while (CertificatePtr authority = next_certificate(list.get())) {
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get()) != 1)
+      return bad("ca has a certificate that cannot be used");
+    ++count;
+  }
+  if (count == 0) return bad("ca has no certificate in PEM form");
+  ERR_clear_error();
+  return {};
+}
+
+}  // namespace
+
+base::Result<std::shared_ptr<const TlsContext>> TlsContext::client(const TlsClientOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->context = SSL_CTX_new(TLS_client_method());
+  TRY_VOID(prepare(impl->context, options.only_13));
+  TRY_VOID(use_server_authorities(impl->context, options.ca));
+  if (!options.certificate.empty())
+    TRY_VOID(use_certificates(impl->context, options.certificate, options.key));
+  return std::shared_ptr<const TlsContext>(new TlsContext(std::move(impl)));
+}
+
+base::Result<std::shared_ptr<const TlsContext>> TlsContext::server(const TlsOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->context = SSL_CTX_new(TLS_server_method());
+  SSL_CTX* context = impl->context;
+  TRY_VOID(prepare(context, options.only_13));
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
-  TRY_VOID(use_certificates(context, options));
+  TRY_VOID(use_certificates(context, options.certificate, options.key));
   TRY_VOID(use_client_authorities(context, options));
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(impl)));
 }
@@ -146,6 +185,19 @@ class TlsStream final : public SecureStream,
     SSL_set_accept_state(ssl_.get());
   }
 
+  /// Before the handshake: the client's side, and whom the other side's certificate must name.
+  Status expect(const std::string& host) {
+    SSL_set_connect_state(ssl_.get());
+    X509_VERIFY_PARAM* rules = SSL_get0_param(ssl_.get());
+    X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    const bool address = X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str()) == 1;
+    ERR_clear_error();
+    if (address) return {};
+    if (SSL_set1_host(ssl_.get(), host.c_str()) != 1 || SSL_set_tlsext_host_name(ssl_.get(), host.c_str()) != 1)
+      return bad("the host is no name a certificate can be for");
+    return {};
+  }
+
   base::Task<Status> handshake();
   base::Task<base::Result<std::size_t>> read_some(char* into, std::size_t capacity,
                                                   std::int64_t timeout_ms) override;
@@ -157,8 +209,10 @@ class TlsStream final : public SecureStream,
     return probe && probe->is_gone();
   }
   std::string certificate() const override;
+  std::vector<std::string> alternative_names() const override;
 
  private:
+  base::Error why_refused() const;
   enum class Step : std::uint8_t { done, wants_more, closed, failed };
   /// What an SSL call that gave `code` came to. At once after the call: the errors of OpenSSL are per thread.
   Step step_of(int code);
@@ -213,7 +267,7 @@ base::Task<Status> TlsStream::handshake() {
     auto flushing = flush(base::limits::kTlsHandshakeMs);
     const Status flushed = co_await std::move(flushing);
     if (step == Step::done) co_return flushed;
-    if (step != Step::wants_more || !flushed) co_return base::fail(ErrorCode::tls_failed);
+    if (step != Step::wants_more || !flushed) co_return base::fail(why_refused());
     auto filling = fill(base::limits::kTlsHandshakeMs);
     const Status filled = co_await std::move(filling);
     if (!filled) co_return filled;
@@ -256,6 +310,32 @@ base::Task<Status> TlsStream::write_all(std::string bytes, std::int64_t timeout_
   co_return Status();
 }
 
+/// What is wrong with the other side's certificate, when that was it.
+base::Error TlsStream::why_refused() const {
+  base::Error why{ErrorCode::tls_failed, "the peers agree on no version, cipher or certificate", "", ""};
+  const long result = SSL_get_verify_result(ssl_.get());
+  if (result != X509_V_OK) why.text = std::string("the certificate is refused: ") + X509_verify_cert_error_string(result);
+  return why;
+}
+
+std::vector<std::string> TlsStream::alternative_names() const {
+  std::vector<std::string> out;
+  const CertificatePtr shown(SSL_get1_peer_certificate(ssl_.get()));
+  if (!shown || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return out;
+  auto* names =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(shown.get(), NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
+    const char* kind = name->type == GEN_DNS ? "DNS:" : name->type == GEN_URI ? "URI:" : name->type == GEN_EMAIL ? "email:" : nullptr;
+    if (kind == nullptr) continue;
+    const ASN1_IA5STRING* text = name->d.ia5;
+    out.push_back(kind + std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                                     static_cast<std::size_t>(ASN1_STRING_length(text))));
+  }
+  GENERAL_NAMES_free(names);
+  return out;
+}
+
 std::string TlsStream::certificate() const {
   const CertificatePtr shown(SSL_get1_peer_certificate(ssl_.get()));
   if (!shown || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
@@ -270,7 +350,7 @@ std::string TlsStream::certificate() const {
 /// Connections of one listener whose handshake is not over.
 struct Greeting {
   base::TimerExecutor* executor;
-  std::shared_ptr<const TlsContext> context;
+  TlsContexts contexts;
   base::Network::OnAccept on_accept;
   std::set<base::StreamPtr> open;
 };
@@ -279,7 +359,7 @@ base::Task<void> greet(std::shared_ptr<Greeting> greeting, base::StreamPtr raw) 
   greeting->open.insert(raw);
   const base::TimerId timer = greeting->executor->post_after(
       std::chrono::milliseconds(base::limits::kTlsHandshakeMs), [raw] { raw->close(); });
-  const auto stream = std::make_shared<TlsStream>(raw, greeting->context);
+  const auto stream = std::make_shared<TlsStream>(raw, greeting->contexts());
   auto shaking = stream->handshake();
   const Status done = co_await std::move(shaking);
   greeting->executor->cancel(timer);
@@ -311,10 +391,14 @@ class TlsListener final : public base::Listener {
 
 HttpListen listen_tls(base::Network& network, std::string host, std::uint16_t port,
                       std::shared_ptr<const TlsContext> context) {
+  return listen_tls(network, std::move(host), port, TlsContexts([context] { return context; }));
+}
+
+HttpListen listen_tls(base::Network& network, std::string host, std::uint16_t port, TlsContexts contexts) {
   return [&network, host, port,
-          context](base::Network::OnAccept on_accept) -> base::Result<std::unique_ptr<base::Listener>> {
+          contexts](base::Network::OnAccept on_accept) -> base::Result<std::unique_ptr<base::Listener>> {
     auto greeting =
-        std::make_shared<Greeting>(Greeting{&network.executor(), context, std::move(on_accept), {}});
+        std::make_shared<Greeting>(Greeting{&network.executor(), contexts, std::move(on_accept), {}});
     auto listener = network.listen(host, port, [greeting](base::StreamPtr raw) {
       if (greeting->open.size() >= base::limits::kConnectionsPerListenerMax) return raw->close();
       base::spawn(greet(greeting, std::move(raw)));
@@ -322,6 +406,68 @@ HttpListen listen_tls(base::Network& network, std::string host, std::uint16_t po
     if (!listener) return base::fail(listener.error());
     return std::make_unique<TlsListener>(std::move(*listener), greeting);
   };
+}
+
+base::Task<base::Result<base::StreamPtr>> begin_tls(base::TimerExecutor* executor, base::StreamPtr raw,
+                                                    std::string host, std::int64_t timeout_ms,
+                                                    std::shared_ptr<const TlsContext> context) {
+  const auto stream = std::make_shared<TlsStream>(raw, context);
+  Status done = stream->expect(host);
+  const auto late = std::make_shared<bool>(false);
+  if (done) {
+    const base::TimerId timer = executor->post_after(std::chrono::milliseconds(timeout_ms), [raw, late] {
+      *late = true;
+      raw->close();
+    });
+    auto shaking = stream->handshake();
+    done = co_await std::move(shaking);
+    executor->cancel(timer);
+  }
+  if (done) co_return base::StreamPtr(stream);
+  raw->close();
+  if (*late) co_return base::fail(ErrorCode::timeout, "no encrypted connection in time");
+  co_return base::fail(done.error());
+}
+
+base::Task<base::Result<base::StreamPtr>> connect_tls(base::Network* network, std::string host,
+                                                      std::uint16_t port, std::int64_t timeout_ms,
+                                                      std::shared_ptr<const TlsContext> context) {
+  auto connecting = network->connect(host, port, timeout_ms);
+  auto raw = co_await std::move(connecting);
+  if (!raw) co_return base::fail(raw.error());
+  auto beginning = begin_tls(&network->executor(), *raw, host, timeout_ms, context);
+  auto stream = co_await std::move(beginning);
+  co_return stream;
+}
+
+namespace {
+
+/// "CN=lab,O=Example": its parts; a comma behind a backslash parts nothing (RFC 4514).
+std::vector<std::string> parts_of(const std::string& subject) {
+  std::vector<std::string> out(1);
+  for (std::size_t i = 0; i < subject.size(); ++i) {
+    if (subject[i] == '\\' && i + 1 < subject.size()) {
+      out.back() += subject.substr(i, 2);
+      ++i;
+    } else if (subject[i] == ',') {
+      out.emplace_back();
+    } else if (subject[i] != ' ' || !out.back().empty()) {
+      out.back() += subject[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+bool names_certificate(const std::string& wanted, const std::string& subject,
+                       const std::vector<std::string>& alternative_names) {
+  if (std::find(alternative_names.begin(), alternative_names.end(), wanted) != alternative_names.end()) return true;
+  const auto shown = parts_of(subject);
+  const auto asked = parts_of(wanted);
+  return !subject.empty() && std::all_of(asked.begin(), asked.end(), [&](const std::string& part) {
+    return !part.empty() && std::find(shown.begin(), shown.end(), part) != shown.end();
+  });
 }
 
 }  // namespace kiln::channels

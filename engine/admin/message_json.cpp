@@ -2,6 +2,7 @@
 
 #include "engine/base/partial_date.h"
 #include "engine/base/text.h"
+#include "engine/limits.h"
 
 namespace kiln::engine {
 
@@ -11,7 +12,8 @@ std::string print_time(base::WallTime time) {
 
 namespace {
 
-void write_destination(base::JsonWriter& json, const DestinationState& state) {
+/// An answer may name the patient: it is content.
+void write_destination(base::JsonWriter& json, const DestinationState& state, bool with_content) {
   json.begin_object().member("destination", state.destination);
   json.member("state", state.pending ? "pending" : name_of(state.ending.state));
   json.key("attempts").integer(state.attempts).key("in_doubt").boolean(state.in_doubt);
@@ -19,13 +21,13 @@ void write_destination(base::JsonWriter& json, const DestinationState& state) {
     json.member("code", state.ending.code)
         .member("detail", state.ending.detail)
         .member("updated", print_time(state.updated));
-    if (!state.ending.reply.empty() && base::is_valid_utf8(state.ending.reply))
+    if (with_content && !state.ending.reply.empty() && base::is_valid_utf8(state.ending.reply))
       json.member("reply", state.ending.reply);
   }
   json.end_object();
 }
 
-void write_fields(base::JsonWriter& json, const MessageSummary& summary) {
+void write_fields(base::JsonWriter& json, const MessageSummary& summary, bool with_content) {
   json.key("id")
       .integer(static_cast<std::int64_t>(summary.id))
       .member("received", print_time(summary.received));
@@ -38,9 +40,10 @@ void write_fields(base::JsonWriter& json, const MessageSummary& summary) {
   json.key("size").integer(static_cast<std::int64_t>(summary.size)).member("state", summary.state());
   if (summary.parent != 0) json.key("parent").integer(static_cast<std::int64_t>(summary.parent));
   if (summary.replay_of != 0) json.key("replay_of").integer(static_cast<std::int64_t>(summary.replay_of));
+  if (summary.edited_from != 0) json.key("edited_from").integer(static_cast<std::int64_t>(summary.edited_from));
   if (summary.same_id_as != 0) json.key("same_id_as").integer(static_cast<std::int64_t>(summary.same_id_as));
   json.key("destinations").begin_array();
-  for (const DestinationState& state : summary.destinations) write_destination(json, state);
+  for (const DestinationState& state : summary.destinations) write_destination(json, state, with_content);
   json.end_array();
 }
 
@@ -48,30 +51,37 @@ void write_fields(base::JsonWriter& json, const MessageSummary& summary) {
 
 void write_summary(base::JsonWriter& json, const MessageSummary& summary) {
   json.begin_object();
-  write_fields(json, summary);
+  write_fields(json, summary, false);
   json.end_object();
 }
 
-std::string print_search(const std::vector<MessageSummary>& found, std::size_t limit) {
+std::string print_search(const SearchAnswer& answer) {
   base::JsonWriter json;
   json.begin_object().key("messages").begin_array();
-  for (const MessageSummary& summary : found) write_summary(json, summary);
+  for (const MessageSummary& summary : answer.found) write_summary(json, summary);
   json.end_array();
-  if (found.size() == limit && limit > 0)
-    json.key("next").integer(static_cast<std::int64_t>(found.back().id));
+  if (answer.full || !answer.complete) json.key("next").integer(static_cast<std::int64_t>(answer.looked_to));
+  if (!answer.complete) json.key("complete_to").integer(static_cast<std::int64_t>(answer.looked_to));
   json.end_object();
   return json.take();
 }
 
-std::string print_message(const MessageSummary& summary, const StoredMessage& stored) {
+std::string print_message(const MessageSummary& summary, const StoredMessage& stored, BodyPart part) {
   base::JsonWriter json;
   json.begin_object();
-  write_fields(json, summary);
+  write_fields(json, summary, part != BodyPart::none);
   json.member("config", stored.message.config_hash);
   json.key("framing_fault").boolean(stored.message.framing_fault);
-  const bool text = base::is_valid_utf8(stored.message.body);
-  json.member(text ? "body" : "body_base64",
-              text ? stored.message.body : base::base64_encode(stored.message.body));
+  std::string_view body = stored.message.body;
+  if (part == BodyPart::page && body.size() > limits::kBodyPageBytesMax) {
+    json.key("body_truncated").boolean(true);
+    body = body.substr(0, limits::kBodyPageBytesMax);
+    while (!body.empty() && (static_cast<unsigned char>(body.back()) & 0x80) != 0) body.remove_suffix(1);
+  }
+  if (part != BodyPart::none) {
+    const bool text = base::is_valid_utf8(body);
+    json.member(text ? "body" : "body_base64", text ? std::string(body) : base::base64_encode(body));
+  }
   json.end_object();
   return json.take();
 }

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/base/failpoint.h"
+
 namespace kiln::base {
 namespace {
 
@@ -100,7 +102,9 @@ class SystemEnv final : public Env {
 
   Status write_file_atomic(const std::string& path, std::string_view bytes) override {
     const std::string temporary = path + ".tmp" + std::to_string(::getpid());
-    Status written = write_synced(temporary, bytes);
+    Status written = failpoint("env.write");
+    if (written) written = write_synced(temporary, bytes);
+    if (written) written = failpoint("env.rename");
     if (written) written = rename(temporary, path, true);
     if (!written) ::unlink(temporary.c_str());
     return written;

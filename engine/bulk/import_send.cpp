@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "engine/base/text.h"
+
 namespace kiln::engine {
 
 using base::HttpRequest;
@@ -32,8 +34,15 @@ Task<Result<HttpResponse>> send_local(FhirService* service, base::Executor* home
 
 }  // namespace
 
+Result<std::string> read_token_file(base::Env& env, const std::string& path) {
+  constexpr std::uint64_t kTokenBytesMax = 16u << 10;
+  if (path.empty()) return std::string();
+  TRY(const std::string text, env.read_file(path, kTokenBytesMax));
+  return std::string(base::trim(text));
+}
+
 ImportSend http_sender(channels::Net& net, const channels::HttpUrl& url) {
-  auto client = std::make_shared<channels::HttpClient>(net, url.host, url.port);
+  auto client = std::make_shared<channels::HttpClient>(net, url);
   return [client](HttpRequest request) { return send_http(client, std::move(request)); };
 }
 

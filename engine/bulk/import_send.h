@@ -8,6 +8,9 @@
 
 namespace kiln::engine {
 
+/// The bearer token in a file; empty without a name. Errors: of reading it.
+base::Result<std::string> read_token_file(base::Env& env, const std::string& path);
+
 /// A connection of its own to `url`; both `net` and what is made must stay while requests are under way.
 ImportSend http_sender(channels::Net& net, const channels::HttpUrl& url);
 /// Requests answered by the service itself, on the loop of `net`.

@@ -51,7 +51,7 @@ Result<RunResult*> convert(const detail::MapSet& maps, const mappings::Program& 
     TRY(const auto document, base::parse_json(text));
     return run(document.root());
   }
-  TRY(const auto format, detail::csv_format_of(maps, program.input().name));
+  TRY(const auto format, detail::csv_format_of(*maps.library, program.input().name));
   TRY(const auto file, mappings::CsvFile::read(text, format));
   return run(file.input());
 }

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "channels/connector_docs.h"
 #include "engine/base/env.h"
 #include "engine/command.h"
 #include "engine/detail/map_files.h"
@@ -17,6 +18,12 @@ int run(const Arguments& arguments) {
   const auto fail = [&](std::string text, std::string help) {
     return report({base::ErrorCode::usage, std::move(text), {}, std::move(help)}, arguments), kExitUsageFile;
   };
+  if (paths == std::vector<std::string>{"connectors"} && map.empty()) {
+    const std::string page = channels::print_connectors();
+    if (!arguments.has("--output")) return print(page), kExitOk;
+    const base::Status written = base::system_env().write_file_atomic(arguments.text("--output"), page);
+    return written ? kExitOk : report(written.error(), arguments);
+  }
   if (format != "html" && format != "csv" && format != "conceptmap")
     return fail("--format is html, csv or conceptmap", "");
   if (paths.empty() && map.empty())
@@ -43,7 +50,7 @@ int run(const Arguments& arguments) {
   return status ? kExitOk : report(status.error(), arguments);
 }
 
-constexpr ArgumentSpec kArguments[] = {{"PATH", "site folders or .hmap files", false, true}};
+constexpr ArgumentSpec kArguments[] = {{"PATH", "site folders or .hmap files, or the word `connectors`", false, true}};
 constexpr OptionSpec kOptions[] = {
     {"--map", "MAP", "only this map or package, also a shipped one"},
     {"--format", "KIND", "html (default), csv, or conceptmap: the code tables as a Bundle of ConceptMaps"},
@@ -51,14 +58,15 @@ constexpr OptionSpec kOptions[] = {
     {"--output", "FILE", "write there instead of to standard output"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln doc examples/quickstart --output spec.html", "all maps of a site, printable"},
-    {"kiln doc --map std.v2fhir.adt.adt_a01 --format csv", "one line a rule, for a spreadsheet"}};
+    {"kiln doc --map std.v2fhir.adt.adt_a01 --format csv", "one line a rule, for a spreadsheet"},
+    {"kiln doc connectors", "options and examples of every connector"}};
 
 }  // namespace
 
 const CommandSpec& doc_spec() {
   static const CommandSpec spec{"doc",
                                 "Config",
-                                "print the mapping specification of maps, one row a rule",
+                                "print the mapping specification of maps, or the reference of connectors",
                                 "Target, source with HL7 names, code table, condition and policy of every "
                                 "rule, the code tables, and lines for\n"
                                 "signatures. The same maps give the same bytes. Exit 2 for usage and "

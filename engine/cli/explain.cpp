@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "engine/admin/lineage.h"
 #include "engine/base/clock.h"
 #include "engine/base/env.h"
 #include "engine/command.h"
@@ -120,23 +121,6 @@ Result<std::unique_ptr<Explained>> explain(const detail::MapSet& maps, const map
 
 // ---- printing ----
 
-void write_json(base::JsonWriter& json, const ExplainedSource& source) {
-  json.begin_object().member("path", source.path).member("value", source.value);
-  if (source.line != 0) json.key("line").integer(source.line).key("column").integer(source.column);
-  if (!source.datatype.empty()) json.member("datatype", source.datatype);
-  if (!source.name.empty()) json.member("name", source.name);
-  json.end_object();
-}
-
-void write_json(base::JsonWriter& json, const ExplainedValue& value) {
-  json.begin_object().member("path", value.path).member("value", value.value).member("rule", value.rule);
-  json.member("place", value.place).member("expression", value.expression).key("from").begin_array();
-  for (const ExplainedSource& source : value.sources) write_json(json, source);
-  json.end_array();
-  if (!value.conversion.empty()) json.member("conversion", value.conversion);
-  json.member("policy", value.policy).end_object();
-}
-
 std::string text_of(const mappings::RunDiagnostic& note) {
   static constexpr const char* kLevels[] = {"note", "warning", "error"};
   std::string text = std::string(kLevels[static_cast<std::size_t>(note.level)]) + "[" +
@@ -146,20 +130,12 @@ std::string text_of(const mappings::RunDiagnostic& note) {
   return text + "\n";
 }
 
-void write_json(base::JsonWriter& json, const mappings::RunDiagnostic& note) {
-  static constexpr const char* kLevels[] = {"note", "warning", "error"};
-  json.begin_object()
-      .member("level", kLevels[static_cast<std::size_t>(note.level)])
-      .member("code", note.code);
-  json.member("text", note.text).member("source", note.source).member("rule", note.rule).end_object();
-}
-
 int print_unread(const Subject& subject, const Explained& explained, const Arguments& arguments) {
   const auto unread = explained.explanation.unread();
   if (arguments.json()) {
     base::JsonWriter json;
     json.begin_object().member("message", subject.name).key("unread").begin_array();
-    for (const ExplainedSource& source : unread) write_json(json, source);
+    for (const ExplainedSource& source : unread) write_lineage_source(json, source);
     print(json.end_array().end_object().str() + "\n");
     return kExitOk;
   }
@@ -195,9 +171,9 @@ int print_values(const Subject& subject, const Explained& explained, const Argum
     base::JsonWriter json;
     json.begin_object().member("message", subject.name).member("map", explained.run.result().map);
     json.member("outcome", mappings::name_of(explained.run.result().outcome)).key("values").begin_array();
-    for (const ExplainedValue* value : values) write_json(json, *value);
+    for (const ExplainedValue* value : values) write_lineage_value(json, *value);
     json.end_array().key("notes").begin_array();
-    for (const auto* note : notes) write_json(json, *note);
+    for (const auto* note : notes) write_run_note(json, *note);
     print(json.end_array().end_object().str() + "\n");
   } else {
     for (const ExplainedValue* value : values) print(mappings::render(*value));
@@ -303,8 +279,8 @@ class Comparison {
     json_.member("outcome_after", mappings::name_of(b.outcome)).key("changes").begin_array();
     for (const auto& change : changes) {
       json_.begin_object();
-      if (change.before != nullptr) write_json(json_.key("before"), *change.before);
-      if (change.after != nullptr) write_json(json_.key("after"), *change.after);
+      if (change.before != nullptr) write_lineage_value(json_.key("before"), *change.before);
+      if (change.after != nullptr) write_lineage_value(json_.key("after"), *change.after);
       json_.end_object();
     }
     json_.end_array().end_object();

@@ -5,8 +5,7 @@
 
 #include <cstdio>
 
-#include "channels/connector.h"
-#include "channels/definition.h"
+#include "engine/admin/lsp_sessions.h"
 #include "engine/base/env.h"
 #include "engine/command.h"
 #include "engine/version.h"
@@ -18,41 +17,6 @@ namespace {
 
 /// A change is checked when the client was silent for so long, or at once before an answer that needs it.
 constexpr int kSilenceMs = 15;
-
-std::vector<mappings::OptionHelp> help_of(std::span<const channels::FieldSpec> fields) {
-  std::vector<mappings::OptionHelp> out;
-  for (const channels::FieldSpec& field : fields) {
-    mappings::OptionHelp help;
-    help.name = field.name;
-    help.type = channels::name_of(field.type);
-    help.summary = field.summary;
-    help.default_value = field.default_value == nullptr ? "" : field.default_value;
-    help.required = field.required;
-    help.words.assign(field.words.begin(), field.words.end());
-    help.children = help_of(field.fields);
-    out.push_back(std::move(help));
-  }
-  return out;
-}
-
-mappings::LanguageSurroundings surroundings() {
-  mappings::LanguageSurroundings out;
-  out.check_site = [](base::Env& env, const std::string& site) -> base::Result<mappings::Findings> {
-    TRY(auto load, channels::load_site(env, site));
-    for (const base::Diagnostic& finding : load.unavailable.list()) load.diagnostics.add(finding);
-    return mappings::Findings{std::move(load.library), std::move(load.diagnostics)};
-  };
-  for (const channels::ConnectorSpec* spec : channels::all_connectors()) {
-    mappings::ConnectorHelp help{spec->name, spec->summary, spec->role == channels::ConnectorRole::source,
-                                 help_of(spec->options)};
-    if (!help.source)
-      for (auto& option : help_of(channels::common_destination_options()))
-        help.options.push_back(std::move(option));
-    out.connectors.push_back(std::move(help));
-  }
-  out.server = help_of(channels::server_options());
-  return out;
-}
 
 void send(std::vector<std::string>& messages) {
   for (const std::string& message : messages) print(mappings::framed(message));
@@ -67,7 +31,7 @@ bool waits(int milliseconds) {
 }
 
 int run(const Arguments&) {
-  const mappings::LanguageSurroundings around = surroundings();
+  const mappings::LanguageSurroundings around = language_surroundings();
   mappings::LanguageServer server(base::system_env(), around, kVersion);
   mappings::MessageFrames frames;
   std::vector<std::string> out;

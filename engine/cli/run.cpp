@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "channels/definition.h"
 #include "engine/base/env.h"
@@ -76,6 +77,9 @@ int run(const Arguments& arguments) {
   options.say = say;
   options.terminal_is_gone = [had_terminal = has_terminal()] { return had_terminal && !has_terminal(); };
   const auto terminal_is_gone = options.terminal_is_gone;
+  if (const char* socket = std::getenv("NOTIFY_SOCKET")) options.notify_socket = socket;
+  // systemd wants a sign of life within that time; it gets one each second.
+  if (const char* watchdog = std::getenv("WATCHDOG_USEC")) options.watchdog_us = std::strtoll(watchdog, nullptr, 10);
   Gateway gateway(base::system_env(), site, std::move(options));
   if (const base::Status started = gateway.start(); !started) return report(started.error(), arguments);
   print_ready(gateway);
@@ -96,11 +100,9 @@ const CommandSpec& run_spec() {
                                 "serve a site",
                                 "Checks the site, recovers what a crash left behind, then listens. SIGINT, "
                                 "SIGTERM and a closed terminal drain:\n"
-                                "no new messages, sends in progress are finished. Any other SIGHUP asks for a "
-                                "reload, which this version does not\n"
-                                "have: it says so and goes on; changed files are used after a restart. Logs are "
-                                "JSON lines on stderr. Exit 78: the site\n"
-                                "has errors; 74: the disk did not confirm a write; 75: another engine uses the "
+                                "no new messages, sends in progress are finished. Any other SIGHUP reloads the "
+                                "site, as `kiln reload` does. Logs are JSON\n"
+                                "lines on stderr. Exit 78: the site has errors; 74: the disk did not confirm a write; 75: another engine uses the "
                                 "data folder.",
                                 kArguments,
                                 {},

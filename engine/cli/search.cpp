@@ -29,8 +29,8 @@ Result<std::string> search(const std::string& data, const std::string& text, std
   TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
   SearchOptions options;
   options.limit = limit;
-  TRY(const auto found, reader.search(query, options));
-  return print_search(found, limit);
+  TRY(const SearchAnswer answer, reader.find(query, options));
+  return print_search(answer);
 }
 
 std::string pad(std::string_view text, std::size_t width) {
@@ -72,6 +72,12 @@ int run(const Arguments& arguments) {
   const auto document = base::parse_json(*found);
   if (!document) return report(document.error(), arguments);
   const base::JsonView messages = document->root()["messages"];
+  if (const base::JsonView to = document->root()["complete_to"]) {
+    if (messages.size() > 0) print_table(messages);
+    print("the time was up: messages before " + std::string(to.text()) + " were not looked at; add -msg:" + std::string(to.text()) +
+          ".. to go on, or narrow the query (mrn:, id:, channel:, since:)\n");
+    return messages.size() > 0 ? kExitOk : kExitRetry;
+  }
   if (messages.size() == 0) {
     print("no message matches\n");
     return kExitFound;
@@ -83,7 +89,7 @@ int run(const Arguments& arguments) {
 }
 
 constexpr ArgumentSpec kArguments[] = {
-    {"QUERY", "terms, joined by AND; none: the newest messages", false, true}};
+    {"QUERY", "terms with AND, OR, NOT and ( ); none: the newest messages", false, true}};
 constexpr OptionSpec kOptions[] = {detail::kSiteOption,
                                    detail::kDataOption,
                                    {"--limit", "N", "most messages shown (default 50, at most 1000)"}};
@@ -91,6 +97,8 @@ constexpr ExampleSpec kExamples[] = {
     {"kiln search --site examples/quickstart", "the newest messages"},
     {"kiln search state:quarantined since:2h", "what was set aside in the last two hours"},
     {"kiln search 'type:ADT^A01' channel:adt_in id:MSG0001", "one message by its control id"},
+    {"kiln search mrn:4711 'NOT state:sent' since:7d", "a patient's messages that did not arrive"},
+    {"kiln search '(channel:lab_in OR channel:adt_in) pending>10m'", "what waits for long, of two channels"},
     {"kiln search dest:pas state:pending --json", "what waits for a destination, for a script"}};
 
 }  // namespace

@@ -15,7 +15,7 @@ using base::Result;
 Result<std::string> fetch(const std::string& data, const std::string& id, bool raw) {
   base::HttpRequest request;
   request.method = "GET";
-  request.target = "/api/v1/messages/" + base::percent_encode(id) + (raw ? "/raw" : "");
+  request.target = "/api/v1/messages/" + base::percent_encode(id) + (raw ? "/raw" : "?body=true");
   auto response = detail::control_request(data, request);
   if (response) {
     TRY_VOID(detail::control_status(*response));

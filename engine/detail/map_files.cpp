@@ -111,8 +111,8 @@ Result<InputFile> read_input(const std::string& path) {
   return file;
 }
 
-Result<mappings::CsvFormat> csv_format_of(const MapSet& maps, const std::string& declaration) {
-  for (const auto& found : maps.library->declarations()) {
+Result<mappings::CsvFormat> csv_format_of(const mappings::Library& library, const std::string& declaration) {
+  for (const auto& found : library.declarations()) {
     if (found->kind != mappings::DeclKind::csv) continue;
     if (found->qualified() != declaration && found->name != declaration) continue;
     base::Diagnostics ignored;  // reported by load_maps

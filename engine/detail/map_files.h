@@ -41,6 +41,6 @@ base::Result<MapSet> load_maps(const std::vector<std::string>& load, const std::
                                std::span<const InputFile> inputs = {});
 
 /// Format of the csv declaration a map takes.
-base::Result<mappings::CsvFormat> csv_format_of(const MapSet& maps, const std::string& declaration);
+base::Result<mappings::CsvFormat> csv_format_of(const mappings::Library& library, const std::string& declaration);
 
 }  // namespace kiln::engine::detail

@@ -7,6 +7,12 @@ using channels::ContentKind;
 base::Status MapRun::run(const MapSet& maps, const mappings::Program& program, ContentKind kind,
                          const std::string& text, const mappings::RunContext& context,
                          std::vector<mappings::LookupAnswer> recorded) {
+  return run(*maps.library, maps.lookups.get(), program, kind, text, context, std::move(recorded));
+}
+
+base::Status MapRun::run(const mappings::Library& library, mappings::LookupService* lookups,
+                         const mappings::Program& program, ContentKind kind, const std::string& text,
+                         const mappings::RunContext& context, std::vector<mappings::LookupAnswer> recorded) {
   const mappings::DataKind takes = program.input().kind;
   const ContentKind wanted = takes == mappings::DataKind::hl7    ? ContentKind::hl7
                              : takes == mappings::DataKind::fhir ? ContentKind::fhir
@@ -22,12 +28,12 @@ base::Status MapRun::run(const MapSet& maps, const mappings::Program& program, C
     TRY(document_, base::parse_json(text));
     input_ = document_.root();
   } else {
-    TRY(const auto format, csv_format_of(maps, program.input().name));
+    TRY(const auto format, csv_format_of(library, program.input().name));
     TRY(csv_, mappings::CsvFile::read(text, format));
     input_ = csv_.input();
   }
   mappings::LookupRecord answers{std::move(recorded), 0};
-  result_ = &mappings::run_with_lookups(runner_, program, input_, context, maps.lookups.get(), answers);
+  result_ = &mappings::run_with_lookups(runner_, program, input_, context, lookups, answers);
   return {};
 }
 

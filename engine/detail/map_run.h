@@ -26,6 +26,11 @@ class MapRun {
                    const std::string& text, const mappings::RunContext& context,
                    std::vector<mappings::LookupAnswer> recorded = {});
 
+  /// The same with the parts of a site; `lookups` may be null.
+  base::Status run(const mappings::Library& library, mappings::LookupService* lookups, const mappings::Program& program,
+                   channels::ContentKind kind, const std::string& text, const mappings::RunContext& context,
+                   std::vector<mappings::LookupAnswer> recorded = {});
+
   const mappings::RunResult& result() const { return *result_; }
   const mappings::RunInput& input() const { return input_; }
   const mappings::Runner& runner() const { return runner_; }

@@ -1,5 +1,7 @@
 #include "engine/detail/memory_journal.h"
 
+#include <algorithm>
+
 namespace kiln::engine::detail {
 
 using base::Result;
@@ -8,6 +10,10 @@ using base::Status;
 void MemoryJournal::append(NewMessage message, std::function<void(Result<MessageId>)> done) {
   const MessageId id = records_.size() + 1;
   if (message.dedupe != DedupeKey{}) seen_[message.dedupe] = id;
+  if (const auto job = jobs_.find(message.job); job != jobs_.end()) {
+    job->second.position = std::max(job->second.position, message.replay_of);
+    ++job->second.done;
+  }
   records_[id].message = std::move(message);
   done(id);
 }
@@ -41,11 +47,14 @@ void MemoryJournal::end(MessageId id, std::string, Ending ending, std::function<
   if (done) done({});
 }
 
-void MemoryJournal::note_attempt(MessageId id, std::string, std::string destination, std::uint32_t attempts,
-                                 bool in_doubt, std::function<void(Status)> done) {
-  PendingOutput& pending = records_[id].pending[destination];
-  pending.attempts = attempts;
-  pending.in_doubt = in_doubt;
+void MemoryJournal::note_attempt(MessageId id, std::string, std::string destination, Attempt attempt,
+                                 std::function<void(Status)> done) {
+  Record& record = records_[id];
+  if (const auto pending = record.pending.find(destination); pending != record.pending.end()) {
+    pending->second.attempts = attempt.number;
+    pending->second.in_doubt = attempt.in_doubt;
+  }
+  if (!attempt.code.empty()) record.attempts[destination].push_back(std::move(attempt));
   if (done) done({});
 }
 
@@ -108,6 +117,61 @@ void MemoryJournal::read_links(
 void MemoryJournal::set_link(MessageId newest, hl7::SequenceState state, std::function<void(Status)> done) {
   if (std::optional<LinkStep>& step = records_[newest].message.step) step->decision.next = state;
   done({});
+}
+
+void MemoryJournal::set_hold(Hold hold, std::function<void(Status)> done) {
+  if (hold.state == HoldState::running)
+    holds_.erase(hold.subject);
+  else
+    holds_[hold.subject] = std::move(hold);
+  if (done) done({});
+}
+
+void MemoryJournal::read_holds(std::function<void(Result<std::vector<Hold>>)> done) {
+  std::vector<Hold> out;
+  for (const auto& [subject, hold] : holds_) out.push_back(hold);
+  done(std::move(out));
+}
+
+void MemoryJournal::note_quarantine(MessageId id, std::string destination, QuarantineNote note,
+                                    std::function<void(Status)> done) {
+  const auto found = records_.find(id);
+  const auto name = destination.substr(destination.find('/') + 1);
+  const auto tell = [&](Status status) {
+    if (done) done(std::move(status));
+  };
+  if (found == records_.end()) return tell(base::fail(base::ErrorCode::message_not_found));
+  const auto ending = found->second.endings.find(name);
+  const bool known = found->second.notes.contains(destination);
+  if (ending == found->second.endings.end() || (!known && ending->second.state != DeliveryState::quarantined))
+    return tell(base::fail(base::ErrorCode::message_not_found, "nothing is quarantined there"));
+  if (note.resolution == Resolution::dropped) ending->second.state = DeliveryState::removed;
+  found->second.notes[destination] = std::move(note);
+  tell({});
+}
+
+void MemoryJournal::read_quarantine_note(MessageId id, std::string destination,
+                                         std::function<void(Result<std::optional<QuarantineNote>>)> done) {
+  const auto& notes = records_[id].notes;
+  const auto found = notes.find(destination);
+  done(found == notes.end() ? std::optional<QuarantineNote>() : std::optional<QuarantineNote>(found->second));
+}
+
+void MemoryJournal::keep_job(JobRecord job, std::function<void(Result<JobId>)> done) {
+  if (job.id == 0) job.id = jobs_.empty() ? 1 : jobs_.rbegin()->first + 1;
+  if (const auto old = jobs_.find(job.id); old != jobs_.end()) {
+    job.position = std::max(job.position, old->second.position);
+    job.done = std::max(job.done, old->second.done);
+  }
+  const JobId id = job.id;
+  jobs_[id] = std::move(job);
+  if (done) done(id);
+}
+
+void MemoryJournal::read_jobs(std::size_t limit, std::function<void(Result<std::vector<JobRecord>>)> done) {
+  std::vector<JobRecord> out;
+  for (auto at = jobs_.rbegin(); at != jobs_.rend() && out.size() < limit; ++at) out.push_back(at->second);
+  done(std::move(out));
 }
 
 void MemoryJournal::keep_config(std::string hash, std::string text) {

@@ -14,6 +14,8 @@ class MemoryJournal final : public Journal {
     NewMessage message;
     std::map<std::string, PendingOutput> pending;  ///< by destination
     std::map<std::string, Ending> endings;
+    std::map<std::string, std::vector<Attempt>> attempts;  ///< by destination, those with a code
+    std::map<std::string, QuarantineNote> notes;           ///< by "channel/destination" or "-"
     bool processed = false;
   };
   const std::map<MessageId, Record>& records() const { return records_; }
@@ -25,8 +27,9 @@ class MemoryJournal final : public Journal {
   void store(Processed processed, std::function<void(base::Status)> done) override;
   void flush() override {}
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
-  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
-                    bool in_doubt, std::function<void(base::Status)> done) override;
+  using Journal::note_attempt;
+  void note_attempt(MessageId id, std::string channel, std::string destination, Attempt attempt,
+                    std::function<void(base::Status)> done) override;
   void note_unframed(std::string channel, channels::Unframed what) override;
   void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
   void note_sending(MessageId, std::string, std::string, std::function<void(base::Result<std::uint32_t>)> done) override {
@@ -47,6 +50,14 @@ class MemoryJournal final : public Journal {
   void read_links(std::string channel,
                   std::function<void(base::Result<LinkStates>)> done) override;
   void set_link(MessageId newest, hl7::SequenceState state, std::function<void(base::Status)> done) override;
+  void set_hold(Hold hold, std::function<void(base::Status)> done) override;
+  void read_holds(std::function<void(base::Result<std::vector<Hold>>)> done) override;
+  void note_quarantine(MessageId id, std::string destination, QuarantineNote note,
+                       std::function<void(base::Status)> done) override;
+  void read_quarantine_note(MessageId id, std::string destination,
+                            std::function<void(base::Result<std::optional<QuarantineNote>>)> done) override;
+  void keep_job(JobRecord job, std::function<void(base::Result<JobId>)> done) override;
+  void read_jobs(std::size_t limit, std::function<void(base::Result<std::vector<JobRecord>>)> done) override;
   void keep_config(std::string hash, std::string text) override;
   void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) override;
 
@@ -54,6 +65,8 @@ class MemoryJournal final : public Journal {
   std::map<MessageId, Record> records_;
   std::map<DedupeKey, MessageId> seen_;
   std::map<std::string, std::string> configs_;
+  std::map<std::string, Hold> holds_;  ///< by subject
+  std::map<JobId, JobRecord> jobs_;
   std::vector<channels::Unframed> unframed_;
 };
 

@@ -55,6 +55,18 @@ Result<base::HttpResponse> control_request(const std::string& data_folder, base:
   return base::fail(ErrorCode::engine_unreachable, {}, data_folder, "start it with `kiln run SITE`");
 }
 
+Result<std::string> ask_engine(const std::string& data_folder, const char* method, std::string target,
+                               std::string body) {
+  base::HttpRequest request;
+  request.method = method;
+  request.target = std::move(target);
+  request.headers.set("Content-Type", "application/json");
+  request.body = std::move(body);
+  TRY(auto response, control_request(data_folder, std::move(request)));
+  TRY_VOID(control_status(response));
+  return std::move(response.body);
+}
+
 base::Status control_status(const base::HttpResponse& response) {
   if (response.status >= 200 && response.status < 300) return {};
   const auto document = base::parse_json(response.body);

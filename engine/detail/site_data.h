@@ -17,6 +17,10 @@ base::Result<std::string> data_folder(const Arguments& arguments);
 /// when none does.
 base::Result<base::HttpResponse> control_request(const std::string& data_folder, base::HttpRequest request);
 
+/// The same for a body of JSON, or none; what is answered, or its error.
+base::Result<std::string> ask_engine(const std::string& data_folder, const char* method, std::string target,
+                                     std::string body);
+
 /// The error that a control API answer holds, when its status is not 2xx.
 base::Status control_status(const base::HttpResponse& response);
 

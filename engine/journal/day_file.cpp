@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/packing.h"
 #include "engine/base/partial_date.h"
@@ -57,11 +58,13 @@ Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFile
   base::DatabaseOptions options;
   options.path = path;
   options.vfs = env.sqlite_vfs();
+  TRY_VOID(base::failpoint("journal.open"));
   TRY(file.database_, base::Database::open(options));
   file.name_ = std::move(name);
   TRY(const bool complete, file.has_schema());
   if (!complete) TRY_VOID(file.create_schema(first_id));
   // Also for a file that is there: whoever made it may have ended before this call.
+  TRY_VOID(base::failpoint("journal.open.folder"));
   TRY_VOID(env.sync_folder(folder));
   TRY_VOID(file.check_format());
   TRY_VOID(file.load_open());
@@ -80,6 +83,7 @@ Status DayFile::create_schema(MessageId first_id) {
   TRY_VOID(database_.begin());
   TRY_VOID(database_.exec(kJournalSchema));
   TRY_VOID(database_.exec(kWaitingSchema));
+  TRY_VOID(database_.exec(kFormat3Schema));
   TRY(auto insert, database_.prepare("INSERT INTO meta(key, value) VALUES(?, ?)"));
   const std::pair<const char*, std::string> rows[] = {{"format", std::to_string(kJournalFormat)},
                                                       {"generation", std::to_string(name_.generation)},
@@ -88,6 +92,7 @@ Status DayFile::create_schema(MessageId first_id) {
                                                       {"settled_to", std::to_string(first_id - 1)},
                                                       {"clean_stop", "0"}};
   for (const auto& [key, value] : rows) TRY_VOID(insert.bind(1, key).bind(2, std::string_view(value)).run());
+  TRY_VOID(base::failpoint("journal.create"));
   return database_.commit();
 }
 
@@ -98,13 +103,15 @@ Status DayFile::check_format() {
     return base::fail(base::ErrorCode::database_corrupt, "the journal file has no format number",
                       name_.print());
   const std::string format(select.text(0));
-  if (std::stoll(format) > kJournalFormat)
+  format_found_ = std::strtoll(format.c_str(), nullptr, 10);
+  if (format_found_ > kJournalFormat)
     return base::fail(base::ErrorCode::journal_format, "the journal file has format " + format, name_.print(),
                       "start the version of Kiln that wrote it, or a newer one");
-  if (std::stoll(format) < kJournalFormat)
+  if (format_found_ < kJournalFormatOldest)
     return base::fail(base::ErrorCode::journal_format, "the journal file has format " + format, name_.print(),
                       "no released version wrote it: move the data folder away and start with a new one");
   select.reset();
+  if (format_found_ < kJournalFormat) TRY_VOID(migrate());
   for (const auto& [key, value] : {std::pair{"first_id", &first_id_}, {"settled_to", &settled_to_}}) {
     TRY(const bool found, select.bind(1, key).step());
     if (!found)
@@ -123,9 +130,14 @@ Status DayFile::commit() {
   if (keys_due) TRY_VOID(write_keys(keyed));
   const MessageId settled = open_.empty() ? last_id_ : *open_.begin() - 1;
   const bool settled_due = settled >= settled_to_ + base::limits::kSettledLagMax;
-  if (settled_due) TRY_VOID(write_number("settled_to", settled));
+  if (settled_due) {
+    TRY_VOID(base::failpoint("journal.settled"));
+    TRY_VOID(write_number("settled_to", settled));
+  }
   TRY_VOID(write_waiting());
+  TRY_VOID(base::failpoint("journal.commit.before"));
   TRY_VOID(database_.commit());
+  base::failpoint_here("journal.commit.after");
   if (keys_due) keys_.clear();
   if (keys_due) keyed_to_ = keyed;
   if (settled_due) settled_to_ = settled;
@@ -138,12 +150,20 @@ Status DayFile::commit() {
   return {};
 }
 
+base::Status DayFile::probe(base::WallTime at) {
+  TRY(auto write, database_.cached("INSERT INTO meta(key, value) VALUES('probe', ?1)"
+                                   " ON CONFLICT(key) DO UPDATE SET value=excluded.value"));
+  const std::string value = std::to_string(at.micros);
+  return write.bind(1, std::string_view(value)).run();
+}
+
 void DayFile::rollback() {
   database_.rollback();
   changes_ = {};
 }
 
 Status DayFile::write_keys(MessageId keyed_to) {
+  TRY_VOID(base::failpoint("journal.dedupe"));
   TRY(auto insert, database_.cached("INSERT INTO seen(id, key) VALUES(?, ?)"));
   for (const auto& [id, key] : keys_)
     TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(key)).run());
@@ -176,6 +196,7 @@ Result<MessageId> DayFile::last_id() {
 }
 
 Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed) {
+  TRY_VOID(base::failpoint("journal.message.before"));
   TRY(auto insert,
       database_.cached("INSERT INTO msg(id, received_us, channel, kind, type, control_id, peer, name, action,"
                        " dedupe, crc, key_id, config, parent, replay_of, framing_fault, body)"
@@ -204,10 +225,12 @@ Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed
     insert.bind_null(14);
   insert.bind(15, std::int64_t{m.framing_fault}).bind_blob(16, m.body);
   TRY_VOID(insert.run());
+  TRY_VOID(base::failpoint("journal.message.after"));
   changes_.opened.push_back(id);
   if (processed) changes_.settled.push_back(id);
   if (has_key) changes_.keys.emplace_back(id, key_head(m.dedupe));
   if (m.fragment) TRY_VOID(insert_fragment(id, m.channel));
+  if (m.edited_from != 0 || m.job != 0) TRY_VOID(insert_origin(id, m));
   return m.step ? insert_link_step(id, *m.step) : Status{};
 }
 
@@ -227,26 +250,43 @@ Result<bool> DayFile::has_control_id(MessageId id, const NewMessage& of) {
   return has;
 }
 
-Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output) {
+Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output, std::size_t slot) {
+  if (slot >= static_cast<std::size_t>(kOutputSlots))
+    return base::fail(base::ErrorCode::limit_exceeded, "a message has more outputs than the journal keeps",
+                      "message " + std::to_string(id));
   TRY(auto insert,
       database_.cached(
           "INSERT INTO outbox(dest, msg_id, attempts, in_doubt, kind, is_source, control_id, options,"
-          " crc, packed, body) VALUES(?,?,0,0,?,?,?,?,?,?,?)"));
+          " crc, packed, body, okey, slot) VALUES(?,?,0,0,?,?,?,?,?,?,x'',?,?)"));
   const std::string key = destination_key(channel, output.destination);
   const std::string options = print_options(output);
   insert.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id));
   insert.bind(3, static_cast<std::int64_t>(output.kind)).bind(4, std::int64_t{output.is_source});
   insert.bind(5, std::string_view(output.control_id)).bind(6, std::string_view(options));
   insert.bind(7, std::int64_t{output_crc(output, options)});
+  insert.bind(8, std::int64_t{output.is_source ? kBodyPlain : kBodyElsewhere});
+  TRY_VOID(base::failpoint("journal.output.before"));
+  TRY_VOID(insert.bind(9, std::string_view(output.order_key)).bind(10, static_cast<std::int64_t>(slot)).run());
+  ++changes_.waiting[key];
+  if (!output.is_source) TRY_VOID(insert_body(id, key, output, slot));
+  return base::failpoint("journal.output.after");
+}
+
+/// What was made for a destination. It stays where it is when the outbox row goes.
+Status DayFile::insert_body(MessageId id, const std::string& key, const Output& output, std::size_t slot) {
+  TRY(auto insert, database_.cached("INSERT INTO output(id, dest, kind, control_id, crc, form, body)"
+                                    " VALUES(?,?,?,?,?,?,?)"));
   const bool packs = output.body.size() >= base::limits::kPackedBytesMin;
   const std::string packed = packs ? base::pack(output.body) : std::string();
-  insert.bind(8, std::int64_t{packs}).bind_blob(9, packs ? packed : output.body);
-  TRY_VOID(insert.run());
-  ++changes_.waiting[key];
-  return {};
+  insert.bind(1, static_cast<std::int64_t>(id) * kOutputSlots + static_cast<std::int64_t>(slot));
+  insert.bind(2, std::string_view(key)).bind(3, static_cast<std::int64_t>(output.kind));
+  const std::string& stored = packs ? packed : output.body;
+  insert.bind(4, std::string_view(output.control_id)).bind(5, std::int64_t{base::crc32c(stored)});
+  return insert.bind(6, std::int64_t{packs ? kBodyPacked : kBodyPlain}).bind_blob(7, stored).run();
 }
 
 Status DayFile::insert_ending(MessageId id, const std::string& channel, const Ending& e, base::WallTime at) {
+  TRY_VOID(base::failpoint(e.state == DeliveryState::quarantined ? "journal.quarantine" : "journal.ending"));
   TRY(auto insert,
       database_.cached(
           "INSERT OR REPLACE INTO delivery(msg_id, dest, state, attempts, in_doubt, code, detail,"
@@ -340,22 +380,29 @@ Status DayFile::links(const std::string& prefix, LinkStates& out) {
   }
 }
 
-Result<bool> DayFile::delete_output(MessageId id, const std::string& channel,
-                                    const std::string& destination) {
+Result<bool> DayFile::delete_output(MessageId id, const std::string& channel, const std::string& destination,
+                                    bool keep) {
   TRY(auto remove, database_.cached("DELETE FROM outbox WHERE dest=? AND msg_id=?"));
   const std::string key = destination_key(channel, destination);
   TRY_VOID(remove.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id)).run());
   const bool was_there = database_.changes() > 0;
   if (was_there) --changes_.waiting[key];
+  TRY_VOID(base::failpoint("journal.taken_off"));
+  if (keep) return was_there;
+  TRY(auto forget, database_.cached("DELETE FROM output WHERE id BETWEEN ? AND ? AND dest=?"));
+  const std::int64_t first = static_cast<std::int64_t>(id) * kOutputSlots;
+  TRY_VOID(forget.bind(1, first).bind(2, first + kOutputSlots - 1).bind(3, std::string_view(key)).run());
   return was_there;
 }
 
 Status DayFile::update_attempts(MessageId id, const std::string& channel, const std::string& destination,
-                                std::uint32_t attempts, bool in_doubt) {
+                                const Attempt& attempt) {
   TRY(auto update, database_.cached("UPDATE outbox SET attempts=?, in_doubt=? WHERE dest=? AND msg_id=?"));
   const std::string key = destination_key(channel, destination);
-  update.bind(1, std::int64_t{attempts}).bind(2, std::int64_t{in_doubt}).bind(3, std::string_view(key));
-  return update.bind(4, static_cast<std::int64_t>(id)).run();
+  update.bind(1, std::int64_t{attempt.number}).bind(2, std::int64_t{attempt.in_doubt}).bind(3, std::string_view(key));
+  TRY_VOID(update.bind(4, static_cast<std::int64_t>(id)).run());
+  TRY_VOID(base::failpoint("journal.attempt"));
+  return attempt.code.empty() ? Status{} : insert_attempt(id, key, attempt);
 }
 
 void DayFile::settle_message(MessageId id) {

@@ -16,8 +16,10 @@
 
 namespace kiln::engine {
 
-/// Format number of the files this version reads and writes. 1 was never released.
-inline constexpr std::int64_t kJournalFormat = 2;
+/// Format number of the files this version writes; files from kJournalFormatOldest on are read, and brought up to it when
+/// they are opened for writing. 1 was never released.
+inline constexpr std::int64_t kJournalFormat = 3;
+inline constexpr std::int64_t kJournalFormatOldest = 2;
 
 /// "journal/000007-20261122.db" and what it says.
 struct DayFileName {
@@ -39,6 +41,8 @@ class DayFile {
   DayFile& operator=(DayFile&&) noexcept = default;
 
   const DayFileName& name() const { return name_; }
+  /// Format the file had before it was opened.
+  std::int64_t format_found() const { return format_found_; }
   MessageId first_id() const { return first_id_; }
   base::Result<MessageId> last_id();
 
@@ -54,7 +58,8 @@ class DayFile {
 
   /// `processed`: its outputs are stored in the same transaction, so it never waits for processing.
   base::Status insert_message(MessageId id, const NewMessage& message, bool processed);
-  base::Status insert_output(MessageId id, const std::string& channel, const Output& output);
+  /// `slot`: its place among the outputs of the message, below kOutputSlots.
+  base::Status insert_output(MessageId id, const std::string& channel, const Output& output, std::size_t slot);
   base::Status insert_lookups(MessageId id, const std::string& answers);
   /// Notes that message `id` has the MSH-10 of `earlier` and another body.
   base::Status insert_same_id(MessageId id, MessageId earlier);
@@ -69,16 +74,42 @@ class DayFile {
   base::Status links(const std::string& prefix, LinkStates& out);
   base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending,
                              base::WallTime at);
-  /// True when the row was there.
-  base::Result<bool> delete_output(MessageId id, const std::string& channel, const std::string& destination);
+  /// Takes an output off the queue. True when it was there. What was made for it stays in the file when `keep`.
+  base::Result<bool> delete_output(MessageId id, const std::string& channel, const std::string& destination, bool keep);
   base::Status update_attempts(MessageId id, const std::string& channel, const std::string& destination,
-                               std::uint32_t attempts, bool in_doubt);
+                               const Attempt& attempt);
   void settle_message(MessageId id);  ///< processing has ended: outputs and endings are stored
   base::Result<std::uint32_t> count_processing(MessageId id);
   base::Result<std::uint32_t> count_sending(MessageId id, const std::string& channel, const std::string& destination);
   base::Status forget_sending(MessageId id, const std::string& channel, const std::string& destination);
   base::Status insert_unframed(const std::string& channel, const channels::Unframed& what);
   base::Status keep_config(const std::string& hash, const std::string& text);
+  base::Status insert_origin(MessageId id, const NewMessage& message);
+
+  // Decisions of operators and jobs (day_file_control.cpp).
+  base::Status set_hold(const Hold& hold);
+  base::Result<std::vector<Hold>> holds();
+  /// `destination` as in the delivery rows. Errors: message_not_found when nothing was quarantined there.
+  base::Status note_quarantine(MessageId id, const std::string& destination, const QuarantineNote& note);
+  base::Result<std::optional<QuarantineNote>> quarantine_note(MessageId id, const std::string& destination);
+  base::Status keep_job(const JobRecord& job);
+  base::Status move_job(JobId id, MessageId position, base::WallTime at);
+  /// The newest first, added to `out` where their number is not known yet.
+  base::Status jobs(std::size_t limit, std::vector<JobRecord>& out);
+  base::Result<JobId> last_job();
+  /// Takes over the holds, the jobs that go on and the newest that have ended from the file before it, in one
+  /// transaction; nothing when that was done already.
+  base::Status carry_from(DayFile& older);
+  base::Result<bool> has_message(MessageId id);
+  /// Notes in `meta` that numbers are known to be absent: `kind` "skipped" or "removed".
+  base::Status note_absent(const char* kind, MessageId first, MessageId last);
+  /// Numbers of its messages, site versions and whether anything in it is still to come: what prune() asks.
+  struct Content {
+    MessageId first = 0, last = 0;  ///< 0: it has none
+    bool holds_back = false;        ///< something waits, is quarantined and open, or is a fragment
+    std::vector<std::pair<std::string, std::string>> configs;  ///< hash, text
+  };
+  base::Result<Content> content();
 
   base::Result<StoredMessage> message(MessageId id);
   base::Result<std::optional<Ending>> ending(MessageId id, const std::string& channel,
@@ -87,6 +118,10 @@ class DayFile {
   /// Durable, outputs not stored; in order.
   std::vector<MessageId> unprocessed() const;
   base::Result<std::vector<std::pair<std::string, std::uint64_t>>> pending_counts();
+  /// Rows of the outbox by "channel/destination", as of the last commit.
+  const std::map<std::string, std::int64_t>& waiting() const { return waiting_; }
+  /// Writes a row that says nothing but when.
+  base::Status probe(base::WallTime at);
   /// Appends to `out`; `corrupt` gets ids whose checksum is wrong.
   base::Status pending(const std::string& channel, const std::string& destination, MessageId after,
                        std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
@@ -110,6 +145,9 @@ class DayFile {
   base::Result<bool> has_schema();
   base::Status create_schema(MessageId first_id);
   base::Status check_format();
+  base::Status migrate();
+  base::Status insert_body(MessageId id, const std::string& key, const Output& output, std::size_t slot);
+  base::Status insert_attempt(MessageId id, const std::string& key, const Attempt& attempt);
   base::Status load_open();
   base::Status load_unprocessed();
   base::Status load_keys();
@@ -121,6 +159,7 @@ class DayFile {
   base::Database database_;
   DayFileName name_;
   MessageId first_id_ = 0;
+  std::int64_t format_found_ = kJournalFormat;
 
   std::set<MessageId> open_;                               ///< durable, outputs not stored
   MessageId last_id_ = 0;                                  ///< durable

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/journal/day_file.h"
 #include "engine/journal/rows.h"
@@ -105,6 +106,7 @@ Status DayFile::newest_seen(std::size_t limit, std::vector<std::pair<MessageId, 
 }
 
 Result<std::uint32_t> DayFile::count_processing(MessageId id) {
+  TRY_VOID(base::failpoint("journal.recover.count"));
   TRY(auto count, database_.cached("INSERT INTO suspect(id, attempts) VALUES(?, 1)"
                                    " ON CONFLICT(id) DO UPDATE SET attempts=attempts+1 RETURNING attempts"));
   TRY(const bool row, count.bind(1, static_cast<std::int64_t>(id)).step());
@@ -115,6 +117,7 @@ Result<std::uint32_t> DayFile::count_processing(MessageId id) {
 
 Result<std::uint32_t> DayFile::count_sending(MessageId id, const std::string& channel,
                                              const std::string& destination) {
+  TRY_VOID(base::failpoint("journal.sending.count"));
   TRY_VOID(database_.exec(kSendingSchema));
   TRY(auto count, database_.cached("INSERT INTO sending(dest, msg_id, attempts) VALUES(?, ?, 1)"
                                    " ON CONFLICT(dest, msg_id) DO UPDATE SET attempts=attempts+1 RETURNING attempts"));
@@ -140,6 +143,7 @@ Result<bool> DayFile::clean_stop() {
 }
 
 Status DayFile::set_clean_stop(bool clean) {
+  TRY_VOID(base::failpoint(clean ? "journal.close.clean" : "journal.open.unclean"));
   TRY(auto update, database_.prepare("UPDATE meta SET value=? WHERE key='clean_stop'"));
   return update.bind(1, clean ? "1" : "0").run();
 }

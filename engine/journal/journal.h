@@ -15,12 +15,10 @@
 #include "channels/intake.h"
 #include "engine/base/clock.h"
 #include "engine/base/result.h"
+#include "engine/journal/records.h"
 #include "hl7/sequence.h"
 
 namespace kiln::engine {
-
-/// Sequence number: 64 bit, from 1, never reused, the only order in Kiln. 0 = none.
-using MessageId = std::uint64_t;
 
 /// What makes two inputs the same (reliability.md R3), hashed. Of a message that is known by its MSH-10: 4 bytes over
 /// MSH-3, MSH-4 and MSH-10, 12 over these and the body; of anything else 16 bytes over its key. All zero: never a
@@ -62,6 +60,8 @@ struct NewMessage {
   std::string config_hash;  ///< site version the message is pinned to
   MessageId parent = 0;     ///< message this one is a part of
   MessageId replay_of = 0;
+  MessageId edited_from = 0;  ///< message whose body an operator changed to make this one
+  JobId job = 0;              ///< job that made it; see JobRecord::position
   bool framing_fault = false;
   bool by_control_id = false;  ///< `dedupe` begins with a hash of its MSH-10: another body with it is flagged
   bool fragment = false;         ///< waits for the others of its message; remembered until drop_fragments()
@@ -79,6 +79,7 @@ struct Output {
   channels::ContentKind kind = channels::ContentKind::hl7;
   bool is_source = false;  ///< the message body itself, unchanged; `body` is then empty
   std::string control_id;  ///< MSH-10 of an hl7 output
+  std::string order_key;   ///< value of the destination's `order by`; empty: one order for all
   std::string csv_header;
   std::vector<std::pair<std::string, std::string>> rendered;  ///< options that depend on the message
   std::string body;
@@ -117,6 +118,7 @@ inline constexpr const char* kPoisonCode = "poison-crash";
 struct PendingOutput {
   MessageId id = 0;
   Output output;  ///< body filled in, also for is_source
+  base::WallTime received;  ///< of the message
   std::uint32_t attempts = 0;
   bool in_doubt = false;
   bool suspect = false;  ///< of a queue: perhaps it was being sent when the process ended
@@ -134,6 +136,8 @@ struct Recovered {
   std::vector<MessageId> unprocessed;  ///< accepted, outputs not stored; in order
   /// channel/destination -> number waiting
   std::vector<std::pair<std::string, std::uint64_t>> pending;
+  std::vector<Hold> holds;      ///< by subject
+  std::vector<JobRecord> jobs;  ///< running and paused ones, by number
 };
 
 /// Callbacks run on the journal's own thread after the commit (or with its error); they must be short.
@@ -155,10 +159,18 @@ class Journal {
                    std::function<void(base::Status)> done) = 0;
   /// Commits what waits now.
   virtual void flush() = 0;
-  /// Remembers attempts of a pending output, so that they count across restarts.
-  virtual void note_attempt(MessageId id, std::string channel, std::string destination,
-                            std::uint32_t attempts, bool in_doubt,
+  /// Remembers an attempt of a pending output, so that they count across restarts, and for its timeline when it has a
+  /// code. `done` may be empty.
+  virtual void note_attempt(MessageId id, std::string channel, std::string destination, Attempt attempt,
                             std::function<void(base::Status)> done) = 0;
+  /// Only how many there were and the doubt.
+  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
+                    std::function<void(base::Status)> done) {
+    Attempt attempt;
+    attempt.number = attempts;
+    attempt.in_doubt = in_doubt;
+    note_attempt(id, std::move(channel), std::move(destination), std::move(attempt), std::move(done));
+  }
   /// Bytes that made no message (reliability.md R6).
   virtual void note_unframed(std::string channel, channels::Unframed what) = 0;
   /// Counts one more attempt to process an unprocessed message and says how many there were, this one
@@ -198,6 +210,23 @@ class Journal {
                           std::function<void(base::Result<LinkStates>)> done) = 0;
   /// An operator's decision about a link, kept with its newest message.
   virtual void set_link(MessageId newest, hl7::SequenceState state, std::function<void(base::Status)> done) = 0;
+
+  /// Holds back or, with HoldState::running, lets go. The newest word about a subject counts. `done` may be empty.
+  virtual void set_hold(Hold hold, std::function<void(base::Status)> done) = 0;
+  virtual void read_holds(std::function<void(base::Result<std::vector<Hold>>)> done) = 0;
+
+  /// Replaces the note of an ending that was quarantined, at `destination` ("channel/destination" or kNoDestination).
+  /// Resolution::dropped makes its state `removed`. Errors: message_not_found when nothing was quarantined there.
+  virtual void note_quarantine(MessageId id, std::string destination, QuarantineNote note,
+                               std::function<void(base::Status)> done) = 0;
+  virtual void read_quarantine_note(MessageId id, std::string destination,
+                                    std::function<void(base::Result<std::optional<QuarantineNote>>)> done) = 0;
+
+  /// Keeps a new job (number 0) or a changed one; `done` gets its number. Of a job that append() moves on meanwhile,
+  /// `position` and `done` never go back.
+  virtual void keep_job(JobRecord job, std::function<void(base::Result<JobId>)> done) = 0;
+  /// Jobs, the newest first, at most `limit`.
+  virtual void read_jobs(std::size_t limit, std::function<void(base::Result<std::vector<JobRecord>>)> done) = 0;
 
   /// Keeps a site version; messages refer to it by hash. Idempotent.
   virtual void keep_config(std::string hash, std::string text) = 0;

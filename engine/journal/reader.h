@@ -9,8 +9,10 @@
 
 #include "engine/base/env.h"
 #include "engine/base/result.h"
+#include "engine/index/keys.h"
 #include "engine/journal/journal.h"
 #include "engine/journal/query.h"
+#include "engine/journal/rows.h"
 
 namespace kiln::engine {
 
@@ -22,6 +24,7 @@ struct DestinationState {
   std::uint32_t attempts = 0;
   bool in_doubt = false;
   base::WallTime updated;  ///< when not pending
+  std::optional<QuarantineNote> note;  ///< of a quarantined one, when an operator made one
 };
 
 /// One line of a search: no body.
@@ -31,7 +34,8 @@ struct MessageSummary {
   std::string channel, type, control_id, peer, name;
   channels::ContentKind kind = channels::ContentKind::hl7;
   std::uint64_t size = 0;
-  MessageId parent = 0, replay_of = 0;
+  MessageId parent = 0, replay_of = 0, edited_from = 0;
+  JobId job = 0;
   MessageId same_id_as = 0;  ///< an earlier message with its MSH-10 and another body
   bool unprocessed = false;
   std::vector<DestinationState> destinations;
@@ -49,7 +53,20 @@ struct SearchOptions {
   /// A search goes through a file in parts of so many numbers, each a read of its own: a long one does not keep the
   /// log of the file from being emptied (reliability.md S1).
   std::uint64_t ids_per_read = 20'000;
+  /// After so long the answer tells how far it is; with a clock only. 0: as long as it takes.
+  std::int64_t budget_ms = 0;
+  const base::Clock* clock = nullptr;
 };
+
+struct SearchAnswer {
+  std::vector<MessageSummary> found;  ///< newest or oldest first
+  bool full = false;                  ///< `limit` of them; there may be more
+  bool complete = true;               ///< false: the time was up
+  /// Every message from where the search began to this number was looked at. What to pass as `before` (or `after`) to go on.
+  MessageId looked_to = 0;
+};
+
+class IndexReader;
 
 class JournalReader {
  public:
@@ -62,18 +79,39 @@ class JournalReader {
   /// Number of journal files that were there, complete, at open().
   std::size_t file_count() const { return files_.size(); }
 
+  /// From now on searches ask the indexes in that folder too, where they are there and made by these rules. What a query finds
+  /// is the same with and without. `env` outlives the reader.
+  void use_index(base::Env& env, std::string folder, IndexRules rules);
   /// Errors: limit_exceeded when a part takes more than limits::kSearchStepsMax steps of the database.
+  base::Result<SearchAnswer> find(const Query& query, const SearchOptions& options);
+  /// What find() found.
   base::Result<std::vector<MessageSummary>> search(const Query& query, const SearchOptions& options);
   base::Result<MessageSummary> summary(MessageId id);
   base::Result<StoredMessage> message(MessageId id);
   /// The pending output of a message at a destination ("adt_in/pas"), body included.
   base::Result<PendingOutput> pending_output(MessageId id, const std::string& destination);
+  /// What was sent, or will be, to a destination ("adt_in/pas"): the bytes of its request. Errors: message_not_found
+  /// when it was not kept; corrupt_record, also when the SHA-256 of the delivery is another one.
+  base::Result<KeptOutput> sent_output(MessageId id, const std::string& destination);
+  /// Attempts of an output that did not end it, in order; the one that ended it is its DestinationState.
+  base::Result<std::vector<Attempt>> attempts(MessageId id, const std::string& destination);
+  /// Messages `from` to `to`, both included, in order, each with its body; `visit` gets an error for one that is
+  /// damaged, and false from it ends the scan. Each message is a read of its own.
+  base::Status each_message(MessageId from, MessageId to,
+                            const std::function<bool(MessageId, base::Result<StoredMessage>)>& visit);
 
  private:
   struct File;
   JournalReader();
   File* file_of(MessageId id);
+  base::Result<MessageSummary> summary_in(File& file, MessageId id);
+  IndexReader* index_of(File& file);
+  /// The file that holds the message; else nullptr, and why in `status`.
+  File* file_with(MessageId id, base::Status& status);
   std::vector<std::unique_ptr<File>> files_;  ///< by generation
+  base::Env* env_ = nullptr;
+  std::string index_folder_;
+  IndexRules rules_;
 };
 
 }  // namespace kiln::engine

@@ -1,6 +1,8 @@
 #pragma once
-// The tables of a journal file, format 2. README.md explains them; reader.cpp, rows.cpp and day_file*.cpp are their
+// The tables of a journal file, format 3. README.md explains them; reader.cpp, rows.cpp and day_file*.cpp are their
 // only users.
+
+#include <cstdint>
 
 namespace kiln::engine {
 
@@ -39,6 +41,8 @@ CREATE TABLE outbox(
   crc INTEGER NOT NULL,
   packed INTEGER NOT NULL,
   body BLOB NOT NULL,
+  okey TEXT NOT NULL DEFAULT '',
+  slot INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY(dest, msg_id)) WITHOUT ROWID;
 CREATE TABLE delivery(
   msg_id INTEGER NOT NULL,
@@ -52,6 +56,7 @@ CREATE TABLE delivery(
   reply BLOB,
   updated_us INTEGER NOT NULL,
   PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
+CREATE INDEX delivery_rare ON delivery(state, msg_id) WHERE state>=2;
 CREATE TABLE unframed(
   id INTEGER PRIMARY KEY,
   received_us INTEGER NOT NULL,
@@ -97,5 +102,87 @@ inline constexpr const char* kWaitingSchema =
 inline constexpr const char* kSendingSchema =
     "CREATE TABLE IF NOT EXISTS sending(dest TEXT NOT NULL, msg_id INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " PRIMARY KEY(dest, msg_id)) WITHOUT ROWID";
+
+/// Since format 3. `output` keeps what was made for a destination, also after its outbox row has gone; its rows come in
+/// the order of the messages, so that they go to the end of the table, and the outbox stays small.
+inline constexpr const char* kFormat3Schema = R"(
+CREATE TABLE IF NOT EXISTS output(
+  id INTEGER PRIMARY KEY,
+  dest TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  control_id TEXT NOT NULL,
+  crc INTEGER NOT NULL,
+  form INTEGER NOT NULL,
+  body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS attempt(
+  msg_id INTEGER NOT NULL,
+  dest TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  at_us INTEGER NOT NULL,
+  took_us INTEGER NOT NULL,
+  in_doubt INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  reply BLOB,
+  PRIMARY KEY(msg_id, dest, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine(
+  msg_id INTEGER NOT NULL,
+  dest TEXT NOT NULL,
+  resolution INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  note TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  changed_by TEXT NOT NULL,
+  changed_us INTEGER NOT NULL,
+  released_as INTEGER NOT NULL,
+  PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hold(
+  subject TEXT PRIMARY KEY,
+  state INTEGER NOT NULL,
+  set_by TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  since_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS job(
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  skipped INTEGER NOT NULL,
+  requester TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  created_us INTEGER NOT NULL,
+  changed_us INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS origin(
+  msg_id INTEGER PRIMARY KEY,
+  edited_from INTEGER NOT NULL,
+  job INTEGER NOT NULL);
+)";
+
+/// What a file of format 2 lacks; in one transaction with kFormat3Schema and the new number. Each step is one of SQLite's
+/// catalogue only: rows are not touched, so a file of any size takes milliseconds.
+inline constexpr const char* kFormat2To3 =
+    "ALTER TABLE outbox ADD COLUMN okey TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE outbox ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;";
+
+/// Whether retention must leave the file alone: something is not processed, waits, or is quarantined and nobody has decided
+/// about it. Unprocessed messages are those above `settled_to` without rows, so a file that is settled is quickly asked.
+inline constexpr const char* kHoldsBack =
+    "(EXISTS(SELECT 1 FROM outbox) OR EXISTS(SELECT 1 FROM unprocessed) OR EXISTS(SELECT 1 FROM delivery d WHERE"
+    " d.state=3 AND NOT EXISTS(SELECT 1 FROM quarantine q WHERE q.msg_id=d.msg_id AND q.dest=d.dest"
+    " AND q.resolution IN (1, 2))))";
+
+/// outbox.packed and output.form.
+enum BodyForm : int {
+  kBodyPlain = 0,
+  kBodyPacked = 1,    ///< a Zstandard frame
+  kBodyElsewhere = 2  ///< of an outbox row: in `output`
+};
+
+/// output.id = number of the message * kOutputSlots + place of the output among those of the message.
+inline constexpr std::int64_t kOutputSlots = 1024;
 
 }  // namespace kiln::engine

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/partial_date.h"
@@ -39,6 +40,7 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(base::Env& env, const
   std::unique_ptr<SqliteJournal> journal(
       new SqliteJournal(env, clock, committer, std::move(options), std::move(fail_stop)));
   TRY_VOID(journal->open_files());
+  journal->last_id_ = journal->next_id_ - 1;
   return journal;
 }
 
@@ -63,6 +65,8 @@ Status SqliteJournal::open_files() {
     files_.emplace(1, std::move(file));
     return {};
   }
+  TRY_VOID(note_skipped());
+  TRY_VOID(recover_control());
   TRY_VOID(load_window());
   recovered_.last_id = next_id_ - 1;
   TRY(recovered_.clean_stop, current().clean_stop());
@@ -71,6 +75,7 @@ Status SqliteJournal::open_files() {
 
 /// Takes over what a file holds that is not finished.
 Status SqliteJournal::recover(DayFile& file) {
+  TRY_VOID(base::failpoint("journal.recover.file"));
   TRY(const MessageId last, file.last_id());
   next_id_ = std::max({next_id_, last + 1, file.first_id()});
   const auto unprocessed = file.unprocessed();
@@ -106,15 +111,20 @@ Status SqliteJournal::load_window() {
 Status SqliteJournal::rotate_when_due() {
   const std::string day = today();
   const std::string& label = current().name().day;
-  if (day == label) return {};
+  const bool wanted = base::failpoint_torn("journal.rotate.now");  // a test that does not wait for midnight
+  if (day == label && !wanted) return {};
   if (day < label && clock_.mono() - current_since_ < std::chrono::milliseconds(options_.leave_later_day_ms)) return {};
   const std::uint32_t generation = files_.rbegin()->first + 1;
+  TRY_VOID(base::failpoint("journal.rotate.before"));
   TRY(DayFile file, DayFile::open(env_, options_.folder, {generation, day}, next_id_));
   if (!configs_.empty()) {
     TRY_VOID(file.begin());
     TRY_VOID(file.keep_config(configs_.back().hash, configs_.back().text));
     TRY_VOID(file.commit());
   }
+  TRY_VOID(base::failpoint("journal.rotate.made"));
+  TRY_VOID(file.carry_from(current()));
+  TRY_VOID(base::failpoint("journal.rotate.after"));
   files_.emplace(generation, std::move(file));
   current_since_ = clock_.mono();
   return {};
@@ -134,6 +144,7 @@ Status SqliteJournal::close(bool orderly) {
   // left runs here.
   flush();
   drain();
+  base::failpoint_here("journal.close.before");
   if (orderly) TRY_VOID(current().set_clean_stop(true));
   // SQLite does this too when the file is closed, but tells nobody when the disk does not confirm it.
   for (auto& [generation, file] : files_) TRY_VOID(file.checkpoint());
@@ -217,7 +228,7 @@ void SqliteJournal::commit_group(std::vector<Job>& group) {
   for (Job& job : group) {
     DayFile* file = &current();
     if (job.file_of != 0) {
-      auto found = file_of(job.file_of);
+      auto found = job.of_part ? file_with(job.file_of) : file_of(job.file_of);
       if (!found) {
         finish(job, base::fail(found.error()));
         continue;
@@ -236,16 +247,24 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   const MessageId first_free = next_id_;
   Status status = file.begin();
   for (std::size_t i = 0; status && i < jobs.size(); ++i) status = jobs[i]->change(file);
+  const base::MonoTime began = clock_.mono();
   if (status) status = file.commit();
   if (status) {
+    meter_.committed(clock_.mono() - began, jobs.size());
     note_checkpoint(file);
-    for (Job* job : jobs) finish(*job, status);
+    last_id_.store(next_id_ - 1, std::memory_order_relaxed);
+    writable_.store(true, std::memory_order_relaxed);
+    for (Job* job : jobs) {
+      finish(*job, status);
+      base::failpoint_here("journal.answered");
+    }
     return;
   }
   file.rollback();
   next_id_ = first_free;
   for (KeptConfig& config : configs_) config.file = nullptr;
   if (status.error().code == ErrorCode::fsync_failed) return stop_for_good(file.name().generation);
+  if (status.error().info().category == base::ErrorCategory::io) writable_.store(false, std::memory_order_relaxed);
   const bool one_job_spoilt_it = jobs.size() > 1 && status.error().info().category != base::ErrorCategory::io;
   for (Job* job : jobs) {
     if (one_job_spoilt_it) {
@@ -260,6 +279,7 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
 /// and only a restart from the disk may go on (reliability.md R7).
 void SqliteJournal::stop_for_good(std::uint32_t generation) {
   stopped_ = true;
+  meter_.fsync_failed();
   base::log(base::LogLevel::error, "journal-fsync-failed", {{"generation", std::int64_t{generation}}});
   fail_stop_();
 }
@@ -272,6 +292,23 @@ void SqliteJournal::note_checkpoint(const DayFile& file) {
               {{"generation", std::int64_t{file.name().generation}},
                {"error", base::Safe::code(file.checkpoint_failure().error().code)}});
   checkpoint_fails_ = fails;
+}
+
+/// Rows of the outboxes by "channel/destination", after everything queued before.
+void SqliteJournal::read_waiting(std::function<void(std::map<std::string, std::int64_t>)> done) {
+  enqueue_read([this, done = std::move(done)] {
+    std::map<std::string, std::int64_t> waiting;
+    for (const auto& [generation, file] : files_)
+      for (const auto& [dest, count] : file.waiting()) waiting[dest] += count;
+    done(std::move(waiting));
+  });
+}
+
+/// A write of no consequence: whether the disk takes one again.
+void SqliteJournal::probe() {
+  Job job;
+  job.change = [this](DayFile& file) { return file.probe(clock_.wall()); };
+  enqueue(std::move(job));
 }
 
 void SqliteJournal::finish(Job& job, const Status& status) {
@@ -308,7 +345,8 @@ Status SqliteJournal::note_same_id(DayFile& file, MessageId id, const NewMessage
 
 /// Outputs, endings and children of a message. Children are messages of their own that have ended already.
 Status SqliteJournal::insert_parts(DayFile& file, MessageId id, const Processed& processed) {
-  for (const Output& output : processed.outputs) TRY_VOID(file.insert_output(id, processed.channel, output));
+  for (std::size_t i = 0; i < processed.outputs.size(); ++i)
+    TRY_VOID(file.insert_output(id, processed.channel, processed.outputs[i], i));
   for (const Ending& ending : processed.endings)
     TRY_VOID(file.insert_ending(id, processed.channel, ending, clock_.wall()));
   TRY_VOID(file.insert_lookups(id, processed.lookups));
@@ -331,6 +369,7 @@ SqliteJournal::Job SqliteJournal::append_job(NewMessage message,
   job.change = [this, id, message = std::move(message)](DayFile& file) -> Status {
     *id = next_id_++;
     TRY_VOID(insert_new(file, *id, message, false));
+    if (message.job != 0) TRY_VOID(file.move_job(message.job, message.replay_of, clock_.wall()));
     return note_same_id(file, *id, message);
   };
   job.done = [this, id, key, done = std::move(done)](const Status& status) {
@@ -370,92 +409,21 @@ void SqliteJournal::end(MessageId id, std::string channel, Ending ending, std::f
   Job job;
   job.file_of = id;
   job.change = [this, id, channel = std::move(channel), ending = std::move(ending)](DayFile& file) -> Status {
-    TRY_VOID(file.delete_output(id, channel, ending.destination));
+    TRY_VOID(file.delete_output(id, channel, ending.destination, options_.keep_sent));
     return file.insert_ending(id, channel, ending, clock_.wall());
   };
   job.done = std::move(done);
   enqueue_lazily(std::move(job));
 }
 
-void SqliteJournal::note_attempt(MessageId id, std::string channel, std::string destination,
-                                 std::uint32_t attempts, bool in_doubt, std::function<void(Status)> done) {
+void SqliteJournal::note_attempt(MessageId id, std::string channel, std::string destination, Attempt attempt,
+                                 std::function<void(Status)> done) {
   Job job;
   job.file_of = id;
-  job.change = [id, channel = std::move(channel), destination = std::move(destination), attempts,
-                in_doubt](DayFile& file) {
-    return file.update_attempts(id, channel, destination, attempts, in_doubt);
+  job.change = [id, channel = std::move(channel), destination = std::move(destination),
+                attempt = std::move(attempt)](DayFile& file) {
+    return file.update_attempts(id, channel, destination, attempt);
   };
-  job.done = std::move(done);
-  enqueue(std::move(job));
-}
-
-void SqliteJournal::note_unframed(std::string channel, channels::Unframed what) {
-  Job job;
-  job.bytes = what.head.size();
-  job.change = [channel = std::move(channel), what = std::move(what)](DayFile& file) {
-    return file.insert_unframed(channel, what);
-  };
-  job.done = [](const Status& status) {
-    if (!status)
-      base::log(base::LogLevel::error, "unframed-not-journaled",
-                {{"error", base::Safe::code(status.error().code)}});
-  };
-  enqueue(std::move(job));
-}
-
-void SqliteJournal::note_processing(MessageId id, std::function<void(Result<std::uint32_t>)> done) {
-  Job job;
-  job.file_of = id;
-  auto attempts = std::make_shared<std::uint32_t>(0);
-  job.change = [id, attempts](DayFile& file) -> Status {
-    TRY(*attempts, file.count_processing(id));
-    return {};
-  };
-  job.done = [attempts, done = std::move(done)](const Status& status) {
-    if (!status) return done(base::fail(status.error()));
-    done(*attempts);
-  };
-  enqueue(std::move(job));
-}
-
-void SqliteJournal::note_sending(MessageId id, std::string channel, std::string destination,
-                                 std::function<void(Result<std::uint32_t>)> done) {
-  Job job;
-  job.file_of = id;
-  auto attempts = std::make_shared<std::uint32_t>(0);
-  job.change = [id, attempts, channel = std::move(channel), destination = std::move(destination)](DayFile& file) -> Status {
-    TRY(*attempts, file.count_sending(id, channel, destination));
-    return {};
-  };
-  job.done = [attempts, done = std::move(done)](const Status& status) {
-    if (!status) return done(base::fail(status.error()));
-    done(*attempts);
-  };
-  enqueue(std::move(job));
-}
-
-void SqliteJournal::forget_sending(MessageId id, std::string channel, std::string destination) {
-  Job job;
-  job.file_of = id;
-  job.change = [id, channel = std::move(channel), destination = std::move(destination)](DayFile& file) {
-    return file.forget_sending(id, channel, destination);
-  };
-  enqueue_lazily(std::move(job));
-}
-
-void SqliteJournal::drop_fragments(std::vector<MessageId> ids) {
-  for (const MessageId id : ids) {
-    Job job;
-    job.file_of = id;
-    job.change = [id](DayFile& file) { return file.delete_fragment(id); };
-    enqueue_lazily(std::move(job));
-  }
-}
-
-void SqliteJournal::set_link(MessageId newest, hl7::SequenceState state, std::function<void(Status)> done) {
-  Job job;
-  job.file_of = newest;
-  job.change = [newest, state](DayFile& file) { return file.update_link_step(newest, state); };
   job.done = std::move(done);
   enqueue(std::move(job));
 }

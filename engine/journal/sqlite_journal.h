@@ -14,6 +14,7 @@
 #include "engine/journal/day_file.h"
 #include "engine/journal/journal.h"
 #include "engine/journal/seen_set.h"
+#include "engine/observe/meters.h"
 
 namespace kiln::engine {
 
@@ -25,6 +26,7 @@ struct JournalOptions {
   /// Numbers start above this one also when the files say less: whoever remembers messages by number knows
   /// them up to here, so a journal that was moved away or restored must not give them again.
   MessageId used_up_to = 0;
+  bool keep_sent = true;  ///< what was made for a destination stays after it was sent
 };
 
 class SqliteJournal final : public Journal {
@@ -38,17 +40,37 @@ class SqliteJournal final : public Journal {
 
   /// What was found at open(); call before any message is taken.
   const Recovered& recovered() const { return recovered_; }
+  /// The last message number given, as the last commit left it. Any thread.
+  MessageId last_id() const { return last_id_.load(std::memory_order_relaxed); }
+  /// False after a commit that the disk refused, until one succeeds; probe() makes one. Any thread.
+  bool is_writable() const { return writable_.load(std::memory_order_relaxed); }
+  void probe();
+  /// Outputs that wait, by "channel/destination"; `done` runs on the journal's thread.
+  void read_waiting(std::function<void(std::map<std::string, std::int64_t>)> done);
   /// Commits what waits and, when `orderly`, marks the stop so: everything that was sent is recorded. Then
   /// empties the WAL of every file. Call from the thread that owns the journal, then destroy it.
   base::Status close(bool orderly = true);
+
+  /// Removes whole files, by generation: notes in the newest file which numbers go, keeps their site versions there, then
+  /// unlinks. Left alone are the newest file and those in which something waits or is quarantined. `done` gets the
+  /// generations that went. What an interrupted call noted and did not unlink goes with the next one.
+  void remove_files(std::vector<std::uint32_t> generations,
+                    std::function<void(base::Result<std::vector<std::uint32_t>>)> done);
+  /// One picture of all files between two commits, as read-only connections that keep it until they are destroyed.
+  struct Cut {
+    MessageId last = 0;  ///< last number given
+    std::vector<std::pair<std::string, base::Database>> files;  ///< by name, in order
+  };
+  void cut(std::function<void(base::Result<Cut>)> done);
 
   void append(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void append_with_next(NewMessage message, std::function<void(base::Result<MessageId>)> done) override;
   void store(Processed processed, std::function<void(base::Status)> done) override;
   void flush() override;
   void end(MessageId id, std::string channel, Ending ending, std::function<void(base::Status)> done) override;
-  void note_attempt(MessageId id, std::string channel, std::string destination, std::uint32_t attempts,
-                    bool in_doubt, std::function<void(base::Status)> done) override;
+  using Journal::note_attempt;
+  void note_attempt(MessageId id, std::string channel, std::string destination, Attempt attempt,
+                    std::function<void(base::Status)> done) override;
   void note_unframed(std::string channel, channels::Unframed what) override;
   void note_processing(MessageId id, std::function<void(base::Result<std::uint32_t>)> done) override;
   void note_sending(MessageId id, std::string channel, std::string destination,
@@ -68,6 +90,14 @@ class SqliteJournal final : public Journal {
   void read_links(std::string channel,
                   std::function<void(base::Result<LinkStates>)> done) override;
   void set_link(MessageId newest, hl7::SequenceState state, std::function<void(base::Status)> done) override;
+  void set_hold(Hold hold, std::function<void(base::Status)> done) override;
+  void read_holds(std::function<void(base::Result<std::vector<Hold>>)> done) override;
+  void note_quarantine(MessageId id, std::string destination, QuarantineNote note,
+                       std::function<void(base::Status)> done) override;
+  void read_quarantine_note(MessageId id, std::string destination,
+                            std::function<void(base::Result<std::optional<QuarantineNote>>)> done) override;
+  void keep_job(JobRecord job, std::function<void(base::Result<JobId>)> done) override;
+  void read_jobs(std::size_t limit, std::function<void(base::Result<std::vector<JobRecord>>)> done) override;
   void keep_config(std::string hash, std::string text) override;
   void read_config(std::string hash, std::function<void(base::Result<std::string>)> done) override;
 
@@ -76,6 +106,7 @@ class SqliteJournal final : public Journal {
   struct Job {
     /// Message whose file it concerns; 0 = the current file.
     MessageId file_of = 0;
+    bool of_part = false;  ///< `file_of` may be a part, which is in the file of its whole
     std::size_t bytes = 0;
     std::function<base::Status(DayFile&)>
         change;                              ///< inside a transaction; may run twice (group, then alone)
@@ -92,6 +123,11 @@ class SqliteJournal final : public Journal {
   void stop_for_good(std::uint32_t generation);
   void note_checkpoint(const DayFile& file);
   base::Result<DayFile*> file_of(MessageId id);
+  base::Result<DayFile*> file_with(MessageId id);
+  base::Status recover_control();
+  base::Status note_skipped();
+  base::Result<bool> remove_file(std::uint32_t generation);
+  base::Result<Cut> cut_now();
   DayFile& current() { return files_.rbegin()->second; }
   std::string today() const;
 
@@ -113,6 +149,9 @@ class SqliteJournal final : public Journal {
   JournalOptions options_;
   std::function<void()> fail_stop_;
   Recovered recovered_;
+  JournalMeter meter_;
+  std::atomic<MessageId> last_id_{0};
+  std::atomic<bool> writable_{true};
 
   std::mutex queue_mutex_;
   std::deque<Job> queue_;
@@ -125,6 +164,7 @@ class SqliteJournal final : public Journal {
   std::map<std::uint32_t, DayFile> files_;  ///< by generation
   base::MonoTime current_since_{0};         ///< when the newest of them was opened by this process
   MessageId next_id_ = 1;
+  JobId next_job_ = 1;
   NameSet names_;
   struct KeptConfig {
     std::string hash, text;

@@ -1,6 +1,8 @@
 // Chains and _has as semi-joins, and conditions that are checked row by row (fhir.md Q1).
 #include "engine/store/search_sql.h"
 
+#include <algorithm>
+
 namespace kiln::engine {
 
 using base::Result;
@@ -8,7 +10,6 @@ using fhir::Modifier;
 using fhir::ParameterKind;
 using fhir::SearchClause;
 using fhir::SearchLink;
-using fhir::TokenForm;
 
 Result<SqlText> SearchSql::conditions(const std::vector<SearchClause>& clauses, std::string_view alias) {
   SqlText out;
@@ -109,22 +110,63 @@ Result<SqlText> SearchSql::has_probe(const SearchClause& clause, std::string_vie
   return std::move(out.add(")"));
 }
 
-/// Tokens and references are found by their value and the rid; an id is in the row itself.
+namespace {
+
+/// The columns in front of the rid are known, so that one look into the index answers for a resource.
+bool has_value_probe(const SearchClause& clause) {
+  const Modifier modifier = clause.modifier;
+  switch (clause.parameter->kind) {
+    case ParameterKind::token:
+      return modifier == Modifier::none || modifier == Modifier::not_ || modifier == Modifier::of_type;
+    case ParameterKind::reference:
+      return modifier == Modifier::none || modifier == Modifier::identifier;
+    case ParameterKind::uri:
+      return modifier == Modifier::none;
+    case ParameterKind::string:
+      return modifier == Modifier::exact;
+    case ParameterKind::id:
+      return modifier == Modifier::none;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool SearchSql::probes_rid_alone(const SearchClause& clause) {
+  switch (clause.kind) {
+    case SearchClause::Kind::value:
+      return clause.parameter->kind != ParameterKind::id && clause.parameter->kind != ParameterKind::last_updated;
+    case SearchClause::Kind::any:
+      return std::all_of(clause.any.begin(), clause.any.end(), probes_rid_alone);
+    case SearchClause::Kind::has:
+      return false;
+    case SearchClause::Kind::chain:
+    case SearchClause::Kind::composite:
+      break;
+  }
+  return true;
+}
+
+bool SearchSql::is_in_order(const SearchClause& clause) {
+  if (clause.kind != SearchClause::Kind::value || clause.values.size() != 1 || !has_value_probe(clause)) return false;
+  if (clause.parameter->kind == ParameterKind::id) return false;
+  // The type of the target stands between its id and the rid.
+  const fhir::SearchValue& value = clause.values.front();
+  return clause.parameter->kind != ParameterKind::reference || clause.modifier == Modifier::identifier || value.is_url ||
+         !value.target_type.empty();
+}
+
+/// What is found by its value and the rid; an id is in the row itself.
 Result<SqlText> SearchSql::value_probe(const SearchClause& clause, std::string_view alias) {
   SqlText out;
-  const ParameterKind kind = clause.parameter->kind;
-  const bool by_code = kind == ParameterKind::token &&
-                       (clause.modifier == Modifier::none || clause.modifier == Modifier::not_ ||
-                        clause.modifier == Modifier::of_type);
-  const bool by_target = kind == ParameterKind::reference && clause.modifier == Modifier::none;
-  if (!by_code && !by_target && kind != ParameterKind::id) return out;
+  if (!has_value_probe(clause)) return out;
   for (const auto& value : clause.values) {
     out.add(out.sql.empty() ? "(" : " OR ");
-    if (kind == ParameterKind::id) {
+    if (clause.parameter->kind == ParameterKind::id) {
       out.add(alias).add(".id=?").value(value.text);
       continue;
     }
-    if (by_code && value.form == TokenForm::system) return SqlText{};
     TRY(const SqlText rows, rows_of_value(clause, value));
     out.add("EXISTS (").add(rows).add(" AND rid=").add(alias).add(".rid)");
   }

@@ -39,6 +39,10 @@ class SearchSql {
   /// A condition on the row of `resource` named `alias` that says the same by a few probes per row; empty
   /// when the clause has no such form. Not negated for negative clauses.
   base::Result<SqlText> probe_of(const fhir::SearchClause& clause, std::string_view alias);
+  /// The probe needs nothing of the row but its rid.
+  static bool probes_rid_alone(const fhir::SearchClause& clause);
+  /// rows_of() lie in order of rid in an index, and there is a probe.
+  static bool is_in_order(const fhir::SearchClause& clause);
   /// The rows of the clause are to be kept out.
   static bool is_negative(const fhir::SearchClause& clause) {
     return clause.modifier == fhir::Modifier::not_ || clause.modifier == fhir::Modifier::not_in ||

@@ -12,6 +12,7 @@
 #include "engine/base/sql/sqlite.h"
 #include "engine/store/dictionary.h"
 #include "engine/store/index_writer.h"
+#include "engine/store/search_run.h"
 #include "engine/store/search_sql.h"
 #include "engine/store/sqlite_store.h"
 #include "fhir/search/custom_parameters.h"
@@ -72,7 +73,14 @@ class SqliteConnection final : public fhir::Store {
   void set_stop(std::function<bool()> stop) override { stop_ = std::move(stop); }
   base::Result<std::unique_ptr<fhir::Store>> open_reader() override;
 
+  /// Statement::step() of a question: says what ended it.
+  base::Result<bool> step(base::Statement& statement);
+  /// A statement of a search, bound; `sql` outlives it.
+  base::Result<base::Statement> search_statement(const SqlText& sql);
+
  private:
+  friend class SearchRun;  // a question at work
+
   /// The budget of one question: virtual machine steps (0: any number), limits::kSearchMs, stop_, and no new
   /// words in the dictionary. Off again however the question ends, since writes use the same connection. One
   /// at a time; an inner one belongs to the outer.
@@ -87,8 +95,6 @@ class SqliteConnection final : public fhir::Store {
     SqliteConnection& connection_;
     bool outer_;
   };
-  /// Statement::step() of a question: says what ended it.
-  base::Result<bool> step(base::Statement& statement);
   bool must_stop();
   /// The current state of a resource; rid 0 when it never existed.
   struct Current {
@@ -121,7 +127,6 @@ class SqliteConnection final : public fhir::Store {
   base::Result<fhir::StoredVersion> version_row(base::Statement& select, bool with_origin);
   /// The first seq whose version is not older than `micros`; last + 1 when there is none.
   base::Result<std::int64_t> seq_not_before(std::int64_t micros);
-  /// The statement for a page, a count or a probe of the query (search_sql.h).
   base::Result<bool> run_search(const SqlText& sql,
                                 const std::function<base::Status(base::Statement&)>& on_row);
   base::Result<std::vector<std::unique_ptr<fhir::CustomDefinition>>> wanted_parameters();
@@ -129,21 +134,12 @@ class SqliteConnection final : public fhir::Store {
   base::Result<bool> index_some(const fhir::Parameter& parameter, std::int64_t& after, std::int64_t end);
   base::Status drop_rows(std::string_view type, std::string_view code);
   base::Status forget_cursor(const std::string& name);
-  base::Result<fhir::StoredVersion> current_version(const std::string& type, base::Statement& row);
+  base::Result<fhir::StoredVersion> current_version(const std::string& type, const SearchRun::Hit& hit);
   base::Result<base::Statement> history_statement(const fhir::HistoryRange& range, std::string sql,
                                                   std::int64_t limit);
-  base::Result<SqlText> search_text(const fhir::SearchQuery& query, std::string_view columns, bool ordered,
-                                    std::int64_t limit);
   base::Result<std::vector<SeqRange>> seq_ranges_of(const fhir::SearchClause& clause);
-  /// The clause a search begins with.
-  struct Driver {
-    std::size_t clause = 0;  ///< position; that of the end when there is none to begin with
-    bool is_narrow = false;  ///< it was counted, and has few rows
-  };
-  base::Result<Driver> choose_driver(const std::vector<SqlText>& rows);
-  struct Plan;
-  base::Result<Plan> plan_search(const fhir::SearchQuery& query, SearchSql& builder, bool page);
-  base::Status narrow(const fhir::SearchQuery& query, Plan& plan);
+  /// More than there are resources of the type, or as many.
+  base::Result<std::int64_t> resources_at_most(std::int64_t type);
   base::Result<std::int64_t> count_rows(const SqlText& rows, std::int64_t limit);
 
   StoreOptions options_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/store/schema.h"
 #include "engine/store/sqlite_connection.h"
@@ -111,7 +112,9 @@ Status SqliteConnection::commit() {
     rollback();
     return fail(ErrorCode::database_failed, "the transaction was given up before its commit");
   }
-  auto done = database_.commit();
+  auto done = base::failpoint("store.commit.before");
+  if (done) done = database_.commit();
+  base::failpoint_here("store.commit.after");
   if (done) {
     dictionary_.ended();
     scopes_.clear();

@@ -33,6 +33,7 @@ struct SubscriptionRules {
   channels::RetryPolicy retry;
   channels::NakAction refused = channels::NakAction::retry;  ///< when an endpoint answers 4xx
   std::string base_url;                                      ///< of this server
+  channels::TlsContexts tls;                                 ///< of https endpoints; empty: the system's authorities
 };
 
 /// Errors: channel_option with what to change (a topic without url, an `allow` that is no URL).
@@ -49,6 +50,7 @@ struct SubscriptionDefinition {
   std::vector<channels::ChangeFilter> filters;  ///< all those that name the type must match
   bool on[3] = {};                              ///< by channels::ChangeAction
   channels::HttpUrl endpoint;
+  channels::TlsContexts tls;  ///< when that is https
   std::vector<std::pair<std::string, std::string>> headers;
   bool has_payload = false, xml = false;
   NotificationContent content = NotificationContent::empty;

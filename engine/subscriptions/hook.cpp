@@ -208,13 +208,13 @@ Task<bool> SubscriptionSource::step() {
 }
 
 Task<void> SubscriptionSource::run(std::shared_ptr<SubscriptionSource> self) {
-  while (!self->stopping_) {
+  while (!self->stopping_ && !self->live_->stopping) {
     bool good = false;
     if (self->live_->listening) {
       auto stepping = self->step();
       good = co_await std::move(stepping);
     }
-    if (good || self->stopping_) continue;
+    if (good || self->stopping_ || self->live_->stopping) continue;
     auto wait = self->live_->changed.wait(std::chrono::milliseconds(kWaitMs));
     co_await wait;
   }
@@ -282,11 +282,25 @@ SendOutcome judge(const base::HttpResponse& response) {
   return out;
 }
 
+/// Rights are those of now: an event may have waited for long. The first type that the creator may not read.
+std::string first_hidden(const LiveSubscription& live, const std::string& body) {
+  if (live.may_tell)
+    for (const std::string& type : types_told(body))
+      if (!live.may_tell(type)) return type;
+  return {};
+}
+
 Task<SendOutcome> HookDestination::send(channels::Outgoing message) {
   const auto definition = live_->definition;
   if (live_->ended) co_return failed(Kind::bad, ErrorCode::cannot_deliver, "the subscription is off");
   if (!definition)
     co_return failed(Kind::retry, ErrorCode::fhir_endpoint_refused, "the subscription is not active");
+  const std::string hidden = first_hidden(*live_, message.bytes);
+  if (!hidden.empty()) {
+    SendOutcome refused = failed(Kind::bad, ErrorCode::fhir_not_allowed, "its creator may not read " + hidden);
+    note(refused);
+    co_return refused;
+  }
   auto request = hook_request(*definition, message.bytes);
   if (!request) co_return SendOutcome::failed(Kind::bad, request.error());
   sending_ = true;
@@ -301,8 +315,7 @@ Task<SendOutcome> HookDestination::send(channels::Outgoing message) {
 Task<SendOutcome> HookDestination::attempt(std::shared_ptr<const SubscriptionDefinition> definition,
                                            base::HttpRequest request) {
   if (!client_ || connected_ != definition) {
-    client_ = std::make_unique<channels::HttpClient>(around_.network, definition->endpoint.host,
-                                                     definition->endpoint.port);
+    client_ = std::make_unique<channels::HttpClient>(around_.network, definition->endpoint, definition->tls);
     connected_ = definition;
   }
   auto sending = client_->send(std::move(request), definition->timeout_ms);
@@ -372,7 +385,7 @@ Task<SendOutcome> ResponseDestination::send(channels::Outgoing message) {
   request.target = url->path.empty() ? "/" : url->path;
   request.headers.set("Content-Type", "application/fhir+json; charset=UTF-8");
   request.body = std::move(message.bytes);
-  client_ = std::make_unique<channels::HttpClient>(around_.network, url->host, url->port);
+  client_ = std::make_unique<channels::HttpClient>(around_.network, *url, rules_.tls);
   sending_ = true;
   auto attempting = attempt(std::move(request));
   SendOutcome outcome = co_await std::move(attempting);

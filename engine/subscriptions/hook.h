@@ -10,6 +10,7 @@
 #include "channels/connector.h"
 #include "channels/definition.h"
 #include "engine/fhir_service.h"
+#include "engine/subscriptions/creator.h"
 #include "engine/subscriptions/definition.h"
 
 namespace kiln::engine {
@@ -21,7 +22,11 @@ struct LiveSubscription {
   std::string channel;  ///< name of its channel, and of its cursor in the store
   std::shared_ptr<const SubscriptionDefinition> definition;  ///< null until it was accepted
   bool listening = false;                                    ///< the source takes events
+  bool stopping = false;        ///< the server stops: the source ends by itself
   bool ended = false;           ///< off or deleted: what still waits is set aside
+  SubscriptionCreator creator;
+  /// Whether the creator may read resources of that type now; empty: everything.
+  std::function<bool(std::string_view type)> may_tell;
   std::uint64_t position = 0;   ///< of the feed, taken
   std::uint64_t events = 0;     ///< numbers given to events
   std::uint32_t failures = 0;   ///< attempts that failed since the last that succeeded

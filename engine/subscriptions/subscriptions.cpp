@@ -1,6 +1,7 @@
 #include "engine/subscriptions/subscriptions.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
@@ -19,9 +20,9 @@ namespace limits = base::limits;
 
 namespace {
 
-constexpr const char* kOrigin = "kiln:subscriptions";  ///< of the versions that are written here
 constexpr const char* kEndpoint = "endpoint";
 constexpr int kHandshakesMax = 3;
+constexpr const char* kTooMany = "this server delivers no more subscriptions";
 
 std::string channel_of(const std::string& id) {
   return "subscription." + id;
@@ -44,6 +45,12 @@ std::string with_status(base::JsonView resource, const std::string& status, cons
   return out.take();
 }
 
+/// Who made that version.
+Result<std::string> origin_of(fhir::Store& store, std::int64_t seq) {
+  TRY(const auto versions, store.changes_since(seq - 1, 1));
+  return versions.empty() ? std::string() : versions.front().origin;
+}
+
 /// Writes status and error unless the resource has them, is deleted, or was switched off by a client. False:
 /// it was.
 Result<bool> put_status(fhir::Store& store, const std::string& id, const std::string& status,
@@ -52,6 +59,8 @@ Result<bool> put_status(fhir::Store& store, const std::string& id, const std::st
   if (!current || current->deleted()) return false;
   TRY(const auto document, base::parse_json(current->body));
   const base::JsonView resource = document.root();
+  TRY(const std::string before, origin_of(store, current->seq));
+  const std::string origin = status_origin(before);
   if (resource["status"].text() == status && resource["error"].text() == error) return true;
   if (resource["status"].text() == "off") return false;
   TRY(const auto changed, base::parse_json(with_status(resource, status, error)));
@@ -59,7 +68,7 @@ Result<bool> put_status(fhir::Store& store, const std::string& id, const std::st
   write.type = "Subscription";
   write.id = id;
   write.resource = changed.root();
-  write.origin = kOrigin;
+  write.origin = origin;
   TRY_VOID(store.put(write));
   return true;
 }
@@ -86,6 +95,11 @@ Subscriptions::EntryPtr Subscriptions::make_entry(const std::string& id) {
     if (held && !held->live->ended)
       base::spawn(write_status(held, works ? "active" : "error", std::move(why)));
   };
+  entry->live->may_tell = [fhir = parts_.fhir, live = entry->live.get()](std::string_view type) {
+    const fhir::Access* access = fhir->context().access;
+    const fhir::Principal creator{live->creator.name, live->creator.name.empty()};
+    return live->creator.is_site || (access && access->allow(creator, "read", type, {}));
+  };
   entries_[id] = entry;
   return entry;
 }
@@ -106,9 +120,15 @@ Status Subscriptions::load_one(const fhir::StoredVersion& version, fhir::Store& 
   const std::string status(document.root()["status"].text());
   TRY(const auto cursor, store.cursor(channel_of(version.id)));
   if (status == "off" && cursor == 0) return {};
+  if (status != "off" && served() >= limits::kSubscriptionsMax) {
+    beyond_.push_back(version.id);
+    return {};
+  }
   const EntryPtr entry = make_entry(version.id);
   LiveSubscription& live = *entry->live;
   live.ended = status == "off";
+  TRY(const std::string origin, origin_of(store, version.seq));
+  live.creator = SubscriptionCreator::of_origin(origin);
   if (live.ended) return {};  // start() forgets its cursor
   TRY(const auto events, store.cursor(events_cursor(live.channel)));
   live.events = static_cast<std::uint64_t>(events);
@@ -133,7 +153,7 @@ Result<std::vector<std::unique_ptr<ChannelRuntime>>> Subscriptions::load(
     fhir::SearchQuery query;
     query.type = "Subscription";
     query.count = limits::kSearchCountMax;
-    for (bool more = true; more && entries_.size() < limits::kSubscriptionsMax;) {
+    for (bool more = true; more;) {
       TRY(const auto page, store.search(query));
       for (const fhir::StoredVersion& version : page.rows) TRY_VOID(load_one(version, store));
       query.after = page.last_key;
@@ -158,6 +178,7 @@ void Subscriptions::start() {
     base::spawn(activate(entry, std::move(text.first), text.second));
   }
   requested_.clear();
+  if (!beyond_.empty()) base::spawn(refuse(std::exchange(beyond_, {}), kTooMany));
   for (const auto& [id, entry] : entries_) {
     if (entry->live->ended) base::spawn(forget(entry));
     base::spawn(beat(entry));
@@ -167,6 +188,11 @@ void Subscriptions::start() {
 
 Task<void> Subscriptions::stop() {
   stopping_ = true;
+  // All at once: one after the other, each would wake all that still wait.
+  for (const auto& [id, entry] : entries_) {
+    entry->live->stopping = true;
+    entry->live->changed.notify();
+  }
   while (tasks_ > 0) {
     parts_.fhir->wake();
     for (channels::HttpClient* client : clients_) client->close();
@@ -189,6 +215,28 @@ Task<void> Subscriptions::follow() {
       if (change.type == "Subscription") take(change);
     position_ = batch->read_up_to;
   }
+  --tasks_;
+  changed_.notify();
+}
+
+std::size_t Subscriptions::served() const {
+  return static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(), [](const auto& one) { return !one.second->live->ended; }));
+}
+
+Task<void> Subscriptions::refuse(std::vector<std::string> ids, std::string why) {
+  ++tasks_;
+  base::log(base::LogLevel::error, "subscriptions-refused",
+            {{"count", static_cast<std::int64_t>(ids.size())}});
+  auto work = [ids, why](fhir::Store& store) -> Status {
+    for (const std::string& id : ids) TRY_VOID(put_status(store, id, "error", why));
+    return {};
+  };
+  auto writing = parts_.fhir->write_store(std::move(work));
+  const Status written = co_await std::move(writing);
+  if (!written)
+    base::log(base::LogLevel::error, "subscription-status-not-written",
+              {{"error", base::Safe::code(written.error().code)}});
   --tasks_;
   changed_.notify();
 }
@@ -220,7 +268,7 @@ Task<void> Subscriptions::forget(EntryPtr entry) {
 void Subscriptions::take(const Change& change) {
   const auto found = entries_.find(change.id);
   EntryPtr entry = found == entries_.end() ? nullptr : found->second;
-  if (change.origin == kOrigin) return;
+  if (is_status_origin(change.origin)) return;
   const auto document = base::parse_json(change.resource);
   const bool off =
       change.action == ChangeAction::delete_ || (document && document->root()["status"].text() == "off");
@@ -229,16 +277,24 @@ void Subscriptions::take(const Change& change) {
     if (entry) end(entry);
     return;
   }
+  if ((!entry || entry->live->ended) && served() >= limits::kSubscriptionsMax) {
+    base::spawn(refuse({change.id}, kTooMany));
+    return;
+  }
   if (!entry) {
     entry = make_entry(change.id);
-    if (entries_.size() <= limits::kSubscriptionsMax) {
-      auto channel = make_channel(entry);
-      const Status started = channel->start_queues({}, 0, true);
-      if (!started || !channel->start_source()) return;
-      parts_.add_channel(std::move(channel));
-      base::spawn(beat(entry));
+    auto channel = make_channel(entry);
+    Status started = channel->start_queues({}, 0, true);
+    if (started) started = channel->start_source();
+    if (!started) {
+      entries_.erase(change.id);
+      base::spawn(refuse({change.id}, "its queue could not be started: " + started.error().message()));
+      return;
     }
+    parts_.add_channel(std::move(channel));
+    base::spawn(beat(entry));
   }
+  entry->live->creator = SubscriptionCreator::of_origin(change.origin);
   base::spawn(activate(entry, change.resource, change.position));
 }
 
@@ -247,7 +303,7 @@ Task<std::string> Subscriptions::tell(std::shared_ptr<const SubscriptionDefiniti
                                       std::string bundle) {
   const auto request = hook_request(*definition, bundle);
   if (!request) co_return request.error().message();
-  channels::HttpClient client(parts_.around.network, definition->endpoint.host, definition->endpoint.port);
+  channels::HttpClient client(parts_.around.network, definition->endpoint, definition->tls);
   clients_.insert(&client);
   auto sending = client.send(*request, definition->timeout_ms);
   const channels::HttpExchange exchange = co_await std::move(sending);
@@ -293,7 +349,6 @@ Task<void> Subscriptions::activate(EntryPtr entry, std::string resource, std::ui
   if (document) read = read_subscription(document->root(), *parts_.rules);
   std::string refused;
   if (!read) refused = read.error().shown().front().text;
-  if (entries_.size() > limits::kSubscriptionsMax) refused = "this server has too many subscriptions";
   if (!refused.empty()) {
     entry->live->listening = false;
     entry->live->definition = nullptr;

@@ -65,11 +65,16 @@ class Subscriptions {
   base::Task<void> write_status(EntryPtr entry, std::string status, std::string error);
   base::Task<void> beat(EntryPtr entry);
   void end(const EntryPtr& entry);
+  /// Subscriptions that have not ended.
+  std::size_t served() const;
+  /// Says in these Subscriptions why they are not delivered.
+  base::Task<void> refuse(std::vector<std::string> ids, std::string why);
   base::Task<void> forget(EntryPtr entry);
 
   Parts parts_;
   std::map<std::string, EntryPtr> entries_;
   std::map<std::string, std::pair<std::string, std::uint64_t>> requested_;  ///< id -> resource, position
+  std::vector<std::string> beyond_;          ///< found at the start, too many to be delivered
   std::uint64_t position_ = 0;               ///< of the feed; every start reads the subscriptions themselves
   std::size_t tasks_ = 0;                    ///< coroutines under way
   std::set<channels::HttpClient*> clients_;  ///< in use by tell()

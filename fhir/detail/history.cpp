@@ -89,9 +89,8 @@ Answer<Reply> run_history(const Call& call) {
   range.limit = request.count;
   range.bytes_max = base::limits::kPageBytesMax;
   if (!request.page.empty()) {
-    const auto token = open_page_token(call.store->page_secret(), bound_to, request.page);
-    if (!token || token->size() != 1) return fail(ErrorCode::fhir_page_invalid);
-    range.below_seq = token->front();
+    TRY(const PageToken token, read_page_token(call, bound_to, request.page, 1));
+    range.below_seq = token.front();
   }
   std::int64_t total = -1;
   if (!call.id.empty()) {
@@ -119,8 +118,7 @@ Answer<Reply> run_history(const Call& call) {
       .member("url", request.self.empty() ? url : url + "?" + request.self)
       .end_object();
   if (page.more) {
-    const std::string next =
-        make_page_token(call.store->page_secret(), bound_to, {page.rows.back().seq});
+    const std::string next = issue_page_token(call, bound_to, {page.rows.back().seq});
     out.begin_object().member("relation", "next");
     out.member("url", url + "?" + request.self + (request.self.empty() ? "" : "&") + "_page=" + next)
         .end_object();

@@ -60,4 +60,26 @@ std::optional<PageToken> open_page_token(std::string_view secret, std::string_vi
   return opened;
 }
 
+namespace {
+
+std::int64_t seconds_now(const Call& call) {
+  return call.server->clock ? call.server->clock->wall().micros / 1'000'000 : 0;
+}
+
+}  // namespace
+
+std::string issue_page_token(const Call& call, std::string_view bound_to, PageToken token) {
+  token.push_back(seconds_now(call));
+  return make_page_token(call.store->page_secret(), bound_to, token);
+}
+
+Answer<PageToken> read_page_token(const Call& call, std::string_view bound_to, std::string_view token,
+                                  std::size_t count) {
+  auto opened = open_page_token(call.store->page_secret(), bound_to, token);
+  if (!opened || opened->size() != count + 1) return base::fail(base::ErrorCode::fhir_page_invalid);
+  if (seconds_now(call) - opened->back() > kPageLinkSeconds) return base::fail(base::ErrorCode::fhir_page_expired);
+  opened->pop_back();
+  return std::move(*opened);
+}
+
 }  // namespace kiln::fhir::detail

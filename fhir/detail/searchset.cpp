@@ -84,9 +84,7 @@ void write_entries(JsonWriter& out, const Page& page, const Included& included, 
 
 Answer<PageState> open_page(const Call& call, std::string_view bound_to, std::string_view text,
                             std::size_t parts) {
-  auto token = open_page_token(call.store->page_secret(), bound_to, text);
-  if (!token || token->size() != 6) return fail(ErrorCode::fhir_page_invalid);
-  const PageToken& numbers = *token;
+  TRY(const PageToken numbers, read_page_token(call, bound_to, text, 6));
   PageState state;
   state.part = static_cast<std::size_t>(numbers[0]);
   if (numbers[1] != 0) state.after = numbers[2];
@@ -99,9 +97,11 @@ Answer<PageState> open_page(const Call& call, std::string_view bound_to, std::st
 
 /// Beyond the limit an exact total costs more than the page itself; it is given only when asked for (fhir.md
 /// Q5).
-Answer<std::int64_t> count_total(const Call& call, const SearchJob& job) {
+Answer<std::int64_t> count_total(const Call& call, const SearchJob& job, const Page& page) {
   const ParsedSearch& first = job.parts.front();
   if (first.total == Total::none && !first.query.count_only) return -1;
+  // All hits are there.
+  if (!page.next && !first.query.count_only) return static_cast<std::int64_t>(page.rows.size());
   const bool all = first.total == Total::accurate || first.query.count_only;
   const std::int64_t limit = all ? INT64_MAX : base::limits::kSearchTotalMax + 1;
   std::int64_t total = 0;
@@ -213,9 +213,9 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
   const std::string self = encode_pairs(job.self);
   const std::string bound_to = job.path + "?" + self + "\n" + call.principal->name;
   PageState state;
-  if (page_token.empty()) {
+  const bool is_first = page_token.empty();
+  if (is_first) {
     TRY(state.up_to_seq, call.store->last_seq());
-    TRY(state.total, count_total(call, job));
   } else {
     TRY(state, open_page(call, bound_to, page_token, job.parts.size()));
   }
@@ -224,6 +224,10 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
     TRY(page, !first.sort.empty()      ? read_sorted(call, job, state)
               : job.parts.size() == 1 ? read_either_way(call, job, state)
                                       : read_page(call, job, state));
+  }
+  if (is_first) {
+    TRY(state.total, count_total(call, job, page));
+    if (page.next) page.next->total = state.total;
   }
   TRY(const Included included, find_included(call, first.includes, page.rows));
   const std::string url = server.base_url + job.path;
@@ -240,7 +244,7 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
   if (page.next || !page_token.empty()) write_link(out, "first", link({}));
   const auto page_link = [&](std::string_view relation, const std::optional<PageState>& to) {
     if (to)
-      write_link(out, relation, link(make_page_token(call.store->page_secret(), bound_to, to->token())));
+      write_link(out, relation, link(issue_page_token(call, bound_to, to->token())));
   };
   page_link("previous", page.previous);
   page_link("next", page.next);

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "channels/connectors/detail/remote_fhir.h"
+#include "channels/net/http_client.h"
 #include "channels/net/http_server.h"
 #include "tests/channels/fixture.h"
 
@@ -122,14 +123,78 @@ TEST_CASE("fhir destination sends to a remote server and reads its answer", "[fh
   world.run(destination->stop());
 }
 
-TEST_CASE("fhir destination refuses https at start and bad URLs at check", "[fhir]") {
+TEST_CASE("of a batch only the entries that failed are sent again", "[fhir]") {
   test::World world;
+  Server server;
+  auto handler = [&server](base::HttpRequest request) { return serve(&server, std::move(request)); };
+  auto http = HttpServer::start(world.net, "127.0.0.1", 0, handler);
+  REQUIRE(http);
   const auto& spec = *find_connector(ConnectorRole::destination, "fhir");
-  const auto destination =
-      spec.make_destination(test::parse(spec, "{ url \"https://a.example\" }"), world.around());
-  const auto started = destination->start();
-  REQUIRE_FALSE(started);
-  CHECK((started.error().code == base::ErrorCode::E0915));
+  const std::string url = "http://127.0.0.1:" + std::to_string((*http)->port()) + "/r4";
+  const auto destination = spec.make_destination(test::parse(spec, "{ url \"" + url + "\" }"), world.around());
+  REQUIRE(destination->start());
+  Outgoing message;
+  message.kind = ContentKind::fhir;
+  message.msg_id = 7;
+  message.bytes =
+      R"({"resourceType":"Bundle","type":"batch","entry":[{"fullUrl":"a"},{"fullUrl":"b"},{"fullUrl":"c"},{"fullUrl":"d"}]})";
+  server.body =
+      R"({"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"201"}},{"response":{"status":"503"}},{"response":{"status":"422"}},{"response":{"status":"429 Slow"}}]})";
+  auto outcome = world.send(*destination, message);
+  CHECK((outcome.kind == SendOutcome::Kind::retry));
+  server.body =
+      R"({"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"200"}},{"response":{"status":"503"}}]})";
+  outcome = world.send(*destination, message);
+  CHECK((outcome.kind == SendOutcome::Kind::retry));
+  CHECK(server.requests.back().body ==
+        R"({"resourceType":"Bundle","type":"batch","entry":[{"fullUrl":"b"},{"fullUrl":"d"}]})");
+  server.body = R"({"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"201"}}]})";
+  outcome = world.send(*destination, message);
+  CHECK(server.requests.back().body == R"({"resourceType":"Bundle","type":"batch","entry":[{"fullUrl":"d"}]})");
+  // Three are there, one never will be: told once, at the end.
+  CHECK((outcome.kind == SendOutcome::Kind::bad));
+  CHECK(outcome.detail.find("1 of 4 entries") != std::string::npos);
+  message.msg_id = 8;
+  world.send(*destination, message);
+  CHECK(server.requests.back().body == message.bytes);  // another message is whole again
+  world.run(destination->stop());
+  world.run((*http)->stop());
+}
+
+TEST_CASE("a single resource can be written by its identifier and version", "[fhir]") {
+  const std::string patient =
+      R"({"resourceType":"Patient","id":"p1","meta":{"versionId":"4"},"identifier":[{"system":"urn:x","value":"7 1"}]})";
+  detail::FhirWriting writing;
+  writing.if_match = true;
+  auto request = detail::fhir_request("/r4", patient, writing);
+  REQUIRE(request);
+  CHECK(request->target == "/r4/Patient/p1");
+  CHECK(request->headers.get("If-Match") == "W/\"4\"");
+  writing.match = detail::FhirWriting::Match::create;
+  request = detail::fhir_request("/r4", patient, writing);
+  CHECK(request->method == "POST");
+  CHECK(request->target == "/r4/Patient");
+  CHECK(request->headers.get("If-None-Exist") == "identifier=urn%3Ax%7C7%201");
+  CHECK_FALSE(request->headers.has("If-Match"));
+  writing.match = detail::FhirWriting::Match::update;
+  request = detail::fhir_request("/r4", patient, writing);
+  CHECK(request->method == "PUT");
+  CHECK(request->target == "/r4/Patient?identifier=urn%3Ax%7C7%201");
+  request = detail::fhir_request("/r4", R"({"resourceType":"Patient","id":"p1"})", writing);
+  CHECK(request->target == "/r4/Patient/p1");  // nothing to match by
+}
+
+TEST_CASE("Retry-After is seconds or a date", "[fhir]") {
+  const base::WallTime now{1'445'412'420LL * 1'000'000};  // Wed, 21 Oct 2015 07:27:00 GMT
+  CHECK(retry_after_ms("7", now) == 7'000);
+  CHECK(retry_after_ms("Wed, 21 Oct 2015 07:28:00 GMT", now) == 60'000);
+  CHECK(retry_after_ms("Wednesday, 21-Oct-15 07:28:00 GMT", now) == 60'000);
+  CHECK(retry_after_ms("Wed Oct 21 07:28:00 2015", now) == 60'000);
+  CHECK(retry_after_ms("Wed, 21 Oct 2015 07:00:00 GMT", now) == 0);  // past
+  CHECK(retry_after_ms("Thu, 22 Oct 2015 07:28:00 GMT", now) == 3'600'000);  // an hour at most
+  CHECK_FALSE(retry_after_ms("-1", now));
+  CHECK_FALSE(retry_after_ms("soon", now));
+  CHECK_FALSE(retry_after_ms("", now));
 }
 
 TEST_CASE("fhir destination without url hands batches to the store", "[fhir]") {

@@ -114,7 +114,8 @@ Surroundings World::around() {
                       .channel = "c",
                       .site = folder.path(),
                       .feed = &store,
-                      .sink = &store};
+                      .sink = &store,
+                      .state = path("state")};
 }
 
 void World::wait(int ms) {

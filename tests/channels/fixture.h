@@ -41,7 +41,7 @@ class RecordingIntake final : public Intake {
 
 class RecordingStore final : public FhirSink, public ChangeFeed {
  public:
-  explicit RecordingStore(Net& net) : net_(net), changed_(net.executor()) {}
+  explicit RecordingStore(Net& net) : changed_(net.executor()) {}
   base::Task<std::vector<SendOutcome>> apply_batch(std::vector<Outgoing> messages) override;
   base::Result<std::uint64_t> position(const std::string&) override { return position_; }
   base::Task<base::Result<ChangeBatch>> read(std::uint64_t after, std::size_t limit,
@@ -54,7 +54,6 @@ class RecordingStore final : public FhirSink, public ChangeFeed {
   std::vector<Outgoing> applied;
 
  private:
-  Net& net_;
   base::Event changed_;
   std::vector<Change> changes_;
   std::uint64_t position_ = 0;

@@ -2,9 +2,14 @@
 // they say, start, stop, start again, refusal with the option's name.
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
+
 #include "channels/connector.h"
+#include "channels/connector_docs.h"
 #include "channels/definition.h"
+#include "engine/base/env.h"
 #include "tests/channels/fixture.h"
+#include "tests/contract/rig.h"
 
 namespace kiln::channels {
 namespace {
@@ -45,25 +50,53 @@ TEST_CASE("every connector: its examples are accepted or refused as they say", "
 
 struct Setup {
   test::World world;
-  Options options(const ConnectorSpec& spec) {
-    std::string text = "{ }";
-    const std::string name = spec.name;
-    if (spec.role == ConnectorRole::source && (name == "mllp" || name == "http")) text = "{ port 0 }";
-    if (spec.role == ConnectorRole::destination && name == "http")
-      text = "{ url \"http://127.0.0.1:1/hl7\" }";
-    if (spec.role == ConnectorRole::source && (name == "file" || name == "csv"))
-      text = "{ folder \"in\"; poll 10ms; stable 0s }";
-    if (spec.role == ConnectorRole::destination && name == "mllp")
-      text = "{ host \"127.0.0.1\"; port 1; connect_timeout 200ms }";
-    if (spec.role == ConnectorRole::destination && (name == "file" || name == "csv"))
-      text = "{ file \"out/x\" }";
-    return test::parse(spec, text);
+  Options options(const ConnectorSpec& spec, std::uint16_t port = 1) {
+    return test::parse(spec, rig_of(spec)->options(world, port));
+  }
+  static const test::ContractRig* rig_of(const ConnectorSpec& spec) {
+    for (const test::ContractRig& rig : test::contract_rigs())
+      if (rig.role == spec.role && rig.name == std::string_view(spec.name)) return &rig;
+    return nullptr;
   }
 };
 
-TEST_CASE("every source starts, stops and starts again", "[contract]") {
+std::vector<const ConnectorSpec*> specs_of(ConnectorRole role) {
+  std::vector<const ConnectorSpec*> out;
+  for (const ConnectorSpec* spec : all_connectors())
+    if (spec->role == role) out.push_back(spec);
+  return out;
+}
+
+Outgoing message_for(const test::ContractRig& rig) {
+  Outgoing message;
+  message.kind = rig.kind;
+  message.bytes = "MSH|^~\\&|A|B|C|D|20250101||ADT^A01|7|P|2.5.1\r";
+  message.control_id = "7";
+  message.rendered = {{"file", "out/x"}, {"topic", "out/x"}};
+  if (rig.kind == ContentKind::fhir) message.bytes = R"({"resourceType":"Patient"})";
+  if (rig.kind == ContentKind::csv) message.bytes = "a,b\r\n";
+  return message;
+}
+
+TEST_CASE("every connector has a rig", "[contract]") {
   for (const ConnectorSpec* spec : all_connectors()) {
-    if (spec->role != ConnectorRole::source) continue;
+    INFO(spec->name);
+    CHECK(Setup::rig_of(*spec) != nullptr);
+  }
+  CHECK(test::contract_rigs().size() == all_connectors().size());
+}
+
+TEST_CASE("the page of connectors is what their specs say", "[contract]") {
+  const std::string path = std::string(KILN_SOURCE_DIR) + "/channels/connectors/README.md";
+  const std::string page = print_connectors();
+  if (std::getenv("APPROVE") != nullptr) REQUIRE(base::system_env().write_file_atomic(path, page));
+  const auto committed = base::system_env().read_file(path, 1u << 20);
+  REQUIRE(committed);
+  CHECK(*committed == page);  // kiln doc connectors --output channels/connectors/README.md
+}
+
+TEST_CASE("every source starts, stops and starts again", "[contract]") {
+  for (const ConnectorSpec* spec : specs_of(ConnectorRole::source)) {
     INFO(spec->name);
     Setup setup;
     const auto source = spec->make_source(setup.options(*spec), setup.world.around());
@@ -79,26 +112,110 @@ TEST_CASE("every source starts, stops and starts again", "[contract]") {
   }
 }
 
-TEST_CASE("every destination ends a send with an outcome, and can be stopped and started again",
-          "[contract]") {
-  for (const ConnectorSpec* spec : all_connectors()) {
-    if (spec->role != ConnectorRole::destination) continue;
+TEST_CASE("every listener refuses what is too large, goes on, and gives its port back", "[contract]") {
+  for (const ConnectorSpec* spec : specs_of(ConnectorRole::source)) {
+    const test::ContractRig& rig = *Setup::rig_of(*spec);
+    if (!rig.listens) continue;
+    INFO(spec->name);
+    Setup setup;
+    const auto source = spec->make_source(setup.options(*spec), setup.world.around());
+    REQUIRE(source->start(setup.world.intake));
+    const std::uint16_t port = source->status().port;
+    REQUIRE(port != 0);
+    const std::string answer = test::talk(setup.world, port, rig.oversize(), 500);
+    CHECK(answer.find("<closed>") != std::string::npos);
+    CHECK(setup.world.intake.messages.empty());
+    test::talk(setup.world, port, "", 20);  // still there
+    CHECK(source->status().state == ConnectorStatus::State::up);
+    setup.world.run(source->stop());
+    CHECK(test::talk(setup.world, port, "x", 20).empty());
+  }
+}
+
+TEST_CASE("every destination ends a send with an outcome, and can be stopped and started again", "[contract]") {
+  for (const ConnectorSpec* spec : specs_of(ConnectorRole::destination)) {
+    const test::ContractRig& rig = *Setup::rig_of(*spec);
     INFO(spec->name);
     Setup setup;
     const auto destination = spec->make_destination(setup.options(*spec), setup.world.around());
     for (int i = 0; i < 2; ++i) {
       REQUIRE(destination->start());
-      Outgoing message;
-      message.bytes = "MSH|^~\\&|A|B|C|D|20250101||ADT^A01|7|P|2.5.1\r";
-      message.control_id = "7";
-      message.rendered = {{"file", "out/x"}};
-      const auto outcome = setup.world.send(*destination, message);
-      const std::string name = spec->name;
-      const bool dead_port = name == "mllp" || name == "http";
-      CHECK((outcome.kind == (dead_port ? SendOutcome::Kind::retry : SendOutcome::Kind::sent)));
+      const auto outcome = setup.world.send(*destination, message_for(rig));  // a peer's port is dead
+      CHECK((outcome.kind == (rig.peer ? SendOutcome::Kind::retry : SendOutcome::Kind::sent)));
+      if (rig.peer) CHECK_FALSE(outcome.detail.empty());
+      CHECK(outcome.detail.find("ADT") == std::string::npos);
       setup.world.run(destination->stop());
       setup.world.run(destination->stop());
     }
+  }
+}
+
+/// Takes connections and what they say, and answers nothing; closes after the first bytes when `closes`.
+struct Peer {
+  Peer(test::World& world, bool closes) {
+    auto made = world.net.listen("127.0.0.1", 0, [this, closes](base::StreamPtr stream) {
+      streams.push_back(stream);
+      base::spawn(listen_to(stream, closes));
+    });
+    REQUIRE(made);
+    listener = std::move(*made);
+  }
+  ~Peer() {
+    listener->close();
+    for (const auto& stream : streams) stream->close();
+  }
+  static base::Task<void> listen_to(base::StreamPtr stream, bool closes) {
+    std::string buffer(4096, '\0');
+    for (;;) {
+      auto reading = stream->read_some(buffer.data(), buffer.size(), -1);
+      const auto got = co_await std::move(reading);
+      if (closes || !got || *got == 0) break;
+    }
+    stream->close();
+  }
+  std::unique_ptr<base::Listener> listener;
+  std::vector<base::StreamPtr> streams;
+};
+
+base::Task<void> keep_outcome(Destination* destination, Outgoing message, std::optional<SendOutcome>* out) {
+  auto sending = destination->send(std::move(message));
+  *out = co_await std::move(sending);
+}
+
+TEST_CASE("a peer that says nothing, or goes away, is never taken for one that has the message", "[contract]") {
+  for (const ConnectorSpec* spec : specs_of(ConnectorRole::destination)) {
+    const test::ContractRig& rig = *Setup::rig_of(*spec);
+    if (!rig.peer) continue;
+    for (const bool closes : {false, true}) {
+      INFO(spec->name << (closes ? " closing" : " silent"));
+      Setup setup;
+      Peer peer(setup.world, closes);
+      const auto destination = spec->make_destination(setup.options(*spec, peer.listener->port()), setup.world.around());
+      REQUIRE(destination->start());
+      const auto outcome = setup.world.send(*destination, message_for(rig));
+      CHECK((outcome.kind == SendOutcome::Kind::in_doubt || outcome.kind == SendOutcome::Kind::retry));
+      CHECK_FALSE(outcome.detail.empty());
+      setup.world.run(destination->stop());
+    }
+  }
+}
+
+TEST_CASE("stopping ends a send that waits", "[contract]") {
+  for (const ConnectorSpec* spec : specs_of(ConnectorRole::destination)) {
+    const test::ContractRig& rig = *Setup::rig_of(*spec);
+    if (!rig.peer) continue;
+    INFO(spec->name);
+    Setup setup;
+    Peer peer(setup.world, false);
+    const auto destination = spec->make_destination(setup.options(*spec, peer.listener->port()), setup.world.around());
+    REQUIRE(destination->start());
+    std::optional<SendOutcome> outcome;
+    base::spawn(keep_outcome(destination.get(), message_for(rig), &outcome));
+    setup.world.wait(50);
+    CHECK_FALSE(outcome);
+    setup.world.run(destination->stop());
+    REQUIRE(outcome);
+    CHECK((outcome->kind == SendOutcome::Kind::in_doubt || outcome->kind == SendOutcome::Kind::retry));
   }
 }
 

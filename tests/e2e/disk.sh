@@ -83,6 +83,20 @@ class Case:
         self.log.flush()
         return control, ack_code(ack)
 
+    def runs_once(self):
+        """A start, one message, a clean stop."""
+        self.engine.start()
+        with Mllp(self.port) as c:
+            assert self.send(c)[1] == "AA"
+        self.engine.wait_drained()
+        assert self.engine.stop() == 0
+
+    def comes_back(self):
+        """Without the fault it serves again, and nothing was lost."""
+        self.engine.wrap = []
+        self.runs_once()
+        self.check()
+
     def check(self, final=True):
         assert run_checker(source, self.site, self.folder / "sent", {"disk/sink": self.folder / "sink"}, final)
 
@@ -125,12 +139,7 @@ def a_full_disk_gives_AE_until_there_is_space_again():
     case.engine.wait_drained()
     assert case.engine.stop() == 0
     case.check()
-    case.engine.start()
-    with Mllp(case.port) as c:
-        assert case.send(c)[1] == "AA"
-    case.engine.wait_drained()
-    assert case.engine.stop() == 0
-    case.check()
+    case.comes_back()
 
 
 def a_full_disk_closes_the_connection_where_that_is_wanted():
@@ -168,12 +177,7 @@ def a_start_on_a_full_disk_does_not_serve_or_refuses():
     else:
         assert case.engine.process.returncode == 74 and "space" in case.engine.tail(3), case.engine.tail(3)
     ballast.unlink()
-    case.engine.start()
-    with Mllp(case.port) as c:
-        assert case.send(c)[1] == "AA"
-    case.engine.wait_drained()
-    assert case.engine.stop() == 0
-    case.check()
+    case.comes_back()
 
 
 def a_read_only_folder_is_refused_at_the_start():
@@ -199,11 +203,7 @@ def writes_that_fail_give_AE():
     """EROFS and EIO on the journal's writes, as from a file system that was remounted read-only."""
     for error in ("EROFS", "EIO"):
         case = Case()
-        case.engine.start()
-        with Mllp(case.port) as c:
-            assert case.send(c)[1] == "AA"
-        case.engine.wait_drained()
-        assert case.engine.stop() == 0
+        case.runs_once()
         case.engine.wrap = traced(case.folder / "trace", f"pwrite64:error={error}:when=60+")
         case.engine.start()
         codes = []
@@ -229,11 +229,7 @@ def writes_that_fail_give_AE():
 def a_sync_that_fails_ends_the_engine():
     for when in (12, 25):
         case = Case()
-        case.engine.start()
-        with Mllp(case.port) as c:
-            assert case.send(c)[1] == "AA"
-        case.engine.wait_drained()
-        assert case.engine.stop() == 0
+        case.runs_once()
         trace = case.folder / "trace"
         case.engine.wrap = traced(trace, f"fdatasync:error=EIO:when={when}+")
         case.engine.start(ready=False)
@@ -252,13 +248,7 @@ def a_sync_that_fails_ends_the_engine():
         lines = trace.read_text(errors="replace").splitlines()
         failed = next(i for i, line in enumerate(lines) if "INJECTED" in line)
         assert not any("MSA|AA" in line for line in lines[failed:]), "an AA left after the failure"
-        case.engine.wrap = []
-        case.engine.start()
-        with Mllp(case.port) as c:
-            assert case.send(c)[1] == "AA"
-        case.engine.wait_drained()
-        assert case.engine.stop() == 0
-        case.check()
+        case.comes_back()
 
 
 def at_file(path, *inject):
@@ -270,11 +260,7 @@ def at_file(path, *inject):
 def one_failed_sync_of_a_checkpoint_ends_the_engine():
     """Exactly one fdatasync of the journal file itself, not of its log: every later one would succeed."""
     case = Case()
-    case.engine.start()
-    with Mllp(case.port) as c:
-        assert case.send(c)[1] == "AA"
-    case.engine.wait_drained()
-    assert case.engine.stop() == 0
+    case.runs_once()
     file = next(case.site.glob("data/journal/*.db"))
     case.engine.wrap = at_file(file, "fdatasync:error=EIO:when=1")
     case.engine.start()
@@ -287,13 +273,7 @@ def one_failed_sync_of_a_checkpoint_ends_the_engine():
         codes.append(None)
     assert case.engine.process.wait(PATIENCE) == 74, case.engine.process.returncode
     assert len(codes) > 20 and set(codes[:-1]) == {"AA"} and codes[-1] is None, codes
-    case.engine.wrap = []
-    case.engine.start()
-    with Mllp(case.port) as c:
-        assert case.send(c)[1] == "AA"
-    case.engine.wait_drained()
-    assert case.engine.stop() == 0
-    case.check()
+    case.comes_back()
 
 
 def one_failed_sync_of_a_checkpoint_of_the_store_ends_the_engine():

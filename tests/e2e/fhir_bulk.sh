@@ -4,6 +4,7 @@
     fhir_bulk.sh SOURCE BUILD
 """
 import gzip
+import http.server
 import pathlib
 import sys
 
@@ -213,6 +214,61 @@ def lines_may_be_posted():
     assert ask("POST", "/$import", patient(1))[0] == 415
 
 
+def an_export_of_a_server_is_fetched():
+    out = work / "fetched"
+    done = run("export", "--from", base, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    sum_up = json.loads(done.stdout)
+    lines = {}
+    for file in sum_up["files"]:
+        found = (out / file["name"]).read_text().splitlines()
+        assert len(found) == file["count"]
+        lines.setdefault(file["type"], []).extend(json.loads(line)["id"] for line in found)
+    assert len(lines["Patient"]) == total("Patient") and sum_up["resources"] == sum(len(ids) for ids in lines.values())
+    again = run("export", "--from", base, "--out", work / "patients", "--type", "Patient", "--level", "Patient", "--json")
+    assert again.returncode == 0 and {f["type"] for f in json.loads(again.stdout)["files"]} == {"Patient"}, again
+    assert not list((site / "data/bulk").glob("*/job.json")), "the server was told that it may forget them"
+    for arguments in (["--from", base, "--gzip"], ["--level", "Patient"], ["--from", "ftp://x"], ["--from", base, "--level", "Device"]):
+        assert run("export", "--out", work / "x", *arguments).returncode == 64, arguments
+    assert run("export", "--from", f"http://127.0.0.1:{free_port()}/fhir", "--out", work / "x").returncode == 69
+
+
+def a_server_that_points_elsewhere_is_not_followed():
+    seen = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers.get("Authorization")))
+            if "$export" in self.path:
+                self.send_response(202)
+                self.send_header("Content-Location", f"http://127.0.0.1:{self.server.server_port}/status")
+                body = b""
+            else:
+                self.send_response(200)
+                body = json.dumps({"transactionTime": "2026-01-01T00:00:00Z", "output": [{"type": "Patient", "url": self.server.points_to}]}).encode()
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_DELETE = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    third = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    third.daemon_threads = True
+    threading.Thread(target=third.serve_forever, daemon=True).start()
+    (work / "token").write_text("secret-token-123456\n")
+    for address in (f"http://127.0.0.1:{port}/fhir/x", "//127.0.0.1/x", "nonsense", ""):
+        third.points_to = address
+        done = run("export", "--from", f"http://127.0.0.1:{third.server_port}/fhir", "--out", work / "x", "--token-file", work / "token")
+        assert done.returncode != 0 and "another server" in done.stderr, (address, done)
+    assert all(token == "Bearer secret-token-123456" for _, token in seen)
+    third.points_to = "/file"
+    assert run("export", "--from", f"http://127.0.0.1:{third.server_port}/fhir", "--out", work / "x").returncode == 0
+    third.shutdown()
+
+
 def a_job_goes_on_after_a_kill():
     status, headers, _ = ask("GET", "/$export", Prefer="respond-async")
     assert status == 202
@@ -228,5 +284,5 @@ def a_job_goes_on_after_a_kill():
 engine.start()
 code = run_cases([ndjson_and_bundles_come_in_over_http, refused_lines_have_a_place_and_a_reason, exits_tell_what_went_wrong,
                   a_killed_import_goes_on_where_it_was, an_export_is_what_was_imported, the_system_is_exported, only_what_belongs_to_patients,
-                  what_changed_since_and_what_was_deleted, wrong_kick_offs_are_refused, lines_may_be_posted, a_job_goes_on_after_a_kill])
+                  what_changed_since_and_what_was_deleted, wrong_kick_offs_are_refused, lines_may_be_posted, an_export_of_a_server_is_fetched, a_server_that_points_elsewhere_is_not_followed, a_job_goes_on_after_a_kill])
 sys.exit(engine.stop() or code)

@@ -30,7 +30,7 @@ site = write_site(folder / "site", {
     "kiln.conf": f"""server {{
   data "data"
   http {{ listen 127.0.0.1:{port} }}
-  fhir {{ subscriptions {{ allow "http://127.0.0.1:{hook_port}/answers"; retry forever backoff 20ms..200ms }} }}
+  fhir {{ audit all; subscriptions {{ allow "http://127.0.0.1:{hook_port}/answers"; retry forever backoff 20ms..200ms }} }}
 }}
 """,
     "maps/patient_query.hmap": (hospital / "maps/patient_query.hmap").read_text(),
@@ -307,12 +307,60 @@ def what_cannot_be_converted_is_said():
     assert status == 422 and json.loads(answer)["issue"], answer
 
 
+def entries_of_a_batch_go_to_channels_and_store():
+    mpi = Receiver(framed(lambda query: rsp(query, [("4711", "EVERYMAN")])), mpi_port)
+    requests = [({"method": "PUT", "url": "Organization/batch1"}, {"resourceType": "Organization", "id": "batch1", "name": "Ward"}),
+                ({"method": "GET", "url": "Patient?identifier=4711"}, None),
+                ({"method": "GET", "url": "Patient?gender=male"}, None),
+                ({"method": "GET", "url": "Organization/none"}, None),
+                ({"method": "GET", "url": engine_base() + "/Patient?identifier=4711"}, None)]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [{"request": r, **({"resource": b} if b else {})} for r, b in requests]}
+    status, _, answer = engine.fhir("", "POST", json.dumps(bundle))
+    assert status == 200 and answer["type"] == "batch-response", (status, answer)
+    states = [e["response"]["status"][:3] for e in answer["entry"]]
+    assert states == ["201", "200", "422", "404", "200"], answer
+    assert answer["entry"][1]["resource"]["total"] == 1 and answer["entry"][4]["resource"]["entry"][0]["resource"]["name"][0]["family"] == "EVERYMAN"
+    assert "needs identifier" in json.dumps(answer["entry"][2]["response"]["outcome"])
+    only = {"resourceType": "Bundle", "type": "batch", "entry": [bundle["entry"][1]]}
+    assert engine.fhir("", "POST", json.dumps(only))[2]["entry"][0]["resource"]["total"] == 1
+    # In a transaction all or nothing would be a promise that nobody can keep.
+    asked = len(mpi.frames)
+    bundle["type"] = "transaction"
+    bundle["entry"] = bundle["entry"][:2]
+    bundle["entry"][0]["resource"]["name"] = "Changed"
+    status, _, outcome = engine.fhir("", "POST", json.dumps(bundle))
+    assert status == 422 and outcome["issue"][0]["expression"] == ["Bundle.entry[1]"], (status, outcome)
+    assert engine.fhir("Organization/batch1")[2]["name"] == "Ward" and len(mpi.frames) == asked
+    mpi.close()
+
+
+def engine_base():
+    return f"http://127.0.0.1:{port}/fhir"
+
+
+def events():
+    return [e["resource"] for e in engine.fhir("AuditEvent?_count=1000")[2].get("entry", [])]
+
+
+def what_channels_answered_is_audited():
+    before = len(events())
+    mpi = Receiver(framed(lambda query: rsp(query, [])), mpi_port)
+    assert engine.fhir("Patient?identifier=77")[0] == 200
+    told = [e for e in events()[0:] if "identifier=77" in base64.b64decode("".join(x.get("query", "") for x in e["entity"])).decode()]
+    assert len(told) == 1 and told[0]["subtype"][0]["code"] == "search-type" and len(events()) > before, told
+    entry = {"request": {"method": "GET", "url": "Patient?identifier=78"}}
+    assert engine.fhir("", "POST", json.dumps({"resourceType": "Bundle", "type": "batch", "entry": [entry]}))[0] == 200
+    assert any("identifier=78" in base64.b64decode("".join(x.get("query", "") for x in e["entity"])).decode() for e in events())
+    mpi.close()
+
+
 engine.start()
 code = run_cases([a_search_is_answered_by_the_index, nobody_found_is_an_empty_bundle, what_the_map_refuses_asks_nobody,
                   a_refusal_of_the_index_is_a_422_with_its_errors, an_index_that_is_down_or_silent_is_a_502_or_504,
                   an_order_is_created_when_the_laboratory_took_it, a_refused_order_is_a_422, a_silent_laboratory_is_a_504,
                   the_store_answers_everything_else, a_message_enters_its_channel, what_is_no_message_is_refused,
-                  an_asynchronous_response_is_delivered_when_its_receiver_is_there, a_message_is_answered_by_the_receiver, v2_and_csv_are_converted_by_a_named_map, what_cannot_be_converted_is_said])
+                  an_asynchronous_response_is_delivered_when_its_receiver_is_there, a_message_is_answered_by_the_receiver, v2_and_csv_are_converted_by_a_named_map, what_cannot_be_converted_is_said,
+                  entries_of_a_batch_go_to_channels_and_store, what_channels_answered_is_audited])
 if code == 0:
     assert engine.stop() == 0
 sys.exit(code)

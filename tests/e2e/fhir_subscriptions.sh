@@ -191,7 +191,7 @@ def nothing_is_dropped_while_the_endpoint_is_down():
     shown = engine.show(found[0]["id"])
     assert shown["destinations"][0]["state"] == "sent", shown
     before = len(hook.at("/hooks/down"))
-    engine.control("POST", "/api/v1/replay", {"query": str(found[0]["id"]), "to": ["endpoint"]})
+    engine.control("POST", "/api/v1/replay", {"query": str(found[0]["id"]), "to": ["endpoint"], "include_sent": True})
     wait_for("it comes again", lambda: len(hook.at("/hooks/down")) == before + 1)
     end(number)
     hook.close()

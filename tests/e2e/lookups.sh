@@ -93,7 +93,7 @@ def an_answer_is_kept_and_asked_anew_on_request():
     fresh = planned(number, "--fresh-lookups")
     assert fresh != before, "--fresh-lookups asks the database"
     assert explained(number) == "E-1" and explained(number, "--fresh-lookups") == "E-22"
-    done = engine.command_json("replay", number, "--to", "all", "--fresh-lookups", "--site", site)
+    done = engine.command_json("replay", number, "--to", "all", "--include-sent", "--fresh-lookups", "--site", site)
     assert done["replayed"] == 1 and done["messages"][0]["outputs"][0]["sha256"] == fresh, done
     engine.wait_drained()
     assert engine.entries("Patient?identifier=urn:eid|E-22"), "the replay has written what the database says now"

@@ -235,7 +235,7 @@ def a_dry_run_changes_nothing():
 def replay_by_number_to_one_destination():
     original = engine.find("channel:adt_in id:QS0001 -replay_of:1")
     rows = sum(len(p.read_text().splitlines()) for p in (site / "census").glob("*.csv"))
-    done = engine.command_json("replay", original["id"], "--to", "repo", "--site", site)
+    done = engine.command_json("replay", original["id"], "--to", "repo", "--include-sent", "--site", site)
     assert done["matched"] == 1 and done["replayed"] == 1 and [o["destination"] for o in done["messages"][0]["outputs"]] == ["repo"], done
     new = done["messages"][0]["new_id"]
     engine.wait_drained()

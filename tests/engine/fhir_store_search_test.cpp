@@ -195,6 +195,15 @@ TEST_CASE("paging has no gaps and no doubles while others write; its links canno
   CHECK(server.send("GET", altered).status == 400);
   CHECK(server.send("GET", "/Patient?gender=female&_count=4" + next.substr(next.find("&_page"))).status ==
         400);
+  // An old link is gone, not wrong.
+  const std::string older = next_of(Json(server.send("GET", "/_history?_count=4").body));
+  server.clock.advance(std::chrono::hours(23));
+  CHECK(server.send("GET", next).status == 200);
+  server.clock.advance(std::chrono::hours(2));
+  const auto expired = server.send("GET", next);
+  CHECK(expired.status == 410);
+  CHECK(Json(expired.body)["resourceType"].text() == "OperationOutcome");
+  CHECK(server.send("GET", older).status == 410);
   CHECK(Json(server.send("GET", "/Patient?gender=male&_count=0").body)["total"].text() == "29");
   CHECK_FALSE(Json(server.send("GET", "/Patient?gender=male&_summary=count").body)["entry"]);
 }

@@ -132,7 +132,7 @@ struct Fixture {
       return std::make_unique<TestDestination>(receiver);
     };
     ChannelRuntime::Parts parts{site, &site->channels[0], journal.get(), &executor, &clock, &random, &processor, &budget, &*pacer,
-                                {net, base::system_env(), files, clock, "c", site->folder, nullptr, nullptr}, make};
+                                {net, base::system_env(), files, clock, "c", site->folder, nullptr, nullptr, {}}, make};
     parts.version_of = [this](std::string hash) { return find_version(&versions, std::move(hash)); };
     channel = std::make_unique<ChannelRuntime>(std::move(parts));
   }

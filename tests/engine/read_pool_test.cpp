@@ -1,7 +1,9 @@
 // The reading threads of the store.
 #include <catch2/catch.hpp>
+#include <atomic>
 #include <future>
 #include <set>
+#include <thread>
 
 #include "engine/read_pool.h"
 #include "tests/engine/fhir_fixture.h"
@@ -65,4 +67,41 @@ TEST_CASE("readers use a connection each, and see what was committed before", "[
   for (auto& one : both) one.get_future().wait();
   let_go.set_value();
   CHECK(stores.size() == 2);
+}
+
+TEST_CASE("searches never have all readers", "[readers]") {
+  Pool p;
+  using Lane = ReadPool::Lane;
+  std::promise<void> let_go, begun, point_done, last;
+  p.pool->run(
+      [&](fhir::Store&) {
+        begun.set_value();
+        let_go.get_future().wait();
+      },
+      Lane::search);
+  begun.get_future().wait();
+  // The second search waits for the first one, though a reader is free; a point read does not.
+  std::atomic<int> searches = 0;
+  for (int i = 0; i < 5; ++i) p.pool->run([&](fhir::Store&) { ++searches; }, Lane::search);
+  p.pool->run([&](fhir::Store&) { point_done.set_value(); });
+  REQUIRE(point_done.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  CHECK(searches == 0);
+  let_go.set_value();
+  p.pool->run([&](fhir::Store&) { last.set_value(); }, Lane::search);
+  REQUIRE(last.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  CHECK(searches == 5);
+}
+
+TEST_CASE("all work of many threads is done, whatever its lane", "[readers]") {
+  Pool p;
+  std::atomic<int> done = 0;
+  std::vector<std::thread> clients;
+  for (int c = 0; c < 4; ++c)
+    clients.emplace_back([&, c] {
+      for (int i = 0; i < 500; ++i)
+        p.pool->run([&](fhir::Store&) { ++done; }, (i + c) % 3 == 0 ? ReadPool::Lane::search : ReadPool::Lane::point);
+    });
+  for (auto& client : clients) client.join();
+  for (int i = 0; i < 1000 && done < 2000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(done == 2000);
 }

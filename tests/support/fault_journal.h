@@ -40,9 +40,30 @@ class FaultJournal final : public engine::Journal {
     if (int& left = fail_end[id]; left > 0 && left-- > 0) return tell(std::move(done));
     inner_.end(id, std::move(channel), std::move(ending), std::move(done));
   }
-  void note_attempt(engine::MessageId id, std::string channel, std::string destination, std::uint32_t attempts, bool in_doubt,
+  using Journal::note_attempt;
+  void note_attempt(engine::MessageId id, std::string channel, std::string destination, engine::Attempt attempt,
                     std::function<void(base::Status)> done) override {
-    inner_.note_attempt(id, std::move(channel), std::move(destination), attempts, in_doubt, std::move(done));
+    inner_.note_attempt(id, std::move(channel), std::move(destination), std::move(attempt), std::move(done));
+  }
+  void set_hold(engine::Hold hold, std::function<void(base::Status)> done) override {
+    inner_.set_hold(std::move(hold), std::move(done));
+  }
+  void read_holds(std::function<void(base::Result<std::vector<engine::Hold>>)> done) override {
+    inner_.read_holds(std::move(done));
+  }
+  void note_quarantine(engine::MessageId id, std::string destination, engine::QuarantineNote note,
+                       std::function<void(base::Status)> done) override {
+    inner_.note_quarantine(id, std::move(destination), std::move(note), std::move(done));
+  }
+  void read_quarantine_note(engine::MessageId id, std::string destination,
+                            std::function<void(base::Result<std::optional<engine::QuarantineNote>>)> done) override {
+    inner_.read_quarantine_note(id, std::move(destination), std::move(done));
+  }
+  void keep_job(engine::JobRecord job, std::function<void(base::Result<engine::JobId>)> done) override {
+    inner_.keep_job(std::move(job), std::move(done));
+  }
+  void read_jobs(std::size_t limit, std::function<void(base::Result<std::vector<engine::JobRecord>>)> done) override {
+    inner_.read_jobs(limit, std::move(done));
   }
   void note_unframed(std::string channel, channels::Unframed what) override {
     inner_.note_unframed(std::move(channel), std::move(what));

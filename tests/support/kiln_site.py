@@ -311,7 +311,7 @@ class Engine:
         return found[0]
 
     def show(self, number):
-        return self.control("GET", f"/api/v1/messages/{number}")[1]
+        return self.control("GET", f"/api/v1/messages/{number}?body=true")[1]
 
     def fhir(self, path, method="GET", body=None, headers=None):
         """(status, headers, JSON) of the FHIR API."""

@@ -26,6 +26,20 @@ base::Task<std::vector<Answer>> accept_all(Intake* intake, base::TimerExecutor* 
 /// co_await pause(…): a wait that nothing shortens.
 base::Task<void> pause(base::TimerExecutor* executor, std::int64_t ms);
 
+/// Gives shared ownership (running coroutines and handlers keep the source) behind the unique_ptr of the factory. `T` has
+/// the members of a Source.
+template <class T>
+class SharedSource final : public Source {
+ public:
+  explicit SharedSource(std::shared_ptr<T> source) : source_(std::move(source)) {}
+  base::Status start(Intake& intake) override { return source_->start(intake); }
+  base::Task<void> stop() override { return source_->stop(); }
+  ConnectorStatus status() const override { return source_->status(); }
+
+ private:
+  std::shared_ptr<T> source_;
+};
+
 /// A path of an option: absolute, or below the site.
 std::string site_path(const Surroundings& around, const std::string& path);
 

@@ -1,32 +1,23 @@
 #pragma once
 // Options that every listener for HL7 v2 has.
 
+#include "channels/connector.h"
 #include "channels/detail/validation.h"
 #include "channels/field_spec.h"
+#include "channels/net/http_server.h"
+#include "channels/tls_fields.h"
 #include "engine/base/limits.h"
 
 namespace kiln::channels::detail {
 
+/// Listens as `bind`, `port` and `tls` say. Errors: bad_certificate.
+base::Result<HttpListen> listen_as_asked(const Options& options, const Surroundings& around);
+
+/// "host:port" of `bind` and `port`, for the port clash check; empty when the port is not known yet, or 0.
+std::string listens_on(const Options& options);
+
 inline constexpr const char* kInsecureWords[] = {"accept_risk"};
 inline constexpr const char* kStoreFailureWords[] = {"AE", "AR", "close"};
-inline constexpr const char* kClientCertificate[] = {"none", "optional", "required"};
-
-inline constexpr FieldSpec kTlsFields[] = {
-    {.name = "cert", .type = FieldType::secret, .summary = "certificate chain (PEM)"},
-    {.name = "key", .type = FieldType::secret, .summary = "private key (PEM)"},
-    {.name = "client_ca",
-     .type = FieldType::secret,
-     .summary = "authorities whose client certificates are taken"},
-    {.name = "client",
-     .type = FieldType::word,
-     .summary = "whether a client certificate is asked for",
-     .words = kClientCertificate},
-    {.name = "allow",
-     .type = FieldType::any,
-     .summary = "which MSH-3 a certificate may send",
-     .repeated = true},
-    {.name = "min", .type = FieldType::string, .summary = "lowest TLS version", .default_value = "\"1.2\""},
-};
 
 inline constexpr FieldSpec kPort = {.name = "port",
                                     .type = FieldType::integer,
@@ -37,8 +28,6 @@ inline constexpr FieldSpec kBind = {.name = "bind",
                                     .type = FieldType::string,
                                     .summary = "IP address to listen on",
                                     .default_value = "\"127.0.0.1\""};
-inline constexpr FieldSpec kTls = {
-    .name = "tls", .type = FieldType::block, .summary = "encryption", .fields = kTlsFields, .later = true};
 inline constexpr FieldSpec kInsecure = {.name = "insecure",
                                         .type = FieldType::word,
                                         .summary = "plaintext beyond loopback, knowingly",

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.h"
 #include "engine/base/network.h"
@@ -34,6 +35,7 @@ struct MllpConnection {
   std::uint64_t frame_bytes = 0;
   std::size_t held = 0;  ///< bytes of the unfinished frame that the intake counts
   base::Event drained;   ///< fewer unanswered frames
+  std::vector<std::string> applications;  ///< of a listener with `allow`: which MSH-3 the certificate may send
 
   MllpConnection(base::StreamPtr s, const hl7::mllp::FramerOptions& options, base::TimerExecutor& executor)
       : stream(std::move(s)), framer(options), drained(executor) {}

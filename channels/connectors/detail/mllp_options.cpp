@@ -20,7 +20,7 @@ constexpr const char* kBatchAnswer[] = {"all", "errors"};
 constexpr FieldSpec kOptions[] = {
     kPort,
     kBind,
-    kTls,
+    kTlsListener,
     kInsecure,
     kCharset,
     kTimezone,
@@ -101,7 +101,28 @@ constexpr FieldSpec kOptions[] = {
      .max = 255},
 };
 
+constexpr ConnectorExample kExamples[] = {
+    {"{ port 2575 }"},
+    {"{ port env(\"ADT_PORT\"); charset default \"8859/1\"; timezone \"Europe/Berlin\"; max_message 4MB; "
+     "idle 5m }"},
+    {"{ port 2575; bind \"0.0.0.0\"; insecure accept_risk }"},
+    {"{ port 2575; release 2 }"},
+    {"{ port 2575; bind \"0.0.0.0\"; tls { cert cred(\"adt.crt\"); key cred(\"adt.key\"); client_ca "
+     "cred(\"partners.crt\"); client required; allow \"CN=his.example.org\" as \"HIS\"; min \"1.3\" } }"},
+    {"{ port 2575; tls { cert cred(\"adt.crt\") } }", false},
+    {"{ port 2575; tls { cert cred(\"adt.crt\"); key cred(\"adt.key\"); client required } }", false},
+    {"{ port 2575; tls { cert cred(\"adt.crt\"); key cred(\"adt.key\"); allow \"CN=his\" as \"HIS\" } }", false},
+    {"{ port 2575; release 3 }", false},
+    {"{ prot 2575 }", false},
+    {"{ port 99999 }", false},
+    {"{ }", false},
+};
+
 }  // namespace
+
+std::span<const ConnectorExample> mllp_source_examples() {
+  return kExamples;
+}
 
 std::span<const FieldSpec> mllp_source_options() {
   return kOptions;

@@ -48,11 +48,10 @@ base::Status move_numbered(base::Env& env, const std::string& from, const std::s
 
 class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
  public:
-  PolledFolder(const Options& options, const Surroundings& around, ContentKind content, bool split)
+  PolledFolder(const Options& options, const Surroundings& around, FolderInput input)
       : options_(options),
         around_(around),
-        content_(content),
-        split_(split),
+        input_(std::move(input)),
         folder_(site_path(around, options.text("folder"))),
         changed_(around.network.executor()) {
     archive_ = sub_folder("archive");
@@ -69,6 +68,7 @@ class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
     const std::string path = options_.text(option);
     return path.find('/') == std::string::npos ? base::join_path(folder_, path) : site_path(around_, path);
   }
+  base::Status make_folders();
   Look look();
   std::optional<Picked> pick(const std::string& name);
   std::vector<Inbound> messages_of(const Picked& file, std::vector<Unframed>* noise) const;
@@ -81,8 +81,8 @@ class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
 
   Options options_;
   Surroundings around_;
-  ContentKind content_;
-  bool split_;
+  FolderInput input_;
+  bool folders_made_ = false;  ///< used in file work only
   std::string folder_, archive_, failed_, work_;
   std::map<std::string, Seen> seen_;  ///< used in file work only, one at a time
   Intake* intake_ = nullptr;
@@ -91,12 +91,19 @@ class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
   ConnectorStatus status_;
 };
 
+base::Status PolledFolder::make_folders() {
+  if (folders_made_) return {};
+  for (const std::string& path : {archive_, failed_, work_}) TRY_VOID(around_.env.make_folders(path));
+  folders_made_ = true;
+  return {};
+}
+
 base::Status PolledFolder::start(Intake& intake) {
   // A folder of the site is made; one elsewhere must be there, since a wrong name would wait for files for ever.
-  if (options_.text("folder").starts_with('/') && !around_.env.exists(folder_))
-    return base::fail(ErrorCode::channel_option, "option folder: the folder does not exist", folder_, "create it");
-  for (const std::string& path : {archive_, failed_, work_}) {
-    const auto made = around_.env.make_folders(path);
+  if (!input_.remote) {
+    if (options_.text("folder").starts_with('/') && !around_.env.exists(folder_))
+      return base::fail(ErrorCode::channel_option, "option folder: the folder does not exist", folder_, "create it");
+    const auto made = make_folders();
     if (!made) return option_error("folder", made.error());
   }
   intake_ = &intake;
@@ -121,6 +128,10 @@ base::Task<void> PolledFolder::stop(std::shared_ptr<PolledFolder> self) {
 /// time; each in order of name.
 Look PolledFolder::look() {
   Look out;
+  if (const auto made = make_folders(); !made) {
+    out.error = made.error();
+    return out;
+  }
   const auto left = around_.env.list(work_);
   if (!left) out.error = left.error();
   if (left)
@@ -176,11 +187,11 @@ std::vector<Inbound> PolledFolder::messages_of(const Picked& file, std::vector<U
       file.name + ":" + std::to_string(file.info.size) + ":" + std::to_string(file.info.modified.micros);
   std::vector<Inbound> out;
   Inbound message;
-  message.kind = content_;
-  message.peer = "file";
+  message.kind = input_.content;
+  message.peer = input_.peer;
   message.name = file.name;
   message.received_at = around_.clock.wall();
-  if (!split_) {
+  if (!input_.split_batches) {
     message.key = key;
     message.bytes = file.bytes;
     out.push_back(std::move(message));
@@ -198,7 +209,7 @@ std::vector<Inbound> PolledFolder::messages_of(const Picked& file, std::vector<U
     what.kind = Unframed::Kind::garbage;
     what.head = std::string(slice.of(file.bytes).substr(0, base::limits::kMllpGarbageMax));
     what.bytes = slice.end - slice.begin;
-    what.peer = "file";
+    what.peer = input_.peer;
     what.name = file.name;
     what.detail = "bytes between messages of a file";
     what.received_at = message.received_at;
@@ -217,7 +228,7 @@ base::Task<Taken> PolledFolder::give(std::shared_ptr<PolledFolder> self, Picked 
     what.kind = large ? Unframed::Kind::oversize : Unframed::Kind::unreadable;
     what.head = file.bytes.substr(0, base::limits::kMllpGarbageMax);
     what.bytes = file.info.size;
-    what.peer = "file";
+    what.peer = self->input_.peer;
     what.name = file.name;
     what.detail = file.error ? base::error_info(file.error->code).text : "no message in the file";
     what.received_at = self->around_.clock.wall();
@@ -285,7 +296,10 @@ base::Task<void> PolledFolder::run(std::shared_ptr<PolledFolder> self) {
     std::function<Look()> look = [self] { return self->look(); };
     const auto looking = offload(self->around_.file_work, self->around_.network.executor(), std::move(look));
     const Look found = co_await looking;
-    if (found.error) self->note_error(*found.error);
+    if (found.error)
+      self->note_error(*found.error);
+    else if (self->input_.remote)
+      self->status_.last_error.clear();
     const std::vector<std::string>& names = found.names;
     for (std::size_t i = 0; i < names.size() && !self->stopping_; ++i) {
       auto taking = take_file(self, names[i]);
@@ -332,9 +346,8 @@ bool matches_pattern(std::string_view name, std::string_view pattern) {
   return p == pattern.size();
 }
 
-std::unique_ptr<Source> make_polled_folder(const Options& options, const Surroundings& around,
-                                           ContentKind content, bool split_batches) {
-  return std::make_unique<Handle>(std::make_shared<PolledFolder>(options, around, content, split_batches));
+std::unique_ptr<Source> make_polled_folder(const Options& options, const Surroundings& around, FolderInput input) {
+  return std::make_unique<Handle>(std::make_shared<PolledFolder>(options, around, std::move(input)));
 }
 
 }  // namespace kiln::channels::detail

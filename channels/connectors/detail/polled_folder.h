@@ -49,8 +49,14 @@ inline constexpr FieldSpec kMaxFileOption{.name = "max_file",
                                           .min = 1,
                                           .max = std::int64_t{1} << 30};
 
-std::unique_ptr<Source> make_polled_folder(const Options& options, const Surroundings& around,
-                                           ContentKind content, bool split_batches);
+struct FolderInput {
+  ContentKind content = ContentKind::hl7;
+  bool split_batches = false;
+  std::string peer = "file";  ///< Inbound::peer
+  /// The files are a server's: it need not be there at the start, and folders are made when it is.
+  bool remote = false;
+};
+std::unique_ptr<Source> make_polled_folder(const Options& options, const Surroundings& around, FolderInput input);
 
 /// `*` any characters, `?` one; the rest literally. Linear in practice: no backtracking beyond the last star.
 bool matches_pattern(std::string_view name, std::string_view pattern);

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 
 namespace kiln::base {
@@ -382,10 +383,31 @@ Status Database::rollback_to(int level) {
 
 Status Database::checkpoint() {
   state_->checkpoint_due = false;
+  TRY_VOID(failpoint("sql.checkpoint.before"));
   const int code =
       sqlite3_wal_checkpoint_v2(state_->handle, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return fail(error_of(*state_, code));
-  return {};
+  return failpoint("sql.checkpoint.after");
+}
+
+Status Database::copy_to(const std::string& path, bool gentle, const std::function<void(std::int64_t)>& progress) {
+  sqlite3* target = nullptr;
+  int code = sqlite3_open_v2(path.c_str(), &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE, nullptr);
+  sqlite3_backup* backup = code == SQLITE_OK ? sqlite3_backup_init(target, "main", state_->handle, "main") : nullptr;
+  if (backup == nullptr) {
+    sqlite3_close_v2(target);
+    return fail(ErrorCode::io_failed, "the copy could not be begun", path);
+  }
+  constexpr int kPages = 256;
+  do {
+    code = sqlite3_backup_step(backup, kPages);
+    if (progress) progress(sqlite3_backup_remaining(backup));
+    if (gentle && code == SQLITE_OK) sqlite3_sleep(2);
+  } while (code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED);
+  sqlite3_backup_finish(backup);
+  Status done = code == SQLITE_DONE ? Status{} : Status(fail(error_of(*state_, code)));
+  if (sqlite3_close_v2(target) != SQLITE_OK && done) done = fail(ErrorCode::io_failed, "the copy could not be closed", path);
+  return done;
 }
 
 std::int64_t Database::last_insert_rowid() const {

@@ -7,6 +7,8 @@
 #include "engine/base/limits.h"
 #include "engine/base/partial_date.h"
 #include "engine/bulk/export.h"
+#include "engine/bulk/export_fetch.h"
+#include "engine/bulk/import_send.h"
 #include "engine/bulk/local_server.h"
 #include "engine/bulk/rate_progress.h"
 #include "engine/detail/site_data.h"
@@ -86,9 +88,50 @@ base::Status export_all(const Arguments& arguments, ExportState& state, double& 
   return {};
 }
 
+base::Status fetch_all(const Arguments& arguments, ExportState& state, double& seconds) {
+  constexpr std::int64_t kGiveUpMs = 24 * 3'600'000;
+  for (const char* option : {"--site", "--data", "--gzip"})
+    if (arguments.has(option))
+      return fail(ErrorCode::usage, std::string(option) + " is about a store on this machine, --from about a server");
+  base::Env& env = base::system_env();
+  const base::SystemClock clock;
+  FetchPlan plan;
+  TRY(plan.url, channels::HttpUrl::parse(arguments.text("--from")));
+  TRY(plan.token, read_token_file(env, arguments.text("--token-file")));
+  TRY(plan.scope, read_scope(arguments));
+  plan.level = arguments.text("--level");
+  const bool known = plan.level.empty() || plan.level == "Patient" || plan.level.starts_with("Group/");
+  if (!known) return fail(ErrorCode::usage, "--level takes Patient or Group/ID");
+  plan.folder = arguments.text("--out");
+  plan.give_up_ms = kGiveUpMs;
+  channels::Net net;
+  RateProgress progress("exported", clock, arguments.json());
+  FetchedExport fetched;
+  TRY_VOID(fetch_to_end(net, env, clock, std::move(plan), fetched));
+  progress.step(fetched.resources, 0, 0);
+  state.files = std::move(fetched.files);
+  state.resources = fetched.resources;
+  seconds = progress.seconds();
+  if (fetched.errors == 0) return {};
+  return fail(ErrorCode::peer_negative, "the server could not export everything", arguments.text("--out"),
+              "see error.1.ndjson");
+}
+
 int run(const Arguments& arguments) {
   ExportState state;
   double seconds = 0;
+  if (!arguments.has("--from")) {
+    for (const char* option : {"--token-file", "--level"})
+      if (arguments.has(option)) {
+        base::Error wrong{ErrorCode::usage, std::string(option) + " goes with --from", {}, {}};
+        return report(wrong, arguments);
+      }
+  } else if (const base::Status done = fetch_all(arguments, state, seconds); !done) {
+    return report(done.error(), arguments);
+  } else {
+    print_files(state, seconds, arguments.json());
+    return kExitOk;
+  }
   if (const base::Status done = export_all(arguments, state, seconds); !done) return report(done.error(), arguments);
   print_files(state, seconds, arguments.json());
   return kExitOk;
@@ -100,10 +143,14 @@ constexpr OptionSpec kOptions[] = {
     detail::kDataOption,
     {"--type", "TYPE", "only this type; may be repeated", false, true},
     {"--since", "INSTANT", "only what changed then or later, and TYPE.deleted.ndjson of what was deleted"},
-    {"--gzip", nullptr, "write .ndjson.gz"}};
+    {"--gzip", nullptr, "write .ndjson.gz"},
+    {"--from", "URL", "ask that server (http or https) for it instead of reading a store"},
+    {"--level", "LEVEL", "with --from: only Patient, or Group/ID"},
+    {"--token-file", "FILE", "with --from: send the bearer token that is in FILE"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln fhir export --site . --out export/ --gzip", "everything the store holds now"},
-    {"kiln fhir export --out changes/ --type Patient --since 2026-11-22T00:00:00Z", "patients of today"}};
+    {"kiln fhir export --out changes/ --type Patient --since 2026-11-22T00:00:00Z", "patients of today"},
+    {"kiln fhir export --from https://ehr.example.org/fhir --token-file token --out export/", "from any server with Bulk Data"}};
 
 }  // namespace
 
@@ -113,8 +160,9 @@ const CommandSpec& fhir_export_spec() {
       "Files",
       "write what the store of a site holds as NDJSON, one file for each type",
       "The files are the store of one moment, also while the engine goes on writing; nothing is locked.\n"
-      "Files of the same names are written anew. `kiln fhir import` reads them. Over HTTP the same is $export.\n"
-      "Exit 2 when the store cannot be read.",
+      "Files of the same names are written anew. `kiln fhir import` reads them. With --from, another server is asked for\n"
+      "$export, waited for, and its files fetched (Bulk Data Access); addresses of a third server are refused.\n"
+      "Exit 2 when the store cannot be read, 69 when no server answers.",
       {},
       kOptions,
       kExamples,

@@ -4,7 +4,6 @@
 
 #include "engine/base/json.h"
 #include "engine/base/limits.h"
-#include "engine/base/text.h"
 #include "engine/bulk/import_send.h"
 #include "engine/bulk/local_server.h"
 #include "engine/bulk/rate_progress.h"
@@ -29,13 +28,6 @@ struct Job {
   channels::HttpUrl url;
 };
 
-Result<std::string> read_token(const Arguments& arguments) {
-  if (!arguments.has("--token-file")) return std::string();
-  constexpr std::uint64_t kTokenBytesMax = 16u << 10;
-  TRY(const std::string text, base::system_env().read_file(arguments.text("--token-file"), kTokenBytesMax));
-  return std::string(base::trim(text));
-}
-
 Result<Job> read_job(const Arguments& arguments) {
   Job job;
   TRY(job.files, find_import_files(base::system_env(), arguments.all("FILE")));
@@ -44,8 +36,6 @@ Result<Job> read_job(const Arguments& arguments) {
     return fail(ErrorCode::usage, "--to is a server, --site and --data a store: one of them");
   if (job.local) job.parallel = kParallelLocal;
   TRY(job.url, channels::HttpUrl::parse(arguments.text("--to", "http://127.0.0.1:8080/fhir")));
-  if (job.url.https)
-    return fail(ErrorCode::usage, "https is not spoken by this verb", {}, "import on the machine of the server");
   if (arguments.has("--parallel")) {
     char* end = nullptr;
     const std::string text = arguments.text("--parallel");
@@ -54,7 +44,7 @@ Result<Job> read_job(const Arguments& arguments) {
       return fail(ErrorCode::usage,
                   "--parallel takes 1 to " + std::to_string(base::limits::kImportParallelMax));
   }
-  TRY(job.token, read_token(arguments));
+  TRY(job.token, read_token_file(base::system_env(), arguments.text("--token-file")));
   return job;
 }
 
@@ -132,7 +122,7 @@ int run(const Arguments& arguments) {
 constexpr ArgumentSpec kArguments[] = {
     {"FILE", "NDJSON and JSON files, also with .gz or .zst, or folders of them", true, true}};
 constexpr OptionSpec kOptions[] = {
-    {"--to", "URL", "base of the server (default http://127.0.0.1:8080/fhir)"},
+    {"--to", "URL", "base of the server, http or https (default http://127.0.0.1:8080/fhir)"},
     detail::kSiteOption,
     detail::kDataOption,
     {"--parallel", "N", "requests under way at once (default 4; into a folder 16)"},

@@ -31,13 +31,16 @@ function(kiln_library name)
   endif()
 endfunction()
 
-# kiln_file_list(TARGET FUNCTION DIR dir… TYPE T NAMESPACE ns HEADER h): one file = one feature.
-# Each `dir/stem.cpp` of the first folder defines `const T& stem_spec();` in the namespace, each of a folder below it
-# (`dir/sub/stem.cpp`) `sub_stem_spec()`; the generated `std::span<const T* const> FUNCTION()` lists them, sorted by
+# kiln_file_list(TARGET FUNCTION DIR dir… TYPE T NAMESPACE ns HEADER h [SUFFIX s]): one file = one feature.
+# Each `dir/stem.cpp` of the first folder defines `const T& stem_spec();` in the namespace (or `stem` and the suffix: two
+# lists of one namespace must differ in it), each of a folder below it (`dir/sub/stem.cpp`) `sub_stem_spec()`; the generated `std::span<const T* const> FUNCTION()` lists them, sorted by
 # path. HEADER declares both the type and FUNCTION.
 function(kiln_file_list target function)
-  cmake_parse_arguments(ARG "" "TYPE;NAMESPACE;HEADER" "DIR" ${ARGN})
+  cmake_parse_arguments(ARG "" "TYPE;NAMESPACE;HEADER;SUFFIX" "DIR" ${ARGN})
   list(GET ARG_DIR 0 first)
+  if(NOT ARG_SUFFIX)
+    set(ARG_SUFFIX _spec)
+  endif()
   set(files "")
   foreach(dir ${ARG_DIR})
     file(GLOB found CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${dir}/*.cpp")
@@ -53,8 +56,8 @@ function(kiln_file_list target function)
     file(RELATIVE_PATH stem "${CMAKE_SOURCE_DIR}/${first}" "${file}")
     string(REGEX REPLACE "\\.cpp$" "" stem "${stem}")
     string(REPLACE "/" "_" stem "${stem}")
-    string(APPEND declarations "const ${ARG_TYPE}& ${stem}_spec();\n")
-    string(APPEND entries "      &${stem}_spec(),\n")
+    string(APPEND declarations "const ${ARG_TYPE}& ${stem}${ARG_SUFFIX}();\n")
+    string(APPEND entries "      &${stem}${ARG_SUFFIX}(),\n")
   endforeach()
   set(out "${CMAKE_BINARY_DIR}/generated/${function}.cpp")
   file(CONFIGURE OUTPUT "${out}" CONTENT

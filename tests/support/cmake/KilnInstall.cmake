@@ -34,4 +34,5 @@ install(FILES "${CMAKE_BINARY_DIR}/generated/kilnConfig.cmake" "${CMAKE_BINARY_D
 
 if(TARGET kiln)
   install(TARGETS kiln RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT engine)
+  include(KilnPackage)
 endif()

@@ -1,0 +1,188 @@
+// A sample, a map in the editor, and what comes out: live. Drafts are laid over the site's files and never written.
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { api, type ApiError } from '../api';
+import { ErrorBox, PageHead, Panel, Pending } from '../components/basics';
+import { Findings } from '../components/findings';
+import { Tabs } from '../components/tabs';
+import { useShortcuts } from '../keys';
+import { asApiError, useAction, useLoad } from '../load';
+import { LineageView } from '../message/lineage';
+import { Editor } from '../playground/editor';
+import { LspClient, type LspDiagnostic } from '../playground/lsp_client';
+import { Tests } from '../playground/tests';
+import { useRoute } from '../router';
+import type { Lineage, LineageValue } from '../types';
+import type { PlaygroundFiles, TestAnswer } from '../types_admin';
+
+const kPauseMs = 500; // of typing, before the map runs again
+
+/** The map of the list that a channel means by this name. */
+function findMap(maps: string[], wanted: string | null): string {
+  return maps.find((one) => one === wanted) ?? maps.find((one) => wanted !== null && one.split('.').pop() === wanted) ?? maps[0] ?? '';
+}
+
+/** The file that declares the map, as far as names tell. */
+function findFile(files: string[], map: string): string {
+  const parts = map.split('.');
+  const stems = [parts.at(-2), parts.at(-1)].filter((one): one is string => one !== undefined);
+  return files.find((file) => stems.some((stem) => file.endsWith(`/${stem}.hmap`))) ?? files.find((file) => file.endsWith('.hmap')) ?? files[0] ?? '';
+}
+
+function Select(props: { label: string; value: string; values: string[]; empty?: string; onChange: (value: string) => void }) {
+  return (
+    <label class="check">
+      <span>{props.label}</span>
+      <select value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
+        {props.empty ? <option value="">{props.empty}</option> : null}
+        {props.values.map((one) => (
+          <option key={one}>{one}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Workbench(props: { lists: PlaygroundFiles }) {
+  const { lists } = props;
+  const route = useRoute();
+  const [map, setMap] = useState(() => findMap(lists.maps, route.query.get('map')));
+  const [path, setPath] = useState(() => findFile(lists.files, map));
+  const [samplePath, setSamplePath] = useState(lists.samples[0] ?? '');
+  const [sample, setSample] = useState('');
+  const [base, setBase] = useState<{ path: string; text: string } | null>(null);
+  const [drafts, setDrafts] = useState<Record<string, string>>({});
+  const [diagnostics, setDiagnostics] = useState<Record<string, LspDiagnostic[]>>({});
+  const [result, setResult] = useState<Lineage | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const [tests, setTests] = useState<TestAnswer | null>(null);
+  const [tab, setTab] = useState('result');
+  const [value, setValue] = useState<LineageValue | null>(null);
+  const client = useMemo(() => new LspClient((file, found) => setDiagnostics((old) => ({ ...old, [file]: found }))), []);
+  const turn = useRef(0);
+  const fail = (caught: unknown) => setError(asApiError(caught));
+  useEffect(() => {
+    let current = true;
+    const known = drafts[path];
+    const loading = known === undefined ? api.configFile(path) : Promise.resolve({ path, text: known });
+    loading.then((file) => {
+      if (!current) return;
+      setBase({ path, text: file.text });
+      void client.setText(path, file.text).catch(fail);
+    }, fail);
+    return () => {
+      current = false;
+    };
+  }, [path]);
+  useEffect(() => {
+    if (samplePath === '') return;
+    api.sample(samplePath).then((found) => setSample(found.text.replace(/\r\n?/g, '\n')), fail);
+  }, [samplePath]);
+  const run = async () => {
+    if (map === '' || sample === '') return;
+    const mine = ++turn.current;
+    setError(null);
+    try {
+      const next = await api.runMap({ map, sample, files: drafts });
+      if (mine === turn.current) {
+        setResult(next);
+        setValue(null);
+      }
+    } catch (caught) {
+      if (mine === turn.current) fail(caught);
+    }
+  };
+  useEffect(() => {
+    const timer = setTimeout(() => void run(), kPauseMs);
+    return () => clearTimeout(timer);
+  }, [map, sample, drafts]);
+  const testing = useAction(async () => {
+    setTab('tests');
+    setTests(await api.runTests({ files: drafts }));
+  });
+  useShortcuts([{ keys: 'r', text: 'Run the tests (Ctrl+Enter in the editor: the map)', run: () => void testing.run() }], [drafts]);
+  const onText = (text: string) => {
+    setDrafts({ ...drafts, [path]: text });
+    void client.setText(path, text).catch(fail);
+  };
+  const changed = Object.keys(drafts).length;
+  return (
+    <div class="stack">
+      <div class="row">
+        <Select label="Map" value={map} values={lists.maps} onChange={setMap} />
+        <Select label="File" value={path} values={lists.files} onChange={setPath} />
+        <Select label="Sample" value={samplePath} values={lists.samples} empty="your own" onChange={setSamplePath} />
+        <button type="button" class="primary" onClick={() => void run()}>
+          Run
+        </button>
+        <button type="button" disabled={testing.busy} onClick={() => void testing.run()}>
+          Run the tests
+        </button>
+        {changed > 0 ? (
+          <>
+            <span class="badge warn">! draft of {changed === 1 ? '1 file' : `${changed} files`}, not saved</span>
+            <button
+              type="button"
+              class="small"
+              onClick={() => {
+                setDrafts({});
+                setBase(null);
+                api.configFile(path).then((file) => {
+                  setBase({ path: `${path}`, text: file.text });
+                  void client.setText(path, file.text).catch(fail);
+                }, fail);
+              }}
+            >
+              Forget the draft
+            </button>
+          </>
+        ) : null}
+      </div>
+      <ErrorBox error={error ?? testing.error} />
+      <div class="columns">
+        <div class="stack">
+          <Panel title={<code>{path}</code>} class="editor-panel">
+            {base && base.path === path ? (
+              <Editor path={path} text={drafts[path] ?? base.text} client={client} diagnostics={diagnostics[path] ?? []} label={`Editor of ${path}`} onText={onText} onRun={() => void run()} />
+            ) : (
+              <div class="body">
+                <Pending loading error={null} />
+              </div>
+            )}
+          </Panel>
+          <Panel title="Sample">
+            <textarea class="bare" aria-label="Sample message" rows={9} spellcheck={false} value={sample} onInput={(event) => setSample(event.currentTarget.value)} />
+          </Panel>
+        </div>
+        <Panel label="Result">
+          <Tabs
+            label="Result"
+            open={tab}
+            onOpen={setTab}
+            tabs={[
+              { name: 'result', title: 'Result' },
+              { name: 'tests', title: 'Tests' },
+            ]}
+          />
+          {tab === 'tests' ? <Tests answer={tests} /> : null}
+          {tab === 'result' && result?.findings ? <Findings findings={result.findings} none="" onOpen={(file) => lists.files.includes(file) && setPath(file)} /> : null}
+          {tab === 'result' && result && !result.findings ? (
+            <LineageView lineage={{ data: result, error: null, loading: false, at: 0, reload: () => void run() }} map={map} onMap={setMap} chosenField="" chosenValue={value} onValue={setValue} />
+          ) : null}
+          {tab === 'result' && !result ? <p class="body dim">Choose a sample or paste a message.</p> : null}
+        </Panel>
+      </div>
+    </div>
+  );
+}
+
+export default function Playground() {
+  const { data, error, loading, reload } = useLoad(() => api.playground(), []);
+  return (
+    <div class="stack">
+      <PageHead title="Playground">
+        <span class="dim">Drafts stay in this page; the files of the site are not changed.</span>
+      </PageHead>
+      {data ? <Workbench lists={data} /> : <Pending loading={loading} error={error} retry={reload} />}
+    </div>
+  );
+}

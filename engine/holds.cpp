@@ -1,0 +1,73 @@
+#include "engine/holds.h"
+
+#include <charconv>
+
+#include "engine/pipeline.h"
+
+namespace kiln::engine {
+
+Holds::Holds(Journal& journal, const base::Clock& clock, const std::vector<Hold>& at_start)
+    : journal_(journal), clock_(clock) {
+  for (const Hold& hold : at_start)
+    if (hold.state != HoldState::running) holds_[hold.subject] = hold;
+}
+
+const Hold* Holds::find(const std::string& subject) const {
+  const auto found = holds_.find(subject);
+  return found == holds_.end() ? nullptr : &found->second;
+}
+
+void Holds::set(const std::string& subject, HoldState state, std::string by, std::string reason,
+                std::function<void(base::Status)> done) {
+  Hold hold{subject, state, std::move(by), std::move(reason), clock_.wall()};
+  if (state == HoldState::running)
+    holds_.erase(subject);
+  else
+    holds_[subject] = hold;
+  journal_.set_hold(std::move(hold), std::move(done));
+  journal_.flush();
+}
+
+std::set<MessageId> read_numbers(std::string_view text) {
+  std::set<MessageId> out;
+  while (!text.empty()) {
+    MessageId number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc()) out.insert(number);
+    const std::size_t space = text.find(' ');
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+  }
+  return out;
+}
+
+void Holds::note_blocks(const std::string& address, const std::set<MessageId>& blocked) {
+  const std::string subject = "blocks:" + address;
+  const Hold* known = find(subject);
+  std::string numbers;
+  for (const MessageId id : blocked) numbers += (numbers.empty() ? "" : " ") + std::to_string(id);
+  if (known == nullptr ? blocked.empty() : known->reason == numbers) return;
+  set(subject, blocked.empty() ? HoldState::running : HoldState::blocked, "policy", std::move(numbers),
+      nullptr);
+}
+
+void Holds::attach(ChannelRuntime& channel) {
+  const channels::ChannelDefinition& definition = channel.definition();
+  if (const Hold* hold = find("source:" + definition.name)) {
+    if (hold->state == HoldState::stopped) channel.stay_stopped();
+    if (hold->state == HoldState::paused) channel.stay_paused();
+  }
+  std::map<std::string, std::set<MessageId>> blocked;
+  for (const channels::DestinationDefinition& destination : definition.destinations) {
+    const std::string address = definition.name + "/" + destination.name;
+    if (find("destination:" + address) != nullptr) channel.stay_paused(destination.name);
+    if (const Hold* hold = find("blocks:" + address)) blocked[destination.name] = read_numbers(hold->reason);
+  }
+  channel.block_at_start(std::move(blocked));
+  if (find("channel:" + definition.name) != nullptr) channel.pause_deliveries(true);
+  channel.on_blocks(
+      [this, name = definition.name](const std::string& destination, const std::set<MessageId>& ids) {
+        note_blocks(name + "/" + destination, ids);
+      });
+}
+
+}  // namespace kiln::engine

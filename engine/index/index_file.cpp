@@ -1,0 +1,252 @@
+#include "engine/index/index_file.h"
+
+#include <algorithm>
+#include <set>
+
+#include "engine/limits.h"
+
+namespace kiln::engine {
+
+using base::Database;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr const char* kSchema = R"(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE keys USING fts5(k, content='', detail='none', columnsize=0, tokenize='ascii');
+CREATE TABLE type(name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE channel(name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE block(first INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL);
+)";
+
+Result<std::string> read_meta(Database& database, std::string_view key) {
+  TRY(auto select, database.cached("SELECT value FROM meta WHERE key=?"));
+  TRY(const bool found, select.bind(1, key).step());
+  std::string value(found ? select.text(0) : std::string_view());
+  select.reset();
+  return value;
+}
+
+Status write_meta(Database& database, std::string_view key, const std::string& value) {
+  TRY(auto write, database.cached("INSERT INTO meta(key, value) VALUES(?1, ?2)"
+                                  " ON CONFLICT(key) DO UPDATE SET value=excluded.value"));
+  return write.bind(1, key).bind(2, std::string_view(value)).run();
+}
+
+Result<MessageId> read_cursor(Database& database) {
+  TRY(const std::string text, read_meta(database, "cursor"));
+  return text.empty() ? MessageId{0} : static_cast<MessageId>(std::stoull(text));
+}
+
+Result<bool> is_empty(Database& database) {
+  TRY(auto select, database.prepare("SELECT NOT EXISTS(SELECT 1 FROM sqlite_schema)"));
+  TRY_VOID(select.step());
+  return select.integer(0) != 0;
+}
+
+Result<bool> fits(Database& database, const std::string& rules) {
+  TRY(auto tables, database.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='meta')"));
+  TRY_VOID(tables.step());
+  if (tables.integer(0) == 0) return false;
+  tables.reset();
+  TRY(const std::string format, read_meta(database, "format"));
+  TRY(const std::string made_by, read_meta(database, "rules"));
+  return format == std::to_string(kIndexFormat) && made_by == rules;
+}
+
+}  // namespace
+
+std::string index_path(const std::string& folder, std::uint32_t generation) {
+  constexpr std::size_t kDigits = 6;
+  std::string number = std::to_string(generation);
+  if (number.size() < kDigits) number.insert(0, kDigits - number.size(), '0');
+  return base::join_path(folder, number + ".db");
+}
+
+Result<IndexWriter> IndexWriter::open(base::Env& env, const std::string& folder, std::uint32_t generation,
+                                      const IndexRules& rules) {
+  TRY_VOID(env.make_folders(folder));
+  base::DatabaseOptions options;
+  options.path = index_path(folder, generation);
+  options.vfs = env.sqlite_vfs();
+  for (const bool again : {false, true}) {
+    {
+      IndexWriter writer;
+      auto opened = Database::open(options);
+      if (!opened && (again || opened.error().info().category != base::ErrorCategory::io)) return base::fail(opened.error());
+      if (opened) {
+        writer.database_ = std::move(*opened);
+        // It can be made again from the journal: what a power cut takes away is no loss, and the disk is the journal's.
+        TRY_VOID(writer.database_.exec("PRAGMA synchronous=NORMAL"));
+        TRY(const bool is_new, is_empty(writer.database_));
+        if (is_new) {
+          TRY_VOID(writer.create(rules));
+          return writer;
+        }
+        const auto usable = fits(writer.database_, rules.print());
+        if (usable && *usable) {
+          TRY(writer.cursor_, read_cursor(writer.database_));
+          return writer;
+        }
+      }
+    }
+    for (const char* part : {"", "-wal", "-shm"})
+      if (env.exists(options.path + part)) TRY_VOID(env.remove(options.path + part));
+  }
+  return base::fail(ErrorCode::database_failed, "the index cannot be made", options.path);
+}
+
+Status IndexWriter::create(const IndexRules& rules) {
+  TRY_VOID(database_.begin());
+  TRY_VOID(database_.exec(kSchema));
+  TRY_VOID(write_meta(database_, "format", std::to_string(kIndexFormat)));
+  TRY_VOID(write_meta(database_, "rules", rules.print()));
+  // Few large segments: a search asks each, and they are merged in small steps as messages come.
+  TRY_VOID(database_.exec("INSERT INTO keys(keys, rank) VALUES('pgsz', 8192);"
+                          "INSERT INTO keys(keys, rank) VALUES('automerge', 8);"
+                          "INSERT INTO keys(keys, rank) VALUES('crisismerge', 32);"
+                          "INSERT INTO keys(keys, rank) VALUES('hashsize', 16777216)"));
+  return database_.commit();
+}
+
+Status IndexWriter::begin() {
+  types_.clear();
+  channels_.clear();
+  blocks_.clear();
+  return database_.begin();
+}
+
+Status IndexWriter::add(MessageId id, base::WallTime received, const IndexedMessage& message, const IndexRules& rules) {
+  std::set<std::string> seen;
+  std::string tokens;
+  visit_keys(message, rules, rules.has_text(message.channel), [&](std::string_view kind, std::string_view value) {
+    if (seen.size() >= limits::kIndexTokensMax) return;
+    std::string token = key_token(kind, value);
+    if (!seen.insert(token).second) return;
+    tokens += token;
+    tokens += ' ';
+  });
+  TRY(auto insert, database_.cached("INSERT INTO keys(rowid, k) VALUES(?, ?)"));
+  TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(tokens)).run());
+  ++types_[std::string(message.type)];
+  ++channels_[std::string(message.channel)];
+  Block& block = blocks_[id / kIndexBlock * kIndexBlock];
+  block.low = std::min(block.low, received.micros);
+  block.high = std::max(block.high, received.micros);
+  return {};
+}
+
+Status IndexWriter::write_counts() {
+  const auto write_names = [this](const char* sql, const std::map<std::string, std::int64_t>& counts) -> Status {
+    for (const auto& [name, count] : counts) {
+      TRY(auto write, database_.cached(sql));
+      TRY_VOID(write.bind(1, std::string_view(name)).bind(2, count).run());
+    }
+    return {};
+  };
+  TRY_VOID(write_names("INSERT INTO type(name, count) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET count=count+excluded.count",
+                       types_));
+  TRY_VOID(write_names(
+      "INSERT INTO channel(name, count) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET count=count+excluded.count",
+      channels_));
+  for (const auto& [first, block] : blocks_) {
+    TRY(auto write, database_.cached("INSERT INTO block(first, low, high) VALUES(?1, ?2, ?3) ON CONFLICT(first) DO UPDATE"
+                                     " SET low=min(low, excluded.low), high=max(high, excluded.high)"));
+    TRY_VOID(write.bind(1, static_cast<std::int64_t>(first)).bind(2, block.low).bind(3, block.high).run());
+  }
+  return {};
+}
+
+Status IndexWriter::commit(MessageId cursor) {
+  TRY_VOID(write_counts());
+  TRY_VOID(write_meta(database_, "cursor", std::to_string(cursor)));
+  TRY_VOID(database_.commit());
+  cursor_ = cursor;
+  return {};
+}
+
+void IndexWriter::rollback() {
+  database_.rollback();
+}
+
+Result<IndexReader> IndexReader::open(base::Env& env, const std::string& folder, std::uint32_t generation) {
+  IndexReader reader;
+  base::DatabaseOptions options;
+  options.path = index_path(folder, generation);
+  options.read_only = true;
+  options.vfs = env.sqlite_vfs();
+  if (!env.exists(options.path)) return base::fail(ErrorCode::file_not_found, {}, options.path);
+  TRY(reader.database_, Database::open(options));
+  TRY(auto tables, reader.database_.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='keys')"));
+  TRY_VOID(tables.step());
+  const bool made = tables.integer(0) != 0;
+  tables.reset();
+  if (!made) return base::fail(ErrorCode::file_not_found, {}, options.path);
+  return reader;
+}
+
+Result<MessageId> IndexReader::cursor() {
+  return read_cursor(database_);
+}
+
+Result<bool> IndexReader::made_by(const IndexRules& rules) {
+  return fits(database_, rules.print());
+}
+
+Result<std::vector<std::string>> IndexReader::types(std::string_view beginning) {
+  std::vector<std::string> out;
+  TRY(auto select, database_.cached("SELECT name FROM type WHERE substr(name,1,length(?1))=?1"));
+  select.bind(1, beginning);
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return out;
+    out.emplace_back(select.text(0));
+  }
+}
+
+Result<std::map<std::string, std::int64_t>> IndexReader::channels() {
+  std::map<std::string, std::int64_t> out;
+  TRY(auto select, database_.cached("SELECT name, count FROM channel"));
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return out;
+    out[std::string(select.text(0))] = select.integer(1);
+  }
+}
+
+Result<std::vector<MessageId>> IndexReader::find(const std::string& tokens, MessageId from, MessageId to, bool oldest_first,
+                                                 std::size_t limit) {
+  std::vector<MessageId> out;
+  TRY(auto select, database_.cached(oldest_first ? "SELECT rowid FROM keys WHERE keys MATCH ?1 AND rowid BETWEEN ?2 AND ?3"
+                                                   " ORDER BY rowid LIMIT ?4"
+                                                 : "SELECT rowid FROM keys WHERE keys MATCH ?1 AND rowid BETWEEN ?2 AND ?3"
+                                                   " ORDER BY rowid DESC LIMIT ?4"));
+  select.bind(1, std::string_view(tokens)).bind(2, static_cast<std::int64_t>(from));
+  select.bind(3, static_cast<std::int64_t>(std::min<MessageId>(to, INT64_MAX))).bind(4, static_cast<std::int64_t>(limit));
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return out;
+    out.push_back(static_cast<MessageId>(select.integer(0)));
+  }
+}
+
+Status IndexReader::narrow(std::int64_t low, std::int64_t high, MessageId& from, MessageId& to) {
+  TRY(const MessageId known, cursor());
+  TRY(auto select, database_.cached("SELECT min(first), max(first) FROM block WHERE high>=?1 AND low<=?2"));
+  TRY_VOID(select.bind(1, low).bind(2, high).step());
+  // Beyond the cursor nothing is known of times.
+  MessageId first = known + 1, last = 0;
+  if (!select.is_null(0)) {
+    first = static_cast<MessageId>(select.integer(0));
+    last = static_cast<MessageId>(select.integer(1)) + kIndexBlock - 1;
+  }
+  select.reset();
+  from = std::max(from, std::min(first, known + 1));
+  if (to <= known) to = std::min(to, last);
+  return {};
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,55 @@
+#pragma once
+// Alerts of a running engine: rules every ten seconds, notes to their routes, state in DATA/alerts.json.
+
+#include <memory>
+
+#include "engine/observe/alert_rules.h"
+#include "engine/observe/alert_sender.h"
+
+namespace kiln::engine {
+
+/// On the network loop.
+class Alerts {
+ public:
+  struct Parts {
+    AlertSettings settings;
+    std::vector<AlertRoute> routes;
+    AlertTransport transport;
+    base::TimerExecutor* home;
+    base::Executor* file_work;  ///< writes the state; its thread outlives this object
+    const base::Clock* clock;
+    base::Env* env;
+    std::string file;  ///< DATA/alerts.json
+    std::string host;
+    std::function<void(const AlertNote&)> told;  ///< each note, for those who watch; may be empty
+  };
+  /// Reads the state that the last run left.
+  explicit Alerts(Parts parts);
+  ~Alerts();
+
+  /// About every ten seconds, with gauges that were just collected.
+  void look(const std::vector<std::string>& reasons);
+  base::Task<void> stop();
+
+  /// {"alerts":[{"id","alert","subject","level","state":"firing"|"ending","since","text","remedy","owner"?,"silent_until"?,"flapping"}],
+  ///  "routes":[{"name","level"}],"waiting":n}
+  std::string print() const;
+  /// One test note through every route; how many there are.
+  std::size_t test();
+  /// Errors: bad_value when no alert of that id fires.
+  base::Status silence(const std::string& id, base::WallTime until);
+  base::Status own(const std::string& id, std::string owner);
+
+ private:
+  void save();
+  base::Status check(const std::string& id) const;
+  Parts parts_;
+  AlertRules rules_;
+  AlertBook book_;
+  AlertSender sender_;
+  std::vector<std::int64_t> starts_;  ///< µs, of the last ten minutes
+  bool save_due_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,86 @@
+#pragma once
+// The engine looking at itself: health, figures of the dashboard, gauges that are asked for and not written. One a gateway, on
+// its network loop.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "channels/net/http_server.h"
+#include "engine/base/env.h"
+#include "engine/observe/alerts.h"
+#include "engine/observe/disk_forecast.h"
+#include "engine/observe/figures.h"
+#include "engine/observe/health.h"
+#include "engine/observe/notify.h"
+
+namespace kiln::engine {
+
+class Gateway;
+
+class Observer {
+ public:
+  /// `gateway` outlives it. `watchdog_us`: how often systemd wants a sign of life; 0: not at all.
+  Observer(Gateway& gateway, base::Env& env, Notifier notifier, std::int64_t watchdog_us);
+  ~Observer();
+
+  Health& health() { return health_; }
+  const Health& health() const { return health_; }
+  /// Listens on `health { listen }` of the site, when it has one. Before the recovery, so that /startupz can answer.
+  base::Status listen(base::Network& network);
+  /// Reads `alert` and `notify` of the site. Errors name the block.
+  base::Status start_alerts(base::Network& network, base::Executor& file_work);
+  /// nullptr before start_alerts().
+  Alerts* alerts() { return alerts_.get(); }
+  /// What the start does now; also told to systemd, with the time it may still take.
+  void step(const char* what, int percent);
+  void started();
+  void stopping();
+  /// A reload begins, ends.
+  void reloading();
+  void reloaded(bool ok);
+  /// Ends the timers and the listener.
+  base::Task<void> stop();
+
+  /// The answer to GET /metrics, /healthz, /readyz or /startupz, for any listener; nothing for another path.
+  std::optional<base::HttpResponse> answer(const base::HttpRequest& request);
+
+  /// Of the last minutes: from receipt to acknowledgement of a channel; from receipt to delivery at a destination.
+  Latency processing(const std::string& channel) const { return latency("", channel); }
+  Latency delivery(const std::string& channel, const std::string& destination) const { return latency(destination, channel); }
+  base::WallTime start_time() const { return start_; }
+  /// Writes the gauges; before they are read.
+  void collect();
+
+ private:
+  void tick();
+  void sample();
+  Latency latency(const std::string& destination, const std::string& channel) const;
+  void look_at_clock();
+  std::optional<std::map<std::string, std::int64_t>> quiet_queues() const;
+  void look_at_books();
+  void collect_channels();
+  void collect_journal();
+  void collect_site();
+
+  Gateway& gateway_;
+  base::Env& env_;
+  Notifier notifier_;
+  std::int64_t watchdog_us_;
+  Health health_;
+  base::WallTime start_;
+  std::map<std::pair<std::string, std::string>, LatencyWindow> latency_;  ///< by channel and destination; "": the channel
+  std::unique_ptr<channels::HttpServer> server_;
+  std::unique_ptr<Alerts> alerts_;
+  DiskForecast forecast_;
+  std::string site_seen_;  ///< hash of the version that collect_site() looked at
+  std::uint64_t ticks_ = 0;
+  base::MonoTime clock_mono_{0};
+  base::WallTime clock_wall_;
+  bool books_asked_ = false;
+  bool stopped_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace kiln::engine

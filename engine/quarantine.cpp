@@ -1,0 +1,291 @@
+#include "engine/quarantine.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "engine/admin/message_json.h"
+#include "engine/base/json.h"
+#include "engine/base/log.h"
+#include "engine/gateway.h"
+#include "engine/limits.h"
+
+namespace kiln::engine {
+
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using base::Task;
+
+namespace {
+
+using Items = Result<std::vector<QuarantineItem>>;
+
+std::int64_t as_integer(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+
+Result<Query> quarantine_query(const std::string& text, const std::vector<MessageId>& ids,
+                               base::WallTime now) {
+  TRY(Query query, parse_query_text(text, now));
+  if (!ids.empty() && query.root.kind == QueryNode::Kind::all && query.root.parts.empty()) {
+    QueryTerm term;
+    term.field = QueryTerm::Field::msg;
+    const auto [low, high] = std::minmax_element(ids.begin(), ids.end());
+    term.low = as_integer(*low);
+    term.high = as_integer(*high);
+    query.add(std::move(term));
+  }
+  QueryTerm state;
+  state.field = QueryTerm::Field::state;
+  state.text = "quarantined";
+  query.add(std::move(state));
+  return query;
+}
+
+struct Found {
+  std::vector<QuarantineItem> items;
+  bool complete = true;
+};
+
+/// On the thread that reads the journal.
+Task<Result<Found>> find(Gateway* gateway, Query query, std::size_t limit, MessageId before) {
+  base::Completion<Result<Found>> read(gateway->executor());
+  gateway->reader_executor().post([gateway, read, query = std::move(query), limit, before] {
+    auto reader = gateway->journal_reader();
+    if (!reader) return read.set(base::fail(reader.error()));
+    Found found;
+    Items items = find_quarantined(**reader, query, limit, before, found.complete);
+    if (!items) return read.set(base::fail(items.error()));
+    found.items = std::move(*items);
+    read.set(std::move(found));
+  });
+  Result<Found> found = co_await read;
+  co_return found;
+}
+
+struct Group {
+  std::size_t count = 0;
+  base::WallTime first, last;
+  std::string owner, note, detail;
+  MessageId example = 0;
+};
+
+/// "adt_in/pas" -> "pas"; "-" stays.
+std::string short_name(const std::string& destination) {
+  const auto slash = destination.find('/');
+  return slash == std::string::npos ? destination : destination.substr(slash + 1);
+}
+
+bool is_wanted(const QuarantineItem& item, const QuarantineRequest& request) {
+  if (!request.ids.empty() &&
+      std::find(request.ids.begin(), request.ids.end(), item.summary.id) == request.ids.end())
+    return false;
+  return request.destination.empty() || request.destination == item.state.destination ||
+         request.destination == short_name(item.state.destination);
+}
+
+Status check_request(const QuarantineRequest& request) {
+  static constexpr const char* kActions[] = {"assign", "note", "release", "resolve", "drop"};
+  if (std::find(std::begin(kActions), std::end(kActions), request.action) == std::end(kActions))
+    return base::fail(ErrorCode::bad_value, "the quarantine cannot `" + request.action + "`", {},
+                      "assign, note, release, resolve or drop");
+  const bool ends = request.action == "drop" || request.action == "resolve";
+  if (ends && request.reason.empty())
+    return base::fail(ErrorCode::bad_value, "`" + request.action + "` needs a reason", {}, "--reason \"…\"");
+  if (request.query.empty() && request.ids.empty())
+    return base::fail(ErrorCode::query_syntax, "which messages?", {},
+                      "numbers, or terms: channel:adt_in code:AR");
+  return {};
+}
+
+QuarantineNote changed_note(const QuarantineItem& item, const QuarantineRequest& request,
+                            base::WallTime now) {
+  QuarantineNote note = item.state.note.value_or(QuarantineNote{});
+  note.by = request.by;
+  note.changed = now;
+  if (request.action == "assign") note.owner = request.owner;
+  if (request.action == "note") note.note = request.note;
+  if (request.action == "drop") note.resolution = Resolution::dropped;
+  if (request.action == "resolve") note.resolution = Resolution::resolved;
+  if (!request.reason.empty()) note.reason = request.reason;
+  return note;
+}
+
+/// Processes the original again; its new number.
+Task<Result<MessageId>> release(Gateway* gateway, QuarantineItem item) {
+  if (item.summary.parent != 0)
+    co_return base::fail(ErrorCode::state_conflict, "a part of another message", {}, "replay the whole");
+  ChannelRuntime* channel = nullptr;
+  for (const auto& one : gateway->channels())
+    if (one->definition().name == item.summary.channel) channel = one.get();
+  if (channel == nullptr) co_return base::fail(ErrorCode::channel_not_found, {}, item.summary.channel);
+  base::Completion<Result<StoredMessage>> read(gateway->executor());
+  gateway->journal().read_message(item.summary.id,
+                                  [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
+  Result<StoredMessage> stored = co_await read;
+  if (!stored) co_return base::fail(stored.error());
+  std::vector<std::string> destinations;
+  if (item.state.destination != kNoDestination) destinations.push_back(short_name(item.state.destination));
+  auto replaying = channel->replay(std::move(*stored), std::move(destinations), false);
+  const Result<ReplayOutcome> outcome = co_await std::move(replaying);
+  if (!outcome) co_return base::fail(outcome.error());
+  co_return outcome->id;
+}
+
+Task<Status> keep_note(Gateway* gateway, MessageId id, std::string destination, QuarantineNote note) {
+  base::Completion<Status> kept(gateway->executor());
+  gateway->journal().note_quarantine(id, std::move(destination), std::move(note),
+                                     [kept](Status status) { kept.set(std::move(status)); });
+  gateway->journal().flush();
+  Status status = co_await kept;
+  co_return status;
+}
+
+}  // namespace
+
+Items find_quarantined(JournalReader& reader, const Query& query, std::size_t limit, MessageId before,
+                       bool& complete) {
+  std::vector<QuarantineItem> out;
+  SearchOptions options;
+  options.limit = limit + 1;
+  options.before = before;
+  TRY(const auto found, reader.search(query, options));
+  complete = found.size() <= limit;
+  for (const MessageSummary& summary : found) {
+    if (out.size() >= limit) break;
+    for (const DestinationState& state : summary.destinations) {
+      if (state.pending || state.ending.state != DeliveryState::quarantined) continue;
+      if (state.note && state.note->resolution != Resolution::open) continue;
+      out.push_back({summary, state});
+    }
+  }
+  return out;
+}
+
+Task<Result<std::string>> list_quarantine(Gateway* gateway, std::string query) {
+  Result<Query> parsed = quarantine_query(query, {}, gateway->clock().wall());
+  if (!parsed) co_return base::fail(parsed.error());
+  auto finding = find(gateway, std::move(*parsed), limits::kQuarantineListMax, 0);
+  const Result<Found> found = co_await std::move(finding);
+  if (!found) co_return base::fail(found.error());
+  std::map<std::tuple<std::string, std::string, std::string>, Group> groups;
+  for (const QuarantineItem& item : found->items) {
+    Group& group = groups[{item.summary.channel, short_name(item.state.destination), item.state.ending.code}];
+    const base::WallTime at = item.state.updated;
+    if (group.count++ == 0 || at.micros < group.first.micros) group.first = at;
+    if (at.micros >= group.last.micros) {
+      group.last = at;
+      group.example = item.summary.id;
+      group.detail = item.state.ending.detail;
+    }
+    if (item.state.note && group.owner.empty()) group.owner = item.state.note->owner;
+    if (item.state.note && group.note.empty()) group.note = item.state.note->note;
+  }
+  std::vector<const decltype(groups)::value_type*> sorted;
+  for (const auto& group : groups) sorted.push_back(&group);
+  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
+    return a->second.count != b->second.count ? a->second.count > b->second.count : a->first < b->first;
+  });
+  base::JsonWriter json;
+  json.begin_object().key("groups").begin_array();
+  for (const auto* group : sorted) {
+    const auto& [channel, destination, code] = group->first;
+    json.begin_object().member("channel", channel).member("destination", destination).member("code", code);
+    json.key("count").integer(as_integer(group->second.count));
+    json.member("first", print_time(group->second.first)).member("last", print_time(group->second.last));
+    if (!group->second.owner.empty()) json.member("owner", group->second.owner);
+    if (!group->second.note.empty()) json.member("note", group->second.note);
+    json.key("example").integer(as_integer(group->second.example));
+    json.member("detail", group->second.detail).end_object();
+  }
+  json.end_array().key("open").integer(as_integer(found->items.size()));
+  json.key("complete").boolean(found->complete).end_object();
+  co_return json.take();
+}
+
+Task<Result<std::string>> list_quarantine_items(Gateway* gateway, std::string query, std::size_t limit,
+                                                MessageId before) {
+  Result<Query> parsed = quarantine_query(query, {}, gateway->clock().wall());
+  if (!parsed) co_return base::fail(parsed.error());
+  auto finding = find(gateway, std::move(*parsed),
+                      std::clamp<std::size_t>(limit, 1, limits::kQuarantineListMax), before);
+  const Result<Found> found = co_await std::move(finding);
+  if (!found) co_return base::fail(found.error());
+  base::JsonWriter json;
+  json.begin_object().key("items").begin_array();
+  for (const QuarantineItem& item : found->items) {
+    json.begin_object().key("id").integer(as_integer(item.summary.id));
+    json.member("received", print_time(item.summary.received)).member("channel", item.summary.channel);
+    json.member("type", item.summary.type).member("control_id", item.summary.control_id);
+    json.member("destination", short_name(item.state.destination)).member("code", item.state.ending.code);
+    json.member("reason", item.state.ending.detail).key("attempts").integer(item.state.attempts);
+    json.member("since", print_time(item.state.updated));
+    if (item.state.note && !item.state.note->owner.empty()) json.member("owner", item.state.note->owner);
+    if (item.state.note && !item.state.note->note.empty()) json.member("note", item.state.note->note);
+    json.end_object();
+  }
+  json.end_array();
+  if (!found->complete && !found->items.empty())
+    json.key("next").integer(as_integer(found->items.back().summary.id));
+  json.end_object();
+  co_return json.take();
+}
+
+Task<Result<std::string>> change_quarantine(Gateway* gateway, QuarantineRequest request) {
+  const Status asked = check_request(request);
+  if (!asked) co_return base::fail(asked.error());
+  Result<Query> parsed = quarantine_query(request.query, request.ids, gateway->clock().wall());
+  if (!parsed) co_return base::fail(parsed.error());
+  auto finding = find(gateway, std::move(*parsed), limits::kQuarantineListMax, 0);
+  Result<Found> found = co_await std::move(finding);
+  if (!found) co_return base::fail(found.error());
+  std::vector<QuarantineItem> items;
+  for (QuarantineItem& item : found->items)
+    if (is_wanted(item, request)) items.push_back(std::move(item));
+  if (items.empty())
+    co_return base::fail(ErrorCode::not_quarantined, {}, request.query,
+                         "`kiln quarantine list` shows what is");
+  if (items.size() > request.limit || !found->complete)
+    co_return base::fail(ErrorCode::limit_exceeded, "more than " + std::to_string(request.limit) + " match",
+                         {}, "narrow the query, or raise --limit");
+  std::reverse(items.begin(), items.end());  // in the order they came
+  base::JsonWriter json;
+  std::int64_t done = 0, failed = 0;
+  const std::int64_t matched = as_integer(items.size());
+  json.begin_object().key("dry_run").boolean(request.dry_run).key("items").begin_array();
+  for (const QuarantineItem& item : items) {
+    json.begin_object()
+        .key("id")
+        .integer(as_integer(item.summary.id))
+        .member("channel", item.summary.channel);
+    json.member("destination", short_name(item.state.destination)).member("code", item.state.ending.code);
+    QuarantineNote note = changed_note(item, request, gateway->clock().wall());
+    Status status;
+    if (request.action == "release" && !request.dry_run) {
+      auto releasing = release(gateway, item);
+      const Result<MessageId> released = co_await std::move(releasing);
+      if (released) {
+        note.resolution = Resolution::released;
+        note.released_as = *released;
+        json.key("new_id").integer(as_integer(*released));
+      } else {
+        status = base::fail(released.error());
+      }
+    }
+    if (status && !request.dry_run) {
+      auto keeping = keep_note(gateway, item.summary.id, item.state.destination, std::move(note));
+      status = co_await std::move(keeping);
+    }
+    ++(status ? done : failed);
+    json.member("text", status ? request.action : status.error().message()).end_object();
+  }
+  if (!request.dry_run)
+    base::log(base::LogLevel::info, "quarantine-changed",
+              {{"action", base::Safe::name(request.action)}, {"messages", done}});
+  json.end_array().key("matched").integer(matched).key("done").integer(request.dry_run ? 0 : done);
+  json.key("failed").integer(failed).end_object();
+  co_return json.take();
+}
+
+}  // namespace kiln::engine

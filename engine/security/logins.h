@@ -1,0 +1,105 @@
+#pragma once
+// Who is logged in to the admin API: sessions, failed logins, the one-time token of the first start
+// (security.md §2 D2, D3). Sessions are kept in memory: a restart logs everybody off.
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "engine/base/clock.h"
+#include "engine/base/http_message.h"
+#include "engine/security/accounts.h"
+
+namespace kiln::engine {
+
+/// Who a request comes from.
+struct Caller {
+  enum class Via : std::uint8_t { nobody, socket, session, token };
+  Via via = Via::nobody;
+  std::string user;  ///< "local" for the socket
+  std::string name, role;
+  Rights rights;
+  std::string from;     ///< peer address
+  std::string session;  ///< its key in Logins; never shown
+  std::string csrf;
+  bool mfa = false, must_change_password = false, must_enrol = false, only_account = false;
+  base::WallTime break_glass_until;
+
+  bool is_known() const { return via != Via::nobody; }
+};
+
+struct LoginRules {
+  std::int64_t idle_seconds = 900;
+  bool require_mfa = false;
+};
+
+/// One thread at a time, but for what verifies a password: that runs elsewhere between begin_login() and
+/// end_login().
+class Logins {
+ public:
+  Logins(Accounts accounts, const base::Clock& clock, LoginRules rules);
+
+  Accounts& accounts() { return accounts_; }
+  const LoginRules& rules() const { return rules_; }
+
+  /// Makes the token for the first account, valid for limits::kBootstrapSeconds; empty when there is an
+  /// account.
+  base::Result<std::string> make_bootstrap_token();
+
+  /// By bearer token, else by session cookie; a Caller that is nobody when there is neither. Keeps the
+  /// session alive. Error: login_needed for a token or cookie that is none (any more).
+  base::Result<Caller> identify(const base::HttpRequest& head);
+  /// The same for a stream that is open: does not keep the session alive.
+  bool is_open(const std::string& session);
+
+  /// The hash to verify the password against: of the account, or nobody's. Error: login_locked with the
+  /// seconds to wait as remedy; known and unknown names are counted alike.
+  base::Result<std::string> begin_login(const std::string& user);
+  struct Entered {
+    bool code_needed = false;
+    std::string cookie;  ///< the session's secret, for the client only
+    Caller caller;
+  };
+  /// Errors: login_refused, the same for every reason.
+  base::Result<Entered> end_login(const std::string& user, bool verified, const std::string& code);
+  /// The first account, with all rights. Errors: login_refused, bad_value, already_exists.
+  base::Result<Entered> set_up(const std::string& token, Account account);
+  void end_session(const std::string& session) { sessions_.erase(session); }
+  /// Of an account whose rights or password were changed; `except` may be empty.
+  void end_sessions(const std::string& user, const std::string& except);
+  /// phi.view for a while. Nothing for a caller without session.
+  base::WallTime break_glass(const std::string& session);
+  /// Until when a name is locked; 0: it is not.
+  base::WallTime locked_until(const std::string& user) const;
+  void unlock(const std::string& user) { failures_.erase(user); }
+
+ private:
+  struct Session {
+    std::string user, csrf;
+    base::MonoTime began{0}, used{0};
+    base::WallTime break_glass_until;
+  };
+  struct Failures {
+    std::uint32_t count = 0;
+    base::WallTime locked_until;
+  };
+  base::Result<Entered> enter(const Account& account);
+  void count_failure(const std::string& user);
+  Caller caller_of(const Account& account, const std::string& key, const Session& session) const;
+  Session* find_session(const std::string& key);
+
+  Accounts accounts_;
+  const base::Clock* clock_;
+  LoginRules rules_;
+  std::map<std::string, Session> sessions_;  ///< by SHA-256 of the cookie, hexadecimal
+  std::map<std::string, Failures> failures_;
+  std::string bootstrap_hash_;
+  base::MonoTime bootstrap_made_{0};
+};
+
+/// Name and attributes of the cookie; `secret` empty ends it.
+std::string print_session_cookie(const std::string& secret, bool secure);
+/// Value of that cookie in a Cookie field; empty when there is none.
+std::string_view read_session_cookie(std::string_view field);
+
+}  // namespace kiln::engine

@@ -1,0 +1,348 @@
+#include "engine/why.h"
+
+#include <algorithm>
+#include <map>
+
+#include "engine/admin/message_json.h"
+#include "engine/admin/verdict.h"
+#include "engine/base/json.h"
+
+namespace kiln::engine {
+namespace {
+
+struct Cause {
+  const char* code;
+  const char* text;  ///< why it was set aside
+  const char* can;   ///< what a human does
+};
+
+/// The closed list of causes (operations.md §6) and the codes that stand for them.
+constexpr Cause kCauses[] = {
+    {"poison-crash", "processing it ended the engine several times, so it was set aside",
+     "keep the message for the makers of Kiln; do not send it again as it is"},
+    {"poison-timeout", "it took too long, several times, so it was set aside",
+     "look at its size and at the map"},
+    {"limit-exceeded", "it is larger, or its map costs more, than the limits allow",
+     "raise the limit, or mend the sender"},
+    {"no-header", "it is no HL7 message: there is no header", "ask the sender what it sends"},
+    {"bad-charset-bytes", "it holds bytes that are no characters of its character set",
+     "correct MSH-18 or the `charset` of the channel"},
+    {"unknown-charset", "MSH-18 names a character set that is not known",
+     "set `charset default` in the channel"},
+    {"mapping-require", "the map demands a value that the message does not have",
+     "mend the sender, or make the rule optional"},
+    {"cannot-deliver", "it can never be delivered as it is", "correct it and send it again"},
+    {"corrupt-record", "its record on disk does not match its checksum",
+     "run `kiln verify`; ask the sender for it again"},
+    {"sequence", "its number was not the next of the link", "find the missing messages, then `kiln resume`"},
+    {"fragments-missing", "the other parts of the message did not come",
+     "ask the sender for the whole message again"},
+    {"AE", "the receiver answered that it could not process it (AE)",
+     "ask the receiver what was wrong; then replay or correct it"},
+    {"AR", "the receiver refused it (AR)", "ask the receiver what was wrong; then replay or correct it"},
+    {"CE", "the receiver answered that it could not take it (CE)", "ask the receiver what was wrong"},
+    {"CR", "the receiver refused to take it (CR)", "ask the receiver what was wrong"},
+    {"accept", "the channel does not take messages of this type",
+     "add the type to `accept`, or tell the sender"},
+    {"E0914", "no map of the package takes this message", "add a map for its type"},
+};
+
+const Cause* find_cause(const std::string& code) {
+  const auto* found = std::ranges::find_if(kCauses, [&code](const Cause& one) { return code == one.code; });
+  return found == std::end(kCauses) ? nullptr : found;
+}
+
+std::string plural(std::uint64_t count, const std::string& one, const std::string& many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+std::string short_hash(const std::string& hash) {
+  return hash.substr(0, 12);
+}
+
+class Teller {
+ public:
+  explicit Teller(const WhyFacts& facts) : facts_(facts), summary_(facts.summary) {}
+
+  Why tell() {
+    out_.state = summary_.state();
+    out_.since = summary_.received;
+    arrival();
+    if (summary_.unprocessed) unprocessed();
+    for (const DestinationState& one : summary_.destinations) destination(one);
+    if (summary_.destinations.empty() && !summary_.unprocessed) {
+      sentence("It went nowhere: no destination of the channel was to get it.");
+      step("end", "no destination was to get it");
+    }
+    related();
+    return std::move(out_);
+  }
+
+ private:
+  void sentence(std::string text) { out_.text.push_back(std::move(text)); }
+  void step(const char* what, std::string text, std::string place = {}) {
+    out_.steps.push_back({what, std::move(text), std::move(place)});
+  }
+  void advise(std::string text, std::string command, std::string action = {}) {
+    const bool there = std::ranges::any_of(
+        out_.can, [&](const WhyAdvice& one) { return one.text == text && one.command == command; });
+    if (!there) out_.can.push_back({std::move(text), std::move(command), std::move(action)});
+  }
+  std::string id() const { return std::to_string(summary_.id); }
+  void since(base::WallTime time) { out_.since = std::max(out_.since, time); }
+
+  void arrival() {
+    const std::string type =
+        summary_.type.empty() ? std::string(channels::name_of(summary_.kind)) : summary_.type;
+    std::string text = "Message " + id() + " (" + type + ") came to channel " + summary_.channel;
+    if (!summary_.peer.empty()) text += " from " + summary_.peer;
+    sentence(text + ".");
+    step("listener",
+         facts_.channel != nullptr && facts_.channel->source != nullptr
+             ? std::string("received by `source ") + facts_.channel->source->name + "`"
+             : std::string("received"),
+         facts_.channel != nullptr ? facts_.channel->file : std::string());
+    if (summary_.same_id_as != 0)
+      step("identity", "message " + std::to_string(summary_.same_id_as) +
+                           " has the same control id and another body; both were taken");
+    else
+      step("identity", "no earlier message was the same");
+    if (summary_.replay_of != 0)
+      sentence("It is a replay of message " + std::to_string(summary_.replay_of) + ".");
+    if (summary_.edited_from != 0)
+      sentence("An operator made it by editing message " + std::to_string(summary_.edited_from) + ".");
+    if (summary_.parent != 0) sentence("It is a part of message " + std::to_string(summary_.parent) + ".");
+    step("stored",
+         "on disk before it was acknowledged, bound to site version " + short_hash(facts_.config_hash));
+    if (facts_.channel == nullptr) sentence("The site of today has no channel of that name.");
+  }
+
+  void unprocessed() {
+    sentence("It is on disk and has not been mapped yet.");
+    out_.doing = facts_.running_hash.empty() ? "nothing: no engine runs" : "it is mapped in its turn";
+    out_.next = facts_.running_hash.empty() ? "the next start maps it before anything else is taken"
+                                            : "its outputs are queued";
+    if (facts_.running_hash.empty()) advise("start the engine", "kiln run SITE");
+  }
+
+  void destination(const DestinationState& state) {
+    if (state.destination == kNoDestination) return whole(state);
+    attempts(state);
+    if (state.pending)
+      pending(state);
+    else
+      ended(state);
+  }
+
+  void attempts(const DestinationState& state) {
+    for (const auto& [name, list] : facts_.attempts) {
+      if (name != state.destination) continue;
+      for (const Attempt& one : list) {
+        std::string text = "attempt " + std::to_string(one.number) + " at " + state.destination + " failed";
+        if (!one.code.empty()) text += ": " + one.code;
+        if (!one.detail.empty()) text += ", " + one.detail;
+        if (one.in_doubt) text += "; it may have arrived";
+        step("attempt", text);
+      }
+    }
+  }
+
+  const QueueFacts* queue_of(const std::string& name) const {
+    const auto found = std::ranges::find_if(
+        facts_.queues, [&name](const QueueFacts& one) { return one.destination == name; });
+    return found == facts_.queues.end() ? nullptr : &*found;
+  }
+
+  void pending(const DestinationState& state) {
+    const std::string& name = state.destination;
+    std::string text = "For " + name + " it waits";
+    if (state.attempts > 0) text += ", tried " + plural(state.attempts, "time", "times");
+    sentence(text + ".");
+    step("queue", "queued for " + name);
+    const QueueFacts* queue = queue_of(name);
+    if (queue == nullptr) {
+      out_.doing = facts_.running_hash.empty() ? "nothing: no engine runs"
+                                               : "nothing: this site has no destination " + name;
+      if (facts_.running_hash.empty())
+        advise("start the engine; it goes on where it stopped", "kiln run SITE");
+      return;
+    }
+    if (queue->blocked) {
+      sentence(name + " is blocked: " +
+               (queue->last_error.empty() ? "its receiver refused a message" : queue->last_error) + ".");
+      out_.doing = "it sends nothing until somebody lets it go on";
+      advise("mend what the receiver complained about, then let it go on", "kiln destination resume " + name,
+             "resume");
+    } else if (queue->paused) {
+      sentence("An operator has paused " + name + ".");
+      out_.doing = "messages are taken and wait";
+      advise("let it go on", "kiln destination resume " + name, "resume");
+    } else if (queue->head == summary_.id) {
+      if (!queue->last_error.empty()) sentence("The last try failed: " + queue->last_error + ".");
+      out_.doing = "it is tried again, for as long as the policy says, and keeps its place";
+      next_try(*queue);
+      advise("try it now", "kiln destination retry-now " + name, "retry-now");
+    } else {
+      sentence("Message " + std::to_string(queue->head) + " is before it, " +
+               plural(queue->pending, "message waits", "messages wait") + " there, and the order is kept.");
+      out_.doing = "the one before is sent first";
+      next_try(*queue);
+      if (queue->head != 0)
+        advise("look at the one that holds it up", "kiln why " + std::to_string(queue->head));
+    }
+    if (state.in_doubt) sentence("An earlier try may have arrived: the receiver can get it twice.");
+  }
+
+  void next_try(const QueueFacts& queue) {
+    if (queue.next_try_ms < 0) {
+      out_.next = "it is being sent";
+      return;
+    }
+    out_.next = "the next try is in " + print_age((queue.next_try_ms + 999) / 1'000);
+    out_.next_try = {facts_.now.micros + queue.next_try_ms * 1'000};
+  }
+
+  void whole(const DestinationState& state) {
+    since(state.updated);
+    const Cause* cause = find_cause(state.ending.code);
+    const std::string why = cause != nullptr              ? cause->text
+                            : state.ending.detail.empty() ? state.ending.code
+                                                          : state.ending.detail;
+    const std::string detail =
+        cause != nullptr && !state.ending.detail.empty() ? " (" + state.ending.detail + ")" : "";
+    switch (state.ending.state) {
+      case DeliveryState::rejected:
+        sentence("It was refused, and the sender was told: " + why + detail + ".");
+        step("accept", "refused: " + state.ending.code + detail);
+        break;
+      case DeliveryState::quarantined:
+        sentence("It was set aside as a whole: " + why + detail + ".");
+        step("accept", "set aside: " + state.ending.code + detail);
+        quarantined(state);
+        break;
+      case DeliveryState::filtered:
+        sentence("The channel does not want it: " +
+                 (why.empty() ? std::string("its filter left it out") : why) + ".");
+        step("accept", "left out by the filter");
+        break;
+      default:
+        sentence("It ended as " + std::string(name_of(state.ending.state)) + ": " + why + detail + ".");
+        step("end", name_of(state.ending.state));
+    }
+    if (cause != nullptr && state.ending.state != DeliveryState::filtered) advise(cause->can, {}, "edit");
+  }
+
+  void ended(const DestinationState& state) {
+    since(state.updated);
+    const std::string& name = state.destination;
+    const Ending& ending = state.ending;
+    const Cause* cause = find_cause(ending.code);
+    const std::string detail = ending.detail.empty() ? std::string() : " (" + ending.detail + ")";
+    switch (ending.state) {
+      case DeliveryState::sent: {
+        std::string text = name + " has it";
+        if (!ending.code.empty()) text += ", answered " + ending.code;
+        if (state.attempts > 1) text += ", after " + plural(state.attempts, "try", "tries");
+        sentence(text + ".");
+        step("end", "sent to " + name + (ending.code.empty() ? "" : ", answer " + ending.code));
+        if (state.in_doubt) sentence("An earlier try may have arrived too: " + name + " can have it twice.");
+        break;
+      }
+      case DeliveryState::filtered:
+        sentence(name + " was not to get it: the condition of the destination or of its map did not hold.");
+        step("map", "not for " + name);
+        break;
+      case DeliveryState::quarantined:
+        sentence("For " + name + " it was set aside: " + (cause != nullptr ? cause->text : ending.code) +
+                 detail + ".");
+        step("end", "set aside for " + name + ": " + ending.code + detail);
+        quarantined(state);
+        if (cause != nullptr) advise(cause->can, {}, "edit");
+        break;
+      case DeliveryState::rejected:
+        sentence("The map for " + name + " refused it: " + (cause != nullptr ? cause->text : ending.code) +
+                 detail + ".");
+        step("map", "refused for " + name + ": " + ending.code + detail);
+        break;
+      case DeliveryState::expired:
+        sentence("It was too old for " + name + " when its turn came, and was not sent.");
+        step("end", "expired for " + name);
+        advise("send it all the same", "kiln replay " + id() + " --to " + name.substr(name.find('/') + 1),
+               "replay");
+        break;
+      case DeliveryState::removed:
+        sentence("An operator removed it for " + name + detail + ".");
+        step("end", "removed for " + name);
+        break;
+    }
+  }
+
+  void quarantined(const DestinationState& state) {
+    const std::string to = state.destination == kNoDestination
+                               ? ""
+                               : " --to " + state.destination.substr(state.destination.find('/') + 1);
+    if (state.note && state.note->resolution != Resolution::open) {
+      sentence("It was " + std::string(name_of(state.note->resolution)) + " by " + state.note->by +
+               (state.note->reason.empty() ? "" : ": " + state.note->reason) + ".");
+      if (state.note->released_as != 0)
+        step("end", "released as message " + std::to_string(state.note->released_as));
+      return;
+    }
+    out_.doing = "nothing: it stays set aside until somebody decides, and is never dropped by itself";
+    if (state.note && !state.note->owner.empty()) sentence(state.note->owner + " takes care of it.");
+    advise("once the cause is mended, send it again", "kiln replay " + id() + to, "replay");
+    advise("or correct it and send that", "", "edit");
+  }
+
+  void related() {
+    if (!facts_.replays.empty()) {
+      std::string list;
+      for (const MessageId one : facts_.replays) list += (list.empty() ? "" : ", ") + std::to_string(one);
+      sentence("It was sent again as message " + list + ".");
+    }
+    if (!facts_.parts.empty())
+      sentence(plural(facts_.parts.size(), "part of it is a message", "parts of it are messages") +
+               " of its own.");
+    if (!facts_.running_hash.empty() && facts_.running_hash != facts_.config_hash && out_.state != "sent" &&
+        out_.state != "filtered")
+      sentence("The site has changed since: it now is version " + short_hash(facts_.running_hash) +
+               "; a replay uses that one.");
+    if (out_.doing.empty()) out_.doing = "nothing more is to be done";
+  }
+
+  const WhyFacts& facts_;
+  const MessageSummary& summary_;
+  Why out_;
+};
+
+}  // namespace
+
+Why explain_state(const WhyFacts& facts) {
+  return Teller(facts).tell();
+}
+
+std::string print_why_json(MessageId id, const Why& why) {
+  base::JsonWriter json;
+  json.begin_object().key("id").integer(static_cast<std::int64_t>(id)).member("state", why.state);
+  json.member("since", print_time(why.since)).key("text").begin_array();
+  for (const std::string& sentence : why.text) json.string(sentence);
+  json.end_array().key("steps").begin_array();
+  for (const WhyStep& step : why.steps) {
+    json.begin_object().member("what", step.what).member("text", step.text);
+    if (!step.place.empty()) json.member("place", step.place);
+    json.end_object();
+  }
+  json.end_array().member("doing", why.doing);
+  if (!why.next.empty()) json.member("next", why.next);
+  if (why.next_try.micros != 0) json.member("next_try", print_time(why.next_try));
+  json.key("can").begin_array();
+  for (const WhyAdvice& one : why.can) {
+    json.begin_object().member("text", one.text);
+    if (!one.command.empty()) json.member("command", one.command);
+    if (!one.action.empty()) json.member("action", one.action);
+    json.end_object();
+  }
+  return json.end_array().end_object().take();
+}
+
+}  // namespace kiln::engine

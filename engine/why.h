@@ -1,0 +1,61 @@
+#pragma once
+// `kiln why`: the path of one message in plain words, from what is on record (operations.md §1 #19). Pure: it
+// never runs a map again and never shows content.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "channels/definition.h"
+#include "engine/journal/reader.h"
+
+namespace kiln::engine {
+
+/// What the engine knows of one destination now; nothing when no engine runs.
+struct QueueFacts {
+  std::string destination;  ///< "adt_in/pas"
+  bool blocked = false, paused = false;
+  MessageId head = 0;
+  std::uint64_t pending = 0;
+  std::int64_t next_try_ms = -1;
+  std::string last_error;
+};
+
+struct WhyFacts {
+  MessageSummary summary;
+  std::string config_hash;   ///< the version it is pinned to
+  std::string running_hash;  ///< of the site now; empty: no engine runs
+  const channels::ChannelDefinition* channel =
+      nullptr;  ///< of today's site; nullptr: it has none of that name
+  std::vector<std::pair<std::string, std::vector<Attempt>>> attempts;  ///< by destination
+  std::vector<QueueFacts> queues;
+  std::vector<MessageId> replays, parts;  ///< messages made of this one
+  base::WallTime now;
+};
+
+struct WhyStep {
+  std::string what;  ///< listener, identity, stored, accept, map, queue, attempt, end, hold
+  std::string text;
+  std::string place;  ///< "channels/lab.channel:12", may be empty
+};
+
+struct WhyAdvice {
+  std::string text, command;
+  std::string action;  ///< replay, release, resume, retry-now, edit; may be empty
+};
+
+struct Why {
+  std::string state;
+  base::WallTime since;
+  std::vector<std::string> text;  ///< sentences: where it is, why, since when
+  std::vector<WhyStep> steps;
+  std::string doing;  ///< what Kiln does about it
+  std::string next;   ///< what happens next; empty: nothing
+  base::WallTime next_try;
+  std::vector<WhyAdvice> can;
+};
+
+Why explain_state(const WhyFacts& facts);
+std::string print_why_json(MessageId id, const Why& why);
+
+}  // namespace kiln::engine

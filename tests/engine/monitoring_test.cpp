@@ -1,0 +1,74 @@
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "engine/base/json.h"
+#include "engine/base/metrics.h"
+
+using namespace kiln;
+
+namespace {
+
+std::string read(const std::string& name) {
+  std::ifstream file(KILN_SOURCE_DIR "/engine/package/monitoring/" + name);
+  REQUIRE(file);
+  std::ostringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+/// Every metric that a text names, and the labels it is asked by, are in the table.
+std::set<std::string> check_names(const std::string& text) {
+  std::set<std::string> out;
+  const std::regex name(R"(\bkiln_([a-z_]+)(\{([^}]*)\})?)");
+  for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at) {
+    std::string metric = (*at)[1];
+    for (const std::string suffix : {"_bucket", "_sum", "_count"})
+      if (!base::find_metric(metric) && metric.ends_with(suffix)) metric.resize(metric.size() - suffix.size());
+    INFO(metric);
+    const auto found = base::find_metric(metric);
+    REQUIRE(found);
+    out.insert(metric);
+    const std::string labels = std::string(",") + base::info_of(*found).labels + ",";
+    const std::string asked = (*at)[3];
+    const std::regex label(R"(([a-z]+)\s*(=~|!=|=))");
+    for (std::sregex_iterator l(asked.begin(), asked.end(), label), none; l != none; ++l)
+      CHECK(labels.find("," + (*l)[1].str() + ",") != std::string::npos);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("monitoring: every rule is about metrics that exist") {
+  const std::string rules = read("kiln.rules.yml");
+  CHECK(check_names(rules).size() > 20);
+  // Every rule has an expression, a severity and a sentence.
+  auto count = [&](const std::string& what) {
+    std::size_t n = 0;
+    for (auto at = rules.find(what); at != std::string::npos; at = rules.find(what, at + 1)) ++n;
+    return n;
+  };
+  const std::size_t rules_count = count("- alert: ");
+  CHECK(rules_count >= 28);
+  CHECK(count("expr: '") == rules_count);
+  CHECK(count("severity: ") == rules_count);
+  CHECK(count("summary: '") == rules_count);
+}
+
+TEST_CASE("monitoring: every panel is about metrics that exist") {
+  const auto dashboard = base::parse_json(read("kiln-dashboard.json"));
+  REQUIRE(dashboard);
+  std::size_t panels = 0;
+  for (const base::JsonView panel : dashboard->root()["panels"]) {
+    ++panels;
+    for (const base::JsonView target : panel["targets"]) {
+      INFO(panel["title"].text());
+      const std::string expression(target["expr"].text());
+      CHECK((!check_names(expression).empty() || expression.find("process_") != std::string::npos));
+    }
+  }
+  CHECK(panels >= 16);
+}
