@@ -71,7 +71,7 @@ base::Status Observer::start_alerts(base::Network& network, base::Executor& file
   Alerts::Parts parts;
   TRY(parts.settings, read_alert_settings(site.server, site.folder, env_));
   TRY(parts.routes, read_alert_routes(site.server));
-  parts.transport = alert_transport(network);
+  parts.transport = alert_transport(network, gateway_.clock());
   parts.home = &gateway_.executor();
   parts.file_work = &file_work;
   parts.clock = &gateway_.clock();

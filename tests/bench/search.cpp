@@ -1,8 +1,9 @@
 // Search on a large journal by its index (operations.md §1.1), and how far the index is behind at half the intake rate.
-//   bench_search [--messages 200000] [--folder DIR] [--seconds 10]
+//   bench_search [--messages 200000] [--folder DIR] [--seconds 10] [--patience 1]
 // Makes the journal with the engine's own writer (200-byte messages of two channels, one of them with words), unless the folder has
 // one, indexes it, asks each query seven times of a reader that was opened for it, and then takes messages at half the rate it
-// made them with while the index follows. Exit 1 when a query by key takes more than 100 ms, text more than 1 s, or the lag is 1 s.
+// made them with while the index follows. Exit 1 when a query is not answered by its index, when one by key takes more than 100 ms,
+// text more than 1 s, or the lag is 1 s; --patience is for machines that do something else, too: so many times as much.
 
 #include <algorithm>
 #include <chrono>
@@ -105,7 +106,7 @@ struct Question {
   const char* plan;  ///< what the index must answer: "index", "rare" (its own index in the journal)
 };
 
-bool ask(const std::string& folder, const Question& question, std::uint64_t messages) {
+bool ask(const std::string& folder, const Question& question, std::uint64_t messages, double patience) {
   std::vector<double> took;
   std::size_t found = 0;
   bool complete = true;
@@ -125,7 +126,7 @@ bool ask(const std::string& folder, const Question& question, std::uint64_t mess
     auto index = take(IndexReader::open(base::system_env(), folder + "/index", 1));
     as_planned = !take(plan_index(take(parse_query_text(question.text, {0})), index, rules())).tokens.empty();
   }
-  const bool good = took.back() <= question.limit_ms && as_planned && complete;
+  const bool good = took.back() <= question.limit_ms * patience && as_planned && complete;
   std::printf("%-58s %4zu found  median %8.2f ms  slowest %8.2f ms  %s\n", question.text, found, took[took.size() / 2], took.back(),
               good ? "ok" : as_planned ? "TOO SLOW" : "NOT BY THE INDEX");
   return good;
@@ -171,11 +172,12 @@ double measure_lag(const std::string& folder, std::uint64_t first, double per_se
 
 int main(int argc, char** argv) {
   std::uint64_t messages = 200'000;
-  double seconds = 10;
+  double seconds = 10, patience = 1;
   std::string given;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--messages") == 0) messages = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::strtod(argv[i + 1], nullptr);
+    if (std::strcmp(argv[i], "--patience") == 0) patience = std::strtod(argv[i + 1], nullptr);
     if (std::strcmp(argv[i], "--folder") == 0) given = argv[i + 1];
   }
   kiln::test::TempFolder temporary;
@@ -216,9 +218,9 @@ int main(int argc, char** argv) {
       {"text:muster channel:lab_in", 1'000, "index"},
   };
   bool good = true;
-  for (const Question& question : kQuestions) good = ask(folder, question, messages) && good;
+  for (const Question& question : kQuestions) good = ask(folder, question, messages, patience) && good;
   if (rate == 0) rate = 20'000;
   const double lag = measure_lag(folder, std::max(have, messages), rate / 2, seconds);
-  std::printf("index lag at %.0f messages a second: %.2f s at most  %s\n", rate / 2, lag, lag < 1 ? "ok" : "TOO FAR BEHIND");
-  return good && lag < 1 ? 0 : 1;
+  std::printf("index lag at %.0f messages a second: %.2f s at most  %s\n", rate / 2, lag, lag < patience ? "ok" : "TOO FAR BEHIND");
+  return good && lag < patience ? 0 : 1;
 }
