@@ -27,8 +27,7 @@ def start_site():
     conf = site / "kiln.conf"
     text = re.sub(r"\n[ \t]*console[ \t]*\{[^}]*\}[^\n]*", "", conf.read_text())
     conf.write_text(text.replace("server {", f"server {{\n  console {{ listen 127.0.0.1:{port} }}", 1))
-    receiver = Receiver(port=int(re.search(r"\bport +(\d+)", (site / "channels/pas.channel").read_text()).group(1)))
-    return site, port, Engine(build / "kiln", site).start(), receiver
+    return site, port, Engine(build / "kiln", site).start()
 
 
 def send_samples(site):
@@ -52,7 +51,7 @@ if not (build / "kiln").exists():
 if not (build / "console/packed/assets").exists():
     skip("this build has no console (KILN_CONSOLE=OFF)")
 subprocess.run([str(source / "tests/browser/prepare"), str(source), str(build)], check=True)
-site, console, engine, receiver = start_site()
+site, console, engine = start_site()
 token = re.search(rb"15 minutes\): ([0-9a-f]+)", engine.log.read_bytes())
 assert token, engine.tail()
 send_samples(site)

@@ -5,7 +5,7 @@ const [url, token, folder] = process.argv.slice(2);
 const kPassword = 'a long enough pass phrase';
 const browser = await startBrowser(folder);
 const page = await openPage(browser, { url });
-page.setDefaultTimeout(15_000);
+page.setDefaultTimeout(30_000); // a debug build checks the whole library of maps for each answer
 page.expected = /401/; // before the login
 
 async function visit(path, name) {
@@ -27,6 +27,7 @@ async function faultless() {
 
 async function real(name, body) {
   await test(`engine: ${name}`, async () => {
+    page.faults.length = 0;
     await body();
     await faultless();
   });
@@ -106,7 +107,7 @@ await real('channels: picture and configuration', async () => {
   await visit('channels', 'channels');
   await page.locator('.picture .node').first().waitFor();
   await page.getByRole('tab', { name: 'Check, reload and versions' }).click();
-  await page.getByText('the files on disk are what runs').waitFor();
+  await page.getByText('the files on disk are what runs').waitFor({ timeout: 60_000 });
   await screenshot(page, folder, 'real-config');
   check((await page.locator('.message-box.bad').count()) === 0, 'an error on the page');
   await visit('channels/adt_in', 'channel');
@@ -118,7 +119,7 @@ await real('playground: a map runs on a sample; the language server finds a mist
   await page.getByLabel(/^Editor of/).click();
   await page.keyboard.press('Control+End');
   await page.keyboard.type('\nmap broken(');
-  await page.locator('.cm-lintRange-error').first().waitFor();
+  await page.locator('.cm-lintRange-error').first().waitFor({ timeout: 60_000 });
   await page.getByRole('button', { name: 'Forget the draft' }).click();
   await page.getByRole('button', { name: 'Run the tests' }).click();
   await page.getByText(/\d+ of \d+ passed/).waitFor({ timeout: 60_000 });

@@ -139,14 +139,14 @@ class Failpoints:
             spec = f"{name}=crash@1"
             if self.changes <= 60:  # every change of files leaves a file
                 spec += f"; {ROTATE}=torn@{self.chance.randint(1, 12)}"
-        engine.kill()
+        if engine.is_running():
+            engine.kill()
         engine.start({"KILN_FAILPOINTS": spec, "KILN_FAILPOINT_HITS": str(self.hits)}, ready=False)
-        if name.startswith("journal.close"):
-            wait_for("ready or ended", lambda: engine.is_ready() or not engine.is_running())
-            if engine.is_running():
-                engine.process.terminate()
+        wait_for("ready or ended", lambda: engine.is_ready() or not engine.is_running())
+        if name.startswith("journal.close") and engine.is_running():
+            engine.process.terminate()
         try:
-            engine.process.wait(self.chance.uniform(0.15, 0.6))
+            engine.process.wait(self.chance.uniform(0.1, 0.5) if not name.startswith("journal.close") else PATIENCE)
         except subprocess.TimeoutExpired:
             engine.kill()
         else:
@@ -223,6 +223,8 @@ def main():
                 if (cycle + 1) % 50 == 0:
                     print(f"{cycle + 1} kills, {time.monotonic() - began:.0f} s", flush=True)
             if failpoints:
+                if engine.is_running():
+                    engine.kill()
                 engine.start()
             stop.set()
             for sender in senders:

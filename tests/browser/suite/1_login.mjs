@@ -103,13 +103,13 @@ export async function run({ browser, packed, folder }) {
     const { engine, page } = at;
     page.expected = /401|Failed to load|ERR_|503/;
     await page.getByText('2 problems, worst').waitFor();
-    await page.getByText(/no data for/).waitFor({ timeout: 9000 });
+    await page.getByText(/no data for/).waitFor({ timeout: 30_000 });
     await page.getByText('unknown').waitFor();
     check((await page.locator('.stale').count()) > 0, 'old data is not grey');
     await screenshot(page, folder, 'stale-light');
     engine.dropStreams(true);
     engine.silent = false;
-    await waitFor('live again', async () => (await page.locator('.bar').getByText(/^✓live$/).count()) > 0, 9000);
+    await waitFor('live again', async () => (await page.locator('.bar').getByText(/^✓live$/).count()) > 0, 30_000);
     await end(at);
   });
 }
