@@ -55,9 +55,20 @@ constexpr FieldSpec kAlert[] = {
     {.name = "active", .type = FieldType::string, .summary = "no_traffic: \"Mon-Fri 07:00-19:00, Sat 08:00-12:00\"; without it, always"},
     {.name = "except", .type = FieldType::path, .summary = "no_traffic: file of holidays, one 2026-12-25 a line"},
 };
+constexpr const char* kMailSecurity[] = {"starttls", "tls", "none"};
 constexpr FieldSpec kNotify[] = {
-    {.name = "webhook", .type = FieldType::string, .summary = "URL that gets each note as JSON by POST", .required = true},
-    {.name = "authorization", .type = FieldType::secret, .summary = "value of the Authorization field"},
+    {.name = "webhook", .type = FieldType::string, .summary = "URL that gets each note as JSON by POST"},
+    {.name = "authorization", .type = FieldType::secret, .summary = "value of the Authorization field of a webhook"},
+    {.name = "mail", .type = FieldType::string, .summary = "addresses that get each note, with blanks between them; instead of a webhook"},
+    {.name = "smtp", .type = FieldType::string, .summary = "mail server: mail.example.org:587"},
+    {.name = "from", .type = FieldType::string, .summary = "address that mail comes from"},
+    {.name = "security",
+     .type = FieldType::word,
+     .summary = "encryption to the mail server",
+     .default_value = "starttls",
+     .words = kMailSecurity},
+    {.name = "user", .type = FieldType::string, .summary = "login of the mail server"},
+    {.name = "password", .type = FieldType::secret, .summary = "its password"},
     {.name = "level", .type = FieldType::word, .summary = "page: only what wakes somebody", .default_value = "warn", .words = kAlertLevels},
 };
 constexpr FieldSpec kIndexKey[] = {

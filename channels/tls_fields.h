@@ -11,9 +11,8 @@ inline constexpr const char* kTlsVersions[] = {"1.2", "1.3"};
 inline constexpr FieldSpec kTlsListenerFields[] = {
     {.name = "cert",
      .type = FieldType::secret,
-     .summary = "certificate chain (PEM), the server's own first",
-     .required = true},
-    {.name = "key", .type = FieldType::secret, .summary = "its private key (PEM)", .required = true},
+     .summary = "certificate chain (PEM), the server's own first; needed"},
+    {.name = "key", .type = FieldType::secret, .summary = "its private key (PEM); needed"},
     {.name = "client_ca",
      .type = FieldType::secret,
      .summary = "authorities whose client certificates are taken (PEM)"},

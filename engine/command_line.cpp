@@ -1,6 +1,7 @@
 // The only file that knows CLI11.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -13,7 +14,8 @@ namespace kiln::engine {
 namespace {
 
 /// The groups of `kiln --help`, in order.
-constexpr const char* kGroups[] = {"Run", "Config", "Files", "Messages", "Replay", "Developer"};
+constexpr const char* kGroups[] = {"Run",     "Config",  "Files",    "Messages", "Replay",
+                                   "Operate", "Storage", "Security", "Developer"};
 
 std::string footer(const CommandSpec& spec) {
   std::string out;
@@ -142,12 +144,15 @@ int run_command_line(int argc, const char* const* argv) {
   root.require_subcommand(1);
   root.footer(
       "`kiln VERB --help` explains a verb with examples. Exit codes: 0 ok, 1 found something, 64 usage,\n"
-      "69 engine not reachable, 74 I/O, 75 try again, 78 configuration; verbs that only read files: 2 usage "
+      "69 engine not reachable, 74 I/O, 75 try again, 77 no right, 78 configuration; verbs that only read files: 2 usage "
       "or unreadable.");
   std::deque<Bound> verbs;
   for (const char* group : kGroups)
     for (const CommandSpec* spec : all_commands())
       if (std::string_view(spec->group) == group) bind(verbs.emplace_back(), root, *spec);
+  // A verb of a group that is not in the list above is there all the same, at the end of the help.
+  for (const CommandSpec* spec : all_commands())
+    if (std::ranges::find(kGroups, std::string_view(spec->group)) == std::end(kGroups)) bind(verbs.emplace_back(), root, *spec);
   const std::vector<std::string> arguments_given = hide_negations(argc, argv);
   std::vector<const char*> pointers;
   for (const std::string& argument : arguments_given) pointers.push_back(argument.c_str());

@@ -121,6 +121,7 @@ Task<void> DeliveryQueue::send_one(std::size_t lane, MessageId id) {
     }
   }
   if (Entry* entry = find(id)) entry->sending = false;
+  if (idle_lanes_ > 0) wake_.notify();  // its key is held now: others may make room
 }
 
 /// An output has ended: the next of its key may go.
@@ -192,6 +193,7 @@ void DeliveryQueue::skip_held_keys() {
 /// The outputs of a key that were left in the journal, a part at a time.
 Task<void> DeliveryQueue::reclaim(std::string key) {
   using Loaded = base::Result<std::vector<PendingOutput>>;
+  if (!skipped_.contains(key)) co_return;
   MessageId after = skipped_.at(key).from - 1;
   skipped_.at(key).pushed = 0;
   const MessageId complete_up_to = std::min(pushed_up_to_, loaded_up_to_);
@@ -225,6 +227,7 @@ Task<void> DeliveryQueue::reclaim(std::string key) {
     skipped.from = skipped.pushed;
   } else {
     skipped_.erase(key);
+    reclaim_.erase(key);
   }
   if (taken == 0 && skipped_.contains(key)) reclaim_.insert(key);
 }

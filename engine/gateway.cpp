@@ -75,7 +75,7 @@ Task<void> Gateway::drain() {
 /// A start that failed in the middle ends the same way, but is no orderly stop: it may not have looked at
 /// what is in doubt.
 Task<void> Gateway::wind_down(bool started) {
-  if (reload_) reload_->stop();
+  if (reload_) co_await reload_->stop();
   if (replays_) co_await replays_->stop();
   if (fhir_) fhir_->wake();
   if (facade_) facade_->stop();

@@ -72,6 +72,7 @@ class Gateway {
   SqliteJournal* sqlite_journal() { return journal_.get(); }
   const InflightBudget& budget() const { return budget_; }
   Observer& observer() { return *observer_; }
+  const Observer& observer() const { return *observer_; }
   /// nullptr before the journal is open.
   const IndexService* index() const { return index_.get(); }
   /// What operators hold; after start().

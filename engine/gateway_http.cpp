@@ -1,6 +1,6 @@
 // The HTTP side of a running site: listener, login, quotas.
 
-#include "channels/net/tls.h"
+#include "channels/tls_settings.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
 #include "engine/gateway.h"
@@ -39,22 +39,13 @@ base::Result<channels::HttpListen> Gateway::fhir_listener() {
       return net_.listen(host, port, std::move(on_accept));
     });
   }
-  channels::TlsOptions options;
-  options.certificate = tls.text("cert");
-  options.key = tls.text("key");
-  options.client_ca = tls.text("client_ca");
-  const std::string client = tls.text("client");
-  options.client = client == "required"   ? channels::ClientCertificate::required
-                   : client == "optional" ? channels::ClientCertificate::optional
-                                          : channels::ClientCertificate::none;
-  options.only_13 = tls.text("min") == "1.3";
-  auto context = channels::TlsContext::server(options);
-  if (!context) {
-    base::Error error = std::move(context).error();
+  auto settings = channels::TlsSettings::listener(tls, env_, clock_, "http");
+  if (!settings) {
+    base::Error error = std::move(settings).error();
     error.place = "http { tls { … } }";
     return base::fail(std::move(error));
   }
-  return channels::listen_tls(net_, host, port, std::move(*context));
+  return channels::listen_tls(net_, host, port, (*settings)->contexts());
 }
 
 /// Counted by what the request asks for, also when it is refused.

@@ -1,6 +1,7 @@
 #include "engine/gateway.h"
 
 #include "engine/base/log.h"
+#include "engine/base/metrics.h"
 
 namespace kiln::engine {
 
@@ -63,6 +64,7 @@ Task<void> Gateway::recover_and_listen() {
 Task<Status> Gateway::set_aside(MessageId id, base::Error why) {
   if (why.info().category == base::ErrorCategory::io) co_return base::fail(why);
   base::log(base::LogLevel::error, "corrupt-record", {{"msg", static_cast<std::int64_t>(id)}});
+  base::Metrics::process().counter(base::Metric::journal_corrupt_records_total).add();
   Processed processed;
   processed.id = id;
   processed.endings.resize(1);

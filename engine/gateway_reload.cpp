@@ -61,8 +61,10 @@ void Gateway::use_site() {
 Task<void> Gateway::reload_and_say(std::string by) {
   ReloadRequest request;
   request.by = std::move(by);
+  observer_->reloading();
   auto reloading = reload_->reload(std::move(request));
   const base::Result<std::string> done = co_await std::move(reloading);
+  observer_->reloaded(done.has_value());
   if (!done) {
     say("reload refused, the site goes on as it was: " + done.error().message());
     co_return;

@@ -39,6 +39,12 @@ Task<Result<std::string>> SiteReload::reload(ReloadRequest request) {
   co_return out;
 }
 
+Task<void> SiteReload::stop() {
+  stopping_ = true;
+  base::Event pause(*parts_.executor);
+  while (running_) co_await pause.wait(std::chrono::milliseconds(20));
+}
+
 Task<Result<std::string>> SiteReload::reload_once(ReloadRequest request) {
   auto loading = load(request.version);
   Result<SitePtr> loaded = co_await std::move(loading);

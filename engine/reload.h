@@ -71,8 +71,8 @@ class SiteReload {
 
   const ReloadState& state() const { return state_; }
   bool is_running() const { return running_; }
-  /// Ends nothing; no further reload is begun.
-  void stop() { stopping_ = true; }
+  /// No further reload is begun; waits for the end of one under way.
+  base::Task<void> stop();
 
  private:
   using SitePtr = std::shared_ptr<const channels::Site>;

@@ -120,8 +120,7 @@ class Preview {
     if (!options_.compare) return;
     for (const DestinationState& state : summary.destinations) {
       const std::string name = short_name(state.destination);
-      const bool sent =
-          !state.pending && state.ending.state == DeliveryState::sent && !state.ending.sent_hash.empty();
+      const bool sent = !state.pending && state.ending.state == DeliveryState::sent && state.ending.code != "dropped";
       const bool made = std::any_of(line.parts.begin(), line.parts.end(),
                                     [&name](const auto& part) { return part.destination == name; });
       if (!sent || made || !wanted(name)) continue;
@@ -144,21 +143,19 @@ class Preview {
     const DestinationState* before = nullptr;
     for (const DestinationState& state : summary.destinations)
       if (state.destination == address && channel == summary.channel) before = &state;
-    const bool was_sent = before != nullptr && !before->pending && !before->ending.sent_hash.empty();
-    if (!was_sent) {
+    if (before == nullptr || before->pending || before->ending.state != DeliveryState::sent) {
       part.compared = Compared::added;
       ++out_.added;
       return part;
     }
-    if (before->ending.sent_hash == base::sha256(body)) {
-      part.compared = Compared::same;
-      ++out_.same;
+    const auto kept = reader_.sent_output(summary.id, address);
+    if (!kept) {
+      ++out_.unknown;
       return part;
     }
-    part.compared = Compared::changed;
-    ++out_.changed;
-    const auto kept = reader_.sent_output(summary.id, address);
-    if (!kept) return part;
+    part.compared = kept->body == body ? Compared::same : Compared::changed;
+    ++(part.compared == Compared::same ? out_.same : out_.changed);
+    if (part.compared == Compared::same) return part;
     part.paths = changed_paths(output.kind, kept->body, body);
     for (const std::string& path : part.paths) ++out_.paths[path];
     if (options_.with_diff)

@@ -94,6 +94,7 @@ std::string print_preview(const ReplayPreview& preview) {
   count("changed", preview.changed);
   count("new", preview.added);
   count("gone", preview.gone);
+  count("unknown", preview.unknown);
   json.end_object().key("paths").begin_object();
   for (const auto& [path, times] : preview.paths) count(path.c_str(), times);
   json.end_object().key("messages").begin_array();

@@ -68,7 +68,11 @@ std::string show(const Options& options, const std::string& name) {
     case OptionValue::Origin::default_value:
       break;
   }
-  if (!value->text.empty()) return "\"" + value->text + "\"";
+  const channels::FieldSpec* field = channels::find_field(options.fields(), name);
+  const bool quoted = field != nullptr && (field->type == channels::FieldType::string ||
+                                           field->type == channels::FieldType::path ||
+                                           field->type == channels::FieldType::name_template);
+  if (!value->text.empty()) return quoted ? "\"" + value->text + "\"" : value->text;
   if (!value->block.empty() || !value->words.empty() || !value->expressions.empty()) return "other values";
   return std::to_string(value->number);
 }

@@ -20,21 +20,30 @@ struct Cause {
 constexpr Cause kCauses[] = {
     {"poison-crash", "processing it ended the engine several times, so it was set aside",
      "keep the message for the makers of Kiln; do not send it again as it is"},
-    {"poison-timeout", "it took too long, several times, so it was set aside", "look at its size and at the map"},
-    {"limit-exceeded", "it is larger, or its map costs more, than the limits allow", "raise the limit, or mend the sender"},
+    {"poison-timeout", "it took too long, several times, so it was set aside",
+     "look at its size and at the map"},
+    {"limit-exceeded", "it is larger, or its map costs more, than the limits allow",
+     "raise the limit, or mend the sender"},
     {"no-header", "it is no HL7 message: there is no header", "ask the sender what it sends"},
-    {"bad-charset-bytes", "it holds bytes that are no characters of its character set", "correct MSH-18 or the `charset` of the channel"},
-    {"unknown-charset", "MSH-18 names a character set that is not known", "set `charset default` in the channel"},
-    {"mapping-require", "the map demands a value that the message does not have", "mend the sender, or make the rule optional"},
+    {"bad-charset-bytes", "it holds bytes that are no characters of its character set",
+     "correct MSH-18 or the `charset` of the channel"},
+    {"unknown-charset", "MSH-18 names a character set that is not known",
+     "set `charset default` in the channel"},
+    {"mapping-require", "the map demands a value that the message does not have",
+     "mend the sender, or make the rule optional"},
     {"cannot-deliver", "it can never be delivered as it is", "correct it and send it again"},
-    {"corrupt-record", "its record on disk does not match its checksum", "run `kiln verify`; ask the sender for it again"},
+    {"corrupt-record", "its record on disk does not match its checksum",
+     "run `kiln verify`; ask the sender for it again"},
     {"sequence", "its number was not the next of the link", "find the missing messages, then `kiln resume`"},
-    {"fragments-missing", "the other parts of the message did not come", "ask the sender for the whole message again"},
-    {"AE", "the receiver answered that it could not process it (AE)", "ask the receiver what was wrong; then replay or correct it"},
+    {"fragments-missing", "the other parts of the message did not come",
+     "ask the sender for the whole message again"},
+    {"AE", "the receiver answered that it could not process it (AE)",
+     "ask the receiver what was wrong; then replay or correct it"},
     {"AR", "the receiver refused it (AR)", "ask the receiver what was wrong; then replay or correct it"},
     {"CE", "the receiver answered that it could not take it (CE)", "ask the receiver what was wrong"},
     {"CR", "the receiver refused to take it (CR)", "ask the receiver what was wrong"},
-    {"accept", "the channel does not take messages of this type", "add the type to `accept`, or tell the sender"},
+    {"accept", "the channel does not take messages of this type",
+     "add the type to `accept`, or tell the sender"},
     {"E0914", "no map of the package takes this message", "add a map for its type"},
 };
 
@@ -47,7 +56,9 @@ std::string plural(std::uint64_t count, const std::string& one, const std::strin
   return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
-std::string short_hash(const std::string& hash) { return hash.substr(0, 12); }
+std::string short_hash(const std::string& hash) {
+  return hash.substr(0, 12);
+}
 
 class Teller {
  public:
@@ -73,37 +84,44 @@ class Teller {
     out_.steps.push_back({what, std::move(text), std::move(place)});
   }
   void advise(std::string text, std::string command, std::string action = {}) {
-    const bool there = std::ranges::any_of(out_.can, [&](const WhyAdvice& one) { return one.text == text && one.command == command; });
+    const bool there = std::ranges::any_of(
+        out_.can, [&](const WhyAdvice& one) { return one.text == text && one.command == command; });
     if (!there) out_.can.push_back({std::move(text), std::move(command), std::move(action)});
   }
   std::string id() const { return std::to_string(summary_.id); }
   void since(base::WallTime time) { out_.since = std::max(out_.since, time); }
 
   void arrival() {
-    const std::string type = summary_.type.empty() ? std::string(channels::name_of(summary_.kind)) : summary_.type;
+    const std::string type =
+        summary_.type.empty() ? std::string(channels::name_of(summary_.kind)) : summary_.type;
     std::string text = "Message " + id() + " (" + type + ") came to channel " + summary_.channel;
     if (!summary_.peer.empty()) text += " from " + summary_.peer;
     sentence(text + ".");
-    step("listener", facts_.channel != nullptr && facts_.channel->source != nullptr
-                         ? std::string("received by `source ") + facts_.channel->source->name + "`"
-                         : std::string("received"),
+    step("listener",
+         facts_.channel != nullptr && facts_.channel->source != nullptr
+             ? std::string("received by `source ") + facts_.channel->source->name + "`"
+             : std::string("received"),
          facts_.channel != nullptr ? facts_.channel->file : std::string());
     if (summary_.same_id_as != 0)
-      step("identity", "message " + std::to_string(summary_.same_id_as) + " has the same control id and another body; both were taken");
+      step("identity", "message " + std::to_string(summary_.same_id_as) +
+                           " has the same control id and another body; both were taken");
     else
       step("identity", "no earlier message was the same");
-    if (summary_.replay_of != 0) sentence("It is a replay of message " + std::to_string(summary_.replay_of) + ".");
-    if (summary_.edited_from != 0) sentence("An operator made it by editing message " + std::to_string(summary_.edited_from) + ".");
+    if (summary_.replay_of != 0)
+      sentence("It is a replay of message " + std::to_string(summary_.replay_of) + ".");
+    if (summary_.edited_from != 0)
+      sentence("An operator made it by editing message " + std::to_string(summary_.edited_from) + ".");
     if (summary_.parent != 0) sentence("It is a part of message " + std::to_string(summary_.parent) + ".");
-    step("stored", "on disk before it was acknowledged, bound to site version " + short_hash(facts_.config_hash));
-    if (facts_.channel == nullptr)
-      sentence("The site of today has no channel of that name.");
+    step("stored",
+         "on disk before it was acknowledged, bound to site version " + short_hash(facts_.config_hash));
+    if (facts_.channel == nullptr) sentence("The site of today has no channel of that name.");
   }
 
   void unprocessed() {
     sentence("It is on disk and has not been mapped yet.");
     out_.doing = facts_.running_hash.empty() ? "nothing: no engine runs" : "it is mapped in its turn";
-    out_.next = facts_.running_hash.empty() ? "the next start maps it before anything else is taken" : "its outputs are queued";
+    out_.next = facts_.running_hash.empty() ? "the next start maps it before anything else is taken"
+                                            : "its outputs are queued";
     if (facts_.running_hash.empty()) advise("start the engine", "kiln run SITE");
   }
 
@@ -130,7 +148,8 @@ class Teller {
   }
 
   const QueueFacts* queue_of(const std::string& name) const {
-    const auto found = std::ranges::find_if(facts_.queues, [&name](const QueueFacts& one) { return one.destination == name; });
+    const auto found = std::ranges::find_if(
+        facts_.queues, [&name](const QueueFacts& one) { return one.destination == name; });
     return found == facts_.queues.end() ? nullptr : &*found;
   }
 
@@ -142,14 +161,18 @@ class Teller {
     step("queue", "queued for " + name);
     const QueueFacts* queue = queue_of(name);
     if (queue == nullptr) {
-      out_.doing = facts_.running_hash.empty() ? "nothing: no engine runs" : "nothing: this site has no destination " + name;
-      if (facts_.running_hash.empty()) advise("start the engine; it goes on where it stopped", "kiln run SITE");
+      out_.doing = facts_.running_hash.empty() ? "nothing: no engine runs"
+                                               : "nothing: this site has no destination " + name;
+      if (facts_.running_hash.empty())
+        advise("start the engine; it goes on where it stopped", "kiln run SITE");
       return;
     }
     if (queue->blocked) {
-      sentence(name + " is blocked: " + (queue->last_error.empty() ? "its receiver refused a message" : queue->last_error) + ".");
+      sentence(name + " is blocked: " +
+               (queue->last_error.empty() ? "its receiver refused a message" : queue->last_error) + ".");
       out_.doing = "it sends nothing until somebody lets it go on";
-      advise("mend what the receiver complained about, then let it go on", "kiln destination resume " + name, "resume");
+      advise("mend what the receiver complained about, then let it go on", "kiln destination resume " + name,
+             "resume");
     } else if (queue->paused) {
       sentence("An operator has paused " + name + ".");
       out_.doing = "messages are taken and wait";
@@ -160,11 +183,12 @@ class Teller {
       next_try(*queue);
       advise("try it now", "kiln destination retry-now " + name, "retry-now");
     } else {
-      sentence("Message " + std::to_string(queue->head) + " is before it, " + plural(queue->pending, "message waits", "messages wait") +
-               " there, and the order is kept.");
+      sentence("Message " + std::to_string(queue->head) + " is before it, " +
+               plural(queue->pending, "message waits", "messages wait") + " there, and the order is kept.");
       out_.doing = "the one before is sent first";
       next_try(*queue);
-      if (queue->head != 0) advise("look at the one that holds it up", "kiln why " + std::to_string(queue->head));
+      if (queue->head != 0)
+        advise("look at the one that holds it up", "kiln why " + std::to_string(queue->head));
     }
     if (state.in_doubt) sentence("An earlier try may have arrived: the receiver can get it twice.");
   }
@@ -181,8 +205,11 @@ class Teller {
   void whole(const DestinationState& state) {
     since(state.updated);
     const Cause* cause = find_cause(state.ending.code);
-    const std::string why = cause != nullptr ? cause->text : state.ending.detail.empty() ? state.ending.code : state.ending.detail;
-    const std::string detail = cause != nullptr && !state.ending.detail.empty() ? " (" + state.ending.detail + ")" : "";
+    const std::string why = cause != nullptr              ? cause->text
+                            : state.ending.detail.empty() ? state.ending.code
+                                                          : state.ending.detail;
+    const std::string detail =
+        cause != nullptr && !state.ending.detail.empty() ? " (" + state.ending.detail + ")" : "";
     switch (state.ending.state) {
       case DeliveryState::rejected:
         sentence("It was refused, and the sender was told: " + why + detail + ".");
@@ -194,7 +221,8 @@ class Teller {
         quarantined(state);
         break;
       case DeliveryState::filtered:
-        sentence("The channel does not want it: " + (why.empty() ? std::string("its filter left it out") : why) + ".");
+        sentence("The channel does not want it: " +
+                 (why.empty() ? std::string("its filter left it out") : why) + ".");
         step("accept", "left out by the filter");
         break;
       default:
@@ -225,19 +253,22 @@ class Teller {
         step("map", "not for " + name);
         break;
       case DeliveryState::quarantined:
-        sentence("For " + name + " it was set aside: " + (cause != nullptr ? cause->text : ending.code) + detail + ".");
+        sentence("For " + name + " it was set aside: " + (cause != nullptr ? cause->text : ending.code) +
+                 detail + ".");
         step("end", "set aside for " + name + ": " + ending.code + detail);
         quarantined(state);
         if (cause != nullptr) advise(cause->can, {}, "edit");
         break;
       case DeliveryState::rejected:
-        sentence("The map for " + name + " refused it: " + (cause != nullptr ? cause->text : ending.code) + detail + ".");
+        sentence("The map for " + name + " refused it: " + (cause != nullptr ? cause->text : ending.code) +
+                 detail + ".");
         step("map", "refused for " + name + ": " + ending.code + detail);
         break;
       case DeliveryState::expired:
         sentence("It was too old for " + name + " when its turn came, and was not sent.");
         step("end", "expired for " + name);
-        advise("send it all the same", "kiln replay " + id() + " --to " + name.substr(name.find('/') + 1), "replay");
+        advise("send it all the same", "kiln replay " + id() + " --to " + name.substr(name.find('/') + 1),
+               "replay");
         break;
       case DeliveryState::removed:
         sentence("An operator removed it for " + name + detail + ".");
@@ -247,11 +278,14 @@ class Teller {
   }
 
   void quarantined(const DestinationState& state) {
-    const std::string to = state.destination == kNoDestination ? "" : " --to " + state.destination.substr(state.destination.find('/') + 1);
+    const std::string to = state.destination == kNoDestination
+                               ? ""
+                               : " --to " + state.destination.substr(state.destination.find('/') + 1);
     if (state.note && state.note->resolution != Resolution::open) {
       sentence("It was " + std::string(name_of(state.note->resolution)) + " by " + state.note->by +
                (state.note->reason.empty() ? "" : ": " + state.note->reason) + ".");
-      if (state.note->released_as != 0) step("end", "released as message " + std::to_string(state.note->released_as));
+      if (state.note->released_as != 0)
+        step("end", "released as message " + std::to_string(state.note->released_as));
       return;
     }
     out_.doing = "nothing: it stays set aside until somebody decides, and is never dropped by itself";
@@ -266,9 +300,13 @@ class Teller {
       for (const MessageId one : facts_.replays) list += (list.empty() ? "" : ", ") + std::to_string(one);
       sentence("It was sent again as message " + list + ".");
     }
-    if (!facts_.parts.empty()) sentence(plural(facts_.parts.size(), "part of it is a message", "parts of it are messages") + " of its own.");
-    if (!facts_.running_hash.empty() && facts_.running_hash != facts_.config_hash && out_.state != "sent" && out_.state != "filtered")
-      sentence("The site has changed since: it now is version " + short_hash(facts_.running_hash) + "; a replay uses that one.");
+    if (!facts_.parts.empty())
+      sentence(plural(facts_.parts.size(), "part of it is a message", "parts of it are messages") +
+               " of its own.");
+    if (!facts_.running_hash.empty() && facts_.running_hash != facts_.config_hash && out_.state != "sent" &&
+        out_.state != "filtered")
+      sentence("The site has changed since: it now is version " + short_hash(facts_.running_hash) +
+               "; a replay uses that one.");
     if (out_.doing.empty()) out_.doing = "nothing more is to be done";
   }
 
@@ -279,7 +317,9 @@ class Teller {
 
 }  // namespace
 
-Why explain_state(const WhyFacts& facts) { return Teller(facts).tell(); }
+Why explain_state(const WhyFacts& facts) {
+  return Teller(facts).tell();
+}
 
 std::string print_why_json(MessageId id, const Why& why) {
   base::JsonWriter json;

@@ -1,6 +1,6 @@
 #pragma once
-// `kiln why`: the path of one message in plain words, from what is on record (operations.md §1 #19). Pure: it never runs a
-// map again and never shows content.
+// `kiln why`: the path of one message in plain words, from what is on record (operations.md §1 #19). Pure: it
+// never runs a map again and never shows content.
 
 #include <optional>
 #include <string>
@@ -23,9 +23,10 @@ struct QueueFacts {
 
 struct WhyFacts {
   MessageSummary summary;
-  std::string config_hash;                        ///< the version it is pinned to
-  std::string running_hash;                       ///< of the site now; empty: no engine runs
-  const channels::ChannelDefinition* channel = nullptr;  ///< of today's site; nullptr: it has none of that name
+  std::string config_hash;   ///< the version it is pinned to
+  std::string running_hash;  ///< of the site now; empty: no engine runs
+  const channels::ChannelDefinition* channel =
+      nullptr;  ///< of today's site; nullptr: it has none of that name
   std::vector<std::pair<std::string, std::vector<Attempt>>> attempts;  ///< by destination
   std::vector<QueueFacts> queues;
   std::vector<MessageId> replays, parts;  ///< messages made of this one

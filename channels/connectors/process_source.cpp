@@ -122,8 +122,9 @@ class ProcessSource final : public std::enable_shared_from_this<ProcessSource> {
 
   static base::Task<void> once(std::shared_ptr<ProcessSource> self) {
     using End = base::Result<detail::ChildEnd>;
-    std::function<std::shared_ptr<End>()> work = [self] {
-      return std::make_shared<End>(detail::run_child(self->run_, self->stop_));
+    // Not `self`: the last owner of the source must not be its own thread. This coroutine keeps it while the work runs.
+    std::function<std::shared_ptr<End>()> work = [source = self.get()] {
+      return std::make_shared<End>(detail::run_child(source->run_, source->stop_));
     };
     const auto running = detail::offload(*self->thread_, self->around_.network.executor(), std::move(work));
     const std::shared_ptr<End> ended = co_await running;

@@ -235,7 +235,8 @@ class SqlSource final : public std::enable_shared_from_this<SqlSource> {
   }
 
   static base::Task<bool> take(std::shared_ptr<SqlSource> self) {
-    std::function<std::shared_ptr<const Look>()> ask = [self] { return std::make_shared<const Look>(self->look()); };
+    // Not `self`: the last owner of the source must not be its own thread. This coroutine keeps it while the work runs.
+    std::function<std::shared_ptr<const Look>()> ask = [source = self.get()] { return std::make_shared<const Look>(source->look()); };
     const auto asking = detail::offload(self->database_.thread(), self->around_.network.executor(), std::move(ask));
     const std::shared_ptr<const Look> found = co_await asking;
     self->status_.last_error = found->error ? found->error->message() : std::string();
@@ -243,7 +244,7 @@ class SqlSource final : public std::enable_shared_from_this<SqlSource> {
     auto giving = give(self, found);
     const std::size_t taken = co_await std::move(giving);
     if (taken == 0) co_return false;
-    std::function<base::Status()> finish = [self, found, taken] { return self->finish(found->found, taken); };
+    std::function<base::Status()> finish = [source = self.get(), found, taken] { return source->finish(found->found, taken); };
     const auto finishing = detail::offload(self->database_.thread(), self->around_.network.executor(), std::move(finish));
     const base::Status finished = co_await finishing;
     // The same rows come again, are known by their keys, and this is tried again.

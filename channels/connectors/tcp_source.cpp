@@ -56,7 +56,7 @@ constexpr FieldSpec kOptions[] = {
 constexpr ConnectorExample kExamples[] = {
     {"{ port 4000 }"},
     {"{ port 4000; framing length; length_bytes 2; length_order little; content csv; accepted_bytes \"06\"; refused_bytes \"15\" }"},
-    {"{ port 4000; framing fixed; size 80B; content csv; accepted_bytes \"06\" }"},
+    {"{ port 4000; framing fixed; size 80; content csv; accepted_bytes \"06\" }"},
     {"{ port 4000; framing connection; max_message 1MB }"},
     {"{ port 4000; framing fixed }", false},
     {"{ port 4000; end_bytes \"xy\" }", false},

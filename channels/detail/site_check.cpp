@@ -330,6 +330,9 @@ class Checker {
     if (tls == nullptr || tls->block.empty()) return;
     const Options& block = tls->block.front();
     check_client_certificates(*tls);
+    const bool listener = find_field(block.fields(), "client") != nullptr;
+    if (listener && !block.has("cert") && !block.has("key"))
+      report(diagnostics_, ErrorCode::E0910, tls->span, "`tls` of a listener has no certificate", "cert file(\"…\"); key file(\"…\")");
     if (block.has("cert") != block.has("key"))
       report(
           diagnostics_, ErrorCode::E0910, tls->span,

@@ -10,17 +10,23 @@ namespace {
 
 const base::EmbeddedFile* find_file(std::string_view name) {
   const auto files = console_files();
-  const auto found = std::ranges::find_if(files, [name](const base::EmbeddedFile& file) { return file.path == name; });
+  const auto found =
+      std::ranges::find_if(files, [name](const base::EmbeddedFile& file) { return file.path == name; });
   return found == files.end() ? nullptr : &*found;
 }
 
 const char* media_of(std::string_view name) {
   static constexpr std::pair<std::string_view, const char*> kTypes[] = {
-      {".html", "text/html; charset=UTF-8"},        {".js", "text/javascript; charset=UTF-8"},
-      {".css", "text/css; charset=UTF-8"},          {".svg", "image/svg+xml"},
-      {".png", "image/png"},                        {".ico", "image/x-icon"},
-      {".json", "application/json; charset=UTF-8"}, {".webmanifest", "application/manifest+json"},
-      {".woff2", "font/woff2"},                     {".txt", "text/plain; charset=UTF-8"}};
+      {".html", "text/html; charset=UTF-8"},
+      {".js", "text/javascript; charset=UTF-8"},
+      {".css", "text/css; charset=UTF-8"},
+      {".svg", "image/svg+xml"},
+      {".png", "image/png"},
+      {".ico", "image/x-icon"},
+      {".json", "application/json; charset=UTF-8"},
+      {".webmanifest", "application/manifest+json"},
+      {".woff2", "font/woff2"},
+      {".txt", "text/plain; charset=UTF-8"}};
   for (const auto& [suffix, type] : kTypes)
     if (name.ends_with(suffix)) return type;
   return "application/octet-stream";
@@ -56,9 +62,9 @@ base::HttpResponse console_page(const base::HttpRequest& request) {
     out.headers.set("Allow", "GET");
     return out;
   }
-  // Pages without a dot in their last step are views of the one page there is.
+  // Views of the console are behind the `#`: every other name is a file's.
   std::string name(path.substr(kConsole.size()));
-  if (name.empty() || name.substr(name.rfind('/') + 1).find('.') == std::string::npos) name = "index.html";
+  if (name.empty()) name = "index.html";
   bool packed = false;
   const base::EmbeddedFile* file = find_file(name);
   if (file == nullptr) {
@@ -70,7 +76,8 @@ base::HttpResponse console_page(const base::HttpRequest& request) {
   out.headers.set("Content-Type", media_of(name));
   if (packed) out.headers.set("Content-Encoding", "gzip");
   // Names of assets change with their content.
-  out.headers.set("Cache-Control", name.starts_with("assets/") ? "public, max-age=31536000, immutable" : "no-cache");
+  out.headers.set("Cache-Control",
+                  name.starts_with("assets/") ? "public, max-age=31536000, immutable" : "no-cache");
   out.body = file->text;
   return out;
 }

@@ -12,7 +12,7 @@ namespace {
 using base::Task;
 
 constexpr std::chrono::seconds kTick(1);
-constexpr std::size_t kWaitingMax = 16;      ///< events that a slow client may be behind; then it gets the whole
+constexpr std::size_t kWaitingMax = 16;  ///< events that a slow client may be behind; then it gets the whole
 constexpr std::uint64_t kSessionEvery = 10;  ///< events between two looks at the client's session
 
 std::string print_event(std::string_view event, std::string_view data, std::uint64_t number) {
@@ -32,7 +32,9 @@ struct AdminEvents::Client {
   bool ended = false;
 };
 
-AdminEvents::~AdminEvents() { *alive_ = false; }
+AdminEvents::~AdminEvents() {
+  *alive_ = false;
+}
 
 base::Result<std::shared_ptr<AdminEvents::Client>> AdminEvents::open(const Caller& caller) {
   if (stopping_ || clients_.size() >= limits::kEventClientsMax)
@@ -50,7 +52,9 @@ base::Result<std::shared_ptr<AdminEvents::Client>> AdminEvents::open(const Calle
   return client;
 }
 
-std::string AdminEvents::whole() { return print_status(service_.gateway()); }
+std::string AdminEvents::whole() {
+  return print_status(service_.gateway());
+}
 
 void AdminEvents::close(const std::shared_ptr<Client>& client) {
   client->ended = true;

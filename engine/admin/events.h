@@ -1,6 +1,6 @@
 #pragma once
-// GET /api/v1/events: what changed in the status, each second, to every console that listens. The status is printed once
-// a second, however many they are, and not at all while there are none.
+// GET /api/v1/events: what changed in the status, each second, to every console that listens. The status is
+// printed once a second, however many they are, and not at all while there are none.
 
 #include <deque>
 #include <map>

@@ -73,9 +73,11 @@ std::string StatusHistory::print(const std::string& channel, std::int64_t minute
   const auto milliseconds = [](std::int64_t micros) { return micros < 0 ? micros : (micros + 500) / 1'000; };
   for (const std::string& name : names) {
     json.key(name).begin_object();
-    series("received", name, [&](const auto& now, const auto& then) { return grown(now.received, then.received); });
+    series("received", name,
+           [&](const auto& now, const auto& then) { return grown(now.received, then.received); });
     series("sent", name, [&](const auto& now, const auto& then) { return grown(now.sent, then.sent); });
-    series("pending", name, [](const auto& now, const auto&) { return static_cast<std::int64_t>(now.pending); });
+    series("pending", name,
+           [](const auto& now, const auto&) { return static_cast<std::int64_t>(now.pending); });
     series("p50", name, [&](const auto& now, const auto&) { return milliseconds(now.p50_us); });
     series("p99", name, [&](const auto& now, const auto&) { return milliseconds(now.p99_us); });
     json.end_object();

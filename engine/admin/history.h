@@ -1,6 +1,6 @@
 #pragma once
-// The last hours of each channel in numbers, for rates and sparklines: sampled every ten seconds, kept an hour; by the
-// minute a day. In memory, since the start.
+// The last hours of each channel in numbers, for rates and sparklines: sampled every ten seconds, kept an
+// hour; by the minute a day. In memory, since the start.
 
 #include <array>
 #include <cstdint>
@@ -29,8 +29,8 @@ class StatusHistory {
   void add(base::WallTime at, const std::map<std::string, ChannelSample>& channels);
   /// Over as much of the time as there are samples.
   ChannelRates rates(const std::string& channel) const;
-  /// {"step_seconds","from","channels":{NAME:{"received":[…],"sent":[…],"pending":[…],"p50":[…],"p99":[…]}}}: counts of
-  /// each step, latencies in milliseconds or null. Of every channel when `channel` is empty.
+  /// {"step_seconds","from","channels":{NAME:{"received":[…],"sent":[…],"pending":[…],"p50":[…],"p99":[…]}}}:
+  /// counts of each step, latencies in milliseconds or null. Of every channel when `channel` is empty.
   std::string print(const std::string& channel, std::int64_t minutes) const;
 
  private:

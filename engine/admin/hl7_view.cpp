@@ -23,9 +23,13 @@ class Writer {
     const auto definition = dictionary_.segment(id);
     json_.begin_object().key("n").integer(view.index() + 1).member("id", id);
     if (definition) json_.member("name", definition->title);
-    json_.key("offset").integer(view.offset()).key("length").integer(static_cast<std::int64_t>(view.raw().size()));
+    json_.key("offset")
+        .integer(view.offset())
+        .key("length")
+        .integer(static_cast<std::int64_t>(view.raw().size()));
     json_.key("fields").begin_array();
-    const std::string prefix = id + (view.occurrence() > 1 ? "[" + std::to_string(view.occurrence()) + "]" : "");
+    const std::string prefix =
+        id + (view.occurrence() > 1 ? "[" + std::to_string(view.occurrence()) + "]" : "");
     for (std::uint32_t n = 1; n <= view.field_count(); ++n) {
       const hl7::FieldView field = view.field(n);
       if (field.raw().empty()) continue;
@@ -40,13 +44,17 @@ class Writer {
                    const std::optional<hl7::FieldDef>& known) {
     json_.begin_object().member("path", path).key("n").integer(n);
     describe(known);
-    json_.key("offset").integer(field.offset()).key("length").integer(static_cast<std::int64_t>(field.raw().size()));
+    json_.key("offset")
+        .integer(field.offset())
+        .key("length")
+        .integer(static_cast<std::int64_t>(field.raw().size()));
     text("raw", valid_text(field.raw().substr(0, kTextMax)), field.raw().size() > kTextMax);
     const std::string value = decoded(field);
     text("text", value, value.size() > kTextMax);
     meaning(known, value);
     const auto type = known ? dictionary_.datatype(known->datatype) : std::nullopt;
-    const bool split = !field.verbatim() && (field.repetition_count() > 1 || field.component(1).raw() != field.raw());
+    const bool split =
+        !field.verbatim() && (field.repetition_count() > 1 || field.component(1).raw() != field.raw());
     if (split) {
       json_.key("components").begin_array();
       std::uint32_t repetition = 0;
@@ -76,15 +84,20 @@ class Writer {
       std::uint32_t sub = 0;
       for (const hl7::LeafView leaf : component.subs()) {
         ++sub;
-        if (!leaf.raw().empty()) write_part(leaf, here + "." + std::to_string(sub), inner ? inner->component(sub) : std::nullopt);
+        if (!leaf.raw().empty())
+          write_part(leaf, here + "." + std::to_string(sub), inner ? inner->component(sub) : std::nullopt);
       }
     }
   }
 
-  void write_part(const hl7::Piece& piece, const std::string& path, const std::optional<hl7::FieldDef>& known) {
+  void write_part(const hl7::Piece& piece, const std::string& path,
+                  const std::optional<hl7::FieldDef>& known) {
     json_.begin_object().member("path", path);
     describe(known);
-    json_.key("offset").integer(piece.offset()).key("length").integer(static_cast<std::int64_t>(piece.raw().size()));
+    json_.key("offset")
+        .integer(piece.offset())
+        .key("length")
+        .integer(static_cast<std::int64_t>(piece.raw().size()));
     const std::string value = decoded(piece);
     text("text", value, value.size() > kTextMax);
     meaning(known, value);
@@ -141,13 +154,15 @@ void write_findings(base::JsonWriter& json, const hl7::Message& message) {
 }
 
 /// As deep as the structure.
-void write_items(base::JsonWriter& json, const hl7::Message& message, const hl7::GroupTree& tree, std::uint32_t instance) {
+void write_items(base::JsonWriter& json, const hl7::Message& message, const hl7::GroupTree& tree,
+                 std::uint32_t instance) {
   const auto instances = tree.instances();
   const hl7::GroupInstance& group = instances[instance];
   json.key("items").begin_array();
   std::uint32_t child = instance + 1;
   for (std::uint32_t segment = group.first_segment; segment < group.end_segment;) {
-    if (child < group.end_instance && instances[child].first_segment <= segment && instances[child].end_segment > segment) {
+    if (child < group.end_instance && instances[child].first_segment <= segment &&
+        instances[child].end_segment > segment) {
       json.begin_object().member("group", tree.structure()->nodes()[instances[child].node].name);
       write_items(json, message, tree, child);
       json.end_object();
@@ -155,7 +170,10 @@ void write_items(base::JsonWriter& json, const hl7::Message& message, const hl7:
       child = instances[child].end_instance;
       continue;
     }
-    json.begin_object().key("segment").integer(segment + 1).member("id", valid_text(message.segment(segment).name()));
+    json.begin_object()
+        .key("segment")
+        .integer(segment + 1)
+        .member("id", valid_text(message.segment(segment).name()));
     if (tree.placements()[segment].placing == hl7::Placing::unplaced) json.key("unplaced").boolean(true);
     json.end_object();
     ++segment;

@@ -37,8 +37,8 @@ base::Result<std::unique_ptr<Explained>> explain(const channels::Site& site, map
   auto out = std::make_unique<Explained>();
   TRY_VOID(out->run.run(*site.library, service, request.program, request.kind, request.text, context,
                         mappings::recorded_answers(request.lookups)));
-  TRY(out->explanation, mappings::Explanation::of(*site.library, request.program, out->run.input(), out->run.runner(),
-                                                  out->run.result()));
+  TRY(out->explanation, mappings::Explanation::of(*site.library, request.program, out->run.input(),
+                                                  out->run.runner(), out->run.result()));
   return out;
 }
 
@@ -82,12 +82,16 @@ base::Result<std::string> print_lineage(const channels::Site& site, mappings::Lo
   else
     for (const auto& value : explanation.values()) values.push_back(&value);
   base::JsonWriter json;
-  json.begin_object().member("map", result.map.empty() ? request.program.name() : result.map).key("maps").begin_array();
+  json.begin_object()
+      .member("map", result.map.empty() ? request.program.name() : result.map)
+      .key("maps")
+      .begin_array();
   for (const std::string& name : request.maps) json.string(name);
   json.end_array().member("outcome", mappings::name_of(result.outcome));
   if (!result.reason.empty()) json.member("reason", result.reason);
   json.member("kind", kind_text(result.output_kind));
-  json.member("output", base::is_valid_utf8(result.output) ? result.csv_header + result.output : base::base64_encode(result.output));
+  json.member("output", base::is_valid_utf8(result.output) ? result.csv_header + result.output
+                                                           : base::base64_encode(result.output));
   json.key("values").begin_array();
   for (std::size_t i = 0; i < std::min(values.size(), kValuesMax); ++i) write_lineage_value(json, *values[i]);
   json.end_array().key("unread").begin_array();
@@ -98,14 +102,15 @@ base::Result<std::string> print_lineage(const channels::Site& site, mappings::Lo
   return json.end_object().take();
 }
 
-base::Status write_difference(base::JsonWriter& json, const channels::Site& site, const LineageRequest& before,
-                              const LineageRequest& after) {
+base::Status write_difference(base::JsonWriter& json, const channels::Site& site,
+                              const LineageRequest& before, const LineageRequest& after) {
   TRY(const auto now, explain(site, nullptr, after));
   const auto was = explain(site, nullptr, before);
   // What could not be read before is new as a whole.
   static const mappings::Explanation kNothing;
   json.member("outcome", mappings::name_of(now->run.result().outcome)).key("diff").begin_array();
-  for (const mappings::ExplainedChange& change : mappings::difference(was ? (*was)->explanation : kNothing, now->explanation)) {
+  for (const mappings::ExplainedChange& change :
+       mappings::difference(was ? (*was)->explanation : kNothing, now->explanation)) {
     json.begin_object().member("path", change.after != nullptr ? change.after->path : change.before->path);
     if (change.before != nullptr) json.member("before", change.before->value);
     if (change.after != nullptr) json.member("after", change.after->value);

@@ -1,6 +1,6 @@
 #pragma once
-// Where each value of a map's result came from, as JSON (mappings/explain.h): of stored messages, of the playground's
-// samples, and of `kiln explain`.
+// Where each value of a map's result came from, as JSON (mappings/explain.h): of stored messages, of the
+// playground's samples, and of `kiln explain`.
 
 #include <string>
 #include <vector>
@@ -27,15 +27,16 @@ struct LineageRequest {
   std::string path, from;  ///< only values there, or from there; empty: all
 };
 
-/// {"map","maps","outcome","reason"?,"kind","output","values":[…],"unread":[…],"notes":[…],"lookups"}. `service` may be
-/// null: what is not kept is then not answered. Any thread, with a service of that thread. Errors: of reading the text.
+/// {"map","maps","outcome","reason"?,"kind","output","values":[…],"unread":[…],"notes":[…],"lookups"}.
+/// `service` may be null: what is not kept is then not answered. Any thread, with a service of that thread.
+/// Errors: of reading the text.
 base::Result<std::string> print_lineage(const channels::Site& site, mappings::LookupService* service,
                                         const LineageRequest& request);
 
-/// Members "diff" ([{"path","before"?,"after"?}]) and "outcome" of an object: what the map makes of `after` and not of
-/// `before`. Errors: as print_lineage().
-base::Status write_difference(base::JsonWriter& json, const channels::Site& site, const LineageRequest& before,
-                              const LineageRequest& after);
+/// Members "diff" ([{"path","before"?,"after"?}]) and "outcome" of an object: what the map makes of `after`
+/// and not of `before`. Errors: as print_lineage().
+base::Status write_difference(base::JsonWriter& json, const channels::Site& site,
+                              const LineageRequest& before, const LineageRequest& after);
 
 /// The maps of a channel that take content of that kind, as (name, program).
 std::vector<std::pair<std::string, mappings::Program>> maps_of(const channels::ChannelDefinition& channel,

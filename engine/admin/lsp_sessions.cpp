@@ -63,13 +63,15 @@ Result<LspSessions::Answer> LspSessions::handle(const std::string& session, cons
                                                 const std::string& folder, const std::string& data_folder) {
   const base::MonoTime now = clock_.mono();
   std::erase_if(sessions_, [now](const auto& one) {
-    return now - one.second.used > std::chrono::seconds(limits::kLspIdleSeconds) || one.second.server->ended();
+    return now - one.second.used > std::chrono::seconds(limits::kLspIdleSeconds) ||
+           one.second.server->ended();
   });
   Answer out;
   out.session = session;
   if (session.empty()) {
     if (sessions_.size() >= limits::kLspSessionsMax)
-      return base::fail(ErrorCode::too_many_clients, "too many editors are open", {}, "close one; each ends by itself after ten minutes");
+      return base::fail(ErrorCode::too_many_clients, "too many editors are open", {},
+                        "close one; each ends by itself after ten minutes");
     TRY(const std::string name, random_key(kNameBytes));
     out.session = base::hex(name);
     Session made;

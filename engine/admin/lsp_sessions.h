@@ -21,10 +21,11 @@ class LspSessions {
     std::string session;
     std::vector<std::string> messages;  ///< JSON
   };
-  /// JSON-RPC messages of one session, in order; an empty name begins one of `user`, on the files of that site. Errors:
-  /// no_such_thing for a session that has ended or is another's, too_many_clients.
-  base::Result<Answer> handle(const std::string& session, const std::string& user, const std::vector<std::string>& messages,
-                              base::Env& disk, const std::string& folder, const std::string& data_folder);
+  /// JSON-RPC messages of one session, in order; an empty name begins one of `user`, on the files of that
+  /// site. Errors: no_such_thing for a session that has ended or is another's, too_many_clients.
+  base::Result<Answer> handle(const std::string& session, const std::string& user,
+                              const std::vector<std::string>& messages, base::Env& disk,
+                              const std::string& folder, const std::string& data_folder);
   void end(const std::string& session, const std::string& user);
 
  private:

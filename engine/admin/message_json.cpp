@@ -12,7 +12,8 @@ std::string print_time(base::WallTime time) {
 
 namespace {
 
-void write_destination(base::JsonWriter& json, const DestinationState& state) {
+/// An answer may name the patient: it is content.
+void write_destination(base::JsonWriter& json, const DestinationState& state, bool with_content) {
   json.begin_object().member("destination", state.destination);
   json.member("state", state.pending ? "pending" : name_of(state.ending.state));
   json.key("attempts").integer(state.attempts).key("in_doubt").boolean(state.in_doubt);
@@ -20,13 +21,13 @@ void write_destination(base::JsonWriter& json, const DestinationState& state) {
     json.member("code", state.ending.code)
         .member("detail", state.ending.detail)
         .member("updated", print_time(state.updated));
-    if (!state.ending.reply.empty() && base::is_valid_utf8(state.ending.reply))
+    if (with_content && !state.ending.reply.empty() && base::is_valid_utf8(state.ending.reply))
       json.member("reply", state.ending.reply);
   }
   json.end_object();
 }
 
-void write_fields(base::JsonWriter& json, const MessageSummary& summary) {
+void write_fields(base::JsonWriter& json, const MessageSummary& summary, bool with_content) {
   json.key("id")
       .integer(static_cast<std::int64_t>(summary.id))
       .member("received", print_time(summary.received));
@@ -42,7 +43,7 @@ void write_fields(base::JsonWriter& json, const MessageSummary& summary) {
   if (summary.edited_from != 0) json.key("edited_from").integer(static_cast<std::int64_t>(summary.edited_from));
   if (summary.same_id_as != 0) json.key("same_id_as").integer(static_cast<std::int64_t>(summary.same_id_as));
   json.key("destinations").begin_array();
-  for (const DestinationState& state : summary.destinations) write_destination(json, state);
+  for (const DestinationState& state : summary.destinations) write_destination(json, state, with_content);
   json.end_array();
 }
 
@@ -50,7 +51,7 @@ void write_fields(base::JsonWriter& json, const MessageSummary& summary) {
 
 void write_summary(base::JsonWriter& json, const MessageSummary& summary) {
   json.begin_object();
-  write_fields(json, summary);
+  write_fields(json, summary, false);
   json.end_object();
 }
 
@@ -68,7 +69,7 @@ std::string print_search(const SearchAnswer& answer) {
 std::string print_message(const MessageSummary& summary, const StoredMessage& stored, BodyPart part) {
   base::JsonWriter json;
   json.begin_object();
-  write_fields(json, summary);
+  write_fields(json, summary, part != BodyPart::none);
   json.member("config", stored.message.config_hash);
   json.key("framing_fault").boolean(stored.message.framing_fault);
   std::string_view body = stored.message.body;

@@ -8,7 +8,7 @@
 namespace kiln::engine {
 
 /// {"id","received","channel","type","control_id","peer","name","kind","size","state","parent","replay_of","same_id_as",
-///  "destinations":[{"destination","state","attempts","in_doubt","code","detail","updated"}]}
+///  "destinations":[{"destination","state","attempts","in_doubt","code","detail","updated"}]}: nothing of its content
 void write_summary(base::JsonWriter& json, const MessageSummary& summary);
 
 /// {"messages":[summary…],"next":id,"complete_to":id}: `next` is what to pass as `before` for the page after; absent on the

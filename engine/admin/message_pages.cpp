@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::size_t kCharacterMax = 4;  ///< bytes of one in UTF-8
 
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+bool continues(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+}
 
 }  // namespace
 
@@ -30,8 +32,12 @@ base::Result<Reply> body_page(const Call& call, std::string_view bytes) {
   std::size_t begin = std::min<std::size_t>(from, bytes.size());
   std::size_t end = std::min(bytes.size(), begin + std::max<std::size_t>(most, kCharacterMax));
   // Whole characters: the page begins and ends where one does, if it is text.
-  for (std::size_t i = 0; i < kCharacterMax && begin > 0 && begin < bytes.size() && continues(bytes[begin]); ++i) --begin;
-  for (std::size_t i = 0; i < kCharacterMax && end > begin && end < bytes.size() && continues(bytes[end]); ++i) --end;
+  for (std::size_t i = 0; i < kCharacterMax && begin > 0 && begin < bytes.size() && continues(bytes[begin]);
+       ++i)
+    --begin;
+  for (std::size_t i = 0; i < kCharacterMax && end > begin && end < bytes.size() && continues(bytes[end]);
+       ++i)
+    --end;
   const std::string_view page = bytes.substr(begin, end - begin);
   base::JsonWriter json;
   json.begin_object().key("offset").integer(static_cast<std::int64_t>(begin));

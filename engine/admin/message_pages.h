@@ -8,8 +8,8 @@ namespace kiln::engine {
 
 /// The {id} of the path. Error: message_not_found.
 base::Result<MessageId> message_id(const Call& call);
-/// {"offset","size","end","text" | "base64"} of `bytes` by the values `offset` and `limit`; a page of text ends between
-/// two characters. Error: bad_value.
+/// {"offset","size","end","text" | "base64"} of `bytes` by the values `offset` and `limit`; a page of text
+/// ends between two characters. Error: bad_value.
 base::Result<Reply> body_page(const Call& call, std::string_view bytes);
 
 }  // namespace kiln::engine

@@ -42,7 +42,8 @@ void write_content(base::JsonWriter& json, const char* media, const char* shape)
 /// Errors by status: those of the table's row and those that any route of its kind may give.
 std::map<int, std::string> errors_of(const RouteSpec& route) {
   std::vector<ErrorCode> codes(route.errors.begin(), route.errors.end());
-  if (route.right != AdminRight::anybody) codes.insert(codes.end(), {ErrorCode::login_needed, ErrorCode::right_missing});
+  if (route.right != AdminRight::anybody)
+    codes.insert(codes.end(), {ErrorCode::login_needed, ErrorCode::right_missing});
   if (std::string_view(route.method) != "GET") codes.push_back(ErrorCode::csrf_refused);
   if (*route.body != '\0') codes.push_back(ErrorCode::json_syntax);
   if (!route.parameters.empty() || *route.body != '\0') codes.push_back(ErrorCode::bad_value);
@@ -52,7 +53,8 @@ std::map<int, std::string> errors_of(const RouteSpec& route) {
   for (const ErrorCode code : codes) {
     const base::ErrorInfo& info = base::error_info(code);
     std::string& text = out[info.http_status];
-    if (text.find(info.code) == std::string::npos) text += (text.empty() ? "" : "; ") + std::string(info.code) + ": " + info.text;
+    if (text.find(info.code) == std::string::npos)
+      text += (text.empty() ? "" : "; ") + std::string(info.code) + ": " + info.text;
   }
   return out;
 }
@@ -109,7 +111,12 @@ std::string print_openapi() {
     write_schema(json, one.shape);
   }
   json.end_object().key("securitySchemes").begin_object();
-  json.key("session").begin_object().member("type", "apiKey").member("in", "cookie").member("name", "kiln_session").end_object();
+  json.key("session")
+      .begin_object()
+      .member("type", "apiKey")
+      .member("in", "cookie")
+      .member("name", "kiln_session")
+      .end_object();
   json.key("token").begin_object().member("type", "http").member("scheme", "bearer").end_object();
   return json.end_object().end_object().end_object().take();
 }

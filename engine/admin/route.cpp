@@ -11,14 +11,17 @@ namespace {
 using base::ErrorCode;
 using base::Result;
 
-bool is_rest(std::string_view step) { return step.starts_with('{') && step.ends_with("...}"); }
+bool is_rest(std::string_view step) {
+  return step.starts_with('{') && step.ends_with("...}");
+}
 
 std::string_view name_of_step(std::string_view step) {
   step = step.substr(1, step.size() - 2);
   return step.ends_with("...") ? step.substr(0, step.size() - 3) : step;
 }
 
-/// Whether `path` is an address of the pattern. `weight` counts literal steps: the address of most literals wins.
+/// Whether `path` is an address of the pattern. `weight` counts literal steps: the address of most literals
+/// wins.
 bool fits(std::string_view pattern, const std::vector<std::string_view>& path,
           std::vector<std::pair<std::string, std::string>>& values, int& weight) {
   const auto steps = base::split(pattern.substr(1), '/');
@@ -62,7 +65,8 @@ Result<std::uint64_t> Call::number(std::string_view name, std::uint64_t otherwis
   std::uint64_t out = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   if (error != std::errc() || end != text.data() + text.size() || out > most)
-    return base::fail(ErrorCode::bad_value, "a whole number up to " + std::to_string(most) + " is wanted", std::string(name));
+    return base::fail(ErrorCode::bad_value, "a whole number up to " + std::to_string(most) + " is wanted",
+                      std::string(name));
   return out;
 }
 
@@ -86,7 +90,8 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
       if (weight > best_any) out.allow.clear();
       best_any = std::max(best_any, weight);
       if (weight == best_any) out.allow += (out.allow.empty() ? "" : ", ") + std::string(route.method);
-      const bool same = method == route.method || (method == "HEAD" && std::string_view(route.method) == "GET");
+      const bool same =
+          method == route.method || (method == "HEAD" && std::string_view(route.method) == "GET");
       if (!same || weight <= best) continue;
       best = weight;
       out.route = &route;
@@ -105,7 +110,8 @@ Reply error_reply(const base::Error& error) {
   json.end_object().end_object();
   Reply out{json.take()};
   out.status = error.info().http_status;
-  if (error.code == ErrorCode::login_locked && !error.remedy.empty()) out.headers.set("Retry-After", error.remedy);
+  if (error.code == ErrorCode::login_locked && !error.remedy.empty())
+    out.headers.set("Retry-After", error.remedy);
   return out;
 }
 

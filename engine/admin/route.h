@@ -1,7 +1,7 @@
 #pragma once
 // The table of routes of the admin API. One resource = one file routes/NAME.cpp that defines
-// `const RouteGroup& NAME_routes()`; the build lists them in all_routes(). What is not in the table cannot be reached,
-// and the OpenAPI document is made from it.
+// `const RouteGroup& NAME_routes()`; the build lists them in all_routes(). What is not in the table cannot be
+// reached, and the OpenAPI document is made from it.
 
 #include <functional>
 #include <optional>
@@ -48,7 +48,8 @@ struct Call {
   std::string_view value(std::string_view name) const;
   bool has(std::string_view name) const;
   /// Not given: `otherwise`. Error: bad_value when it is no whole number, or beyond `most`.
-  base::Result<std::uint64_t> number(std::string_view name, std::uint64_t otherwise, std::uint64_t most) const;
+  base::Result<std::uint64_t> number(std::string_view name, std::uint64_t otherwise,
+                                     std::uint64_t most) const;
   /// The member of the body as text. Error: bad_value when it is absent, empty or no text.
   base::Result<std::string> text(std::string_view member) const;
 };
@@ -104,7 +105,9 @@ RouteMatch find_route(std::string_view method, std::string_view path);
 
 /// {"error":{"code","text","place","remedy"}}
 Reply error_reply(const base::Error& error);
-inline Reply json_reply(std::string body) { return Reply{std::move(body)}; }
+inline Reply json_reply(std::string body) {
+  return Reply{std::move(body)};
+}
 /// The OpenAPI 3.1 document of the table.
 std::string print_openapi();
 

@@ -57,16 +57,19 @@ std::optional<Error> check_rights(const RouteSpec& route, const Caller& caller) 
   if (route.right == AdminRight::anybody) return std::nullopt;
   if (!caller.is_known()) return Error{ErrorCode::login_needed, {}, {}, {}};
   if (route.right != AdminRight::login && !caller.rights.has(route.right))
-    return Error{ErrorCode::right_missing, {}, {}, std::string("it needs the right `") + name_of(route.right) + "`"};
+    return Error{
+        ErrorCode::right_missing, {}, {}, std::string("it needs the right `") + name_of(route.right) + "`"};
   if (route.also != AdminRight::anybody && !caller.rights.has(route.also))
-    return Error{ErrorCode::right_missing, {}, {}, std::string("it needs the right `") + name_of(route.also) + "`"};
+    return Error{
+        ErrorCode::right_missing, {}, {}, std::string("it needs the right `") + name_of(route.also) + "`"};
   return std::nullopt;
 }
 
 /// A session is a cookie that the browser sends by itself; the header shows that the page itself asked.
 std::optional<Error> check_csrf(const RouteSpec& route, const Caller& caller, const HttpRequest& request) {
   const std::string_view method = route.method;
-  if (method == "GET" || caller.via != Caller::Via::session || route.right == AdminRight::anybody) return std::nullopt;
+  if (method == "GET" || caller.via != Caller::Via::session || route.right == AdminRight::anybody)
+    return std::nullopt;
   if (equals_in_constant_time(request.headers.get("x-kiln-csrf"), caller.csrf)) return std::nullopt;
   return Error{ErrorCode::csrf_refused, {}, {}, "send the `csrf` of GET /session as X-Kiln-CSRF"};
 }
@@ -88,10 +91,12 @@ std::string audit_detail(const Call& call) {
   };
   for (const auto& [name, value] : base::parse_query(call.request.query()))
     if (base::is_valid_utf8(value)) add(name, value);
-  for (const char* name : {"query", "reason", "to", "ids", "dry_run", "role", "phi_view", "user", "name", "rights", "version",
-                           "disabled", "owner", "note", "confirm"}) {
+  for (const char* name : {"query", "reason", "to", "ids", "dry_run", "role", "phi_view", "user", "name",
+                           "rights", "version", "disabled", "owner", "note", "confirm"}) {
     const base::JsonView member = call.body()[name];
-    if (member) add(name, member.is_array() || member.is_object() ? base::print_json(member) : std::string(member.text()));
+    if (member)
+      add(name,
+          member.is_array() || member.is_object() ? base::print_json(member) : std::string(member.text()));
   }
   return out;
 }
@@ -123,7 +128,8 @@ Result<std::unique_ptr<AdminService>> AdminService::open(Parts parts) {
   out->rules_.require_mfa = console.has("require_mfa") && console.flag("require_mfa");
   TRY(auto accounts, Accounts::open(*p.env, base::join_path(p.data_folder, "users.db")));
   out->logins_.emplace(std::move(accounts), *p.clock, out->rules_);
-  TRY(auto audit, AuditLog::open(*p.env, base::join_path(p.data_folder, "audit.db"), base::join_path(p.data_folder, "audit.key")));
+  TRY(auto audit, AuditLog::open(*p.env, base::join_path(p.data_folder, "audit.db"),
+                                 base::join_path(p.data_folder, "audit.key")));
   out->audit_.emplace(std::move(audit));
   out->look_at_site();
   out->sample();
@@ -135,9 +141,10 @@ void AdminService::sample() {
   struct statvfs found {};
   if (::statvfs(parts_.data_folder.c_str(), &found) == 0)
     disk_ = {std::uint64_t{found.f_bavail} * found.f_frsize, std::uint64_t{found.f_blocks} * found.f_frsize};
-  parts_.net->executor().post_after(std::chrono::seconds(StatusHistory::kStepSeconds), [this, alive = alive_] {
-    if (*alive && !stopping_) sample();
-  });
+  parts_.net->executor().post_after(std::chrono::seconds(StatusHistory::kStepSeconds),
+                                    [this, alive = alive_] {
+                                      if (*alive && !stopping_) sample();
+                                    });
 }
 
 void AdminService::look_at_site() {
@@ -145,9 +152,11 @@ void AdminService::look_at_site() {
   certificates_ = certificates_of(site);
   insecure_.clear();
   if (site.server.block("http").has("insecure")) insecure_.push_back("http { insecure accept_risk }");
-  if (site.server.block("journal").text("durability") == "relaxed") insecure_.push_back("journal { durability relaxed }");
+  if (site.server.block("journal").text("durability") == "relaxed")
+    insecure_.push_back("journal { durability relaxed }");
   for (const auto& channel : site.channels)
-    if (channels::find_field(channel.source_options.fields(), "insecure") != nullptr && channel.source_options.has("insecure"))
+    if (channels::find_field(channel.source_options.fields(), "insecure") != nullptr &&
+        channel.source_options.has("insecure"))
       insecure_.push_back("channel " + channel.name + ": insecure accept_risk");
 }
 
@@ -161,6 +170,8 @@ Task<void> AdminService::stop() {
 }
 
 Task<HttpResponse> AdminService::handle_local(HttpRequest request, channels::HttpPeer peer) {
+  auto more = extra ? extra(request) : std::nullopt;
+  if (more) co_return *more;
   auto handling = handle_api(std::move(request), std::move(peer), true);
   HttpResponse response = co_await std::move(handling);
   co_return response;
@@ -169,9 +180,8 @@ Task<HttpResponse> AdminService::handle_local(HttpRequest request, channels::Htt
 Task<Result<Caller>> AdminService::identify(HttpRequest request) {
   request.body.clear();
   std::string from = request.peer;
-  std::function<Result<Caller>(Logins&, AuditLog&)> work = [request = std::move(request)](Logins& logins, AuditLog&) {
-    return logins.identify(request);
-  };
+  std::function<Result<Caller>(Logins&, AuditLog&)> work =
+      [request = std::move(request)](Logins& logins, AuditLog&) { return logins.identify(request); };
   auto asking = with_accounts(std::move(work));
   Result<Caller> caller = co_await std::move(asking);
   if (caller) caller->from = std::move(from);
@@ -184,7 +194,9 @@ Task<HttpResponse> AdminService::handle_api(HttpRequest request, channels::HttpP
   RouteMatch match = find_route(request.method, path);
   if (match.route == nullptr) {
     const bool known = !match.allow.empty();
-    Reply reply = error_reply(Error{known ? ErrorCode::route_method : ErrorCode::route_unknown, {}, {},
+    Reply reply = error_reply(Error{known ? ErrorCode::route_method : ErrorCode::route_unknown,
+                                    {},
+                                    {},
                                     "GET /api/v1/openapi.json lists what there is"});
     if (known) reply.headers.set("Allow", match.allow);
     co_return respond(std::move(reply), peer);
@@ -199,7 +211,8 @@ Task<HttpResponse> AdminService::handle_api(HttpRequest request, channels::HttpP
     auto asking = identify(request);
     Result<Caller> caller = co_await std::move(asking);
     // Without a session one can still log in.
-    if (!caller && match.route->right != AdminRight::anybody) co_return respond(error_reply(caller.error()), peer);
+    if (!caller && match.route->right != AdminRight::anybody)
+      co_return respond(error_reply(caller.error()), peer);
     if (caller) call.caller = std::move(*caller);
     call.caller.from = request.peer;
   }
@@ -241,7 +254,8 @@ Task<Reply> AdminService::answer(RouteMatch match, Call call) {
   Result<Reply> reply = co_await std::move(running);
   if (route.recorded == Recorded::after || (recorded && !reply)) {
     const std::string outcome = reply ? "ok" : "failed";
-    const std::string what = reply ? detail : reply.error().info().code + std::string(detail.empty() ? "" : "; ") + detail;
+    const std::string what =
+        reply ? detail : reply.error().info().code + std::string(detail.empty() ? "" : "; ") + detail;
     auto recording = record(caller, route.action, target, outcome, what);
     co_await std::move(recording);
   }
@@ -257,7 +271,8 @@ Task<Result<Reply>> AdminService::run(const RouteSpec* route, Call call) {
   }
   if (!route->on_reader) co_return route->run(call);
   base::Completion<Result<Reply>> read(parts_.net->executor());
-  parts_.gateway->reader_executor().post([read, route, call = std::move(call)] { read.set(route->run(call)); });
+  parts_.gateway->reader_executor().post(
+      [read, route, call = std::move(call)] { read.set(route->run(call)); });
   Result<Reply> reply = co_await read;
   co_return reply;
 }
@@ -275,7 +290,8 @@ Task<Status> AdminService::record(Caller caller, std::string action, std::string
   std::function<Status(Logins&, AuditLog&)> work = [entry](Logins&, AuditLog& audit) -> Status {
     const auto written = audit.append(entry);
     if (written) return {};
-    base::log(base::LogLevel::error, "audit-not-written", {{"error", base::Safe::code(written.error().code)}});
+    base::log(base::LogLevel::error, "audit-not-written",
+              {{"error", base::Safe::code(written.error().code)}});
     return base::fail(written.error());
   };
   auto writing = with_accounts(std::move(work));
@@ -284,17 +300,21 @@ Task<Status> AdminService::record(Caller caller, std::string action, std::string
 }
 
 Task<Result<bool>> AdminService::verify(std::string password, std::string hash) {
-  if (verifying_ >= limits::kLoginsWaitingMax) co_return base::fail(ErrorCode::too_many_clients, "too many logins at once");
+  if (verifying_ >= limits::kLoginsWaitingMax)
+    co_return base::fail(ErrorCode::too_many_clients, "too many logins at once");
   ++verifying_;
   base::Completion<bool> done(parts_.net->executor());
-  passwords_.post([done, password = std::move(password), hash = std::move(hash)] { done.set(verify_password(password, hash)); });
+  passwords_.post([done, password = std::move(password), hash = std::move(hash)] {
+    done.set(verify_password(password, hash));
+  });
   const bool right = co_await done;
   --verifying_;
   co_return right;
 }
 
 Task<Result<std::string>> AdminService::hash(std::string password) {
-  if (verifying_ >= limits::kLoginsWaitingMax) co_return base::fail(ErrorCode::too_many_clients, "too many logins at once");
+  if (verifying_ >= limits::kLoginsWaitingMax)
+    co_return base::fail(ErrorCode::too_many_clients, "too many logins at once");
   ++verifying_;
   base::Completion<Result<std::string>> done(parts_.net->executor());
   passwords_.post([done, password = std::move(password)] { done.set(hash_password(password)); });

@@ -1,6 +1,7 @@
 #pragma once
-// The admin API of a running site: finds the route, asks who calls and whether they may, records it, runs it. Served on
-// DATA/kiln.sock (this machine's owner, all rights) and on `console { listen … }` (login), which serves the console too.
+// The admin API of a running site: finds the route, asks who calls and whether they may, records it, runs it.
+// Served on DATA/kiln.sock (this machine's owner, all rights) and on `console { listen … }` (login), which
+// serves the console too.
 
 #include <functional>
 #include <memory>
@@ -39,7 +40,8 @@ class AdminService {
   static base::Result<std::unique_ptr<AdminService>> open(Parts parts);
   ~AdminService();
 
-  /// Opens the listener of `console { … }`, when the site has one. Errors: io_failed, bad_certificate, channel_option.
+  /// Opens the listener of `console { … }`, when the site has one. Errors: io_failed, bad_certificate,
+  /// channel_option.
   base::Status listen();
   /// Ends streams and the listener.
   base::Task<void> stop();

@@ -24,9 +24,10 @@ constexpr std::size_t kBodyBeforeLogin = 64u << 10;
 
 /// security.md D3: on every answer of the console's listener.
 void add_headers(HttpResponse& response, bool secure) {
-  response.headers.set("Content-Security-Policy",
-                       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-                       "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  response.headers.set(
+      "Content-Security-Policy",
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+      "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
   response.headers.set("X-Content-Type-Options", "nosniff");
   response.headers.set("X-Frame-Options", "DENY");
   response.headers.set("Referrer-Policy", "no-referrer");
@@ -58,7 +59,9 @@ Address parse_address(const std::string& text) {
   return out;
 }
 
-bool is_any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+bool is_any_address(const std::string& host) {
+  return host == "0.0.0.0" || host == "::";
+}
 
 Result<std::shared_ptr<const channels::TlsContext>> tls_context(const channels::Options& console) {
   const channels::Options& tls = console.block("tls");
@@ -73,9 +76,10 @@ Result<std::shared_ptr<const channels::TlsContext>> tls_context(const channels::
   return base::fail(std::move(error));
 }
 
-/// What a browser may write as Host for this listener. A name of somebody else's that points here is none (DNS
-/// rebinding).
-std::set<std::string> own_hosts(const Address& address, std::uint16_t port, const channels::Options& console) {
+/// What a browser may write as Host for this listener. A name of somebody else's that points here is none
+/// (DNS rebinding).
+std::set<std::string> own_hosts(const Address& address, std::uint16_t port,
+                                const channels::Options& console) {
   std::vector<std::string> names = {"127.0.0.1", "localhost", "[::1]"};
   if (!is_any_address(address.host))
     names.push_back(address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]");
@@ -118,7 +122,8 @@ Status AdminService::listen() {
   auto handler = [this](HttpRequest request, channels::HttpPeer peer) {
     return handle_console(std::move(request), std::move(peer));
   };
-  TRY(console_, channels::HttpServer::start(*parts_.net, std::move(listen), channels::HttpPeerHandler(handler), limits));
+  TRY(console_, channels::HttpServer::start(*parts_.net, std::move(listen),
+                                            channels::HttpPeerHandler(handler), limits));
   hosts_ = own_hosts(address, console_->port(), console);
   parts_.say("  console: " + std::string(console.has("tls") ? "https://" : "http://") +
              (is_any_address(address.host) ? std::string("localhost") : address.host) + ":" +
@@ -127,10 +132,12 @@ Status AdminService::listen() {
   return {};
 }
 
-/// Printed once, for the terminal or the service's journal; it is of no use after 15 minutes or the first account.
+/// Printed once, for the terminal or the service's journal; it is of no use after 15 minutes or the first
+/// account.
 void AdminService::say_bootstrap() {
   const channels::Options& console = parts_.gateway->site().server.block("console");
-  const std::string hash = console.has("bootstrap") ? std::string(base::trim(console.text("bootstrap"))) : std::string();
+  const std::string hash =
+      console.has("bootstrap") ? std::string(base::trim(console.text("bootstrap"))) : std::string();
   work_.post([this, hash, say = parts_.say] {
     if (!logins_->accounts().all().empty()) return;
     if (!hash.empty()) {
@@ -146,7 +153,9 @@ void AdminService::say_bootstrap() {
     }
     const auto token = logins_->make_bootstrap_token();
     if (token && !token->empty())
-      say("  no account yet: open the console and make the first one with this one-time token (15 minutes): " + *token);
+      say("  no account yet: open the console and make the first one with this one-time token (15 "
+          "minutes): " +
+          *token);
   });
 }
 
@@ -168,8 +177,9 @@ std::optional<Error> AdminService::check_origin(const HttpRequest& request, bool
 std::optional<HttpResponse> AdminService::check_size(const HttpRequest& head) const {
   if (head.headers.has("authorization") || head.headers.has("cookie")) return std::nullopt;
   const std::string length(head.headers.get("content-length"));
-  const bool small = length.empty() ? !head.headers.has("transfer-encoding")
-                                    : length.size() < 7 && std::strtoul(length.c_str(), nullptr, 10) <= kBodyBeforeLogin;
+  const bool small = length.empty()
+                         ? !head.headers.has("transfer-encoding")
+                         : length.size() < 7 && std::strtoul(length.c_str(), nullptr, 10) <= kBodyBeforeLogin;
   if (small) return std::nullopt;
   HttpResponse out = plain_error(Error{ErrorCode::login_needed, {}, {}, {}});
   add_headers(out, false);
@@ -181,8 +191,20 @@ Task<HttpResponse> AdminService::handle_console(HttpRequest request, channels::H
   HttpResponse response;
   const auto foreign = check_origin(request, secure);
   const std::string path(request.path());
-  auto more = !foreign && extra ? extra(request) : std::nullopt;
-  if (foreign) {
+  // Health is for everybody, figures are for those who may look at the dashboard.
+  std::optional<Error> refused;
+  if (!foreign && path == "/metrics") {
+    auto asking = identify(request);
+    const Result<Caller> caller = co_await std::move(asking);
+    if (!caller)
+      refused = caller.error();
+    else if (!caller->rights.has(AdminRight::view))
+      refused = Error{caller->is_known() ? ErrorCode::right_missing : ErrorCode::login_needed, {}, {}, {}};
+  }
+  auto more = !foreign && !refused && extra ? extra(request) : std::nullopt;
+  if (refused) {
+    response = plain_error(*refused);
+  } else if (foreign) {
     response = plain_error(*foreign);
   } else if (path == "/api/v1" || path.starts_with("/api/v1/")) {
     auto handling = handle_api(std::move(request), std::move(peer), false);

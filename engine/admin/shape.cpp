@@ -13,32 +13,43 @@ constexpr NamedShape kNamed[] = {
     {"Error", "{error: {code: string, text: string, place?: string, remedy?: string}}"},
     {"Ok", "{ok: boolean}"},
     {"Session",
-     "{user?: any, name?: string, role?: string, rights?: [string], csrf?: string, idle_seconds?: integer, mfa?: boolean, "
-     "mfa_required?: boolean, only_account?: boolean, must_change_password?: boolean, break_glass_until?: time, "
+     "{user?: any, name?: string, role?: string, rights?: [string], csrf?: string, idle_seconds?: integer, "
+     "mfa?: boolean, "
+     "mfa_required?: boolean, only_account?: boolean, must_change_password?: boolean, break_glass_until?: "
+     "time, "
      "setup?: boolean, version: string, code_needed?: boolean}"},
     {"AtDestination",
-     "{destination: string, state: string, attempts: integer, in_doubt: boolean, code?: string, detail?: string, "
+     "{destination: string, state: string, attempts: integer, in_doubt: boolean, code?: string, detail?: "
+     "string, "
      "updated?: time, reply?: string}"},
     {"Message",
-     "{id: integer, received: time, channel: string, type: string, control_id: string, peer: string, name: string, "
-     "kind: string, size: integer, state: string, destinations: [@AtDestination], parent?: integer, replay_of?: integer, "
+     "{id: integer, received: time, channel: string, type: string, control_id: string, peer: string, name: "
+     "string, "
+     "kind: string, size: integer, state: string, destinations: [@AtDestination], parent?: integer, "
+     "replay_of?: integer, "
      "edited_from?: integer, same_id_as?: integer, *: any}"},
-    {"Body", "{offset: integer, size: integer, end: boolean, text?: string, base64?: string, charset?: string}"},
-    {"Source", "{path: string, value: string, line?: integer, column?: integer, datatype?: string, name?: string}"},
+    {"Body",
+     "{offset: integer, size: integer, end: boolean, text?: string, base64?: string, charset?: string}"},
+    {"Source",
+     "{path: string, value: string, line?: integer, column?: integer, datatype?: string, name?: string}"},
     {"Lineage",
      "{map: string, maps: [string], outcome: string, reason?: string, kind: string, output: string, "
-     "values: [{path: string, value: string, rule: string, place: string, expression: string, from: [@Source], "
+     "values: [{path: string, value: string, rule: string, place: string, expression: string, from: "
+     "[@Source], "
      "conversion?: string, policy: string}], unread: [@Source], "
      "notes: [{level: string, code: string, text: string, source: string, rule: string}], lookups?: string}"},
     {"Finding",
-     "{severity: string, code: string, text: string, file?: string, line?: integer, column?: integer, path?: string, "
+     "{severity: string, code: string, text: string, file?: string, line?: integer, column?: integer, path?: "
+     "string, "
      "offset?: integer, notes?: [string], help?: string}"},
     {"Account",
-     "{user: string, name: string, role: string, rights: [string], phi_view: boolean, mfa: boolean, disabled: boolean, "
+     "{user: string, name: string, role: string, rights: [string], phi_view: boolean, mfa: boolean, "
+     "disabled: boolean, "
      "created: time, last_login?: time, locked_until?: time, must_change_password?: boolean}"},
     {"Token", "{id: string, name: string, rights: [string], user: string, created: time, expires: time}"},
     {"AuditRecord",
-     "{n: integer, at: time, user: string, from: string, action: string, outcome: string, target?: string, detail?: string}"},
+     "{n: integer, at: time, user: string, from: string, action: string, outcome: string, target?: string, "
+     "detail?: string}"},
 };
 
 class Reader {
@@ -60,7 +71,9 @@ class Reader {
   std::string_view word() {
     space();
     std::size_t size = 0;
-    while (size < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[size])) || text_[size] == '_')) ++size;
+    while (size < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[size])) || text_[size] == '_'))
+      ++size;
     const std::string_view out = text_.substr(0, size);
     text_.remove_prefix(size);
     return out;
@@ -162,8 +175,12 @@ class Reader {
 
 }  // namespace
 
-std::span<const NamedShape> named_shapes() { return kNamed; }
+std::span<const NamedShape> named_shapes() {
+  return kNamed;
+}
 
-bool write_schema(base::JsonWriter& json, std::string_view shape) { return Reader(json, shape).whole(); }
+bool write_schema(base::JsonWriter& json, std::string_view shape) {
+  return Reader(json, shape).whole();
+}
 
 }  // namespace kiln::engine

@@ -13,7 +13,9 @@ using base::Result;
 
 constexpr std::string_view kFolders[] = {"channels", "maps", "tables", "samples", "tests", "profiles"};
 
-base::Error absent(const std::string& path) { return {ErrorCode::file_not_found, {}, path, {}}; }
+base::Error absent(const std::string& path) {
+  return {ErrorCode::file_not_found, {}, path, {}};
+}
 
 bool has_odd_step(std::string_view path) {
   return std::ranges::any_of(base::split(path, '/'), [](std::string_view step) {
@@ -56,7 +58,8 @@ std::string SiteFiles::real(const std::string& path) const {
 
 Result<std::string> SiteFiles::read_file(const std::string& path, std::uint64_t max_bytes) {
   if (const auto over = over_.find(inside(path)); over != over_.end()) {
-    if (over->second.size() > max_bytes) return base::fail(ErrorCode::limit_exceeded, "the file is too large", path);
+    if (over->second.size() > max_bytes)
+      return base::fail(ErrorCode::limit_exceeded, "the file is too large", path);
     return over->second;
   }
   const std::string place = real(path);
@@ -107,7 +110,9 @@ Result<FileInfo> SiteFiles::info(const std::string& path) {
   return disk_.info(place);
 }
 
-bool SiteFiles::exists(const std::string& path) { return info(path).has_value(); }
+bool SiteFiles::exists(const std::string& path) {
+  return info(path).has_value();
+}
 
 Result<std::vector<FileInfo>> SiteFiles::files() {
   std::vector<FileInfo> out;

@@ -1,6 +1,7 @@
 #pragma once
-// One site as files below "/site", read-only, with changed files laid over it: what the playground, its language server
-// and the check of a draft see. Nothing outside the site can be named, and nothing of its data folder.
+// One site as files below "/site", read-only, with changed files laid over it: what the playground, its
+// language server and the check of a draft see. Nothing outside the site can be named, and nothing of its
+// data folder.
 
 #include <map>
 #include <string>
@@ -36,7 +37,9 @@ class SiteFiles final : public base::Env {
   base::Status sync_folder(const std::string&) override { return refuse(); }
 
  private:
-  static base::Status refuse() { return base::fail(base::ErrorCode::io_failed, "the site is read only here"); }
+  static base::Status refuse() {
+    return base::fail(base::ErrorCode::io_failed, "the site is read only here");
+  }
   /// The place on disk of "/site/…"; empty when it is outside.
   std::string real(const std::string& path) const;
   std::string inside(const std::string& path) const;

@@ -1,5 +1,7 @@
 #include "engine/admin/status_json.h"
 
+#include <algorithm>
+
 #include "engine/admin/message_json.h"
 #include "engine/admin/service.h"
 #include "engine/admin/verdict.h"
@@ -22,6 +24,17 @@ void write_rate(base::JsonWriter& json, const char* name, double value) {
   json.key(name).number(std::to_string(hundredths / 100) + "." + fraction);
 }
 
+void write_latency(base::JsonWriter& json, const Latency& latency) {
+  json.key("latency_ms").begin_object();
+  write_rate(json, "p50", latency.p50);
+  write_rate(json, "p99", latency.p99);
+  json.end_object();
+}
+
+std::int64_t seconds_since(base::WallTime then, base::WallTime now) {
+  return std::max<std::int64_t>(0, (now.micros - then.micros) / 1'000'000);
+}
+
 void write_connector(base::JsonWriter& json, const channels::ConnectorStatus& status) {
   static constexpr const char* kStates[] = {"down", "connecting", "up", "paused"};
   json.member("state", kStates[static_cast<std::size_t>(status.state)]);
@@ -30,7 +43,8 @@ void write_connector(base::JsonWriter& json, const channels::ConnectorStatus& st
   if (!status.last_error.empty()) json.member("last_error", status.last_error);
 }
 
-void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
+void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::string& channel,
+                 const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
   json.begin_object().member("name", queue.name());
   json.member("state", status.paused ? "paused" : status.blocked ? "blocked" : "running");
@@ -45,6 +59,11 @@ void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
     counter(json, "head_attempts", status.head_attempts);
   }
   if (status.next_try_ms >= 0) json.key("next_try_ms").integer(status.next_try_ms);
+  counter(json, "in_doubt", status.in_doubt);
+  if (status.oldest.micros != 0)
+    json.key("oldest_pending_seconds").integer(seconds_since(status.oldest, gateway.clock().wall()));
+  if (status.last_sent.micros != 0) json.member("last_sent", print_time(status.last_sent));
+  write_latency(json, gateway.observer().delivery(channel, queue.name()));
   if (!status.last_error.empty()) json.member("last_failure", status.last_error);
   json.key("connector").begin_object();
   write_connector(json, queue.connector_status());
@@ -53,6 +72,7 @@ void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
 
 struct Totals {
   std::uint64_t sent = 0, pending = 0, quarantined = 0;
+  base::WallTime oldest, last_sent;  ///< 0: none
 };
 
 Totals totals_of(const ChannelRuntime& channel) {
@@ -63,6 +83,9 @@ Totals totals_of(const ChannelRuntime& channel) {
     out.sent += status.sent;
     out.pending += status.pending;
     out.quarantined += status.quarantined;
+    if (status.oldest.micros != 0 && (out.oldest.micros == 0 || status.oldest < out.oldest))
+      out.oldest = status.oldest;
+    out.last_sent = std::max(out.last_sent, status.last_sent);
   }
   return out;
 }
@@ -81,8 +104,9 @@ void write_counters(base::JsonWriter& json, const ChannelCounters& counters, con
   counter(json, "pending", totals.pending);
 }
 
-void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const ChannelRates& rates,
-                   const std::string& config) {
+void write_channel(base::JsonWriter& json, const Gateway& gateway, const ChannelRuntime& channel) {
+  const std::string& channel_name = channel.definition().name;
+  const ChannelRates rates = gateway.admin().history().rates(channel_name);
   const ChannelCounters& counters = channel.counters();
   json.begin_object()
       .member("name", channel.definition().name)
@@ -92,14 +116,19 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const 
   json.key("source").begin_object();
   write_connector(json, source);
   json.end_object();
-  write_counters(json, counters, totals_of(channel));
+  const Totals totals = totals_of(channel);
+  write_counters(json, counters, totals);
+  if (totals.oldest.micros != 0)
+    json.key("oldest_pending_seconds").integer(seconds_since(totals.oldest, gateway.clock().wall()));
+  if (totals.last_sent.micros != 0) json.member("last_sent", print_time(totals.last_sent));
+  write_latency(json, gateway.observer().processing(channel_name));
   json.key("rate").begin_object();
   write_rate(json, "m1", rates.m1);
   write_rate(json, "m5", rates.m5);
   write_rate(json, "m15", rates.m15);
   json.end_object();
   if (counters.last_received.micros != 0) json.member("last_received", print_time(counters.last_received));
-  json.member("config", config);
+  json.member("config", gateway.site().hash);
   json.key("links").begin_array();
   for (const auto& [name, link] : channel.links()) {
     json.begin_object().member("name", name);
@@ -110,7 +139,7 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const 
   for (const auto& [code, count] : channel.coverage().codes()) counter(json, code.c_str(), count);
   json.end_object();
   json.key("destinations").begin_array();
-  for (const auto& queue : channel.queues()) write_queue(json, *queue);
+  for (const auto& queue : channel.queues()) write_queue(json, gateway, channel_name, *queue);
   json.end_array().end_object();
 }
 
@@ -121,7 +150,8 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
     one.channel = channel.definition().name;
     one.destination = queue->name();
     one.waiting = status.pending;
-    const std::string waiting = std::to_string(status.pending) + (status.pending == 1 ? " message waits" : " messages wait");
+    const std::string waiting =
+        std::to_string(status.pending) + (status.pending == 1 ? " message waits" : " messages wait");
     if (status.paused) {
       if (status.pending == 0) continue;
       one.text = "paused by an operator, " + waiting;
@@ -137,8 +167,10 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
     } else if (status.pending > 0 && !status.last_error.empty() && status.head_attempts > 0) {
       one.level = status.head_attempts >= 5 ? Problem::Level::bad : Problem::Level::warn;
       one.text = status.last_error + ", " + waiting;
-      one.doing = "tried " + std::to_string(status.head_attempts) + " times; it goes on by itself and keeps the order";
-      if (status.next_try_ms >= 0) one.doing += "; next try in " + print_age((status.next_try_ms + 999) / 1'000);
+      one.doing = "tried " + std::to_string(status.head_attempts) +
+                  " times; it goes on by itself and keeps the order";
+      if (status.next_try_ms >= 0)
+        one.doing += "; next try in " + print_age((status.next_try_ms + 999) / 1'000);
       one.can = "mend the receiver";
       one.command = "kiln why " + std::to_string(status.head);
     } else {
@@ -153,31 +185,58 @@ std::vector<Problem> find_problems(const Gateway& gateway) {
   for (const auto& channel : gateway.channels()) {
     const auto source = channel->source_status();
     if (channel->state() != ChannelState::running)
-      out.push_back({Problem::Level::warn, channel->definition().name, {}, std::string("the channel is ") + name_of(channel->state()),
-                     "as an operator has said", "let it go on when it is time",
-                     "kiln channel resume " + channel->definition().name, 0});
+      out.push_back({Problem::Level::warn,
+                     channel->definition().name,
+                     {},
+                     std::string("the channel is ") + name_of(channel->state()),
+                     "as an operator has said",
+                     "let it go on when it is time",
+                     "kiln channel resume " + channel->definition().name,
+                     0});
     if (source.state == State::down && !source.last_error.empty())
-      out.push_back({Problem::Level::bad, channel->definition().name, {}, "the source is down: " + source.last_error,
-                     "it is tried again", "mend what it names", {}, 0});
+      out.push_back({Problem::Level::bad,
+                     channel->definition().name,
+                     {},
+                     "the source is down: " + source.last_error,
+                     "it is tried again",
+                     "mend what it names",
+                     {},
+                     0});
     for (const auto& [name, link] : channel->links())
       if (link.state.frozen)
-        out.push_back({Problem::Level::bad, channel->definition().name, {}, "the numbered link " + name + " is frozen",
-                       "its messages are refused", "find the missing numbers, then let it go on",
-                       "kiln resume " + channel->definition().name, 0});
+        out.push_back({Problem::Level::bad,
+                       channel->definition().name,
+                       {},
+                       "the numbered link " + name + " is frozen",
+                       "its messages are refused",
+                       "find the missing numbers, then let it go on",
+                       "kiln resume " + channel->definition().name,
+                       0});
     find_queue_problems(*channel, out);
   }
   for (const auto& certificate : gateway.admin().certificates()) {
     const std::int64_t days = (certificate.expires.micros - gateway.clock().wall().micros) / 86'400'000'000;
     if (days < 30)
-      out.push_back({days < 7 ? Problem::Level::bad : Problem::Level::warn, {}, {},
-                     "the certificate of " + certificate.where + (days < 0 ? " has expired" : " expires in " + std::to_string(days) + " days"),
-                     "it is shown as it is", "put a new one in its place", {}, 0});
+      out.push_back({days < 7 ? Problem::Level::bad : Problem::Level::warn,
+                     {},
+                     {},
+                     "the certificate of " + certificate.where +
+                         (days < 0 ? " has expired" : " expires in " + std::to_string(days) + " days"),
+                     "it is shown as it is",
+                     "put a new one in its place",
+                     {},
+                     0});
   }
   const AdminService::Disk disk = gateway.admin().disk();
   if (disk.total != 0 && disk.free * 10 < disk.total)
-    out.push_back({disk.free * 33 < disk.total ? Problem::Level::bad : Problem::Level::warn, {}, {},
-                   "the disk has " + std::to_string(disk.free >> 20) + " MB left", "messages are taken until it is full",
-                   "make room, or shorten the retention", {}, 0});
+    out.push_back({disk.free * 33 < disk.total ? Problem::Level::bad : Problem::Level::warn,
+                   {},
+                   {},
+                   "the disk has " + std::to_string(disk.free >> 20) + " MB left",
+                   "messages are taken until it is full",
+                   "make room, or shorten the retention",
+                   {},
+                   0});
   sort_problems(out);
   return out;
 }
@@ -209,7 +268,10 @@ void write_status_head(base::JsonWriter& json, const Gateway& gateway) {
   counter(json, "total_bytes", disk.total);
   json.end_object().key("certificates").begin_array();
   for (const auto& one : admin.certificates()) {
-    json.begin_object().member("where", one.where).member("subject", one.subject).member("expires", print_time(one.expires));
+    json.begin_object()
+        .member("where", one.where)
+        .member("subject", one.subject)
+        .member("expires", print_time(one.expires));
     json.key("days").integer((one.expires.micros - now.micros) / 86'400'000'000).end_object();
   }
   json.end_array().key("insecure").begin_array();
@@ -222,9 +284,8 @@ std::map<std::string, std::string> channel_statuses(const Gateway& gateway) {
   std::map<std::string, std::string> out;
   for (const auto& channel : gateway.channels()) {
     base::JsonWriter json;
-    const std::string& name = channel->definition().name;
-    write_channel(json, *channel, gateway.admin().history().rates(name), gateway.site().hash);
-    out.emplace(name, json.take());
+    write_channel(json, gateway, *channel);
+    out.emplace(channel->definition().name, json.take());
   }
   return out;
 }
@@ -247,6 +308,11 @@ std::map<std::string, ChannelSample> sample_channels(const Gateway& gateway) {
     one.received = channel->counters().received;
     one.sent = totals.sent;
     one.pending = totals.pending;
+    const Latency latency = gateway.observer().processing(channel->definition().name);
+    if (latency.p99 > 0) {
+      one.p50_us = static_cast<std::int64_t>(latency.p50 * 1'000);
+      one.p99_us = static_cast<std::int64_t>(latency.p99 * 1'000);
+    }
   }
   return out;
 }

@@ -11,12 +11,14 @@ void sort_problems(std::vector<Problem>& problems) {
 }
 
 void write_problems(base::JsonWriter& json, const std::vector<Problem>& problems) {
-  const bool bad = std::ranges::any_of(problems, [](const Problem& one) { return one.level == Problem::Level::bad; });
+  const bool bad =
+      std::ranges::any_of(problems, [](const Problem& one) { return one.level == Problem::Level::bad; });
   std::string text = "everything runs";
   if (!problems.empty()) {
     const Problem& worst = problems.front();
     text = std::to_string(problems.size()) + (problems.size() == 1 ? " problem: " : " problems, worst: ");
-    if (!worst.channel.empty()) text += worst.channel + (worst.destination.empty() ? "" : "/" + worst.destination) + ": ";
+    if (!worst.channel.empty())
+      text += worst.channel + (worst.destination.empty() ? "" : "/" + worst.destination) + ": ";
     text += worst.text;
   }
   json.key("verdict").begin_object().member("level", bad ? "bad" : problems.empty() ? "ok" : "warn");
@@ -37,7 +39,8 @@ std::string print_age(std::int64_t seconds) {
   if (seconds < 3'600) return std::to_string(seconds / 60) + " min";
   if (seconds < 86'400) {
     const std::int64_t minutes = seconds % 3'600 / 60;
-    return std::to_string(seconds / 3'600) + " h" + (minutes == 0 ? "" : " " + std::to_string(minutes) + " min");
+    return std::to_string(seconds / 3'600) + " h" +
+           (minutes == 0 ? "" : " " + std::to_string(minutes) + " min");
   }
   return std::to_string(seconds / 86'400) + " d";
 }

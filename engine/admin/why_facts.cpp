@@ -37,11 +37,17 @@ void add_ends(const WhyFacts& facts, std::vector<Event>& out) {
       continue;
     }
     std::string text = one.ending.detail;
-    if (one.ending.state == DeliveryState::sent && one.attempts > 1) text = "after " + std::to_string(one.attempts) + " tries";
-    out.push_back({one.updated, name_of(one.ending.state), whole ? std::string() : one.destination, std::move(text), one.ending.code, -1});
+    if (one.ending.state == DeliveryState::sent && one.attempts > 1)
+      text = "after " + std::to_string(one.attempts) + " tries";
+    out.push_back({one.updated, name_of(one.ending.state), whole ? std::string() : one.destination,
+                   std::move(text), one.ending.code, -1});
     if (one.note && one.note->changed.micros != 0)
-      out.push_back({one.note->changed, name_of(one.note->resolution), whole ? std::string() : one.destination,
-                     one.note->by + (one.note->reason.empty() ? "" : ": " + one.note->reason), {}, -1});
+      out.push_back({one.note->changed,
+                     name_of(one.note->resolution),
+                     whole ? std::string() : one.destination,
+                     one.note->by + (one.note->reason.empty() ? "" : ": " + one.note->reason),
+                     {},
+                     -1});
   }
 }
 
@@ -101,7 +107,9 @@ Result<std::vector<RelatedMessage>> trace_message(JournalReader& reader, Message
     }
     RelatedMessage one{std::move(*summary), {}, 0};
     const MessageSummary& s = one.summary;
-    for (const auto& [relation, to] : {std::pair("replay of", s.replay_of), std::pair("edited from", s.edited_from), std::pair("part of", s.parent)}) {
+    for (const auto& [relation, to] :
+         {std::pair("replay of", s.replay_of), std::pair("edited from", s.edited_from),
+          std::pair("part of", s.parent)}) {
       if (to == 0) continue;
       if (one.to == 0) one.relation = relation, one.to = to;
       open.push_back(to);

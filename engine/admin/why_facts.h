@@ -1,5 +1,6 @@
 #pragma once
-// What `why`, `trace` and the timeline are told from: gathered from the journal, by a running engine or by the verb itself.
+// What `why`, `trace` and the timeline are told from: gathered from the journal, by a running engine or by
+// the verb itself.
 
 #include "engine/journal/reader.h"
 #include "engine/why.h"
@@ -15,7 +16,8 @@ struct RelatedMessage {
   MessageId to = 0;
 };
 /// The message, what it was made of, and everything made of these; at most 200, by number.
-base::Result<std::vector<RelatedMessage>> trace_message(JournalReader& reader, MessageId id, base::WallTime now);
+base::Result<std::vector<RelatedMessage>> trace_message(JournalReader& reader, MessageId id,
+                                                        base::WallTime now);
 /// {"root","messages":[summary + "relation","to"]}
 std::string print_trace(MessageId root, const std::vector<RelatedMessage>& related);
 

@@ -36,17 +36,18 @@ int run(const Arguments& arguments) {
   const bool test = action == "test";
   const auto answer = test ? ask(arguments, "POST", "/api/v1/alerts/test") : ask(arguments, "GET", "/api/v1/alerts");
   if (!answer) return report(answer.error(), arguments);
-  if (arguments.json()) {
-    print(*answer + "\n");
-    return kExitOk;
-  }
   const auto document = base::parse_json(*answer);
   if (!document) return report(document.error(), arguments);
+  const std::string routes(test ? document->root()["routes"].text() : std::string_view());
+  const bool found = test ? routes == "0" : document->root()["alerts"].size() > 0;
+  if (arguments.json()) {
+    print(*answer + "\n");
+    return found ? kExitFound : kExitOk;
+  }
   if (!test) {
     print_alerts(document->root());
-    return document->root()["alerts"].size() == 0 ? kExitOk : kExitFound;
+    return found ? kExitFound : kExitOk;
   }
-  const std::string routes(document->root()["routes"].text());
   if (routes == "0") {
     print("the site has no `notify` block: alerts are shown, and sent to nobody\n");
     return kExitFound;

@@ -32,7 +32,9 @@ class Doctor {
  public:
   std::vector<Finding> findings;
 
-  void ok(std::string what, std::string text) { findings.push_back({"ok", std::move(what), std::move(text), {}}); }
+  void ok(std::string what, std::string text) {
+    findings.push_back({"ok", std::move(what), std::move(text), {}});
+  }
   void warn(std::string what, std::string text, std::string fix) {
     findings.push_back({"warning", std::move(what), std::move(text), std::move(fix)});
   }
@@ -45,17 +47,20 @@ class Doctor {
     ::getrlimit(RLIMIT_NOFILE, &files);
     constexpr rlim_t kFilesWanted = 4'096;
     if (files.rlim_cur < kFilesWanted)
-      warn("open files", "at most " + std::to_string(files.rlim_cur), "ulimit -n 65536, or LimitNOFILE=65536 in the unit");
+      warn("open files", "at most " + std::to_string(files.rlim_cur),
+           "ulimit -n 65536, or LimitNOFILE=65536 in the unit");
     else
       ok("open files", "at most " + std::to_string(files.rlim_cur));
     timex state{};
     const int synchronised = ::adjtimex(&state);
     if (synchronised == TIME_ERROR)
-      warn("clock", "the system clock is not synchronised", "install chrony or systemd-timesyncd; message times come from it");
+      warn("clock", "the system clock is not synchronised",
+           "install chrony or systemd-timesyncd; message times come from it");
     else
       ok("clock", "synchronised");
     constexpr std::int64_t kYear2025 = 1'735'689'600;
-    if (base::SystemClock().wall().micros / 1'000'000 < kYear2025) error("clock", "the date is in the past", "set the date");
+    if (base::SystemClock().wall().micros / 1'000'000 < kYear2025)
+      error("clock", "the date is in the past", "set the date");
     if (::geteuid() == 0) warn("user", "it runs as root", "run the engine as a user of its own");
   }
 
@@ -95,7 +100,8 @@ class Doctor {
       if (days < 0)
         error("certificate of " + one.where, "it has expired", "put a new one in its place");
       else if (days < 30)
-        warn("certificate of " + one.where, "it expires in " + std::to_string(days) + " days", "order a new one");
+        warn("certificate of " + one.where, "it expires in " + std::to_string(days) + " days",
+             "order a new one");
       else
         ok("certificate of " + one.where, std::to_string(days) + " days left");
     }
@@ -107,7 +113,8 @@ class Doctor {
   void look_at_disk(const std::string& folder) {
     struct statvfs found {};
     if (::statvfs(folder.c_str(), &found) != 0) return;
-    const std::uint64_t free = std::uint64_t{found.f_bavail} * found.f_frsize, all = std::uint64_t{found.f_blocks} * found.f_frsize;
+    const std::uint64_t free = std::uint64_t{found.f_bavail} * found.f_frsize,
+                        all = std::uint64_t{found.f_blocks} * found.f_frsize;
     const std::string text = std::to_string(free >> 20) + " MB of " + std::to_string(all >> 20) + " MB free";
     if (free < (256u << 20) || free * 33 < all)
       error("disk", text, "make room: when it is full, messages are refused");
@@ -122,19 +129,23 @@ class Doctor {
     base::Env& env = base::system_env();
     const std::string path = base::join_path(data, "doctor.tmp");
     auto file = env.open_append(path);
-    if (!file) return error("disk", "no file can be written in " + data, "look at its owner and at mount options");
+    if (!file)
+      return error("disk", "no file can be written in " + data, "look at its owner and at mount options");
     const base::SystemClock clock;
     const base::MonoTime begin = clock.mono();
     constexpr int kWrites = 20;
     bool good = true;
-    for (int i = 0; i < kWrites && good; ++i) good = (*file)->append(std::string(4096, 'x')).has_value() && (*file)->sync().has_value();
-    const auto each = std::chrono::duration_cast<std::chrono::microseconds>(clock.mono() - begin).count() / kWrites;
+    for (int i = 0; i < kWrites && good; ++i)
+      good = (*file)->append(std::string(4096, 'x')).has_value() && (*file)->sync().has_value();
+    const auto each =
+        std::chrono::duration_cast<std::chrono::microseconds>(clock.mono() - begin).count() / kWrites;
     (void)env.remove(path);
     const std::string text = std::to_string(each) + " us for a confirmed write";
     if (!good)
       error("disk", "a write was not confirmed", "look at the kernel log: the disk may be failing");
     else if (each > 20'000)
-      warn("disk", text, "use a faster disk, or one with a protected write cache: each acknowledgement waits for it");
+      warn("disk", text,
+           "use a faster disk, or one with a protected write cache: each acknowledgement waits for it");
     else
       ok("disk", text);
   }
@@ -170,7 +181,8 @@ class Doctor {
   void look_at_destination(const std::string& channel, const channels::DestinationDefinition& destination) {
     const auto* host = channels::find_field(destination.options.fields(), "host");
     if (host == nullptr || !destination.options.has("host")) return;
-    const std::string name = destination.options.text("host"), what = "destination " + channel + "/" + destination.name;
+    const std::string name = destination.options.text("host"),
+                      what = "destination " + channel + "/" + destination.name;
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
@@ -187,8 +199,10 @@ std::string print_text(const Doctor& doctor, bool all) {
   for (const Finding& one : doctor.findings) {
     const bool good = std::string_view(one.level) == "ok";
     if (good && !all) continue;
-    out += std::string(good ? "ok       " : std::string_view(one.level) == "warning" ? "warning  " : "ERROR    ") + one.what + ": " +
-           one.text + "\n";
+    out += std::string(good                                       ? "ok       "
+                       : std::string_view(one.level) == "warning" ? "warning  "
+                                                                  : "ERROR    ") +
+           one.what + ": " + one.text + "\n";
     if (!one.fix.empty()) out += "         " + one.fix + "\n";
   }
   return out;
@@ -208,7 +222,8 @@ int run(const Arguments& arguments) {
     auto load = channels::load_site(base::system_env(), arguments.text("--site", "."));
     if (!load) return report(load.error(), arguments);
     const base::Status resolved =
-        load->site ? channels::resolve_site(*load->site, base::system_env(), channels::process_references()) : base::Status();
+        load->site ? channels::resolve_site(*load->site, base::system_env(), channels::process_references())
+                   : base::Status();
     if (!load->site)
       doctor.error("site", "it has errors", "`kiln check` shows them");
     else if (!resolved)
@@ -232,7 +247,8 @@ int run(const Arguments& arguments) {
 }
 
 constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption};
-constexpr ExampleSpec kExamples[] = {{"kiln doctor --site examples/quickstart", "disk, clock, limits, ports, names, certificates"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln doctor --site examples/quickstart", "disk, clock, limits, ports, names, certificates"}};
 
 }  // namespace
 
@@ -240,7 +256,8 @@ const CommandSpec& doctor_spec() {
   static const CommandSpec spec{"doctor",
                                 "Run",
                                 "look at the machine: what it lacks to run the site, each with its remedy",
-                                "Disk and its write time, clock, limits, permissions, ports, names of receivers, certificates. Exit 1 when\n"
+                                "Disk and its write time, clock, limits, permissions, ports, names of "
+                                "receivers, certificates. Exit 1 when\n"
                                 "something is an error.",
                                 {},
                                 kOptions,

@@ -40,16 +40,19 @@ Result<std::uint64_t> export_from(JournalReader& reader, const Query& query, std
   }
 }
 
-Result<std::uint64_t> run_export(const Arguments& arguments, const std::function<base::Status(std::string_view)>& write) {
+Result<std::uint64_t> run_export(const Arguments& arguments,
+                                 const std::function<base::Status(std::string_view)>& write) {
   std::string text;
   for (const std::string& term : arguments.all("QUERY")) text += (text.empty() ? "" : " ") + term;
   const std::uint64_t limit = std::strtoull(arguments.text("--limit", "1000000").c_str(), nullptr, 10);
-  const auto exported = detail::ask_admin(arguments, "/export?q=" + base::percent_encode(text) + "&limit=" + std::to_string(limit));
+  const auto exported = detail::ask_admin(
+      arguments, "/export?q=" + base::percent_encode(text) + "&limit=" + std::to_string(limit));
   if (exported) {
     TRY_VOID(write(*exported));
     return static_cast<std::uint64_t>(std::count(exported->begin(), exported->end(), '\n'));
   }
-  if (exported.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server")) return base::fail(exported.error());
+  if (exported.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server"))
+    return base::fail(exported.error());
   TRY(const Query query, parse_query_text(text, base::SystemClock().wall()));
   TRY(const std::string data, detail::data_folder(arguments));
   TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
@@ -61,7 +64,8 @@ int run(const Arguments& arguments) {
   if (arguments.has("--output")) {
     const std::string path = arguments.text("--output");
     if (base::system_env().exists(path))
-      return report({base::ErrorCode::already_exists, "the file is there already", path, "name another one"}, arguments);
+      return report({base::ErrorCode::already_exists, "the file is there already", path, "name another one"},
+                    arguments);
     auto opened = base::system_env().open_append(path);
     if (!opened) return report(opened.error(), arguments);
     file = std::move(*opened);
@@ -81,9 +85,12 @@ int run(const Arguments& arguments) {
 }
 
 constexpr ArgumentSpec kArguments[] = {{"QUERY", "terms, joined by AND; none: every message", false, true}};
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption,
-                                   {"--output", "FILE", "write there instead of standard output; readable by you only"},
-                                   {"--limit", "N", "most messages (default 1,000,000)"}};
+constexpr OptionSpec kOptions[] = {
+    detail::kSiteOption,
+    detail::kDataOption,
+    detail::kServerOption,
+    {"--output", "FILE", "write there instead of standard output; readable by you only"},
+    {"--limit", "N", "most messages (default 1,000,000)"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln export channel:lab_in since:1d --output lab.ndjson", "a day of a channel, with bodies"},
     {"kiln export state:quarantined | jq -r .body_base64 | base64 -d", "the bodies alone"}};
@@ -91,16 +98,18 @@ constexpr ExampleSpec kExamples[] = {
 }  // namespace
 
 const CommandSpec& export_spec() {
-  static const CommandSpec spec{"export",
-                                "Messages",
-                                "write messages with their bodies, one JSON object a line",
-                                "Each line is what `search --json` says of the message and `body_base64`, the bytes as received; oldest\n"
-                                "first. The output holds patients' data. A running engine records the export in its audit trail.\n"
-                                "Exit 1 when nothing matches.",
-                                kArguments,
-                                kOptions,
-                                kExamples,
-                                run};
+  static const CommandSpec spec{
+      "export",
+      "Messages",
+      "write messages with their bodies, one JSON object a line",
+      "Each line is what `search --json` says of the message and `body_base64`, the bytes as received; "
+      "oldest\n"
+      "first. The output holds patients' data. A running engine records the export in its audit trail.\n"
+      "Exit 1 when nothing matches.",
+      kArguments,
+      kOptions,
+      kExamples,
+      run};
   return spec;
 }
 

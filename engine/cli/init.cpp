@@ -59,8 +59,10 @@ constexpr const char* kSample =
     "PID|1||700412^^^CITY^MR||EXAMPLE^EVE||19700101|F\r"
     "PV1|1|I\r";
 
-constexpr std::pair<const char*, const char*> kFiles[] = {
-    {"kiln.conf", kConf}, {"channels/adt_in.channel", kChannel}, {"maps/patient.hmap", kMap}, {"samples/a01.hl7", kSample}};
+constexpr std::pair<const char*, const char*> kFiles[] = {{"kiln.conf", kConf},
+                                                          {"channels/adt_in.channel", kChannel},
+                                                          {"maps/patient.hmap", kMap},
+                                                          {"samples/a01.hl7", kSample}};
 
 base::Status make(const std::string& folder) {
   base::Env& env = base::system_env();
@@ -87,22 +89,31 @@ int run(const Arguments& arguments) {
     print(json.end_array().end_object().take() + "\n");
     return kExitOk;
   }
-  print("a site is in " + folder + ". Next:\n\n  kiln run " + folder +
-        "                      serves it; open the console at the address it prints\n  kiln send " + folder +
-        "/samples/a01.hl7 --to 127.0.0.1:2575   in another terminal: the first message\n  kiln search --site " + folder +
-        "            where it went\n  kiln doctor --site " + folder + "            what the machine still lacks\n");
+  print(
+      "a site is in " + folder + ". Next:\n\n  kiln run " + folder +
+      "                      serves it; open the console at the address it prints\n  kiln send " + folder +
+      "/samples/a01.hl7 --to 127.0.0.1:2575   in another terminal: the first message\n  kiln search --site " +
+      folder + "            where it went\n  kiln doctor --site " + folder +
+      "            what the machine still lacks\n");
   return kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"SITE", "a new or empty folder"}};
-constexpr ExampleSpec kExamples[] = {{"kiln init demo", "a channel, a map, a test and a sample that run at once"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln init demo", "a channel, a map, a test and a sample that run at once"}};
 
 }  // namespace
 
 const CommandSpec& init_spec() {
-  static const CommandSpec spec{"init", "Run", "make a new site that runs at once",
-                                "Writes kiln.conf with the console on loopback, one channel from MLLP to FHIR, its map with a test, and a sample.",
-                                kArguments, {}, kExamples, run};
+  static const CommandSpec spec{"init",
+                                "Run",
+                                "make a new site that runs at once",
+                                "Writes kiln.conf with the console on loopback, one channel from MLLP to "
+                                "FHIR, its map with a test, and a sample.",
+                                kArguments,
+                                {},
+                                kExamples,
+                                run};
   return spec;
 }
 

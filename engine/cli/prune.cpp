@@ -63,7 +63,8 @@ Result<std::string> prune_site(const Arguments& arguments, const std::string& da
   http.headers.set("Content-Type", "application/json");
   base::JsonWriter json;
   json.begin_object().key("dry_run").boolean(request.dry_run).key("confirm").boolean(request.confirmed);
-  json.key("keep_ms").integer(request.keep_us / 1000).end_object();
+  if (request.keep_us > 0) json.key("keep_ms").integer(request.keep_us / 1000);
+  json.end_object();
   http.body = json.take();
   auto response = detail::control_request(data, http);
   if (!response && response.error().code == ErrorCode::engine_unreachable) return at_rest(arguments, data, request);

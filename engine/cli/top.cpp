@@ -15,7 +15,9 @@ volatile std::sig_atomic_t stopped = 0;
 
 int run(const Arguments& arguments) {
   const bool live = is_terminal(stdout) && !arguments.json();
-  const long times = arguments.has("--times") ? std::strtol(arguments.text("--times").c_str(), nullptr, 10) : live ? 0 : 1;
+  const long times = arguments.has("--times") ? std::strtol(arguments.text("--times").c_str(), nullptr, 10)
+                     : live                   ? 0
+                                              : 1;
   std::signal(SIGINT, [](int) { stopped = 1; });
   for (long shown = 0; stopped == 0 && (times == 0 || shown < times); ++shown) {
     if (shown > 0) ::sleep(1);
@@ -25,7 +27,8 @@ int run(const Arguments& arguments) {
       print(*text + "\n");
       continue;
     }
-    const auto document = base::parse_json(*text, {base::limits::kMessageBytesMax, base::limits::kJsonDepthMax});
+    const auto document =
+        base::parse_json(*text, {base::limits::kMessageBytesMax, base::limits::kJsonDepthMax});
     if (!document) return report(document.error(), arguments);
     // Home, each line cleared behind its text, the rest cleared: no flicker.
     std::string page = detail::print_status_text(document->root(), arguments);
@@ -40,15 +43,26 @@ int run(const Arguments& arguments) {
   return kExitOk;
 }
 
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption, detail::kUtcOption,
-                                   {"--times", "N", "how often, a second apart (default: until Ctrl-C; once when piped)"}};
-constexpr ExampleSpec kExamples[] = {{"kiln top --site examples/quickstart", "rates, queues and problems, once a second"}};
+constexpr OptionSpec kOptions[] = {
+    detail::kSiteOption,
+    detail::kDataOption,
+    detail::kServerOption,
+    detail::kUtcOption,
+    {"--times", "N", "how often, a second apart (default: until Ctrl-C; once when piped)"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln top --site examples/quickstart", "rates, queues and problems, once a second"}};
 
 }  // namespace
 
 const CommandSpec& top_spec() {
-  static const CommandSpec spec{"top", "Run", "the status of a running site, live",
-                                "In a terminal once a second until Ctrl-C; piped, once.", {}, kOptions, kExamples, run};
+  static const CommandSpec spec{"top",
+                                "Run",
+                                "the status of a running site, live",
+                                "In a terminal once a second until Ctrl-C; piped, once.",
+                                {},
+                                kOptions,
+                                kExamples,
+                                run};
   return spec;
 }
 

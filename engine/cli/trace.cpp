@@ -14,7 +14,8 @@ using base::Result;
 Result<std::string> ask(const Arguments& arguments) {
   const std::string id = arguments.text("ID");
   auto told = detail::ask_admin(arguments, "/messages/" + base::percent_encode(id) + "/trace");
-  if (told || told.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server")) return told;
+  if (told || told.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server"))
+    return told;
   const MessageId number = std::strtoull(id.c_str(), nullptr, 10);
   TRY(const std::string data, detail::data_folder(arguments));
   TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
@@ -29,22 +30,26 @@ int run(const Arguments& arguments) {
     print(*told + "\n");
     return kExitOk;
   }
-  const auto document = base::parse_json(*told, {base::limits::kMessageBytesMax, base::limits::kJsonDepthMax});
+  const auto document =
+      base::parse_json(*told, {base::limits::kMessageBytesMax, base::limits::kJsonDepthMax});
   if (!document) return report(document.error(), arguments);
   detail::Table table({"message", "received", "channel", "type", "state", "relation"});
   for (const base::JsonView m : document->root()["messages"]) {
     std::string relation(m["relation"].text());
     if (m["to"]) relation += (relation == "this" ? ", made from " : " ") + std::string(m["to"].text());
-    table.add({std::string(m["id"].text()), detail::shown_time(m["received"].text(), arguments), std::string(m["channel"].text()),
-               std::string(m["type"].text()), std::string(m["state"].text()), relation});
+    table.add({std::string(m["id"].text()), detail::shown_time(m["received"].text(), arguments),
+               std::string(m["channel"].text()), std::string(m["type"].text()),
+               std::string(m["state"].text()), relation});
   }
   print(table.text());
   return kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"ID", "sequence number of the message"}};
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption, detail::kUtcOption};
-constexpr ExampleSpec kExamples[] = {{"kiln trace 4711 --site examples/quickstart", "originals, replays, edits and parts"}};
+constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption,
+                                   detail::kUtcOption};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln trace 4711 --site examples/quickstart", "originals, replays, edits and parts"}};
 
 }  // namespace
 

@@ -32,7 +32,8 @@ Result<std::string> read_password(const char* prompt) {
     ::tcsetattr(STDIN_FILENO, TCSANOW, &old);
     std::fputs("\n", stderr);
   }
-  if (!got || line.empty()) return base::fail(base::ErrorCode::usage, "no password was given on standard input");
+  if (!got || line.empty())
+    return base::fail(base::ErrorCode::usage, "no password was given on standard input");
   return line;
 }
 
@@ -47,20 +48,27 @@ Result<std::string> list(const Arguments& arguments) {
   for (const base::JsonView one : found.root()["users"]) {
     std::string note;
     if (one["disabled"].boolean()) note = "disabled";
-    if (one["locked_until"]) note += (note.empty() ? "" : ", ") + std::string("locked until ") + detail::shown_time(one["locked_until"].text(), arguments);
-    if (one["must_change_password"].boolean()) note += (note.empty() ? "" : ", ") + std::string("must change the password");
-    table.add({std::string(one["user"].text()), std::string(one["name"].text()), std::string(one["role"].text()),
-               one["phi_view"].boolean() ? "yes" : "no", one["mfa"].boolean() ? "yes" : "no",
+    if (one["locked_until"])
+      note += (note.empty() ? "" : ", ") + std::string("locked until ") +
+              detail::shown_time(one["locked_until"].text(), arguments);
+    if (one["must_change_password"].boolean())
+      note += (note.empty() ? "" : ", ") + std::string("must change the password");
+    table.add({std::string(one["user"].text()), std::string(one["name"].text()),
+               std::string(one["role"].text()), one["phi_view"].boolean() ? "yes" : "no",
+               one["mfa"].boolean() ? "yes" : "no",
                one["last_login"] ? detail::shown_time(one["last_login"].text(), arguments) : "never", note});
   }
-  return table.rows() == 0 ? std::string("no account yet: `kiln user add NAME --role owner`\n") : table.text();
+  return table.rows() == 0 ? std::string("no account yet: `kiln user add NAME --role owner`\n")
+                           : table.text();
 }
 
 Result<std::string> add(const Arguments& arguments, const std::string& user) {
   TRY(const std::string password, read_password("password: "));
   base::JsonWriter json;
   json.begin_object().member("user", user).member("name", arguments.text("--name", user));
-  json.member("role", arguments.text("--role", "viewer")).key("phi_view").boolean(arguments.has("--phi-view"));
+  json.member("role", arguments.text("--role", "viewer"))
+      .key("phi_view")
+      .boolean(arguments.has("--phi-view"));
   json.member("password", password).key("final").boolean(arguments.has("--final")).end_object();
   TRY_VOID(detail::ask_admin(arguments, "POST", "/users", json.take()));
   return arguments.json() ? std::string("{\"ok\":true}\n") : "account " + user + " is there\n";
@@ -81,7 +89,8 @@ Result<std::string> change(const Arguments& arguments, const std::string& user) 
     TRY(const std::string password, read_password("new password: "));
     json.member("password", password);
   }
-  TRY_VOID(detail::ask_admin(arguments, "PATCH", "/users/" + base::percent_encode(user), json.end_object().take()));
+  TRY_VOID(detail::ask_admin(arguments, "PATCH", "/users/" + base::percent_encode(user),
+                             json.end_object().take()));
   return arguments.json() ? std::string("{\"ok\":true}\n") : "account " + user + " is changed\n";
 }
 
@@ -114,39 +123,44 @@ int run(const Arguments& arguments) {
   return kExitOk;
 }
 
-constexpr ArgumentSpec kArguments[] = {{"ACTION", "list, add, change, remove, hash"}, {"NAME", "of the account", false}};
-constexpr OptionSpec kOptions[] = {detail::kSiteOption,
-                                   detail::kDataOption,
-                                   detail::kServerOption,
-                                   detail::kUtcOption,
-                                   {"--name", "TEXT", "name of the person"},
-                                   {"--role", "ROLE", "viewer, operator, developer, auditor, admin or owner"},
-                                   {"--phi-view", nullptr, "may see content of messages"},
-                                   {"--no-phi-view", nullptr, "change: may not"},
-                                   {"--final", nullptr, "add: the password need not be changed at the first login"},
-                                   {"--password", nullptr, "change: a new one, from standard input"},
-                                   {"--disable", nullptr, "change: no login, tokens included"},
-                                   {"--enable", nullptr, "change: login again"},
-                                   {"--unlock", nullptr, "change: forget failed logins"},
-                                   {"--reset-mfa", nullptr, "change: remove the authenticator"},
-                                   {"--yes", nullptr, "remove: do not ask"}};
+constexpr ArgumentSpec kArguments[] = {{"ACTION", "list, add, change, remove, hash"},
+                                       {"NAME", "of the account", false}};
+constexpr OptionSpec kOptions[] = {
+    detail::kSiteOption,
+    detail::kDataOption,
+    detail::kServerOption,
+    detail::kUtcOption,
+    {"--name", "TEXT", "name of the person"},
+    {"--role", "ROLE", "viewer, operator, developer, auditor, admin or owner"},
+    {"--phi-view", nullptr, "may see content of messages"},
+    {"--no-phi-view", nullptr, "change: may not"},
+    {"--final", nullptr, "add: the password need not be changed at the first login"},
+    {"--password", nullptr, "change: a new one, from standard input"},
+    {"--disable", nullptr, "change: no login, tokens included"},
+    {"--enable", nullptr, "change: login again"},
+    {"--unlock", nullptr, "change: forget failed logins"},
+    {"--reset-mfa", nullptr, "change: remove the authenticator"},
+    {"--yes", nullptr, "remove: do not ask"}};
 constexpr ExampleSpec kExamples[] = {
-    {"kiln user add ann --role owner --phi-view --name 'Ann B'", "the first account; the password is asked for"},
+    {"kiln user add ann --role owner --phi-view --name 'Ann B'",
+     "the first account; the password is asked for"},
     {"kiln user change bob --role operator --unlock", "another role, and he may try again"},
     {"kiln user hash < password.txt > admin.hash", "for console { bootstrap file(\"…\") }"}};
 
 }  // namespace
 
 const CommandSpec& user_spec() {
-  static const CommandSpec spec{"user",
-                                "Security",
-                                "accounts of the console and the admin API",
-                                "Asks the engine that runs on the site (its socket holds all rights). Passwords come from standard input:\n"
-                                "at a terminal they are asked for and not shown. Every change is in the audit trail.",
-                                kArguments,
-                                kOptions,
-                                kExamples,
-                                run};
+  static const CommandSpec spec{
+      "user",
+      "Security",
+      "accounts of the console and the admin API",
+      "Asks the engine that runs on the site (its socket holds all rights). Passwords come from standard "
+      "input:\n"
+      "at a terminal they are asked for and not shown. Every change is in the audit trail.",
+      kArguments,
+      kOptions,
+      kExamples,
+      run};
   return spec;
 }
 

@@ -15,11 +15,13 @@ using base::Result;
 Result<std::string> ask(const Arguments& arguments) {
   const std::string id = arguments.text("ID");
   auto told = detail::ask_admin(arguments, "/messages/" + base::percent_encode(id) + "/why");
-  if (told || told.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server")) return told;
+  if (told || told.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server"))
+    return told;
   char* end = nullptr;
   const MessageId number = std::strtoull(id.c_str(), &end, 10);
   if (end == id.c_str() || *end != '\0' || number == 0)
-    return base::fail(base::ErrorCode::message_not_found, "this is no message number", {}, "`kiln search` lists them");
+    return base::fail(base::ErrorCode::message_not_found, "this is no message number", {},
+                      "`kiln search` lists them");
   TRY(const std::string data, detail::data_folder(arguments));
   TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
   TRY(const WhyFacts facts, gather_why(reader, number, base::SystemClock().wall()));
@@ -57,23 +59,29 @@ int run(const Arguments& arguments) {
 }
 
 constexpr ArgumentSpec kArguments[] = {{"ID", "sequence number of the message"}};
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption, detail::kUtcOption,
-                                   {"--steps", nullptr, "also the whole path: listener, identity, map, each attempt"}};
-constexpr ExampleSpec kExamples[] = {{"kiln why 4711 --site examples/quickstart", "where it is, why, and what to do"},
-                                     {"kiln why 4711 --steps", "every step of its path"}};
+constexpr OptionSpec kOptions[] = {
+    detail::kSiteOption,
+    detail::kDataOption,
+    detail::kServerOption,
+    detail::kUtcOption,
+    {"--steps", nullptr, "also the whole path: listener, identity, map, each attempt"}};
+constexpr ExampleSpec kExamples[] = {
+    {"kiln why 4711 --site examples/quickstart", "where it is, why, and what to do"},
+    {"kiln why 4711 --steps", "every step of its path"}};
 
 }  // namespace
 
 const CommandSpec& why_spec() {
-  static const CommandSpec spec{"why",
-                                "Messages",
-                                "say in plain words where a message is, why, and what to do",
-                                "Told from records only, without content of the message. Without a running engine it is told from\n"
-                                "the journal: what the queues do now is then not known.",
-                                kArguments,
-                                kOptions,
-                                kExamples,
-                                run};
+  static const CommandSpec spec{
+      "why",
+      "Messages",
+      "say in plain words where a message is, why, and what to do",
+      "Told from records only, without content of the message. Without a running engine it is told from\n"
+      "the journal: what the queues do now is then not known.",
+      kArguments,
+      kOptions,
+      kExamples,
+      run};
   return spec;
 }
 

@@ -42,7 +42,8 @@ Result<base::HttpResponse> ask_server(const std::string& server, base::HttpReque
   channels::run_to_end(net, exchange(net, url, std::move(request), &result));
   if (result.response) return std::move(*result.response);
   if (result.request_sent) return base::fail(result.response.error());
-  return base::fail(ErrorCode::engine_unreachable, {}, server, "is the address that of a console, and does it run?");
+  return base::fail(ErrorCode::engine_unreachable, {}, server,
+                    "is the address that of a console, and does it run?");
 }
 
 }  // namespace
@@ -91,8 +92,8 @@ std::string shown_time(std::string_view rfc3339, const Arguments& arguments) {
   const long offset = shown.tm_gmtoff / 60;
   const long minutes = offset < 0 ? -offset : offset;
   char zone[16];
-  std::snprintf(zone, sizeof zone, " %c%02d:%02d", offset < 0 ? '-' : '+', static_cast<int>(minutes / 60 % 100),
-                static_cast<int>(minutes % 60));
+  std::snprintf(zone, sizeof zone, " %c%02d:%02d", offset < 0 ? '-' : '+',
+                static_cast<int>(minutes / 60 % 100), static_cast<int>(minutes % 60));
   return std::string(out) + zone;
 }
 

@@ -14,19 +14,20 @@
 
 namespace kiln::engine::detail {
 
-inline constexpr OptionSpec kServerOption{"--server", "URL",
-                                          "an engine elsewhere: http(s)://HOST:PORT of its console; the token is in $KILN_TOKEN"};
+inline constexpr OptionSpec kServerOption{
+    "--server", "URL",
+    "an engine elsewhere: http(s)://HOST:PORT of its console; the token is in $KILN_TOKEN"};
 inline constexpr OptionSpec kUtcOption{"--utc", nullptr, "times in UTC instead of the local zone"};
 
 /// One request below /api/v1. Errors: engine_unreachable, usage, and what the engine says.
-base::Result<std::string> ask_admin(const Arguments& arguments, const std::string& method, const std::string& path,
-                                    const std::string& body = {});
+base::Result<std::string> ask_admin(const Arguments& arguments, const std::string& method,
+                                    const std::string& path, const std::string& body = {});
 base::Result<std::string> ask_admin(const Arguments& arguments, const std::string& path);
 /// The same as JSON.
 base::Result<base::JsonDocument> ask_admin_json(const Arguments& arguments, const std::string& path);
 
-/// "2026-11-23 14:05:09 +01:00" of an RFC 3339 time as the API writes it; with --utc "2026-11-23 13:05:09Z". As it is
-/// when it is no time.
+/// "2026-11-23 14:05:09 +01:00" of an RFC 3339 time as the API writes it; with --utc "2026-11-23 13:05:09Z".
+/// As it is when it is no time.
 std::string shown_time(std::string_view rfc3339, const Arguments& arguments);
 
 /// Lines in columns, two blanks between.

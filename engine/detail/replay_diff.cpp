@@ -64,6 +64,7 @@ void print_output(base::JsonView output) {
   if (compared == "same") line += ", as it was sent";
   if (compared == "gone")
     line = "      -> " + std::string(output["destination"].text()) + ", nothing; it was sent";
+  if (compared == "unknown") line += ", what was sent is not kept";
   if (compared == "new") line += ", was not sent";
   if (compared == "changed") {
     line += ", differs from what was sent";

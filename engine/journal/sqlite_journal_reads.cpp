@@ -33,6 +33,7 @@ void SqliteJournal::read_pending(std::string channel, std::string destination, M
     }
     for (const MessageId id : corrupt) {
       base::log(base::LogLevel::error, "corrupt-record", {{"msg", static_cast<std::int64_t>(id)}});
+      meter_.corrupt();
       Ending ending;
       ending.destination = destination;
       ending.state = DeliveryState::quarantined;

@@ -1,6 +1,8 @@
 #include "engine/observe/alert_sender.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 
 #include "channels/net/http_client.h"
 #include "engine/base/log.h"
@@ -14,6 +16,36 @@ using base::Result;
 using base::Status;
 using base::Task;
 
+namespace {
+
+Status read_mail(const channels::Options& block, AlertRoute& route) {
+  for (const std::string_view address : base::split(block.text("mail"), ' ')) {
+    if (address.empty()) continue;
+    if (!channels::is_mail_address(address))
+      return base::fail(base::ErrorCode::bad_value, "this is no mail address", "notify " + route.name, "oncall@example.org");
+    route.mail.emplace_back(address);
+  }
+  if (route.mail.empty()) return {};
+  route.from = block.text("from");
+  const std::string server = block.text("smtp");
+  const auto colon = server.rfind(':');
+  route.smtp.host = server.substr(0, colon);
+  std::uint32_t port = 587;
+  if (colon != std::string::npos) port = static_cast<std::uint32_t>(std::strtoul(server.c_str() + colon + 1, nullptr, 10));
+  if (!channels::is_mail_address(route.from) || route.smtp.host.empty() || port == 0 || port > UINT16_MAX)
+    return base::fail(base::ErrorCode::bad_value, "mail needs `from` and `smtp`", "notify " + route.name,
+                      "smtp \"mail.example.org:587\"; from \"kiln@example.org\"");
+  route.smtp.port = static_cast<std::uint16_t>(port);
+  const std::string security = block.text("security");
+  using Security = channels::SmtpServer::Security;
+  route.smtp.security = security == "none" ? Security::none : security == "tls" ? Security::tls : Security::starttls;
+  route.smtp.user = block.text("user");
+  route.smtp.password = block.text("password");
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<AlertRoute>> read_alert_routes(const channels::Options& server) {
   std::vector<AlertRoute> out;
   const auto* blocks = server.all("notify");
@@ -25,8 +57,12 @@ Result<std::vector<AlertRoute>> read_alert_routes(const channels::Options& serve
     route.url = block.text("webhook");
     route.authorization = block.text("authorization");
     if (block.text("level") == "page") route.least = AlertLevel::page;
-    const auto url = channels::HttpUrl::parse(route.url);
-    if (!url) return base::fail(base::ErrorCode::bad_value, "the webhook is no URL", "notify " + route.name, "https://host/path");
+    TRY_VOID(read_mail(block, route));
+    const std::string place = "notify " + route.name;
+    if (route.url.empty() == route.mail.empty())
+      return base::fail(base::ErrorCode::bad_value, "a route is either a webhook or mail", place);
+    if (route.mail.empty() && !channels::HttpUrl::parse(route.url))
+      return base::fail(base::ErrorCode::bad_value, "the webhook is no URL", place, "https://host/path");
     out.push_back(std::move(route));
   }
   return out;
@@ -50,8 +86,7 @@ Task<Status> post(base::Network* network, AlertRoute route, std::string body) {
   constexpr std::int64_t kTimeoutMs = 15'000;
   auto url = channels::HttpUrl::parse(route.url);
   if (!url) co_return base::fail(url.error());
-  if (url->https) co_return base::fail(base::ErrorCode::tls_failed, "https is not there yet");
-  channels::HttpClient client(*network, url->host, url->port);
+  channels::HttpClient client(*network, *url);
   base::HttpRequest request;
   request.method = "POST";
   request.target = url->path.empty() ? "/" : url->path;
@@ -66,6 +101,13 @@ Task<Status> post(base::Network* network, AlertRoute route, std::string body) {
   co_return base::fail(base::ErrorCode::alert_not_sent, "HTTP status " + std::to_string(exchange.response->status));
 }
 
+Task<Status> mail(base::Network* network, AlertRoute route, channels::Mail letter) {
+  channels::SmtpServer server = route.smtp;
+  auto sending = channels::send_mail(network, std::move(server), std::move(letter));
+  const channels::MailOutcome outcome = co_await std::move(sending);
+  co_return outcome.status;
+}
+
 /// 1 s, 2 s, … 5 min.
 std::chrono::seconds backoff(std::uint32_t attempts) {
   constexpr std::uint32_t kMost = 300;
@@ -74,8 +116,30 @@ std::chrono::seconds backoff(std::uint32_t attempts) {
 
 }  // namespace
 
-AlertTransport alert_transport(base::Network& network) {
-  return [network = &network](AlertRoute route, std::string body) { return post(network, std::move(route), std::move(body)); };
+channels::Mail alert_mail(const AlertRoute& route, const std::string& note) {
+  channels::Mail out;
+  out.from = route.from;
+  out.to = route.mail;
+  const auto document = base::parse_json(note);
+  if (!document) return out;
+  const base::JsonView root = document->root();
+  const auto member = [&](const char* name) { return std::string(root[name].text()); };
+  out.subject = "[kiln] " + member("level") + ": " + member("alert") + (member("subject").empty() ? "" : " " + member("subject")) + " (" +
+                member("event") + ")";
+  out.text = member("text") + "\n\n" + member("remedy") + "\n\nsince " + member("since") + "\nhost " + member("host") + "\n";
+  if (!member("owner").empty()) out.text += "owner " + member("owner") + "\n";
+  // The same note sent again is the same mail.
+  out.id = base::sha256_hex(note).substr(0, 32);
+  return out;
+}
+
+AlertTransport alert_transport(base::Network& network, const base::Clock& clock) {
+  return [network = &network, clock = &clock](AlertRoute route, std::string body) {
+    if (route.mail.empty()) return post(network, std::move(route), std::move(body));
+    channels::Mail letter = alert_mail(route, body);
+    letter.time = clock->wall();
+    return mail(network, std::move(route), std::move(letter));
+  };
 }
 
 AlertSender::AlertSender(Parts parts) : parts_(std::move(parts)), wake_(*parts_.home) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "channels/net/smtp_client.h"
 #include "channels/options.h"
 #include "engine/base/env.h"
 #include "engine/base/network.h"
@@ -16,11 +17,15 @@
 
 namespace kiln::engine {
 
-/// Where notes go: `notify ops { webhook "https://…"; level page }`.
+/// Where notes go: `notify ops { webhook "https://…"; level page }`, `notify night { mail "oncall@example.org"; smtp
+/// "mail.example.org:587"; from "kiln@example.org" }`.
 struct AlertRoute {
   std::string name;
   AlertLevel least = AlertLevel::warn;
   std::string url, authorization;  ///< of a webhook; the second is the value of the field, may be empty
+  std::vector<std::string> mail;   ///< receivers; empty: a webhook
+  std::string from;
+  channels::SmtpServer smtp;
 };
 /// The `notify` blocks of a checked server block. Errors: bad_value with the block as place.
 base::Result<std::vector<AlertRoute>> read_alert_routes(const channels::Options& server);
@@ -30,8 +35,10 @@ std::string print_alert_note(const AlertNote& note, const std::string& host);
 
 /// One route's way of sending; injected for tests.
 using AlertTransport = std::function<base::Task<base::Status>(AlertRoute route, std::string body)>;
-/// Webhooks by POST; 2xx is taken.
-AlertTransport alert_transport(base::Network& network);
+/// Webhooks by POST, 2xx is taken; mail by SMTP.
+AlertTransport alert_transport(base::Network& network, const base::Clock& clock);
+/// Subject and text of the mail that a note of print_alert_note() becomes.
+channels::Mail alert_mail(const AlertRoute& route, const std::string& note);
 
 class AlertSender {
  public:

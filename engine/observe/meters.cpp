@@ -57,7 +57,8 @@ void QueueMeter::attach(MeteredCount& sent, MeteredCount& quarantined, MeteredCo
 JournalMeter::JournalMeter()
     : commit_(base::Metrics::process().histogram(Metric::journal_commit_seconds)),
       group_(base::Metrics::process().histogram(Metric::journal_commit_group_size)),
-      fsync_errors_(base::Metrics::process().counter(Metric::journal_fsync_errors_total)) {}
+      fsync_errors_(base::Metrics::process().counter(Metric::journal_fsync_errors_total)),
+      corrupt_(base::Metrics::process().counter(Metric::journal_corrupt_records_total)) {}
 
 void JournalMeter::committed(base::MonoTime took, std::size_t changes) {
   commit_.observe(took);

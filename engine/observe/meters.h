@@ -63,10 +63,11 @@ class JournalMeter {
   JournalMeter();
   void committed(base::MonoTime took, std::size_t changes);
   void fsync_failed() { fsync_errors_.add(); }
+  void corrupt() { corrupt_.add(); }
 
  private:
   base::Histogram &commit_, &group_;
-  base::Counter& fsync_errors_;
+  base::Counter &fsync_errors_, &corrupt_;
 };
 
 }  // namespace kiln::engine

@@ -5,6 +5,8 @@
 #include <climits>
 #include <cmath>
 
+#include "engine/admin/events.h"
+#include "engine/base/json.h"
 #include "engine/base/log.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
@@ -69,7 +71,7 @@ base::Status Observer::start_alerts(base::Network& network, base::Executor& file
   Alerts::Parts parts;
   TRY(parts.settings, read_alert_settings(site.server, site.folder, env_));
   TRY(parts.routes, read_alert_routes(site.server));
-  parts.transport = alert_transport(network);
+  parts.transport = alert_transport(network, gateway_.clock());
   parts.home = &gateway_.executor();
   parts.file_work = &file_work;
   parts.clock = &gateway_.clock();
@@ -77,6 +79,13 @@ base::Status Observer::start_alerts(base::Network& network, base::Executor& file
   parts.file = base::join_path(site.data_folder, "alerts.json");
   char host[HOST_NAME_MAX + 1] = {};
   if (::gethostname(host, sizeof host - 1) == 0) parts.host = host;
+  // To the consoles that listen; the first is told on the loop, when the admin API is open.
+  parts.told = [this](const AlertNote& note) {
+    base::JsonWriter json;
+    json.begin_object().member("id", note.id()).member("name", note.condition.rule);
+    json.member("state", name_of(note.what)).member("text", note.condition.text).end_object();
+    gateway_.admin().events().publish("alert", json.str());
+  };
   alerts_ = std::make_unique<Alerts>(std::move(parts));
   return {};
 }
@@ -103,10 +112,6 @@ void Observer::reloading() {
 }
 
 void Observer::reloaded(bool ok) {
-  if (ok)
-    Metrics::process().counter(Metric::config_reload_total, {"ok"}).add();
-  else
-    Metrics::process().counter(Metric::config_reload_total, {"failed"}).add();
   notifier_.ready(ok ? "serving, site reloaded" : "serving, the reload was refused");
 }
 

@@ -103,6 +103,9 @@ void Observer::collect_journal() {
 void Observer::collect_site() {
   Metrics& all = Metrics::process();
   const channels::Site& site = gateway_.site();
+  const auto& reloads = gateway_.reloads().state();
+  all.counter(Metric::config_reload_total, {"ok"}).set_total(reloads.applied);
+  all.counter(Metric::config_reload_total, {"failed"}).set_total(reloads.refused);
   if (site.hash == site_seen_) return;
   if (!site_seen_.empty()) all.retire("version", site_seen_);
   site_seen_ = site.hash;

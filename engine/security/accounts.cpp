@@ -47,8 +47,10 @@ Result<Accounts> Accounts::open(base::Env& env, const std::string& path) {
 }
 
 Status Accounts::read() {
-  TRY(auto rows, database_.prepare("select user, name, role, password, totp, totp_confirmed, totp_step, phi_view, disabled, "
-                                   "must_change, created, last_login from account"));
+  TRY(auto rows,
+      database_.prepare(
+          "select user, name, role, password, totp, totp_confirmed, totp_step, phi_view, disabled, "
+          "must_change, created, last_login from account"));
   for (;;) {
     TRY(const bool more, rows.step());
     if (!more) break;
@@ -93,7 +95,8 @@ const Account* Accounts::find(const std::string& user) const {
 
 Status Accounts::keep(Account account) {
   if (!accounts_.contains(account.user) && accounts_.size() >= limits::kAccountsMax)
-    return base::fail(ErrorCode::limit_exceeded, "no more than " + std::to_string(limits::kAccountsMax) + " accounts");
+    return base::fail(ErrorCode::limit_exceeded,
+                      "no more than " + std::to_string(limits::kAccountsMax) + " accounts");
   TRY(auto write, database_.prepare("insert or replace into account values(?,?,?,?,?,?,?,?,?,?,?,?)"));
   write.bind(1, account.user).bind(2, account.name).bind(3, account.role).bind(4, account.password_hash);
   write.bind(5, account.totp_secret).bind(6, std::int64_t{account.totp_confirmed});
@@ -110,7 +113,8 @@ Status Accounts::keep(Account account) {
 }
 
 Status Accounts::remove(const std::string& user) {
-  if (!accounts_.contains(user)) return base::fail(ErrorCode::no_such_thing, "there is no account of that name");
+  if (!accounts_.contains(user))
+    return base::fail(ErrorCode::no_such_thing, "there is no account of that name");
   TRY(auto write, database_.prepare("delete from account where user = ?"));
   TRY(auto theirs, database_.prepare("delete from token where user = ?"));
   TRY(auto saved, database_.prepare("delete from saved where user = ?"));
@@ -138,16 +142,20 @@ Status Accounts::keep_saved(const std::string& user, const std::string& text) {
 }
 
 const ApiToken* Accounts::find_token(const std::string& hash) const {
-  const auto found = std::ranges::find_if(tokens_, [&hash](const auto& one) { return one.second.hash == hash; });
+  const auto found =
+      std::ranges::find_if(tokens_, [&hash](const auto& one) { return one.second.hash == hash; });
   return found == tokens_.end() ? nullptr : &found->second;
 }
 
 Status Accounts::keep(ApiToken token) {
   if (tokens_.size() >= limits::kApiTokensMax)
-    return base::fail(ErrorCode::limit_exceeded, "no more than " + std::to_string(limits::kApiTokensMax) + " API tokens");
+    return base::fail(ErrorCode::limit_exceeded,
+                      "no more than " + std::to_string(limits::kApiTokensMax) + " API tokens");
   TRY(auto write, database_.prepare("insert into token values(?,?,?,?,?,?,?)"));
   write.bind(1, token.id).bind(2, token.name).bind(3, token.hash).bind(4, token.user);
-  write.bind(5, static_cast<std::int64_t>(token.rights.bits())).bind(6, token.created.micros).bind(7, token.expires.micros);
+  write.bind(5, static_cast<std::int64_t>(token.rights.bits()))
+      .bind(6, token.created.micros)
+      .bind(7, token.expires.micros);
   TRY_VOID(database_.begin());
   const Status written = write.run();
   if (!written) return database_.rollback(), written;
@@ -169,9 +177,10 @@ Status Accounts::remove_token(const std::string& id) {
 }
 
 Status check_user_name(std::string_view user) {
-  const bool fits = !user.empty() && user.size() <= 64 && user != "local" && std::ranges::all_of(user, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  });
+  const bool fits =
+      !user.empty() && user.size() <= 64 && user != "local" && std::ranges::all_of(user, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+      });
   if (fits) return {};
   return base::fail(ErrorCode::bad_value, "the name of an account is 1 to 64 of a-z 0-9 . _ -", "user");
 }

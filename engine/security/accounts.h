@@ -1,6 +1,7 @@
 #pragma once
-// Accounts and API tokens of the admin API, in a small database of their own (DATA/users.db). Passwords are kept as
-// Argon2id, tokens as SHA-256; a TOTP secret must be kept as it is, so the file is the owner's only (0600).
+// Accounts and API tokens of the admin API, in a small database of their own (DATA/users.db). Passwords are
+// kept as Argon2id, tokens as SHA-256; a TOTP secret must be kept as it is, so the file is the owner's only
+// (0600).
 
 #include <cstdint>
 #include <map>
@@ -32,7 +33,7 @@ struct Account {
 };
 
 struct ApiToken {
-  std::string id;  ///< public
+  std::string id;          ///< public
   std::string name, hash;  ///< `hash`: SHA-256 of the token, hexadecimal
   std::string user;        ///< who made it
   Rights rights;
@@ -52,7 +53,8 @@ class Accounts {
   base::Status keep(Account account);
   base::Status remove(const std::string& user);
 
-  /// What an account keeps for its console (JSON); empty: nothing. They may name patients, so they are not in the browser.
+  /// What an account keeps for its console (JSON); empty: nothing. They may name patients, so they are not in
+  /// the browser.
   base::Result<std::string> saved(const std::string& user);
   base::Status keep_saved(const std::string& user, const std::string& text);
 

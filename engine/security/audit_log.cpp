@@ -26,7 +26,8 @@ create table if not exists record(
   target text not null, outcome text not null, detail text not null, hash blob not null);
 create table if not exists checkpoint(n integer primary key, hash blob not null, mac blob not null);
 )sql";
-constexpr const char* kColumns = "select n, at, user, source, action, target, outcome, detail, hash from record ";
+constexpr const char* kColumns =
+    "select n, at, user, source, action, target, outcome, detail, hash from record ";
 
 /// Length first: no two lists of fields give the same bytes.
 void add_field(std::string& out, std::string_view field) {
@@ -52,7 +53,8 @@ Result<std::string> read_key(base::Env& env, const std::string& path) {
   if (env.exists(path)) {
     TRY(std::string key, env.read_file(path, kKeyBytes));
     if (key.size() == kKeyBytes) return key;
-    return base::fail(ErrorCode::audit_broken, "the key of the audit trail has another length than was written", path);
+    return base::fail(ErrorCode::audit_broken,
+                      "the key of the audit trail has another length than was written", path);
   }
   TRY(const std::string key, random_key(kKeyBytes));
   TRY_VOID(env.write_file_atomic(path, key));
@@ -76,6 +78,7 @@ Result<AuditLog> AuditLog::open(base::Env& env, const std::string& path, const s
   options.path = path;
   options.page_size = 4096;
   options.cache_kib = 512;
+  options.busy_timeout_ms = 1'000;  // nobody else writes it; who asks must not wait long for a refusal
   options.vfs = env.sqlite_vfs();
   AuditLog out;
   const bool is_new = !env.exists(path);
@@ -117,7 +120,8 @@ Result<AuditRecord> AuditLog::append(AuditRecord record) {
   }
   if (!done) {
     if (database_.in_transaction()) database_.rollback();
-    return base::fail(ErrorCode::audit_failed, "the audit record could not be written: " + done.error().message());
+    return base::fail(ErrorCode::audit_failed,
+                      "the audit record could not be written: " + done.error().message());
   }
   head_ = {record.number, record.hash};
   return record;
@@ -127,8 +131,8 @@ std::string AuditLog::authenticate(const AuditHead& head) const {
   const std::string bytes = std::to_string(head.number) + ":" + head.hash;
   std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
   unsigned int size = 0;
-  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
-       bytes.size(), mac.data(), &size);
+  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+       reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), mac.data(), &size);
   return std::string(reinterpret_cast<const char*>(mac.data()), size);
 }
 
@@ -140,10 +144,11 @@ Status AuditLog::checkpoint() {
 }
 
 Result<std::vector<AuditRecord>> AuditLog::list(const AuditQuery& query) {
-  TRY(auto rows, database_.cached(std::string(kColumns) +
-                                  "where (?1 = 0 or n < ?1) and (?2 = '' or user = ?2) and (?3 = '' or action = ?3 or "
-                                  "substr(action, 1, length(?3) + 1) = ?3 || '.') and (?4 = '' or outcome = ?4) "
-                                  "order by n desc limit ?5"));
+  TRY(auto rows,
+      database_.cached(std::string(kColumns) +
+                       "where (?1 = 0 or n < ?1) and (?2 = '' or user = ?2) and (?3 = '' or action = ?3 or "
+                       "substr(action, 1, length(?3) + 1) = ?3 || '.') and (?4 = '' or outcome = ?4) "
+                       "order by n desc limit ?5"));
   rows.bind(1, static_cast<std::int64_t>(query.before)).bind(2, query.user).bind(3, query.action);
   rows.bind(4, query.outcome).bind(5, static_cast<std::int64_t>(query.limit));
   std::vector<AuditRecord> out;
@@ -174,9 +179,11 @@ Result<AuditVerdict> AuditLog::verify() {
   TRY(auto checks, database_.prepare("select n, hash, mac from checkpoint order by n"));
   TRY(bool check_waits, checks.step());
   const auto check = [&](const AuditRecord& record) -> Status {
-    while (out.broken_at == 0 && check_waits && static_cast<std::uint64_t>(checks.integer(0)) <= record.number) {
+    while (out.broken_at == 0 && check_waits &&
+           static_cast<std::uint64_t>(checks.integer(0)) <= record.number) {
       const AuditHead head{static_cast<std::uint64_t>(checks.integer(0)), std::string(checks.blob(1))};
-      if (head.number != record.number || head.hash != record.hash || !equals_in_constant_time(authenticate(head), checks.blob(2)))
+      if (head.number != record.number || head.hash != record.hash ||
+          !equals_in_constant_time(authenticate(head), checks.blob(2)))
         broken(head.number, "the checkpoint at record " + std::to_string(head.number) + " does not fit");
       ++out.checkpoints;
       TRY(check_waits, checks.step());
@@ -194,14 +201,17 @@ Result<AuditVerdict> AuditLog::verify() {
     return check(record);
   }));
   if (check_waits && out.broken_at == 0)
-    broken(out.records + 1, "the end was cut: there is a checkpoint at record " + std::to_string(checks.integer(0)));
+    broken(out.records + 1,
+           "the end was cut: there is a checkpoint at record " + std::to_string(checks.integer(0)));
   // What this process wrote last is known without the file.
   if (out.broken_at == 0 && (out.head.number != head_.number || out.head.hash != head_.hash))
     broken(out.records, "the newest records are not those that were written");
   out.ok = out.broken_at == 0;
   if (out.ok)
-    out.text = std::to_string(out.records) + " records, each follows from the one before. A cut end shows only against a "
-               "head that was noted elsewhere: " + std::to_string(out.head.number) + " " + base::hex(out.head.hash);
+    out.text = std::to_string(out.records) +
+               " records, each follows from the one before. A cut end shows only against a "
+               "head that was noted elsewhere: " +
+               std::to_string(out.head.number) + " " + base::hex(out.head.hash);
   return out;
 }
 
@@ -209,7 +219,9 @@ std::string print_audit_event(const AuditRecord& record) {
   base::JsonWriter json;
   json.begin_object().member("resourceType", "AuditEvent");
   json.key("extension").begin_array().begin_object().member("url", "urn:kiln:audit-chain");
-  json.member("valueString", std::to_string(record.number) + " " + base::hex(record.hash)).end_object().end_array();
+  json.member("valueString", std::to_string(record.number) + " " + base::hex(record.hash))
+      .end_object()
+      .end_array();
   json.key("type").begin_object().member("system", "http://dicom.nema.org/resources/ontology/DCM");
   json.member("code", "110100").member("display", "Application Activity").end_object();
   json.key("subtype").begin_array().begin_object().member("system", "urn:kiln:admin-action");
@@ -218,10 +230,19 @@ std::string print_audit_event(const AuditRecord& record) {
   json.member("outcome", record.outcome == "ok" ? "0" : record.outcome == "refused" ? "4" : "8");
   if (!record.detail.empty()) json.member("outcomeDesc", record.detail);
   json.key("agent").begin_array().begin_object().key("who").begin_object();
-  json.member("display", record.user.empty() ? "nobody" : record.user).end_object().key("requestor").boolean(true);
+  json.member("display", record.user.empty() ? "nobody" : record.user)
+      .end_object()
+      .key("requestor")
+      .boolean(true);
   if (!record.from.empty()) json.key("network").begin_object().member("address", record.from).end_object();
   json.end_object().end_array();
-  json.key("source").begin_object().key("observer").begin_object().member("display", "Kiln").end_object().end_object();
+  json.key("source")
+      .begin_object()
+      .key("observer")
+      .begin_object()
+      .member("display", "Kiln")
+      .end_object()
+      .end_object();
   if (!record.target.empty()) {
     json.key("entity").begin_array().begin_object().key("what").begin_object();
     json.member("display", record.target).end_object().end_object().end_array();

@@ -1,7 +1,8 @@
 #pragma once
-// The audit trail of the admin API (security.md §5): who did what, when, from where, with what end. A database of its
-// own (DATA/audit.db); each record holds the SHA-256 of the one before, so that a change, a gap or another order is
-// found. Every kAuditCheckpointRecords records a checkpoint is authenticated (HMAC-SHA-256) with a key of a file of its own.
+// The audit trail of the admin API (security.md §5): who did what, when, from where, with what end. A
+// database of its own (DATA/audit.db); each record holds the SHA-256 of the one before, so that a change, a
+// gap or another order is found. Every kAuditCheckpointRecords records a checkpoint is authenticated
+// (HMAC-SHA-256) with a key of a file of its own.
 
 #include <cstdint>
 #include <functional>
@@ -35,7 +36,7 @@ struct AuditHead {
 
 struct AuditQuery {
   std::size_t limit = 100;
-  std::uint64_t before = 0;  ///< only records below that number; 0: from the newest
+  std::uint64_t before = 0;           ///< only records below that number; 0: from the newest
   std::string user, action, outcome;  ///< exact; `action` also the beginning up to a dot; empty: any
 };
 

@@ -10,7 +10,7 @@
 namespace kiln::engine {
 
 struct CertificateInfo {
-  std::string where;  ///< "http", "console", "channel lab", "destination lab/archive"
+  std::string where;            ///< "http", "console", "channel lab", "destination lab/archive"
   std::string subject, issuer;  ///< RFC 2253
   base::WallTime from, expires;
 };

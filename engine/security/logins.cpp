@@ -14,15 +14,17 @@ using base::ErrorCode;
 using base::Result;
 
 constexpr std::size_t kSecretBytes = 32;
-constexpr std::uint32_t kFailuresFree = 5;      ///< wrong passwords without any wait
-constexpr std::int64_t kLockSecondsMax = 900;   ///< doubles from 1 s with each failure after that
+constexpr std::uint32_t kFailuresFree = 5;     ///< wrong passwords without any wait
+constexpr std::int64_t kLockSecondsMax = 900;  ///< doubles from 1 s with each failure after that
 constexpr std::string_view kCookie = "kiln_session";
 
 std::int64_t seconds_between(base::MonoTime from, base::MonoTime to) {
   return std::chrono::duration_cast<std::chrono::seconds>(to - from).count();
 }
 
-base::WallTime after_seconds(base::WallTime time, std::int64_t seconds) { return {time.micros + seconds * 1'000'000}; }
+base::WallTime after_seconds(base::WallTime time, std::int64_t seconds) {
+  return {time.micros + seconds * 1'000'000};
+}
 
 }  // namespace
 
@@ -50,7 +52,9 @@ Logins::Session* Logins::find_session(const std::string& key) {
   return nullptr;
 }
 
-bool Logins::is_open(const std::string& session) { return find_session(session) != nullptr; }
+bool Logins::is_open(const std::string& session) {
+  return find_session(session) != nullptr;
+}
 
 Caller Logins::caller_of(const Account& account, const std::string& key, const Session& session) const {
   Caller out;
@@ -100,7 +104,8 @@ Result<Caller> Logins::identify(const base::HttpRequest& head) {
 
 base::WallTime Logins::locked_until(const std::string& user) const {
   const auto found = failures_.find(user);
-  return found != failures_.end() && found->second.locked_until > clock_->wall() ? found->second.locked_until : base::WallTime();
+  return found != failures_.end() && found->second.locked_until > clock_->wall() ? found->second.locked_until
+                                                                                 : base::WallTime();
 }
 
 Result<std::string> Logins::begin_login(const std::string& user) {
@@ -149,7 +154,8 @@ Result<Logins::Entered> Logins::end_login(const std::string& user, bool verified
 Result<Logins::Entered> Logins::set_up(const std::string& token, Account account) {
   const bool in_time = !bootstrap_hash_.empty() &&
                        seconds_between(bootstrap_made_, clock_->mono()) < limits::kBootstrapSeconds;
-  if (!accounts_.all().empty()) return base::fail(ErrorCode::already_exists, "there is an account already; log in");
+  if (!accounts_.all().empty())
+    return base::fail(ErrorCode::already_exists, "there is an account already; log in");
   constexpr const char* kSetUp = "the first account";
   if (locked_until(kSetUp).micros != 0) return base::fail(ErrorCode::login_locked, {}, {}, "60");
   if (!in_time || !equals_in_constant_time(bootstrap_hash_, base::sha256_hex(token))) {
@@ -180,7 +186,8 @@ Result<Logins::Entered> Logins::enter(const Account& account) {
     }
     return std::pair(oldest, count);
   };
-  if (const auto [oldest, count] = oldest_of(&account.user); count >= limits::kSessionsPerUserMax) sessions_.erase(oldest);
+  if (const auto [oldest, count] = oldest_of(&account.user); count >= limits::kSessionsPerUserMax)
+    sessions_.erase(oldest);
   if (const auto [oldest, count] = oldest_of(nullptr); count >= limits::kSessionsMax) sessions_.erase(oldest);
   TRY(const std::string secret, random_key(kSecretBytes));
   TRY(const std::string csrf, random_key(kSecretBytes));

@@ -1,6 +1,6 @@
 #pragma once
-// Who is logged in to the admin API: sessions, failed logins, the one-time token of the first start (security.md §2 D2,
-// D3). Sessions are kept in memory: a restart logs everybody off.
+// Who is logged in to the admin API: sessions, failed logins, the one-time token of the first start
+// (security.md §2 D2, D3). Sessions are kept in memory: a restart logs everybody off.
 
 #include <map>
 #include <optional>
@@ -33,7 +33,8 @@ struct LoginRules {
   bool require_mfa = false;
 };
 
-/// One thread at a time, but for what verifies a password: that runs elsewhere between begin_login() and end_login().
+/// One thread at a time, but for what verifies a password: that runs elsewhere between begin_login() and
+/// end_login().
 class Logins {
  public:
   Logins(Accounts accounts, const base::Clock& clock, LoginRules rules);
@@ -41,17 +42,18 @@ class Logins {
   Accounts& accounts() { return accounts_; }
   const LoginRules& rules() const { return rules_; }
 
-  /// Makes the token for the first account, valid for limits::kBootstrapSeconds; empty when there is an account.
+  /// Makes the token for the first account, valid for limits::kBootstrapSeconds; empty when there is an
+  /// account.
   base::Result<std::string> make_bootstrap_token();
 
-  /// By bearer token, else by session cookie; a Caller that is nobody when there is neither. Keeps the session alive.
-  /// Error: login_needed for a token or cookie that is none (any more).
+  /// By bearer token, else by session cookie; a Caller that is nobody when there is neither. Keeps the
+  /// session alive. Error: login_needed for a token or cookie that is none (any more).
   base::Result<Caller> identify(const base::HttpRequest& head);
   /// The same for a stream that is open: does not keep the session alive.
   bool is_open(const std::string& session);
 
-  /// The hash to verify the password against: of the account, or nobody's. Error: login_locked with the seconds to
-  /// wait as remedy; known and unknown names are counted alike.
+  /// The hash to verify the password against: of the account, or nobody's. Error: login_locked with the
+  /// seconds to wait as remedy; known and unknown names are counted alike.
   base::Result<std::string> begin_login(const std::string& user);
   struct Entered {
     bool code_needed = false;

@@ -25,9 +25,8 @@ constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 base::Result<std::string> hash_with(std::string_view password, const std::string& salt) {
   std::array<char, 256> out{};
-  const int failed =
-      argon2id_hash_encoded(kPasses, kMemoryKib, kLanes, password.data(), password.size(), salt.data(),
-                            salt.size(), kHashBytes, out.data(), out.size());
+  const int failed = argon2id_hash_encoded(kPasses, kMemoryKib, kLanes, password.data(), password.size(),
+                                           salt.data(), salt.size(), kHashBytes, out.data(), out.size());
   if (failed != ARGON2_OK) return base::fail(base::ErrorCode::internal, "the password could not be hashed");
   return std::string(out.data());
 }
@@ -61,7 +60,8 @@ bool verify_password(std::string_view password, const std::string& hash) {
 
 const std::string& nobodys_hash() {
   // Any salt serves: no password leads to a session with it.
-  static const std::string hash = hash_with(std::string(kHashBytes, '\x01'), std::string(kSaltBytes, '\x02')).value_or("");
+  static const std::string hash =
+      hash_with(std::string(kHashBytes, '\x01'), std::string(kSaltBytes, '\x02')).value_or("");
   return hash;
 }
 
@@ -102,7 +102,8 @@ std::string totp_code(std::string_view secret, std::uint64_t step) {
     counter[i] = static_cast<unsigned char>(step >> (8 * (counter.size() - 1 - i)));
   std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
   unsigned int size = 0;
-  if (HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), counter.data(), counter.size(), mac.data(), &size) == nullptr)
+  if (HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), counter.data(), counter.size(), mac.data(),
+           &size) == nullptr)
     return {};
   const std::size_t at = mac[size - 1] & 15;  // dynamic truncation, RFC 4226 §5.3
   const std::uint32_t number = (static_cast<std::uint32_t>(mac[at] & 0x7f) << 24) |

@@ -22,8 +22,8 @@ base::Status check_password(std::string_view password, std::string_view user);
 base::Result<std::string> new_totp_secret();
 /// The code of a 30 second step, 6 digits (HMAC-SHA-1). Empty for a secret that is no base32.
 std::string totp_code(std::string_view secret, std::uint64_t step);
-/// The step whose code this is, one before to one after `unix_seconds`, and later than `after`; 0: none. A step is
-/// taken once: pass the last one as `after`.
+/// The step whose code this is, one before to one after `unix_seconds`, and later than `after`; 0: none. A
+/// step is taken once: pass the last one as `after`.
 std::uint64_t find_totp_step(std::string_view secret, std::string_view code, std::int64_t unix_seconds,
                              std::uint64_t after);
 /// "otpauth://totp/…" for an authenticator.

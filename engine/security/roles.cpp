@@ -24,20 +24,31 @@ constexpr AdminRole kRoles[] = {
 
 const char* name_of(AdminRight right) {
   switch (right) {
-    case AdminRight::anybody: return "anybody";
-    case AdminRight::login: return "login";
-    case AdminRight::view: return "view";
-    case AdminRight::phi_view: return "phi.view";
-    case AdminRight::operate: return "operate";
-    case AdminRight::replay: return "replay";
-    case AdminRight::configure: return "configure";
-    case AdminRight::audit: return "audit";
-    case AdminRight::admin: return "admin";
+    case AdminRight::anybody:
+      return "anybody";
+    case AdminRight::login:
+      return "login";
+    case AdminRight::view:
+      return "view";
+    case AdminRight::phi_view:
+      return "phi.view";
+    case AdminRight::operate:
+      return "operate";
+    case AdminRight::replay:
+      return "replay";
+    case AdminRight::configure:
+      return "configure";
+    case AdminRight::audit:
+      return "audit";
+    case AdminRight::admin:
+      return "admin";
   }
   return "";
 }
 
-std::span<const AdminRight> grantable_rights() { return kGrantable; }
+std::span<const AdminRight> grantable_rights() {
+  return kGrantable;
+}
 
 AdminRight find_right(std::string_view name) {
   for (const AdminRight right : kGrantable)
@@ -52,10 +63,13 @@ std::vector<std::string_view> Rights::names() const {
   return out;
 }
 
-std::span<const AdminRole> admin_roles() { return kRoles; }
+std::span<const AdminRole> admin_roles() {
+  return kRoles;
+}
 
 const AdminRole* find_role(std::string_view name) {
-  const auto* found = std::ranges::find_if(kRoles, [name](const AdminRole& role) { return name == role.name; });
+  const auto* found =
+      std::ranges::find_if(kRoles, [name](const AdminRole& role) { return name == role.name; });
   return found == std::end(kRoles) ? nullptr : found;
 }
 

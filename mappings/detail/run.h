@@ -104,6 +104,7 @@ class Run {
   void write_object(const WriteFacts& write, OutputNode& base);
   void write_reference(const WriteFacts& write, OutputNode& base);
   void write_call(const WriteFacts& write, OutputNode& base);
+  void write_called(const WriteFacts& write, OutputNode& base, const Called& called);
   void write_value(const WriteFacts& write, OutputNode& base, const Value& value);
   void write_text(OutputNode& object, std::uint16_t at, const Text& text, bool constant);
   void write_general(const WriteFacts& facts, OutputNode& base);
@@ -177,6 +178,7 @@ class Run {
   bool compare(ir::Op op, const Value& a, const Value& b);
   bool contains(const Value& list, const Value& value);
   bool is_empty_part(const ir::V2Path& path);
+  bool is_sent(const TextPlan& plan) const;
   bool fits_regex(ir::Index regex, std::string_view subject) const;
   bool is_among(std::string_view text, ir::Index list) const;
   Value arithmetic(const ir::Expr& expr);
@@ -213,6 +215,7 @@ class Run {
   static SourceRef source_of(const CallSource& source, std::span<const Value> arguments);
   static bool find_source(SourceRef source, std::span<const Value> arguments, CallSource& found);
   Called recalled(const CallMemory::Call& call, std::span<const Value> arguments);
+  bool recall(const ir::Expr& call, Called& called);
   template <class Call>
   Called remembered(CallMemory& memory, const CallKey& key, const Call& call);
   Value call_with_text(const ir::Function& function, const Value& argument);

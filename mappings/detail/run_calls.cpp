@@ -31,6 +31,7 @@ Frame Run::enter(const ir::Function& function, ir::Range args) {
 Value Run::call_fn(const ir::Expr& expr) {
   const ir::Function& function = unit_->functions[expr.a];
   if (facts_->text_fns[expr.a] != 0) {
+    if (Called called; recall(expr, called)) return called.value();
     const Frame inner = enter(function, {expr.b, expr.c});
     if (CallKey key; halt_ == Halt::none && call_key(expr.a, arguments_of(expr.a, inner), key))
       return call_texts(expr.a, inner, key).value();

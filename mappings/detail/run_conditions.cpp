@@ -121,9 +121,21 @@ bool Run::is_empty_part(const ir::V2Path& path) {
   return leaf_end(field) == field.end;
 }
 
+/// What the plan finds is a piece of the message as it stands there.
+bool Run::is_sent(const TextPlan& plan) const {
+  if (plan.sent || plan.from != TextFrom::local || plan.part == 0) return plan.sent;
+  const bool changed = plan.code || plan.exact || plan.otherwise != ir::kNone || plan.absent != ir::kNone;
+  return !changed && frame_.locals[plan.index].kind == ValueKind::hl7;
+}
+
 bool Run::truth_of(const ir::Expr& expr) {
   using ir::Op;
   switch (expr.op) {
+    case Op::local: {
+      const Value& local = frame_.locals[expr.a];
+      if (local.kind == ValueKind::boolean) return local.boolean;
+      break;
+    }
     case Op::and_:
       return truth(expr.a) && truth(expr.b);
     case Op::or_:
@@ -174,7 +186,7 @@ bool Run::truth_of(const ir::Expr& expr) {
     }
     case Op::is_valued:
     case Op::is_not_valued: {
-      if (Text found; facts_->plans[expr.a].sent && look(expr.a, found)) {
+      if (Text found; is_sent(facts_->plans[expr.a]) && look(expr.a, found)) {
         const Hl7Ref range = hl7_range(found.source);
         if (found.size != 0) mark_read(range.begin, range.end);
         return (found.size != 0) == (expr.op == Op::is_valued);
@@ -211,15 +223,15 @@ bool Run::truth_of(const ir::Expr& expr) {
       const OutputNode* node = object->slots[step.slot];
       return node != nullptr && !is_vacant(*node);
     }
-    default: {
-      const Value value = eval_node(expr);
-      if (value.kind == ValueKind::boolean) return value.boolean;
-      if (!value.is_value()) return false;
-      // A v2 or FHIR value used as a condition is its boolean meaning.
-      const Value converted = convert_value(value, ir::Conversion::to_boolean);
-      return converted.kind == ValueKind::boolean && converted.boolean;
-    }
+    default:
+      break;
   }
+  const Value value = eval_node(expr);
+  if (value.kind == ValueKind::boolean) return value.boolean;
+  if (!value.is_value()) return false;
+  // A v2 or FHIR value used as a condition is its boolean meaning.
+  const Value converted = convert_value(value, ir::Conversion::to_boolean);
+  return converted.kind == ValueKind::boolean && converted.boolean;
 }
 
 }  // namespace kiln::mappings::detail

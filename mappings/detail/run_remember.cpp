@@ -152,6 +152,27 @@ Called Run::recalled(const CallMemory::Call& call, std::span<const Value> argume
   return called;
 }
 
+/// A call of a fn of one text that a look finds, when it was made before: without a frame, and with the steps
+/// of the long way. False: nothing was done.
+bool Run::recall(const ir::Expr& call, Called& called) {
+  const ir::Function& function = unit_->functions[call.a];
+  if (call.c != 1 || function.parameters != 1 || facts_->text_fns[call.a] == 0) return false;
+  const ir::Index part = unit_->args[call.b];
+  const std::uint64_t steps = steps_;
+  if (Text found; facts_->plans[part].exact && look(part, found) && found.size != 0) {
+    const Value argument = Value::of_string(found.view()).from(found.source);
+    const CallKey key = text_key(call.a, argument);
+    const CallMemory::Call* const known = pure_calls_.find(key.function, key.text);
+    const bool column = kind_of(argument.source) == SourceKind::csv;  // see remembered()
+    if (known != nullptr && !column && ++steps_ + known->steps <= steps_max_) {
+      called = recalled(*known, key.arguments);
+      return true;
+    }
+  }
+  steps_ = steps;
+  return false;
+}
+
 /// What the call that `key` names gives: the same again as the last time, with as many steps, marks and
 /// words.
 template <class Call>

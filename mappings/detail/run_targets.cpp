@@ -272,6 +272,7 @@ bool Run::copy_built(const ir::Function& function, const Value& source, OutputNo
 }
 
 bool Run::emit_call(const ir::Expr& expr, Dest& dest) {
+  if (Called called; recall(expr, called)) return emit_value(called.value(), dest);
   const Frame inner = enter(unit_->functions[expr.a], {expr.b, expr.c});
   if (CallKey key; facts_->text_fns[expr.a] != 0 && halt_ == Halt::none &&
                    call_key(expr.a, arguments_of(expr.a, inner), key)) {

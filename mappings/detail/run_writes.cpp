@@ -129,21 +129,23 @@ void Run::write_value(const WriteFacts& write, OutputNode& base, const Value& va
   emit_value(value, dest);
 }
 
+void Run::write_called(const WriteFacts& write, OutputNode& base, const Called& called) {
+  if (!called.known || row_loops_ != 0) return write_value(write, base, called.value());
+  if (called.text.size == 0) return;
+  OutputNode* object = &base;
+  if (write.walks) object = walk(base, {write.write->path.first, write.write->path.count - 1});
+  if (object != nullptr) write_text(*object, write.slot, called.text, write.constant);
+}
+
 /// A fn of texts: what it gave to these texts before, or what it gives now.
 void Run::write_call(const WriteFacts& write, OutputNode& base) {
   if (write.only_if_unset && is_written(base, write.slot)) return;
   const ir::Expr& expr = unit_->exprs[write.value];
+  if (Called called; recall(expr, called)) return write_called(write, base, called);
   const Frame inner = enter(unit_->functions[expr.a], {expr.b, expr.c});
   if (halt_ != Halt::none) return;
-  if (CallKey key; call_key(expr.a, arguments_of(expr.a, inner), key)) {
-    const Called called = call_texts(expr.a, inner, key);
-    if (!called.known || row_loops_ != 0) return write_value(write, base, called.value());
-    if (called.text.size == 0) return;
-    OutputNode* object = &base;
-    if (write.walks) object = walk(base, {write.write->path.first, write.write->path.count - 1});
-    if (object != nullptr) write_text(*object, write.slot, called.text, write.constant);
-    return;
-  }
+  if (CallKey key; call_key(expr.a, arguments_of(expr.a, inner), key))
+    return write_called(write, base, call_texts(expr.a, inner, key));
   OutputNode* object = &base;
   remember(object);
   if (write.walks) object = walk(base, {write.write->path.first, write.write->path.count - 1});

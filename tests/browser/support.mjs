@@ -37,11 +37,11 @@ export async function startBrowser(folder) {
 export async function openPage(browser, engine, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1360, height: 850 }, colorScheme: 'light', locale: 'en-GB', acceptDownloads: true, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(30_000); // of a busy machine
   page.faults = [];
   page.expected = /a^/; // console errors that the test provokes
   page.on('console', (message) => {
-    if (message.type() === 'error' && !page.expected.test(message.text())) page.faults.push(`console: ${message.text()}`);
+    if (message.type() === 'error' && !page.expected.test(message.text())) page.faults.push(`console: ${message.text()} (${message.location().url})`);
   });
   page.on('pageerror', (error) => page.faults.push(`exception: ${error.message}`));
   page.on('request', (request) => {
@@ -69,7 +69,7 @@ export async function screenshot(page, folder, name) {
   await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
-export async function waitFor(what, condition, milliseconds = 8000) {
+export async function waitFor(what, condition, milliseconds = 30_000) {
   const end = performance.now() + milliseconds;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not within ${milliseconds} ms: ${what}`);

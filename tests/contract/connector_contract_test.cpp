@@ -123,7 +123,9 @@ TEST_CASE("every listener refuses what is too large, goes on, and gives its port
     const std::uint16_t port = source->status().port;
     REQUIRE(port != 0);
     const std::string answer = test::talk(setup.world, port, rig.oversize(), 500);
-    CHECK(answer.find("<closed>") != std::string::npos);
+    INFO(answer);
+    // HTTP may reset the connection behind its 413, since it does not read the rest.
+    CHECK((answer.find("<closed>") != std::string::npos || answer.starts_with("HTTP/1.1 413 ")));
     CHECK(setup.world.intake.messages.empty());
     test::talk(setup.world, port, "", 20);  // still there
     CHECK(source->status().state == ConnectorStatus::State::up);

@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """kill -9 of the real engine under load, at random moments, again and again (reliability.md T1).
 
-    kill_cycles.sh SOURCE BUILD [--cycles N] [--seed S] [--senders N]
+    kill_cycles.sh SOURCE BUILD [--cycles N] [--seed S] [--senders N] [--failpoints]
 
 Senders keep unacknowledged messages and send them again, as real ones do; a receiver logs what arrives. A quarter of the kills
 hits the engine while it starts and recovers. At the end the engine drains its queues, tests/support/checker compares everything,
 and every acknowledged patient is looked up in the FHIR store. Every run prints its seed.
+
+With --failpoints it is crash_kiln that runs, and each cycle ends it at a named place of the program (engine/base/failpoint.h), one
+place after the other, the n-th time that it is passed; what does not end by itself is killed. 20,000 cycles by one command:
+kill_cycles.sh . build/release --failpoints --cycles 20000
 """
 import argparse
 import pathlib
 import random
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -32,6 +37,7 @@ channel load {{
     port {sink}
     ack_timeout 5s
     retry forever backoff 20ms..200ms
+    nak AR quarantine
   }}
   to repo: fhir from bundle {{
     retry forever backoff 20ms..200ms
@@ -97,6 +103,67 @@ def kill_once(engine, chance):
     engine.start()
 
 
+# Places that no load of messages passes: the tests named here end the process at each of them.
+ELSEWHERE = {
+    "journal_failpoints_test": ["journal.migrate.", "journal.hold", "journal.job", "journal.note"],
+    "vault_failpoints_test": ["prune.", "backup.", "restore."],
+    "needs a file destination": ["env."],
+}
+ROTATE = "journal.rotate.now"  # torn: a change of files without waiting for midnight
+OF_A_CHANGE = ("journal.rotate.", "journal.carry", "journal.create")
+
+
+class Failpoints:
+    """The places of the program, one cycle after the other, each with chance how often it is passed before."""
+
+    def __init__(self, source, folder, chance):
+        text = "".join(p.read_text(encoding="utf-8") for top in ("engine", "channels") for p in sorted(pathlib.Path(source, top).rglob("*.cpp")))
+        found = set(re.findall(r'failpoint(?:_here|_torn)?\(\s*"([a-z_.]+)"', text))
+        found |= set(re.findall(r'failpoint\([^")]*\? "([a-z_.]+)" : "[a-z_.]+"\)', text))
+        found |= set(re.findall(r'failpoint\([^")]*\? "[a-z_.]+" : "([a-z_.]+)"\)', text))
+        self.all = sorted(found)
+        elsewhere = tuple(prefix for prefixes in ELSEWHERE.values() for prefix in prefixes)
+        self.names = [n for n in self.all if not n.startswith(elsewhere) and n != ROTATE]
+        self.torn = {n for n in self.names if n + ".torn" in found}
+        self.hits, self.chance = folder / "hits.log", chance
+        self.ended = {name: 0 for name in self.names}
+        self.next, self.changes = [], 0
+
+    def kill_once(self, engine):
+        if not self.next:
+            self.next = self.chance.sample(self.names, len(self.names))
+        name = self.next.pop()
+        spec = f"{name}={'torn' if name in self.torn else 'crash'}@{self.chance.choice([1, 1, 2, 3, 5, 8, 13, 30])}"
+        if name.startswith(OF_A_CHANGE):
+            self.changes += 1
+            spec = f"{name}=crash@1"
+            if self.changes <= 60:  # every change of files leaves a file
+                spec += f"; {ROTATE}=torn@{self.chance.randint(1, 12)}"
+        if engine.is_running():
+            engine.kill()
+        engine.start({"KILN_FAILPOINTS": spec, "KILN_FAILPOINT_HITS": str(self.hits)}, ready=False)
+        wait_for("ready or ended", lambda: engine.is_ready() or not engine.is_running())
+        if name.startswith("journal.close") and engine.is_running():
+            engine.process.terminate()
+        try:
+            engine.process.wait(self.chance.uniform(0.1, 0.5) if not name.startswith("journal.close") else PATIENCE)
+        except subprocess.TimeoutExpired:
+            engine.kill()
+        else:
+            if engine.process.returncode == -signal.SIGKILL:
+                self.ended[name] += 1
+
+    def passed(self):
+        return {line for line in self.hits.read_text().split()} if self.hits.exists() else set()
+
+    def report(self):
+        ended = [name for name, count in self.ended.items() if count]
+        print(f"{len(self.all)} named places; {len(self.names)} of a load of messages, the process ended at {len(ended)} of them, "
+              f"{sum(self.ended.values())} times")
+        never = [name for name in self.names if name not in self.passed()]
+        return [f"no message passes {name}" for name in never]
+
+
 def check_store(engine, patients):
     stored = set()
     for number in sorted(patients):
@@ -112,15 +179,33 @@ def main():
     parser.add_argument("--cycles", type=int, default=300)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--senders", type=int, default=8)
+    parser.add_argument("--failpoints", action="store_true")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     chance = random.Random(seed)
     folder = temp_folder()
-    sink = Receiver(log=folder / "sink.log")
+    # Some are tried again, some are set aside: these paths are to be ended too.
+    odd = {}
+
+    def answer(_, __, control):
+        number = int(control.split("M")[1])
+        if number % 29 == 0:
+            return "AR"
+        if number % 13 == 0 and odd.setdefault(control, 0) == 0:
+            odd[control] = 1
+            return "AE"
+        return "AA"
+
+    sink = Receiver(answer, log=folder / "sink.log")
     ports = {"port": free_port(), "http": free_port(), "sink": sink.port}
     site = write_site(folder / "site", {name: text.format(**ports) for name, text in SITE.items()})
-    engine = Engine(pathlib.Path(options.build) / "kiln", site)
+    program = "crash_kiln" if options.failpoints else "kiln"
+    if not (pathlib.Path(options.build) / program).exists():
+        print(f"skipped: {program} is not built")
+        return SKIPPED
+    engine = Engine(pathlib.Path(options.build) / program, site)
+    failpoints = Failpoints(options.source, folder, chance) if options.failpoints else None
     lock, stop = threading.Lock(), threading.Event()
     began = time.monotonic()
 
@@ -131,9 +216,16 @@ def main():
             for sender in senders:
                 sender.start()
             for cycle in range(options.cycles):
-                kill_once(engine, chance)
+                if failpoints:
+                    failpoints.kill_once(engine)
+                else:
+                    kill_once(engine, chance)
                 if (cycle + 1) % 50 == 0:
                     print(f"{cycle + 1} kills, {time.monotonic() - began:.0f} s", flush=True)
+            if failpoints:
+                if engine.is_running():
+                    engine.kill()
+                engine.start()
             stop.set()
             for sender in senders:
                 sender.join(60)
@@ -146,8 +238,15 @@ def main():
             failures.append(f"the engine ended with {code} after SIGTERM")
         if not run_checker(options.source, site, folder / "sent.log", {"load/sink": folder / "sink.log"}):
             failures.append("the checker has findings")
+        if failpoints:
+            places = failpoints.report()
+            if options.cycles >= 3 * len(failpoints.names):
+                failures += places
         assert not failures, f"{len(failures)} findings, repeat with --seed {seed}:\n" + "\n".join(failures[:20])
-        print(f"{options.cycles} kills in {time.monotonic() - began:.0f} s")
+        seconds = time.monotonic() - began
+        acknowledged = sum(sender.count for sender in senders)
+        print(f"{options.cycles} kills{' at failpoints' if failpoints else ''}, {acknowledged} messages: 0 lost, 0 reordered, "
+              f"0 altered, 0 unbalanced; {seconds:.0f} s, seed {seed}")
 
     return run_cases([cycles_under_load])
 

@@ -99,7 +99,7 @@ def outgoing(sshd, file='"out/${MSH-10}.hl7"', more=""):
   accept hl7 ADT_A01 2.5.1
   to files: sftp from source {{
     {sshd.options()}
-    file {file} {more}
+    file {file}; {more}
     retry forever backoff 100ms..300ms
   }}
 }}

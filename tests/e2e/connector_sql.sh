@@ -109,7 +109,9 @@ channel orders {{
 
 
 def bodies(engine):
-    return sorted((engine.site / "out").glob("x*"), key=lambda p: int((p.suffix or ".1")[1:]))
+    """What the channel has written; a kill may leave a temporary file beside."""
+    found = [p for p in (engine.site / "out").glob("x*") if p.name == "x" or p.suffix[1:].isdigit()]
+    return sorted(found, key=lambda p: int((p.suffix or ".1")[1:]))
 
 
 def both(case):

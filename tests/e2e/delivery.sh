@@ -99,7 +99,7 @@ def outcome(name, control):
 
 # ---- cases ----
 
-def a_receiver_that_is_down_holds_up_nobody_and_gets_everything_in_order():
+def B9_a_receiver_that_is_down_holds_up_nobody_and_gets_everything_in_order():
     controls = send("down", 30)
     queue = wait_queue("down", "30 wait, one was tried", lambda q: q["retries"] > 0 and q["pending"] == 30)
     assert "connect" in queue["last_failure"], queue
@@ -129,7 +129,7 @@ def a_slow_receiver_gets_one_message_at_a_time():
     assert outcome("slow", controls[-1]) == ("sent", 1, False)
 
 
-def a_late_answer_counts_for_nobody():
+def B1_B3_a_late_answer_counts_for_nobody():
     """The answer to the third comes after ack_timeout: the connection is closed, the message sent again and marked."""
     def answer(sink, number, control):
         if control == "LAT3" and sink.controls().count(control) == 1:
@@ -144,7 +144,7 @@ def a_late_answer_counts_for_nobody():
     assert outcome("late", "LAT4") == ("sent", 1, False)
 
 
-def foreign_unreadable_and_missing_answers_count_for_nobody():
+def B2_foreign_unreadable_and_missing_answers_count_for_nobody():
     first = {"FOR1": ("AA", "FOR2"), "FOR2": VT + b"this is no acknowledgement" + FS, "FOR3": "close", "FOR4": b"noise without a frame",
              "FOR5": VT + b"MSH|^~\\&|S|S|K|T|20260101||ACK|A|P|2.5.1\r" + FS}
 
@@ -226,7 +226,7 @@ def attempts_without_a_connection_count_too():
         assert outcome("unreachable", control) == ("quarantined", 3, False), outcome("unreachable", control)
 
 
-def a_restart_in_the_middle_keeps_the_order():
+def B4_a_restart_in_the_middle_keeps_the_order():
     sink = receiver("restarted", lambda *_: time.sleep(0.02) or "AA")
     controls = send("restarted", 60)
     wait_for("some are sent", lambda: len(sink.controls()) >= 10)
@@ -238,7 +238,7 @@ def a_restart_in_the_middle_keeps_the_order():
     assert sink.controls() == controls, "an orderly stop leaves nothing in doubt"
 
 
-def a_kill_in_the_middle_keeps_the_order_and_marks_what_is_sent_again():
+def B4_a_kill_in_the_middle_keeps_the_order_and_marks_what_is_sent_again():
     sink = receiver("killed", lambda *_: time.sleep(0.01) or "AA")
     controls = send("killed", 100)
     for _ in range(3):
@@ -285,9 +285,9 @@ second = Engine(build / "kiln", write_site(folder / "second", {"kiln.conf": CONF
 engine = Engine(build / "kiln", make_site())
 engine.start()
 sys.exit(run_cases([
-    a_receiver_that_is_down_holds_up_nobody_and_gets_everything_in_order, a_slow_receiver_gets_one_message_at_a_time,
-    a_late_answer_counts_for_nobody, foreign_unreadable_and_missing_answers_count_for_nobody,
+    B9_a_receiver_that_is_down_holds_up_nobody_and_gets_everything_in_order, a_slow_receiver_gets_one_message_at_a_time,
+    B1_B3_a_late_answer_counts_for_nobody, B2_foreign_unreadable_and_missing_answers_count_for_nobody,
     a_negative_answer_is_retried_and_keeps_the_order, a_rejection_blocks_until_an_operator_resumes,
     a_rejection_can_quarantine_and_go_on, after_so_many_attempts_it_is_quarantined, attempts_without_a_connection_count_too,
-    a_restart_in_the_middle_keeps_the_order, a_kill_in_the_middle_keeps_the_order_and_marks_what_is_sent_again,
+    B4_a_restart_in_the_middle_keeps_the_order, B4_a_kill_in_the_middle_keeps_the_order_and_marks_what_is_sent_again,
     a_remote_fhir_server_gets_bundles_also_when_it_was_down, the_checker_finds_nothing]))

@@ -116,7 +116,7 @@ def fill(folder):
 
 # ---- cases ----
 
-def a_full_disk_gives_AE_until_there_is_space_again():
+def B20_a_full_disk_gives_AE_until_there_is_space_again():
     case = Case()
     mount("-t", "tmpfs", "-o", "size=24m", "kiln-test", case.site / "data")
     case.engine.start()
@@ -226,7 +226,7 @@ def writes_that_fail_give_AE():
         case.check()
 
 
-def a_sync_that_fails_ends_the_engine():
+def B18_a_sync_that_fails_ends_the_engine():
     for when in (12, 25):
         case = Case()
         case.runs_once()
@@ -257,7 +257,7 @@ def at_file(path, *inject):
     return wrap[:1] + ["-P", str(path)] + wrap[1:]
 
 
-def one_failed_sync_of_a_checkpoint_ends_the_engine():
+def B18_one_failed_sync_of_a_checkpoint_ends_the_engine():
     """Exactly one fdatasync of the journal file itself, not of its log: every later one would succeed."""
     case = Case()
     case.runs_once()
@@ -312,7 +312,7 @@ def a_folder_that_is_not_confirmed_refuses_the_start():
     assert case.engine.stop() == 0
 
 
-sys.exit(run_cases([a_full_disk_gives_AE_until_there_is_space_again, a_full_disk_closes_the_connection_where_that_is_wanted,
+sys.exit(run_cases([B20_a_full_disk_gives_AE_until_there_is_space_again, a_full_disk_closes_the_connection_where_that_is_wanted,
                     a_start_on_a_full_disk_does_not_serve_or_refuses, a_read_only_folder_is_refused_at_the_start,
-                    writes_that_fail_give_AE, a_sync_that_fails_ends_the_engine, one_failed_sync_of_a_checkpoint_ends_the_engine,
+                    writes_that_fail_give_AE, B18_a_sync_that_fails_ends_the_engine, B18_one_failed_sync_of_a_checkpoint_ends_the_engine,
                     one_failed_sync_of_a_checkpoint_of_the_store_ends_the_engine, a_folder_that_is_not_confirmed_refuses_the_start]))

@@ -138,12 +138,12 @@ def a_listener_that_cannot_be_opened_changes_nothing():
         with Mllp(case.port) as one:
             case.write("in", to("sink", case.sink.port, "300ms"), where=' where MSH-10 != "P2"')
             case.write("second", to("sink", case.sink.port), port=taken.getsockname()[1])
-            text = case.reload(69)
+            text = case.reload(74)
             assert "second" in text, text
             assert ack_code(one.send(adt("P2"))) == "AA", "the filter of the refused version is not used"
         case.write("in", to("sink", case.sink.port), port=taken.getsockname()[1])  # its own listener moves there
         (case.site / "channels/second.channel").unlink()
-        case.reload(69)
+        case.reload(74)
         with Mllp(case.port) as one:
             assert ack_code(one.send(adt("P3"))) == "AA", "the old listener is open again"
     case.end()
@@ -166,7 +166,7 @@ def a_changed_destination_keeps_its_queue():
     assert case.sink.controls() == [f"Q{n:02}" for n in range(21)]
 
 
-def messages_of_before_do_not_go_to_destinations_of_after():
+def B7_messages_of_before_do_not_go_to_destinations_of_after():
     case = Case(start=False)
     dead = free_port()
     case.write("in", to("sink", dead))
@@ -283,6 +283,6 @@ def a_dry_run_changes_nothing():
 
 sys.exit(run_cases([many_reloads_under_load_lose_nothing, an_invalid_site_never_replaces_the_running_one,
                     a_listener_that_cannot_be_opened_changes_nothing, a_changed_destination_keeps_its_queue,
-                    messages_of_before_do_not_go_to_destinations_of_after, what_waits_for_a_removed_channel_is_told_and_kept,
+                    B7_messages_of_before_do_not_go_to_destinations_of_after, what_waits_for_a_removed_channel_is_told_and_kept,
                     a_removed_destination_and_over_a_restart, history_and_rollback,
                     changed_files_are_used_by_themselves_when_asked, a_dry_run_changes_nothing]))

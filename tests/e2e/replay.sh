@@ -16,11 +16,12 @@ SITE = {
     "maps/copy.hmap": """module e2e.copy
 
 map copy(msg: hl7 ADT_A01 2.5.1) -> hl7 ADT_A01 2.5.1 {{
-  MSH-3 = "KILN"
-  MSH-9 = MSH-9
+  MSH-3.1 = "KILN"
   MSH-10 = MSH-10
-  PID-3 = PID-3
+  EVN-2 = EVN-2
+  PID-3 += PID-3[*]
   PID-8 = PID-8
+  PV1-2 = PV1-2
 }}
 """,
     "channels/in.channel": """module e2e.replay

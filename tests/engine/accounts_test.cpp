@@ -65,9 +65,12 @@ TEST_CASE("a password is Argon2id, and only it verifies") {
 TEST_CASE("one-time codes are those of RFC 6238") {
   // Appendix B: the secret is "12345678901234567890", codes there have 8 digits; these are their last 6.
   const std::string secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
-  const std::pair<std::int64_t, const char*> vectors[] = {{59, "287082"},         {1'111'111'109, "081804"},
-                                                          {1'111'111'111, "050471"}, {1'234'567'890, "005924"},
-                                                          {2'000'000'000, "279037"}, {20'000'000'000, "353130"}};
+  const std::pair<std::int64_t, const char*> vectors[] = {{59, "287082"},
+                                                          {1'111'111'109, "081804"},
+                                                          {1'111'111'111, "050471"},
+                                                          {1'234'567'890, "005924"},
+                                                          {2'000'000'000, "279037"},
+                                                          {20'000'000'000, "353130"}};
   for (const auto& [seconds, code] : vectors) {
     CHECK(totp_code(secret, static_cast<std::uint64_t>(seconds / 30)) == code);
     const auto step = find_totp_step(secret, code, seconds, 0);
@@ -189,7 +192,8 @@ TEST_CASE("an authenticator is asked for, its codes are taken once") {
   REQUIRE(asked);
   CHECK(asked->code_needed);
   CHECK(asked->cookie.empty());
-  const std::string code = totp_code(ann.totp_secret, static_cast<std::uint64_t>(f.clock.wall().micros / 30'000'000));
+  const std::string code =
+      totp_code(ann.totp_secret, static_cast<std::uint64_t>(f.clock.wall().micros / 30'000'000));
   CHECK(!f.logins.end_login("ann", true, "000000"));
   CHECK(!f.logins.end_login("ann", false, code));
   CHECK(f.logins.end_login("ann", true, code));

@@ -74,8 +74,9 @@ TEST_CASE("an address leads to its own route, other methods are named, others le
       CHECK(!match.allow.empty());
     }
   }
-  for (const char* address : {"", "/", "/nothing", "/messages/1/2/3/4/5/6/7", "/messages/", "/messages/..", "/messages/%2e%2e",
-                              "/messages//raw", "//status", "/status/", "/STATUS", "/users/%00", "/messages/1/raw/x"}) {
+  for (const char* address :
+       {"", "/", "/nothing", "/messages/1/2/3/4/5/6/7", "/messages/", "/messages/..", "/messages/%2e%2e",
+        "/messages//raw", "//status", "/status/", "/STATUS", "/users/%00", "/messages/1/raw/x"}) {
     INFO(address);
     const RouteMatch match = find_route("GET", address);
     const bool named = match.route != nullptr && std::string(address) == "/users/%00";
@@ -96,26 +97,30 @@ TEST_CASE("the OpenAPI document lists every route and documents its errors") {
     CHECK(operation["responses"]["200"]);
     CHECK(operation["responses"]["403"]);
     if (route->right != AdminRight::anybody) CHECK(operation["responses"]["401"]);
-    if (*route->body != '\0') CHECK(operation["requestBody"]["content"]["application/json"]["schema"]["type"].text() == "object");
+    if (*route->body != '\0')
+      CHECK(operation["requestBody"]["content"]["application/json"]["schema"]["type"].text() == "object");
   }
 }
 
 TEST_CASE("what each role may do") {
   // The table of security.md §4, by hand: the routes must not be the judge of themselves.
-  const std::map<std::string, std::string> expected = {{"viewer", "view"},
-                                                       {"operator", "view operate replay"},
-                                                       {"developer", "view configure"},
-                                                       {"auditor", "view audit"},
-                                                       {"admin", "view operate configure admin"},
-                                                       {"owner", "view phi.view operate replay configure audit admin"}};
+  const std::map<std::string, std::string> expected = {
+      {"viewer", "view"},
+      {"operator", "view operate replay"},
+      {"developer", "view configure"},
+      {"auditor", "view audit"},
+      {"admin", "view operate configure admin"},
+      {"owner", "view phi.view operate replay configure audit admin"}};
   REQUIRE(admin_roles().size() == expected.size());
   for (const AdminRole& role : admin_roles()) {
     std::string rights;
-    for (const std::string_view right : role.rights.names()) rights += (rights.empty() ? "" : " ") + std::string(right);
+    for (const std::string_view right : role.rights.names())
+      rights += (rights.empty() ? "" : " ") + std::string(right);
     CHECK(rights == expected.at(role.name));
   }
   Account account;
-  for (const auto& [role, may] : std::map<std::string, bool>{{"viewer", false}, {"operator", true}, {"developer", true}, {"auditor", false}, {"admin", true}}) {
+  for (const auto& [role, may] : std::map<std::string, bool>{
+           {"viewer", false}, {"operator", true}, {"developer", true}, {"auditor", false}, {"admin", true}}) {
     account.role = role;
     account.phi_view = true;
     CHECK(account.rights().has(AdminRight::phi_view) == may);
@@ -128,7 +133,8 @@ TEST_CASE("what each role may do") {
 }
 
 TEST_CASE("a text that is no shape is none") {
-  for (const char* text : {"", "{", "{a}", "{a: }", "[string", "strin", "@Nothing", "{a: string,}x", "\"a", "{a: string} {b: string}"}) {
+  for (const char* text : {"", "{", "{a}", "{a: }", "[string", "strin", "@Nothing", "{a: string,}x", "\"a",
+                           "{a: string} {b: string}"}) {
     INFO(text);
     CHECK(!is_shape(text));
   }

@@ -214,7 +214,29 @@ TEST_CASE("alerts: a wrong block says what is wrong") {
   CHECK(error("alert no_traffic { active \"Mon\" }") == "alert no_traffic: `after` is missing");
   CHECK(error("alert no_traffic { after 1m; active \"Montag\" }") == "alert no_traffic: Montag: this is no time of the week");
   CHECK(error("alert no_traffic { after 1m; except \"gone.txt\" }") != "taken");
-  CHECK(!read_alert_routes(server("notify ops { webhook \"ftp://x\" }")).has_value());
+  auto route = [](const std::string& text) {
+    const auto routes = read_alert_routes(server("notify ops { " + text + " }"));
+    return routes ? std::string("taken") : routes.error().text;
+  };
+  CHECK(route("webhook \"ftp://x\"") == "the webhook is no URL");
+  CHECK(route("webhook \"https://example.org/x\"") == "taken");
+  CHECK(route("level page") == "a route is either a webhook or mail");
+  CHECK(route("mail \"no address\"") == "this is no mail address");
+  CHECK(route("mail \"a@example.org\"") == "mail needs `from` and `smtp`");
+  CHECK(route("mail \"a@example.org b@example.org\"; from \"k@example.org\"; smtp \"mail.example.org:25\"; security none") == "taken");
+}
+
+TEST_CASE("alerts: a note as mail") {
+  const auto routes = read_alert_routes(
+      server("notify night { mail \"a@example.org b@example.org\"; from \"kiln@example.org\"; smtp \"mail.example.org:25\" }"));
+  REQUIRE(routes.has_value());
+  const AlertNote note{AlertNote::What::start, queue_age(), {kMonday}, {kMonday}, "ann"};
+  const channels::Mail mail = alert_mail(routes->front(), print_alert_note(note, "host1"));
+  CHECK(mail.subject == "[kiln] page: QueueAge lab_in/pas (start)");
+  CHECK(mail.text == "the oldest message has waited for 700 s\n\nlook\n\nsince 2026-11-23T00:00:00.000Z\nhost host1\nowner ann\n");
+  CHECK(mail.to.size() == 2);
+  CHECK(mail.id == alert_mail(routes->front(), print_alert_note(note, "host1")).id);
+  CHECK(routes->front().smtp.port == 25);
 }
 
 namespace {

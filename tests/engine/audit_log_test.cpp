@@ -1,10 +1,11 @@
 // The audit trail: any change of it is found.
 
+#include "engine/security/audit_log.h"
+
 #include <catch2/catch.hpp>
 
 #include "engine/base/json.h"
 #include "engine/base/random.h"
-#include "engine/security/audit_log.h"
 #include "tests/support/temp_folder.h"
 
 namespace kiln::engine {
@@ -24,7 +25,8 @@ AuditRecord record(std::uint64_t number) {
 
 struct Fixture {
   test::TempFolder folder;
-  std::string path = base::join_path(folder.path(), "audit.db"), key = base::join_path(folder.path(), "audit.key");
+  std::string path = base::join_path(folder.path(), "audit.db"),
+              key = base::join_path(folder.path(), "audit.key");
   AuditLog open() {
     auto log = AuditLog::open(base::system_env(), path, key);
     REQUIRE(log);
@@ -112,7 +114,9 @@ TEST_CASE("every change, gap, insertion and other order is found") {
     const std::uint64_t kind = random.below(4);
     std::string sql;
     if (kind == 0) sql = "delete from record where n = " + n;
-    if (kind == 1) sql = "update record set " + std::string(columns[random.below(8)]) + " = 'x" + other + "' where n = " + n;
+    if (kind == 1)
+      sql =
+          "update record set " + std::string(columns[random.below(8)]) + " = 'x" + other + "' where n = " + n;
     if (kind == 2)
       sql = "update record set n = -1 where n = " + n + "; update record set n = " + n + " where n = " + n +
             " + 1; update record set n = " + n + " + 1 where n = -1";

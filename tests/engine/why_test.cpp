@@ -30,7 +30,8 @@ struct Story {
     facts.summary.destinations.back().destination = name;
     return facts.summary.destinations.back();
   }
-  DestinationState& ended(const std::string& name, DeliveryState state, const std::string& code, const std::string& detail = {}) {
+  DestinationState& ended(const std::string& name, DeliveryState state, const std::string& code,
+                          const std::string& detail = {}) {
     DestinationState& out = at(name);
     out.ending.state = state;
     out.ending.code = code;
@@ -79,8 +80,12 @@ TEST_CASE("why: it waits and is tried again") {
   one.attempts = 2;
   one.in_doubt = true;
   s.facts.queues = {{"adt_in/pas", false, false, 4711, 3, 90'000, "the connection could not be made"}};
-  s.facts.attempts = {{"adt_in/pas", {{1, false, {1}, 2'000, "connect-failed", "no route", {}}, {2, true, {2}, 2'000, "timeout", {}, {}}}}};
-  CHECK(has(s.text(), "For adt_in/pas it waits, tried 2 times. The last try failed: the connection could not be made."));
+  s.facts.attempts = {
+      {"adt_in/pas",
+       {{1, false, {1}, 2'000, "connect-failed", "no route", {}}, {2, true, {2}, 2'000, "timeout", {}, {}}}}};
+  CHECK(
+      has(s.text(),
+          "For adt_in/pas it waits, tried 2 times. The last try failed: the connection could not be made."));
   CHECK(has(s.text(), "can get it twice"));
   const Why why = s.tell();
   CHECK(why.next == "the next try is in 1 min");
@@ -111,13 +116,15 @@ TEST_CASE("why: another is before it, blocked, paused, nobody runs") {
 }
 
 TEST_CASE("why: every cause of a quarantine has words and a way out") {
-  for (const char* code : {"poison-crash", "limit-exceeded", "no-header", "bad-charset-bytes", "mapping-require", "cannot-deliver",
-                           "corrupt-record", "sequence", "fragments-missing", "AE", "AR", "E0914"}) {
+  for (const char* code :
+       {"poison-crash", "limit-exceeded", "no-header", "bad-charset-bytes", "mapping-require",
+        "cannot-deliver", "corrupt-record", "sequence", "fragments-missing", "AE", "AR", "E0914"}) {
     INFO(code);
     Story s;
     s.ended("adt_in/pas", DeliveryState::quarantined, code, "PID-7");
     CHECK(has(s.text(), "For adt_in/pas it was set aside: "));
-    CHECK(s.text().find(std::string("set aside: ") + code) == std::string::npos);  // in words, not by its code
+    CHECK(s.text().find(std::string("set aside: ") + code) ==
+          std::string::npos);  // in words, not by its code
     CHECK(advises(s.tell(), "kiln replay 4711 --to pas"));
     CHECK(has(s.tell().doing, "never dropped by itself"));
   }
@@ -143,7 +150,8 @@ TEST_CASE("why: what an operator decided") {
 TEST_CASE("why: refused, filtered, expired, removed, unprocessed, nowhere") {
   Story refused;
   refused.ended(kNoDestination, DeliveryState::rejected, "accept", "message type not taken here");
-  CHECK(has(refused.text(), "It was refused, and the sender was told: the channel does not take messages of this type"));
+  CHECK(has(refused.text(),
+            "It was refused, and the sender was told: the channel does not take messages of this type"));
   Story filtered;
   filtered.ended("adt_in/pas", DeliveryState::filtered, {});
   CHECK(has(filtered.text(), "adt_in/pas was not to get it"));

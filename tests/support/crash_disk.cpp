@@ -226,9 +226,10 @@ int x_open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* o
   return SQLITE_OK;
 }
 
-int x_delete(sqlite3_vfs*, const char* name, int) {
+/// With `sync` the folder is synced too, as SQLite's own file system does: a rollback journal must not come back.
+int x_delete(sqlite3_vfs*, const char* name, int sync) {
   if (the_disk->files.erase(name) == 0) return SQLITE_IOERR_DELETE_NOENT;
-  the_disk->note({Kind::remove, name, 0, {}, false});
+  the_disk->note({Kind::remove, name, sync != 0 ? 1u : 0u, {}, false});
   return SQLITE_OK;
 }
 
@@ -312,12 +313,15 @@ CrashDisk CrashDisk::after_power_cut(const std::vector<DiskOp>& log, std::size_t
             write_through(state.bytes, *one);
         }
         state.open = std::move(stuck);
-        // SQLite syncs the folder with the first sync of a log it has made.
-        if (op.file.ends_with("-wal")) state.linked = true;
+        // SQLite syncs the folder with the first sync of a log or rollback journal it has made.
+        if (op.file.ends_with("-wal") || op.file.ends_with("-journal")) state.linked = true;
         break;
       }
       case Kind::remove:
-        states[op.file].removed = true;
+        if (op.offset != 0)
+          states[op.file] = {{}, {}, false, true};
+        else
+          states[op.file].removed = true;
         break;
       case Kind::sync_folder:
         for (auto& [name, state] : states) {

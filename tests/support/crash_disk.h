@@ -34,7 +34,7 @@ struct DiskOp {
   enum class Kind : std::uint8_t { create, write, truncate, sync, remove, sync_folder, mark };
   Kind kind;
   std::string file;
-  std::uint64_t offset = 0;  ///< of a write; the length of a truncation; the value of a mark
+  std::uint64_t offset = 0;  ///< of a write; the length of a truncation; the value of a mark; 1: a removal that is durable
   std::string bytes;
   bool stuck = false;  ///< a sync failed on it: no later one makes it durable
 };

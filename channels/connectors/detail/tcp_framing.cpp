@@ -47,7 +47,7 @@ std::vector<OptionProblem> check_framing(const Options& options) {
   if (kind == "delimited" && options.text("end_bytes").empty())
     out.push_back({ErrorCode::E0905, "end_bytes", "`framing delimited` needs a mark behind each message", "end_bytes \"03\""});
   if ((kind == "fixed") != options.has("size"))
-    out.push_back({ErrorCode::E0905, options.has("size") ? "size" : "framing", "`size` belongs to `framing fixed`", "framing fixed; size 80B"});
+    out.push_back({ErrorCode::E0905, options.has("size") ? "size" : "framing", "`size` belongs to `framing fixed`", "framing fixed; size 80"});
   if (options.number("length_bytes") == 3)
     out.push_back({ErrorCode::E0917, "length_bytes", "1, 2 or 4 is expected", "length_bytes 4"});
   return out;

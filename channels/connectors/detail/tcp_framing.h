@@ -54,8 +54,8 @@ inline constexpr FieldSpec kFramingCounts{.name = "length_counts_itself",
                                           .summary = "the length counts its own bytes",
                                           .default_value = "false"};
 inline constexpr FieldSpec kFramingSize{.name = "size",
-                                        .type = FieldType::size,
-                                        .summary = "of every message, with `framing fixed`",
+                                        .type = FieldType::integer,
+                                        .summary = "bytes of every message, with `framing fixed`",
                                         .min = 1,
                                         .max = 1 << 30};
 

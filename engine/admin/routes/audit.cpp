@@ -14,7 +14,10 @@ using base::Task;
 using Work = std::function<Result<Reply>(Logins&, AuditLog&)>;
 
 void write_record(base::JsonWriter& json, const AuditRecord& record) {
-  json.begin_object().key("n").integer(static_cast<std::int64_t>(record.number)).member("at", print_time(record.at));
+  json.begin_object()
+      .key("n")
+      .integer(static_cast<std::int64_t>(record.number))
+      .member("at", print_time(record.at));
   json.member("user", record.user).member("from", record.from).member("action", record.action);
   if (!record.target.empty()) json.member("target", record.target);
   json.member("outcome", record.outcome);
@@ -59,7 +62,11 @@ Task<Result<Reply>> verify(Call call) {
   Work work = [](Logins&, AuditLog& audit) -> Result<Reply> {
     TRY(const AuditVerdict verdict, audit.verify());
     base::JsonWriter json;
-    json.begin_object().key("ok").boolean(verdict.ok).key("records").integer(static_cast<std::int64_t>(verdict.records));
+    json.begin_object()
+        .key("ok")
+        .boolean(verdict.ok)
+        .key("records")
+        .integer(static_cast<std::int64_t>(verdict.records));
     json.key("checkpoints").integer(static_cast<std::int64_t>(verdict.checkpoints));
     write_head(json, verdict.head);
     if (verdict.broken_at != 0) json.key("broken_at").integer(static_cast<std::int64_t>(verdict.broken_at));
@@ -126,7 +133,8 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/audit/verify",
      .right = AdminRight::audit,
      .summary = "walk the chain: each record must follow from the one before",
-     .answer = "{ok: boolean, records: integer, checkpoints: integer, head: {n: integer, hash: string}, broken_at?: integer, "
+     .answer = "{ok: boolean, records: integer, checkpoints: integer, head: {n: integer, hash: string}, "
+               "broken_at?: integer, "
                "text: string}",
      .recorded = Recorded::after,
      .action = "audit.verify",

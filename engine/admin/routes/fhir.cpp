@@ -19,8 +19,10 @@ Task<Result<Reply>> forward(Call call) {
   request.target = "/fhir" + std::string(target.substr(std::min(kHere.size(), target.size())));
   request.peer = "local";
   request.headers.set("Accept", "application/fhir+json");
-  for (const char* name : {"if-none-match", "if-modified-since", "prefer"})
-    if (call.request.headers.has(name)) request.headers.set(name, std::string(call.request.headers.get(name)));
+  // Not `Prefer`: a browser of the store begins no export.
+  for (const char* name : {"if-none-match", "if-modified-since"})
+    if (call.request.headers.has(name))
+      request.headers.set(name, std::string(call.request.headers.get(name)));
   if (request.method != "GET") {
     request.headers.set("Content-Type", "application/fhir+json");
     request.body = std::move(call.request.body);

@@ -36,14 +36,16 @@ Task<Result<StoredMessage>> read_stored(Gateway* gateway, MessageId id) {
 /// Editors write line feeds; segments end in CR.
 std::string body_of(const Call& call, channels::ContentKind kind) {
   std::string body(call.body()["body"].text());
-  if (kind == channels::ContentKind::hl7 && body.find('\r') == std::string::npos) std::ranges::replace(body, '\n', '\r');
+  if (kind == channels::ContentKind::hl7 && body.find('\r') == std::string::npos)
+    std::ranges::replace(body, '\n', '\r');
   return body;
 }
 
 Task<Result<Edited>> edit(Call call) {
   const Result<MessageId> id = message_id(call);
   if (!id) co_return base::fail(id.error());
-  if (call.body()["body"].text().empty()) co_return base::fail(ErrorCode::bad_value, "the body is empty", "body");
+  if (call.body()["body"].text().empty())
+    co_return base::fail(ErrorCode::bad_value, "the body is empty", "body");
   auto reading = read_stored(call.gateway, *id);
   Result<StoredMessage> stored = co_await std::move(reading);
   if (!stored) co_return base::fail(stored.error());
@@ -51,7 +53,8 @@ Task<Result<Edited>> edit(Call call) {
   for (const auto& channel : call.gateway->channels())
     if (channel->definition().name == stored->message.channel) out.channel = channel.get();
   if (out.channel == nullptr)
-    co_return base::fail(ErrorCode::not_as_it_was, "the site of today has no such channel", stored->message.channel);
+    co_return base::fail(ErrorCode::not_as_it_was, "the site of today has no such channel",
+                         stored->message.channel);
   out.edited = *stored;
   out.original = std::move(*stored);
   NewMessage& message = out.edited.message;
@@ -72,7 +75,10 @@ void write_outcome(base::JsonWriter& json, const ReplayOutcome& outcome) {
   json.key("outputs").begin_array();
   for (const auto& part : outcome.outputs) {
     json.begin_object().member("destination", part.destination);
-    json.key("bytes").integer(static_cast<std::int64_t>(part.bytes)).member("sha256", part.sha256).end_object();
+    json.key("bytes")
+        .integer(static_cast<std::int64_t>(part.bytes))
+        .member("sha256", part.sha256)
+        .end_object();
   }
   json.end_array();
 }
@@ -103,7 +109,8 @@ Result<std::string> look_at(const Edited& edited, const channels::Site& site, co
         for (const base::JsonView finding : view->root()["findings"]) json.value(finding);
     } else {
       json.begin_object().member("severity", "error").member("code", parsed.error().info().code);
-      json.member("text", parsed.error().text.empty() ? parsed.error().info().text : parsed.error().text).end_object();
+      json.member("text", parsed.error().text.empty() ? parsed.error().info().text : parsed.error().text)
+          .end_object();
     }
     json.end_array();
   }
@@ -147,7 +154,8 @@ std::vector<std::string> destinations_of(const Call& call) {
 }
 
 /// What was set aside of the original has become the edited message.
-void release(Gateway* gateway, const MessageSummary& original, MessageId now, const Caller& caller, const std::string& reason) {
+void release(Gateway* gateway, const MessageSummary& original, MessageId now, const Caller& caller,
+             const std::string& reason) {
   for (const DestinationState& one : original.destinations) {
     if (one.pending || one.ending.state != DeliveryState::quarantined) continue;
     QuarantineNote note = one.note.value_or(QuarantineNote());
@@ -156,7 +164,8 @@ void release(Gateway* gateway, const MessageSummary& original, MessageId now, co
     note.by = caller.user;
     note.reason = reason;
     note.changed = gateway->clock().wall();
-    gateway->journal().note_quarantine(original.id, one.destination, std::move(note), [](const base::Status&) {});
+    gateway->journal().note_quarantine(original.id, one.destination, std::move(note),
+                                       [](const base::Status&) {});
   }
 }
 
@@ -164,7 +173,8 @@ Task<Result<Reply>> resend(Call call) {
   const Result<std::string> reason = call.text("reason");
   if (!reason) co_return base::fail(reason.error());
   if (call.body()["to"].size() == 0)
-    co_return base::fail(ErrorCode::bad_value, "where it goes must be said", "to", "destination names, or \"all\"");
+    co_return base::fail(ErrorCode::bad_value, "where it goes must be said", "to",
+                         "destination names, or \"all\"");
   auto editing = edit(call);
   Result<Edited> edited = co_await std::move(editing);
   if (!edited) co_return base::fail(edited.error());
@@ -261,8 +271,10 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::replay,
      .summary = "what would become of the message with another body; nothing is stored",
      .body = "{body: string}",
-     .answer = "{ok: boolean, verdict: string, reason?: string, findings?: [@Finding], outcome?: string, outputs: "
-               "[{destination: string, bytes: integer, sha256: string}], diff?: [{path: string, before?: string, after?: string}]}",
+     .answer =
+         "{ok: boolean, verdict: string, reason?: string, findings?: [@Finding], outcome?: string, outputs: "
+         "[{destination: string, bytes: integer, sha256: string}], diff?: [{path: string, before?: string, "
+         "after?: string}]}",
      .errors = kErrors,
      .also = AdminRight::phi_view,
      .recorded = Recorded::before,
@@ -273,7 +285,8 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::replay,
      .summary = "send it with another body, as a new message that names the original",
      .body = "{body: string, reason: string, to: [string], replaces?: boolean}",
-     .answer = "{new_id: integer, verdict: string, reason?: string, outputs: [{destination: string, bytes: integer, sha256: "
+     .answer = "{new_id: integer, verdict: string, reason?: string, outputs: [{destination: string, bytes: "
+               "integer, sha256: "
                "string}]}",
      .errors = kErrors,
      .also = AdminRight::phi_view,

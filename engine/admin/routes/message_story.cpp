@@ -1,4 +1,5 @@
-// A message in all its forms: fields with their names, tree, what was sent and answered, lineage, timeline, why, trace.
+// A message in all its forms: fields with their names, tree, what was sent and answered, lineage, timeline,
+// why, trace.
 
 #include <algorithm>
 
@@ -30,7 +31,8 @@ Result<StoredMessage> read_message(const Call& call) {
 /// Read as its channel reads it, when the site still has that channel.
 Result<hl7::Message> parse_stored(const channels::Site& site, const NewMessage& message) {
   const channels::ChannelDefinition* channel = find_channel(site, message.channel);
-  return hl7::Message::parse(message.body, channel == nullptr ? hl7::ParseOptions() : detail::parse_options(*channel));
+  return hl7::Message::parse(message.body,
+                             channel == nullptr ? hl7::ParseOptions() : detail::parse_options(*channel));
 }
 
 Result<Reply> segments(const Call& call, std::shared_ptr<const channels::Site> site) {
@@ -80,8 +82,8 @@ Result<Reply> sent(const Call& call) {
   auto kept = reader->sent_output(id, destination_of(call));
   if (kept) return body_page(call, kept->body);
   if (kept.error().code != ErrorCode::message_not_found) return base::fail(kept.error());
-  return base::fail(ErrorCode::content_absent, "what was sent there is not kept (any more)", destination_of(call),
-                    "GET /messages/{id}/lineage maps the message again");
+  return base::fail(ErrorCode::content_absent, "what was sent there is not kept (any more)",
+                    destination_of(call), "GET /messages/{id}/lineage maps the message again");
 }
 
 Result<Reply> reply_of(const Call& call) {
@@ -145,8 +147,12 @@ Task<Result<Reply>> on_reader(Call call, SiteWork work) {
   co_return reply;
 }
 
-Task<Result<Reply>> segments_route(Call call) { return on_reader(std::move(call), segments); }
-Task<Result<Reply>> tree_route(Call call) { return on_reader(std::move(call), tree); }
+Task<Result<Reply>> segments_route(Call call) {
+  return on_reader(std::move(call), segments);
+}
+Task<Result<Reply>> tree_route(Call call) {
+  return on_reader(std::move(call), tree);
+}
 
 Result<Reply> tell_why(const Call& call, const channels::Site& site, std::vector<QueueFacts> queues) {
   TRY(const MessageId id, message_id(call));
@@ -176,7 +182,8 @@ Result<std::string> lineage_of(const Call& call, const StoredMessage& stored, co
   if (channel == nullptr)
     return base::fail(ErrorCode::no_such_thing, "the site of today has no such channel", message.channel);
   const auto maps = maps_of(*channel, message.kind);
-  if (maps.empty()) return base::fail(ErrorCode::content_absent, "its channel has no map for this message", message.channel);
+  if (maps.empty())
+    return base::fail(ErrorCode::content_absent, "its channel has no map for this message", message.channel);
   LineageRequest request;
   request.program = maps.front().second;
   for (const auto& [name, program] : maps) {
@@ -212,14 +219,18 @@ Task<Result<Reply>> lineage(Call call) {
 
 constexpr ParameterSpec kSegments[] = {{"offset", "integer", "first segment or line, from 0"},
                                        {"limit", "integer", "most of them (500; at most 2,000)"}};
-constexpr ParameterSpec kPage[] = {{"offset", "integer", "first byte"}, {"limit", "integer", "most bytes (64 kB; at most 256 kB)"}};
-constexpr ParameterSpec kReply[] = {{"offset", "integer", "first byte"},
-                                    {"limit", "integer", "most bytes (64 kB; at most 256 kB)"},
-                                    {"attempt", "integer", "of this failed attempt; without it the answer that ended it"}};
-constexpr ParameterSpec kLineage[] = {{"map", "string", "one of the channel's maps; without it the first"},
-                                      {"path", "string", "only this place of the result: Patient.birthDate, PID-5"},
-                                      {"from", "string", "only what this source gave: PID-8, PID-3[2].4"}};
-constexpr ErrorCode kErrors[] = {ErrorCode::message_not_found, ErrorCode::corrupt_record, ErrorCode::content_absent};
+constexpr ParameterSpec kPage[] = {{"offset", "integer", "first byte"},
+                                   {"limit", "integer", "most bytes (64 kB; at most 256 kB)"}};
+constexpr ParameterSpec kReply[] = {
+    {"offset", "integer", "first byte"},
+    {"limit", "integer", "most bytes (64 kB; at most 256 kB)"},
+    {"attempt", "integer", "of this failed attempt; without it the answer that ended it"}};
+constexpr ParameterSpec kLineage[] = {
+    {"map", "string", "one of the channel's maps; without it the first"},
+    {"path", "string", "only this place of the result: Patient.birthDate, PID-5"},
+    {"from", "string", "only what this source gave: PID-8, PID-3[2].4"}};
+constexpr ErrorCode kErrors[] = {ErrorCode::message_not_found, ErrorCode::corrupt_record,
+                                 ErrorCode::content_absent};
 
 constexpr RouteSpec kRoutes[] = {
     {.method = "GET",
@@ -227,11 +238,16 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::phi_view,
      .summary = "its segments and fields with names and meanings",
      .parameters = kSegments,
-     .answer = "{kind: string, version?: string, structure?: string, delimiters?: string, total?: integer, next?: integer, "
-               "segments?: [{n: integer, id: string, name?: string, offset: integer, length: integer, fields: [{path: string, "
-               "n: integer, name?: string, datatype?: string, table?: string, meaning?: string, offset: integer, length: "
-               "integer, raw: string, text: string, cut?: boolean, components?: [{path: string, name?: string, datatype?: "
-               "string, table?: string, meaning?: string, offset: integer, length: integer, text: string, cut?: boolean}]}]}], "
+     .answer = "{kind: string, version?: string, structure?: string, delimiters?: string, total?: integer, "
+               "next?: integer, "
+               "segments?: [{n: integer, id: string, name?: string, offset: integer, length: integer, "
+               "fields: [{path: string, "
+               "n: integer, name?: string, datatype?: string, table?: string, meaning?: string, offset: "
+               "integer, length: "
+               "integer, raw: string, text: string, cut?: boolean, components?: [{path: string, name?: "
+               "string, datatype?: "
+               "string, table?: string, meaning?: string, offset: integer, length: integer, text: string, "
+               "cut?: boolean}]}]}], "
                "findings?: [@Finding], json?: any, lines?: [string]}",
      .errors = kErrors,
      .recorded = Recorded::before,
@@ -241,7 +257,8 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/messages/{id}/tree",
      .right = AdminRight::phi_view,
      .summary = "its groups and segments as the standard nests them",
-     .answer = "{structure?: string, items: [{segment?: integer, id?: string, unplaced?: boolean, group?: string, items?: [any]}]}",
+     .answer = "{structure?: string, items: [{segment?: integer, id?: string, unplaced?: boolean, group?: "
+               "string, items?: [any]}]}",
      .errors = kErrors,
      .recorded = Recorded::before,
      .action = "message.view",
@@ -250,9 +267,12 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/messages/{id}/outputs",
      .right = AdminRight::view,
      .summary = "what each destination got and answered, without content",
-     .answer = "{outputs: [{destination: string, state: string, attempts: integer, in_doubt: boolean, code?: string, detail?: "
-               "string, updated?: time, sent: {available: boolean, from: string, size?: integer, sha256?: string, why?: string, "
-               "sent_sha256?: string}, reply: {available: boolean, size: integer}, tries: [{n: integer, at: time, code?: "
+     .answer = "{outputs: [{destination: string, state: string, attempts: integer, in_doubt: boolean, code?: "
+               "string, detail?: "
+               "string, updated?: time, sent: {available: boolean, from: string, size?: integer, sha256?: "
+               "string, why?: string, "
+               "sent_sha256?: string}, reply: {available: boolean, size: integer}, tries: [{n: integer, at: "
+               "time, code?: "
                "string, detail?: string, ms: integer, in_doubt: boolean, reply_size: integer}]}]}",
      .errors = kErrors,
      .on_reader = true,
@@ -283,7 +303,8 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/messages/{id}/timeline",
      .right = AdminRight::view,
      .summary = "what happened to it, in order",
-     .answer = "{events: [{at: time, what: string, destination?: string, text: string, code?: string, ms?: integer}]}",
+     .answer = "{events: [{at: time, what: string, destination?: string, text: string, code?: string, ms?: "
+               "integer}]}",
      .errors = kErrors,
      .on_reader = true,
      .run = timeline},
@@ -301,8 +322,10 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/messages/{id}/why",
      .right = AdminRight::view,
      .summary = "in plain words: where it is, why, what happens next, what a human can do",
-     .answer = "{id: integer, state: string, since: time, text: [string], steps: [{what: string, text: string, place?: string}], "
-               "doing: string, next?: string, next_try?: time, can: [{text: string, command?: string, action?: string}]}",
+     .answer = "{id: integer, state: string, since: time, text: [string], steps: [{what: string, text: "
+               "string, place?: string}], "
+               "doing: string, next?: string, next_try?: time, can: [{text: string, command?: string, "
+               "action?: string}]}",
      .errors = kErrors,
      .task = why},
     {.method = "GET",

@@ -1,4 +1,5 @@
-// The playground: a map on a sample, the tests of the site, a language server, all on drafts laid over the site's files.
+// The playground: a map on a sample, the tests of the site, a language server, all on drafts laid over the
+// site's files.
 
 #include <algorithm>
 
@@ -86,7 +87,8 @@ Result<std::string> list_playground(const Around& around, std::shared_ptr<const 
     if (file.name.starts_with("samples/")) json.string(file.name);
   json.end_array().key("files").begin_array();
   for (const base::FileInfo& file : all)
-    if (file.name.ends_with(".hmap") || file.name.ends_with(".channel") || file.name == "kiln.conf") json.string(file.name);
+    if (file.name.ends_with(".hmap") || file.name.ends_with(".channel") || file.name == "kiln.conf")
+      json.string(file.name);
   return json.end_array().end_object().take();
 }
 
@@ -102,7 +104,8 @@ Result<std::string> run_draft(const Around& around, const base::JsonDocument& bo
   LineageRequest request;
   const std::string name(body.root()["map"].text());
   request.program = load.site->compiled->program(name);
-  if (!request.program) return base::fail(ErrorCode::no_such_thing, "there is no map or package of that name", name);
+  if (!request.program)
+    return base::fail(ErrorCode::no_such_thing, "there is no map or package of that name", name);
   request.text = body.root()["sample"].text();
   request.kind = kind_of(request.text);
   if (request.kind == channels::ContentKind::hl7) request.text = as_segments(std::move(request.text));
@@ -149,7 +152,8 @@ Result<std::string> test_draft(const Around& around, const base::JsonDocument& b
 
 Result<std::string> read_sample(const Around& around, const std::string& path) {
   SiteFiles files(*around.env, around.folder, around.data);
-  if (!files.is_site_path(path)) return base::fail(ErrorCode::no_such_thing, "the site has no such file", path);
+  if (!files.is_site_path(path))
+    return base::fail(ErrorCode::no_such_thing, "the site has no such file", path);
   auto text = files.read_file(std::string(SiteFiles::kRoot) + "/" + path, base::limits::kMessageBytesMax);
   if (!text) return base::fail(ErrorCode::no_such_thing, "the site has no such file", path);
   base::JsonWriter json;
@@ -164,7 +168,11 @@ Result<std::string> list_files(const Around& around) {
   base::JsonWriter json;
   json.begin_object().key("files").begin_array();
   for (const base::FileInfo& file : all)
-    json.begin_object().member("path", file.name).key("size").integer(static_cast<std::int64_t>(file.size)).end_object();
+    json.begin_object()
+        .member("path", file.name)
+        .key("size")
+        .integer(static_cast<std::int64_t>(file.size))
+        .end_object();
   return json.end_array().end_object().take();
 }
 
@@ -181,8 +189,8 @@ Result<std::string> ask_language_server(AdminService* admin, const Around& aroun
                                         const base::JsonDocument& body) {
   std::vector<std::string> messages;
   for (const base::JsonView message : body.root()["messages"]) messages.push_back(base::print_json(message));
-  TRY(const auto answer, admin->lsp().handle(std::string(body.root()["session"].text()), user, messages, *around.env,
-                                             around.folder, around.data));
+  TRY(const auto answer, admin->lsp().handle(std::string(body.root()["session"].text()), user, messages,
+                                             *around.env, around.folder, around.data));
   base::JsonWriter json;
   json.begin_object().member("session", answer.session).key("messages").begin_array();
   for (const std::string& message : answer.messages) json.raw(message);
@@ -199,26 +207,34 @@ Task<Result<Reply>> compute(AdminService* admin, Work work) {
 }
 
 Task<Result<Reply>> overview(Call call) {
-  return compute(call.admin, [around = around_of(call), site = call.gateway->shared_site()] { return list_playground(around, site); });
+  return compute(call.admin, [around = around_of(call), site = call.gateway->shared_site()] {
+    return list_playground(around, site);
+  });
 }
 Task<Result<Reply>> run(Call call) {
-  return compute(call.admin, [around = around_of(call), body = call.document] { return run_draft(around, body); });
+  return compute(call.admin,
+                 [around = around_of(call), body = call.document] { return run_draft(around, body); });
 }
 Task<Result<Reply>> test(Call call) {
-  return compute(call.admin, [around = around_of(call), body = call.document] { return test_draft(around, body); });
+  return compute(call.admin,
+                 [around = around_of(call), body = call.document] { return test_draft(around, body); });
 }
 Task<Result<Reply>> file(Call call) {
-  return compute(call.admin, [around = around_of(call), path = std::string(call.value("path"))] { return read_sample(around, path); });
+  return compute(call.admin, [around = around_of(call), path = std::string(call.value("path"))] {
+    return read_sample(around, path);
+  });
 }
 Task<Result<Reply>> files(Call call) {
   return compute(call.admin, [around = around_of(call)] { return list_files(around); });
 }
 Task<Result<Reply>> check(Call call) {
-  return compute(call.admin, [around = around_of(call), body = call.document] { return check_draft(around, body); });
+  return compute(call.admin,
+                 [around = around_of(call), body = call.document] { return check_draft(around, body); });
 }
 Task<Result<Reply>> lsp(Call call) {
-  return compute(call.admin, [admin = call.admin, around = around_of(call), user = call.caller.user + call.caller.session,
-                              body = call.document] { return ask_language_server(admin, around, user, body); });
+  return compute(call.admin,
+                 [admin = call.admin, around = around_of(call), user = call.caller.user + call.caller.session,
+                  body = call.document] { return ask_language_server(admin, around, user, body); });
 }
 
 constexpr ParameterSpec kFile[] = {{"path", "string", "relative to the site: maps/adt.hmap", true}};
@@ -243,9 +259,11 @@ constexpr RouteSpec kRoutes[] = {
     {.method = "POST",
      .path = "/playground/run",
      .right = AdminRight::configure,
-     .summary = "run a map, or a draft of it, on a sample: output, lineage, unread fields; or what is wrong with the draft",
+     .summary = "run a map, or a draft of it, on a sample: output, lineage, unread fields; or what is wrong "
+                "with the draft",
      .body = "{map: string, sample: string, files?: {*: string}, path?: string, from?: string}",
-     .answer = "{map?: string, maps?: [string], outcome?: string, reason?: string, kind?: string, output?: string, values?: "
+     .answer = "{map?: string, maps?: [string], outcome?: string, reason?: string, kind?: string, output?: "
+               "string, values?: "
                "[any], unread?: [@Source], notes?: [any], lookups?: string, findings?: [@Finding]}",
      .errors = kErrors,
      .task = run},
@@ -254,14 +272,16 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::configure,
      .summary = "run the tests of the site with drafts",
      .body = "{files?: {*: string}, filter?: string}",
-     .answer = "{tests: [{name: string, place: string, result: string, reason?: string, failures: [{place: string, expression: "
+     .answer = "{tests: [{name: string, place: string, result: string, reason?: string, failures: [{place: "
+               "string, expression: "
                "string, expected: string, actual: string}]}], findings: [@Finding]}",
      .errors = kErrors,
      .task = test},
     {.method = "POST",
      .path = "/playground/lsp",
      .right = AdminRight::configure,
-     .summary = "messages to a language server and its answers; without a session one begins. Documents: file:///site/…",
+     .summary = "messages to a language server and its answers; without a session one begins. Documents: "
+                "file:///site/…",
      .body = "{session?: string, messages: [any]}",
      .answer = "{session: string, messages: [any]}",
      .errors = kLspErrors,

@@ -107,7 +107,7 @@ constexpr RouteSpec kRoutes[] = {
                "integer, channel: string, type: string, new_id?: integer, verdict?: string, reason?: string, skipped?: string, "
                "error?: string, outputs?: [{destination: string, bytes: integer, sha256: string, compared?: string, paths?: [string], "
                "diff?: string}]}], already_sent?: integer, stale?: integer, stale_complete?: boolean, outputs?: {same: integer, "
-               "changed: integer, new: integer, gone: integer}, paths?: {*: integer}}",
+               "changed: integer, new: integer, gone: integer, unknown: integer}, paths?: {*: integer}}",
      .errors = kErrors,
      .recorded = Recorded::before,
      .action = "message.replay",

@@ -29,13 +29,15 @@ Task<Result<Reply>> show(Call call) {
 Result<std::string> read_queries(const Call& call) {
   const base::JsonView queries = call.body()["queries"];
   if (queries.size() > kQueriesMax)
-    return base::fail(ErrorCode::limit_exceeded, "at most " + std::to_string(kQueriesMax) + " queries are kept");
+    return base::fail(ErrorCode::limit_exceeded,
+                      "at most " + std::to_string(kQueriesMax) + " queries are kept");
   base::JsonWriter json;
   json.begin_object().key("queries").begin_array();
   for (const base::JsonView one : queries) {
     const std::string_view name = one["name"].text(), text = one["q"].text();
     if (base::trim(name).empty() || name.size() > kTextMax || text.size() > kTextMax)
-      return base::fail(ErrorCode::bad_value, "each needs a name and a query of at most 2,000 bytes", "queries");
+      return base::fail(ErrorCode::bad_value, "each needs a name and a query of at most 2,000 bytes",
+                        "queries");
     json.begin_object().member("name", name).member("q", text).end_object();
   }
   return json.end_array().end_object().take();
@@ -64,11 +66,13 @@ Result<Reply> terms(const Call&) {
     if (gap == std::string_view::npos) continue;
     const std::string_view example = text.substr(0, gap);
     const auto colon = example.find_first_of(":>");
-    json.begin_object().member("term", colon == std::string_view::npos ? example : example.substr(0, colon + 1));
+    json.begin_object().member("term",
+                               colon == std::string_view::npos ? example : example.substr(0, colon + 1));
     json.member("example", example).member("help", base::trim(text.substr(gap)));
     if (example.starts_with("state:")) {
       json.key("values").begin_array();
-      for (const char* value : {"unprocessed", "pending", "sent", "filtered", "rejected", "quarantined", "expired", "removed"})
+      for (const char* value :
+           {"unprocessed", "pending", "sent", "filtered", "rejected", "quarantined", "expired", "removed"})
         json.string(value);
       json.end_array();
     }

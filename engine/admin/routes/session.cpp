@@ -23,7 +23,8 @@ std::string print_session(const Caller& caller, const LoginRules& rules) {
   json.key("idle_seconds").integer(rules.idle_seconds).key("mfa").boolean(caller.mfa);
   json.key("mfa_required").boolean(caller.must_enrol).key("only_account").boolean(caller.only_account);
   json.key("must_change_password").boolean(caller.must_change_password);
-  if (caller.break_glass_until.micros != 0) json.member("break_glass_until", print_time(caller.break_glass_until));
+  if (caller.break_glass_until.micros != 0)
+    json.member("break_glass_until", print_time(caller.break_glass_until));
   return json.member("version", kVersion).end_object().take();
 }
 
@@ -45,12 +46,15 @@ Task<Result<Reply>> show(Call call) {
 
 /// The answer to a login that succeeded, and its record.
 Task<Result<Reply>> greet(Call call, Logins::Entered entered, std::string action) {
-  if (entered.code_needed) co_return json_reply("{\"code_needed\":true,\"version\":\"" + std::string(kVersion) + "\"}");
+  if (entered.code_needed)
+    co_return json_reply("{\"code_needed\":true,\"version\":\"" + std::string(kVersion) + "\"}");
   entered.caller.from = call.caller.from;
   auto recording = call.admin->record(entered.caller, std::move(action), "/session", "ok", {});
   const base::Status written = co_await std::move(recording);
   if (!written) co_return base::fail(written.error());
-  std::function<LoginRules(Logins&, AuditLog&)> ask = [](Logins& logins, AuditLog&) { return logins.rules(); };
+  std::function<LoginRules(Logins&, AuditLog&)> ask = [](Logins& logins, AuditLog&) {
+    return logins.rules();
+  };
   auto asking = call.admin->with_accounts(std::move(ask));
   const LoginRules rules = co_await std::move(asking);
   Reply out = json_reply(print_session(entered.caller, rules));
@@ -61,12 +65,14 @@ Task<Result<Reply>> greet(Call call, Logins::Entered entered, std::string action
 Task<void> record_refusal(Call call, std::string user, base::Error why) {
   Caller who = call.caller;
   who.user = std::move(user);
-  auto recording = call.admin->record(std::move(who), "session.login", "/session", "refused", why.info().code);
+  auto recording =
+      call.admin->record(std::move(who), "session.login", "/session", "refused", why.info().code);
   co_await std::move(recording);
 }
 
 Task<Result<Reply>> log_in(Call call) {
-  const std::string user(call.body()["user"].text()), password(call.body()["password"].text()), code(call.body()["code"].text());
+  const std::string user(call.body()["user"].text()), password(call.body()["password"].text()),
+      code(call.body()["code"].text());
   std::function<Result<std::string>(Logins&, AuditLog&)> begin = [user](Logins& logins, AuditLog&) {
     return logins.begin_login(user);
   };
@@ -78,9 +84,8 @@ Task<Result<Reply>> log_in(Call call) {
     const Result<bool> right = co_await std::move(verifying);
     if (!right) co_return base::fail(right.error());
     const bool verified = *right;
-    std::function<Result<Logins::Entered>(Logins&, AuditLog&)> end = [user, verified, code](Logins& logins, AuditLog&) {
-      return logins.end_login(user, verified, code);
-    };
+    std::function<Result<Logins::Entered>(Logins&, AuditLog&)> end =
+        [user, verified, code](Logins& logins, AuditLog&) { return logins.end_login(user, verified, code); };
     auto ending = call.admin->with_accounts(std::move(end));
     entered = co_await std::move(ending);
   } else {
@@ -111,9 +116,8 @@ Task<Result<Reply>> set_up(Call call) {
   account.user = user;
   account.name = call.body()["name"].text();
   account.password_hash = std::move(*hash);
-  std::function<Result<Logins::Entered>(Logins&, AuditLog&)> make = [token, account](Logins& logins, AuditLog&) {
-    return logins.set_up(token, account);
-  };
+  std::function<Result<Logins::Entered>(Logins&, AuditLog&)> make =
+      [token, account](Logins& logins, AuditLog&) { return logins.set_up(token, account); };
   auto making = call.admin->with_accounts(std::move(make));
   Result<Logins::Entered> entered = co_await std::move(making);
   if (!entered) {
@@ -143,9 +147,8 @@ Task<Result<Reply>> log_off(Call call) {
 Task<Result<bool>> is_own_password(Call call, std::string password) {
   if (call.caller.via != Caller::Via::session)
     co_return base::fail(ErrorCode::not_as_it_was, "only a session of an account has a password");
-  std::function<Result<std::string>(Logins&, AuditLog&)> ask = [user = call.caller.user](Logins& logins, AuditLog&) {
-    return logins.begin_login(user);
-  };
+  std::function<Result<std::string>(Logins&, AuditLog&)> ask =
+      [user = call.caller.user](Logins& logins, AuditLog&) { return logins.begin_login(user); };
   auto asking = call.admin->with_accounts(std::move(ask));
   const Result<std::string> hash = co_await std::move(asking);
   if (!hash) co_return base::fail(hash.error());
@@ -158,8 +161,9 @@ using Change = std::function<base::Status(Account&)>;
 
 /// Changes the caller's own account, durably.
 Task<Result<Reply>> change_own(Call call, Change change, bool ends_others) {
-  std::function<base::Status(Logins&, AuditLog&)> work = [caller = call.caller, change = std::move(change), ends_others](
-                                                             Logins& logins, AuditLog&) -> base::Status {
+  std::function<base::Status(Logins&, AuditLog&)> work = [caller = call.caller, change = std::move(change),
+                                                          ends_others](Logins& logins,
+                                                                       AuditLog&) -> base::Status {
     const Account* account = logins.accounts().find(caller.user);
     if (account == nullptr) return base::fail(ErrorCode::not_as_it_was, "only an account has this");
     Account changed = *account;
@@ -222,7 +226,8 @@ Task<Result<Reply>> confirm_totp(Call call) {
       return base::fail(ErrorCode::not_as_it_was, "no authenticator is being enrolled");
     account.totp_step = find_totp_step(account.totp_secret, code, now, account.totp_step);
     if (account.totp_step == 0)
-      return base::fail(ErrorCode::login_refused, "the code is wrong", {}, "is the clock of the phone right?");
+      return base::fail(ErrorCode::login_refused, "the code is wrong", {},
+                        "is the clock of the phone right?");
     account.totp_confirmed = true;
     return {};
   };
@@ -249,22 +254,28 @@ Task<Result<Reply>> remove_totp(Call call) {
 Task<Result<Reply>> break_glass(Call call) {
   const Result<std::string> reason = call.text("reason");
   if (!reason) co_return base::fail(reason.error());
-  if (call.caller.via != Caller::Via::session) co_return base::fail(ErrorCode::not_as_it_was, "only a session can do this");
-  std::function<base::WallTime(Logins&, AuditLog&)> work = [session = call.caller.session](Logins& logins, AuditLog&) {
-    return logins.break_glass(session);
-  };
+  if (call.caller.via != Caller::Via::session)
+    co_return base::fail(ErrorCode::not_as_it_was, "only a session can do this");
+  std::function<base::WallTime(Logins&, AuditLog&)> work =
+      [session = call.caller.session](Logins& logins, AuditLog&) { return logins.break_glass(session); };
   auto working = call.admin->with_accounts(std::move(work));
   const base::WallTime until = co_await std::move(working);
   co_return json_reply("{\"until\":\"" + print_time(until) + "\"}");
 }
 
-constexpr ErrorCode kLogin[] = {ErrorCode::login_refused, ErrorCode::login_locked, ErrorCode::too_many_clients};
+constexpr ErrorCode kLogin[] = {ErrorCode::login_refused, ErrorCode::login_locked,
+                                ErrorCode::too_many_clients};
 constexpr ErrorCode kSetUp[] = {ErrorCode::login_refused, ErrorCode::login_locked, ErrorCode::password_weak,
                                 ErrorCode::already_exists};
 constexpr ErrorCode kOwn[] = {ErrorCode::login_refused, ErrorCode::password_weak, ErrorCode::not_as_it_was};
 
 constexpr RouteSpec kRoutes[] = {
-    {.method = "GET", .path = "/session", .right = AdminRight::anybody, .summary = "who I am; user null: log in", .answer = "@Session", .task = show},
+    {.method = "GET",
+     .path = "/session",
+     .right = AdminRight::anybody,
+     .summary = "who I am; user null: log in",
+     .answer = "@Session",
+     .task = show},
     {.method = "POST",
      .path = "/setup",
      .right = AdminRight::anybody,
@@ -281,7 +292,14 @@ constexpr RouteSpec kRoutes[] = {
      .answer = "@Session",
      .errors = kLogin,
      .task = log_in},
-    {.method = "DELETE", .path = "/session", .right = AdminRight::login, .summary = "log off", .answer = "@Ok", .recorded = Recorded::after, .action = "session.logoff", .task = log_off},
+    {.method = "DELETE",
+     .path = "/session",
+     .right = AdminRight::login,
+     .summary = "log off",
+     .answer = "@Ok",
+     .recorded = Recorded::after,
+     .action = "session.logoff",
+     .task = log_off},
     {.method = "POST",
      .path = "/session/password",
      .right = AdminRight::login,

@@ -16,7 +16,9 @@ std::string summary_of(const channels::Options& options) {
     if (field == nullptr || !options.has(name) || field->type == channels::FieldType::secret ||
         field->type == channels::FieldType::block)
       continue;
-    const std::string value = field->type == channels::FieldType::integer ? std::to_string(options.number(name)) : options.text(name);
+    const std::string value = field->type == channels::FieldType::integer
+                                  ? std::to_string(options.number(name))
+                                  : options.text(name);
     if (value.empty()) continue;
     out += (out.empty() ? "" : std::string_view(name) == "port" ? ":" : " ") + value;
   }
@@ -27,7 +29,8 @@ std::string print_accept(const channels::AcceptType& type) {
   return type.name + (type.version.empty() ? "" : " " + type.version);
 }
 
-void write_place(base::JsonWriter& json, const channels::Site& site, const std::string& file, base::Span span) {
+void write_place(base::JsonWriter& json, const channels::Site& site, const std::string& file,
+                 base::Span span) {
   json.member("file", file);
   const base::SourceMap& sources = site.library->sources();
   if (span.file < sources.size()) json.key("line").integer(sources.position(span.file, span.begin).line);
@@ -42,10 +45,14 @@ void write_map(base::JsonWriter& json, const channels::Site& site, const channel
   json.end_object();
 }
 
-void write_channel(base::JsonWriter& json, const channels::Site& site, const channels::ChannelDefinition& channel) {
+void write_channel(base::JsonWriter& json, const channels::Site& site,
+                   const channels::ChannelDefinition& channel) {
   json.begin_object().member("name", channel.name).key("disabled").boolean(channel.disabled);
   write_place(json, site, channel.file, channel.span);
-  json.key("source").begin_object().member("kind", channel.source->name).member("summary", summary_of(channel.source_options));
+  json.key("source")
+      .begin_object()
+      .member("kind", channel.source->name)
+      .member("summary", summary_of(channel.source_options));
   json.end_object().key("accept").begin_array();
   for (const channels::AcceptType& type : channel.accept) json.string(print_accept(type));
   json.end_array().key("maps").begin_array();
@@ -71,9 +78,12 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/site",
      .right = AdminRight::view,
      .summary = "sources, maps and destinations of the site that runs",
-     .answer = "{folder: string, hash: string, channels: [{name: string, disabled: boolean, file: string, line?: integer, source: "
-               "{kind: string, summary: string}, accept: [string], maps: [{name: string, result: string, kind: string, type: "
-               "string, file?: string, line?: integer}], destinations: [{name: string, kind: string, from: string, summary: "
+     .answer = "{folder: string, hash: string, channels: [{name: string, disabled: boolean, file: string, "
+               "line?: integer, source: "
+               "{kind: string, summary: string}, accept: [string], maps: [{name: string, result: string, "
+               "kind: string, type: "
+               "string, file?: string, line?: integer}], destinations: [{name: string, kind: string, from: "
+               "string, summary: "
                "string}]}]}",
      .run = show},
 };

@@ -25,7 +25,8 @@ Result<Reply> write_users(Logins& logins) {
     json.key("disabled").boolean(account.disabled).member("created", print_time(account.created));
     json.key("must_change_password").boolean(account.must_change_password);
     if (account.last_login.micros != 0) json.member("last_login", print_time(account.last_login));
-    if (const auto until = logins.locked_until(user); until.micros != 0) json.member("locked_until", print_time(until));
+    if (const auto until = logins.locked_until(user); until.micros != 0)
+      json.member("locked_until", print_time(until));
     json.end_object();
   }
   return json_reply(json.end_array().end_object().take());
@@ -44,14 +45,18 @@ Task<Result<Reply>> list_users(Call call) {
 base::Status check_remaining(Logins& logins, const std::string& without) {
   for (const auto& [user, account] : logins.accounts().all())
     if (user != without && account.rights().has(AdminRight::admin)) return {};
-  return base::fail(ErrorCode::not_as_it_was, "nobody else could manage accounts", {}, "give another account the role admin first");
+  return base::fail(ErrorCode::not_as_it_was, "nobody else could manage accounts", {},
+                    "give another account the role admin first");
 }
 
 /// Only who holds every right makes others who do.
 base::Status check_role(const Caller& caller, const std::string& role) {
   if (find_role(role) == nullptr)
-    return base::fail(ErrorCode::bad_value, "the roles are viewer, operator, developer, auditor, admin and owner", "role");
-  if (role == "owner" && caller.rights.without(AdminRight::phi_view).bits() != Rights::all().without(AdminRight::phi_view).bits() &&
+    return base::fail(ErrorCode::bad_value,
+                      "the roles are viewer, operator, developer, auditor, admin and owner", "role");
+  if (role == "owner" &&
+      caller.rights.without(AdminRight::phi_view).bits() !=
+          Rights::all().without(AdminRight::phi_view).bits() &&
       caller.role != "owner")
     return base::fail(ErrorCode::right_missing, "only an owner makes owners");
   return {};
@@ -67,15 +72,16 @@ Task<Result<Reply>> add_user(Call call) {
   account.must_change_password = call.caller.via != Caller::Via::socket || !call.body()["final"].boolean();
   account.created = call.admin->clock().wall();
   const std::string password(call.body()["password"].text());
-  for (const base::Status& checked :
-       {check_user_name(account.user), check_role(call.caller, account.role), check_password(password, account.user)})
+  for (const base::Status& checked : {check_user_name(account.user), check_role(call.caller, account.role),
+                                      check_password(password, account.user)})
     if (!checked) co_return base::fail(checked.error());
   auto hashing = call.admin->hash(password);
   Result<std::string> hash = co_await std::move(hashing);
   if (!hash) co_return base::fail(hash.error());
   account.password_hash = std::move(*hash);
   Work work = [account](Logins& logins, AuditLog&) -> Result<Reply> {
-    if (logins.accounts().find(account.user) != nullptr) return base::fail(ErrorCode::already_exists, {}, account.user);
+    if (logins.accounts().find(account.user) != nullptr)
+      return base::fail(ErrorCode::already_exists, {}, account.user);
     TRY_VOID(logins.accounts().keep(account));
     return json_reply("{\"ok\":true}");
   };
@@ -101,7 +107,8 @@ Result<Reply> change_account(Logins& logins, const Call& call, const std::string
   if (body["reset_mfa"].boolean()) account.totp_secret.clear(), account.totp_confirmed = false;
   if (!hash.empty()) account.password_hash = hash, account.must_change_password = true;
   if (!account.rights().has(AdminRight::admin)) TRY_VOID(check_remaining(logins, user));
-  const bool weaker = account.role != found->role || account.phi_view != found->phi_view || account.disabled || !hash.empty();
+  const bool weaker =
+      account.role != found->role || account.phi_view != found->phi_view || account.disabled || !hash.empty();
   TRY_VOID(logins.accounts().keep(account));
   if (body["unlock"].boolean()) logins.unlock(user);
   if (weaker) logins.end_sessions(user, user == call.caller.user ? call.caller.session : std::string());
@@ -120,7 +127,9 @@ Task<Result<Reply>> change_user(Call call) {
     hash = std::move(*hashed);
   }
   AdminService* admin = call.admin;
-  Work work = [call = std::move(call), hash](Logins& logins, AuditLog&) { return change_account(logins, call, hash); };
+  Work work = [call = std::move(call), hash](Logins& logins, AuditLog&) {
+    return change_account(logins, call, hash);
+  };
   auto working = admin->with_accounts(std::move(work));
   Result<Reply> reply = co_await std::move(working);
   co_return reply;
@@ -131,7 +140,8 @@ Task<Result<Reply>> remove_user(Call call) {
   Work work = [call = std::move(call)](Logins& logins, AuditLog&) -> Result<Reply> {
     const std::string user(call.value("user"));
     const Account* found = logins.accounts().find(user);
-    if (found == nullptr) return base::fail(ErrorCode::no_such_thing, "there is no account of that name", user);
+    if (found == nullptr)
+      return base::fail(ErrorCode::no_such_thing, "there is no account of that name", user);
     if (found->role == "owner") TRY_VOID(check_role(call.caller, "owner"));
     TRY_VOID(check_remaining(logins, user));
     TRY_VOID(logins.accounts().remove(user));
@@ -151,7 +161,10 @@ Task<Result<Reply>> list_tokens(Call call) {
       json.begin_object().member("id", id).member("name", token.name).member("user", token.user);
       json.key("rights").begin_array();
       for (const std::string_view right : token.rights.names()) json.string(right);
-      json.end_array().member("created", print_time(token.created)).member("expires", print_time(token.expires)).end_object();
+      json.end_array()
+          .member("created", print_time(token.created))
+          .member("expires", print_time(token.expires))
+          .end_object();
     }
     return json_reply(json.end_array().end_object().take());
   };
@@ -170,12 +183,15 @@ Result<Reply> make_token(Logins& logins, const Call& call) {
   token.user = call.caller.via == Caller::Via::socket ? std::string(body["user"].text()) : call.caller.user;
   const Account* account = logins.accounts().find(token.user);
   if (account == nullptr)
-    return base::fail(ErrorCode::no_such_thing, "a token belongs to an account", "user", "name one: --user NAME");
+    return base::fail(ErrorCode::no_such_thing, "a token belongs to an account", "user",
+                      "name one: --user NAME");
   for (const base::JsonView one : body["rights"]) {
     const AdminRight right = find_right(one.text());
-    if (right == AdminRight::anybody) return base::fail(ErrorCode::bad_value, "there is no such right", "rights");
+    if (right == AdminRight::anybody)
+      return base::fail(ErrorCode::bad_value, "there is no such right", "rights");
     if (!account->rights().has(right))
-      return base::fail(ErrorCode::right_missing, "the account itself does not have this right", name_of(right));
+      return base::fail(ErrorCode::right_missing, "the account itself does not have this right",
+                        name_of(right));
     token.rights = token.rights.with(right);
   }
   if (token.rights.bits() == 0) return base::fail(ErrorCode::bad_value, "a token needs a right", "rights");
@@ -190,7 +206,11 @@ Result<Reply> make_token(Logins& logins, const Call& call) {
   token.created = call.admin->clock().wall();
   token.expires = {token.created.micros + days * kDayMicros};
   base::JsonWriter json;
-  json.begin_object().member("id", token.id).member("token", shown).member("expires", print_time(token.expires)).end_object();
+  json.begin_object()
+      .member("id", token.id)
+      .member("token", shown)
+      .member("expires", print_time(token.expires))
+      .end_object();
   TRY_VOID(logins.accounts().keep(std::move(token)));
   return json_reply(json.take());
 }
@@ -213,16 +233,23 @@ Task<Result<Reply>> remove_token(Call call) {
   co_return reply;
 }
 
-constexpr ErrorCode kErrors[] = {ErrorCode::no_such_thing, ErrorCode::already_exists, ErrorCode::password_weak,
-                                 ErrorCode::not_as_it_was, ErrorCode::limit_exceeded};
+constexpr ErrorCode kErrors[] = {ErrorCode::no_such_thing, ErrorCode::already_exists,
+                                 ErrorCode::password_weak, ErrorCode::not_as_it_was,
+                                 ErrorCode::limit_exceeded};
 
 constexpr RouteSpec kRoutes[] = {
-    {.method = "GET", .path = "/users", .right = AdminRight::admin, .summary = "every account", .answer = "{users: [@Account]}", .task = list_users},
+    {.method = "GET",
+     .path = "/users",
+     .right = AdminRight::admin,
+     .summary = "every account",
+     .answer = "{users: [@Account]}",
+     .task = list_users},
     {.method = "POST",
      .path = "/users",
      .right = AdminRight::admin,
      .summary = "a new account; its password must be changed at the first login",
-     .body = "{user: string, name?: string, role: string, phi_view?: boolean, password: string, final?: boolean}",
+     .body =
+         "{user: string, name?: string, role: string, phi_view?: boolean, password: string, final?: boolean}",
      .answer = "@Ok",
      .errors = kErrors,
      .recorded = Recorded::after,
@@ -232,7 +259,8 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/users/{user}",
      .right = AdminRight::admin,
      .summary = "change an account; ends its sessions when it may less than before",
-     .body = "{name?: string, role?: string, phi_view?: boolean, disabled?: boolean, password?: string, unlock?: boolean, "
+     .body = "{name?: string, role?: string, phi_view?: boolean, disabled?: boolean, password?: string, "
+             "unlock?: boolean, "
              "reset_mfa?: boolean}",
      .answer = "@Ok",
      .errors = kErrors,
@@ -248,7 +276,12 @@ constexpr RouteSpec kRoutes[] = {
      .recorded = Recorded::after,
      .action = "user.remove",
      .task = remove_user},
-    {.method = "GET", .path = "/tokens", .right = AdminRight::admin, .summary = "every API token", .answer = "{tokens: [@Token]}", .task = list_tokens},
+    {.method = "GET",
+     .path = "/tokens",
+     .right = AdminRight::admin,
+     .summary = "every API token",
+     .answer = "{tokens: [@Token]}",
+     .task = list_tokens},
     {.method = "POST",
      .path = "/tokens",
      .right = AdminRight::admin,

@@ -71,7 +71,7 @@ export function makeHistory(channels) {
   const series = {};
   for (const [n, channel] of channels.entries()) {
     const wave = (base, size) => Array.from({ length: 180 }, (_, k) => Math.max(0, base + size * Math.sin((k + n * 7) / 9) + (((k * 7919) % 13) / 13) * size));
-    series[channel.name] = { received: wave(3 + n, 2), sent: wave(3 + n, 2), pending: wave(2, 3), p50: wave(5, 2), p99: wave(40, 14) };
+    series[channel.name] = { received: wave(30 + 10 * n, 20), sent: wave(30 + 10 * n, 20), p50: wave(5, 2), p99: wave(40, 14) };
   }
   return { step_seconds: 10, from: ago(1800), channels: series };
 }

@@ -83,7 +83,7 @@ const messageRoutes = [
   }],
   ['GET', /^\/messages\/(\d+)\/trace$/, (e, [id]) => ({ root: Number(id), messages: [{ ...e.message(id), relation: 'this' }] })],
   ['POST', /^\/messages\/(\d+)\/check$/, (e, [id], q, body) => ({ ok: !body.body.startsWith('XXX'), findings: body.body.startsWith('XXX') ? [{ severity: 'error', code: 'hl7-no-msh', path: 'MSH', offset: 0, text: 'the message does not begin with MSH' }] : [], verdict: 'sent', outputs: [{ destination: 'adt_in/repo', bytes: 320, sha256: 'cd'.repeat(32) }], diff: [{ path: 'PID-5.1', before: 'EXAMPLE', after: 'SAMPLE' }] })],
-  ['POST', /^\/messages\/(\d+)\/resend$/, () => ({ new_id: 5001, verdict: 'sent', outputs: [] })],
+  ['POST', /^\/messages\/(\d+)\/resend$/, () => ({ new_id: 4999, verdict: 'sent', outputs: [] })],
   ['GET', /^\/export$/, (e, _, q) => ({ download: search(e, q.get('q') ?? '', 0, 100).messages.map((one) => JSON.stringify(one)).join('\n') })],
   ['POST', /^\/replay$/, (e, _, q, body) => {
     const { messages } = search(e, body.query, 0, 20);

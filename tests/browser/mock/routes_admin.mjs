@@ -20,6 +20,16 @@ const kGroups = [
   { channel: 'lab_in', destination: 'repo', code: 'http-4xx', count: 2, first: ago(80000), last: ago(70000), owner: 'ben', note: 'asked the lab', example: 4225, detail: '422 Observation.value: no such unit' },
 ];
 
+const kPlan = {
+  files: [
+    { file: '20261123-14.db', verdict: 'newest', why: 'in use', messages: 412_000, bytes: 812_000_000 },
+    { file: '20261122-13.db', verdict: 'young', why: 'kept until 2026-12-22', messages: 991_000, bytes: 1_912_000_000 },
+    { file: '20261020-12.db', verdict: 'due', why: '', messages: 804_000, bytes: 1_610_000_000 },
+    { file: '20261003-11.db', verdict: 'held', why: 'held by 4 quarantined', messages: 804_000, bytes: 1_610_000_000 },
+  ],
+  metadata_due: [], files_due: 1, bytes_due: 1_610_000_000, refused: false,
+};
+
 const kLocation = 'file:///site/';
 
 function lspAnswers(engine, messages) {
@@ -40,7 +50,7 @@ function lspAnswers(engine, messages) {
 
 export const adminRoutes = [
   ['GET', /^\/site$/, () => kSite],
-  ['GET', /^\/connections$/, (e) => ({ connections: e.channels.slice(0, 5).flatMap((one) => [{ channel: one.name, listener: `127.0.0.1:${one.source.port}`, peer: '10.0.4.17:51234', certificate: 'CN=HIS', since: ago(7200), bytes_in: 1_830_221, bytes_out: 120_334, messages: 5122, last_activity: ago(3) }]) , refused: [{ at: ago(55), peer: '10.0.9.9:41000', listener: '127.0.0.1:2575', reason: 'no client certificate' }] })],
+  ['GET', /^\/connections$/, (e) => ({ connections: e.channels.flatMap((one) => [{ channel: one.name, listener: `${one.kind} port ${one.source.port}`, peer: 'any sender', state: 'up', open: 2, opened: 14, refused: 1, messages: one.received }, ...one.destinations.map((to) => ({ channel: one.name, destination: to.name, peer: '10.0.4.9:6661', state: to.connector.state, open: to.connector.connections, opened: 9, refused: 0, messages: to.sent, ...(to.connector.last_error ? { last_error: to.connector.last_error } : {}) }))]) })],
   ['GET', /^\/config\/files$/, () => ({ files: [{ path: 'kiln.conf', size: 220 }, { path: 'channels/adt_in.channel', size: 800 }, { path: 'maps/admissions.hmap', size: kMap.length }] })],
   ['GET', /^\/config\/file$/, (e, _, q) => ({ path: q.get('path'), text: kMap })],
   ['GET', /^\/config\/check$/, () => ({ ok: false, findings: [{ severity: 'warning', code: 'W301', text: 'this listener has no TLS', file: 'channels/adt_in.channel', line: 6, column: 3, notes: ['accept_risk is written'], help: 'add tls { … }' }] })],
@@ -50,15 +60,15 @@ export const adminRoutes = [
   ['POST', /^\/config\/rollback$/, (e, _, q, body) => ({ applied: !body.dry_run, config: body.version, effects: ['channel pharmacy: stops'] })],
 
   ['GET', /^\/quarantine$/, () => ({ groups: kGroups, open: 25 })],
-  ['GET', /^\/quarantine\/items$/, (e, _, q) => ({ items: e.messages.filter((one) => one.state === 'quarantined').slice(0, 23).map((one) => ({ ...one, reason: q.get('code') })) })],
-  ['POST', /^\/quarantine\/(release|drop|assign|note)$/, (e, [action], q, body) => ({ matched: body.ids?.length ?? 23, done: body.dry_run ? 0 : (body.ids?.length ?? 23), failed: 0, items: [{ id: 4647, text: body.dry_run ? 'would be sent to pas' : action }] })],
+  ['GET', /^\/quarantine\/items$/, (e, _, q) => ({ items: e.messages.filter((one) => one.state === 'quarantined').slice(0, 23).map((one) => ({ id: one.id, received: one.received, channel: one.channel, type: one.type, control_id: one.control_id, destination: 'pas', code: q.get('code'), reason: one.destinations[0].detail, attempts: 1 })) })],
+  ['POST', /^\/quarantine\/(release|resolve|drop|assign|note)$/, (e, [action], q, body) => ({ matched: body.ids?.length ?? 23, done: body.dry_run ? 0 : (body.ids?.length ?? 23), failed: 0, items: [{ id: 4647, text: body.dry_run ? 'would be sent to pas' : action }] })],
   ['GET', /^\/replay\/jobs$/, () => ({ jobs: [{ id: 7, query: 'channel:lab_in state:quarantined', by: 'ann', reason: 'unit table repaired', created: ago(200), state: 'running', total: 4200, done: 1890, failed: 2, skipped: 11, rate: 50, eta_seconds: 46 }, { id: 6, query: 'id:MSG0000042', by: 'ben', created: ago(90000), state: 'finished', total: 1, done: 1, failed: 0, skipped: 0, rate: 50 }] })],
   ['POST', /^\/replay\/jobs$/, (e, _, q, body) => ({ id: 8, query: body.query, state: 'running', total: 20, done: 0, failed: 0, skipped: 0 })],
   ['POST', /^\/replay\/jobs\/(\w+)\/(pause|resume|cancel)$/, () => ({ ok: true })],
 
   ['GET', /^\/playground$/, () => ({ maps: ['admissions', 'lab_results'], samples: ['samples/adt_in/01_a01_admission.hl7'], files: ['maps/admissions.hmap', 'maps/lab_results.hmap'] })],
   ['GET', /^\/playground\/sample$/, (e) => ({ path: 'samples/a01.hl7', text: 'MSH|^~\\&|HIS|NORTH|KILN|NORTH|20261123021000||ADT^A01^ADT_A01|S1|P|2.5.1\rPID|1||700412^^^NORTH^MR||EXAMPLE^ADA||19800229|F\r' })],
-  ['POST', /^\/playground\/run$/, (e, _, q, body) => (JSON.stringify(body.files ?? {}).includes('@@') ? { findings: [{ severity: 'error', code: 'E101', text: 'expected a value', file: 'maps/admissions.hmap', line: 6, column: 5 }] } : e.route('GET', '/messages/4990/lineage', q))],
+  ['POST', /^\/playground\/run$/, (e, _, q, body) => (JSON.stringify(body.files ?? {}).includes('@@') ? { findings: [{ severity: 'error', code: 'E101', text: 'expected a value', file: 'maps/admissions.hmap', line: 6, column: 5 }] } : e.route('GET', `/messages/${e.messages[9].id}/lineage`, q))],
   ['POST', /^\/playground\/test$/, () => ({ tests: [{ name: 'an admission becomes a patient', place: 'channels/adt_in.channel:30:1', result: 'passed' }, { name: 'a birth date keeps its precision', place: 'channels/adt_in.channel:44:1', result: 'failed', failures: [{ place: 'channels/adt_in.channel:52:3', expression: 'repo.sent[1].patient.birthDate', expected: '"1980"', actual: '"1980-01-01"' }] }], findings: [] })],
   ['POST', /^\/playground\/lsp$/, (e, _, q, body) => ({ session: body.session ?? 'lsp-1', messages: lspAnswers(e, body.messages) })],
 
@@ -69,8 +79,11 @@ export const adminRoutes = [
   ['POST', /^\/fhir\/Patient\/\$validate$/, () => ({ resourceType: 'OperationOutcome', issue: [{ severity: 'warning', code: 'invariant', diagnostics: `dom-6: no narrative ${kMarkup}`, expression: ['Patient'] }] })],
 
   ['GET', /^\/certificates$/, (e) => ({ certificates: e.status.certificates })],
-  ['GET', /^\/storage$/, () => ({ files: [{ day: '2026-11-23', bytes: 812_000_000, messages: 412_000, pending: 312, quarantined: 0, encrypted: true }, { day: '2026-11-22', bytes: 1_912_000_000, messages: 991_000, pending: 0, quarantined: 0, encrypted: true }, { day: '2026-10-03', bytes: 1_610_000_000, messages: 804_000, pending: 0, quarantined: 4, held: 'held by 4 quarantined', encrypted: false }], free_bytes: 41e9, total_bytes: 120e9, full_at: ago(-86400 * 9), growth_bytes_per_day: 1.9e9, backup: { at: ago(40000), folder: '/backup/kiln', verified: true }, scrub: { at: ago(90000), percent: 100, faults: 0 } })],
-  ['GET', /^\/alerts$/, () => ({ alerts: [{ id: 'a1', name: 'DestinationDown', level: 'page', state: 'firing', channel: 'orders', destination: 'lab_out', text: 'orders/lab_out is down, 312 waiting', since: ago(540), runbook: 'DestinationDown' }, { id: 'a2', name: 'CertExpiry', level: 'warn', state: 'firing', text: 'console listener: 24 days', since: ago(86400), owner: 'ben' }, { id: 'a0', name: 'QueueAge', level: 'page', state: 'ended', channel: 'lab_in', text: 'oldest pending 11 min', since: ago(200000), ended: ago(199000) }] })],
+  ['GET', /^\/storage$/, () => ({ free_bytes: 41e9, disk_full: new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10), retention_days: 30, metadata_days: 365, plan: kPlan })],
+  ['POST', /^\/storage\/prune$/, (e, _, q, body) => ({ plan: kPlan, removed: body.dry_run ? [] : [12], text: 'removes 2026-10-20: 804 000 messages', disk_full: '' })],
+  ['POST', /^\/storage\/backup$/, (e, _, q, body) => ({ folder: body.folder, last: 5000, files: 4, bytes: 2.7e9 })],
+  ['GET', /^\/alerts$/, () => ({ alerts: [{ id: 'a1', alert: 'DestinationDown', level: 'page', state: 'firing', subject: 'orders/lab_out', text: 'orders/lab_out is down, 312 waiting', remedy: 'ask the owner of LAB_OUT', flapping: false, since: ago(540) }, { id: 'a2', alert: 'CertExpiry', level: 'warn', state: 'firing', subject: 'console listener', text: 'ends in 24 days', remedy: 'put a new file in its place', flapping: true, since: ago(86400), owner: 'ben' }], routes: [{ name: 'pager', level: 'page' }, { name: 'mail', level: 'warn' }], waiting: 1 })],
+  ['POST', /^\/alerts\/test$/, () => ({ routes: 2 })],
   ['POST', /^\/alerts\/([^/]+)\/(silence|own)$/, () => ({ ok: true })],
   ['GET', /^\/audit$/, (e, _, q) => ({ records: Array.from({ length: 40 }, (_v, n) => ({ n: 900 - n, at: ago(n * 61), user: n % 3 ? 'ann' : 'ben', from: '10.0.1.5', action: ['message.view', 'login', 'channel.pause', 'export'][n % 4], target: n === 2 ? kMarkup : String(5000 - n), outcome: n === 5 ? 'refused' : 'ok', detail: '' })).filter((one) => !q.get('user') || one.user === q.get('user')), head: { n: 900, hash: '8c'.repeat(32) } })],
   ['GET', /^\/audit\/verify$/, () => ({ ok: true, records: 900, head: { n: 900, hash: '8c'.repeat(32) }, text: '900 records, the chain is unbroken' })],

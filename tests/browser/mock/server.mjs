@@ -53,8 +53,12 @@ export class MockEngine {
     this.server.close();
   }
 
-  dropStreams() {
-    for (const stream of this.streams) stream.destroy();
+  /** As an engine that stops; `cut`: as a network that breaks. */
+  dropStreams(cut = false) {
+    for (const stream of this.streams) {
+      if (cut) stream.destroy();
+      else stream.end('event: bye\ndata: {}\n\n');
+    }
     this.streams.clear();
   }
 

@@ -4,6 +4,9 @@
 add_library(kiln_catch STATIC "${CMAKE_SOURCE_DIR}/tests/support/catch_main.cpp"
             "${CMAKE_SOURCE_DIR}/tests/support/catch_header.cpp")
 target_link_libraries(kiln_catch PUBLIC kiln_flags)
+# Tests are compiled once and run once: less optimisation is a third of their compile time, and what they test keeps its own.
+set(KILN_TEST_OPTIONS $<$<CONFIG:RelWithDebInfo>:-Og>)
+target_compile_options(kiln_catch PRIVATE ${KILN_TEST_OPTIONS})
 set_source_files_properties("${CMAKE_SOURCE_DIR}/tests/support/catch_main.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 target_precompile_headers(kiln_catch PRIVATE <catch2/catch.hpp> <string> <vector> <optional> <functional> <memory>)
 
@@ -29,6 +32,7 @@ function(kiln_test name)
   add_executable(test_${name} ${sources})
   target_link_libraries(test_${name} PRIVATE ${ARG_LINK} kiln_test_support kiln_catch)
   target_precompile_headers(test_${name} REUSE_FROM kiln_catch)
+  target_compile_options(test_${name} PRIVATE ${KILN_TEST_OPTIONS})
   target_compile_definitions(test_${name} PRIVATE KILN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 600)
@@ -86,6 +90,7 @@ kiln_script_tests(tests/tidy fast)
 kiln_script_tests(tests/compile_fail fast)
 kiln_script_tests(tests/bench fast)
 kiln_script_tests(tests/e2e e2e)
+kiln_script_tests(tests/browser e2e)
 kiln_script_tests(tests/crash slow)
 
 # Tools: each tests/bench/*.cpp, and tests/crash/*.cpp is a program of its own.

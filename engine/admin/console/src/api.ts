@@ -164,13 +164,13 @@ export const api = {
       limit: 100,
     }),
   quarantineAction: (
-    action: 'release' | 'drop' | 'assign' | 'note',
+    action: 'release' | 'resolve' | 'drop' | 'assign' | 'note',
     body: { ids?: number[]; query?: string; destination?: string; reason?: string; owner?: string; note?: string; dry_run?: boolean },
   ) => post<T.BulkAnswer>(`/quarantine/${action}`, body),
 
   // configuration
   site: () => get<A.Site>('/site'),
-  connections: () => get<{ connections: A.Connection[]; refused?: A.Refused[] }>('/connections'),
+  connections: () => get<{ connections: A.Connection[] }>('/connections'),
   configFiles: () => get<{ files: { path: string; size: number }[] }>('/config/files'),
   configFile: (path: string) => get<{ path: string; text: string }>('/config/file', { path }),
   configCheck: () => get<A.ConfigCheck>('/config/check'),
@@ -193,7 +193,10 @@ export const api = {
   // running it
   certificates: () => get<{ certificates: T.Certificate[] }>('/certificates'),
   storage: () => get<A.Storage>('/storage'),
-  alerts: () => get<{ alerts: A.Alert[] }>('/alerts'),
+  prune: (body: { dry_run: boolean; confirm?: boolean; reason?: string }) => post<A.Pruned>('/storage/prune', body),
+  backup: (folder: string, reason: string) => post<A.Backup>('/storage/backup', { folder, reason }),
+  alerts: () => get<A.Alerts>('/alerts'),
+  testAlert: () => post<{ routes: number }>('/alerts/test'),
   silenceAlert: (id: string, until: string) => post<unknown>(`/alerts/${part(id)}/silence`, { until }),
   ownAlert: (id: string, owner: string) => post<unknown>(`/alerts/${part(id)}/own`, { owner }),
   audit: (query: { before?: number; user?: string; action?: string; outcome?: string }) =>

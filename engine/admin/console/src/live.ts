@@ -1,8 +1,9 @@
 // The live state of the engine: one event stream, merged into one status; and how old what stands on the screen is.
 import { ApiError, api } from './api';
+import { say } from './components/toast';
 import { askSession } from './session';
 import { Store } from './store';
-import type { Delta, Series, Status } from './types';
+import type { Delta, History, Status, Trend } from './types';
 
 export interface Live {
   status: Status | null;
@@ -15,7 +16,7 @@ const kRetryMs = 2000;
 const kPoints = 180;
 
 export const live = new Store<Live>({ status: null, at: 0, stale: true });
-export const trends = new Store<Map<string, Series>>(new Map());
+export const trends = new Store<Map<string, Trend>>(new Map());
 let source: EventSource | null = null;
 let timer = 0;
 
@@ -50,12 +51,11 @@ function addTrend(status: Status): void {
     const before = base.get(channel.name);
     fresh.set(channel.name, { received: channel.received, sent: channel.sent });
     if (!before || seconds === 0) continue;
-    const old = next.get(channel.name) ?? { received: [], sent: [], pending: [], p50: [], p99: [] };
+    const old = next.get(channel.name) ?? { received: [], sent: [], p50: [], p99: [] };
     const add = (list: number[], value: number) => [...list.slice(1 - kPoints), value];
     next.set(channel.name, {
       received: add(old.received, Math.max(0, channel.received - before.received) / seconds),
       sent: add(old.sent, Math.max(0, channel.sent - before.sent) / seconds),
-      pending: add(old.pending, channel.pending),
       p50: add(old.p50, channel.latency_ms?.p50 ?? 0),
       p99: add(old.p99, channel.latency_ms?.p99 ?? 0),
     });
@@ -75,10 +75,17 @@ function onDelta(text: string): void {
   if (status) keep(merge(status, JSON.parse(text) as Delta));
 }
 
+function onAlert(text: string): void {
+  const note = JSON.parse(text) as { name?: string; state?: string; text?: string };
+  const ended = note.state === 'end';
+  say(`${ended ? 'Over: ' : 'Alert: '}${note.name ?? ''} ${note.text ?? ''}`, ended ? 'ok' : 'bad');
+}
+
 function open(): void {
   source = new EventSource(api.eventsUrl);
   source.addEventListener('status', (event) => keep(JSON.parse(String(event.data)) as Status));
   source.addEventListener('delta', (event) => onDelta(String(event.data)));
+  source.addEventListener('alert', (event) => onAlert(String(event.data)));
   source.addEventListener('error', () => {
     // The browser tries again by itself, but not after an answer that is no stream, such as 401.
     if (source?.readyState !== EventSource.CLOSED) return;
@@ -99,10 +106,18 @@ async function reopen(): Promise<void> {
   if (timer !== 0) open();
 }
 
+function readHistory(history: History): Map<string, Trend> {
+  const aSecond = (list: (number | null)[]) => list.map((one) => (one ?? 0) / history.step_seconds);
+  const whole = (list: (number | null)[] = []) => list.map((one) => one ?? 0);
+  return new Map(
+    Object.entries(history.channels).map(([name, one]) => [name, { received: aSecond(one.received), sent: aSecond(one.sent), p50: whole(one.p50), p99: whole(one.p99) }]),
+  );
+}
+
 async function loadTrends(): Promise<void> {
   try {
     const history = await api.history(30);
-    if (trends.value.size === 0) trends.set(new Map(Object.entries(history.channels)));
+    if (trends.value.size === 0) trends.set(readHistory(history));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error; // the curves begin with what comes now
   }

@@ -1,5 +1,5 @@
 // What the admin API answers on configuration, storage, alerts, audit and accounts.
-import type { Finding, Right } from './types';
+import type { ConnectorState, Finding, Right } from './types';
 
 export interface Site {
   folder: string;
@@ -42,6 +42,8 @@ export interface Applied {
   applied: boolean;
   config?: string;
   effects?: string[];
+  restart?: string[]; // takes effect after a restart only
+  left?: string[];
   findings?: Finding[];
 }
 
@@ -50,20 +52,12 @@ export interface Connection {
   destination?: string;
   listener?: string;
   peer: string;
-  certificate?: string;
-  since: string;
-  bytes_in: number;
-  bytes_out: number;
+  state: ConnectorState['state'];
+  open: number;
+  opened: number;
+  refused: number;
   messages: number;
-  last_activity?: string;
   last_error?: string;
-}
-
-export interface Refused {
-  at: string;
-  peer: string;
-  listener?: string;
-  reason: string;
 }
 
 export interface PlaygroundFiles {
@@ -82,41 +76,54 @@ export interface TestAnswer {
   findings?: Finding[];
 }
 
-export interface DayFile {
-  day: string;
-  size?: number;
-  bytes?: number;
-  messages?: number;
-  pending?: number;
-  quarantined?: number;
-  held?: string;
-  keep_until?: string;
-  encrypted?: boolean;
+export interface PrunePlan {
+  files: { file: string; verdict: 'young' | 'newest' | 'held' | 'due'; why: string; messages: number; bytes: number }[];
+  metadata_due: string[];
+  files_due: number;
+  bytes_due: number;
+  refused: boolean; // more than half would go: needs `confirm`
 }
 
 export interface Storage {
-  files?: DayFile[];
-  free_bytes?: number;
-  total_bytes?: number;
-  full_at?: string;
-  growth_bytes_per_day?: number;
-  backup?: { at?: string; folder?: string; verified?: boolean };
-  scrub?: { at?: string; percent?: number; faults?: number };
+  free_bytes: number;
+  disk_full: string; // day, or "" when there is none in sight
+  retention_days: number;
+  metadata_days: number;
+  plan: PrunePlan;
+}
+
+export interface Pruned {
+  plan: PrunePlan;
+  removed: number[];
+  text: string;
+  disk_full: string;
+}
+
+export interface Backup {
+  folder: string;
+  last: number;
+  files: number;
+  bytes: number;
 }
 
 export interface Alert {
   id: string;
-  name: string;
+  alert: string;
+  subject: string;
   level: string;
   state: string;
-  channel?: string;
-  destination?: string;
+  since: string;
   text: string;
-  since?: string;
-  ended?: string;
+  remedy?: string;
+  flapping?: boolean;
   owner?: string;
-  silenced_until?: string;
-  runbook?: string;
+  silent_until?: string;
+}
+
+export interface Alerts {
+  alerts: Alert[];
+  routes?: { name: string; level: string }[];
+  waiting?: number;
 }
 
 export interface AuditRecord {
@@ -169,6 +176,7 @@ export interface Token {
 export interface QueryTerm {
   term: string;
   help: string;
+  example?: string;
   values?: string[];
 }
 

@@ -6,6 +6,7 @@ import { link } from '../router';
 import { useStore } from '../store';
 import type { ChannelStatus, DestinationStatus, Latency } from '../types';
 import { Empty, Panel, Spark, State, Time } from './basics';
+import { connectionState } from './connection_state';
 import { ChannelActions } from './channel_actions';
 
 const kShownMax = 150; // rows at once; the filter finds the others
@@ -29,7 +30,7 @@ function latency(value: Latency | undefined): string {
 function destinationState(one: DestinationStatus) {
   if (one.state === 'blocked' || one.blocked) return <State state="blocked" />;
   if (one.state === 'paused') return <State state="paused" />;
-  return <State state={one.connector.state} />;
+  return <State {...connectionState(one.connector, one.pending)} />;
 }
 
 function sourceState(channel: ChannelStatus) {

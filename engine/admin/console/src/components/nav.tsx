@@ -1,15 +1,20 @@
+import { useState } from 'preact/hooks';
 import { count } from '../format';
 import { live } from '../live';
 import { pages } from '../pages';
 import { link } from '../router';
 import { session } from '../session';
 import { useStore } from '../store';
+import { nextTheme, theme } from '../theme';
+import { BreakGlass } from './break_glass';
 
 const kGroups = ['Operate', 'Configure', 'Data', 'Manage'] as const;
 
 export function Nav(props: { open: boolean; page: string }) {
   const who = useStore(session);
   const { status } = useStore(live);
+  const shade = useStore(theme);
+  const [asking, setAsking] = useState(false);
   const quarantined = status?.totals?.quarantined ?? 0;
   return (
     <nav class={`nav drawer ${props.open ? 'open' : ''}`} aria-label="Pages">
@@ -32,6 +37,20 @@ export function Nav(props: { open: boolean; page: string }) {
           </div>
         );
       })}
+      <div class="narrow-only">
+        <span class="dim">
+          {who?.name || who?.user} ({who?.role})
+        </span>
+        <button type="button" onClick={nextTheme}>
+          Theme: {shade}
+        </button>
+        {who?.rights?.includes('phi.view') ? null : (
+          <button type="button" onClick={() => setAsking(true)}>
+            Emergency access…
+          </button>
+        )}
+      </div>
+      {asking ? <BreakGlass onClose={() => setAsking(false)} /> : null}
     </nav>
   );
 }

@@ -36,6 +36,11 @@ interface Choice {
   help: string;
 }
 
+/** "4711 or msg:" is completed as "msg:". */
+function lastWords(terms: QueryTerm[]): QueryTerm[] {
+  return terms.map((one) => ({ ...one, term: one.term.split(' ').pop() ?? one.term, help: one.example ? `${one.help}: ${one.example}` : one.help }));
+}
+
 function choices(terms: QueryTerm[], word: string, channels: string[]): Choice[] {
   if (word === '') return [];
   const owner = terms.find((one) => word.startsWith(one.term) && word.length >= one.term.length && !/^[A-Z]+$/.test(one.term));
@@ -106,7 +111,7 @@ export function QueryBar(props: { q: string; onSearch: (q: string) => void }) {
   useEffect(() => setText(props.q), [props.q]);
   const word = /\S*$/.exec(text.slice(0, input.current?.selectionStart ?? text.length))?.[0] ?? '';
   const channels = useMemo(() => live.value.status?.channels.map((one) => one.name) ?? [], [word]);
-  const list = open ? choices(terms.data?.terms ?? kTerms, word, channels).slice(0, 12) : [];
+  const list = open ? choices(terms.data ? lastWords(terms.data.terms) : kTerms, word, channels).slice(0, 12) : [];
   const take = (choice: Choice) => {
     const at = input.current?.selectionStart ?? text.length;
     const done = /[:>]$/.test(choice.insert) ? choice.insert : `${choice.insert} `;

@@ -85,16 +85,16 @@ export function SitePicture(props: { channels: SiteChannel[] }) {
               <Edge key={map.name} from={source} to={at} text={`${rate(now?.rate?.m1)}/s`} tone={toneOf(now)} />
             ))}
             {ends.map(({ end, at }) => {
-              const from = maps.find(({ map }) => map.result === end.from)?.at ?? (end.from === 'message' ? source : (maps[0]?.at ?? source));
+              const from = maps.find(({ map }) => map.result === end.from)?.at ?? (end.from === 'message' || end.from === 'source' ? source : (maps[0]?.at ?? source));
               const waiting = now?.destinations.find((one) => one.name === end.name)?.pending ?? 0;
               return <Edge key={end.name} from={from} to={at} text={waiting > 0 ? `${waiting} wait` : ''} tone={toneOf(now, end.name)} />;
             })}
-            <Box at={source} title={channel.name} note={channel.source.summary ?? channel.source.kind} tone={toneOf(now)} onOpen={() => go(link('channels', [channel.name]))} />
+            <Box at={source} title={channel.name} note={`${channel.source.kind} ${channel.source.summary ?? ''}`} tone={toneOf(now)} onOpen={() => go(link('channels', [channel.name]))} />
             {maps.map(({ map, at }) => (
-              <Box key={map.name} at={at} title={map.name} note="map" tone="plain" onOpen={() => go(link('playground', [], { map: map.name }))} />
+              <Box key={map.name} at={at} title={map.name.split('.').pop() ?? map.name} note="map" tone="plain" onOpen={() => go(link('playground', [], { map: map.name }))} />
             ))}
             {ends.map(({ end, at }) => (
-              <Box key={end.name} at={at} title={end.name} note={end.summary ?? end.kind} tone={toneOf(now, end.name)} onOpen={() => go(link('channels', [channel.name]))} />
+              <Box key={end.name} at={at} title={end.name} note={end.summary || end.kind} tone={toneOf(now, end.name)} onOpen={() => go(link('channels', [channel.name]))} />
             ))}
           </g>
         ))}

@@ -3,6 +3,7 @@ import { api } from '../api';
 import { PageHead, Panel, Pending, State, Time } from '../components/basics';
 import { ChannelActions, DestinationActions } from '../components/channel_actions';
 import { Chart } from '../components/chart';
+import { connectionState } from '../components/connection_state';
 import { DataTable } from '../components/data_table';
 import { count, duration, millis, rate } from '../format';
 import { live, trends } from '../live';
@@ -30,10 +31,11 @@ function Curves(props: { name: string }) {
           ]}
         />
       </Panel>
+      {series.p99.length < 2 ? null : (
       <Panel title="Latency">
         <Chart
           label="Latency"
-          from={from}
+          from={Date.now() / 1000 - series.p99.length * 10}
           step={10}
           unit=" ms"
           lines={[
@@ -42,6 +44,7 @@ function Curves(props: { name: string }) {
           ]}
         />
       </Panel>
+      )}
     </div>
   );
 }
@@ -151,7 +154,7 @@ export function ChannelPage(props: { name: string }) {
           empty="This channel sends nowhere."
           columns={[
             { title: 'Destination', cell: (one) => <strong>{one.name}</strong> },
-            { title: 'State', cell: (one) => <State state={one.blocked ? 'blocked' : one.state === 'running' ? one.connector.state : one.state} /> },
+            { title: 'State', cell: (one) => one.blocked ? <State state="blocked" /> : one.state === 'running' ? <State {...connectionState(one.connector, one.pending)} /> : <State state={one.state} /> },
             { title: 'Waiting', num: true, cell: (one) => count(one.pending) },
             { title: 'Oldest', num: true, cell: (one) => (one.oldest_pending_seconds === undefined ? '–' : duration(one.oldest_pending_seconds)) },
             { title: 'First in line', cell: (one) => (one.head ? <a href={link('message', [one.head])}>{one.head}</a> : '–') },

@@ -160,6 +160,7 @@ export function ConfigPanel() {
           run={async (reason) => {
             const done = await api.configApply(reason, false);
             say(done.applied ? 'The new configuration runs' : 'Nothing was applied', done.applied ? 'ok' : 'warn');
+            if (done.restart && done.restart.length > 0) say(`After a restart only: ${done.restart.join(', ')}`, 'warn');
           }}
         >
           <Effects effects={diff.data?.effects ?? []} />

@@ -64,10 +64,10 @@ export function Edit(props: { message: Message }) {
         {checked ? (
           <div class="body stack tight" role="status">
             <p>
-              <State state={checked.ok ? 'ok' : 'error'} text={checked.ok ? 'can be sent' : 'cannot be sent'} /> {checked.verdict ? `verdict: ${checked.verdict}` : ''}
+              <State state={checked.ok ? 'ok' : 'error'} text={checked.ok ? 'can be sent' : 'cannot be sent'} /> {checked.verdict ? `verdict: ${checked.verdict}` : ''} {checked.reason}
             </p>
             <ul>
-              {checked.findings.map((one, n) => (
+              {(checked.findings ?? []).map((one, n) => (
                 <li key={n}>
                   <State state={one.severity} /> <span class="mono">{one.path}</span> {one.text}
                 </li>

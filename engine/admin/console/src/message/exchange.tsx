@@ -24,7 +24,7 @@ function OneExchange(props: { id: number; output: Output }) {
         {sent?.available ? (
           <BodyText label={`Sent to ${output.destination}`} depends={[id, output.destination]} load={(offset) => api.output(id, output.destination, 'sent', offset)} />
         ) : (
-          <p class="body dim">Nothing was kept of what was sent.</p>
+          <p class="body dim">{sent?.why ?? 'Nothing was kept of what was sent.'}</p>
         )}
       </Panel>
       <Panel

@@ -102,6 +102,7 @@ export function Segments(props: { state: SegmentsState; marked: ReadonlySet<stri
   if (!answer) return <Pending loading={busy} error={error} />;
   if (answer.json !== undefined) return <JsonView value={answer.json} />;
   if (answer.rows) return <Rows rows={answer.rows} />;
+  if (answer.lines) return <Rows rows={answer.lines.map((line) => [line])} />;
   const segments = answer.segments ?? [];
   const chosen = segments.flatMap((one) => one.fields).find((one) => one.path === props.chosen);
   return (

@@ -1,33 +1,23 @@
-// What is firing, since when, who has it; silence always ends by itself.
+// What is firing, since when, what to do, who has it; silence always ends by itself.
 import { useState } from 'preact/hooks';
 import { api } from '../api';
 import { ErrorBox, Field, PageHead, Panel, Pending, State, Time } from '../components/basics';
-import { DataTable, type Column } from '../components/data_table';
+import { DataTable } from '../components/data_table';
 import { Confirm } from '../components/dialog';
 import { say } from '../components/toast';
-import { useLoad } from '../load';
-import { link } from '../router';
+import { plural } from '../format';
+import { asApiError, useLoad } from '../load';
 import { session, useRight } from '../session';
 import { useStore } from '../store';
 import type { Alert } from '../types_admin';
 
 const kHours = [1, 4, 12, 24, 72];
 
-function place(alert: Alert) {
-  if (!alert.channel) return '–';
-  return (
-    <a href={link('channels', [alert.channel])}>
-      {alert.channel}
-      {alert.destination ? `/${alert.destination}` : ''}
-    </a>
-  );
-}
-
 function Silence(props: { alert: Alert; onClose: () => void; onDone: () => void }) {
   const [hours, setHours] = useState(4);
   return (
     <Confirm
-      title={`Silence ${props.alert.name}?`}
+      title={`Silence ${props.alert.alert}?`}
       text="It is watched on, but tells nobody until then."
       action="Silence"
       onClose={props.onClose}
@@ -57,7 +47,7 @@ function Own(props: { alert: Alert; onClose: () => void; onDone: () => void }) {
   const [owner, setOwner] = useState(who?.user ?? '');
   return (
     <Confirm
-      title={`Who takes ${props.alert.name}?`}
+      title={`Who takes ${props.alert.alert}?`}
       text="The owner is shown to everybody."
       action="Assign"
       onClose={props.onClose}
@@ -72,44 +62,68 @@ function Own(props: { alert: Alert; onClose: () => void; onDone: () => void }) {
   );
 }
 
-export default function Alerts() {
+export default function AlertsPage() {
   const { data, error, loading, reload } = useLoad(() => api.alerts(), [], 5000);
   const [asked, setAsked] = useState<{ what: 'silence' | 'own'; alert: Alert } | null>(null);
   const may = useRight('operate');
+  const test = () => {
+    api.testAlert().then(
+      (done) => say(done.routes > 0 ? `A test note goes out by ${plural(done.routes, 'route')}` : 'There is no route: alert { … } in kiln.conf', done.routes > 0 ? 'ok' : 'warn'),
+      (caught: unknown) => say(asApiError(caught).message, 'bad'),
+    );
+  };
   if (!data) return <Pending loading={loading} error={error} retry={reload} />;
-  const ended = (one: Alert) => one.state === 'ended' || one.state === 'resolved' || one.ended !== undefined;
-  const common: Column<Alert>[] = [
-    { title: 'Level', cell: (one) => <State state={one.level} /> },
-    { title: 'Alert', cell: (one) => <strong>{one.name}</strong> },
-    { title: 'Where', cell: place },
-    { title: 'What', cell: (one) => one.text },
-    { title: 'Since', cell: (one) => <Time at={one.since} how="relative" /> },
-  ];
   const close = () => setAsked(null);
   return (
     <div class="stack">
-      <PageHead title="Alerts" />
+      <PageHead title="Alerts">
+        <span class="grow" />
+        {may ? (
+          <button type="button" class="small" onClick={test}>
+            Send a test note
+          </button>
+        ) : null}
+      </PageHead>
       <ErrorBox error={error} retry={reload} />
       <Panel title="Firing now">
         <DataTable
           label="Firing alerts"
-          items={data.alerts.filter((one) => !ended(one))}
+          items={data.alerts}
           id={(one) => one.id}
           empty="Nothing is firing."
           columns={[
-            ...common,
+            { title: 'Level', cell: (one) => <State state={one.level} /> },
+            { title: 'Alert', cell: (one) => <strong>{one.alert}</strong> },
+            { title: 'Where', cell: (one) => <span class="wrap">{one.subject || '–'}</span> },
+            {
+              title: 'What, and what to do',
+              cell: (one) => (
+                <>
+                  <div>{one.text}</div>
+                  {one.remedy ? <div class="dim">You can: {one.remedy}</div> : null}
+                </>
+              ),
+            },
+            { title: 'Since', cell: (one) => <Time at={one.since} how="relative" /> },
+            {
+              title: 'State',
+              cell: (one) => (
+                <>
+                  <State state={one.state} tone={one.state === 'ending' ? 'warn' : 'bad'} /> {one.flapping ? <State state="flapping" tone="warn" /> : null}
+                </>
+              ),
+            },
             { title: 'Owner', cell: (one) => one.owner ?? 'nobody' },
-            { title: 'Silent until', cell: (one) => <Time at={one.silenced_until} /> },
-            { title: 'Runbook', cell: (one) => (one.runbook ? <code>{one.runbook}</code> : '–') },
+            { title: 'Silent until', cell: (one) => <Time at={one.silent_until} /> },
             {
               title: '',
               cell: (one) =>
                 may ? (
                   <span class="row">
-                    <button type="button" class="small" aria-label={`Take ${one.name}`} onClick={() => setAsked({ what: 'own', alert: one })}>
+                    <button type="button" class="small" aria-label={`Take ${one.alert}`} onClick={() => setAsked({ what: 'own', alert: one })}>
                       Take…
                     </button>
-                    <button type="button" class="small" aria-label={`Silence ${one.name}`} onClick={() => setAsked({ what: 'silence', alert: one })}>
+                    <button type="button" class="small" aria-label={`Silence ${one.alert}`} onClick={() => setAsked({ what: 'silence', alert: one })}>
                       Silence…
                     </button>
                   </span>
@@ -118,14 +132,18 @@ export default function Alerts() {
           ]}
         />
       </Panel>
-      <Panel title="History">
+      <Panel title="Who is told">
         <DataTable
-          label="Ended alerts"
-          items={data.alerts.filter(ended)}
-          id={(one) => `${one.id}${one.since ?? ''}`}
-          empty="No alert has ended yet."
-          columns={[...common, { title: 'Ended', cell: (one) => <Time at={one.ended} how="relative" /> }]}
+          label="Routes of alerts"
+          items={data.routes ?? []}
+          id={(one) => one.name}
+          empty="Nobody: kiln.conf has no route for alerts (a webhook or mail)."
+          columns={[
+            { title: 'Route', cell: (one) => <strong>{one.name}</strong> },
+            { title: 'From level', cell: (one) => <State state={one.level} /> },
+          ]}
         />
+        {data.waiting ? <p class="body">{plural(data.waiting, 'note')} wait to be sent.</p> : null}
       </Panel>
       {asked?.what === 'silence' ? <Silence alert={asked.alert} onClose={close} onDone={reload} /> : null}
       {asked?.what === 'own' ? <Own alert={asked.alert} onClose={close} onDone={reload} /> : null}

@@ -42,7 +42,7 @@ function Overview() {
             { title: 'State', cell: (one) => <State state={status?.channels.find((now) => now.name === one.name)?.state ?? 'disabled'} /> },
             { title: 'Source', cell: (one) => `${one.source.kind} ${one.source.summary ?? ''}` },
             { title: 'Accepts', cell: (one) => one.accept?.join(', ') },
-            { title: 'Maps', cell: (one) => one.maps.map((map) => map.name).join(', ') },
+            { title: 'Maps', cell: (one) => one.maps.map((map) => map.name.split('.').pop()).join(', ') },
             { title: 'Destinations', cell: (one) => one.destinations.map((to) => `${to.name} (${to.kind})`).join(', ') },
             { title: 'File', cell: (one) => <code>{one.file}</code> },
           ]}

@@ -25,7 +25,11 @@ function Problems(props: { problems: Problem[] }) {
                 <a href={target(one)}>{one.text}</a>
               </div>
               {one.doing ? <div>Kiln: {one.doing}</div> : null}
-              {one.can ? <div class="dim">You can: {one.can}</div> : null}
+              {one.can ? (
+                <div class="dim">
+                  You can: {one.can} {one.command ? <code>{one.command}</code> : null}
+                </div>
+              ) : null}
             </div>
             <div class="dim nowrap">
               {one.since ? (

@@ -15,7 +15,7 @@ import type { SearchAnswer, Summary } from '../types';
 
 const kPage = 200;
 const kColumns = '32px 76px 152px minmax(90px, 1fr) minmax(90px, 1fr) minmax(110px, 1.3fr) 130px minmax(120px, 2fr) 72px';
-const kNarrow = '32px 70px 88px minmax(60px, 1fr) 118px';
+const kNarrow = '20px 56px minmax(64px, 1fr) minmax(70px, 1fr) 104px';
 
 interface Found {
   messages: Summary[];

@@ -18,7 +18,7 @@ const kPauseMs = 500; // of typing, before the map runs again
 
 /** The map of the list that a channel means by this name. */
 function findMap(maps: string[], wanted: string | null): string {
-  return maps.find((one) => one === wanted) ?? maps.find((one) => wanted !== null && one.split('.').pop() === wanted) ?? maps[0] ?? '';
+  return maps.find((one) => one === wanted) ?? maps.find((one) => wanted !== null && one.split('.').pop() === wanted) ?? maps.find((one) => !one.includes('.channels.')) ?? maps[0] ?? '';
 }
 
 /** The file that declares the map, as far as names tell. */
@@ -47,6 +47,10 @@ function Workbench(props: { lists: PlaygroundFiles }) {
   const route = useRoute();
   const [map, setMap] = useState(() => findMap(lists.maps, route.query.get('map')));
   const [path, setPath] = useState(() => findFile(lists.files, map));
+  const chooseMap = (next: string) => {
+    setMap(next);
+    setPath(findFile(lists.files, next));
+  };
   const [samplePath, setSamplePath] = useState(lists.samples[0] ?? '');
   const [sample, setSample] = useState('');
   const [base, setBase] = useState<{ path: string; text: string } | null>(null);
@@ -108,7 +112,7 @@ function Workbench(props: { lists: PlaygroundFiles }) {
   return (
     <div class="stack">
       <div class="row">
-        <Select label="Map" value={map} values={lists.maps} onChange={setMap} />
+        <Select label="Map" value={map} values={lists.maps} onChange={chooseMap} />
         <Select label="File" value={path} values={lists.files} onChange={setPath} />
         <Select label="Sample" value={samplePath} values={lists.samples} empty="your own" onChange={setSamplePath} />
         <button type="button" class="primary" onClick={() => void run()}>
@@ -166,7 +170,7 @@ function Workbench(props: { lists: PlaygroundFiles }) {
           {tab === 'tests' ? <Tests answer={tests} /> : null}
           {tab === 'result' && result?.findings ? <Findings findings={result.findings} none="" onOpen={(file) => lists.files.includes(file) && setPath(file)} /> : null}
           {tab === 'result' && result && !result.findings ? (
-            <LineageView lineage={{ data: result, error: null, loading: false, at: 0, reload: () => void run() }} map={map} onMap={setMap} chosenField="" chosenValue={value} onValue={setValue} />
+            <LineageView lineage={{ data: result, error: null, loading: false, at: 0, reload: () => void run() }} map={map} onMap={chooseMap} chosenField="" chosenValue={value} onValue={setValue} />
           ) : null}
           {tab === 'result' && !result ? <p class="body dim">Choose a sample or paste a message.</p> : null}
         </Panel>

@@ -15,7 +15,8 @@ import type { BulkAnswer, QuarantineGroup, QuarantineItem } from '../types';
 const kTypedAbove = 1000;
 
 function groupQuery(group: QuarantineGroup): string {
-  return [`channel:${group.channel}`, 'state:quarantined', ...(group.destination && group.destination !== '-' ? [`dest:${group.destination}`] : []), ...(group.code ? [`code:${group.code}`] : [])].join(' ');
+  const term = (name: string, value: string) => (/^[\w.^-]+$/.test(value) ? `${name}:${value}` : `${name}:"${value}"`);
+  return [term('channel', group.channel), 'state:quarantined', ...(group.destination && group.destination !== '-' ? [term('dest', group.destination)] : []), ...(group.code ? [term('code', group.code)] : [])].join(' ');
 }
 
 interface Chosen {
@@ -133,7 +134,7 @@ function Items(props: { group: QuarantineGroup; onAct: (what: Act, chosen: Chose
         { title: 'Received', cell: (item) => <Time at={item.received} /> },
         { title: 'Type', cell: (item) => item.type },
         { title: 'Control id', cell: (item) => <code>{item.control_id}</code> },
-        { title: 'Reason', cell: (item) => item.reason ?? item.destinations.find((to) => to.detail)?.detail },
+        { title: 'Reason', cell: (item) => item.reason },
         { title: 'Owner', cell: (item) => item.owner ?? '–' },
         { title: 'Note', cell: (item) => item.note ?? '' },
         {

@@ -1,73 +1,154 @@
-// What lies on disk: the day files of the journal, what holds them, how long the disk lasts, backup and scrub.
+// What lies on disk: the day files of the journal, what keeps them, how long the disk lasts; prune and backup.
+import { useState } from 'preact/hooks';
 import { api } from '../api';
-import { ErrorBox, PageHead, Panel, Pending, State, Time } from '../components/basics';
+import { Check, ErrorBox, Field, PageHead, Panel, Pending, State } from '../components/basics';
 import { DataTable } from '../components/data_table';
-import { bytes, count, duration } from '../format';
+import { Confirm } from '../components/dialog';
+import { say } from '../components/toast';
+import { bytes, count, duration, plural } from '../format';
 import { live } from '../live';
 import { useLoad } from '../load';
 import { link } from '../router';
+import { useRight } from '../session';
 import { useStore } from '../store';
+import type { PrunePlan } from '../types_admin';
+
+const kVerdicts: Record<PrunePlan['files'][number]['verdict'], { text: string; tone: 'ok' | 'warn' | 'idle' | 'info' }> = {
+  young: { text: 'in its time', tone: 'ok' },
+  newest: { text: 'in use', tone: 'ok' },
+  held: { text: 'held', tone: 'warn' },
+  due: { text: 'due', tone: 'info' },
+};
+
+function Prune(props: { onClose: () => void; onDone: () => void }) {
+  const dry = useLoad(() => api.prune({ dry_run: true }), []);
+  const [confirmed, setConfirmed] = useState(false);
+  const plan = dry.data?.plan;
+  return (
+    <Confirm
+      title="Remove what is past its time?"
+      text="Whole day files go, never one that holds waiting or quarantined messages. This cannot be undone."
+      action="Remove"
+      danger
+      reason="needed"
+      onClose={props.onClose}
+      onDone={props.onDone}
+      run={async (reason) => {
+        const done = await api.prune({ dry_run: false, reason, ...(confirmed ? { confirm: true } : {}) });
+        say(`${plural(done.removed.length, 'day file')} removed`);
+      }}
+    >
+      {plan ? (
+        <>
+          <div class="message-box" role="status">
+            <strong>
+              Dry run: {plural(plan.files_due, 'file')}, {bytes(plan.bytes_due)}
+            </strong>
+          </div>
+          <pre class="code wrap scroll-box" tabIndex={0} aria-label="What would go">
+            {dry.data?.text}
+          </pre>
+          {plan.refused ? <Check label="This is more than usual; I mean it" checked={confirmed} onChange={setConfirmed} /> : null}
+        </>
+      ) : (
+        <Pending loading={dry.loading} error={dry.error} />
+      )}
+    </Confirm>
+  );
+}
+
+function BackupDialog(props: { onClose: () => void }) {
+  const [folder, setFolder] = useState('');
+  return (
+    <Confirm
+      title="Back up into a new folder"
+      text="Messages go on meanwhile. The master key is not in the backup: keep it apart."
+      action="Back up"
+      reason="asked"
+      onClose={props.onClose}
+      run={async (reason) => {
+        const done = await api.backup(folder.trim(), reason);
+        say(`${bytes(done.bytes)} in ${done.folder}, up to message ${done.last}`);
+      }}
+    >
+      <Field label="Folder on the engine's machine" hint="An absolute path that does not exist yet.">
+        {(id) => <input id={id} class="mono" value={folder} placeholder="/var/backups/kiln/today" onInput={(event) => setFolder(event.currentTarget.value)} />}
+      </Field>
+    </Confirm>
+  );
+}
 
 export default function StoragePage() {
   const { data, error, loading, reload } = useLoad(() => api.storage(), [], 30_000);
   const { status } = useStore(live);
+  const admin = useRight('admin');
+  const [asked, setAsked] = useState<'prune' | 'backup' | null>(null);
   if (!data) return <Pending loading={loading} error={error} retry={reload} />;
-  const free = data.free_bytes ?? status?.disk?.free_bytes;
-  const total = data.total_bytes ?? status?.disk?.total_bytes;
-  const fullAt = data.full_at ?? status?.disk?.full_at;
-  const left = fullAt ? (Date.parse(fullAt) - Date.now()) / 1000 : undefined;
-  const backupAge = data.backup?.at ? (Date.now() - Date.parse(data.backup.at)) / 3_600_000 : undefined;
+  const total = status?.disk?.total_bytes;
+  const left = data.disk_full ? (Date.parse(data.disk_full) - Date.now()) / 1000 : undefined;
+  const held = data.plan.files.filter((one) => one.verdict === 'held').length;
   return (
     <div class="stack">
-      <PageHead title="Storage" />
+      <PageHead title="Storage">
+        <span class="grow" />
+        {admin ? (
+          <>
+            <button type="button" class="small" onClick={() => setAsked('backup')}>
+              Back up…
+            </button>
+            <button type="button" class="small" onClick={() => setAsked('prune')}>
+              Prune…
+            </button>
+          </>
+        ) : null}
+      </PageHead>
       <ErrorBox error={error} retry={reload} />
       <div class="tiles">
-        <div class={`tile ${free !== undefined && total && free / total < 0.1 ? 'warn' : ''}`}>
+        <div class={`tile ${total && data.free_bytes / total < 0.1 ? 'warn' : ''}`}>
           <div class="label">Free</div>
-          <div class="value">{free === undefined ? '–' : bytes(free)}</div>
+          <div class="value">{bytes(data.free_bytes)}</div>
           <div class="sub">{total ? `of ${bytes(total)}` : ''}</div>
         </div>
         <div class={`tile ${left !== undefined && left < 86_400 ? 'bad' : left !== undefined && left < 604_800 ? 'warn' : ''}`}>
           <div class="label">Full in</div>
           <div class="value">{left === undefined ? '–' : duration(left)}</div>
-          <div class="sub">{data.growth_bytes_per_day ? `${bytes(data.growth_bytes_per_day)} a day` : 'no forecast yet'}</div>
+          <div class="sub">{data.disk_full || 'no end in sight'}</div>
         </div>
-        <div class={`tile ${backupAge !== undefined && backupAge > 26 ? 'warn' : ''}`}>
-          <div class="label">Backup</div>
-          <div class="value">{backupAge === undefined ? 'none' : `${duration(backupAge * 3600)} ago`}</div>
-          <div class="sub">{data.backup?.verified ? 'verified' : (data.backup?.folder ?? '')}</div>
+        <div class="tile">
+          <div class="label">Content kept</div>
+          <div class="value">{plural(data.retention_days, 'day')}</div>
+          <div class="sub">metadata {plural(data.metadata_days, 'day')}</div>
         </div>
-        <div class={`tile ${(data.scrub?.faults ?? 0) > 0 ? 'bad' : ''}`}>
-          <div class="label">Scrub</div>
-          <div class="value">{data.scrub?.percent === undefined ? '–' : `${Math.round(data.scrub.percent)} %`}</div>
+        <div class="tile">
+          <div class="label">Past their time</div>
+          <div class="value">{plural(data.plan.files_due, 'file')}</div>
+          <div class="sub">{bytes(data.plan.bytes_due)}</div>
+        </div>
+        <div class={`tile ${held > 0 ? 'warn' : ''}`}>
+          <div class="label">Held</div>
+          <div class="value">{plural(held, 'file')}</div>
           <div class="sub">
-            {data.scrub?.at ? (
-              <>
-                <Time at={data.scrub.at} how="relative" />, {count(data.scrub.faults ?? 0)} faults
-              </>
-            ) : (
-              'has not run'
-            )}
+            {held > 0 ? 'by what waits or is quarantined' : ''}
           </div>
         </div>
       </div>
       <Panel title="Day files of the journal">
         <DataTable
           label="Day files"
-          items={data.files ?? []}
-          id={(one) => one.day}
+          items={data.plan.files}
+          id={(one) => one.file}
           empty="The journal has no file yet."
           columns={[
-            { title: 'Day', cell: (one) => <span class="mono">{one.day}</span> },
-            { title: 'Size', num: true, cell: (one) => bytes(one.bytes ?? one.size ?? 0) },
+            { title: 'File', cell: (one) => <span class="mono nowrap">{one.file}</span> },
+            { title: 'State', cell: (one) => <State state={one.verdict} {...kVerdicts[one.verdict]} /> },
+            { title: 'Size', num: true, cell: (one) => bytes(one.bytes) },
             { title: 'Messages', num: true, cell: (one) => count(one.messages) },
-            { title: 'Waiting', num: true, cell: (one) => count(one.pending) },
-            { title: 'Quarantined', num: true, cell: (one) => (one.quarantined ? <a href={link('quarantine')}>{count(one.quarantined)}</a> : count(one.quarantined)) },
-            { title: 'Encrypted', cell: (one) => (one.encrypted === undefined ? '–' : <State state={one.encrypted ? 'ok' : 'warn'} text={one.encrypted ? 'yes' : 'no'} />) },
-            { title: 'Kept', cell: (one) => one.held ?? (one.keep_until ? <>until <Time at={one.keep_until} /></> : '') },
+            { title: 'Why it is kept', cell: (one) => (one.verdict === 'held' && /quarantin/.test(one.why) ? <a href={link('quarantine')}>{one.why}</a> : one.why) },
           ]}
         />
       </Panel>
+      {asked === 'prune' ? <Prune onClose={() => setAsked(null)} onDone={reload} /> : null}
+      {asked === 'backup' ? <BackupDialog onClose={() => setAsked(null)} /> : null}
     </div>
   );
 }

@@ -38,10 +38,13 @@ function positionOf(doc: Text, offset: number): LspPosition {
 
 export function asDiagnostics(doc: Text, found: LspDiagnostic[]): Diagnostic[] {
   return found.map((one) => {
-    const from = offsetOf(doc, one.range.start);
+    const start = offsetOf(doc, one.range.start);
+    const end = Math.max(start, offsetOf(doc, one.range.end));
+    // A place between two characters, such as the end of the file, is shown at the one beside it.
+    const [from, to] = end > start ? [start, end] : start < doc.length ? [start, start + 1] : [Math.max(0, start - 1), start];
     return {
       from,
-      to: Math.max(from, offsetOf(doc, one.range.end)),
+      to,
       severity: kLevels[one.severity ?? 1] ?? 'error',
       message: one.code ? `${one.message} (${one.code})` : one.message,
     };

@@ -30,14 +30,16 @@ export class LspClient {
   private documents = new Map<string, { version: number; text: string }>();
   private lastId = 0;
   private queue: Promise<unknown> = Promise.resolve();
+  private newest = new Map<string, string>(); // texts that came while the server was asked replace each other
 
   constructor(private readonly onDiagnostics: (path: string, found: LspDiagnostic[]) => void) {}
 
   /** Opens the document, or tells that its text is another now. */
   setText(path: string, text: string): Promise<void> {
+    this.newest.set(path, text);
     return this.inTurn(async () => {
       const known = this.documents.get(path);
-      if (known?.text === text) return;
+      if (known?.text === text || this.newest.get(path) !== text) return;
       if (known) {
         const version = known.version + 1;
         this.documents.set(path, { version, text });
