@@ -51,7 +51,8 @@ int main() {
                                       .file_work = files,
                                       .clock = clock,
                                       .channel = "bench",
-                                      .site = "."};
+                                      .site = ".",
+                                      .state = {}};
   const auto source = spec.make_source(options_of(spec), around);
   if (!source->start(intake)) return 1;
   std::thread server([&net] { net.run(); });
