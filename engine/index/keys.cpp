@@ -125,7 +125,8 @@ Result<IndexRules> read_index_rules(const channels::Options& server) {
       rules.keys.push_back({value.text, std::move(*path), block.text("channel")});
     }
   }
-  for (const std::string_view channel : base::split(options.text("text"), ' '))
+  const std::string channels(options.text("text"));  // named: the parts point into it
+  for (const std::string_view channel : base::split(channels, ' '))
     if (!channel.empty()) rules.text_channels.emplace(channel);
   return rules;
 }

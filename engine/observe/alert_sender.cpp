@@ -19,7 +19,8 @@ using base::Task;
 namespace {
 
 Status read_mail(const channels::Options& block, AlertRoute& route) {
-  for (const std::string_view address : base::split(block.text("mail"), ' ')) {
+  const std::string addresses(block.text("mail"));  // named: the parts point into it
+  for (const std::string_view address : base::split(addresses, ' ')) {
     if (address.empty()) continue;
     if (!channels::is_mail_address(address))
       return base::fail(base::ErrorCode::bad_value, "this is no mail address", "notify " + route.name, "oncall@example.org");

@@ -29,6 +29,7 @@ std::vector<std::string> SenderRule::names_for(const base::StreamPtr& stream) co
 }
 
 bool may_send(std::string_view message, const std::vector<std::string>& names) {
+  message = message.substr(0, message.find_first_of("\r\n"));  // of MSH, not of what follows it
   if (message.size() < 9 || message.substr(0, 3) != "MSH") return false;
   const char separator = message[3];
   const char component = message[4];
