@@ -39,8 +39,8 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::view,
      .summary = "every channel with its state, its destinations and what is held",
      .answer = "{channels: [{name: string, state: string, source: string, port?: integer, pending: integer, destinations: "
-               "[{name: string, state: string, pending: integer, blocked_messages: integer}], held: [{what: string, state: "
-               "string, by: string, since: time, reason: string}]}]}",
+               "[{name: string, state: string, pending: integer, blocked_messages: integer, last_failure?: string}], held: [{what: "
+               "string, state: string, by: string, since: time, reason?: string}]}]}",
      .run = list},
     {.method = "POST",
      .path = "/channels/{channel}/{action}",

@@ -57,22 +57,22 @@ Task<Result<Reply>> roll_back(Call call) {
 constexpr ErrorCode kErrors[] = {ErrorCode::reload_running, ErrorCode::site_invalid, ErrorCode::restart_needed,
                                  ErrorCode::config_version_not_found, ErrorCode::bad_value};
 constexpr const char* kApplied =
-    "{applied: boolean, config: string, effects: [string], restart: [string], left: [string]}";
+    "{applied: boolean, config: string, same: boolean, effects: [string], restart: [string], left: [string]}";
 
 constexpr RouteSpec kRoutes[] = {
     {.method = "GET",
      .path = "/config/diff",
      .right = AdminRight::view,
      .summary = "the files on disk against what runs",
-     .answer = "{running: string, disk: string, same: boolean, files: [{path: string, change: string, diff: string}], effects: "
-               "[string]}",
+     .answer = "{running: string, disk: string, same: boolean, effects: [string], restart: [string], files: [{path: string, "
+               "change: string, diff: string}]}",
      .errors = kErrors,
      .task = diff},
     {.method = "GET",
      .path = "/config/history",
      .right = AdminRight::view,
      .summary = "every version that was applied, the newest first",
-     .answer = "{versions: [{version: integer, hash: string, at: time, by: string, reason: string, current: boolean}]}",
+     .answer = "{versions: [{version: integer, hash: string, at: time, by: string, reason?: string, changes: [string], current: boolean}]}",
      .task = history},
     {.method = "POST",
      .path = "/config/apply",

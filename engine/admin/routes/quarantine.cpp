@@ -111,8 +111,8 @@ constexpr const char* kBody =
     "{query?: string, ids?: [integer], destination?: string, owner?: string, note?: string, reason?: string, by?: string, "
     "dry_run?: boolean, limit?: integer}";
 constexpr const char* kDone =
-    "{matched: integer, done: integer, failed: integer, items: [{id: integer, destination: string, text: string, new_id?: "
-    "integer}]}";
+    "{dry_run: boolean, matched: integer, done: integer, failed: integer, items: [{id: integer, channel: string, destination: "
+    "string, code: string, text?: string, new_id?: integer}]}";
 
 constexpr RouteSpec kRoutes[] = {
     {.method = "GET",
@@ -130,7 +130,7 @@ constexpr RouteSpec kRoutes[] = {
      .summary = "what is open, one by one, the newest first",
      .parameters = kItems,
      .answer = "{items: [{id: integer, received: time, channel: string, type: string, control_id: string, destination: string, "
-               "code: string, reason: string, attempts: integer, owner?: string, note?: string}], next?: integer}",
+               "code: string, reason: string, attempts: integer, since: time, owner?: string, note?: string}], next?: integer}",
      .errors = kReadErrors,
      .task = list_items},
     {.method = "POST",

@@ -92,8 +92,8 @@ constexpr base::ErrorCode kErrors[] = {base::ErrorCode::query_syntax, base::Erro
 constexpr base::ErrorCode kJobErrors[] = {base::ErrorCode::job_not_found, base::ErrorCode::state_conflict,
                                           base::ErrorCode::bad_value};
 constexpr const char* kJob =
-    "{id: integer, query: string, by: string, reason: string, created: time, state: string, total: integer, done: integer, "
-    "failed: integer, skipped: integer, rate: number, eta_seconds?: number}";
+    "{id: integer, query: string, by: string, reason?: string, created: time, state: string, total: integer, done: integer, "
+    "failed: integer, skipped: integer, rate: integer, eta_seconds?: integer, detail?: string}";
 
 constexpr RouteSpec kRoutes[] = {
     {.method = "POST",
