@@ -94,7 +94,7 @@ Task<void> Gateway::wind_down(bool started) {
   journal_->find_duplicate({}, [flushed](base::Result<MessageId>) { flushed.set(true); });
   co_await flushed;
   std::size_t unrecorded = 0;
-  bool orderly = started;
+  bool orderly = started && (!reload_ || reload_->is_orderly());
   for (const auto& channel : channels_)
     for (const auto& queue : channel->queues()) {
       unrecorded += queue->unrecorded();
@@ -128,13 +128,14 @@ Task<void> Gateway::wind_down(bool started) {
 base::Result<JournalReader*> Gateway::journal_reader() {
   const std::string folder = base::join_path(site_->data_folder, "journal");
   TRY(const auto entries, env_.list(folder));
-  const auto files = std::count_if(entries.begin(), entries.end(), [](const auto& entry) {
-    return DayFileName::parse(entry.name).has_value();
-  });
-  if (!reader_ || reader_->file_count() != static_cast<std::size_t>(files)) {
+  std::string files;  // names, not their number: a day that comes and one that goes leave the number as it was
+  for (const auto& entry : entries)
+    if (DayFileName::parse(entry.name)) files += entry.name + '\n';
+  if (!reader_ || reader_files_ != files) {
     TRY(auto opened, JournalReader::open(env_, folder));
     reader_ = std::make_unique<JournalReader>(std::move(opened));
     reader_->use_index(env_, base::join_path(site_->data_folder, "index"), index_rules_);
+    reader_files_ = std::move(files);
   }
   return reader_.get();
 }

@@ -161,6 +161,7 @@ class Gateway {
   std::unique_ptr<AdminService> admin_;
   std::unique_ptr<channels::HttpServer> http_, control_;
   std::unique_ptr<JournalReader> reader_;  ///< journal_read_ only
+  std::string reader_files_;               ///< journal_read_ only: the files it has open
   std::unique_ptr<Observer> observer_;
   IndexRules index_rules_;  ///< immutable after the start
   std::unique_ptr<IndexService> index_;

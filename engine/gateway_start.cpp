@@ -210,7 +210,9 @@ Status Gateway::start_subscriptions() {
     made.make_destination = [make_destination = std::move(make_destination)](const auto&) {
       return make_destination();
     };
-    return std::make_unique<ChannelRuntime>(std::move(made));
+    auto channel = std::make_unique<ChannelRuntime>(std::move(made));
+    holds_->attach(*channel);
+    return channel;
   };
   parts.add_channel = [this](std::unique_ptr<ChannelRuntime> channel) {
     channels_.push_back(std::move(channel));
@@ -242,6 +244,7 @@ ChannelRuntime* Gateway::make_responses() {
     return make_response_destination(subscription_rules_, around);
   };
   channels_.push_back(std::make_unique<ChannelRuntime>(std::move(parts)));
+  holds_->attach(*channels_.back());
   return channels_.back().get();
 }
 

@@ -57,10 +57,11 @@ void Holds::attach(ChannelRuntime& channel) {
     if (hold->state == HoldState::paused) channel.stay_paused();
   }
   std::map<std::string, std::set<MessageId>> blocked;
-  for (const channels::DestinationDefinition& destination : definition.destinations) {
-    const std::string address = definition.name + "/" + destination.name;
-    if (find("destination:" + address) != nullptr) channel.stay_paused(destination.name);
-    if (const Hold* hold = find("blocks:" + address)) blocked[destination.name] = read_numbers(hold->reason);
+  // Also of destinations that come with a later version of the site.
+  const std::string paused = "destination:" + definition.name + "/", blocks = "blocks:" + definition.name + "/";
+  for (const auto& [subject, hold] : holds_) {
+    if (subject.starts_with(paused)) channel.stay_paused(subject.substr(paused.size()));
+    if (subject.starts_with(blocks)) blocked[subject.substr(blocks.size())] = read_numbers(hold.reason);
   }
   channel.block_at_start(std::move(blocked));
   if (find("channel:" + definition.name) != nullptr) channel.pause_deliveries(true);

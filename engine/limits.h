@@ -33,6 +33,7 @@ inline constexpr std::size_t kVersionsShownMax = 200;  ///< applied versions of 
 // ---- admin API: accounts, sessions, streams ----
 inline constexpr std::size_t kPasswordBytesMin = 12;
 inline constexpr std::size_t kPasswordBytesMax = 256;
+inline constexpr std::size_t kUserNameBytesMax = 64;
 inline constexpr std::size_t kAccountsMax = 1'000;
 inline constexpr std::size_t kApiTokensMax = 1'000;
 inline constexpr std::size_t kSessionsMax = 1'000;

@@ -371,7 +371,7 @@ void ChannelRuntime::flush_stored() {
   while (!storing_.empty() && storing_.begin()->second.durable) {
     const Storing next = std::move(storing_.begin()->second);
     storing_.erase(storing_.begin());
-    pushed_up_to_ = next.processed->id;
+    pushed_up_to_ = std::max(pushed_up_to_, next.processed->id);
     push(*next.processed, next.message->body, next.message->received);
   }
 }

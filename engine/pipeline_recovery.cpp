@@ -41,7 +41,7 @@ Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting
   for (const channels::DestinationDefinition& destination : parts_.definition->destinations) {
     if (std::string_view(destination.connector->name) == "drop") continue;
     TRY_VOID(add_queue(settings_of(*parts_.definition, destination, parts_.site),
-                       make_connectors(destination), {waiting[destination.name], last_id, clean_stop},
+                       make_connectors(destination), {waiting[destination.name], pushed_up_to_, clean_stop},
                        false));
   }
   return {};

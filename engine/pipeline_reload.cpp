@@ -100,7 +100,7 @@ Task<std::map<std::string, QueueStart>> ChannelRuntime::end_removed() {
   for (DeliveryQueue* queue : ending) {
     auto stopping = queue->stop();
     co_await std::move(stopping);
-    left[queue->name()] = {queue->status().pending, queue->pushed_up_to(), queue->is_orderly()};
+    left[queue->name()] = {queue->status().pending + queue->unrecorded(), queue->pushed_up_to(), queue->is_orderly()};
   }
   co_return left;
 }
@@ -108,7 +108,7 @@ Task<std::map<std::string, QueueStart>> ChannelRuntime::end_removed() {
 Task<std::map<std::string, QueueStart>> ChannelRuntime::retire() {
   base::Event pause(*parts_.executor);
   parts_.journal->flush();
-  while (!storing_.empty()) co_await pause.wait(std::chrono::milliseconds(5));
+  while (under_way_ > 0 || !storing_.empty()) co_await pause.wait(std::chrono::milliseconds(5));
   for (auto& queue : queues_) {
     queue->begin_stop();
     ending_.push_back(queue.get());

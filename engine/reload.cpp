@@ -260,7 +260,10 @@ void SiteReload::leave(Work& work, const std::string& channel,
   for (const auto& [destination, start] : queues) {
     if (start.waiting == 0 && start.clean_stop) continue;
     const std::string address = channel + "/" + destination;
-    parked_[address] = start;
+    QueueStart& known = parked_.try_emplace(address, QueueStart{0, 0, true}).first->second;
+    known.waiting += start.waiting;
+    known.last_id = std::max(known.last_id, start.last_id);
+    known.clean_stop = known.clean_stop && start.clean_stop;
     if (start.waiting == 0) continue;
     work.left.push_back(std::to_string(start.waiting) + " messages wait for " + address +
                         " in the journal; they are sent when the site has it again");

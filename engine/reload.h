@@ -3,6 +3,7 @@
 // the new version are made and listeners opened before anything changes over; when one cannot be, nothing has
 // changed.
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -69,6 +70,10 @@ class SiteReload {
   /// {"versions": [{"version", "hash", "at", "by", "reason", "current"}]}, the newest first.
   base::Task<base::Result<std::string>> history();
 
+  /// False when the next start must take outputs of destinations that the site does not have now as in doubt.
+  bool is_orderly() const {
+    return std::all_of(parked_.begin(), parked_.end(), [](const auto& one) { return one.second.clean_stop; });
+  }
   const ReloadState& state() const { return state_; }
   bool is_running() const { return running_; }
   /// No further reload is begun; waits for the end of one under way.

@@ -186,7 +186,11 @@ Task<void> ReplayJobs::run(JobPtr job, base::JsonWriter* report) {
     for (const MessageSummary& summary : *page) {
       if (stopping_ || job->record.state != JobState::running) break;
       auto working = one(job, summary, report);
-      co_await std::move(working);
+      const bool again = co_await std::move(working);
+      if (again) {  // position stays: the page is read again
+        co_await wake_.wait(std::chrono::milliseconds(1000));
+        break;
+      }
       job->record.position = summary.id;
       auto waiting = pace(job);
       co_await std::move(waiting);
@@ -240,7 +244,8 @@ Task<void> ReplayJobs::pace(JobPtr job) {
   }
 }
 
-Task<void> ReplayJobs::one(JobPtr job, MessageSummary summary, base::JsonWriter* report) {
+/// True: the disk does not take it now; nothing was counted.
+Task<bool> ReplayJobs::one(JobPtr job, MessageSummary summary, base::JsonWriter* report) {
   const std::string name = job->spec.channel.empty() ? summary.channel : job->spec.channel;
   ChannelRuntime* channel = find_channel(name);
   const ReplayTargets targets = choose_targets(summary, job->spec);
@@ -256,7 +261,9 @@ Task<void> ReplayJobs::one(JobPtr job, MessageSummary summary, base::JsonWriter*
       auto reading = outputs_as_sent(summary, targets);
       kept = co_await std::move(reading);
     }
-    if (!stored || !kept) {
+    if (stored && kept && job->spec.as_sent && kept->empty()) {
+      skipped = "nothing was sent there";
+    } else if (!stored || !kept) {
       outcome = base::fail(stored ? kept.error() : stored.error());
     } else {
       if (job->spec.fresh_lookups) stored->message.lookups.clear();
@@ -268,9 +275,10 @@ Task<void> ReplayJobs::one(JobPtr job, MessageSummary summary, base::JsonWriter*
       outcome = co_await std::move(replaying);
     }
   }
+  if (skipped.empty() && !outcome && outcome.error().info().category == base::ErrorCategory::io) co_return true;
   if (!skipped.empty()) ++job->record.skipped;
   if (skipped.empty()) ++(outcome ? job->record.done : job->failed);
-  if (report == nullptr) co_return;
+  if (report == nullptr) co_return false;
   report->begin_object().key("id").integer(as_integer(summary.id)).member("channel", summary.channel);
   report->member("type", summary.type);
   if (!skipped.empty()) {
@@ -288,6 +296,7 @@ Task<void> ReplayJobs::one(JobPtr job, MessageSummary summary, base::JsonWriter*
     report->end_array();
   }
   report->end_object();
+  co_return false;
 }
 
 /// The bytes that were sent to the destinations wanted. Errors: message_not_found when they were not kept.

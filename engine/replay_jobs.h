@@ -74,7 +74,7 @@ class ReplayJobs {
                                          std::size_t limit);
   base::Task<void> run(JobPtr job, base::JsonWriter* report);
   base::Task<Page> next_page(JobPtr job);
-  base::Task<void> one(JobPtr job, MessageSummary summary, base::JsonWriter* report);
+  base::Task<bool> one(JobPtr job, MessageSummary summary, base::JsonWriter* report);
   base::Task<void> pace(JobPtr job);
   base::Task<base::Result<JobId>> keep(JobPtr job);
   base::Task<base::Result<std::vector<JobRecord>>> read_all();

@@ -22,7 +22,9 @@ Task<Status> SequenceLinks::load() {
   if (loaded_) co_return Status{};
   base::Completion<Result<LinkStates>> read(executor_);
   journal_.read_links(channel_, [read](Result<LinkStates> states) { read.set(std::move(states)); });
+  const auto alive = alive_;
   Result<LinkStates> states = co_await read;
+  if (!*alive) co_return base::fail(base::ErrorCode::cancelled);
   if (!states) co_return base::fail(states.error());
   if (!loaded_) states_ = std::move(*states);  // another message may have read them meanwhile
   loaded_ = true;
@@ -30,9 +32,10 @@ Task<Status> SequenceLinks::load() {
 }
 
 Task<void> SequenceLinks::open() {
+  const auto alive = alive_;
   auto loading = load();
   const Status loaded = co_await std::move(loading);
-  if (!loaded)
+  if (*alive && !loaded)
     base::log(base::LogLevel::error, "links-not-read",
               {{"channel", base::Safe::name(channel_)}, {"error", base::Safe::code(loaded.error().code)}});
 }

@@ -16,6 +16,7 @@ namespace kiln::engine {
 class SequenceLinks {
  public:
   SequenceLinks(Journal& journal, base::TimerExecutor& executor, std::string channel);
+  ~SequenceLinks() { *alive_ = false; }
 
   /// Reads the states, for states(); enter() does so too.
   base::Task<void> open();
@@ -38,6 +39,7 @@ class SequenceLinks {
   void unlock(const std::string& link);
   std::string link_of(const hl7::Message& message) const;
 
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< false: destroyed, perhaps while it reads
   Journal& journal_;
   base::TimerExecutor& executor_;
   const std::string channel_;

@@ -258,6 +258,9 @@ base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> se
     co_await std::move(room);
   }
   if (self->content_ != ContentKind::hl7) {
+    // No MSH-3 to compare: the certificate must be one of those that are named at all.
+    if (self->senders_.restricts() && self->senders_.names_for(peer.certificate, peer.alternative_names).empty())
+      co_return plain(403, "the certificate may not send here\n");
     auto taking = take_other(self, std::move(request));
     auto response = co_await std::move(taking);
     co_return std::move(response);

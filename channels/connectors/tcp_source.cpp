@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "channels/connectors/detail/sender_rule.h"
 #include "channels/connectors/detail/common.h"
 #include "channels/connectors/detail/listener_options.h"
 #include "channels/connectors/detail/tcp_framing.h"
@@ -146,11 +147,25 @@ class TcpSource final : public std::enable_shared_from_this<TcpSource> {
     return detail::encode_frame(reply, framing_).value_or("");
   }
 
+  /// True: the certificate of the sender does not stand for this message (`tls { allow … }`); of content without MSH-3 it must
+  /// be one of those that are named at all.
+  bool denies(const base::StreamPtr& stream, const std::string& bytes) const {
+    if (!senders_.restricts()) return false;
+    const std::vector<std::string> names = senders_.names_for(stream);
+    return content_ == ContentKind::hl7 ? !detail::first_denied(bytes, names).empty() : names.empty();
+  }
+
   /// One message after the other: the next is read when this one is answered. False: the connection is to end.
   static base::Task<bool> take(std::shared_ptr<TcpSource> self, base::StreamPtr stream, std::string bytes) {
     while (!self->intake_->has_room()) {
       auto room = self->intake_->room();
       co_await std::move(room);
+    }
+    if (self->denies(stream, bytes)) {
+      auto reporting = report(self, stream, Unframed::Kind::refused_sender, bytes.size(), bytes,
+                              base::error_info(base::ErrorCode::sender_not_allowed).text);
+      co_await std::move(reporting);
+      co_return false;
     }
     Inbound message;
     message.bytes = std::move(bytes);
@@ -217,6 +232,7 @@ class TcpSource final : public std::enable_shared_from_this<TcpSource> {
 
   Options options_;
   Surroundings around_;
+  detail::SenderRule senders_{options_};
   detail::TcpFraming framing_;
   ContentKind content_ = ContentKind::hl7;
   std::string accepted_, refused_;

@@ -226,7 +226,8 @@ void Client::take(Received received) {
       return changed_.notify();
     case kPuback:
     case kSuback:
-      if (body.size() < 2) return bad();
+      // No request has the number 0, and no answer is longer than one byte a filter.
+      if (body.size() < 2 || body.size() > 1'024 || number_at(body, 0) == 0) return bad();
       answers_[number_at(body, 0)] = body.substr(2);
       return changed_.notify();
     case kPingresp:

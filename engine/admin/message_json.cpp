@@ -55,7 +55,7 @@ void write_summary(base::JsonWriter& json, const MessageSummary& summary) {
   json.end_object();
 }
 
-std::string print_search(const SearchAnswer& answer) {
+std::string print_search(const SearchAnswer& answer, bool with_replies) {
   base::JsonWriter json;
   json.begin_object().key("messages").begin_array();
   for (const MessageSummary& summary : answer.found) write_summary(json, summary);

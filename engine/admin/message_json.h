@@ -13,7 +13,7 @@ void write_summary(base::JsonWriter& json, const MessageSummary& summary);
 
 /// {"messages":[summary…],"next":id,"complete_to":id}: `next` is what to pass as `before` for the page after; absent on the
 /// last page. `complete_to` when the time was up: every message from there on was looked at, no older one.
-std::string print_search(const SearchAnswer& answer);
+std::string print_search(const SearchAnswer& answer, bool with_replies);
 
 /// A summary with "body" (text; base64 in "body_base64" when it is not UTF-8) and "config" (site version).
 enum class BodyPart : std::uint8_t {

@@ -92,7 +92,7 @@ std::string audit_detail(const Call& call) {
   for (const auto& [name, value] : base::parse_query(call.request.query()))
     if (base::is_valid_utf8(value)) add(name, value);
   for (const char* name : {"query", "reason", "to", "ids", "dry_run", "role", "phi_view", "user", "name",
-                           "rights", "version", "disabled", "owner", "note", "confirm"}) {
+                           "rights", "version", "disabled", "owner", "note", "confirm", "diff", "reset_mfa", "unlock"}) {
     const base::JsonView member = call.body()[name];
     if (member)
       add(name,

@@ -30,7 +30,7 @@ Result<std::string> search(const std::string& data, const std::string& text, std
   SearchOptions options;
   options.limit = limit;
   TRY(const SearchAnswer answer, reader.find(query, options));
-  return print_search(answer);
+  return print_search(answer, true);
 }
 
 std::string pad(std::string_view text, std::size_t width) {

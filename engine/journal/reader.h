@@ -76,9 +76,6 @@ class JournalReader {
   JournalReader& operator=(JournalReader&&) noexcept;
   ~JournalReader();
 
-  /// Number of journal files that were there, complete, at open().
-  std::size_t file_count() const { return files_.size(); }
-
   /// From now on searches ask the indexes in that folder too, where they are there and made by these rules. What a query finds
   /// is the same with and without. `env` outlives the reader.
   void use_index(base::Env& env, std::string folder, IndexRules rules);

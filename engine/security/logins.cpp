@@ -130,6 +130,9 @@ void Logins::count_failure(const std::string& user) {
 }
 
 Result<Logins::Entered> Logins::end_login(const std::string& user, bool verified, const std::string& code) {
+  // Others that were begun at the same time may have failed since.
+  if (const base::WallTime until = locked_until(user); until.micros != 0)
+    return base::fail(ErrorCode::login_locked, {}, {}, std::to_string((until.micros - clock_->wall().micros) / 1'000'000 + 1));
   const Account* account = accounts_.find(user);
   if (account == nullptr || account->disabled || !verified) {
     count_failure(user);

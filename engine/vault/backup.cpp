@@ -199,6 +199,11 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
     TRY(auto database, base::Database::open(options));
     TRY_VOID(database.begin());
     TRY_VOID(database.exec("UPDATE outbox SET in_doubt=1; UPDATE meta SET value='0' WHERE key='clean_stop'"));
+    // A replay that was under way may have gone on after the backup: somebody resumes it.
+    TRY(auto jobs, database.prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name='job'"));
+    TRY(const bool has_jobs, jobs.step());
+    jobs.reset();
+    if (has_jobs) TRY_VOID(database.exec("UPDATE job SET state=1 WHERE state=0"));
     {
       TRY(auto count, database.prepare("SELECT count(*) FROM outbox"));
       TRY_VOID(count.step());

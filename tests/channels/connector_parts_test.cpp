@@ -145,7 +145,7 @@ TEST_CASE("MSH-3 decides who a message is from", "[tls]") {
   CHECK(detail::may_send("MSH|^~\\&|HIS|A|B\r", his));
   CHECK(detail::may_send("MSH|^~\\&|HIS^1.2^ISO|A|B\r", his));
   CHECK(detail::may_send("MSH$^~\\&$HIS$A\r", his));
-  for (const char* other : {"MSH|^~\\&|LAB|HIS|B\r", "MSH|^~\\&|HI|A\r", "MSH|^~\\&|HISX|A\r", "MSH|^~\\&\rPID|HIS\r", "PID|HIS", "", "MSH"})
+  for (const char* other : {"MSH|^~\\&|LAB|HIS|B\r", "MSH|^~\\&|HI|A\r", "MSH|^~\\&|HISX|A\r", "MSH|^~\\&\rPID|HIS\r", "MSH|2~\\&|HIS2|A\r", "MSH|O~\\&|HISO|A\r", "PID|HIS", "", "MSH"})
     CHECK_FALSE(detail::may_send(other, his));
   CHECK_FALSE(detail::may_send("MSH|^~\\&||A|B\r", {}));
 }

@@ -4,6 +4,7 @@
 
 #include "channels/connectors/detail/mllp_batch.h"
 #include "hl7/batch.h"
+#include "hl7/delimiters.h"
 
 namespace kiln::channels::detail {
 
@@ -32,9 +33,12 @@ bool may_send(std::string_view message, const std::vector<std::string>& names) {
   message = message.substr(0, message.find_first_of("\r\n"));  // of MSH, not of what follows it
   if (message.size() < 9 || message.substr(0, 3) != "MSH") return false;
   const char separator = message[3];
-  const char component = message[4];
   const std::size_t begin = message.find(separator, 4);
   if (begin == std::string_view::npos) return false;
+  // The separators as the parser of the engine takes them: what it reads as MSH-3 is what counts.
+  const auto read = hl7::read_delimiters(separator, message.substr(4, begin - 4));
+  if (!read || !read->clean) return false;
+  const char component = read->delimiters.component;
   const std::string_view field = message.substr(begin + 1, message.find_first_of(std::string{separator, '\r', '\n'}, begin + 1) - begin - 1);
   const std::string_view first = field.substr(0, field.find(component));
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return name == field || name == first; });

@@ -62,7 +62,7 @@ constexpr const char* kApplied =
 constexpr RouteSpec kRoutes[] = {
     {.method = "GET",
      .path = "/config/diff",
-     .right = AdminRight::view,
+     .right = AdminRight::configure,
      .summary = "the files on disk against what runs",
      .answer = "{running: string, disk: string, same: boolean, effects: [string], restart: [string], files: [{path: string, "
                "change: string, diff: string}]}",

@@ -26,7 +26,8 @@ Result<Reply> search(const Call& call) {
   options.clock = &call.gateway->clock();
   options.budget_ms = limits::kSearchBudgetMs;
   TRY(const SearchAnswer answer, reader->find(query, options));
-  return json_reply(print_search(answer));
+  // In a list only for the command line of this machine: a console shows content when somebody asks for it.
+  return json_reply(print_search(answer, call.caller.via == Caller::Via::socket));
 }
 
 Result<Reply> show(const Call& call) {
@@ -101,7 +102,7 @@ constexpr RouteSpec kRoutes[] = {
      .parameters = kSearch,
      .answer = "{messages: [@Message], next?: integer, complete_to?: integer, note?: string}",
      .errors = kSearchErrors,
-     .recorded = Recorded::after,
+     .recorded = Recorded::before,
      .action = "message.search",
      .on_reader = true,
      .run = search},

@@ -123,6 +123,8 @@ constexpr RouteSpec kRoutes[] = {
      .answer = "{groups: [{channel: string, destination: string, code: string, count: integer, first: time, last: time, owner?: "
                "string, note?: string, example: integer, detail: string}], open: integer, complete: boolean}",
      .errors = kReadErrors,
+     .recorded = Recorded::before,
+     .action = "quarantine.list",
      .task = list},
     {.method = "GET",
      .path = "/quarantine/items",
@@ -132,6 +134,8 @@ constexpr RouteSpec kRoutes[] = {
      .answer = "{items: [{id: integer, received: time, channel: string, type: string, control_id: string, destination: string, "
                "code: string, reason: string, attempts: integer, since: time, owner?: string, note?: string}], next?: integer}",
      .errors = kReadErrors,
+     .recorded = Recorded::before,
+     .action = "quarantine.list",
      .task = list_items},
     {.method = "POST",
      .path = "/quarantine/drop",

@@ -35,6 +35,8 @@ Result<ReplayRequest> read_request(const Call& call) {
 }
 
 Task<Result<Reply>> replay(Call call) {
+  if (call.body()["diff"].boolean() && !call.caller.rights.has(AdminRight::phi_view))
+    co_return base::fail(base::ErrorCode::right_missing, {}, {}, "`diff` shows content: it needs the right `phi.view`");
   Result<ReplayRequest> wanted = read_request(call);
   if (!wanted) co_return base::fail(wanted.error());
   auto replaying = replay_messages(*call.gateway, std::move(*wanted));

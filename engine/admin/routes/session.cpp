@@ -3,6 +3,7 @@
 #include "engine/admin/message_json.h"
 #include "engine/admin/route.h"
 #include "engine/admin/service.h"
+#include "engine/limits.h"
 #include "engine/security/password.h"
 #include "engine/version.h"
 
@@ -73,6 +74,8 @@ Task<void> record_refusal(Call call, std::string user, base::Error why) {
 Task<Result<Reply>> log_in(Call call) {
   const std::string user(call.body()["user"].text()), password(call.body()["password"].text()),
       code(call.body()["code"].text());
+  if (user.size() > limits::kUserNameBytesMax || password.size() > 4 * limits::kPasswordBytesMax || code.size() > 16)
+    co_return base::fail(ErrorCode::login_refused);
   std::function<Result<std::string>(Logins&, AuditLog&)> begin = [user](Logins& logins, AuditLog&) {
     return logins.begin_login(user);
   };
@@ -93,7 +96,7 @@ Task<Result<Reply>> log_in(Call call) {
   }
   if (!entered) {
     const base::Error why = entered.error();
-    auto recording = record_refusal(call, user.size() > 64 ? user.substr(0, 64) : user, why);
+    auto recording = record_refusal(call, user, why);
     co_await std::move(recording);
     co_return base::fail(why);
   }
