@@ -49,16 +49,16 @@ void write_fields(base::JsonWriter& json, const MessageSummary& summary, bool wi
 
 }  // namespace
 
-void write_summary(base::JsonWriter& json, const MessageSummary& summary) {
+void write_summary(base::JsonWriter& json, const MessageSummary& summary, bool with_replies) {
   json.begin_object();
-  write_fields(json, summary, false);
+  write_fields(json, summary, with_replies);
   json.end_object();
 }
 
 std::string print_search(const SearchAnswer& answer, bool with_replies) {
   base::JsonWriter json;
   json.begin_object().key("messages").begin_array();
-  for (const MessageSummary& summary : answer.found) write_summary(json, summary);
+  for (const MessageSummary& summary : answer.found) write_summary(json, summary, with_replies);
   json.end_array();
   if (answer.full || !answer.complete) json.key("next").integer(static_cast<std::int64_t>(answer.looked_to));
   if (!answer.complete) json.key("complete_to").integer(static_cast<std::int64_t>(answer.looked_to));

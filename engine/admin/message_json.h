@@ -8,8 +8,9 @@
 namespace kiln::engine {
 
 /// {"id","received","channel","type","control_id","peer","name","kind","size","state","parent","replay_of","same_id_as",
-///  "destinations":[{"destination","state","attempts","in_doubt","code","detail","updated"}]}: nothing of its content
-void write_summary(base::JsonWriter& json, const MessageSummary& summary);
+///  "destinations":[{"destination","state","attempts","in_doubt","code","detail","updated","reply"}]}: of its content only the replies, and
+/// these only where they are asked for
+void write_summary(base::JsonWriter& json, const MessageSummary& summary, bool with_replies = false);
 
 /// {"messages":[summary…],"next":id,"complete_to":id}: `next` is what to pass as `before` for the page after; absent on the
 /// last page. `complete_to` when the time was up: every message from there on was looked at, no older one.
