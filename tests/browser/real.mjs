@@ -16,7 +16,8 @@ async function visit(path, name) {
   await page.waitForFunction(() => !document.querySelector('#main')?.textContent.includes('Loading…'));
   await page.waitForTimeout(250);
   await screenshot(page, folder, `real-${name}`);
-  const errors = await page.locator('.message-box.bad').allInnerTexts();
+  // A note of an alert that fires meanwhile is no fault of the page.
+  const errors = await page.locator('.message-box.bad:not(.toasts *)').allInnerTexts();
   check(errors.length === 0, `${path}: ${errors.join(' | ')}`);
 }
 
