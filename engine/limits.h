@@ -67,6 +67,11 @@ inline constexpr std::size_t kIndexTextBytesMax = 256u << 10;  ///< of a body wh
 inline constexpr std::int64_t kSearchBudgetMs = 2'000;      ///< one search; then the answer says how far it is complete
 inline constexpr std::uint64_t kSearchContentIdsPerRead = 2'000;  ///< messages whose bodies are looked at between two looks at the clock
 
+// ---- FHIR store ----
+inline constexpr std::size_t kTextColumnBytesMax = 16u << 20;  ///< strings of one parameter that are kept in memory for :contains
+inline constexpr std::size_t kTextColumnsBytes = 32u << 20;    ///< of all parameters together
+inline constexpr std::size_t kTextColumnChangesMax = 200;      ///< resources changed since, which are looked at one by one
+
 // ---- observe ----
 inline constexpr std::size_t kAlertNotesMax = 1'000;       ///< notes that wait for one route; beyond, the oldest go
 inline constexpr std::int64_t kStuckMs = 10'000;           ///< without progress: a thread counts as stuck (operations.md §5)
