@@ -140,7 +140,7 @@ class Gateway {
   InflightBudget budget_;
   // Threads before what uses them: destroyed after it.
   base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"},
-      journal_read_{"kiln-search"}, file_work_{"kiln-files"}, bulk_work_{"kiln-bulk"};
+      journal_read_{"kiln-search"}, file_work_{"kiln-files"}, keeper_work_{"kiln-keeper"}, bulk_work_{"kiln-bulk"};
   std::vector<std::unique_ptr<base::ThreadExecutor>> store_reads_;
   SiteVersions versions_;  ///< earlier versions that repetitions were answered by; null: cannot be loaded
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number

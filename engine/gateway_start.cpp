@@ -46,6 +46,7 @@ Status Gateway::start() {
   TRY_VOID(lock_data());
   give_way(store_write_);
   give_way(file_work_);
+  give_way(keeper_work_);
   give_way(bulk_work_);
   observer_->step("opening the store", 10);
   TRY_VOID(open_store());
@@ -91,7 +92,7 @@ Status Gateway::open_journal() {
   holds_.emplace(*journal_, clock_, journal_->recovered().holds);
   make_reload();
   make_replays();
-  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &file_work_,
+  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &keeper_work_,
                                                    site_->data_folder, kVersion, read_retention(site_->server)});
   keeper_->start();
   journal_->keep_config(site_->hash, print_site_version(*site_));

@@ -365,6 +365,32 @@ Status DayFile::update_link_step(MessageId id, const hl7::SequenceState& next) {
   return update.bind(4, static_cast<std::int64_t>(id)).run();
 }
 
+Result<bool> DayFile::has_link_step(MessageId id) {
+  TRY(const bool has_links, has_table(database_, "link"));
+  if (!has_links) return false;
+  TRY(auto select, database_.cached("SELECT 1 FROM link WHERE msg_id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  select.reset();
+  return found;
+}
+
+Status DayFile::take_links(DayFile& older, const LinkStates& known) {
+  TRY(const bool has_links, has_table(older.database_, "link"));
+  if (!has_links) return {};
+  TRY_VOID(database_.exec(kLinkSchema));
+  TRY(auto select, older.database_.prepare("SELECT name, max(msg_id), verdict, reply, last, resync, frozen FROM link"
+                                           " GROUP BY name"));
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return {};
+    if (known.contains(std::string(select.text(0)))) continue;
+    TRY(auto insert, database_.cached("INSERT OR REPLACE INTO link(name, msg_id, verdict, reply, last, resync, frozen)"
+                                      " VALUES(?,?,?,?,?,?,?)"));
+    insert.bind(1, select.text(0)).bind(2, select.integer(1)).bind(3, select.integer(2)).bind(4, select.text(3));
+    TRY_VOID(insert.bind(5, select.integer(4)).bind(6, select.integer(5)).bind(7, select.integer(6)).run());
+  }
+}
+
 Status DayFile::links(const std::string& prefix, LinkStates& out) {
   TRY(const bool has_links, has_table(database_, "link"));
   if (!has_links) return {};

@@ -70,6 +70,10 @@ class DayFile {
   base::Status fragments(const std::string& channel, std::vector<MessageId>& out);
   base::Status insert_link_step(MessageId id, const LinkStep& step);
   base::Status update_link_step(MessageId id, const hl7::SequenceState& next);
+  base::Result<bool> has_link_step(MessageId id);
+  /// Takes over the newest row of each link of `older` that is not in `known`: the state of a link that was silent for longer
+  /// than messages are kept. In the transaction under way.
+  base::Status take_links(DayFile& older, const LinkStates& known);
   /// States of the links whose names begin with `prefix`, added to `out` where they are not known yet.
   base::Status links(const std::string& prefix, LinkStates& out);
   base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending,

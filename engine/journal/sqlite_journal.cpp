@@ -228,7 +228,9 @@ void SqliteJournal::commit_group(std::vector<Job>& group) {
   for (Job& job : group) {
     DayFile* file = &current();
     if (job.file_of != 0) {
-      auto found = job.of_part ? file_with(job.file_of) : file_of(job.file_of);
+      auto found = job.of_link   ? file_of_link(job.file_of)
+                   : job.of_part ? file_with(job.file_of)
+                                 : file_of(job.file_of);
       if (!found) {
         finish(job, base::fail(found.error()));
         continue;

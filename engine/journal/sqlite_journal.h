@@ -107,6 +107,7 @@ class SqliteJournal final : public Journal {
     /// Message whose file it concerns; 0 = the current file.
     MessageId file_of = 0;
     bool of_part = false;  ///< `file_of` may be a part, which is in the file of its whole
+    bool of_link = false;  ///< the row of a link: retention may have moved it to a later file
     std::size_t bytes = 0;
     std::function<base::Status(DayFile&)>
         change;                              ///< inside a transaction; may run twice (group, then alone)
@@ -124,6 +125,7 @@ class SqliteJournal final : public Journal {
   void note_checkpoint(const DayFile& file);
   base::Result<DayFile*> file_of(MessageId id);
   base::Result<DayFile*> file_with(MessageId id);
+  base::Result<DayFile*> file_of_link(MessageId newest);
   base::Status recover_control();
   base::Status note_skipped();
   base::Result<bool> remove_file(std::uint32_t generation);

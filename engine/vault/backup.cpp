@@ -45,8 +45,8 @@ Status list_files(base::Env& env, const std::string& folder, const std::string& 
   return {};
 }
 
-Status add_file(const std::string& target, const std::string& name, BackupManifest& manifest) {
-  TRY(const FileDigest digest, digest_file(base::join_path(target, name)));
+Status add_file(const BackupOptions& options, const std::string& name, BackupManifest& manifest) {
+  TRY(const FileDigest digest, digest_file(base::join_path(options.target, name), options.stop));
   manifest.files.push_back({name, digest.bytes, digest.sha256});
   return {};
 }
@@ -136,8 +136,8 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
     const std::string relative = "journal/" + name;
     if (options.progress) options.progress(relative);
     TRY_VOID(base::failpoint("backup.copy"));
-    TRY_VOID(database.copy_to(base::join_path(options.target, relative), options.gentle));
-    TRY_VOID(add_file(options.target, relative, manifest));
+    TRY_VOID(database.copy_to(base::join_path(options.target, relative), options.gentle, options.stop));
+    TRY_VOID(add_file(options, relative, manifest));
     database = base::Database();  // the log of that file may be emptied again
   }
   // The store after the journal: it remembers the deliveries it has had, so being ahead loses and repeats nothing.
@@ -154,10 +154,10 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
       source.read_only = true;
       source.vfs = env.sqlite_vfs();
       TRY(auto database, base::Database::open(source));
-      TRY_VOID(database.copy_to(to, options.gentle));
-      TRY_VOID(add_file(options.target, name, manifest));
+      TRY_VOID(database.copy_to(to, options.gentle, options.stop));
+      TRY_VOID(add_file(options, name, manifest));
     } else {
-      TRY(const FileDigest digest, copy_file(from, to));
+      TRY(const FileDigest digest, copy_file(from, to, options.stop));
       manifest.files.push_back({name, digest.bytes, digest.sha256});
     }
   }

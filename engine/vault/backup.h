@@ -9,6 +9,7 @@
 
 #include "engine/base/env.h"
 #include "engine/journal/sqlite_journal.h"
+#include "engine/vault/file_copy.h"
 #include "engine/vault/verify.h"
 
 namespace kiln::engine {
@@ -33,10 +34,11 @@ struct BackupOptions {
   std::string version;
   bool gentle = true;  ///< with pauses: an engine serves beside it
   std::function<void(const std::string& name)> progress;  ///< may be empty
+  StopAsked stop;                                         ///< may be empty
 };
 
 /// Of a running engine: `cut` is its picture of the journal. Errors: bad_value when the target is in use, disk_full,
-/// io_failed. What was begun is left in place without a manifest, so it is never taken for a backup.
+/// io_failed, cancelled. What was begun is left in place without a manifest, so it is never taken for a backup.
 base::Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const BackupOptions& options);
 
 /// When no engine runs: the same of the files as they are.

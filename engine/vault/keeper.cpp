@@ -34,9 +34,13 @@ void Keeper::schedule(std::int64_t after_ms) {
   });
 }
 
-void Keeper::stop(std::function<void()> done) {
+void Keeper::ask_stop() {
   stopping_ = true;
   *alive_ = false;
+}
+
+void Keeper::stop(std::function<void()> done) {
+  ask_stop();
   parts_.work->post(std::move(done));
 }
 
@@ -47,9 +51,10 @@ void Keeper::run_policy() {
   if (plan && plan->refused)
     base::log(base::LogLevel::warn, "retention-not-confirmed", {{"files", static_cast<std::int64_t>(plan->files_due)}});
   if (plan && (plan->refused || (plan->files_due == 0 && plan->metadata_due.empty()))) return;
-  const auto gone = plan ? prune(*parts_.env, journal_folder(), *parts_.journal, *plan)
+  const auto gone = plan ? prune(*parts_.env, journal_folder(), *parts_.journal, *plan, [this] { return stopping_.load(); })
                          : Result<std::vector<std::uint32_t>>(base::fail(plan.error()));
-  if (!gone) base::log(base::LogLevel::error, "retention-failed", {{"error", base::Safe::code(gone.error().code)}});
+  if (!gone && gone.error().code != ErrorCode::cancelled)
+    base::log(base::LogLevel::error, "retention-failed", {{"error", base::Safe::code(gone.error().code)}});
 }
 
 std::string forecast_text(base::Env& env, const std::string& folder, const RetentionPolicy& policy, base::WallTime now) {
@@ -68,6 +73,7 @@ std::string forecast_text(base::Env& env, const std::string& folder, const Reten
 }
 
 Result<std::string> Keeper::prune_now(const PruneRequest& request) {
+  if (stopping_) return base::fail(ErrorCode::cancelled, "the engine stops");
   RetentionPolicy policy = parts_.policy;
   policy.confirmed = request.confirmed;
   if (request.keep_us > 0) policy.content_us = request.keep_us;
@@ -75,7 +81,7 @@ Result<std::string> Keeper::prune_now(const PruneRequest& request) {
   TRY(const PrunePlan plan, plan_prune(*parts_.env, journal_folder(), policy, now));
   std::vector<std::uint32_t> gone;
   if (!request.dry_run) {
-    TRY(gone, prune(*parts_.env, journal_folder(), *parts_.journal, plan));
+    TRY(gone, prune(*parts_.env, journal_folder(), *parts_.journal, plan, [this] { return stopping_.load(); }));
   }
   base::JsonWriter json;
   json.begin_object().key("plan").raw(print_plan_json(plan)).key("removed").begin_array();
@@ -86,6 +92,7 @@ Result<std::string> Keeper::prune_now(const PruneRequest& request) {
 }
 
 Result<std::string> Keeper::backup_to(const std::string& folder) {
+  if (stopping_) return base::fail(ErrorCode::cancelled, "the engine stops");
   auto promise = std::make_shared<std::promise<Result<SqliteJournal::Cut>>>();
   auto taken = promise->get_future();
   parts_.journal->cut([promise](Result<SqliteJournal::Cut> cut) { promise->set_value(std::move(cut)); });
@@ -95,6 +102,7 @@ Result<std::string> Keeper::backup_to(const std::string& folder) {
   options.target = folder;
   options.now = parts_.clock->wall();
   options.version = parts_.version;
+  options.stop = [this] { return stopping_.load(); };
   TRY(const BackupManifest manifest, make_backup(*parts_.env, std::move(cut), options));
   std::uint64_t bytes = 0;
   for (const BackupFile& file : manifest.files) bytes += file.bytes;

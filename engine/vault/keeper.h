@@ -25,7 +25,7 @@ class Keeper {
     const base::Clock* clock = nullptr;
     SqliteJournal* journal = nullptr;
     base::TimerExecutor* loop = nullptr;
-    base::Executor* work = nullptr;  ///< files of the engine; not the journal's thread
+    base::Executor* work = nullptr;  ///< its own: a backup takes as long as the disk needs
     std::string data_folder, version;
     RetentionPolicy policy;
   };
@@ -33,7 +33,9 @@ class Keeper {
 
   /// Runs the policy a minute after the start, then every hour.
   void start();
-  /// No run begins after it; `done` is called on the work thread when the one under way has ended.
+  /// A backup or a run that is under way ends at its next part (`cancelled`), none begins. On the loop.
+  void ask_stop();
+  /// The same; `done` is called on the work thread when the one under way has ended.
   void stop(std::function<void()> done);
   base::Executor& work() { return *parts_.work; }
 
