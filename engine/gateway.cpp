@@ -134,7 +134,7 @@ base::Result<JournalReader*> Gateway::journal_reader() {
   for (const auto& entry : entries)
     if (DayFileName::parse(entry.name)) files += entry.name + '\n';
   if (!reader_ || reader_files_ != files) {
-    TRY(auto opened, JournalReader::open(env_, folder));
+    TRY(auto opened, JournalReader::open(env_, folder, master_key_));
     reader_ = std::make_unique<JournalReader>(std::move(opened));
     reader_->use_index(env_, base::join_path(site_->data_folder, "index"), index_rules_);
     reader_files_ = std::move(files);

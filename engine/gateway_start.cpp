@@ -79,12 +79,17 @@ Status Gateway::open_journal() {
   JournalOptions options;
   options.folder = base::join_path(site_->data_folder, "journal");
   options.used_up_to = store_knows_up_to_;
+  TRY(master_key_, read_master_key(site_->server, site_->data_folder));
+  options.files.master = master_key_;
+  options.files.attachment_min = static_cast<std::size_t>(site_->server.block("journal").number("attachment_min"));
+  options.reserve_path = base::join_path(site_->data_folder, "kiln.reserve");
+  options.reserve_bytes = limits::kReserveBytes;
   options.keep_sent = site_->server.block("journal").text("sent") != "drop";
   // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
   pacer_.emplace(net_.executor(), *journal_);
   TRY(index_rules_, read_index_rules(site_->server));
-  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_},
+  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_, master_key_},
                             &net_.executor(),
                             &clock_,
                             [this] { return journal_->last_id(); }};
@@ -93,7 +98,7 @@ Status Gateway::open_journal() {
   make_reload();
   make_replays();
   keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &keeper_work_,
-                                                   site_->data_folder, kVersion, read_retention(site_->server)});
+                                                   site_->data_folder, kVersion, read_retention(site_->server), master_key_});
   keeper_->start();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};

@@ -15,7 +15,7 @@ namespace {
 using base::Result;
 
 /// The search result as JSON: of the engine, else read from the journal itself.
-Result<std::string> search(const std::string& data, const std::string& text, std::size_t limit) {
+Result<std::string> search(const Arguments& arguments, const std::string& data, const std::string& text, std::size_t limit) {
   base::HttpRequest request;
   request.method = "GET";
   request.target = "/api/v1/messages?q=" + base::percent_encode(text) + "&limit=" + std::to_string(limit);
@@ -26,7 +26,7 @@ Result<std::string> search(const std::string& data, const std::string& text, std
   }
   if (response.error().code != base::ErrorCode::engine_unreachable) return base::fail(response.error());
   TRY(const Query query, parse_query_text(text, base::SystemClock().wall()));
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   SearchOptions options;
   options.limit = limit;
   TRY(const SearchAnswer answer, reader.find(query, options));
@@ -63,7 +63,7 @@ int run(const Arguments& arguments) {
   for (const std::string& term : arguments.all("QUERY")) text += (text.empty() ? "" : " ") + term;
   const std::size_t limit =
       std::min<std::size_t>(std::strtoull(arguments.text("--limit", "50").c_str(), nullptr, 10), 1000);
-  const auto found = search(*data, text, limit);
+  const auto found = search(arguments, *data, text, limit);
   if (!found) return report(found.error(), arguments);
   if (arguments.json()) {
     print(*found + "\n");

@@ -12,7 +12,7 @@ namespace {
 
 using base::Result;
 
-Result<std::string> fetch(const std::string& data, const std::string& id, bool raw) {
+Result<std::string> fetch(const Arguments& arguments, const std::string& data, const std::string& id, bool raw) {
   base::HttpRequest request;
   request.method = "GET";
   request.target = "/api/v1/messages/" + base::percent_encode(id) + (raw ? "/raw" : "?body=true");
@@ -27,7 +27,7 @@ Result<std::string> fetch(const std::string& data, const std::string& id, bool r
   if (end == id.c_str() || *end != '\0' || number == 0)
     return base::fail(base::ErrorCode::message_not_found, "`" + id + "` is no message number", {},
                       "`kiln search` lists them");
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   TRY(const StoredMessage stored, reader.message(number));
   if (raw) return stored.message.body;
   TRY(const MessageSummary summary, reader.summary(number));
@@ -85,7 +85,7 @@ int run(const Arguments& arguments) {
   const auto data = detail::data_folder(arguments);
   if (!data) return report(data.error(), arguments);
   const bool raw = arguments.has("--raw");
-  const auto text = fetch(*data, arguments.text("ID"), raw);
+  const auto text = fetch(arguments, *data, arguments.text("ID"), raw);
   if (!text) return report(text.error(), arguments);
   if (raw || arguments.json()) {
     print(raw ? *text : *text + "\n");

@@ -29,7 +29,7 @@ bool is_left_out(std::string_view name) {
     if (name.ends_with(suffix)) return true;
   for (const std::string_view folder : {"journal/", "bulk/", "index/"})
     if (name.starts_with(folder)) return !(name.starts_with("journal/metadata-") && name.ends_with(".db"));
-  return name.find(".tmp") != std::string_view::npos || name == "index.db";
+  return name.find(".tmp") != std::string_view::npos || name == "index.db" || name == "scrub.json";
 }
 
 /// Names of regular files below a folder, relative.
@@ -167,12 +167,13 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
   return manifest;
 }
 
-Result<BackupCheck> verify_backup(base::Env& env, const std::string& folder) {
+Result<BackupCheck> verify_backup(base::Env& env, const std::string& folder, const MasterKeyPtr& master) {
   BackupCheck check;
   TRY(check.manifest, read_manifest(env, folder));
   TRY_VOID(check_hashes(folder, check.manifest));
   VerifyOptions options;
   options.full = true;
+  options.master = master;
   auto report = verify_journal(env, base::join_path(folder, "journal"), options);
   remove_traces(env, folder, check.manifest);
   if (!report) return base::fail(report.error());
@@ -222,7 +223,9 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
   out.in_doubt = out.pending;
   const auto name = DayFileName::parse(newest);
   if (!name) return {};
-  TRY(DayFile file, DayFile::open(env, folder, *name, 1));
+  DayFileOptions locked;  // holds are in the clear
+  locked.may_be_locked = true;
+  TRY(DayFile file, DayFile::open(env, folder, *name, 1, locked));
   TRY_VOID(file.begin());
   for (const std::string& destination : destinations) {
     Hold hold;
@@ -241,9 +244,9 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
 }  // namespace
 
 Result<Restored> restore_backup(base::Env& env, const std::string& folder, const std::string& data_folder, bool replace,
-                                base::WallTime now) {
+                                base::WallTime now, const MasterKeyPtr& master) {
   Restored out;
-  TRY(BackupCheck check, verify_backup(env, folder));
+  TRY(BackupCheck check, verify_backup(env, folder, master));
   if (check.report.findings_total > 0)
     return damaged(std::to_string(check.report.findings_total) + " records or counts in it are not right", folder);
   out.manifest = std::move(check.manifest);

@@ -48,8 +48,9 @@ struct BackupCheck {
   BackupManifest manifest;
   VerifyReport report;  ///< of the journal in it, in full
 };
-/// Compares every hash, then every record and the books. Errors: backup_damaged.
-base::Result<BackupCheck> verify_backup(base::Env& env, const std::string& folder);
+/// Compares every hash, then every record and the books. With the master key sealed records are opened too; without it their
+/// checksums are compared. Errors: backup_damaged.
+base::Result<BackupCheck> verify_backup(base::Env& env, const std::string& folder, const MasterKeyPtr& master = {});
 
 struct Restored {
   BackupManifest manifest;
@@ -61,6 +62,6 @@ struct Restored {
 /// that waits is in doubt (it may have been sent after the backup was made), and every destination is paused by a hold
 /// until an operator lets it go. Errors: backup_damaged, bad_value when the folder is not empty and `replace` is false.
 base::Result<Restored> restore_backup(base::Env& env, const std::string& folder, const std::string& data_folder, bool replace,
-                                      base::WallTime now);
+                                      base::WallTime now, const MasterKeyPtr& master = {});
 
 }  // namespace kiln::engine

@@ -22,8 +22,31 @@ RetentionPolicy read_retention(const channels::Options& server) {
   return policy;
 }
 
+Keeper::Keeper(Parts parts)
+    : parts_(std::move(parts)),
+      scrub_({parts_.env, parts_.clock, journal_folder(), base::join_path(parts_.data_folder, "scrub.json"), parts_.master}) {}
+
 void Keeper::start() {
   schedule(limits::kKeeperFirstMs);
+  schedule_scrub(limits::kScrubFirstMs);
+}
+
+/// The next part is asked for when the one before has ended, also when a backup was between.
+void Keeper::schedule_scrub(std::int64_t after_ms) {
+  parts_.loop->post_after(std::chrono::milliseconds(after_ms), [this, alive = alive_] {
+    if (!*alive || stopping_) return;
+    parts_.work->post([this] { run_scrub(); });
+  });
+}
+
+void Keeper::run_scrub() {
+  if (stopping_) return;
+  const Result<bool> more = scrub_.step();
+  if (!more) base::log(base::LogLevel::warn, "scrub-failed", {{"error", base::Safe::code(more.error().code)}});
+  const std::int64_t rest = more && *more ? limits::kScrubEveryMs : more ? limits::kScrubRestMs : limits::kKeeperFirstMs;
+  parts_.loop->post([this, alive = alive_, rest] {
+    if (*alive) schedule_scrub(rest);
+  });
 }
 
 void Keeper::schedule(std::int64_t after_ms) {
@@ -122,6 +145,7 @@ Result<std::string> Keeper::print_storage() {
   json.member("disk_full", forecast_text(*parts_.env, journal_folder(), parts_.policy, now));
   json.key("retention_days").integer(parts_.policy.content_us / 86'400'000'000);
   json.key("metadata_days").integer(parts_.policy.metadata_us / 86'400'000'000);
+  json.key("scrub").raw(scrub_.print_json());
   return json.key("plan").raw(print_plan_json(plan)).end_object().take();
 }
 

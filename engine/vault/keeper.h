@@ -11,6 +11,7 @@
 #include "engine/base/executor.h"
 #include "engine/journal/sqlite_journal.h"
 #include "engine/vault/retention.h"
+#include "engine/vault/scrub.h"
 
 namespace kiln::engine {
 
@@ -28,10 +29,11 @@ class Keeper {
     base::Executor* work = nullptr;  ///< its own: a backup takes as long as the disk needs
     std::string data_folder, version;
     RetentionPolicy policy;
+    MasterKeyPtr master;
   };
-  explicit Keeper(Parts parts) : parts_(std::move(parts)) {}
+  explicit Keeper(Parts parts);
 
-  /// Runs the policy a minute after the start, then every hour.
+  /// Runs the policy a minute after the start, then every hour; between, the scrub goes on part by part.
   void start();
   /// A backup or a run that is under way ends at its next part (`cancelled`), none begins. On the loop.
   void ask_stop();
@@ -50,13 +52,17 @@ class Keeper {
   base::Result<std::string> backup_to(const std::string& folder);
   /// What the disk holds and when it is full, as JSON.
   base::Result<std::string> print_storage();
+  const Scrub& scrub() const { return scrub_; }
 
  private:
   void schedule(std::int64_t after_ms);
   void run_policy();
+  void schedule_scrub(std::int64_t after_ms);
+  void run_scrub();
   std::string journal_folder() const { return base::join_path(parts_.data_folder, "journal"); }
 
   Parts parts_;
+  Scrub scrub_;
   std::atomic<bool> stopping_{false};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< loop only
 };

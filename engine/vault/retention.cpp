@@ -66,7 +66,7 @@ Status look_at(JournalFile& file, PruneEntry& entry) {
 /// Idempotent by message number: a copy that was interrupted is made again.
 Status copy_metadata(JournalFile& file, base::Database& month, const StopAsked& stop) {
   TRY(auto read, file.database.prepare("SELECT m.id, m.received_us, m.channel, m.kind, m.type, m.control_id, m.peer, m.name,"
-                                       " length(m.body), m.parent, m.replay_of, c.hash FROM msg m LEFT JOIN config c"
+                                       " ifnull(m.size, length(m.body)), m.parent, m.replay_of, c.hash, m.key_id FROM msg m LEFT JOIN config c"
                                        " ON c.id=m.config ORDER BY m.id"));
   for (bool more = true; more;) {
     if (stop && stop()) return base::fail(base::ErrorCode::cancelled, {}, file.name.print());
@@ -76,7 +76,10 @@ Status copy_metadata(JournalFile& file, base::Database& month, const StopAsked& 
       TRY(more, read.step());
       if (!more) break;
       write.bind(1, read.integer(0)).bind(2, read.integer(1)).bind(3, read.text(2)).bind(4, read.integer(3));
-      write.bind(5, read.text(4)).bind(6, read.text(5)).bind(7, read.text(6)).bind(8, read.text(7)).bind(9, read.integer(8));
+      // Of a sealed message the control id and the name go with its content: this file has no key.
+      const bool sealed = read.integer(12) != 0;
+      write.bind(5, read.text(4)).bind(6, sealed ? std::string_view() : read.text(5)).bind(7, read.text(6));
+      write.bind(8, sealed ? std::string_view() : read.text(7)).bind(9, read.integer(8));
       if (read.is_null(9)) write.bind_null(10); else write.bind(10, read.integer(9));
       if (read.is_null(10)) write.bind_null(11); else write.bind(11, read.integer(10));
       TRY_VOID(write.bind(12, read.text(11)).run());
