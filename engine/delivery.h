@@ -70,11 +70,28 @@ class DeliveryQueue {
   /// Takes a durable output. Calls come in message order: nothing below `output.id` becomes durable later.
   void push(PendingOutput output);
   /// `done` gets the end of that message here, once, if it is still to come; nothing when the queue stops
-  /// before.
-  void watch(MessageId id, std::function<void(const Ending&)> done) {
-    watchers_.emplace(id, std::move(done));
+  /// before. The handle ends the wait when it goes, and may outlive the queue.
+  class Watch {
+   public:
+    Watch() = default;
+    Watch(Watch&& other) noexcept
+        : queue_(std::exchange(other.queue_, nullptr)), alive_(std::move(other.alive_)), number_(other.number_) {}
+    Watch& operator=(Watch&&) = delete;
+    ~Watch() {
+      if (queue_ != nullptr && *alive_) queue_->unwatch(number_);
+    }
+
+   private:
+    friend class DeliveryQueue;
+    Watch(DeliveryQueue* queue, std::uint64_t number) : queue_(queue), alive_(queue->alive_), number_(number) {}
+    DeliveryQueue* queue_ = nullptr;
+    std::shared_ptr<const bool> alive_;
+    std::uint64_t number_ = 0;
+  };
+  [[nodiscard]] Watch watch(MessageId id, std::function<void(const Ending&)> done) {
+    watchers_.emplace(id, Watcher{++watches_, std::move(done)});
+    return Watch(this, watches_);
   }
-  void unwatch(MessageId id) { watchers_.erase(id); }
   /// Goes on after a block with a fresh attempt count. Does not end a pause.
   void resume();
   /// Holds the queue after the sends in progress: it goes on taking outputs, and sends none. Also before
@@ -177,7 +194,15 @@ class DeliveryQueue {
   const base::Clock& clock_;
   base::Random& random_;
 
-  std::multimap<MessageId, std::function<void(const Ending&)>> watchers_;
+  struct Watcher {
+    std::uint64_t number;
+    std::function<void(const Ending&)> done;
+  };
+  void unwatch(std::uint64_t number) {
+    std::erase_if(watchers_, [number](const auto& one) { return one.second.number == number; });
+  }
+  std::multimap<MessageId, Watcher> watchers_;
+  std::uint64_t watches_ = 0;
   std::deque<Entry> window_;
   std::size_t window_bytes_ = 0;
   MessageId loaded_up_to_ = 0;  ///< last message that entered the window

@@ -117,7 +117,7 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ++unrecorded_;
   meter_.delivery.observe(std::chrono::microseconds(clock_.wall().micros - output.received.micros));
   const auto [first, last] = watchers_.equal_range(output.id);
-  for (auto watcher = first; watcher != last; ++watcher) watcher->second(ending);
+  for (auto watcher = first; watcher != last; ++watcher) watcher->second.done(ending);
   watchers_.erase(first, last);
   record(output.id, std::make_shared<const Ending>(std::move(ending)));
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,8 @@ class Gateway {
   const IndexService* index() const { return index_.get(); }
   /// What operators hold; after start().
   Holds& holds() { return *holds_; }
+  /// "4711 pas" of each release of the quarantine that is under way.
+  std::set<std::string>& releases() { return releases_; }
   SiteReload& reloads() { return *reload_; }
   ReplayJobs& replays() { return *replays_; }
   AdminService& admin() { return *admin_; }
@@ -147,6 +150,7 @@ class Gateway {
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;
   std::optional<Holds> holds_;
+  std::set<std::string> releases_;
   std::unique_ptr<SiteReload> reload_;
   std::unique_ptr<ReplayJobs> replays_;
   std::unique_ptr<Keeper> keeper_;

@@ -88,7 +88,7 @@ Status Gateway::open_journal() {
                             &clock_,
                             [this] { return journal_->last_id(); }};
   index_ = std::make_unique<IndexService>(std::move(index));
-  holds_.emplace(*journal_, clock_, journal_->recovered().holds);
+  holds_.emplace(*journal_, net_.executor(), clock_, journal_->recovered().holds);
   make_reload();
   make_replays();
   keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &file_work_,
@@ -188,7 +188,7 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           {},
           {},
           [this](std::string hash) { return version_of(std::move(hash)); },
-          [this](NewMessage message, Plan* plan) { return replays_->narrow(std::move(message), plan); }};
+          [this](StoredMessage stored, Plan* plan) { return replays_->narrow(std::move(stored), plan); }};
 }
 
 /// The channels of Subscriptions, also of those that are gone and have outputs waiting.

@@ -109,7 +109,7 @@ class ChannelRuntime final : public channels::Intake {
     std::function<base::Task<std::shared_ptr<const channels::Site>>(std::string)> version_of = {};
 
     /// Recovery of a replayed message: takes out of its plan what the replay does not send. Empty: it goes everywhere.
-    std::function<base::Task<void>(NewMessage, Plan*)> narrow = {};
+    std::function<base::Task<void>(StoredMessage, Plan*)> narrow = {};
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;
@@ -118,10 +118,16 @@ class ChannelRuntime final : public channels::Intake {
   /// durable when the task ends, however long the disk is full. A message is processed by the version of
   /// `versions` it is pinned to; by the current site when there is none, or when that version has no such
   /// channel.
-  base::Task<base::Status> recover(std::vector<MessageId> ids, SiteVersions versions);
+  /// `done` (may be null) counts those that are decided, also when it fails: the others may be recovered again.
+  base::Task<base::Status> recover(std::vector<MessageId> ids, SiteVersions versions, std::size_t* done = nullptr);
   /// Makes the connectors and starts the queues; `waiting` is the number of outputs per destination that
   /// recovered() found, of messages up to `last_id`.
   base::Status start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id, bool clean_stop);
+  /// Makes and starts the connectors of start_queues() before it, which then cannot fail. Errors: of a connector, with the
+  /// destination as place; then none runs.
+  base::Status make_ready();
+  /// Stops what make_ready() started, of a channel that is not begun.
+  void abandon_ready();
   base::Status start_source();
   base::Task<void> stop_source();
   base::Task<void> stop_queues();
@@ -155,8 +161,20 @@ class ChannelRuntime final : public channels::Intake {
   base::Task<std::map<std::string, QueueStart>> end_removed();
   /// The same of all queues, of a channel whose source is stopped: waits until every plan is durable.
   base::Task<std::map<std::string, QueueStart>> retire();
-  /// No message is under way: a retired channel may be destroyed.
-  bool is_idle() const { return under_way_ == 0 && storing_.empty(); }
+  /// No message is under way and nobody uses it: a retired channel may be destroyed.
+  bool is_idle() const { return under_way_ == 0 && users_ == 0 && storing_.empty(); }
+  /// Keeps a channel that a reload takes out, for who goes on with it behind a suspension. Its queues are then stopped and
+  /// perhaps gone: they are looked for again.
+  class Use {
+   public:
+    explicit Use(ChannelRuntime* channel) : channel_(channel) { ++channel_->users_; }
+    ~Use() { --channel_->users_; }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    ChannelRuntime* channel_;
+  };
 
   // ---- pipeline_holds.cpp: what operators hold ----
 
@@ -232,6 +250,7 @@ class ChannelRuntime final : public channels::Intake {
   Processed take_outcome(Plan& plan, const channels::ChannelDefinition& definition) const;
   void count(const Processed& processed);
   base::Task<void> take_joined(Fragments::Joined joined);
+  base::Task<void> join(Fragments::Joined joined, std::shared_ptr<bool> alive);
   bool looks_at_fields() const;
   void cover(MessageId id, const Plan& plan);
   channels::Answer settle(MessageId id, NewMessage message, const Opened& opened, Plan plan,
@@ -259,6 +278,7 @@ class ChannelRuntime final : public channels::Intake {
   std::vector<DeliveryQueue*> ending_;                   ///< of `removed_`: end_removed() waits for them
   std::unique_ptr<channels::Source> source_;
   std::vector<std::unique_ptr<DeliveryQueue>> queues_;
+  std::map<std::string, DeliveryQueue::Connectors> ready_;  ///< of make_ready()
   ChannelCounters counters_;
   ChannelMeter meter_;
   mappings::FieldCoverage coverage_;
@@ -276,7 +296,8 @@ class ChannelRuntime final : public channels::Intake {
   std::map<std::string, std::uint64_t> before_queues_;  ///< outputs per destination that were made while it
                                                         ///< had no queue; they are in the journal
   MessageId pushed_up_to_ = 0;  ///< outputs of every message up to here went to their queues
-  std::size_t under_way_ = 0;   ///< calls of accept() and replay()
+  std::size_t under_way_ = 0;   ///< calls of accept() and replay(), joined fragments
+  std::size_t users_ = 0;       ///< of Use
   bool stopped_ = false, draining_ = false, source_paused_ = false, paused_ = false;
   bool source_held_ = false;  ///< by an operator; else a reload pauses it for a moment
   bool drain_watched_ = false;  ///< a timer looks whether the queues are empty

@@ -283,7 +283,13 @@ std::vector<std::string> changed_paths(channels::ContentKind kind, const std::st
   return {changed.begin(), changed.end()};
 }
 
-ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& spec) {
+bool is_open(const DestinationState& state, MessageId released_as) {
+  if (state.pending || state.ending.state != DeliveryState::quarantined) return false;
+  return !state.note || state.note->resolution == Resolution::open ||
+         (released_as != 0 && state.note->released_as == released_as);
+}
+
+ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& spec, MessageId released_as) {
   ReplayTargets out;
   bool whole = false;
   std::vector<std::string> failed, sent;
@@ -295,6 +301,7 @@ ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& sp
     if (ending != DeliveryState::quarantined && ending != DeliveryState::rejected &&
         ending != DeliveryState::expired)
       continue;
+    if (ending == DeliveryState::quarantined && !is_open(state, released_as)) continue;
     if (state.destination == kNoDestination)
       whole = true;
     else
