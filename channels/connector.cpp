@@ -82,6 +82,32 @@ bool is_later_connector(ConnectorRole role, std::string_view name) {
                                        : std::ranges::find(kDestinations, name) != kDestinations.end();
 }
 
+std::span<const FieldSpec> ack_options() {
+  static constexpr const char* kLate[] = {"AE", "AR", "AA", "close"};
+  static constexpr FieldSpec kOptions[] = {
+      {.name = "timeout",
+       .type = FieldType::duration,
+       .summary = "`on delivered`: how long the sender waits for its answer",
+       .default_value = "30s",
+       .min = 100,
+       .max = 600'000},
+      {.name = "late",
+       .type = FieldType::word,
+       .summary = "`on delivered`: the answer when the message is stored, and not delivered in that time; AE and AR as CE and CR "
+                  "where only these are read; `close` ends the connection",
+       .default_value = "AE",
+       .words = kLate},
+      {.name = "of",
+       .type = FieldType::words,
+       .summary = "`on delivered`: destinations that must have the message; without it all that get it"},
+      {.name = "reply",
+       .type = FieldType::word,
+       .summary = "the result of a `map` that answers instead of the plain acknowledgement; with `on delivered` also of a "
+                  "`map … of DESTINATION`, which reads what that destination answered"},
+  };
+  return kOptions;
+}
+
 std::span<const FieldSpec> common_destination_options() {
   static constexpr FieldSpec kOptions[] = {
       {.name = "connections",
@@ -99,8 +125,10 @@ std::span<const FieldSpec> common_destination_options() {
        .default_value = "forever backoff 1s..60s jitter"},
       {.name = "nak",
        .type = FieldType::nak,
-       .summary = "what a negative acknowledgement means; CE as AE, CR as AR",
-       .default_value = "AE retry, AR block",
+       .summary = "what becomes of a message that is answered `AE`, `AR`, `CE` (by itself as AE), `CR` (as AR), not in time "
+                  "(`timeout`) or for another message (`mismatch`): `retry`, `block` (the destination waits for an operator), "
+                  "`quarantine`, or `skip` (it ends here as rejected, or expired, and is not sent again)",
+       .default_value = "AE retry, AR block, timeout retry, mismatch retry",
        .repeated = true},
   };
   return kOptions;

@@ -175,6 +175,9 @@ const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name);
 /// E0915 of the check.
 bool is_later_connector(ConnectorRole role, std::string_view name);
 
+/// Options of `ack … on … { … }`.
+std::span<const FieldSpec> ack_options();
+
 /// Options every destination has beside its own: connections, order, retry, nak.
 std::span<const FieldSpec> common_destination_options();
 

@@ -133,9 +133,6 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
                       "`durability full`");
   for (ChannelDefinition& channel : site.channels) {
     if (channel.disabled) continue;
-    if (channel.ack_on == AckOn::delivered)
-      return base::fail(ErrorCode::E0915, "`ack … on delivered` is not in this version",
-                        "channel " + channel.name, "`ack … on mapped`");
     TRY_VOID(place(resolve(channel.source_options, env, references), "channel " + channel.name + ", source"));
     for (DestinationDefinition& destination : channel.destinations) {
       const std::string where = "channel " + channel.name + ", destination " + destination.name;

@@ -46,6 +46,16 @@ struct AcceptElse {
 enum class AckMode : std::uint8_t { automatic, original, enhanced, none };
 enum class AckOn : std::uint8_t { stored, mapped, delivered };
 
+/// What the sender gets when a message is not delivered in time.
+enum class AckLate : std::uint8_t { error, reject, accept, close };
+/// `ack … { … }`.
+struct AckPolicy {
+  std::int64_t timeout_ms = 30'000;  ///< on delivered: how long the sender waits
+  AckLate late = AckLate::error;     ///< then: AE, AR, AA, or its connection is closed without an answer
+  std::vector<std::string> of;       ///< on delivered: destinations that must have it; empty: all that get it
+  std::string reply;  ///< a result of a map that answers instead of the plain acknowledgement; empty: none
+};
+
 struct MapRoute {
   std::string result;         ///< the name destinations use in `from`
   mappings::Program program;  ///< a map, or a package that dispatches by structure
@@ -57,7 +67,8 @@ struct MapRoute {
   base::Span span;
 };
 
-/// `map found = rsp_to_bundle of mpi`: what a destination answers, for who asked.
+/// `map found = rsp_to_bundle of mpi`: what a destination answers, for who asked (`source fhir { serve … }`, or
+/// `ack … { reply found }`).
 struct ReplyRoute {
   std::string result;
   std::string destination;    ///< whose reply it maps
@@ -104,6 +115,7 @@ struct ChannelDefinition {
   bool validate_quarantines = false;  ///< a message with errors is set aside instead of refused
   AckMode ack = AckMode::automatic;
   AckOn ack_on = AckOn::mapped;
+  AckPolicy ack_policy;
   std::vector<MapRoute> maps;
   std::vector<ReplyRoute> replies;
   std::vector<DestinationDefinition> destinations;

@@ -165,6 +165,7 @@ class DeliveryQueue {
   void note_doubts(const std::vector<channels::SendOutcome>& outcomes, std::size_t first);
   void retry_later(Entry& output, const channels::SendOutcome& outcome);
   void block(Entry& entry, const channels::SendOutcome& outcome);
+  void skip(Entry& output, const channels::SendOutcome& outcome);
   void tell_blocks() const;
 
   // Several connections (delivery_lanes.cpp).

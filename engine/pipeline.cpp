@@ -86,6 +86,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   counters_.last_received = in.received_at;
   const base::Stopwatch watch(meter_.processing, *parts_.clock);
   const std::string source_key = in.key;
+  const EarlyAnswer early = std::move(in.early);
   // One version of the site from begin to end, whatever is reloaded meanwhile.
   const std::shared_ptr<const channels::Site> site = parts_.site;
   const channels::ChannelDefinition* const definition = parts_.definition;
@@ -97,7 +98,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   const DedupeKey key = message.dedupe;
   if (key != DedupeKey{}) {
     if (parts_.journal->maybe_seen(key)) {
-      auto known = stored_answer(message, source_key.empty());
+      auto known = stored_answer(message, source_key.empty(), early);
       std::optional<Answer> answer = co_await std::move(known);
       if (answer) {
         ++counters_.duplicates;
@@ -136,11 +137,21 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   base::failpoint_here("pipeline.durable");
   if (message.step) links_->leave(*message.step, id ? *id : 0);
   if (message.fragment && id) base::spawn(fragments_->add(*id));
+  const bool waits = id && waits_for_deliveries(*definition, message, opened);
+  const bool is_early = waits && !is_rejected(plan, *definition) && answer_early(*definition, message, opened, *id, early);
+  std::vector<Ending> ended;
   Answer answer =
-      id ? settle(*id, std::move(message), opened, std::move(plan), *definition)
+      id ? settle(*id, std::move(message), opened, std::move(plan), *definition, waits ? &ended : nullptr)
          : refuse(message, opened, id.error());
   parts_.pacer->answered();
-  finish(key, answer, bytes);
+  if (!waits || answer.taken != Taken::stored) {
+    finish(key, answer, bytes);
+    co_return answer;
+  }
+  parts_.budget->give_back(bytes);  // it is durable: what waits holds no memory
+  auto waiting = answer_when_delivered(*id, site, definition, std::move(ended), false, is_early ? early : nullptr);
+  answer = co_await std::move(waiting);
+  finish(key, answer, 0);
   co_return answer;
 }
 
@@ -174,7 +185,7 @@ void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::siz
 /// no message has that key.
 /// A sender that repeats a message gets its refusal again; an input that a source knows by its place (a file
 /// that an operator moved back from failed/) is tried again, since it went nowhere.
-Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bool keep_refusal) {
+Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bool keep_refusal, EarlyAnswer early) {
   base::Completion<Result<MessageId>> found(*parts_.executor);
   parts_.journal->find_duplicate(message.dedupe, [found](Result<MessageId> id) { found.set(std::move(id)); });
   const Result<MessageId> id = co_await found;
@@ -217,7 +228,18 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
       }
     }
     const Opened opened = open_message(*site, *definition, original->message);
-    answer.reply = make_reply(*definition, original->message, opened, *id, hl7::AckCode::AA, {}, {});
+    if (waits_for_deliveries(*definition, original->message, opened)) {
+      const bool is_early = answer_early(*definition, original->message, opened, *id, early);
+      std::vector<Ending> known_ends;
+      if (*ending) known_ends.push_back(**ending);
+      auto waiting = answer_when_delivered(*id, site, definition, std::move(known_ends), true, is_early ? early : nullptr);
+      Answer told = co_await std::move(waiting);
+      co_return told;
+    }
+    detail::ReplyVerdict verdict;
+    if (!definition->ack_policy.reply.empty() && opened)
+      verdict.made = parts_.processor->process(*site, *definition, original->message, opened).reply;
+    answer.reply = make_reply(*definition, original->message, opened, *id, std::move(verdict));
   }
   co_return answer;
 }
@@ -279,10 +301,12 @@ void ChannelRuntime::cover(MessageId id, const Plan& plan) {
 
 /// The plan of a durable message becomes its reply, its queue entries and its endings, by the version that made it.
 Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& opened, Plan plan,
-                              const channels::ChannelDefinition& definition) {
+                              const channels::ChannelDefinition& definition, std::vector<Ending>* ended) {
   const bool rejected = is_rejected(plan, definition);
+  std::string made = rejected ? std::string() : std::move(plan.reply);
   auto processed = std::make_shared<Processed>(take_outcome(plan, definition));
   processed->id = id;
+  if (ended != nullptr) *ended = processed->endings;
   Answer answer;
   answer.id = id;
   answer.taken = rejected ? Taken::refused : Taken::stored;
@@ -290,9 +314,9 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
     answer.code = plan.code;
     answer.reason = plan.reason;
   }
-  answer.reply = make_reply(definition, message, opened, id, rejected ? plan.ack : hl7::AckCode::AA,
-                            rejected ? plan.errors : std::vector<hl7::AckError>(),
-                            rejected ? plan.reason : std::string());
+  detail::ReplyVerdict verdict{hl7::AckCode::AA, {}, {}, std::move(made)};
+  if (rejected) verdict = {plan.ack, plan.errors, plan.reason, {}};
+  answer.reply = make_reply(definition, message, opened, id, std::move(verdict));
   if (rejected) processed->endings.back().reply = answer.reply;
   count(*processed);
   if (message.replay_of == 0) cover(id, plan);

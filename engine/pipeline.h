@@ -244,17 +244,36 @@ class ChannelRuntime final : public channels::Intake {
  private:
   using Waiters = std::vector<base::Completion<channels::Answer>>;
   NewMessage make_message(channels::Inbound in, const channels::Site& site) const;
-  base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal);
+  base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal,
+                                                            channels::EarlyAnswer early);
   Plan process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened);
   static bool is_rejected(const Plan& plan, const channels::ChannelDefinition& definition);
   Processed take_outcome(Plan& plan, const channels::ChannelDefinition& definition) const;
   void count(const Processed& processed);
   base::Task<void> take_joined(Fragments::Joined joined);
   base::Task<void> join(Fragments::Joined joined, std::shared_ptr<bool> alive);
+  // pipeline_delivered.cpp: answers that wait for deliveries, or that a map makes.
+  using EarlyAnswer = channels::EarlyAnswer;
+  struct Deliveries;
+  static bool waits_for_deliveries(const channels::ChannelDefinition& definition, const NewMessage& message,
+                                   const Opened& opened);
+  static bool answer_early(const channels::ChannelDefinition& definition, const NewMessage& message,
+                           const Opened& opened, MessageId id, const EarlyAnswer& early);
+  base::Task<channels::Answer> answer_when_delivered(MessageId id, std::shared_ptr<const channels::Site> site,
+                                                     const channels::ChannelDefinition* definition,
+                                                     std::vector<Ending> ended, bool repeated, EarlyAnswer early);
+  void read_ends(MessageId id, std::shared_ptr<Deliveries> deliveries);
+  channels::Answer answer_of(const channels::Site& site, const channels::ChannelDefinition& definition,
+                             const StoredMessage& stored, const Opened& opened, const Deliveries& deliveries,
+                             bool accepted_early);
+  void add_reply(const channels::Site& site, const channels::ChannelDefinition& definition,
+                 const StoredMessage& stored, const Opened& opened, const Deliveries& deliveries,
+                 detail::ReplyVerdict& verdict);
+  void end_waits();
   bool looks_at_fields() const;
   void cover(MessageId id, const Plan& plan);
   channels::Answer settle(MessageId id, NewMessage message, const Opened& opened, Plan plan,
-                          const channels::ChannelDefinition& definition);
+                          const channels::ChannelDefinition& definition, std::vector<Ending>* ended = nullptr);
   channels::Answer refuse(const NewMessage& message, const Opened& opened, const base::Error& error);
   void store(std::shared_ptr<Processed> processed);
   void stored(std::shared_ptr<Processed> processed, const base::Status& status);
@@ -298,6 +317,7 @@ class ChannelRuntime final : public channels::Intake {
   MessageId pushed_up_to_ = 0;  ///< outputs of every message up to here went to their queues
   std::size_t under_way_ = 0;   ///< calls of accept() and replay(), joined fragments
   std::size_t users_ = 0;       ///< of Use
+  std::set<std::shared_ptr<Deliveries>> delivering_;  ///< answers that wait
   bool stopped_ = false, draining_ = false, source_paused_ = false, paused_ = false;
   bool source_held_ = false;  ///< by an operator; else a reload pauses it for a moment
   bool drain_watched_ = false;  ///< a timer looks whether the queues are empty

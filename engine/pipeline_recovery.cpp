@@ -60,7 +60,7 @@ DeliveryQueue::Settings ChannelRuntime::settings_of(const channels::ChannelDefin
     if (!destination.options.has("retry"))
       settings.retry = {.forever = false, .attempts_max = 1, .then = channels::RetryEnd::quarantine};
     if (!destination.options.has("nak"))
-      settings.nak = {channels::NakAction::quarantine, channels::NakAction::quarantine};
+      settings.nak.on_error = settings.nak.on_reject = channels::NakAction::quarantine;
   }
   return settings;
 }
@@ -108,6 +108,7 @@ Status ChannelRuntime::start_source() {
 Task<void> ChannelRuntime::stop_source() {
   leaving_ = true;
   source_resumed_.notify();
+  end_waits();
   if (source_) co_await source_->stop();
   source_runs_ = false;
   leaving_ = false;

@@ -169,6 +169,8 @@ class Run {
     }
     for (const auto& destination : channel_.destinations)
       if (destination.acks) route_ack(destination);
+    if (!channel_.ack_policy.reply.empty())
+      if (const mappings::RunResult* reply = result_of(channel_.ack_policy.reply)) plan_.reply = reply->output;
     if (!record_.answers.empty()) plan_.lookups = mappings::print_answers(record_.answers);
     return std::move(plan_);
   }
@@ -434,6 +436,32 @@ Plan Processor::process(const channels::Site& site, const channels::ChannelDefin
     plan.reason = input.error().text.empty() ? input.error().info().text : input.error().text;
   }
   return plan;
+}
+
+base::Result<std::string> Processor::map_reply(const channels::Site& site,
+                                               const channels::ChannelDefinition& channel,
+                                               const mappings::Program& program, const std::string& answer,
+                                               base::WallTime received) {
+  channels::ChannelDefinition definition;  // the answer is read by no `accept`
+  definition.name = channel.name;
+  channels::MapRoute route;
+  route.program = program;
+  definition.maps.push_back(std::move(route));
+  NewMessage message;
+  message.channel = channel.name;
+  message.kind = channels::ContentKind::hl7;
+  if (program.input().kind == mappings::DataKind::fhir) message.kind = ContentKind::fhir;
+  message.received = received;
+  message.body = answer;
+  TRY(const Input input, Input::read(site, definition, message));
+  mappings::LookupRecord record;
+  mappings::RunContext context = input.context();
+  context.clock = clock_;
+  mappings::LookupService* lookups = lookups_ == nullptr ? nullptr : lookups_->lookups(site);
+  mappings::RunResult& result =
+      mappings::run_with_lookups(runner_, program, input.run_input(), context, lookups, record);
+  if (!result.ok()) return base::fail(ErrorCode::cannot_deliver, result.reason);
+  return std::move(result.output);
 }
 
 }  // namespace kiln::engine

@@ -281,9 +281,10 @@ class Checker {
         }
     std::set<std::string> reported;
     for (const MapRoute& map : maps) {
-      const bool sent = std::ranges::any_of(channel.definition.destinations, [&](const auto& destination) {
-        return destination.from == map.result;
-      });
+      const bool sent = map.result == channel.definition.ack_policy.reply ||
+                        std::ranges::any_of(channel.definition.destinations, [&](const auto& destination) {
+                          return destination.from == map.result;
+                        });
       if (!sent && reported.insert(map.result).second)
         report(diagnostics_, ErrorCode::W0916, map.span, "`" + map.result + "` is never delivered", {},
                base::Severity::warning);

@@ -248,6 +248,7 @@ class Reader {
     if (mode != "auto" && out.definition.ack == AckMode::automatic)
       report(diagnostics_, ErrorCode::E0900, clause.mode.span,
              "`ack` takes auto, original, enhanced or none");
+    read_ack_options(out.definition, clause);
     if (!clause.on) return;
     const std::string& on = clause.on->text;
     out.definition.ack_on = on == "stored"      ? AckOn::stored
@@ -255,6 +256,33 @@ class Reader {
                                                 : AckOn::mapped;
     if (on != "mapped" && out.definition.ack_on == AckOn::mapped)
       report(diagnostics_, ErrorCode::E0900, clause.on->span, "`ack … on` takes stored, mapped or delivered");
+  }
+
+  void read_ack_options(ChannelDefinition& definition, const ast::AckClause& clause) {
+    const Options options =
+        parse_options(clause.options, ack_options(), "ack", clause.mode.span, diagnostics_).options;
+    const bool delivered = clause.on && clause.on->text == "delivered";
+    for (const char* name : {"timeout", "late", "of"}) {
+      const OptionValue* value = options.find(name);
+      if (value != nullptr && value->origin != OptionValue::Origin::default_value && !delivered)
+        report(diagnostics_, ErrorCode::E0900, value->span, std::string("`") + name + "` needs `on delivered`",
+               "ack " + clause.mode.text + " on delivered { … }");
+    }
+    const auto literal = [&](const char* name) {
+      const OptionValue* value = options.find(name);
+      if (value != nullptr && !value->resolved)
+        report(diagnostics_, ErrorCode::E0917, value->span, std::string("`") + name + "`: a value of its own is expected");
+    };
+    for (const char* name : {"timeout", "late", "of", "reply"}) literal(name);
+    AckPolicy& policy = definition.ack_policy;
+    policy.timeout_ms = options.number("timeout");
+    const std::string late = options.text("late");
+    policy.late = late == "AR"      ? AckLate::reject
+                  : late == "AA"    ? AckLate::accept
+                  : late == "close" ? AckLate::close
+                                    : AckLate::error;
+    if (const OptionValue* of = options.find("of")) policy.of = of->words;
+    policy.reply = options.text("reply");
   }
 
   void read_route(PendingChannel& out, const ast::RouteClause& clause) {
