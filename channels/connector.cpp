@@ -1,8 +1,5 @@
 #include "channels/connector.h"
 
-#include <algorithm>
-#include <array>
-
 namespace kiln::channels {
 
 const char* name_of(ContentKind kind) {
@@ -73,13 +70,6 @@ const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name) {
   for (const ConnectorSpec* spec : all_connectors())
     if (spec->role == role && name == spec->name) return spec;
   return nullptr;
-}
-
-bool is_later_connector(ConnectorRole role, std::string_view name) {
-  static constexpr std::array<std::string_view, 1> kSources = {"channel"};
-  static constexpr std::array<std::string_view, 1> kDestinations = {"channel"};
-  return role == ConnectorRole::source ? std::ranges::find(kSources, name) != kSources.end()
-                                       : std::ranges::find(kDestinations, name) != kDestinations.end();
 }
 
 std::span<const FieldSpec> ack_options() {

@@ -37,6 +37,7 @@ struct Inbound {
   /// The frame ended without its trailer, or a start byte cut another frame: journaled as a note with the
   /// message.
   bool framing_fault = false;
+  std::uint64_t parent = 0;  ///< of what a channel hands on: the message it was made of
   /// Called at most once, on the executor of the source, when the message is durable; then Answer::reply is what follows.
   /// Empty: the source can send one answer only.
   EarlyAnswer early;

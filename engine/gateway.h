@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "channels/definition.h"
+#include "channels/doors.h"
 #include "channels/net/http_server.h"
 #include "channels/net/net.h"
 #include "engine/admin/service.h"
@@ -149,6 +150,7 @@ class Gateway {
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;
+  channels::ChannelDoors doors_;
   std::optional<Holds> holds_;
   std::set<std::string> releases_;
   std::unique_ptr<SiteReload> reload_;

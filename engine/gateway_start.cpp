@@ -184,7 +184,7 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           &budget_,
           &*pacer_,
           {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get(),
-           base::join_path(site_->data_folder, "connectors")},
+           base::join_path(site_->data_folder, "connectors"), &doors_},
           {},
           {},
           [this](std::string hash) { return version_of(std::move(hash)); },

@@ -166,6 +166,7 @@ NewMessage ChannelRuntime::make_message(channels::Inbound in, const channels::Si
   message.control_id = std::move(in.label);
   message.config_hash = site.hash;
   message.framing_fault = in.framing_fault;
+  message.parent = in.parent;
   message.body = std::move(in.bytes);
   return message;
 }

@@ -55,6 +55,9 @@ DeliveryQueue::Settings ChannelRuntime::settings_of(const channels::ChannelDefin
                                                     std::shared_ptr<const channels::Site> site) {
   DeliveryQueue::Settings settings{definition.name,         destination.name,     destination.options.retry,
                                    destination.options.nak, destination.order_id, std::move(site)};
+  // What another channel refuses it refuses again, until somebody changes it.
+  if (std::string_view(destination.connector->name) == "channel" && !destination.options.has("nak"))
+    settings.nak.on_error = settings.nak.on_reject = channels::NakAction::quarantine;
   if (!channels::serves(definition).empty()) {
     // Somebody waits: one attempt, then they decide.
     if (!destination.options.has("retry"))

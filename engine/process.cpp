@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "channels/doors.h"
 #include "engine/base/text.h"
 #include "engine/detail/input.h"
 #include "engine/detail/reply.h"
@@ -112,7 +113,8 @@ void detach_rows(Plan& plan, const NewMessage& message, const Input& input,
     child.channel = message.channel;
     child.kind = ContentKind::csv;
     child.received = message.received;
-    child.peer = message.peer;
+    // A part is no message that was handed on.
+    child.peer = message.peer.starts_with(channels::kChainPeer) ? "part" : message.peer;
     child.name = message.name;
     child.type = message.type;
     child.config_hash = message.config_hash;

@@ -159,7 +159,7 @@ Task<Result<MessageId>> earlier_release(Gateway* gateway, QuarantineItem item) {
 
 /// Processes the original again; its new number.
 Task<Result<MessageId>> release(Gateway* gateway, QuarantineItem item) {
-  if (item.summary.parent != 0)
+  if (item.summary.is_part())
     co_return base::fail(ErrorCode::state_conflict, "a part of another message", {}, "replay the whole");
   auto noting = read_note(gateway, item.summary.id, item.state.destination);
   const Result<std::optional<QuarantineNote>> note = co_await std::move(noting);

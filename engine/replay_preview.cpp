@@ -184,7 +184,7 @@ class Preview {
     while (true) {
       TRY(const auto page, reader_.search(everything, search));
       for (const MessageSummary& summary : page) {
-        if (matched_.contains(summary.id) || summary.parent != 0) continue;
+        if (matched_.contains(summary.id) || summary.is_part()) continue;
         if (++looked > limits::kStaleLookMax) {
           out_.stale_complete = false;
           break;
@@ -310,7 +310,7 @@ ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& sp
   const bool elsewhere = !spec.channel.empty() && spec.channel != summary.channel;
   out.everywhere = contains(spec.to, "all") || (spec.to.empty() && (whole || elsewhere));
   out.names = spec.to.empty() ? failed : spec.to;
-  if (summary.parent != 0) out.skipped = "a part of another message: replay the whole";
+  if (summary.is_part()) out.skipped = "a part of another message: replay the whole";
   if (!out.everywhere && out.names.empty()) out.skipped = "it failed nowhere; name destinations with --to";
   if (spec.include_sent || elsewhere) return out;
   for (const std::string& name : sent)

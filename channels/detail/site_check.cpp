@@ -111,6 +111,7 @@ class Checker {
     check_http();
     check_access();
     check_ports();
+    check_chains();
     check_cycles();
     check_lookups();
   }
@@ -348,8 +349,12 @@ class Checker {
       const std::string_view kind = to.connector->name;
       for (std::size_t i = 0; i < site_.channels.size(); ++i) {
         const ChannelDefinition& next = site_.channels[i].definition;
-        if (next.disabled || next.source == nullptr || site_.channels[i].where) continue;
+        if (next.disabled || next.source == nullptr) continue;
         const std::string_view source = next.source->name;
+        // What is handed on comes back for certain when both conditions hold: no `where` makes that harmless.
+        if (kind == "channel" && source == "channel" && to.options.text("name") == next.name)
+          out.emplace_back(i, " → ");
+        if (site_.channels[i].where) continue;
         if (kind == "fhir" && source == "fhir" && !to.options.has("url") &&
             next.source_options.text("origin") == "any")
           out.emplace_back(i, " → store → ");
@@ -359,6 +364,40 @@ class Checker {
       }
     }
     return out;
+  }
+
+  /// `to NAME: channel { name "…" }` names a channel that takes what is handed on.
+  void check_chains() {
+    for (const PendingChannel& pending : site_.channels)
+      for (const DestinationDefinition& to : pending.definition.destinations)
+        if (to.connector != nullptr && std::string_view(to.connector->name) == "channel")
+          check_chain(pending.definition, to);
+  }
+
+  void check_chain(const ChannelDefinition& from, const DestinationDefinition& to) {
+    const OptionValue* name = to.options.find("name");
+    if (name == nullptr) return;
+    if (!name->resolved)
+      return report(diagnostics_, ErrorCode::E0917, name->span, "`name`: the channel is written here, so that cycles are found");
+    std::vector<std::string_view> names;
+    for (const PendingChannel& other : site_.channels) {
+      const ChannelDefinition& next = other.definition;
+      if (next.source == nullptr || std::string_view(next.source->name) != "channel") continue;
+      names.emplace_back(next.name);
+      if (next.name != name->text) continue;
+      if (next.disabled && !from.disabled)
+        report(diagnostics_, ErrorCode::E0902, name->span, "channel `" + next.name + "` is disabled");
+      const std::string content = next.source_options.text("content");
+      if (!to.from.empty() && content != name_of(to.kind))
+        report(diagnostics_, ErrorCode::E0902, name->span,
+               "`" + to.name + "` hands on " + name_of(to.kind) + "; channel `" + next.name + "` takes " + content,
+               std::string("source channel { content ") + name_of(to.kind) + " }");
+      return;
+    }
+    const bool there = std::ranges::any_of(site_.channels, [&](const auto& one) { return one.definition.name == name->text; });
+    report(diagnostics_, there ? ErrorCode::E0902 : ErrorCode::E0901, name->span,
+           there ? "channel `" + name->text + "` has another source" : "unknown channel `" + name->text + "`",
+           there ? "`source channel { }`" : did_you_mean(name->text, names));
   }
 
   void check_cycles() {
@@ -389,7 +428,7 @@ class Checker {
     }
     const ChannelDefinition& first = site_.channels[start].definition;
     report(diagnostics_, ErrorCode::E0907, first.span, text + first.name + " is a cycle",
-           "`origin client`, or break it with `accept … where`");
+           "`origin client`, or break it with `accept … where`; what a channel hands on may not come back");
   }
 
   const mappings::Library& library_;

@@ -83,11 +83,6 @@ class Reader {
   const ConnectorSpec* find_spec(ConnectorRole role, const ast::Name& name) {
     const char* word = role == ConnectorRole::source ? "source" : "destination";
     if (const ConnectorSpec* spec = find_connector(role, name.text)) return spec;
-    if (is_later_connector(role, name.text)) {
-      report(diagnostics_, ErrorCode::E0915, name.span,
-             "`" + name.text + "` as " + word + " is not in this version");
-      return nullptr;
-    }
     std::vector<std::string_view> names;
     for (const ConnectorSpec* spec : all_connectors())
       if (spec->role == role) names.emplace_back(spec->name);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "channels/doors.h"
 #include "engine/base/env.h"
 #include "engine/base/result.h"
 #include "engine/index/keys.h"
@@ -40,6 +41,8 @@ struct MessageSummary {
   bool unprocessed = false;
   std::vector<DestinationState> destinations;
 
+  /// Of another message, and nothing of its own: what another channel handed on is a message of its own.
+  bool is_part() const { return parent != 0 && !peer.starts_with(channels::kChainPeer); }
   /// One word: unprocessed, pending, or the worst of the endings (quarantined, rejected, expired, removed,
   /// filtered, sent).
   std::string state() const;
