@@ -98,8 +98,22 @@ std::span<const FieldSpec> ack_options() {
   return kOptions;
 }
 
+std::span<const FieldSpec> common_source_options() {
+  static constexpr FieldSpec kOptions[] = {
+      {.name = "hours",
+       .type = FieldType::string,
+       .summary = "when it is open: \"Mon-Fri 07:00-19:00, Sat 08:00-12:00\", in the time zone of the channel; outside nothing is "
+                  "read, and connections stay. Without it, always"},
+  };
+  return kOptions;
+}
+
 std::span<const FieldSpec> common_destination_options() {
   static constexpr FieldSpec kOptions[] = {
+      {.name = "hours",
+       .type = FieldType::string,
+       .summary = "when it is sent to: \"Mon-Fri 07:00-19:00, Sat 08:00-12:00\", in the time zone of the channel; outside "
+                  "messages wait. Without it, always"},
       {.name = "connections",
        .type = FieldType::integer,
        .summary = "parallel sends; more than 1 needs `order by`",

@@ -177,6 +177,8 @@ const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name);
 /// Options of `ack … on … { … }`.
 std::span<const FieldSpec> ack_options();
 
+/// Options every source has beside its own.
+std::span<const FieldSpec> common_source_options();
 /// Options every destination has beside its own: connections, order, retry, nak.
 std::span<const FieldSpec> common_destination_options();
 

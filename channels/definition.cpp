@@ -134,9 +134,16 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
   for (ChannelDefinition& channel : site.channels) {
     if (channel.disabled) continue;
     TRY_VOID(place(resolve(channel.source_options, env, references), "channel " + channel.name + ", source"));
+    const auto check_hours = [](const Options& options, const std::string& where) -> base::Status {
+      if (!options.has("hours")) return {};
+      const auto parsed = base::Calendar::parse(options.text("hours"));
+      return parsed ? base::Status() : base::fail(ErrorCode::channel_option, "option hours: " + parsed.error().text, where, parsed.error().remedy);
+    };
+    TRY_VOID(check_hours(channel.source_options, "channel " + channel.name + ", source"));
     for (DestinationDefinition& destination : channel.destinations) {
       const std::string where = "channel " + channel.name + ", destination " + destination.name;
       TRY_VOID(place(resolve(destination.options, env, references), where));
+      TRY_VOID(check_hours(destination.options, where));
       destination.connections = static_cast<std::uint32_t>(destination.options.number("connections"));
       if (destination.connections > 1 && !destination.ordered)
         return base::fail(ErrorCode::E0912, "several connections without `order by` can reorder messages", where,
@@ -159,6 +166,17 @@ base::Result<std::string> render(const DestinationDefinition::Template& name, co
     out += value + name.literals[i + 1];
   }
   return out;
+}
+
+std::optional<base::OpenHours> hours_of(const Site& site, const ChannelDefinition& channel, const Options& options) {
+  if (!options.has("hours")) return std::nullopt;
+  const Options& source = channel.source_options;
+  std::string zone;
+  if (find_field(source.fields(), "timezone") != nullptr && source.has("timezone")) zone = source.text("timezone");
+  if (zone.empty() && site.server.has("timezone")) zone = site.server.text("timezone");
+  auto hours = base::OpenHours::parse(options.text("hours"), zone);
+  if (!hours) return std::nullopt;  // resolve_site() has refused it
+  return std::move(*hours);
 }
 
 std::string serves(const ChannelDefinition& channel) {

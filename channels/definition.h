@@ -10,6 +10,7 @@
 
 #include "channels/connector.h"
 #include "channels/options.h"
+#include "engine/base/calendar.h"
 #include "engine/base/diagnostic.h"
 #include "engine/base/env.h"
 #include "hl7/validate.h"
@@ -155,6 +156,9 @@ struct SiteLoad {
 base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder);
 /// As load_site(), of files given as text ({"kiln.conf", …}); for tests and editors.
 SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files);
+
+/// `hours` of a source or destination, in the time zone of the channel; nothing: it is always open. Of a resolved site.
+std::optional<base::OpenHours> hours_of(const Site& site, const ChannelDefinition& channel, const Options& options);
 
 /// The value of a name_template option for one message: its literals with `values` between them, one per
 /// part. A value may not lead out of the folder: `/`, `\\`, control characters, "." and ".." are refused.

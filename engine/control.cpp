@@ -34,7 +34,8 @@ std::string state_of(const ChannelRuntime& channel) {
 
 const char* state_of(const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
-  return status.paused ? "paused" : status.blocked ? "blocked" : "running";
+  if (status.paused || status.blocked) return status.paused ? "paused" : "blocked";
+  return status.closed.empty() ? "running" : "closed";
 }
 
 void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
@@ -42,6 +43,7 @@ void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
   json.begin_object().member("name", queue.name()).member("state", state_of(queue));
   json.key("pending").integer(static_cast<std::int64_t>(status.pending));
   json.key("blocked_messages").integer(static_cast<std::int64_t>(status.blocked_messages));
+  if (!status.closed.empty()) json.member("hours", status.closed);
   if (!status.last_error.empty()) json.member("last_failure", status.last_error);
   json.end_object();
 }
@@ -52,6 +54,7 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const 
   json.member("source", channel.definition().source->name);
   const channels::ConnectorStatus source = channel.source_status();
   if (source.port != 0) json.key("port").integer(source.port);
+  if (const std::string closed = channel.closed(); !closed.empty()) json.member("hours", closed);
   std::uint64_t pending = 0;
   for (const auto& queue : channel.queues()) pending += queue->status().pending;
   json.key("pending").integer(static_cast<std::int64_t>(pending)).key("destinations").begin_array();

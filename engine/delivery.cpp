@@ -230,13 +230,15 @@ Task<void> DeliveryQueue::run_in_order() {
   while (!stopping_ && !next_) {
     if (paused_ || (!window_.empty() && window_.front().blocked)) {
       co_await wake_.wait(milliseconds(-1));
+    } else if (is_closed()) {
+      co_await wake_.wait(milliseconds(kHoursLookMs));
     } else if (window_.empty() && more_in_journal_) {
       co_await fill();
     } else if (window_.empty()) {
       co_await wake_.wait(milliseconds(-1));
     } else {
       co_await gather();
-      if (stopping_ || next_ || paused_) continue;
+      if (stopping_ || next_ || paused_ || is_closed()) continue;
       co_await send_batch();
       while (unrecorded_ >= limits::kUnrecordedSendsMax && !stopping_)
         co_await recorded_.wait(milliseconds(20));

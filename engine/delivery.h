@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "channels/connector.h"
+#include "engine/base/calendar.h"
 #include "engine/base/clock.h"
 #include "engine/base/random.h"
 #include "engine/base/task.h"
@@ -31,6 +32,7 @@ struct QueueStatus {
   bool blocked =
       false;  ///< waits for an operator (nak … block, retry … stop): whole, or with `order by` some keys
   bool paused = false;               ///< an operator holds it
+  std::string closed;                ///< outside of its `hours`: when it opens, for people; empty: it is open
   std::size_t blocked_messages = 0;  ///< with `order by` one per blocked key, else at most 1
   MessageId head = 0;                ///< message that is tried now or next; 0 when none
   std::uint32_t head_attempts = 0;
@@ -43,6 +45,7 @@ struct QueueStatus {
 /// among the outputs of one key, and a key that is refused or blocked holds only itself.
 class DeliveryQueue {
  public:
+  static constexpr std::int64_t kHoursLookMs = 15'000;  ///< between two looks at the clock, outside of `hours`
   /// One per connection, at least one.
   using Connectors = std::vector<std::unique_ptr<channels::Destination>>;
   struct Settings {
@@ -50,6 +53,7 @@ class DeliveryQueue {
     channels::RetryPolicy retry;
     channels::NakPolicy nak;
     std::string order_id = {};  ///< DestinationDefinition::order_id
+    std::optional<base::OpenHours> hours = {};  ///< nothing: always open
     std::shared_ptr<const void> options =
         {};  ///< what the connectors were made of, kept as long as they are used
   };
@@ -169,6 +173,7 @@ class DeliveryQueue {
   void tell_blocks() const;
 
   // Several connections (delivery_lanes.cpp).
+  bool is_closed() const { return settings_.hours && !settings_.hours->open(clock_.wall()); }
   bool is_keyed() const { return destinations_.size() > 1; }
   base::Task<void> run_lanes();
   base::Task<void> run_lane(std::size_t lane);

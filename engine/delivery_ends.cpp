@@ -192,6 +192,7 @@ std::chrono::nanoseconds DeliveryQueue::backoff(std::uint32_t attempts) {
 QueueStatus DeliveryQueue::status() const {
   QueueStatus out = counters_;
   out.paused = paused_;
+  if (is_closed()) out.closed = settings_.hours->reason(clock_.wall());
   out.blocked_messages = blocked_at_start_.size();
   for (const Entry& entry : window_) {
     out.blocked_messages += entry.blocked ? 1 : 0;

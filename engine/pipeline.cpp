@@ -29,7 +29,7 @@ Task<void> InflightBudget::room() {
 }
 
 const char* name_of(ChannelState state) {
-  static constexpr const char* kNames[] = {"running", "paused", "draining", "stopped"};
+  static constexpr const char* kNames[] = {"running", "paused", "draining", "stopped", "closed"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
@@ -43,6 +43,7 @@ ChannelRuntime::ChannelRuntime(Parts parts)
 void ChannelRuntime::make_links() {
   links_.reset();
   fragments_.reset();
+  hours_ = channels::hours_of(*parts_.site, *parts_.definition, parts_.definition->source_options);
   const channels::Options& options = parts_.definition->source_options;
   if (options.has("sequence_numbers") && options.flag("sequence_numbers"))
     links_ = std::make_unique<SequenceLinks>(*parts_.journal, *parts_.executor, parts_.definition->name);
@@ -57,11 +58,11 @@ ChannelRuntime::~ChannelRuntime() {
 }
 
 bool ChannelRuntime::has_room() const {
-  return leaving_ || (!source_paused_ && parts_.budget->has_room());
+  return leaving_ || (!source_paused_ && !source_closed_ && parts_.budget->has_room());
 }
 Task<void> ChannelRuntime::room() {
   while (!has_room()) {
-    if (source_paused_) {
+    if (source_paused_ || source_closed_) {
       co_await source_resumed_.wait(milliseconds(-1));
       continue;
     }

@@ -73,7 +73,7 @@ struct ChannelChange {
 };
 
 /// What operators see of a channel as a whole.
-enum class ChannelState : std::uint8_t { running, paused, draining, stopped };
+enum class ChannelState : std::uint8_t { running, paused, draining, stopped, closed };
 const char* name_of(ChannelState state);
 
 /// How a stored message is sent again.
@@ -196,6 +196,8 @@ class ChannelRuntime final : public channels::Intake {
   bool is_paused(const std::string& destination) const { return paused_destinations_.contains(destination); }
   bool source_paused() const { return source_paused_; }
   ChannelState state() const;
+  /// Outside of the `hours` of its source: when it opens, for people; empty: it is open.
+  std::string closed() const;
   /// Before the start: what was held when the process ended.
   void stay_stopped() { stopped_ = true; }
   void stay_paused() { source_held_ = source_paused_ = true; }
@@ -290,6 +292,7 @@ class ChannelRuntime final : public channels::Intake {
                          QueueStart start, bool started);
   void make_links();
   void watch_drain();
+  void watch_hours();
 
   Parts parts_;
   std::shared_ptr<const channels::Site> source_site_;    ///< its source was made of its options
@@ -319,6 +322,9 @@ class ChannelRuntime final : public channels::Intake {
   std::size_t users_ = 0;       ///< of Use
   std::set<std::shared_ptr<Deliveries>> delivering_;  ///< answers that wait
   bool stopped_ = false, draining_ = false, source_paused_ = false, paused_ = false;
+  std::optional<base::OpenHours> hours_;  ///< of the source
+  bool source_closed_ = false;            ///< outside of these
+  bool hours_watched_ = false;            ///< a timer looks at them
   bool source_held_ = false;  ///< by an operator; else a reload pauses it for a moment
   bool drain_watched_ = false;  ///< a timer looks whether the queues are empty
   bool source_runs_ = false,

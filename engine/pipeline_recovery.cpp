@@ -54,7 +54,8 @@ DeliveryQueue::Settings ChannelRuntime::settings_of(const channels::ChannelDefin
                                                     const channels::DestinationDefinition& destination,
                                                     std::shared_ptr<const channels::Site> site) {
   DeliveryQueue::Settings settings{definition.name,         destination.name,     destination.options.retry,
-                                   destination.options.nak, destination.order_id, std::move(site)};
+                                   destination.options.nak, destination.order_id,
+                                   channels::hours_of(*site, definition, destination.options), site};
   // What another channel refuses it refuses again, until somebody changes it.
   if (std::string_view(destination.connector->name) == "channel" && !destination.options.has("nak"))
     settings.nak.on_error = settings.nak.on_reject = channels::NakAction::quarantine;

@@ -88,6 +88,7 @@ void ChannelRuntime::commit(Prepared prepared, std::map<std::string, QueueStart>
   if (prepared.change.source) {
     source_site_ = prepared.site;
     make_links();
+    watch_hours();
     if (links_) base::spawn(links_->open());
     if (fragments_) base::spawn(fragments_->open());
   }

@@ -179,6 +179,10 @@ class Teller {
       sentence("An operator has paused " + name + ".");
       out_.doing = "messages are taken and wait";
       advise("let it go on", "kiln destination resume " + name, "resume");
+    } else if (!queue->closed.empty()) {
+      sentence(name + " is closed at this hour: " + queue->closed + ".");
+      out_.doing = "messages are taken and wait, in order";
+      out_.next = "it is sent when the destination opens";
     } else if (queue->head == summary_.id) {
       if (!queue->last_error.empty()) sentence("The last try failed: " + queue->last_error + ".");
       out_.doing = "it is tried again, for as long as the policy says, and keeps its place";

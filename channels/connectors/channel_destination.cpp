@@ -45,7 +45,8 @@ Inbound inbound_of(Outgoing&& message, base::WallTime now) {
 
 class ChannelDestination final : public Destination, public std::enable_shared_from_this<ChannelDestination> {
  public:
-  ChannelDestination(const Options& options, const Surroundings& around) : name_(options.text("name")), around_(around) {}
+  ChannelDestination(const Options& options, const Surroundings& around)
+      : name_(options.text("name")), around_(around), answered_(around.network.executor()) {}
 
   base::Status start() override {
     stopping_ = false;
@@ -55,12 +56,15 @@ class ChannelDestination final : public Destination, public std::enable_shared_f
   base::Task<SendOutcome> send(Outgoing message) override { return hand_on(shared_from_this(), std::move(message)); }
   base::Task<void> stop() override {
     stopping_ = true;
+    answered_.set(std::nullopt);
     status_.state = ConnectorStatus::State::down;
     co_return;
   }
   ConnectorStatus status() const override { return status_; }
 
  private:
+  using Answered = base::Completion<std::optional<Answer>>;
+
   Intake* door() const { return around_.doors == nullptr ? nullptr : around_.doors->find(name_); }
 
   static base::Task<SendOutcome> hand_on(std::shared_ptr<ChannelDestination> self, Outgoing message) {
@@ -76,10 +80,20 @@ class ChannelDestination final : public Destination, public std::enable_shared_f
       self->status_.last_error = "channel " + self->name_ + " " + why;
       co_return SendOutcome::failed(Kind::retry, {base::ErrorCode::connect_failed, self->status_.last_error, {}, {}});
     }
-    auto accepting = intake->accept(inbound_of(std::move(message), self->around_.clock.wall()));
-    const Answer answer = co_await std::move(accepting);
+    const Answered answered(self->around_.network.executor());
+    self->answered_ = answered;
+    base::spawn(ask(intake, inbound_of(std::move(message), self->around_.clock.wall()), answered));
+    const std::optional<Answer> answer = co_await answered;
     base::failpoint_here("channel.handed_on");
-    co_return self->outcome_of(answer);
+    // It goes on there; the next attempt finds it.
+    if (!answer) co_return SendOutcome::failed(Kind::in_doubt, {base::ErrorCode::cancelled, "stopped while it was handed on", {}, {}});
+    co_return self->outcome_of(*answer);
+  }
+
+  static base::Task<void> ask(Intake* intake, Inbound in, Answered answered) {
+    auto accepting = intake->accept(std::move(in));
+    Answer answer = co_await std::move(accepting);
+    answered.set(std::move(answer));
   }
 
   SendOutcome outcome_of(const Answer& answer) {
@@ -103,6 +117,7 @@ class ChannelDestination final : public Destination, public std::enable_shared_f
 
   std::string name_;
   Surroundings around_;
+  Answered answered_;  ///< of the message that is being handed on
   bool stopping_ = false;
   ConnectorStatus status_;
 };

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "channels/detail/site_builder.h"
+#include "engine/base/calendar.h"
 #include "engine/base/partial_date.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
@@ -111,11 +112,23 @@ class Reader {
     const ast::SourceClause& clause = sources.front();
     out.definition.source = find_spec(ConnectorRole::source, clause.connector);
     if (out.definition.source == nullptr) return;
-    auto parsed = parse_options(clause.options, out.definition.source->options,
+    auto parsed = parse_options(clause.options, table_of(*out.definition.source),
                                 clause.connector.text + " source", clause.connector.span, diagnostics_);
     out.definition.source_options = std::move(parsed.options);
     check_options(*out.definition.source, out.definition.source_options, clause.connector.span);
     check_zone(out.definition.source_options);
+    check_hours(out.definition.source_options);
+  }
+
+  void check_hours(const Options& options) {
+    const OptionValue* hours = options.find("hours");
+    if (hours == nullptr || !hours->resolved) return;
+    const auto parsed = base::Calendar::parse(hours->text);
+    if (!parsed)
+      report(diagnostics_, ErrorCode::E0917, hours->span, "`hours`: " + parsed.error().text + ": " + parsed.error().place,
+             parsed.error().remedy);
+    else if (base::trim(hours->text).empty())
+      report(diagnostics_, ErrorCode::E0917, hours->span, "`hours`: nothing is always", "leave it out");
   }
 
   void check_zone(const Options& options) {
@@ -315,6 +328,7 @@ class Reader {
       definition.options = std::move(parsed.options);
       definition.connections = static_cast<std::uint32_t>(definition.options.number("connections"));
       check_options(*definition.connector, definition.options, clause.connector.span);
+      check_hours(definition.options);
       pending.ordered = !parsed.order_by.empty();
       read_order(out, clause, parsed.order_by, definition, pending);
       for (const ParsedExpressions& name : parsed.templates) {
@@ -413,7 +427,8 @@ class Reader {
     auto& table = tables[&spec];
     if (table.empty()) {
       table.assign(spec.options.begin(), spec.options.end());
-      const auto common = common_destination_options();
+      const auto common =
+          spec.role == ConnectorRole::source ? common_source_options() : common_destination_options();
       table.insert(table.end(), common.begin(), common.end());
     }
     return table;

@@ -139,7 +139,7 @@ base::Result<AlertSettings> read_alert_settings(const channels::Options& server,
     if (block.has("after")) setting.after_s = block.number("after") / kMillis;
     if (setting.rule == kNoTraffic && setting.after_s == 0 && !setting.off)
       return base::fail(base::ErrorCode::bad_value, "`after` is missing", place, "alert no_traffic { after 30m }");
-    auto calendar = Calendar::parse(block.text("active"));
+    auto calendar = base::Calendar::parse(block.text("active"));
     if (!calendar) return base::fail(calendar.error().code, calendar.error().text, place + ": " + calendar.error().place, calendar.error().remedy);
     setting.calendar = std::move(*calendar);
     if (block.has("except")) {

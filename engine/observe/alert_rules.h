@@ -10,7 +10,7 @@
 #include "engine/base/env.h"
 #include "engine/base/metrics.h"
 #include "engine/observe/alert_book.h"
-#include "engine/observe/calendar.h"
+#include "engine/base/calendar.h"
 
 namespace kiln::engine {
 
@@ -23,7 +23,7 @@ struct AlertSetting {
   std::optional<AlertLevel> level;
   bool off = false;
   std::int64_t after_s = 0;  ///< no_traffic
-  Calendar calendar;         ///< no_traffic: when traffic is expected
+  base::Calendar calendar;         ///< no_traffic: when traffic is expected
 };
 struct AlertSettings {
   std::vector<AlertSetting> settings;

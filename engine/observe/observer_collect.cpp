@@ -37,13 +37,14 @@ void collect_queue(Metrics& all, const std::string& name, const DeliveryQueue& q
   const Safe channel = Safe::name(name), destination = Safe::name(queue.name());
   const QueueStatus status = queue.status();
   all.gauge(Metric::messages_pending, {channel, destination}).set(status.pending);
-  const double age = status.oldest.micros == 0 ? 0 : std::max(0.0, seconds(now) - seconds(status.oldest));
+  // Outside of its hours nothing is late.
+  const double age = status.oldest.micros == 0 || !status.closed.empty() ? 0 : std::max(0.0, seconds(now) - seconds(status.oldest));
   all.gauge(Metric::oldest_pending_age_seconds, {channel, destination}).set(age);
   all.gauge(Metric::in_doubt, {channel, destination}).set(status.in_doubt);
   if (status.last_sent.micros != 0)
     all.gauge(Metric::last_sent_timestamp_seconds, {channel, destination}).set(seconds(status.last_sent));
   constexpr double kPaused = 3;
-  all.gauge(Metric::connection_state, {channel, destination}).set(status.paused ? kPaused : state_value(queue.connector_status()));
+  all.gauge(Metric::connection_state, {channel, destination}).set(status.paused || !status.closed.empty() ? kPaused : state_value(queue.connector_status()));
 }
 
 /// Options `insecure`, wherever they are.

@@ -187,7 +187,7 @@ TEST_CASE("alerts: no traffic counts the hours in which there should be some") {
 TEST_CASE("alerts: calendars") {
   const auto utc = *base::TimeZone::find("UTC");
   auto active = [&](const char* text, std::int64_t at) {
-    auto calendar = Calendar::parse(text);
+    auto calendar = base::Calendar::parse(text);
     REQUIRE(calendar.has_value());
     return calendar->is_active({at}, utc);
   };
@@ -199,8 +199,8 @@ TEST_CASE("alerts: calendars") {
   CHECK(!active("Sun 22:00-06:00", kMonday + 6 * kHour));
   CHECK(!active("Sun 22:00-06:00", kMonday + 23 * kHour));
   for (const char* wrong : {"Mo", "Mon 7:00-19:00", "Mon 07:00", "Mon 25:00-26:00", "Mon-Tue-Wed", "Mon 07:00-07:00", "Mon 07:60-08:00", ","})
-    CHECK(!Calendar::parse(wrong).has_value());
-  Calendar calendar;
+    CHECK(!base::Calendar::parse(wrong).has_value());
+  base::Calendar calendar;
   CHECK(!calendar.add_holidays("2026-13-01\n").has_value());
   CHECK(calendar.add_holidays("\n# x\n2026-12-25 Christmas\n").has_value());
 }
