@@ -69,6 +69,10 @@ constexpr FieldSpec kNotify[] = {
      .words = kMailSecurity},
     {.name = "user", .type = FieldType::string, .summary = "login of the mail server"},
     {.name = "password", .type = FieldType::secret, .summary = "its password"},
+    {.name = "insecure",
+     .type = FieldType::word,
+     .summary = "a password or token in plain text beyond this machine, knowingly",
+     .words = kInsecureWords},
     {.name = "level", .type = FieldType::word, .summary = "page: only what wakes somebody", .default_value = "warn", .words = kAlertLevels},
 };
 constexpr FieldSpec kIndexKey[] = {
@@ -87,6 +91,10 @@ constexpr FieldSpec kHealth[] = {
     {.name = "listen",
      .type = FieldType::address,
      .summary = "where /healthz, /readyz, /startupz and /metrics are served in plain text, without login"},
+    {.name = "insecure",
+     .type = FieldType::word,
+     .summary = "figures and names of channels to everybody beyond loopback, knowingly",
+     .words = kInsecureWords},
 };
 constexpr FieldSpec kConsoleTls[] = {
     {.name = "cert",

@@ -81,6 +81,8 @@ class Gateway {
   ReplayJobs& replays() { return *replays_; }
   AdminService& admin() { return *admin_; }
   const AdminService& admin() const { return *admin_; }
+  /// nullptr before the start has opened it.
+  AdminService* admin_if_open() { return admin_.get(); }
   base::Env& env() { return env_; }
 
  private:

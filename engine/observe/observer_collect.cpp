@@ -33,6 +33,12 @@ void collect_source(Metrics& all, const std::string& name, const channels::Conne
   all.counter(Metric::connections_refused_total, {channel, "full"}).set_total(source.refused_connections);
 }
 
+void collect_listener(Metrics& all, const char* name, const std::optional<channels::HttpServerStatus>& status) {
+  if (!status) return;
+  all.gauge(Metric::connections_open, {Safe::name(name)}).set(status->connections);
+  all.counter(Metric::connections_refused_total, {Safe::name(name), "full"}).set_total(status->refused_connections);
+}
+
 void collect_queue(Metrics& all, const std::string& name, const DeliveryQueue& queue, base::WallTime now) {
   const Safe channel = Safe::name(name), destination = Safe::name(queue.name());
   const QueueStatus status = queue.status();
@@ -74,6 +80,10 @@ void Observer::collect_channels() {
     if (const auto last = channel->counters().last_received; last.micros != 0)
       all.gauge(Metric::last_received_timestamp_seconds, {Safe::name(name)}).set(seconds(last));
     for (const auto& queue : channel->queues()) collect_queue(all, name, *queue, now);
+  }
+  if (AdminService* admin = gateway_.admin_if_open()) {
+    collect_listener(all, "console", admin->console_status());
+    admin->collect_accounts();
   }
   all.gauge(Metric::inflight_bytes).set(static_cast<std::uint64_t>(gateway_.budget().used()));
 }
