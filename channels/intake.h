@@ -32,6 +32,7 @@ struct Inbound {
   /// The frame ended without its trailer, or a start byte cut another frame: journaled as a note with the
   /// message.
   bool framing_fault = false;
+  std::string traceparent = {};  ///< W3C Trace Context that it came with; empty: none
 };
 
 /// What became of a message; a source acts on it (reply, rename, advance its cursor).

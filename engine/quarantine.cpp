@@ -7,6 +7,7 @@
 #include "engine/admin/message_json.h"
 #include "engine/base/json.h"
 #include "engine/base/log.h"
+#include "engine/base/metrics.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
 
@@ -278,6 +279,11 @@ Task<Result<std::string>> change_quarantine(Gateway* gateway, QuarantineRequest 
       status = co_await std::move(keeping);
     }
     ++(status ? done : failed);
+    if (status && !request.dry_run && request.action == "drop")
+      base::Metrics::process()
+          .counter(base::Metric::messages_removed_total,
+                   {base::Safe::name(item.summary.channel), base::Safe::name(short_name(item.state.destination))})
+          .add();
     json.member("text", status ? request.action : status.error().message()).end_object();
   }
   if (!request.dry_run)

@@ -159,6 +159,7 @@ base::Task<SendOutcome> RemoteDestination::send(Outgoing message) {
   auto request = detail::fhir_request(path_, std::move(body), writing_);
   if (!request) co_return SendOutcome::failed(Kind::bad, request.error());
   detail::authorize(request->headers, options_);
+  if (!message.traceparent.empty()) request->headers.set("traceparent", message.traceparent);
   sending_ = true;
   auto attempting = attempt(std::move(*request), message.msg_id);
   SendOutcome outcome = co_await std::move(attempting);

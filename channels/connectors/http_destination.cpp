@@ -119,6 +119,7 @@ base::HttpRequest HttpDestination::request_for(std::string bytes, ContentKind ki
 base::Task<SendOutcome> HttpDestination::send(Outgoing message) {
   sending_ = true;
   base::HttpRequest request = request_for(message.csv_header + message.bytes, message.kind);
+  if (!message.traceparent.empty()) request.headers.set("traceparent", message.traceparent);
   auto attempting = attempt(std::move(request), std::move(message.control_id), message.kind);
   SendOutcome outcome = co_await std::move(attempting);
   sending_ = false;

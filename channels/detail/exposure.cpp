@@ -64,6 +64,15 @@ std::optional<Exposure> of_route(const Options& route) {
   return std::nullopt;
 }
 
+std::optional<Exposure> of_traces(const Options& trace) {
+  const OptionValue* address = trace.find("url");
+  if (address == nullptr || !address->resolved || !trace.has("authorization") || trace.has("insecure")) return std::nullopt;
+  const auto url = HttpUrl::parse(address->text);
+  if (!url || url->https || is_this_machine(url->host)) return std::nullopt;
+  return Exposure{ErrorCode::E0910, address->span, "`authorization` is not sent without encryption",
+                  "https://…, or `insecure accept_risk`"};
+}
+
 }  // namespace
 
 std::vector<Exposure> find_exposures(const Options& server) {
@@ -74,6 +83,7 @@ std::vector<Exposure> find_exposures(const Options& server) {
   add(of_console(server));
   add(of_http(server));
   add(of_health(server));
+  if (server.has("trace")) add(of_traces(server.block("trace")));
   if (const auto* routes = server.all("notify"))
     for (const OptionValue& route : *routes) add(of_route(route.block.front()));
   return out;

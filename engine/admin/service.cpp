@@ -116,6 +116,7 @@ AdminService::AdminService(Parts parts)
   // A page that computes must not slow messages down.
   constexpr int kNice = 10;
   compute_.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
+  passwords_.post([] { (void)nobodys_hash(); });  // the first login of a name that nobody has must not cost more
 }
 
 AdminService::~AdminService() {

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include "engine/base/log.h"
+#include "engine/base/log_writer.h"
 #include "engine/gateway.h"
 #include "engine/observe/observer.h"
 #include "engine/security/certificates.h"
@@ -93,6 +94,9 @@ void Observer::collect_journal() {
   const std::string& data = gateway_.site().data_folder;
   if (SqliteJournal* journal = gateway_.sqlite_journal()) all.gauge(Metric::journal_rows).set(journal->last_id());
   if (const IndexService* index = gateway_.index()) all.gauge(Metric::index_lag_seconds).set(index->lag_seconds());
+  all.counter(Metric::log_dropped_total).set_total(base::process_log().dropped());
+  if (const auto at = read_done(env_, data, kBackupMark)) all.gauge(Metric::backup_last_success_timestamp_seconds).set(seconds(*at));
+  if (const auto at = read_done(env_, data, kVerifyMark)) all.gauge(Metric::scrub_last_full_timestamp_seconds).set(seconds(*at));
   std::uint64_t bytes = 0;
   if (const auto files = env_.list(base::join_path(data, "journal")))
     for (const auto& file : *files) bytes += file.size;
