@@ -5,6 +5,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <map>
 #include <set>
 
 #include "channels/net/detail/http_text.h"
@@ -150,6 +151,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   struct Connection {
     base::StreamPtr stream;
     std::string buffer;
+    std::string address;  ///< as counted; empty: it is not
     bool idle = true;
   };
   using ConnectionPtr = std::shared_ptr<Connection>;
@@ -160,7 +162,9 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   }
 
   void accept(base::StreamPtr stream) {
-    if (stopping || connections.size() >= limits.connections) {
+    const std::string address = limits.connections_per_address == 0 ? std::string() : address_of(stream->peer());
+    const bool crowded = !address.empty() && addresses[address] >= limits.connections_per_address;
+    if (stopping || connections.size() >= limits.connections || crowded) {
       ++counts.refused_connections;
       stream->close();
       return;
@@ -168,8 +172,24 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     ++counts.connections_total;
     auto connection = std::make_shared<Connection>();
     connection->stream = std::move(stream);
+    connection->address = address;
+    if (!address.empty()) ++addresses[address];
     connections.insert(connection);
     base::spawn(serve(shared_from_this(), connection));
+  }
+
+  /// The client without its port; empty for this machine, where a proxy may stand for many.
+  static std::string address_of(const std::string& peer) {
+    const auto colon = peer.rfind(':');
+    std::string out = colon == std::string::npos || peer.ends_with(']') ? peer : peer.substr(0, colon);
+    const bool here = out.starts_with("127.") || out == "::1" || out == "[::1]" || out.starts_with("[::ffff:127.") || out == "local";
+    return here ? std::string() : out;
+  }
+
+  void forget(const ConnectionPtr& connection) {
+    connections.erase(connection);
+    const auto counted = addresses.find(connection->address);
+    if (counted != addresses.end() && --counted->second == 0) addresses.erase(counted);
   }
 
   static base::Task<void> serve(std::shared_ptr<Impl> self, ConnectionPtr connection);
@@ -187,6 +207,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   base::SystemClock system_clock;
   std::unique_ptr<base::Listener> listener;
   std::set<ConnectionPtr> connections;
+  std::map<std::string, std::size_t> addresses;  ///< connections of each that is counted
   base::Event ended;  ///< a connection ended
   bool stopping = false;
   HttpServerStatus counts;
@@ -380,7 +401,7 @@ base::Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, ConnectionP
     go_on = co_await std::move(answering);
   }
   connection->stream->close();
-  self->connections.erase(connection);
+  self->forget(connection);
   self->ended.notify();
 }
 

@@ -39,6 +39,10 @@ struct IndexedMessage {
   channels::ContentKind kind = channels::ContentKind::hl7;
 };
 
+/// What a key is stored as; the same for the same kind and value.
+std::uint64_t key_hash(std::string_view kind, std::string_view value);
+/// Adds the text of it: 13 characters.
+void append_token(std::uint64_t hash, std::string& out);
 /// A key as it is stored: 13 characters, the same for the same kind and value. No value can be read from it.
 std::string key_token(std::string_view kind, std::string_view value);
 

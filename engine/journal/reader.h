@@ -95,6 +95,8 @@ class JournalReader {
   base::Result<KeptOutput> sent_output(MessageId id, const std::string& destination);
   /// Attempts of an output that did not end it, in order; the one that ended it is its DestinationState.
   base::Result<std::vector<Attempt>> attempts(MessageId id, const std::string& destination);
+  /// Messages that are quarantined, as a whole or at a destination, and about which nobody has decided: how often, by channel.
+  base::Result<std::map<std::string, std::uint64_t>> open_quarantine();
   /// Messages `from` to `to`, both included, in order, each with its body; `visit` gets an error for one that is
   /// damaged, and false from it ends the scan. Each message is a read of its own.
   base::Status each_message(MessageId from, MessageId to,

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include "engine/base/log.h"
+#include "engine/base/log_writer.h"
 #include "engine/gateway.h"
 #include "engine/observe/observer.h"
 #include "engine/security/certificates.h"
@@ -31,6 +32,12 @@ void collect_source(Metrics& all, const std::string& name, const channels::Conne
   all.gauge(Metric::connection_state, {channel, "-"}).set(state_value(source));
   all.gauge(Metric::connections_open, {channel}).set(source.connections);
   all.counter(Metric::connections_refused_total, {channel, "full"}).set_total(source.refused_connections);
+}
+
+void collect_listener(Metrics& all, const char* name, const std::optional<channels::HttpServerStatus>& status) {
+  if (!status) return;
+  all.gauge(Metric::connections_open, {Safe::name(name)}).set(status->connections);
+  all.counter(Metric::connections_refused_total, {Safe::name(name), "full"}).set_total(status->refused_connections);
 }
 
 void collect_queue(Metrics& all, const std::string& name, const DeliveryQueue& queue, base::WallTime now) {
@@ -76,6 +83,10 @@ void Observer::collect_channels() {
       all.gauge(Metric::last_received_timestamp_seconds, {Safe::name(name)}).set(seconds(last));
     for (const auto& queue : channel->queues()) collect_queue(all, name, *queue, now);
   }
+  if (AdminService* admin = gateway_.admin_if_open()) {
+    collect_listener(all, "console", admin->console_status());
+    admin->collect_accounts();
+  }
   all.gauge(Metric::inflight_bytes).set(static_cast<std::uint64_t>(gateway_.budget().used()));
 }
 
@@ -84,6 +95,9 @@ void Observer::collect_journal() {
   const std::string& data = gateway_.site().data_folder;
   if (SqliteJournal* journal = gateway_.sqlite_journal()) all.gauge(Metric::journal_rows).set(journal->last_id());
   if (const IndexService* index = gateway_.index()) all.gauge(Metric::index_lag_seconds).set(index->lag_seconds());
+  all.counter(Metric::log_dropped_total).set_total(base::process_log().dropped());
+  if (const auto at = read_done(env_, data, kBackupMark)) all.gauge(Metric::backup_last_success_timestamp_seconds).set(seconds(*at));
+  if (const auto at = read_done(env_, data, kVerifyMark)) all.gauge(Metric::scrub_last_full_timestamp_seconds).set(seconds(*at));
   std::uint64_t bytes = 0;
   if (const auto files = env_.list(base::join_path(data, "journal")))
     for (const auto& file : *files) bytes += file.size;

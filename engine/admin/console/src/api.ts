@@ -24,6 +24,18 @@ export function whenLoginNeeded(action: () => void): void {
   onLoginNeeded = action;
 }
 
+let background = false;
+
+/** Asks without the person having done anything: that does not keep the session alive. */
+export function inBackground<T>(ask: () => T): T {
+  background = true;
+  try {
+    return ask();
+  } finally {
+    background = false;
+  }
+}
+
 type Query = Record<string, string | number | boolean | undefined>;
 
 export function queryText(query: Query): string {
@@ -35,6 +47,7 @@ export function queryText(query: Query): string {
 
 async function send(method: string, path: string, body?: unknown): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' };
+  if (background) headers['X-Kiln-Background'] = '1';
   if (method !== 'GET') headers['X-Kiln-CSRF'] = csrf;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   try {

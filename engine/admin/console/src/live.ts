@@ -1,5 +1,5 @@
 // The live state of the engine: one event stream, merged into one status; and how old what stands on the screen is.
-import { ApiError, api } from './api';
+import { ApiError, api, inBackground } from './api';
 import { say } from './components/toast';
 import { askSession } from './session';
 import { Store } from './store';
@@ -97,7 +97,7 @@ function open(): void {
 async function reopen(): Promise<void> {
   if (source || timer === 0) return;
   try {
-    await askSession();
+    await inBackground(askSession);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     setTimeout(() => void reopen(), kRetryMs);
