@@ -177,6 +177,17 @@ constexpr FieldSpec kJournal[] = {
      .summary = "keep: what was sent to a destination can be shown as long as the message; drop: it cannot",
      .default_value = "keep",
      .words = kSentWords},
+    {.name = "attachment_min",
+     .type = FieldType::size,
+     .summary = "a field of a message (or another body) of that size is kept apart, each content once a day",
+     .default_value = "64KB",
+     .min = 4096,
+     .max = std::int64_t{1} << 30},
+};
+constexpr FieldSpec kKeys[] = {
+    {.name = "master",
+     .type = FieldType::secret,
+     .summary = "32 bytes as 64 hexadecimal digits or Base64 (`openssl rand -hex 32`): with it the journal is encrypted"},
 };
 constexpr FieldSpec kFhirLimits[] = {
     {.name = "body",
@@ -397,6 +408,7 @@ constexpr FieldSpec kServer[] = {
      .fields = kTrace,
      .optional_block = true},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
+    {.name = "keys", .type = FieldType::block, .summary = "encryption at rest", .fields = kKeys},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
     {.name = "alert",
      .type = FieldType::named_block,

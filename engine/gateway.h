@@ -69,10 +69,13 @@ class Gateway {
   base::Result<JournalReader*> journal_reader();
   Journal& journal() { return *journal_; }
   Keeper& keeper() { return *keeper_; }
+  const Keeper* keeper() const { return keeper_.get(); }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
   /// nullptr before the start has opened it.
   SqliteJournal* sqlite_journal() { return journal_.get(); }
+  /// Of the site as it was started; nullptr: records are in the clear.
+  const MasterKeyPtr& master_key() const { return master_key_; }
   const InflightBudget& budget() const { return budget_; }
   Observer& observer() { return *observer_; }
   const Observer& observer() const { return *observer_; }
@@ -153,10 +156,11 @@ class Gateway {
   InflightBudget budget_;
   // Threads before what uses them: destroyed after it.
   base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"},
-      journal_read_{"kiln-search"}, file_work_{"kiln-files"}, bulk_work_{"kiln-bulk"};
+      journal_read_{"kiln-search"}, file_work_{"kiln-files"}, keeper_work_{"kiln-keeper"}, bulk_work_{"kiln-bulk"};
   std::vector<std::unique_ptr<base::ThreadExecutor>> store_reads_;
   SiteVersions versions_;  ///< earlier versions that repetitions were answered by; null: cannot be loaded
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
+  MasterKeyPtr master_key_;
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;
   channels::ChannelDoors doors_;

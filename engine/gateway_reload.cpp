@@ -44,7 +44,7 @@ void Gateway::make_replays() {
     journal_read_.post([this, work = std::move(work)] { work(journal_reader()); });
   };
   parts.open_reader = [this, folder = base::join_path(site_->data_folder, "journal")] {
-    return JournalReader::open(env_, folder);
+    return JournalReader::open(env_, folder, master_key_);
   };
   replays_ = std::make_unique<ReplayJobs>(std::move(parts));
 }

@@ -55,6 +55,7 @@ Status Gateway::start() {
   go_on_counting();
   give_way(store_write_);
   give_way(file_work_);
+  give_way(keeper_work_);
   give_way(bulk_work_);
   observer_->step("opening the store", 10);
   TRY_VOID(open_store());
@@ -100,11 +101,16 @@ Status Gateway::open_journal() {
   JournalOptions options;
   options.folder = base::join_path(site_->data_folder, "journal");
   options.used_up_to = store_knows_up_to_;
+  TRY(master_key_, read_master_key(site_->server, site_->data_folder));
+  options.files.master = master_key_;
+  options.files.attachment_min = static_cast<std::size_t>(site_->server.block("journal").number("attachment_min"));
+  options.reserve_path = base::join_path(site_->data_folder, "kiln.reserve");
+  options.reserve_bytes = limits::kReserveBytes;
   options.keep_sent = site_->server.block("journal").text("sent") != "drop";
   TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, end_by_fsync));
   pacer_.emplace(net_.executor(), *journal_);
   TRY(index_rules_, read_index_rules(site_->server));
-  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_},
+  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_, master_key_},
                             &net_.executor(),
                             &clock_,
                             [this] { return journal_->last_id(); }};
@@ -112,8 +118,8 @@ Status Gateway::open_journal() {
   holds_.emplace(*journal_, net_.executor(), clock_, journal_->recovered().holds);
   make_reload();
   make_replays();
-  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &file_work_,
-                                                   site_->data_folder, kVersion, read_retention(site_->server)});
+  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &keeper_work_,
+                                                   site_->data_folder, kVersion, read_retention(site_->server), master_key_});
   keeper_->start();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};

@@ -11,6 +11,9 @@ inline constexpr std::uint32_t kAttemptsKept = 100;      ///< rows of failed att
 inline constexpr std::size_t kAttemptReplyMax = 4096;    ///< bytes kept of the answer to a failed attempt
 inline constexpr std::size_t kJobsKept = 1000;           ///< jobs that a new journal file takes over
 inline constexpr std::size_t kEndedJobsKept = 200;       ///< of them, that have ended
+inline constexpr std::size_t kAttachmentMin = 64u << 10;  ///< bytes of a field, or of a body that is no v2 message, from which it is kept apart
+inline constexpr std::size_t kHotBodyFactor = 16;        ///< what stays of a message may have so many times that
+inline constexpr std::uint64_t kRecordsPerKey = 1u << 31;  ///< values that one data key seals (NIST SP 800-38D: below 2^32)
 inline constexpr std::size_t kPruneRowsPerCommit = 2000; ///< rows of metadata copied in one commit
 
 // Delivery.
@@ -61,6 +64,17 @@ inline constexpr std::uint64_t kAuditCheckpointRecords = 1'000;
 inline constexpr std::int64_t kKeeperFirstMs = 60'000;      ///< after the start: the first look at what is past its time
 inline constexpr std::int64_t kKeeperEveryMs = 3'600'000;   ///< then
 inline constexpr std::uint64_t kReserveBytes = 64u << 20;   ///< of the disk: kept for ends of deliveries when it is full
+
+inline constexpr std::int64_t kReserveLookMs = 1'000;       ///< between two looks whether the disk has space for the reserve again
+inline constexpr std::uint64_t kReserveFreeBytes = 16u << 20;  ///< what must be free beside the reserve before it is taken
+
+// Scrub.
+inline constexpr std::int64_t kScrubFirstMs = 120'000;        ///< after the start: the first part
+inline constexpr std::int64_t kScrubEveryMs = 250;            ///< between two parts of the walk
+inline constexpr std::uint64_t kScrubBytesPerPart = 1u << 20;   ///< read in one part: 4 MB a second
+inline constexpr std::size_t kScrubMessagesPerPart = 500;      ///< looked at in one part
+inline constexpr std::int64_t kScrubRestMs = 6 * 3'600'000;   ///< between the end of one walk and the next
+inline constexpr std::size_t kScrubFaultsKept = 100;           ///< damaged records that are named
 
 // ---- index, search ----
 inline constexpr std::size_t kQueryWordsMax = 500;          ///< words of one query

@@ -47,6 +47,7 @@ Result<std::string> at_rest(const Arguments& arguments, const std::string& data,
   base::ThreadExecutor committer("kiln-journal");
   JournalOptions options;
   options.folder = base::join_path(data, "journal");
+  TRY(options.files.master, detail::master_key(arguments));
   if (!env.exists(options.folder))
     return base::fail(ErrorCode::file_not_found, "there is no journal in this folder", data);
   TRY(auto journal, SqliteJournal::open(env, clock, committer, options, [] { ::_exit(kExitIo); }));

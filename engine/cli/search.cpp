@@ -19,9 +19,8 @@ using base::Result;
 Result<std::string> search(const Arguments& arguments, const std::string& text, std::size_t limit) {
   auto answer = detail::ask_admin(arguments, "/messages?q=" + base::percent_encode(text) + "&limit=" + std::to_string(limit));
   if (answer || arguments.has("--server") || answer.error().code != base::ErrorCode::engine_unreachable) return answer;
-  TRY(const std::string data, detail::data_folder(arguments));
   TRY(const Query query, parse_query_text(text, base::SystemClock().wall()));
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   SearchOptions options;
   options.limit = limit;
   TRY(const SearchAnswer found, reader.find(query, options));

@@ -16,13 +16,12 @@ using base::Result;
 Result<std::string> fetch(const Arguments& arguments, const std::string& id, bool raw) {
   auto answer = detail::ask_admin(arguments, "/messages/" + base::percent_encode(id) + (raw ? "/raw" : "?body=true"));
   if (answer || arguments.has("--server") || answer.error().code != base::ErrorCode::engine_unreachable) return answer;
-  TRY(const std::string data, detail::data_folder(arguments));
   char* end = nullptr;
   const MessageId number = std::strtoull(id.c_str(), &end, 10);
   if (end == id.c_str() || *end != '\0' || number == 0)
     return base::fail(base::ErrorCode::message_not_found, "`" + id + "` is no message number", {},
                       "`kiln search` lists them");
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   TRY(const StoredMessage stored, reader.message(number));
   if (raw) return stored.message.body;
   TRY(const MessageSummary summary, reader.summary(number));

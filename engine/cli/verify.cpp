@@ -14,6 +14,9 @@ int run(const Arguments& arguments) {
   if (!data) return report(data.error(), arguments);
   VerifyOptions options;
   options.full = arguments.has("--full");
+  const auto key = detail::master_key(arguments);
+  if (!key) return report(key.error(), arguments);
+  options.master = *key;
   Progress progress("messages checked");
   options.progress = [&progress](std::uint64_t done) { progress.step(static_cast<std::size_t>(done), 0); };
   const auto found = verify_journal(base::system_env(), base::join_path(*data, "journal"), options);
@@ -42,9 +45,11 @@ const CommandSpec& verify_spec() {
       "  sequence-gap     numbers that are missing, or were given twice\n"
       "  no-outcome       a message that neither waits nor has ended\n"
       "  two-states       one that waits and has ended at the same destination\n"
-      "  orphan-output, orphan-outcome   an output or outcome without message\n"
+      "  orphan-output, orphan-outcome, orphan-record   a row without its message\n"
       "  wrong-count      a queue that is not as long as was counted\n"
-      "  corrupt-record, sent-altered, database-damaged   (--full) bytes that are not those that were written\n",
+      "  corrupt-record, sent-altered, database-damaged   (--full) bytes that are not those that were written\n"
+      "--full compares each record with its checksums: the body, and the columns beside it but for how often an output\n"
+      "was tried. What is encrypted is opened with the site's key; without it (--data) only its checksums are compared.\n",
       {},
       kOptions,
       kExamples,

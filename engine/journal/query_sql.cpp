@@ -117,7 +117,9 @@ std::string QuerySql::condition(const QueryTerm& term) {
       return "substr(m.peer,1,length(" + value + "))=" + value;
     }
     case Field::id:
-      return "m.control_id=" + text(term.text);
+      if (tables_.keys == nullptr) return "m.control_id=" + text(term.text);
+      return "m.control_id=CASE WHEN m.key_id=0 THEN " + text(term.text) + " ELSE " +
+             text(tables_.keys->control_token(term.text)) + " END";
     case Field::code:
       return exists_delivery("d.code=" + text(term.text));
     case Field::state:

@@ -73,8 +73,9 @@ class IndexReader;
 
 class JournalReader {
  public:
-  /// Opens every file of the folder. Errors: file_not_found when there is no journal.
-  static base::Result<JournalReader> open(base::Env& env, const std::string& folder);
+  /// Opens every file of the folder. Without the right key what is sealed cannot be read: journal_key where it is asked for.
+  /// Errors: file_not_found when there is no journal; journal_format.
+  static base::Result<JournalReader> open(base::Env& env, const std::string& folder, const MasterKeyPtr& master = {});
   JournalReader(JournalReader&&) noexcept;
   JournalReader& operator=(JournalReader&&) noexcept;
   ~JournalReader();

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "channels/options.h"
+#include "engine/base/calendar.h"
 #include "engine/base/env.h"
 #include "engine/base/metrics.h"
 #include "engine/observe/alert_book.h"
-#include "engine/base/calendar.h"
 #include "engine/observe/last_end.h"
 #include "engine/observe/rate_history.h"
 
