@@ -90,6 +90,7 @@ inline constexpr std::uint64_t kSearchContentIdsPerRead = 2'000;  ///< messages 
 inline constexpr std::size_t kTextColumnBytesMax = 16u << 20;  ///< strings of one parameter that are kept in memory for :contains
 inline constexpr std::size_t kTextColumnsBytes = 32u << 20;    ///< of all parameters together
 inline constexpr std::size_t kTextColumnChangesMax = 200;      ///< resources changed since, which are looked at one by one
+inline constexpr std::size_t kFeedWindowBytes = 8u << 20;  ///< newest changes that subscriptions share, of the store's feed
 
 // ---- observe ----
 inline constexpr std::size_t kAlertNotesMax = 1'000;       ///< notes that wait for one route; beyond, the oldest go

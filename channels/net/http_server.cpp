@@ -62,17 +62,25 @@ std::optional<Incoming> check_unparsed_head(std::string_view buffer, const HttpL
 std::optional<Incoming> check_head(const Parser& parser, const HttpLimits& limits) {
   const auto& message = parser.get();
   std::size_t count = 0, lengths = 0, encodings = 0, hosts = 0;
+  bool known_encoding = true, plain_length = true;
   for (const auto& field : message) {
     ++count;
-    if (field.name() == http::field::content_length) ++lengths;
-    if (field.name() == http::field::transfer_encoding) ++encodings;
+    if (field.name() == http::field::content_length) {
+      ++lengths;
+      plain_length = field.value().find_first_not_of("0123456789") == std::string_view::npos;
+    }
+    if (field.name() == http::field::transfer_encoding) {
+      ++encodings;
+      known_encoding = boost::beast::iequals(field.value(), "chunked");
+    }
     if (field.name() == http::field::host) ++hosts;
   }
   if (message.target().size() > limits.url_bytes) return refuse(414, "the URL is too long");
   if (count > limits.headers) return refuse(431, "too many header fields");
   if (lengths > 1) return refuse(400, "two Content-Length fields");
   if (encodings > 1 || (encodings == 1 && lengths == 1)) return refuse(400, "Transfer-Encoding is ambiguous");
-  if (encodings == 1 && !message.chunked()) return refuse(501, "only the chunked transfer encoding is known");
+  if (!plain_length) return refuse(400, "Content-Length is no number");
+  if (!known_encoding) return refuse(501, "only the chunked transfer encoding is known");
   if (message.version() >= 11 && hosts != 1) return refuse(400, "exactly one Host field is needed");
   if (message.target().empty() || (message.target().front() != '/' && message.target() != "*"))
     return refuse(400, "the request target must be a path");
