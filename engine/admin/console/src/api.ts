@@ -146,12 +146,12 @@ export const api = {
   queryTerms: () => get<{ terms: A.QueryTerm[] }>('/query/terms'),
   search: (q: string, before?: number, limit = 100) => get<T.SearchAnswer>('/messages', { q, before, limit }),
   message: (id: number) => get<T.Message>(`/messages/${id}`),
-  body: (id: number, offset: number, limit = 65536) => get<T.BodyPage>(`/messages/${id}/body`, { offset, limit }),
+  body: (id: number, offset: number, limit: number) => get<T.BodyPage>(`/messages/${id}/body`, { offset, limit }),
   rawUrl: (id: number) => `${kBase}/messages/${id}/raw`,
   segments: (id: number, offset = 0, limit = 500) => get<T.SegmentsAnswer>(`/messages/${id}/segments`, { offset, limit }),
   tree: (id: number) => get<{ structure?: string; items: T.TreeItem[] }>(`/messages/${id}/tree`),
   outputs: (id: number) => get<{ outputs: T.Output[] }>(`/messages/${id}/outputs`),
-  output: (id: number, destination: string, what: 'sent' | 'reply', offset: number, limit = 65536) =>
+  output: (id: number, destination: string, what: 'sent' | 'reply', offset: number, limit: number) =>
     get<T.BodyPage>(`/messages/${id}/outputs/${parts(destination)}/${what}`, { offset, limit }),
   timeline: (id: number) => get<{ events: T.TimelineEvent[] }>(`/messages/${id}/timeline`),
   lineage: (id: number, map?: string) => get<T.Lineage>(`/messages/${id}/lineage`, { map }),
@@ -209,6 +209,14 @@ export const api = {
   prune: (body: { dry_run: boolean; confirm?: boolean; reason?: string }) => post<A.Pruned>('/storage/prune', body),
   backup: (folder: string, reason: string) => post<A.Backup>('/storage/backup', { folder, reason }),
   alerts: () => get<A.Alerts>('/alerts'),
+  alertHistory: async (before?: string) => {
+    try {
+      return await get<{ history: A.PastAlert[]; next?: string }>('/alerts/history', { limit: 50, before });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null; // an engine that keeps none
+      throw error;
+    }
+  },
   testAlert: () => post<{ routes: number }>('/alerts/test'),
   silenceAlert: (id: string, until: string) => post<unknown>(`/alerts/${part(id)}/silence`, { until }),
   ownAlert: (id: string, owner: string) => post<unknown>(`/alerts/${part(id)}/own`, { owner }),

@@ -21,7 +21,7 @@ export function useLoad<T>(load: () => Promise<T>, depends: readonly unknown[], 
   const turn = useRef(0);
   const run = useCallback((keep: boolean, byItself = false) => {
     const mine = ++turn.current;
-    setState((old) => ({ data: keep ? old.data : null, error: null, loading: true, at: keep ? old.at : 0 }));
+    setState((old) => ({ data: keep ? old.data : null, error: keep ? old.error : null, loading: true, at: keep ? old.at : 0 }));
     (byItself ? inBackground(load) : load()).then(
       (data) => {
         if (mine === turn.current) setState({ data, error: null, loading: false, at: Date.now() });
