@@ -173,8 +173,8 @@ Status Gateway::open_export_jobs(fhir::Store& store) {
   parts.base_url = fhir_url();
   TRY(parts.reader, store.open_reader());
   parts.executor = &bulk_work_;
-  constexpr std::size_t kKeyBytes = 12;
-  TRY(const std::string key, random_key(kKeyBytes));
+  constexpr std::size_t kPrefixBytes = 12;
+  TRY(const std::string key, random_key(kPrefixBytes));
   parts.id_prefix = base::hex(key) + "-";
   TRY(export_jobs_, ExportJobs::open(std::move(parts)));
   return {};
