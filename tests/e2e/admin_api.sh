@@ -605,6 +605,15 @@ def the_verbs_speak_to_it():
     done = subprocess.run([engine.kiln, "status", "--server", f"http://127.0.0.1:{World.console}"], env={**os.environ, "KILN_TOKEN": token},
                           capture_output=True, timeout=60)
     assert done.returncode == 0 and b"adt_in" in done.stdout, done
+
+    def elsewhere(*words):
+        return subprocess.run([engine.kiln, *words, "--server", f"http://127.0.0.1:{World.console}"],
+                              env={**os.environ, "KILN_TOKEN": token}, capture_output=True, timeout=60)
+    found = elsewhere("search", "id:GOOD1", "--utc")
+    assert found.returncode == 0 and b"GOOD1" in found.stdout and re.search(rb"\d\d:\d\d:\d\dZ", found.stdout), found
+    assert elsewhere("search", "mrn:1").returncode == 77, "what one may not see is not searched for"
+    assert elsewhere("show", str(good)).returncode == 77
+    assert re.search(r"received\s+\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", engine.command("show", good, *site, "--utc"))
     engine.command("user", "remove", "carl", *site, code=64)
     engine.command("user", "remove", "carl", "--yes", *site)
     assert "session.login" in engine.command("audit", "list", *site, "--limit", "1000")
