@@ -123,9 +123,10 @@ class Checker {
   }
 
   void check_exposures() {
-    std::vector<Exposure> found = find_exposures(site_.server);
+    std::vector<Exposure> found;
     for (const PendingChannel& channel : site_.channels)
       if (auto one = find_exposure(channel.definition)) found.push_back(std::move(*one));
+    for (Exposure& one : find_exposures(site_.server)) found.push_back(std::move(one));
     for (const Exposure& one : found) report(diagnostics_, one.code, one.span, one.message, one.help);
   }
 

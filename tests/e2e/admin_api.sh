@@ -402,15 +402,20 @@ def a_revoked_token_ends_its_stream():
 
 def guesses_of_one_address_are_slowed_down_and_counted():
     before = World.ann.get("/audit?limit=1000&action=session.login")["records"]
-    client = Client(World.console)
     seen, texts = [], []
-    for n in range(200):
-        status, answer = client.log_in(f"guess-{n}", "wrong password")
+
+    def guess(n):
+        status, answer = Client(World.console).log_in(f"guess-{n}", "wrong password")
         seen.append(status)
         texts.append(answer["error"]["text"])
-        if status == 429:
+    # More at once than one address may ask for, whatever the machine takes for one.
+    for turn in range(20):
+        threads = [threading.Thread(target=guess, args=(turn * 100 + n,)) for n in range(16)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        if 429 in seen:
             break
-    assert seen[-1] == 429 and "address" in texts[-1], (seen, texts[-1])
+    assert 429 in seen and 401 in seen and any("address" in t for t in texts), (seen, texts)
     assert World.ann.get("/status"), "who is logged in goes on"
     records = World.ann.get("/audit?limit=1000&action=session.login")["records"]
     assert len(records) - len(before) <= seen.count(401), "what was not looked at is not in the trail"
@@ -420,12 +425,17 @@ def guesses_of_one_address_are_slowed_down_and_counted():
     assert figures['kiln_rate_limited_total{listener="console"}'] >= 1
     assert figures['kiln_connections_open{listener="console"}'] >= 1
     # A lock is recorded once, however often somebody knocks.
-    time.sleep(4)
-    for _ in range(12):
+    client = Client(World.console)
+    for _ in range(60):
         client.log_in("locked-one", "wrong password")
+        records = World.ann.get("/audit?limit=1000&action=session.login")["records"]
+        if [r for r in records if r["user"] == "locked-one" and "locked" in r.get("detail", "")]:
+            break
+        time.sleep(0.2)
+    knocks = [client.log_in("locked-one", "wrong password")[1]["error"]["code"] for _ in range(3)]
     records = World.ann.get("/audit?limit=1000&action=session.login")["records"]
     locked = [r for r in records if r["user"] == "locked-one" and "locked" in r.get("detail", "")]
-    assert len(locked) <= 1, locked
+    assert knocks == ["login-locked"] * 3 and 1 <= len(locked) <= 2, (knocks, locked)
 
 
 def an_emergency_access_is_in_the_figures():
@@ -595,6 +605,15 @@ def the_verbs_speak_to_it():
     done = subprocess.run([engine.kiln, "status", "--server", f"http://127.0.0.1:{World.console}"], env={**os.environ, "KILN_TOKEN": token},
                           capture_output=True, timeout=60)
     assert done.returncode == 0 and b"adt_in" in done.stdout, done
+
+    def elsewhere(*words):
+        return subprocess.run([engine.kiln, *words, "--server", f"http://127.0.0.1:{World.console}"],
+                              env={**os.environ, "KILN_TOKEN": token}, capture_output=True, timeout=60)
+    found = elsewhere("search", "id:GOOD1", "--utc")
+    assert found.returncode == 0 and b"GOOD1" in found.stdout and re.search(rb"\d\d:\d\d:\d\dZ", found.stdout), found
+    assert elsewhere("search", "mrn:1").returncode == 77, "what one may not see is not searched for"
+    assert elsewhere("show", str(good)).returncode == 77
+    assert re.search(r"received\s+\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", engine.command("show", good, *site, "--utc"))
     engine.command("user", "remove", "carl", *site, code=64)
     engine.command("user", "remove", "carl", "--yes", *site)
     assert "session.login" in engine.command("audit", "list", *site, "--limit", "1000")

@@ -131,6 +131,26 @@ def metrics_count_what_happens():
     assert case.metrics()["kiln_books_imbalance"] == 0
     wait_for("the index has caught up", lambda: case.metrics()["kiln_index_lag_seconds"] == 0)
     assert case.engine.stop() == 0
+    # An order is no reason to count anew; a crash is.
+    case.engine.start()
+    m = case.metrics()
+    assert m['kiln_messages_received_total{channel="in"}'] == 7, m
+    assert m['kiln_messages_sent_total{channel="in",destination="sink"}'] == 5
+    with Mllp(case.port) as c:
+        assert ack_code(c.send(adt("AFTER"))) == "AA"
+    case.engine.wait_drained()
+    assert case.metrics()['kiln_messages_received_total{channel="in"}'] == 8
+    case.engine.kill()
+    case.engine.start()
+    assert case.metrics().get('kiln_messages_received_total{channel="in"}', 0) == 0
+    os.kill(case.engine.pid(), signal.SIGABRT)  # as systemd's watchdog does
+    case.engine.process.wait(PATIENCE)
+    case.engine.start()
+    assert case.metrics()['kiln_failstop_total{cause="watchdog"}'] == 1
+    wait_for("the alert about it", lambda: [n for n in case.hook.got if n["alert"] == "WatchdogRestart"])
+    listed = case.engine.control("GET", "/api/v1/alerts/history")
+    assert listed[0] == 200 and "WatchdogRestart" in json.dumps(listed[-1] if not isinstance(listed[-1], bytes) else listed[-1].decode()), listed
+    assert case.engine.stop() == 0
 
 
 def health_tells_start_and_drain():

@@ -328,7 +328,8 @@ TEST_CASE("alerts: what fired is kept, with its end and its runbook") {
   };
   s.open();
   look(0, seconds(20));
-  CHECK(history(10, 0).root()["history"].size() == 0);
+  const auto none = history(10, 0);
+  CHECK(none.root()["history"].size() == 0);
   look(3, seconds(120));
   {
     const auto one = history(10, 0);

@@ -32,7 +32,7 @@ inline void check_mqtt_login(const Options& options, std::vector<OptionProblem>&
   const auto* host = options.find("host");
   const bool beyond = host != nullptr && host->resolved && !is_this_machine(host->text);
   if (beyond && options.has("password") && !options.has("tls") && !options.has("insecure"))
-    out.push_back({base::ErrorCode::E0910, "password", "a password is not sent without encryption",
+    out.push_back({base::ErrorCode::E0910, "host", "a password is not sent without encryption",
                    "`tls { … }`, or insecure accept_risk"});
 }
 
