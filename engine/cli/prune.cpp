@@ -51,7 +51,7 @@ Result<std::string> at_rest(const Arguments& arguments, const std::string& data,
   if (!env.exists(options.folder))
     return base::fail(ErrorCode::file_not_found, "there is no journal in this folder", data);
   TRY(auto journal, SqliteJournal::open(env, clock, committer, options, [] { ::_exit(kExitIo); }));
-  Keeper keeper({&env, &clock, journal.get(), nullptr, nullptr, data, "", policy});
+  Keeper keeper({&env, &clock, journal.get(), nullptr, nullptr, data, "", policy, options.files.master});
   auto done = keeper.prune_now(request);
   TRY_VOID(journal->close(journal->recovered().clean_stop));
   return done;

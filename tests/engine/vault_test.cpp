@@ -319,7 +319,7 @@ TEST_CASE("a keeper that stops takes no more work and ends what is under way") {
   Fixture f;
   for (int i = 0; i < 20; ++i) f.add();
   base::InlineExecutor work;
-  Keeper keeper({&f.env, &f.clock, f.journal.get(), nullptr, &work, f.data(), "test", {}});
+  Keeper keeper({&f.env, &f.clock, f.journal.get(), nullptr, &work, f.data(), "test", {}, {}});
   CHECK(keeper.backup_to(f.folder.path("one")).has_value());
   bool ended = false;
   keeper.stop([&] { ended = true; });
