@@ -1,6 +1,7 @@
 #include "engine/index/index_file.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "engine/limits.h"
 
@@ -37,7 +38,7 @@ Status write_meta(Database& database, std::string_view key, const std::string& v
 
 Result<MessageId> read_cursor(Database& database) {
   TRY(const std::string text, read_meta(database, "cursor"));
-  return text.empty() ? MessageId{0} : static_cast<MessageId>(std::stoull(text));
+  return static_cast<MessageId>(std::strtoull(text.c_str(), nullptr, 10));
 }
 
 Result<bool> is_empty(Database& database) {

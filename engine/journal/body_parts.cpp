@@ -51,7 +51,7 @@ Result<std::string> read_attachment(RowSource file, std::int64_t id, std::int64_
   TRY(const bool found, select.bind(1, id).step());
   if (!found) return damaged();
   key = select.integer(0);
-  const bool intact = base::crc32c(select.blob(2)) == static_cast<std::uint32_t>(select.integer(1));
+  const bool intact = sealed_crc(select.blob(2), key) == static_cast<std::uint32_t>(select.integer(1));
   std::string stored(select.blob(2));
   select.reset();
   if (!intact) return damaged();
@@ -120,7 +120,7 @@ Result<std::int64_t> keep_attachment(RowSource file, std::string_view bytes) {
   const std::string_view stored = seals ? std::string_view(sealed) : bytes;
   TRY_VOID(base::failpoint("journal.attachment"));
   TRY(auto insert, file.database.cached("INSERT INTO attachment(id, hash, key_id, crc, body) VALUES(?,?,?,?,?)"));
-  insert.bind(1, id).bind_blob(2, hash).bind(3, file.keys.writing()).bind(4, std::int64_t{base::crc32c(stored)});
+  insert.bind(1, id).bind_blob(2, hash).bind(3, file.keys.writing()).bind(4, std::int64_t{sealed_crc(stored, file.keys.writing())});
   TRY_VOID(insert.bind_blob(5, stored).run());
   return id;
 }

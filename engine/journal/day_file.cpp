@@ -18,12 +18,6 @@ namespace {
 using base::Result;
 using base::Status;
 
-std::uint64_t key_head(const DedupeKey& key) {
-  std::uint64_t head;
-  std::memcpy(&head, key.data(), sizeof head);
-  return head;
-}
-
 std::string_view view(const DedupeKey& key) {
   return {reinterpret_cast<const char*>(key.data()), key.size()};
 }
@@ -117,10 +111,12 @@ Status DayFile::check_format() {
   if (format_found_ < kJournalFormat) TRY_VOID(migrate());
   for (const auto& [key, value] : {std::pair{"first_id", &first_id_}, {"settled_to", &settled_to_}}) {
     TRY(const bool found, select.bind(1, key).step());
-    if (!found)
+    const std::string text(found ? select.text(0) : std::string_view());
+    char* end = nullptr;
+    *value = std::strtoull(text.c_str(), &end, 10);
+    if (text.empty() || *end != '\0')
       return base::fail(base::ErrorCode::database_corrupt, "the journal file has no " + std::string(key),
                         name_.print());
-    *value = static_cast<MessageId>(std::stoull(std::string(select.text(0))));
     select.reset();
   }
   return {};

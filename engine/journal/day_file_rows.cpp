@@ -187,7 +187,7 @@ Status DayFile::insert_lookups(MessageId id, const std::string& answers) {
   if (answers.empty()) return {};
   TRY(const std::string stored, sealed(row_name("lookup", id), answers));
   TRY(auto insert, database_.cached("INSERT OR REPLACE INTO lookup(msg_id, crc, key_id, answers) VALUES(?,?,?,?)"));
-  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::int64_t{base::crc32c(stored)}).bind(3, secrets_.writing());
+  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::int64_t{sealed_crc(stored, secrets_.writing())}).bind(3, secrets_.writing());
   if (seals())
     insert.bind_blob(4, stored);
   else

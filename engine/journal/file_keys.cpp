@@ -159,6 +159,10 @@ std::int64_t RowSum::value() const {
   return base::crc32c(bytes_);
 }
 
+std::uint32_t sealed_crc(std::string_view stored, std::int64_t key) {
+  return base::crc32c(stored, static_cast<std::uint32_t>(key));
+}
+
 std::string join_texts(std::initializer_list<std::string_view> texts) {
   std::string out;
   for (const std::string_view text : texts) {

@@ -81,6 +81,9 @@ class RowSum {
   std::string bytes_;
 };
 
+/// The checksum of a text that may be sealed, and of whether it is: one that is marked wrongly does not fit.
+std::uint32_t sealed_crc(std::string_view stored, std::int64_t key);
+
 /// Texts that are sealed together: each with its length before it.
 std::string join_texts(std::initializer_list<std::string_view> texts);
 /// The first text of `joined`, which is taken off. False when it is not what join_texts() made.

@@ -12,9 +12,12 @@ using base::Result;
 static Result<std::uint64_t> read_number(base::Database& database, const char* key, const std::string& file) {
   TRY(auto select, database.prepare("SELECT value FROM meta WHERE key=?"));
   TRY(const bool found, select.bind(1, key).step());
-  if (!found)
+  const std::string text(found ? select.text(0) : std::string_view());
+  char* end = nullptr;
+  const std::uint64_t value = std::strtoull(text.c_str(), &end, 10);
+  if (text.empty() || *end != '\0')
     return base::fail(base::ErrorCode::database_corrupt, "the journal file has no " + std::string(key), file);
-  return std::strtoull(std::string(select.text(0)).c_str(), nullptr, 10);
+  return value;
 }
 
 Result<std::optional<JournalFile>> open_journal_file(base::Env& env, const std::string& folder, const DayFileName& name,

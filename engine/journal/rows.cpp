@@ -110,7 +110,7 @@ static Result<std::string> read_lookups(RowSource file, MessageId id) {
   const std::int64_t key = select.integer(1);
   std::string answers(select.blob(2));
   select.reset();
-  if (base::crc32c(answers) != crc) return corrupt("the recorded lookups", id);
+  if (sealed_crc(answers, key) != crc) return corrupt("the recorded lookups", id);
   return open_text(file, key, row_name("lookup", id), answers);
 }
 

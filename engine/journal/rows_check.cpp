@@ -19,6 +19,7 @@ class Check {
   Status run() {
     TRY_VOID(message());
     TRY_VOID(deliveries());
+    TRY_VOID(attempts());
     TRY_VOID(outputs());
     return waiting();
   }
@@ -46,23 +47,33 @@ class Check {
   Status deliveries() {
     TRY(auto select, file_.database.cached(std::string("SELECT ") + kDeliveryColumns + " FROM delivery WHERE msg_id=?"));
     select.bind(1, static_cast<std::int64_t>(id_));
-    std::vector<std::string> destinations;
     for (;;) {
       TRY(const bool row, select.step());
-      if (!row) break;
+      if (!row) return {};
       const auto ending = take_delivery(file_, id_, select);
       TRY_VOID(count(ending ? Status{} : Status(base::fail(ending.error())), "how it ended"));
-      destinations.emplace_back(select.text(0));
       sent_.emplace_back(select.text(0), select.blob(6));
     }
-    for (const std::string& destination : destinations) TRY_VOID(attempts(destination));
-    return {};
   }
 
-  Status attempts(const std::string& destination) {
-    const auto read = read_attempts(file_, id_, destination);
-    if (read && read->empty()) return {};
-    return count(read ? Status{} : Status(base::fail(read.error())), "the attempts");
+  Status attempts() {
+    TRY(const bool has_attempts, has_table(file_.database, "attempt"));
+    if (!has_attempts) return {};
+    std::vector<std::string> destinations;
+    {
+      TRY(auto select, file_.database.cached("SELECT DISTINCT dest FROM attempt WHERE msg_id=?"));
+      select.bind(1, static_cast<std::int64_t>(id_));
+      for (;;) {
+        TRY(const bool row, select.step());
+        if (!row) break;
+        destinations.emplace_back(select.text(0));
+      }
+    }
+    for (const std::string& destination : destinations) {
+      const auto read = read_attempts(file_, id_, destination);
+      TRY_VOID(count(read ? Status{} : Status(base::fail(read.error())), "the attempts"));
+    }
+    return {};
   }
 
   Status outputs() {
@@ -113,7 +124,6 @@ class Check {
       const bool damaged = !corrupt.empty() && corrupt.front() == id_;
       TRY_VOID(count(damaged ? Status(base::fail(ErrorCode::corrupt_record)) : read, "the output that waits"));
       if (damaged) out_.faults.back().what += " for " + destination;
-      TRY_VOID(attempts(destination));
     }
     return {};
   }

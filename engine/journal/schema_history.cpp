@@ -27,13 +27,14 @@ Status raise_format(base::Database& database, std::int64_t format) {
 
 /// A table of that name in `temp` is met before the one of the file.
 Status show_as_present(base::Database& database) {
+  TRY_VOID(database.exec("PRAGMA query_only=OFF"));  // of a file that is opened read-only: nothing in it can change
   for (const AddedColumns& added : kFormat3To4) {
     const std::string table = added.table;
     TRY(const bool there, has_table(database, table));
     if (!there) continue;
     TRY_VOID(database.exec(("CREATE TEMP VIEW " + table + " AS SELECT *, " + added.defaults + " FROM main." + table).c_str()));
   }
-  return {};
+  return database.exec("PRAGMA query_only=ON");
 }
 
 }  // namespace kiln::engine
