@@ -19,8 +19,14 @@ namespace limits = base::limits;
 channels::NakAction DeliveryQueue::action_for(const PendingOutput& output, const SendOutcome& outcome) const {
   auto action = channels::NakAction::retry;
   if (outcome.kind == Kind::bad) action = channels::NakAction::quarantine;
-  if (outcome.kind == Kind::negative)
-    action = outcome.code.ends_with('R') ? settings_.nak.on_reject : settings_.nak.on_error;
+  const channels::NakPolicy& nak = settings_.nak;
+  if (outcome.kind == Kind::negative) {
+    action = outcome.code.ends_with('R') ? nak.on_reject : nak.on_error;
+    if (outcome.code == "CE") action = nak.on_commit_error.value_or(nak.on_error);
+    if (outcome.code == "CR") action = nak.on_commit_reject.value_or(nak.on_reject);
+  }
+  if (outcome.kind == Kind::in_doubt && outcome.error == base::ErrorCode::timeout) action = nak.on_timeout;
+  if (outcome.kind == Kind::in_doubt && outcome.error == base::ErrorCode::ack_foreign) action = nak.on_mismatch;
   const channels::RetryPolicy& retry = settings_.retry;
   if (action == channels::NakAction::retry && !retry.forever && output.attempts >= retry.attempts_max)
     action = retry.then == channels::RetryEnd::quarantine ? channels::NakAction::quarantine
@@ -45,9 +51,13 @@ DeliveryQueue::Settled DeliveryQueue::settle(Entry& output, const SendOutcome& o
     case channels::NakAction::block:
       block(output, outcome);
       return Settled::blocked;
+    case channels::NakAction::skip:
+      skip(output, outcome);
+      return Settled::ended;
     case channels::NakAction::quarantine:
       break;
   }
+  if (outcome.kind == Kind::in_doubt) output.in_doubt = true;
   end(output, DeliveryState::quarantined, outcome);
   ++counters_.quarantined;
   return Settled::ended;
@@ -81,6 +91,17 @@ void DeliveryQueue::retry_later(Entry& output, const SendOutcome& outcome) {
                {"msg", static_cast<std::int64_t>(output.id)},
                {"attempts", output.attempts},
                {"error", base::Safe::code(outcome.error)}});
+}
+
+/// The policy says that it ends here: with a negative answer as rejected, without an answer as expired.
+void DeliveryQueue::skip(Entry& output, const SendOutcome& outcome) {
+  if (outcome.kind == Kind::in_doubt) output.in_doubt = true;
+  base::log(base::LogLevel::warn, "delivery-skipped",
+            {{"channel", base::Safe::name(settings_.channel)},
+             {"destination", base::Safe::name(settings_.destination)},
+             {"msg", static_cast<std::int64_t>(output.id)},
+             {"error", base::Safe::code(outcome.error)}});
+  end(output, outcome.kind == Kind::negative ? DeliveryState::rejected : DeliveryState::expired, outcome);
 }
 
 void DeliveryQueue::block(Entry& entry, const SendOutcome& outcome) {
@@ -117,7 +138,7 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ++unrecorded_;
   meter_.delivery.observe(std::chrono::microseconds(clock_.wall().micros - output.received.micros));
   const auto [first, last] = watchers_.equal_range(output.id);
-  for (auto watcher = first; watcher != last; ++watcher) watcher->second(ending);
+  for (auto watcher = first; watcher != last; ++watcher) watcher->second.done(ending);
   watchers_.erase(first, last);
   record(output.id, std::make_shared<const Ending>(std::move(ending)));
 }
@@ -171,6 +192,7 @@ std::chrono::nanoseconds DeliveryQueue::backoff(std::uint32_t attempts) {
 QueueStatus DeliveryQueue::status() const {
   QueueStatus out = counters_;
   out.paused = paused_;
+  if (is_closed()) out.closed = settings_.hours->reason(clock_.wall());
   out.blocked_messages = blocked_at_start_.size();
   for (const Entry& entry : window_) {
     out.blocked_messages += entry.blocked ? 1 : 0;

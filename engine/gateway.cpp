@@ -9,6 +9,7 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
+#include "engine/observe/kept_counters.h"
 
 namespace kiln::engine {
 
@@ -26,6 +27,7 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
 }
 
 Gateway::~Gateway() {
+  if (last_end_) EndNote::note(exit_code_ == 0 ? LastEnd::orderly : LastEnd::fsync);
   if (keeper_) keeper_->ask_stop();
   if (export_jobs_) export_jobs_->stop();
   // After a failed start work may still be under way on the other threads; what it uses is destroyed before
@@ -48,6 +50,7 @@ void Gateway::say(const std::string& line) const {
 int Gateway::run() {
   net_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { on_signal(signal); });
   net_.run();
+  if (exit_code_ == 0) (void)env_.write_file_atomic(base::join_path(site_->data_folder, "counters.json"), print_counters(base::Metrics::process()));
   return exit_code_;
 }
 

@@ -42,6 +42,11 @@ inline constexpr std::size_t kApiTokensMax = 1'000;
 inline constexpr std::size_t kSessionsMax = 1'000;
 inline constexpr std::size_t kSessionsPerUserMax = 10;   ///< the oldest ends when one more begins
 inline constexpr std::size_t kLoginsWaitingMax = 16;      ///< passwords that wait to be verified
+inline constexpr std::size_t kLoginsWaitingPerAddressMax = 4;  ///< of them, of one client address
+inline constexpr std::int64_t kLoginsPerSecond = 2;       ///< of one client address, beyond a burst
+inline constexpr std::int64_t kLoginBurst = 60;
+inline constexpr std::size_t kAdminConnectionsMax = 500;  ///< of the console's listener
+inline constexpr std::size_t kAdminConnectionsPerAddressMax = 100;
 inline constexpr std::size_t kLoginNamesRememberedMax = 10'000;  ///< names with failed logins
 inline constexpr std::int64_t kBootstrapSeconds = 15 * 60;
 inline constexpr std::int64_t kSessionSecondsMax = 12 * 3'600;  ///< however busy
@@ -74,7 +79,7 @@ inline constexpr std::size_t kScrubFaultsKept = 100;           ///< damaged reco
 // ---- index, search ----
 inline constexpr std::size_t kQueryWordsMax = 500;          ///< words of one query
 inline constexpr std::size_t kQueryDepthMax = 50;           ///< parentheses and NOT inside each other
-inline constexpr std::size_t kIndexBatch = 2'000;           ///< messages that one commit of the index holds
+inline constexpr std::size_t kIndexBatch = 8'000;           ///< messages that one commit of the index holds
 inline constexpr std::size_t kIndexBatchBytes = 8u << 20;   ///< bytes of bodies read for one commit
 inline constexpr std::size_t kIndexTokensMax = 50'000;       ///< different keys and words of one message; what is beyond is not indexed
 inline constexpr std::size_t kIndexTextBytesMax = 256u << 10;  ///< of a body whose words are indexed, from its beginning
@@ -85,6 +90,7 @@ inline constexpr std::uint64_t kSearchContentIdsPerRead = 2'000;  ///< messages 
 inline constexpr std::size_t kTextColumnBytesMax = 16u << 20;  ///< strings of one parameter that are kept in memory for :contains
 inline constexpr std::size_t kTextColumnsBytes = 32u << 20;    ///< of all parameters together
 inline constexpr std::size_t kTextColumnChangesMax = 200;      ///< resources changed since, which are looked at one by one
+inline constexpr std::size_t kFeedWindowBytes = 8u << 20;  ///< newest changes that subscriptions share, of the store's feed
 
 // ---- observe ----
 inline constexpr std::size_t kAlertNotesMax = 1'000;       ///< notes that wait for one route; beyond, the oldest go

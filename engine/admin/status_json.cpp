@@ -47,7 +47,11 @@ void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::stri
                  const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
   json.begin_object().member("name", queue.name());
-  json.member("state", status.paused ? "paused" : status.blocked ? "blocked" : "running");
+  json.member("state", status.paused             ? "paused"
+                       : status.blocked          ? "blocked"
+                       : !status.closed.empty() ? "closed"
+                                                : "running");
+  if (!status.closed.empty()) json.member("hours", status.closed);
   counter(json, "pending", status.pending);
   counter(json, "sent", status.sent);
   counter(json, "quarantined", status.quarantined);

@@ -10,6 +10,7 @@
 #include "engine/detail/data_lock.h"
 #include "engine/detail/site_data.h"
 #include "engine/vault/backup.h"
+#include "engine/vault/keeper.h"
 #include "engine/version.h"
 
 namespace kiln::engine {
@@ -36,6 +37,7 @@ Result<std::string> at_rest(const std::string& data, const std::string& target) 
   options.version = kVersion;
   options.gentle = false;
   TRY(const BackupManifest manifest, make_backup(env, std::move(cut), options));
+  note_done(env, data, kBackupMark, options.now);
   std::uint64_t bytes = 0;
   for (const BackupFile& file : manifest.files) bytes += file.bytes;
   base::JsonWriter json;

@@ -3,6 +3,7 @@
 #include "engine/base/env.h"
 #include "engine/command.h"
 #include "engine/detail/site_data.h"
+#include "engine/vault/keeper.h"
 #include "engine/vault/verify.h"
 
 namespace kiln::engine {
@@ -20,6 +21,8 @@ int run(const Arguments& arguments) {
   options.progress = [&progress](std::uint64_t done) { progress.step(static_cast<std::size_t>(done), 0); };
   const auto found = verify_journal(base::system_env(), base::join_path(*data, "journal"), options);
   if (!found) return report(found.error(), arguments);
+  if (options.full && found->findings_total == 0)
+    note_done(base::system_env(), *data, kVerifyMark, base::SystemClock().wall());
   print(arguments.json() ? print_report_json(*found) + "\n" : print_report(*found));
   return found->findings_total == 0 ? kExitOk : kExitFound;
 }

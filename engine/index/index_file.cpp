@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <set>
 
 #include "engine/limits.h"
 
@@ -127,17 +126,27 @@ Status IndexWriter::begin() {
 }
 
 Status IndexWriter::add(MessageId id, base::WallTime received, const IndexedMessage& message, const IndexRules& rules) {
-  std::set<std::string> seen;
-  std::string tokens;
+  hashes_.clear();
+  const auto drop_repeats = [this] {
+    std::sort(hashes_.begin(), hashes_.end());
+    hashes_.erase(std::unique(hashes_.begin(), hashes_.end()), hashes_.end());
+  };
+  bool full = false;
   visit_keys(message, rules, rules.has_text(message.channel), [&](std::string_view kind, std::string_view value) {
-    if (seen.size() >= limits::kIndexTokensMax) return;
-    std::string token = key_token(kind, value, secret_);
-    if (!seen.insert(token).second) return;
-    tokens += token;
-    tokens += ' ';
+    if (full) return;
+    hashes_.push_back(key_hash(kind, value, secret_));
+    if (hashes_.size() < 2 * limits::kIndexTokensMax) return;
+    drop_repeats();
+    full = hashes_.size() >= limits::kIndexTokensMax;
   });
+  drop_repeats();
+  tokens_.clear();
+  for (const std::uint64_t hash : hashes_) {
+    append_token(hash, tokens_);
+    tokens_ += ' ';
+  }
   TRY(auto insert, database_.cached("INSERT INTO keys(rowid, k) VALUES(?, ?)"));
-  TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(tokens)).run());
+  TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(tokens_)).run());
   ++types_[std::string(message.type)];
   ++channels_[std::string(message.channel)];
   Block& block = blocks_[id / kIndexBlock * kIndexBlock];

@@ -55,6 +55,8 @@ class IndexWriter {
     std::int64_t low = INT64_MAX, high = INT64_MIN;
   };
   std::map<MessageId, Block> blocks_;  ///< since begin(), by first number
+  std::vector<std::uint64_t> hashes_;  ///< of the message in add(); kept for their room
+  std::string tokens_;
 };
 
 /// Reading, on any other connection; one thread.

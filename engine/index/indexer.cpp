@@ -126,7 +126,7 @@ Status Indexer::catch_up() {
 
 IndexService::IndexService(Parts parts) : parts_(std::move(parts)), indexer_(parts_.indexer) {
   // Below everything that a sender or a receiver waits for.
-  constexpr int kNice = 15;
+  constexpr int kNice = 10;
   thread_.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 

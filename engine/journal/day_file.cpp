@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/base/sql/timed_vfs.h"
 #include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/packing.h"
@@ -51,7 +52,7 @@ Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFile
   const std::string path = base::join_path(folder, name.print());
   base::DatabaseOptions options;
   options.path = path;
-  options.vfs = env.sqlite_vfs();
+  options.vfs = env.sqlite_vfs() != nullptr ? env.sqlite_vfs() : base::timed_vfs();
   TRY_VOID(base::failpoint("journal.open"));
   TRY(file.database_, base::Database::open(options));
   file.name_ = std::move(name);

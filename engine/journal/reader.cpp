@@ -238,6 +238,23 @@ Result<std::vector<Attempt>> JournalReader::attempts(MessageId id, const std::st
   return read_attempts(file->rows(), id, destination);
 }
 
+/// By the index of what is rare.
+Result<std::map<std::string, std::uint64_t>> JournalReader::open_quarantine() {
+  std::map<std::string, std::uint64_t> out;
+  for (const auto& file : files_) {
+    TRY(auto select, file->database.cached(
+                         "SELECT m.channel, count(*) FROM delivery d JOIN msg m ON m.id=d.msg_id WHERE d.state=3 AND d.state>=2"
+                         " AND NOT EXISTS(SELECT 1 FROM quarantine q WHERE q.msg_id=d.msg_id AND q.dest=d.dest AND q.resolution<>0)"
+                         " GROUP BY m.channel"));
+    for (;;) {
+      TRY(const bool row, select.step());
+      if (!row) break;
+      out[std::string(select.text(0))] += static_cast<std::uint64_t>(select.integer(1));
+    }
+  }
+  return out;
+}
+
 Status JournalReader::each_message(MessageId from, MessageId to,
                                    const std::function<bool(MessageId, Result<StoredMessage>)>& visit) {
   for (const auto& file : files_) {

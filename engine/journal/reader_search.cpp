@@ -156,11 +156,15 @@ class Walk {
   }
   bool done(const std::vector<MessageId>& found) const { return found.size() >= options_.limit || !answer_.complete; }
 
-  /// Calls `look(part)` for parts of the range.
+  /// Calls `look(part)` for parts of the range: of `first` numbers, then of ever more, up to `step`. What fits is often at the
+  /// beginning, and a part gathers all that could fit before it is put in order.
   template <class Look>
-  Status go(Range range, MessageId step, std::vector<MessageId>& found, const Look& look) {
+  Status go(Range range, MessageId step, std::vector<MessageId>& found, const Look& look, MessageId first) {
+    constexpr MessageId kGrowth = 4;
+    MessageId now = std::min(first, step);
     while (!range.empty() && !done(found)) {
-      const MessageId width = std::min(step - 1, range.to - range.from);
+      const MessageId width = std::min(now - 1, range.to - range.from);
+      now = std::min(now * kGrowth, step);
       Range part = range;
       if (options_.oldest_first) {
         part.to = range.from + width;
@@ -253,14 +257,14 @@ Result<SearchAnswer> JournalReader::find(const Query& query, const SearchOptions
       TRY(known, index->cursor());
     }
     if (plan.tokens.empty() || (!plan.selective && search.is_selective())) {
-      TRY_VOID(walk.go(range, search.step(), found, scan));
+      TRY_VOID(walk.go(range, search.step(), found, scan, options.ids_per_read));
     } else {
       constexpr MessageId kIndexStep = 2'000'000;
       const Range indexed{range.from, std::min(range.to, known)}, tail{std::max(range.from, known + 1), range.to};
       auto by_index = [&](Range part) { return look_by_index(*index, search, plan, part, options, found); };
-      if (options.oldest_first) TRY_VOID(walk.go(indexed, kIndexStep, found, by_index));
-      TRY_VOID(walk.go(tail, search.step(), found, scan));
-      if (!options.oldest_first) TRY_VOID(walk.go(indexed, kIndexStep, found, by_index));
+      if (options.oldest_first) TRY_VOID(walk.go(indexed, kIndexStep, found, by_index, kIndexStep));
+      TRY_VOID(walk.go(tail, search.step(), found, scan, options.ids_per_read));
+      if (!options.oldest_first) TRY_VOID(walk.go(indexed, kIndexStep, found, by_index, kIndexStep));
     }
     for (std::size_t at = before; at < found.size(); ++at) all.emplace_back(&file, found[at]);
   }

@@ -187,7 +187,7 @@ namespace {
 
 /// What waits may have been sent after the backup was made, so it is marked; nothing is sent until somebody has looked.
 Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::WallTime now, Restored& out) {
-  std::set<std::string> destinations;
+  std::set<std::string> destinations, channels;
   const std::string folder = base::join_path(data_folder, "journal");
   TRY(const auto entries, env.list(folder));
   std::string newest;
@@ -210,6 +210,14 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
       TRY_VOID(count.step());
       out.pending += static_cast<std::uint64_t>(count.integer(0));
       count.reset();
+      // Accepted and not yet mapped: it was perhaps mapped and sent after the backup, so its whole channel waits.
+      TRY(auto unmapped, database.prepare("SELECT DISTINCT m.channel FROM unprocessed u JOIN msg m ON m.id=u.id"));
+      for (;;) {
+        TRY(const bool row, unmapped.step());
+        if (!row) break;
+        channels.emplace(unmapped.text(0));
+      }
+      unmapped.reset();
       TRY(auto names, database.prepare("SELECT dest FROM outbox UNION SELECT dest FROM delivery WHERE dest<>'-'"));
       for (;;) {
         TRY(const bool row, names.step());
@@ -227,13 +235,18 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
   locked.may_be_locked = true;
   TRY(DayFile file, DayFile::open(env, folder, *name, 1, locked));
   TRY_VOID(file.begin());
+  Hold hold;
+  hold.state = HoldState::paused;
+  hold.by = "restore";
+  hold.reason = "restored from a backup of " + time_text(out.manifest.made) + ": what waits may have been sent";
+  hold.since = now;
+  for (const std::string& channel : channels) {
+    hold.subject = "channel:" + channel;
+    TRY_VOID(file.set_hold(hold));
+    out.held.push_back(channel);
+  }
   for (const std::string& destination : destinations) {
-    Hold hold;
     hold.subject = "destination:" + destination;
-    hold.state = HoldState::paused;
-    hold.by = "restore";
-    hold.reason = "restored from a backup of " + time_text(out.manifest.made) + ": what waits may have been sent";
-    hold.since = now;
     TRY_VOID(file.set_hold(hold));
     out.held.push_back(destination);
   }

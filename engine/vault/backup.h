@@ -56,7 +56,7 @@ struct Restored {
   BackupManifest manifest;
   std::string moved_to;  ///< where the former data folder is; empty: there was none
   std::uint64_t pending = 0, in_doubt = 0;
-  std::vector<std::string> held;  ///< destinations that are paused
+  std::vector<std::string> held;  ///< what is paused: "adt_in" a channel with messages not yet mapped, "adt_in/pas"
 };
 /// Puts a backup in place of a data folder that nothing uses; what was there is moved aside when `replace`. Every output
 /// that waits is in doubt (it may have been sent after the backup was made), and every destination is paused by a hold

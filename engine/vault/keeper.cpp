@@ -114,6 +114,18 @@ Result<std::string> Keeper::prune_now(const PruneRequest& request) {
   return json.end_object().take();
 }
 
+void note_done(base::Env& env, const std::string& data_folder, const char* mark, base::WallTime now) {
+  (void)env.write_file_atomic(base::join_path(data_folder, mark), std::to_string(now.micros) + "\n");
+}
+
+std::optional<base::WallTime> read_done(base::Env& env, const std::string& data_folder, const char* mark) {
+  constexpr std::uint64_t kMarkBytesMax = 64;
+  const auto text = env.read_file(base::join_path(data_folder, mark), kMarkBytesMax);
+  if (!text) return std::nullopt;
+  const std::int64_t micros = std::strtoll(text->c_str(), nullptr, 10);
+  return micros > 0 ? std::optional(base::WallTime{micros}) : std::nullopt;
+}
+
 Result<std::string> Keeper::backup_to(const std::string& folder) {
   if (stopping_) return base::fail(ErrorCode::cancelled, "the engine stops");
   auto promise = std::make_shared<std::promise<Result<SqliteJournal::Cut>>>();
@@ -127,6 +139,7 @@ Result<std::string> Keeper::backup_to(const std::string& folder) {
   options.version = parts_.version;
   options.stop = [this] { return stopping_.load(); };
   TRY(const BackupManifest manifest, make_backup(*parts_.env, std::move(cut), options));
+  note_done(*parts_.env, parts_.data_folder, kBackupMark, options.now);
   std::uint64_t bytes = 0;
   for (const BackupFile& file : manifest.files) bytes += file.bytes;
   base::JsonWriter json;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "channels/options.h"
@@ -66,6 +67,14 @@ class Keeper {
   std::atomic<bool> stopping_{false};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< loop only
 };
+
+/// Files of the data folder that say when something was last done; what the figures show.
+inline constexpr const char* kBackupMark = "last_backup";
+inline constexpr const char* kVerifyMark = "last_verify";
+/// Writes one; where it cannot be written the figure stays as old as it is.
+void note_done(base::Env& env, const std::string& data_folder, const char* mark, base::WallTime now);
+/// When; nothing when it never was.
+std::optional<base::WallTime> read_done(base::Env& env, const std::string& data_folder, const char* mark);
 
 /// Forecast of the disk that holds the journal; empty: not within a year, or not known yet.
 std::string forecast_text(base::Env& env, const std::string& folder, const RetentionPolicy& policy, base::WallTime now);

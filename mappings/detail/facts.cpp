@@ -252,6 +252,8 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   for (ir::Index i = 0; i < unit.exprs.size(); ++i) facts->truths.push_back(truth_of(unit, i));
   facts->pure = pure_functions(unit);
   facts->text_fns = text_functions(unit);
+  facts->object_fns = object_functions(unit);
+  facts->object_lookups = object_lookups(unit);
   facts->writes = derive_writes(unit, facts->plans, facts->text_fns, facts->splits);
   facts->actions = derive_actions(unit, facts->writes);
   for (const ir::Table& table : unit.tables) {

@@ -68,6 +68,8 @@ struct Facts {
   std::vector<std::uint8_t> splits;                          ///< parallel to Unit::functions (actions.h)
   std::vector<std::uint8_t> pure;                            ///< parallel to Unit::functions (purity.h)
   std::vector<std::uint8_t> text_fns;                        ///< parallel to Unit::functions (purity.h)
+  std::vector<std::uint8_t> object_fns;                      ///< parallel to Unit::functions (purity.h)
+  std::vector<std::uint8_t> object_lookups;                  ///< parallel to Unit::exprs (purity.h)
   std::vector<std::uint8_t> truths;  ///< parallel to Unit::exprs: 1 true, 2 false in every run, 0 not known
   std::vector<RegexFacts> regexes;   ///< parallel to Unit::regexes
   std::vector<PathKey> paths;        ///< parallel to Unit::v2_paths

@@ -37,6 +37,7 @@ Value Run::call_fn(const ir::Expr& expr) {
       return call_texts(expr.a, inner, key).value();
     return call_entered(function, inner);
   }
+  if (facts_->object_fns[expr.a] != 0) return call_made(expr);
   if (function.parameters == 1 && expr.c == 1) {
     const Value argument = eval(unit_->args[expr.b]);
     if (argument.kind == ValueKind::string && argument.flags == 0) return call_with_text(function, argument);

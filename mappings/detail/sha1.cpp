@@ -117,11 +117,27 @@ __attribute__((target("sha,sse4.1,ssse3"))) void block_sha(State& state, const u
 
 using Block = void (*)(State&, const unsigned char*);
 
+void first_block(State& state, const unsigned char* data, Block block, FirstBlock& first) {
+  if (first.known && std::memcmp(first.bytes.data(), data, first.bytes.size()) == 0) {
+    state = first.state;
+    return;
+  }
+  block(state, data);
+  std::memcpy(first.bytes.data(), data, first.bytes.size());
+  first.state = state;
+  first.known = true;
+}
+
 /// The five words of the hash.
-State digest(std::string_view bytes, Block block) {
+State digest(std::string_view bytes, Block block, FirstBlock* first = nullptr) {
   State state = kStart;
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
   std::size_t left = bytes.size();
+  if (first != nullptr && left >= 64) {
+    first_block(state, data, block, *first);
+    left -= 64;
+    data += 64;
+  }
   for (; left >= 64; left -= 64, data += 64) block(state, data);
   unsigned char tail[128] = {};
   if (left > 0) std::memcpy(tail, data, left);
@@ -179,6 +195,11 @@ constexpr std::array<char, 512> kHexPairs = [] {
 }  // namespace
 
 void uuid5_into(std::string_view name, char* out) {
+  FirstBlock first;
+  uuid5_into(name, out, first);
+}
+
+void uuid5_into(std::string_view name, char* out, FirstBlock& first) {
   char buffer[512];
   std::string large;
   std::string_view seed;
@@ -190,7 +211,7 @@ void uuid5_into(std::string_view name, char* out) {
     large.assign(kNamespace, 16).append(name);
     seed = large;
   }
-  std::array<unsigned char, 20> hash = sha1(seed);
+  std::array<unsigned char, 20> hash = as_bytes(digest(seed, best_block(), &first));
   hash[6] = static_cast<unsigned char>((hash[6] & 0x0F) | 0x50);
   hash[8] = static_cast<unsigned char>((hash[8] & 0x3F) | 0x80);
   constexpr std::uint8_t kAt[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};

@@ -67,6 +67,7 @@ void FhirTarget::merge(OutputNode& into, OutputNode& from) {
     run_.note(RunDiagnostic::Level::note, "identity-conflict",
               "two creates of one identity differ; the last value stays", nullptr);
   };
+  if (from.kept) own_members(run_.arena_, from);
   for (std::uint32_t i = 0; i < from.size; ++i) {
     OutputNode* part = from.slots[i];
     if (part == nullptr || is_vacant(*part)) continue;
@@ -230,7 +231,7 @@ void FhirTarget::name_resources() {
     }
     if (node->is_bundle()) continue;
     node->entry = entry++;
-    uuid5_into(seed_of(*node), node->uuid);
+    uuid5_into(seed_of(*node), node->uuid, run_.first_block_);
   }
   for (const CreatedNode* node : run_.created_) {
     const CreatedNode& kept = survivor(*node);

@@ -108,6 +108,7 @@ ELSEWHERE = {
     "journal_failpoints_test": ["journal.migrate.", "journal.hold", "journal.job", "journal.note"],
     "vault_failpoints_test": ["prune.", "backup.", "restore."],
     "needs a file destination": ["env."],
+    "tests/e2e/replay.sh": ["quarantine."],
 }
 ROTATE = "journal.rotate.now"  # torn: a change of files without waiting for midnight
 OF_A_CHANGE = ("journal.rotate.", "journal.carry", "journal.create")

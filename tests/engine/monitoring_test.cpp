@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -56,6 +57,23 @@ TEST_CASE("monitoring: every rule is about metrics that exist") {
   CHECK(count("expr: '") == rules_count);
   CHECK(count("severity: ") == rules_count);
   CHECK(count("summary: '") == rules_count);
+}
+
+TEST_CASE("monitoring: every metric of the table is written somewhere") {
+  // Where it is only looked at does not count.
+  std::string written;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(KILN_SOURCE_DIR "/engine")) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with("alert_rules") || !(name.ends_with(".cpp") || name.ends_with(".h"))) continue;
+    std::ifstream file(entry.path());
+    std::ostringstream text;
+    text << file.rdbuf();
+    written += text.str();
+  }
+  for (const base::MetricInfo& metric : base::all_metrics()) {
+    INFO(metric.name);
+    CHECK(std::regex_search(written, std::regex(std::string("Metric::") + metric.name + "\\b")));
+  }
 }
 
 TEST_CASE("monitoring: every panel is about metrics that exist") {

@@ -197,6 +197,28 @@ TEST_CASE("a backup is one picture at a number, beside messages that come, and i
   CHECK(verify_backup(f.env, f.folder.path("data")).error().code == base::ErrorCode::backup_damaged);
 }
 
+TEST_CASE("a restored journal holds the channels whose messages were accepted and not yet mapped") {
+  Fixture f;
+  f.add();
+  NewMessage m;
+  m.channel = "lab";
+  m.received = f.clock.wall();
+  m.config_hash = "c1";
+  m.body = "MSH|^~\\&|LAB";
+  f.journal->append(m, [](auto id) { REQUIRE(id.has_value()); });
+  f.journal->flush();
+  f.backup("backup");
+  f.journal.reset();
+  const auto restored = restore_backup(f.env, f.folder.path("backup"), f.data(), true, f.clock.wall());
+  if (!restored) FAIL(restored.error().message());
+  CHECK(restored->held == std::vector<std::string>{"lab", "adt_in/pas"});
+  f.open(f.data());
+  CHECK(f.journal->recovered().unprocessed == std::vector<MessageId>{2});
+  std::vector<std::string> subjects;
+  for (const Hold& hold : f.journal->recovered().holds) subjects.push_back(hold.subject);
+  CHECK(subjects == std::vector<std::string>{"channel:lab", "destination:adt_in/pas"});
+}
+
 TEST_CASE("a restored journal starts with everything in doubt and every destination paused") {
   Fixture f;
   f.add();

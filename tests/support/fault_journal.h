@@ -18,6 +18,7 @@ class FaultJournal final : public engine::Journal {
   std::map<engine::MessageId, int> fail_end;    ///< the same of end()
   std::function<void(const engine::Processed&)> before_store;  ///< called first; may be empty
   int fail_append = 0;                          ///< how many more append() calls fail
+  int fail_hold = 0;                            ///< of set_hold()
   base::ErrorCode error = base::ErrorCode::disk_full;
   base::Executor* later = nullptr;  ///< where failures are told; nullptr: inside the call
 
@@ -46,6 +47,7 @@ class FaultJournal final : public engine::Journal {
     inner_.note_attempt(id, std::move(channel), std::move(destination), std::move(attempt), std::move(done));
   }
   void set_hold(engine::Hold hold, std::function<void(base::Status)> done) override {
+    if (fail_hold > 0 && fail_hold-- > 0) return tell(std::move(done));
     inner_.set_hold(std::move(hold), std::move(done));
   }
   void read_holds(std::function<void(base::Result<std::vector<engine::Hold>>)> done) override {
