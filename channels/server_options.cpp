@@ -180,7 +180,7 @@ constexpr FieldSpec kJournal[] = {
     {.name = "attachment_min",
      .type = FieldType::size,
      .summary = "a field of a message (or another body) of that size is kept apart, each content once a day",
-     .default_value = "64KB",
+     .default_value = "64kB",
      .min = 4096,
      .max = std::int64_t{1} << 30},
 };
