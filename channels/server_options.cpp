@@ -232,6 +232,13 @@ constexpr FieldSpec kLimits[] = {
     {.name = "fhir", .type = FieldType::block, .summary = "of the FHIR server", .fields = kFhirLimits},
     {.name = "http", .type = FieldType::block, .summary = "of its clients", .fields = kRequestLimits},
 };
+constexpr FieldSpec kEgress[] = {
+    {.name = "allow",
+     .type = FieldType::string,
+     .summary = "\"pas.example.org:2600\", \"*.example.org:443\" or \"10.1.2.3:*\"; a connection to anywhere else is E0920, "
+                "or refused at the start when an env() names it",
+     .repeated = true},
+};
 constexpr const char* kRefusedWords[] = {"retry", "block", "quarantine"};
 constexpr const char* kActionWords[] = {"create", "update", "delete"};
 constexpr FieldSpec kTopic[] = {
@@ -424,7 +431,11 @@ constexpr FieldSpec kServer[] = {
      .repeated = true},
     {.name = "poison", .type = FieldType::any, .summary = "messages that crash", .later = true},
     {.name = "replay", .type = FieldType::any, .summary = "pace of replays", .later = true},
-    {.name = "egress", .type = FieldType::any, .summary = "where may be connected to", .later = true},
+    {.name = "egress",
+     .type = FieldType::block,
+     .summary = "where channels and alerts may connect to; without the block anywhere the definitions say",
+     .fields = kEgress,
+     .optional_block = true},
     {.name = "admin", .type = FieldType::any, .summary = "users and roles", .later = true},
     {.name = "console",
      .type = FieldType::block,

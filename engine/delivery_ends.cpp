@@ -16,6 +16,16 @@ using std::chrono::milliseconds;
 using Kind = SendOutcome::Kind;
 namespace limits = base::limits;
 
+namespace {
+
+/// An error as one line begins with its code, which stands beside it already.
+std::string without_code(const std::string& detail, std::string_view code) {
+  const bool has = !code.empty() && detail.starts_with(code) && detail.substr(code.size()).starts_with(": ");
+  return has ? detail.substr(code.size() + 2) : detail;
+}
+
+}  // namespace
+
 channels::NakAction DeliveryQueue::action_for(const PendingOutput& output, const SendOutcome& outcome) const {
   auto action = channels::NakAction::retry;
   if (outcome.kind == Kind::bad) action = channels::NakAction::quarantine;
@@ -42,8 +52,8 @@ DeliveryQueue::Settled DeliveryQueue::settle(Entry& output, const SendOutcome& o
     counters_.last_error.clear();
     return Settled::ended;
   }
-  counters_.last_error = std::string(base::error_info(outcome.error).code) +
-                         (outcome.detail.empty() ? "" : ": " + outcome.detail);
+  const std::string code = base::error_info(outcome.error).code, detail = without_code(outcome.detail, code);
+  counters_.last_error = code + (detail.empty() ? "" : ": " + detail);
   switch (action_for(output, outcome)) {
     case channels::NakAction::retry:
       retry_later(output, outcome);
@@ -71,7 +81,7 @@ void DeliveryQueue::note_attempt(const Entry& output, const SendOutcome& outcome
   attempt.at = output.began;
   attempt.took_us = std::max<std::int64_t>(0, clock_.wall().micros - output.began.micros);
   attempt.code = outcome.code.empty() ? base::error_info(outcome.error).code : outcome.code;
-  attempt.detail = outcome.detail;
+  attempt.detail = without_code(outcome.detail, attempt.code);
   attempt.reply = outcome.reply;
   journal_.note_attempt(output.id, settings_.channel, settings_.destination, std::move(attempt), nullptr);
 }
@@ -130,7 +140,7 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ending.state = state;
   ending.code = outcome.code;
   if (ending.code.empty() && state != DeliveryState::sent) ending.code = base::error_info(outcome.error).code;
-  ending.detail = outcome.detail;
+  ending.detail = without_code(outcome.detail, ending.code);
   ending.reply = outcome.reply;
   ending.attempts = output.attempts;
   ending.in_doubt = output.in_doubt;

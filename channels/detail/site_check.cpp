@@ -5,6 +5,7 @@
 #include <set>
 
 #include "channels/connectors/detail/common.h"
+#include "channels/detail/egress.h"
 #include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
 #include "engine/base/text.h"
@@ -110,6 +111,7 @@ class Checker {
     check_http_tls(site_.server.block("http"));
     check_access();
     check_ports();
+    check_connections();
     check_chains();
     check_cycles();
     check_lookups();
@@ -333,6 +335,29 @@ class Checker {
       }
     }
     return out;
+  }
+
+  /// Hosts that `egress` does not list. What an env() names is known at the start.
+  void check_connections() {
+    if (!site_.server.has("egress")) return;
+    if (const auto* patterns = site_.server.block("egress").all("allow"))
+      for (const OptionValue& pattern : *patterns)
+        if (pattern.resolved && pattern.text.rfind(':') == std::string::npos)
+          report(diagnostics_, ErrorCode::E0917, pattern.span, "`allow`: a host and a port are expected", "\"pas.example.org:2600\"");
+    if (const auto* notify = site_.server.all("notify"))
+      for (const OptionValue& one : *notify) check_remotes(one.block.front());
+    for (const PendingChannel& channel : site_.channels) {
+      if (channel.definition.disabled) continue;
+      check_remotes(channel.definition.source_options);
+      for (const auto& destination : channel.definition.destinations) check_remotes(destination.options);
+    }
+  }
+
+  void check_remotes(const Options& options) {
+    for (const Remote& remote : remotes_of(options))
+      if (!allows(site_.server, remote))
+        report(diagnostics_, ErrorCode::E0920, remote.span, "`egress` does not allow " + remote.host + ":" + remote.port,
+               "egress { allow \"" + remote.host + ":" + remote.port + "\" } in kiln.conf");
   }
 
   /// `to NAME: channel { name "…" }` names a channel that takes what is handed on.

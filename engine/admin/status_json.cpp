@@ -156,6 +156,7 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
     one.waiting = status.pending;
     const std::string waiting =
         std::to_string(status.pending) + (status.pending == 1 ? " message waits" : " messages wait");
+    if (!status.closed.empty() && !status.paused && !status.blocked) continue;  // its hours are over: it opens by itself
     if (status.paused) {
       if (status.pending == 0) continue;
       one.text = "paused by an operator, " + waiting;

@@ -193,6 +193,26 @@ TEST_CASE("what is not in this version is said by the check already", "[site]") 
   CHECK(unavailable(source + sink, "journal { retention 30d; metadata 90d; sent drop }") == "");
 }
 
+TEST_CASE("what an env() names is compared with egress at the start", "[site]") {
+  const auto start = [](const char* host) {
+    ::setenv("KILN_TEST_HOST", host, 1);
+    const SiteLoad loaded = load_site_texts({{"kiln.conf", "server { egress { allow \"127.0.0.1:2600\" } }\n"},
+                                             {"channels/c.channel", R"(channel c {
+  source mllp { port 2575 }
+  accept hl7 ADT_A01 2.5.1
+  to out: mllp from source { host env("KILN_TEST_HOST"); port 2600 }
+}
+)"}});
+    REQUIRE(loaded.site);
+    return resolve_site(*loaded.site, base::system_env(), process_references());
+  };
+  CHECK(start("127.0.0.1"));
+  const auto refused = start("10.0.0.1");
+  REQUIRE_FALSE(refused);
+  CHECK((refused.error().code == base::ErrorCode::egress_denied));
+  CHECK(refused.error().remedy.find("10.0.0.1:2600") != std::string::npos);
+}
+
 TEST_CASE("encrypted listeners and destinations are in this version", "[site]") {
   const SiteLoad loaded = load_site_texts({{"channels/c.channel", R"(channel c {
   source mllp { port 2575; bind "0.0.0.0"; tls { cert cred("a.crt"); key cred("a.key") } }

@@ -82,7 +82,7 @@ struct Site {
     journal->flush();
   }
   void index(const IndexRules& by) {
-    Indexer indexer({&base::system_env(), journal_folder, index_folder, by});
+    Indexer indexer({&base::system_env(), journal_folder, index_folder, by, {}});
     REQUIRE(indexer.catch_up().has_value());
   }
   JournalReader reader(bool with_index, const IndexRules& by) {
@@ -200,7 +200,7 @@ TEST_CASE("index: it goes on where it stopped, and is made anew when it is damag
 TEST_CASE("index: of a journal file that is gone goes too") {
   Site site;
   fill(site, 5, 30);
-  Indexer indexer({&base::system_env(), site.journal_folder, site.index_folder, rules()});
+  Indexer indexer({&base::system_env(), site.journal_folder, site.index_folder, rules(), {}});
   REQUIRE(indexer.catch_up().has_value());
   const auto files = base::system_env().list(site.journal_folder);
   const std::string gone = index_path(site.index_folder, 1);
