@@ -14,6 +14,7 @@
 #include "engine/base/text.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
+#include "engine/security/insecure_settings.h"
 #include "engine/security/password.h"
 #include "engine/security/site_access.h"
 
@@ -159,13 +160,8 @@ void AdminService::look_at_site() {
   const channels::Site& site = parts_.gateway->site();
   certificates_ = certificates_of(site);
   insecure_.clear();
-  if (site.server.block("http").has("insecure")) insecure_.push_back("http { insecure accept_risk }");
-  if (site.server.block("journal").text("durability") == "relaxed")
-    insecure_.push_back("journal { durability relaxed }");
-  for (const auto& channel : site.channels)
-    if (channels::find_field(channel.source_options.fields(), "insecure") != nullptr &&
-        channel.source_options.has("insecure"))
-      insecure_.push_back("channel " + channel.name + ": insecure accept_risk");
+  for (const InsecureSetting& one : insecure_settings(site))
+    insecure_.push_back(one.place == "server" ? one.text : one.place + ": " + one.text);
 }
 
 Task<void> AdminService::stop() {

@@ -7,6 +7,7 @@
 #include "engine/gateway.h"
 #include "engine/observe/observer.h"
 #include "engine/security/certificates.h"
+#include "engine/security/insecure_settings.h"
 #include "engine/version.h"
 
 namespace kiln::engine {
@@ -52,17 +53,6 @@ void collect_queue(Metrics& all, const std::string& name, const DeliveryQueue& q
     all.gauge(Metric::last_sent_timestamp_seconds, {channel, destination}).set(seconds(status.last_sent));
   constexpr double kPaused = 3;
   all.gauge(Metric::connection_state, {channel, destination}).set(status.paused || !status.closed.empty() ? kPaused : state_value(queue.connector_status()));
-}
-
-/// Options `insecure`, wherever they are.
-void find_insecure(const channels::Options& options, const std::string& place, Metrics& all) {
-  for (const auto& [name, values] : options.values()) {
-    for (const channels::OptionValue& value : values) {
-      if (name == "insecure" && value.origin != channels::OptionValue::Origin::default_value)
-        all.gauge(Metric::insecure_setting, {Safe::name(place)}).set(1.0);
-      for (const channels::Options& block : value.block) find_insecure(block, place, all);
-    }
-  }
 }
 
 }  // namespace
@@ -133,12 +123,7 @@ void Observer::collect_site() {
   for (const CertificateInfo& one : certificates_of(site))
     all.gauge(Metric::tls_cert_expiry_timestamp_seconds, {Safe::name(one.where)}).set(seconds(one.expires));
   for (const auto& sample : all.read(Metric::insecure_setting)) all.retire("key", sample.labels.at("key"));
-  find_insecure(site.server, "server", all);
-  for (const auto& channel : site.channels) {
-    find_insecure(channel.source_options, channel.name, all);
-    for (const auto& destination : channel.destinations)
-      find_insecure(destination.options, channel.name + "/" + destination.name, all);
-  }
+  for (const InsecureSetting& one : insecure_settings(site)) all.gauge(Metric::insecure_setting, {Safe::name(one.place)}).set(1.0);
 }
 
 }  // namespace kiln::engine

@@ -7,6 +7,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/metrics.h"
+#include "engine/security/insecure_settings.h"
 
 using namespace kiln;
 
@@ -89,4 +90,24 @@ TEST_CASE("monitoring: every panel is about metrics that exist") {
     }
   }
   CHECK(panels >= 16);
+}
+
+TEST_CASE("monitoring: what a site gives up is listed wherever it stands") {
+  const auto loaded = channels::load_site_texts(
+      {{"kiln.conf",
+        "server { http { listen 0.0.0.0:8080; insecure accept_risk } health { listen 0.0.0.0:9464; insecure accept_risk }\n"
+        "  notify ops { webhook \"http://pager.example.org/\"; authorization env(\"T\"); insecure accept_risk } }"},
+       {"channels/lab.channel",
+        "channel lab {\n  source mllp { port 2575; bind \"0.0.0.0\"; insecure accept_risk }\n  accept hl7 ADT_A01 2.5.1\n"
+        "  to pas: http from source { url \"http://pas.example.org/\"; token env(\"T\"); insecure accept_risk }\n"
+        "  to kept: drop from source { }\n}\n"}});
+  REQUIRE(loaded.site);
+  std::string all;
+  for (const engine::InsecureSetting& one : engine::insecure_settings(*loaded.site)) all += one.place + ": " + one.text + "\n";
+  CHECK(all ==
+        "server: health { insecure accept_risk }\n"
+        "server: http { insecure accept_risk }\n"
+        "server: notify ops { insecure accept_risk }\n"
+        "lab: insecure accept_risk\n"
+        "lab/pas: insecure accept_risk\n");
 }
