@@ -1,25 +1,11 @@
 #include "mappings/detail/object_memory.h"
 
-#include <cstring>
+#include "mappings/detail/text_hash.h"
 
 namespace kiln::mappings::detail {
 
 std::size_t ObjectMemory::hash(const ObjectKey& key) {
-  constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15u;
-  std::uint64_t mixed = (key.maker ^ (std::uint64_t{key.rule} << 40)) * kMix + key.text.size();
-  const char* at = key.text.data();
-  const auto add = [&](std::uint64_t word) {
-    mixed = (mixed ^ mixed >> 32 ^ word) * kMix;
-  };
-  std::size_t left = key.text.size();
-  for (std::uint64_t word = 0; left >= sizeof word; left -= sizeof word, at += sizeof word) {
-    std::memcpy(&word, at, sizeof word);
-    add(word);
-  }
-  std::uint64_t last = 0;
-  for (std::size_t i = 0; i < left; ++i) last = last << 8 | static_cast<unsigned char>(at[i]);
-  add(last);
-  return static_cast<std::size_t>(mixed >> 24);
+  return hash_text(key.maker ^ std::uint64_t{key.rule} << 40, key.text);
 }
 
 const KeptObject* ObjectMemory::find(const ObjectKey& key, std::size_t hash) const {
@@ -28,7 +14,8 @@ const KeptObject* ObjectMemory::find(const ObjectKey& key, std::size_t hash) con
     const std::uint16_t place = places_[at & (kPlaces - 1)];
     if (place == 0) return nullptr;
     const Entry& entry = entries_[place - 1u];
-    if (entry.key.maker == key.maker && entry.key.rule == key.rule && entry.key.text == key.text) return entry.object;
+    if (entry.key.maker == key.maker && entry.key.rule == key.rule && entry.key.text == key.text)
+      return entry.object;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// Objects that datatype maps, fns and tables made of a few texts: a code, a doctor, a unit come again within a message and
-// in the next one, and what is made of them is the same each time (see run_objects.cpp for what is kept).
+// Objects that datatype maps, fns and tables made of a few texts: a code, a doctor, a unit come again within
+// a message and in the next one, and what is made of them is the same each time (see run_objects.cpp for what
+// is kept).
 
 #include <array>
 #include <cstdint>
@@ -20,15 +21,15 @@ struct ObjectKey {
   std::string_view text;  ///< of the arguments
 };
 
-/// Holds copies of all it is given. Bounded: when it is full it takes no more, and renew() forgets everything. Not
-/// thread-safe.
+/// Holds copies of all it is given. Bounded: when it is full it takes no more, and renew() forgets
+/// everything. Not thread-safe.
 class ObjectMemory {
  public:
   static constexpr std::size_t kKeyMax = 200;
 
   static std::size_t hash(const ObjectKey& key);
-  /// nullptr when it is not known; without a node: known as one that cannot be kept. Valid until the next clear() or
-  /// renew().
+  /// nullptr when it is not known; without a node: known as one that cannot be kept. Valid until the next
+  /// clear() or renew().
   const KeptObject* find(const ObjectKey& key, std::size_t hash) const;
   /// Whether a key of this hash was asked for before, a short while ago: what comes once need not be kept.
   bool comes_again(std::size_t hash);

@@ -92,8 +92,9 @@ class Purity {
   bool body(ir::Range stmts) const {
     for (ir::Index i = 0; i < stmts.count; ++i) {
       const ir::Stmt& stmt = unit_.stmts[stmts.first + i];
-      const bool pure = stmt.op == ir::StmtOp::write ? write(unit_.writes[stmt.index])
-                        : stmt.op == ir::StmtOp::let && expr(unit_.lets[stmt.index].value);
+      const bool pure = stmt.op == ir::StmtOp::write
+                            ? write(unit_.writes[stmt.index])
+                            : stmt.op == ir::StmtOp::let && expr(unit_.lets[stmt.index].value);
       if (!pure) return false;
     }
     return true;

@@ -291,8 +291,8 @@ class Run {
   bool look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out);
   bool look_part(const TextPlan& plan, const Parts& parts, Text& out);
   bool look_field(ir::Index path, Text& out);
-  bool look_in_field(const ir::V2Path& path, const SegmentInfo& in, Text& out);
-  bool look_composite(const ir::V2Path& path, Hl7Ref field, Text& out);
+  bool look_in_field(const PathKey& path, const SegmentInfo& in, Text& out);
+  bool look_composite(const PathKey& path, Hl7Ref field, Text& out);
   bool look_local(const TextPlan& plan, Text& out);
   bool translate(const TextPlan& plan, Text& out) const;
   static bool is_plain_code(std::string_view text);

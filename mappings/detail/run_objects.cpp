@@ -1,4 +1,5 @@
-// Objects that were made before (object_memory.h): found instead of made, with what making them read and cost.
+// Objects that were made before (object_memory.h): found instead of made, with what making them read and
+// cost.
 
 #include "mappings/detail/run_objects.h"
 
@@ -26,15 +27,18 @@ std::uint64_t shape_of(const Value& argument) {
 /// A part of the message that is short, and all of it text: no null, nothing to decode.
 bool Run::is_plain_part(const Value& value) const {
   const auto level = static_cast<Hl7Level>(value.flags);
-  return value.kind == ValueKind::hl7 && level != Hl7Level::segment && value.hl7.end - value.hl7.begin <= kReadWindow &&
+  return value.kind == ValueKind::hl7 && level != Hl7Level::segment &&
+         value.hl7.end - value.hl7.begin <= kReadWindow &&
          find(value.hl7.begin, value.hl7.end, '"') == value.hl7.end;
 }
 
-/// The arguments as one text; each with its kind, type and size before it, so that no two lists of arguments are one
-/// text. False: what is made depends on more than texts, or is not worth its place.
+/// The arguments as one text; each with its kind, type and size before it, so that no two lists of arguments
+/// are one text. False: what is made depends on more than texts, or is not worth its place.
 bool Run::object_key(std::uint64_t maker, std::span<const Value> arguments, ObjectCall& call) const {
   constexpr std::size_t kHeader = 4, kPartMax = 0xFF;
-  if (!plain_ || row_loops_ != 0 || map_->target != ir::Side::fhir || arguments.size() > KeptObject::kArgumentsMax) return false;
+  if (!plain_ || row_loops_ != 0 || map_->target != ir::Side::fhir ||
+      arguments.size() > KeptObject::kArgumentsMax)
+    return false;
   call.arguments = arguments;
   call.key.maker = maker << 24;
   if (arguments.size() == 1 && arguments[0].kind == ValueKind::hl7) {
@@ -70,7 +74,8 @@ bool Run::object_key(std::uint64_t maker, std::span<const Value> arguments, Obje
   return true;
 }
 
-/// The object that `maker` made of the same arguments before. nullptr: it has to be made; end_object() has to follow.
+/// The object that `maker` made of the same arguments before. nullptr: it has to be made; end_object() has to
+/// follow.
 const KeptObject* Run::begin_object(std::uint64_t maker, std::uint32_t rule, std::span<const Value> arguments,
                                     ObjectCall& call) {
   call.keeps = false;
@@ -125,7 +130,8 @@ class Run::ObjectCopy {
     return &to;
   }
 
-  /// Of `part`, a node or a record: where its source is, told from an argument. False: in none or several of them.
+  /// Of `part`, a node or a record: where its source is, told from an argument. False: in none or several of
+  /// them.
   template <class Part>
   bool place(SourceRef source, Part& part) const {
     part.argument = 0;
@@ -136,7 +142,8 @@ class Run::ObjectCopy {
       bool inside = argument.source == source;
       if (argument.kind == ValueKind::hl7) {
         const Hl7Ref range = kind_of(source) == SourceKind::hl7 ? hl7_range(source) : Hl7Ref{};
-        inside = range.begin < range.end && range.begin >= argument.hl7.begin && range.end <= argument.hl7.end;
+        inside =
+            range.begin < range.end && range.begin >= argument.hl7.begin && range.end <= argument.hl7.end;
       }
       if (!inside) continue;
       if (part.argument != 0) return false;
@@ -175,8 +182,8 @@ class Run::ObjectCopy {
   const std::span<const Value> arguments_;
 };
 
-/// `made`: what the call made, nullptr when nothing. It is kept when nothing was said while it was made, and the zone of
-/// the message did not matter.
+/// `made`: what the call made, nullptr when nothing. It is kept when nothing was said while it was made, and
+/// the zone of the message did not matter.
 void Run::end_object(const ObjectCall& call, const OutputNode* made, ir::TypeId type) {
   if (!call.keeps) return;
   KeptObject object;
@@ -189,8 +196,8 @@ void Run::end_object(const ObjectCall& call, const OutputNode* made, ir::TypeId 
   }
   if (halt_ != Halt::none || is_asking()) return;
   object.steps = steps_ - call.steps;
-  const bool fits = made != nullptr && made->kind == NodeKind::object && !is_vacant(*made) && noted_ == call.noted &&
-                    zoned_ == call.zoned;
+  const bool fits = made != nullptr && made->kind == NodeKind::object && !is_vacant(*made) &&
+                    noted_ == call.noted && zoned_ == call.zoned;
   if (!fits || !copy_object(*made, call.arguments, object)) object.node = nullptr;
   objects_.keep(call.key, call.hash, object);
 }
@@ -223,7 +230,8 @@ bool Run::takes_object(const Dest& dest) {
 
 /// Of an object function (purity.h) whose arguments are in `inner`.
 bool Run::emit_made(const ir::Expr& expr, const Frame& inner, Dest& dest) {
-  return emit_once(expr.a, arguments_of(expr.a, inner), dest, [&] { return emit_entered(expr, inner, dest); });
+  return emit_once(expr.a, arguments_of(expr.a, inner), dest,
+                   [&] { return emit_entered(expr, inner, dest); });
 }
 
 /// The same as a value.

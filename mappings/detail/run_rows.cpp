@@ -200,9 +200,11 @@ Value Run::table_column(const ir::Expr& expr) {
 bool Run::emit_lookup(const ir::Expr& expr, Dest& dest) {
   const ir::Lookup& lookup = unit_->lookups[expr.a];
   const auto index = static_cast<std::size_t>(&expr - unit_->exprs.data());
-  if (facts_->object_lookups[index] == 0 || !takes_object(dest)) return emit_found(expr, eval_text(lookup.key), dest);
+  if (facts_->object_lookups[index] == 0 || !takes_object(dest))
+    return emit_found(expr, eval_text(lookup.key), dest);
   const Value key = eval(lookup.key);
-  return emit_once(unit_->functions.size() + index, {&key, 1}, dest, [&] { return emit_found(expr, key, dest); });
+  return emit_once(unit_->functions.size() + index, {&key, 1}, dest,
+                   [&] { return emit_found(expr, key, dest); });
 }
 
 bool Run::emit_found(const ir::Expr& expr, const Value& key, Dest& dest) {

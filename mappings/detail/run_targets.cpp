@@ -263,8 +263,7 @@ bool Run::build_datatype(const ir::Expr& expr, const Value& source, OutputNode& 
   rule_ = rule;
   frame_ = outer;
   const bool wrote = !is_vacant(node);
-  if (keep_built_ && fresh && wrote && noted == noted_ && halt_ == Halt::none)
-    built_.push_back(built);
+  if (keep_built_ && fresh && wrote && noted == noted_ && halt_ == Halt::none) built_.push_back(built);
   end_object(call, wrote ? &node : nullptr, 0);
   return wrote;
 }
@@ -290,7 +289,8 @@ bool Run::emit_call(const ir::Expr& expr, Dest& dest) {
     const Value value = call_texts(expr.a, inner, key).value();
     return halt_ == Halt::none && emit_value(value, dest);
   }
-  if (facts_->object_fns[expr.a] != 0 && halt_ == Halt::none && takes_object(dest)) return emit_made(expr, inner, dest);
+  if (facts_->object_fns[expr.a] != 0 && halt_ == Halt::none && takes_object(dest))
+    return emit_made(expr, inner, dest);
   return emit_entered(expr, inner, dest);
 }
 

@@ -115,7 +115,8 @@ void FhirTarget::print_bundle() {
   out_.put("]}");
 }
 
-/// The Bundle's own elements, where a `create` of type Bundle wrote some; its type stands in FHIR order among them.
+/// The Bundle's own elements, where a `create` of type Bundle wrote some; its type stands in FHIR order among
+/// them.
 void FhirTarget::print_bundle_start(std::string_view type) {
   out_.put("{\"resourceType\":\"Bundle\"");
   const auto put_type = [&] {

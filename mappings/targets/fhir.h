@@ -16,12 +16,15 @@ class FhirTarget {
   /// Prints into `out`, which it empties first.
   FhirTarget(Run& run, OutputBuffer& out) : FhirTarget(run, out, run.context_->lineage) {}
   void print();
-  /// Prints an object without references by itself; empty when it prints nothing. Valid until the next use of `out`.
+  /// Prints an object without references by itself; empty when it prints nothing. Valid until the next use of
+  /// `out`.
   static std::string_view print_apart(Run& run, const OutputNode& object, OutputBuffer& out,
                                       std::vector<LineageRecord>& lineage);
 
  private:
-  FhirTarget(Run& run, OutputBuffer& out, bool lineage) : run_(run), out_(out), lineage_(lineage) { out_.clear(); }
+  FhirTarget(Run& run, OutputBuffer& out, bool lineage) : run_(run), out_(out), lineage_(lineage) {
+    out_.clear();
+  }
   void merge_duplicates();
   OutputNode* other_variant(OutputNode& object, std::uint32_t at) const;
   static bool contradict(const OutputNode& a, const OutputNode& b);

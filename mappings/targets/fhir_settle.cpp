@@ -2,9 +2,9 @@
 
 #include <bit>
 #include <charconv>
-#include <functional>
 
 #include "mappings/detail/sha1.h"
+#include "mappings/detail/text_hash.h"
 #include "mappings/targets/fhir.h"
 
 namespace kiln::mappings::detail {
@@ -53,9 +53,9 @@ bool FhirTarget::contradict(const OutputNode& a, const OutputNode& b) {
   return false;
 }
 
-/// Adds what `from` has and `into` has not. What differs takes the later value, because a message tells things
-/// in the order in which they came about (an order, then its cancellation), and is noted; an object in it whole,
-/// so that no code stands beside the display of another.
+/// Adds what `from` has and `into` has not. What differs takes the later value, because a message tells
+/// things in the order in which they came about (an order, then its cancellation), and is noted; an object in
+/// it whole, so that no code stands beside the display of another.
 void FhirTarget::merge(OutputNode& into, OutputNode& from) {
   const auto replace = [&](OutputNode& to, OutputNode& by) {
     clear(to);
@@ -112,10 +112,9 @@ bool same_identity(const CreatedNode& a, const CreatedNode& b) {
 CreatedNode* FhirTarget::first_with_identity(CreatedNode& node) {
   std::vector<CreatedNode*>& known = run_.identities_;
   const std::size_t mask = known.size() - 1;
-  const std::hash<std::string_view> hash;
-  for (std::size_t at = hash(node.value) + hash(node.resource_type);; ++at) {
+  for (std::size_t at = hash_text(node.resource_type.size(), node.value);; ++at) {
     CreatedNode*& place = known[at & mask];
-    if (place == nullptr) place = &node;
+    if (place == nullptr) return place = &node;
     if (same_identity(*place, node)) return place;
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Objects that were made before of the same texts (detail/object_memory.h): their members and how they print are known.
+// Objects that were made before of the same texts (detail/object_memory.h): their members and how they print
+// are known.
 
 #include <array>
 #include <cstdint>
@@ -38,7 +39,9 @@ struct KeptUse {
   /// What is added to a `source`: bases[0] is 0, bases[n] belongs to argument n.
   std::array<SourceRef, 1 + KeptObject::kArgumentsMax> bases{};
 
-  static const KeptUse& of(const OutputNode& object) { return reinterpret_cast<const KeptUse*>(object.slots)[-1]; }
+  static const KeptUse& of(const OutputNode& object) {
+    return reinterpret_cast<const KeptUse*>(object.slots)[-1];
+  }
   template <class Part>  // OutputNode, KeptRecord
   SourceRef source_of(const Part& part) const {
     return bases[part.argument] + part.source;

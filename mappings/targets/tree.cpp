@@ -95,7 +95,8 @@ void own_members(Arena& arena, OutputNode& object) {
 
 void use_kept(Arena& arena, OutputNode& node, const KeptObject& object, std::span<const SourceRef> bases) {
   const OutputNode& from = *object.node;
-  auto& use = *new (arena.allocate(sizeof(KeptUse) + sizeof(OutputNode*) * from.size, alignof(KeptUse))) KeptUse;
+  auto& use =
+      *new (arena.allocate(sizeof(KeptUse) + sizeof(OutputNode*) * from.size, alignof(KeptUse))) KeptUse;
   use.object = &object;
   for (std::size_t i = 0; i < bases.size(); ++i) use.bases[i] = bases[i];
   node.slots = reinterpret_cast<OutputNode**>(&use + 1);

@@ -46,12 +46,12 @@ struct OutputNode {
   ir::Index shape = 0;     ///< object
   std::uint32_t rule = 0;  ///< the rule that wrote the value
   NodeKind kind = NodeKind::empty;
-  bool needs_live = false;  ///< some rule below is not constant: without a live value nothing is printed
-  bool live = false;        ///< a rule that is not constant wrote here or below
-  bool pending = false;     ///< holds a reference that is not settled yet
-  bool quoted = false;      ///< text: stands between quotes, ready to print (see facts.h)
-  bool kept = false;        ///< object: its members belong to a memory (kept_object.h) until own_members()
-  ir::TypeId type = 0;      ///< of the value it was made from
+  bool needs_live = false;    ///< some rule below is not constant: without a live value nothing is printed
+  bool live = false;          ///< a rule that is not constant wrote here or below
+  bool pending = false;       ///< holds a reference that is not settled yet
+  bool quoted = false;        ///< text: stands between quotes, ready to print (see facts.h)
+  bool kept = false;          ///< object: its members belong to a memory (kept_object.h) until own_members()
+  ir::TypeId type = 0;        ///< of the value it was made from
   std::uint8_t argument = 0;  ///< of a node in such a memory: what `source` is told from
   SourceRef source = 0;
 
