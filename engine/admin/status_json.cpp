@@ -218,11 +218,12 @@ std::vector<Problem> find_problems(const Gateway& gateway) {
   std::vector<Problem> out;
   for (const auto& channel : gateway.channels()) {
     const auto source = channel->source_status();
-    if (channel->state() != ChannelState::running)
+    const ChannelState state = channel->state();
+    if (state != ChannelState::running && state != ChannelState::closed)
       out.push_back({Problem::Level::warn,
                      channel->definition().name,
                      {},
-                     std::string("the channel is ") + name_of(channel->state()),
+                     std::string("the channel is ") + name_of(state),
                      "as an operator has said",
                      "let it go on when it is time",
                      "kiln channel resume " + channel->definition().name,
