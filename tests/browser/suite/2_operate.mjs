@@ -154,6 +154,8 @@ export async function run({ browser, packed }) {
 
   await test('replay jobs: progress, pause, cancel', on('jobs', async (page) => {
     await page.getByText('channel:lab_in state:quarantined').waitFor();
+    check(engine.foreground.has('/replay/jobs'), 'the first look is no polling');
+    await waitFor('polling says what it is, so that it keeps no session alive', () => engine.background.has('/replay/jobs'));
     check((await page.locator('progress').first().getAttribute('value')) === '1903', 'the progress counts other messages');
     await page.getByRole('button', { name: 'Pause job 7' }).click();
     await waitFor('paused', () => engine.called('POST', '/replay/jobs/7/pause').length === 1);

@@ -129,10 +129,10 @@ export async function run({ browser, packed, folder }) {
 
   await test('playground: another map, file and sample; a finding opens its file; a value shows its place in the sample', on('playground', async (page) => {
     await page.locator('.values button').first().waitFor();
-    await page.locator('.tools').getByLabel('Map').selectOption('lab_results');
+    await page.locator('.tools').getByLabel('Map', { exact: true }).selectOption('lab_results');
     await page.getByLabel('Editor of maps/lab_results.hmap').waitFor();
-    await page.locator('.tools').getByLabel('File').selectOption('maps/admissions.hmap');
-    await page.locator('.tools').getByLabel('Sample').selectOption('');
+    await page.locator('.tools').getByLabel('File', { exact: true }).selectOption('maps/admissions.hmap');
+    await page.locator('.tools').getByLabel('Sample', { exact: true }).selectOption('');
     await page.getByLabel('Sample message').fill('MSH|^~\\&|HIS\nPID|1||700412^^^NORTH^MR\n');
     await page.getByRole('button', { name: 'Run', exact: true }).click();
     await waitFor('run', () => last('POST', '/playground/run')?.sample.startsWith('MSH|^~\\&|HIS\nPID'));
