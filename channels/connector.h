@@ -80,6 +80,7 @@ struct Outgoing {
   bool in_doubt = false;      ///< an earlier attempt may have arrived
   /// Options that depend on the message, rendered by the pipeline: {"file", "census/2025-08-18.csv"}.
   std::vector<std::pair<std::string, std::string>> rendered;
+  std::string traceparent = {};  ///< W3C Trace Context of the attempt, for receivers over HTTP; empty: none
 
   /// The rendered value of that option, or empty.
   std::string_view rendered_option(std::string_view name) const;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "channels/detail/egress.h"
+#include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
 #include "channels/detail/text_env.h"
 #include "channels/detail/validation.h"
@@ -120,6 +121,22 @@ SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files)
   return out;
 }
 
+namespace {
+
+/// What the check of the files could not see, because the value was a reference.
+base::Status check_connector(const ConnectorSpec* spec, const Options& options) {
+  if (spec == nullptr || spec->check == nullptr) return {};
+  for (const OptionProblem& problem : spec->check(options))
+    return base::fail(problem.code, problem.message, problem.option, problem.help);
+  return {};
+}
+
+base::Status refuse(const detail::Exposure& exposure) {
+  return base::fail(exposure.code, exposure.message, {}, exposure.help);
+}
+
+}  // namespace
+
 base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& references) {
   const auto place = [](base::Status status, const std::string& where) -> base::Status {
     if (status) return status;
@@ -128,6 +145,7 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
     return base::fail(std::move(error));
   };
   TRY_VOID(place(resolve(site.server, env, references), "server"));
+  for (const detail::Exposure& exposure : detail::find_exposures(site.server)) return place(refuse(exposure), "server");
   site.data_folder = base::join_path(site.folder, site.server.text("data"));
   if (site.server.block("journal").text("durability") == "relaxed")
     return base::fail(ErrorCode::E0915, "`durability relaxed` is not in this version", "server, journal",
@@ -137,18 +155,22 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
       TRY_VOID(place(detail::check_egress(site.server, one.block.front()), "server, notify " + one.text));
   for (ChannelDefinition& channel : site.channels) {
     if (channel.disabled) continue;
-    TRY_VOID(place(resolve(channel.source_options, env, references), "channel " + channel.name + ", source"));
     const auto check_hours = [](const Options& options, const std::string& where) -> base::Status {
       if (!options.has("hours")) return {};
       const auto parsed = base::Calendar::parse(options.text("hours"));
       return parsed ? base::Status() : base::fail(ErrorCode::channel_option, "option hours: " + parsed.error().text, where, parsed.error().remedy);
     };
-    TRY_VOID(check_hours(channel.source_options, "channel " + channel.name + ", source"));
-    TRY_VOID(place(detail::check_egress(site.server, channel.source_options), "channel " + channel.name + ", source"));
+    const std::string source = "channel " + channel.name + ", source";
+    TRY_VOID(place(resolve(channel.source_options, env, references), source));
+    TRY_VOID(check_hours(channel.source_options, source));
+    TRY_VOID(place(check_connector(channel.source, channel.source_options), source));
+    if (const auto exposure = detail::find_exposure(channel)) return place(refuse(*exposure), source);
+    TRY_VOID(place(detail::check_egress(site.server, channel.source_options), source));
     for (DestinationDefinition& destination : channel.destinations) {
       const std::string where = "channel " + channel.name + ", destination " + destination.name;
       TRY_VOID(place(resolve(destination.options, env, references), where));
       TRY_VOID(check_hours(destination.options, where));
+      TRY_VOID(place(check_connector(destination.connector, destination.options), where));
       TRY_VOID(place(detail::check_egress(site.server, destination.options), where));
       destination.connections = static_cast<std::uint32_t>(destination.options.number("connections"));
       if (destination.connections > 1 && !destination.ordered)

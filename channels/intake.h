@@ -41,6 +41,7 @@ struct Inbound {
   /// Called at most once, on the executor of the source, when the message is durable; then Answer::reply is what follows.
   /// Empty: the source can send one answer only.
   EarlyAnswer early;
+  std::string traceparent = {};  ///< W3C Trace Context that it came with; empty: none
 };
 
 /// What became of a message; a source acts on it (reply, rename, advance its cursor).

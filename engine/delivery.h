@@ -19,6 +19,7 @@
 #include "engine/base/task.h"
 #include "engine/journal/journal.h"
 #include "engine/observe/meters.h"
+#include "engine/observe/traces.h"
 
 namespace kiln::engine {
 
@@ -140,6 +141,7 @@ class DeliveryQueue {
     bool sending = false, blocked = false;
     base::WallTime began;  ///< of the last attempt
     base::MonoTime not_before{0};
+    AttemptTrace trace;  ///< of the attempt under way
   };
   /// Of a key: outputs from `from` on are in the journal only, until those of the key in the window have
   /// ended.
@@ -164,6 +166,7 @@ class DeliveryQueue {
   base::Task<void> wait_for_records();
   /// `later`: stop this batch and wait `delay_`.
   Settled settle(Entry& output, const channels::SendOutcome& outcome);
+  void tell_attempt(const Entry& output, const channels::SendOutcome& outcome) const;
   channels::NakAction action_for(const PendingOutput& output, const channels::SendOutcome& outcome) const;
   void note_attempt(const Entry& output, const channels::SendOutcome& outcome);
   void note_doubts(const std::vector<channels::SendOutcome>& outcomes, std::size_t first);
@@ -190,7 +193,8 @@ class DeliveryQueue {
   void end(const PendingOutput& output, DeliveryState state, const channels::SendOutcome& outcome);
   void record(MessageId id, std::shared_ptr<const Ending> ending);
   void recorded(MessageId id, std::shared_ptr<const Ending> ending, bool ok);
-  channels::Outgoing outgoing(const PendingOutput& output) const;
+  /// For an attempt that begins now.
+  channels::Outgoing outgoing(Entry& output) const;
   std::chrono::nanoseconds backoff(std::uint32_t attempts);
 
   Settings settings_;

@@ -100,7 +100,6 @@ Task<void> DeliveryQueue::send_one(std::size_t lane, MessageId id) {
       }
     }
     channels::Outgoing message = outgoing(*find(id));
-    find(id)->began = clock_.wall();
     base::failpoint_here("delivery.send.before");
     auto sending = destinations_[lane]->send(std::move(message));
     const base::MonoTime began = clock_.mono();
@@ -109,6 +108,7 @@ Task<void> DeliveryQueue::send_one(std::size_t lane, MessageId id) {
     base::failpoint_here("delivery.send.after");
     Entry& entry = *find(id);
     ++entry.attempts;
+    tell_attempt(entry, outcome);
     if (std::exchange(entry.suspect, false))
       journal_.forget_sending(id, settings_.channel, settings_.destination);
     const Settled settled = settle(entry, outcome);

@@ -79,6 +79,18 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   co_return answer;
 }
 
+namespace {
+
+/// To traces and, at level debug, to the log.
+void tell(MessageTrace& trace, const channels::ChannelDefinition& definition, const Answer& answer) {
+  const bool stored = answer.taken != channels::Taken::not_stored;
+  trace.end(answer.id, definition.name, stored, answer.taken == channels::Taken::refused);
+  base::log(base::LogLevel::debug, "message-taken",
+            {{"channel", base::Safe::name(definition.name)}, {"msg", static_cast<std::int64_t>(answer.id)}});
+}
+
+}  // namespace
+
 /// The order of one message (architecture.md §2). The commit and the map run side by side; the answer waits
 /// for both.
 Task<Answer> ChannelRuntime::take(channels::Inbound in) {
@@ -88,6 +100,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   const base::Stopwatch watch(meter_.processing, *parts_.clock);
   const std::string source_key = in.key;
   const EarlyAnswer early = std::move(in.early);
+  MessageTrace trace(in.received_at, std::move(in.traceparent));
   // One version of the site from begin to end, whatever is reloaded meanwhile.
   const std::shared_ptr<const channels::Site> site = parts_.site;
   const channels::ChannelDefinition* const definition = parts_.definition;
@@ -132,9 +145,12 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.pacer->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
   base::failpoint_here("pipeline.map.before");
+  trace.map_begins();
   Plan plan = parts_.processor->process(*site, *definition, message, opened, looks_at_fields());
+  trace.map_ends();
   base::failpoint_here("pipeline.map.after");
   const Result<MessageId> id = co_await appended;
+  trace.durable();
   base::failpoint_here("pipeline.durable");
   if (message.step) links_->leave(*message.step, id ? *id : 0);
   if (message.fragment && id) base::spawn(fragments_->add(*id));
@@ -146,12 +162,14 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
          : refuse(message, opened, id.error());
   parts_.pacer->answered();
   if (!waits || answer.taken != Taken::stored) {
+    tell(trace, *definition, answer);
     finish(key, answer, bytes);
     co_return answer;
   }
   parts_.budget->give_back(bytes);  // it is durable: what waits holds no memory
   auto waiting = answer_when_delivered(*id, site, definition, std::move(ended), false, is_early ? early : nullptr);
   answer = co_await std::move(waiting);
+  tell(trace, *definition, answer);
   finish(key, answer, 0);
   co_return answer;
 }

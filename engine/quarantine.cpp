@@ -8,6 +8,7 @@
 #include "engine/base/failpoint.h"
 #include "engine/base/json.h"
 #include "engine/base/log.h"
+#include "engine/base/metrics.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
 
@@ -343,6 +344,11 @@ Task<Result<std::string>> change_quarantine(Gateway* gateway, QuarantineRequest 
     const Result<MessageId> status = co_await std::move(changing);
     if (status && *status != 0) json.key("new_id").integer(as_integer(*status));
     ++(status ? done : failed);
+    if (status && !request.dry_run && request.action == "drop")
+      base::Metrics::process()
+          .counter(base::Metric::messages_removed_total,
+                   {base::Safe::name(item.summary.channel), base::Safe::name(short_name(item.state.destination))})
+          .add();
     json.member("text", status ? request.action : status.error().message()).end_object();
   }
   if (!request.dry_run)

@@ -4,7 +4,9 @@
 #include <map>
 #include <set>
 
+#include "channels/connectors/detail/common.h"
 #include "channels/detail/egress.h"
+#include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
@@ -84,9 +86,6 @@ bool disjoint(const Constraint& a, const Constraint& b) {
   return std::ranges::all_of(only.values, [&](const auto& value) { return except.values.contains(value); });
 }
 
-bool is_loopback(std::string_view host) {
-  return host.starts_with("127.") || host == "::1" || host == "[::1]" || host == "localhost";
-}
 bool is_any(std::string_view host) {
   return host == "0.0.0.0" || host == "::" || host == "[::]";
 }
@@ -103,13 +102,13 @@ class Checker {
 
   void check() {
     for (const PendingChannel& channel : site_.channels) {
-      check_listener(channel.definition);
       check_results(channel);
       check_taken(channel.definition);
       for (const auto& destination : channel.definition.destinations) check_destination(destination);
       check_tls(channel.definition.source_options);
     }
-    check_http();
+    check_exposures();
+    check_http_tls(site_.server.block("http"));
     check_access();
     check_ports();
     check_connections();
@@ -125,42 +124,12 @@ class Checker {
     return written ? value->span : otherwise;
   }
 
-  void check_listener(const ChannelDefinition& channel) {
-    const Options& options = channel.source_options;
-    if (channel.source == nullptr || find_field(options.fields(), "bind") == nullptr) return;
-    const OptionValue* bind = options.find("bind");
-    if (bind == nullptr || !bind->resolved || is_loopback(bind->text) || options.has("tls") ||
-        options.has("insecure"))
-      return;
-    report(diagnostics_, ErrorCode::E0911, bind->span, "plaintext listener on a non-loopback address",
-           "`tls { … }` or `insecure accept_risk`");
-  }
-
-  void check_http() {
-    const Options& http = site_.server.block("http");
-    const OptionValue* listen = http.find("listen");
-    check_console();
-    check_http_tls(http);
-    if (listen == nullptr || !listen->resolved || http.has("insecure")) return;
-    if (is_loopback(listen->text.substr(0, listen->text.rfind(':')))) return;
-    if (!http.has("tls"))
-      report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext listener on a non-loopback address",
-             "`tls { … }` or `insecure accept_risk`");
-    else if (!site_.server.block("fhir").block("access").has("user"))
-      report(diagnostics_, ErrorCode::E0911, listen->span, "the FHIR server is open beyond this machine, without users",
-             "`fhir { access { user NAME { … } } }` or `insecure accept_risk`");
-  }
-
-  /// People's passwords go there: beyond loopback only encrypted, without exception.
-  void check_console() {
-    if (!site_.server.has("console")) return;
-    const Options& console = site_.server.block("console");
-    const OptionValue* listen = console.find("listen");
-    if (listen == nullptr || !listen->resolved || console.has("tls") ||
-        is_loopback(listen->text.substr(0, listen->text.rfind(':'))))
-      return;
-    report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext console on a non-loopback address",
-           "`console { tls { cert file(\"…\"); key file(\"…\") } }`");
+  void check_exposures() {
+    std::vector<Exposure> found;
+    for (const PendingChannel& channel : site_.channels)
+      if (auto one = find_exposure(channel.definition)) found.push_back(std::move(*one));
+    for (Exposure& one : find_exposures(site_.server)) found.push_back(std::move(one));
+    for (const Exposure& one : found) report(diagnostics_, one.code, one.span, one.message, one.help);
   }
 
   void check_http_tls(const Options& http) {
@@ -360,7 +329,7 @@ class Checker {
         if (kind == "fhir" && source == "fhir" && !to.options.has("url") &&
             next.source_options.text("origin") == "any")
           out.emplace_back(i, " → store → ");
-        if (kind == "mllp" && source == "mllp" && is_loopback(to.options.text("host")) &&
+        if (kind == "mllp" && source == "mllp" && is_this_machine(to.options.text("host")) &&
             to.options.number("port") == next.source_options.number("port"))
           out.emplace_back(i, " → ");
       }

@@ -185,6 +185,35 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
   }
 }
 
+/// What the scrub of the journal has found since the start.
+void find_damage(const Gateway& gateway, std::vector<Problem>& out) {
+  if (gateway.keeper() == nullptr) return;
+  const Scrub::State scrub = gateway.keeper()->scrub().state();
+  if (scrub.faults_total == 0) return;
+  const Scrub::Fault& first = scrub.faults.front();
+  out.push_back({Problem::Level::bad,
+                 {},
+                 {},
+                 std::to_string(scrub.faults_total) + (scrub.faults_total == 1 ? " record" : " records") +
+                     " of the journal are damaged, the first of message " + std::to_string(first.id) + " in " + first.file,
+                 "none of them is delivered; what waits is quarantined when its turn comes",
+                 "look at the disk, see what else is damaged, and restore from a backup",
+                 "kiln verify --full",
+                 0});
+}
+
+void write_scrub(base::JsonWriter& json, const Gateway& gateway) {
+  if (gateway.keeper() == nullptr) return;
+  const Scrub::State scrub = gateway.keeper()->scrub().state();
+  json.key("scrub").begin_object();
+  if (!scrub.file.empty()) json.member("file", scrub.file);
+  counter(json, "at", scrub.at);
+  counter(json, "records", scrub.records);
+  counter(json, "damaged", scrub.faults_total);
+  if (scrub.last_full.micros != 0) json.member("last_full", print_time(scrub.last_full));
+  json.end_object();
+}
+
 std::vector<Problem> find_problems(const Gateway& gateway) {
   std::vector<Problem> out;
   for (const auto& channel : gateway.channels()) {
@@ -243,6 +272,7 @@ std::vector<Problem> find_problems(const Gateway& gateway) {
                    "make room, or shorten the retention",
                    {},
                    0});
+  find_damage(gateway, out);
   sort_problems(out);
   return out;
 }
@@ -272,7 +302,9 @@ void write_status_head(base::JsonWriter& json, const Gateway& gateway) {
   json.key("disk").begin_object();
   counter(json, "free_bytes", disk.free);
   counter(json, "total_bytes", disk.total);
-  json.end_object().key("certificates").begin_array();
+  json.end_object();
+  write_scrub(json, gateway);
+  json.key("certificates").begin_array();
   for (const auto& one : admin.certificates()) {
     json.begin_object()
         .member("where", one.where)

@@ -31,8 +31,10 @@ int run(const Arguments& arguments) {
     if (!taken) return report(taken.error(), arguments);
     lock = std::move(*taken);
   }
+  const auto key = detail::master_key(arguments);
+  if (!key) return report(key.error(), arguments);
   const auto restored =
-      restore_backup(env, arguments.text("FOLDER"), *data, arguments.has("--replace"), base::SystemClock().wall());
+      restore_backup(env, arguments.text("FOLDER"), *data, arguments.has("--replace"), base::SystemClock().wall(), *key);
   if (!restored) return report(restored.error(), arguments);
   if (arguments.json()) {
     print_json(*restored);

@@ -1,10 +1,21 @@
 #include "engine/store/text_columns.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "engine/limits.h"
 
 namespace kiln::engine {
+
+namespace {
+
+/// As find(), and faster where the first letter of `part` is frequent.
+std::size_t place_of(std::string_view part, std::string_view text, std::size_t from) {
+  const void* found = ::memmem(text.data() + from, text.size() - from, part.data(), part.size());
+  return found == nullptr ? text.npos : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+}  // namespace
 
 bool TextColumn::add(std::string_view folded, std::int64_t rid) {
   if (too_large_) return false;
@@ -31,13 +42,13 @@ std::size_t TextColumn::bytes() const {
 
 void TextColumn::each_with(std::string_view part, const std::function<void(std::int64_t)>& found) const {
   const std::string_view all = texts_;
-  for (std::size_t at = all.find(part); at != all.npos;) {
+  for (std::size_t at = place_of(part, all, 0); at != all.npos;) {
     const auto behind = std::upper_bound(begins_.begin(), begins_.end(), static_cast<std::uint32_t>(at));
     const auto text = static_cast<std::size_t>(behind - begins_.begin()) - 1;
     const std::size_t end = text + 1 < first_.size() ? first_[text + 1] : rids_.size();
     for (std::size_t i = first_[text]; i < end; ++i) found(rids_[i]);
     if (behind == begins_.end()) return;
-    at = all.find(part, *behind);
+    at = place_of(part, all, *behind);
   }
 }
 

@@ -29,7 +29,7 @@ bool is_left_out(std::string_view name) {
     if (name.ends_with(suffix)) return true;
   for (const std::string_view folder : {"journal/", "bulk/", "index/"})
     if (name.starts_with(folder)) return !(name.starts_with("journal/metadata-") && name.ends_with(".db"));
-  return name.find(".tmp") != std::string_view::npos || name == "index.db";
+  return name.find(".tmp") != std::string_view::npos || name == "index.db" || name == "scrub.json";
 }
 
 /// Names of regular files below a folder, relative.
@@ -45,8 +45,8 @@ Status list_files(base::Env& env, const std::string& folder, const std::string& 
   return {};
 }
 
-Status add_file(const std::string& target, const std::string& name, BackupManifest& manifest) {
-  TRY(const FileDigest digest, digest_file(base::join_path(target, name)));
+Status add_file(const BackupOptions& options, const std::string& name, BackupManifest& manifest) {
+  TRY(const FileDigest digest, digest_file(base::join_path(options.target, name), options.stop));
   manifest.files.push_back({name, digest.bytes, digest.sha256});
   return {};
 }
@@ -136,8 +136,8 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
     const std::string relative = "journal/" + name;
     if (options.progress) options.progress(relative);
     TRY_VOID(base::failpoint("backup.copy"));
-    TRY_VOID(database.copy_to(base::join_path(options.target, relative), options.gentle));
-    TRY_VOID(add_file(options.target, relative, manifest));
+    TRY_VOID(database.copy_to(base::join_path(options.target, relative), options.gentle, options.stop));
+    TRY_VOID(add_file(options, relative, manifest));
     database = base::Database();  // the log of that file may be emptied again
   }
   // The store after the journal: it remembers the deliveries it has had, so being ahead loses and repeats nothing.
@@ -154,10 +154,10 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
       source.read_only = true;
       source.vfs = env.sqlite_vfs();
       TRY(auto database, base::Database::open(source));
-      TRY_VOID(database.copy_to(to, options.gentle));
-      TRY_VOID(add_file(options.target, name, manifest));
+      TRY_VOID(database.copy_to(to, options.gentle, options.stop));
+      TRY_VOID(add_file(options, name, manifest));
     } else {
-      TRY(const FileDigest digest, copy_file(from, to));
+      TRY(const FileDigest digest, copy_file(from, to, options.stop));
       manifest.files.push_back({name, digest.bytes, digest.sha256});
     }
   }
@@ -167,12 +167,13 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
   return manifest;
 }
 
-Result<BackupCheck> verify_backup(base::Env& env, const std::string& folder) {
+Result<BackupCheck> verify_backup(base::Env& env, const std::string& folder, const MasterKeyPtr& master) {
   BackupCheck check;
   TRY(check.manifest, read_manifest(env, folder));
   TRY_VOID(check_hashes(folder, check.manifest));
   VerifyOptions options;
   options.full = true;
+  options.master = master;
   auto report = verify_journal(env, base::join_path(folder, "journal"), options);
   remove_traces(env, folder, check.manifest);
   if (!report) return base::fail(report.error());
@@ -230,7 +231,9 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
   out.in_doubt = out.pending;
   const auto name = DayFileName::parse(newest);
   if (!name) return {};
-  TRY(DayFile file, DayFile::open(env, folder, *name, 1));
+  DayFileOptions locked;  // holds are in the clear
+  locked.may_be_locked = true;
+  TRY(DayFile file, DayFile::open(env, folder, *name, 1, locked));
   TRY_VOID(file.begin());
   Hold hold;
   hold.state = HoldState::paused;
@@ -254,9 +257,9 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
 }  // namespace
 
 Result<Restored> restore_backup(base::Env& env, const std::string& folder, const std::string& data_folder, bool replace,
-                                base::WallTime now) {
+                                base::WallTime now, const MasterKeyPtr& master) {
   Restored out;
-  TRY(BackupCheck check, verify_backup(env, folder));
+  TRY(BackupCheck check, verify_backup(env, folder, master));
   if (check.report.findings_total > 0)
     return damaged(std::to_string(check.report.findings_total) + " records or counts in it are not right", folder);
   out.manifest = std::move(check.manifest);

@@ -188,6 +188,7 @@ class Body {
   Checked component_of(Checked base, int position, base::Span span, base::Span base_span);
   Checked repetitions(ir::V2Path path, StaticType type, const ast::Selector& selector, bool repeats,
                       bool want_list, base::Span span);
+  bool read_where_it_stands(std::string_view name) const;
   std::vector<StructureTree::Found> reachable(std::string_view name, std::size_t& context_index) const;
 
   // body_fhir.cpp: FHIR elements, csv columns, table columns

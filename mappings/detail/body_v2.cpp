@@ -74,6 +74,13 @@ ir::Index Body::make_segment_ref(std::string_view segment, const std::vector<int
   return add_segment_ref(ref);
 }
 
+/// `segment RXR { }`: a segment of the standard that is read in the group it stands in, as a Z segment is, where
+/// the structure has no place for it.
+bool Body::read_where_it_stands(std::string_view name) const {
+  const auto declared = state_.library.resolve(*file_, name, DeclKind::segment);
+  return declared.found != nullptr && declared.found->decl->get_if<ast::SegmentDecl>()->fields.empty();
+}
+
 /// Where a segment or group of that name is found without passing a repeating group, from the innermost
 /// context out.
 std::vector<StructureTree::Found> Body::reachable(std::string_view name, std::size_t& context_index) const {
@@ -82,6 +89,10 @@ std::vector<StructureTree::Found> Body::reachable(std::string_view name, std::si
     if (context.kind == ir::BaseKind::segment_loop || tree_ == nullptr) continue;
     auto found = tree_->below(context.node, name);
     std::erase_if(found, [](const auto& f) { return f.repeating; });
+    if (found.empty() && read_where_it_stands(name)) {
+      context_index = i - 1;
+      return {{-1, {}, false}};
+    }
     if (found.empty()) continue;
     // What stands in the group itself goes before what its inner groups have: NTE of the message, not of PATIENT.
     const auto own = [&](const auto& f) { return tree_->group_of(f.node) == context.node; };
@@ -97,7 +108,7 @@ std::optional<SegmentModel> Body::segment_model(std::string_view id, base::Span 
   SegmentModel model;
   model.id = id;
   const auto declared = state_.library.resolve(*file_, id, DeclKind::segment);
-  if (declared.found != nullptr) {
+  if (declared.found != nullptr && !declared.found->decl->get_if<ast::SegmentDecl>()->fields.empty()) {
     model.declared = declared.found->decl->get_if<ast::SegmentDecl>();
     return model;
   }

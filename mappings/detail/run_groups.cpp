@@ -85,6 +85,7 @@ void Run::note_segment(std::uint32_t segment, std::string_view code, std::string
 /// A segment that fits nowhere, or that no rule looked at, does not disappear silently.
 void Run::note_unplaced() {
   for (const std::uint32_t segment : groups_.unplaced()) {
+    if (segments_[segment].opened) continue;  // a map that declares it has read it where it stands
     note_segment(segment, "unplaced-segment", "the segment fits nowhere in the structure");
   }
   for (std::uint32_t i = 1; i < segments_.size(); ++i) {

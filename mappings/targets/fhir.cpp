@@ -4,6 +4,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/text.h"
+#include "mappings/targets/kept_object.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -114,7 +115,8 @@ void FhirTarget::print_bundle() {
   out_.put("]}");
 }
 
-/// The Bundle's own elements, where a `create` of type Bundle wrote some; its type stands in FHIR order among them.
+/// The Bundle's own elements, where a `create` of type Bundle wrote some; its type stands in FHIR order among
+/// them.
 void FhirTarget::print_bundle_start(std::string_view type) {
   out_.put("{\"resourceType\":\"Bundle\"");
   const auto put_type = [&] {
@@ -301,7 +303,30 @@ bool FhirTarget::print_member(const OutputNode& node, const MemberFacts& member)
   return printed;
 }
 
+std::string_view FhirTarget::print_apart(Run& run, const OutputNode& object, OutputBuffer& out,
+                                         std::vector<LineageRecord>& lineage) {
+  FhirTarget target(run, out, true);
+  run.result_.lineage.swap(lineage);
+  const bool printed = target.print_object(object);
+  run.result_.lineage.swap(lineage);
+  return printed ? out.text() : std::string_view();
+}
+
+/// As it printed before; only its places are others.
+void FhirTarget::print_kept(const OutputNode& object) {
+  const KeptUse& use = KeptUse::of(object);
+  const auto at = static_cast<std::uint32_t>(out_.size());
+  out_.put(use.object->printed);
+  if (!lineage_) return;
+  for (const KeptRecord& record : use.object->records)
+    run_.result_.lineage.push_back({record.rule, at + record.output, use.source_of(record)});
+}
+
 inline bool FhirTarget::print_object(const OutputNode& object) {
+  if (object.kept) {
+    print_kept(object);
+    return true;
+  }
   const std::size_t mark = out_.size();
   if (!print_members(object)) return false;
   out_.replace(mark, '{');  // the comma of its first member

@@ -118,6 +118,36 @@ TEST_CASE("a reference without value, or of the wrong type, is named", "[site]")
   CHECK(wrong.error().message().find("secret-nonsense") == std::string::npos);
 }
 
+TEST_CASE("what a reference stands for is checked when it is filled in", "[site]") {
+  const auto refused = [](const char* server, const char* source, const char* destination) {
+    const SiteLoad loaded = load_site_texts({{"kiln.conf", std::string("server { ") + server + " }"},
+                                             {"channels/c.channel", std::string("channel c {\n  source mllp { port 2575 ") + source +
+                                                                        " }\n  accept hl7 ADT_A01 2.5.1\n  to out: http from source { " +
+                                                                        destination + " }\n}\n"}});
+    REQUIRE(loaded.site);
+    CHECK(loaded.diagnostics.ok());
+    ReferenceSource references;
+    references.environment = [](const char* name) -> const char* {
+      const std::string asked(name);
+      return asked == "BIND" ? "0.0.0.0" : asked == "LISTEN" ? "0.0.0.0:9464" : asked == "URL" ? "http://pas.example.org" : "secret";
+    };
+    const auto done = resolve_site(*loaded.site, base::system_env(), references);
+    return done ? std::string("served") : std::string(done.error().info().code);
+  };
+  const char* const kUrl = "url \"https://pas.example.org\"";
+  CHECK(refused("", "", kUrl) == "served");
+  CHECK(refused("", "; bind env(\"BIND\")", kUrl) == "E0911");
+  CHECK(refused("", "; bind env(\"BIND\"); insecure accept_risk", kUrl) == "served");
+  CHECK(refused("http { listen env(\"LISTEN\") }", "", kUrl) == "E0911");
+  CHECK(refused("console { listen env(\"LISTEN\") }", "", kUrl) == "E0911");
+  CHECK(refused("health { listen env(\"LISTEN\") }", "", kUrl) == "E0911");
+  CHECK(refused("notify a { webhook env(\"URL\"); authorization env(\"T\") }", "", kUrl) == "E0910");
+  CHECK(refused("", "", "url \"http://127.0.0.1:80\"; token env(\"T\")") == "served");
+  CHECK(refused("", "", "url env(\"URL\")") == "served");
+  CHECK(refused("", "", "url env(\"URL\"); token env(\"T\")") == "E0910");
+  CHECK(refused("", "", "url env(\"URL\"); token env(\"T\"); insecure accept_risk") == "served");
+}
+
 TEST_CASE("the example channels of the design check without findings", "[site]") {
   const std::string folder = std::string(KILN_SOURCE_DIR) + "/../shared/design/hmap-examples/";
   if (!base::system_env().exists(folder)) {

@@ -132,7 +132,7 @@ TEST_CASE("what the destination refuses is refused, with its code", "[ack]") {
   const auto [code, told] = GENERATE(table<std::string, std::string>({{"AE", "AE"}, {"AR", "AR"}, {"CR", "AR"}}));
   Fixture f(channel_text("original on delivered", {}, "port 0", "nak AE quarantine; nak AR quarantine"));
   f.start();
-  f.receiver.answer = [code = code](const channels::Outgoing&) { return answered(code.c_str()); };
+  f.receiver.answer = [given = code](const channels::Outgoing&) { return answered(given.c_str()); };
   Sender sender;
   for (int i = 0; i < 2; ++i) {  // the second time as a repetition
     sender.send(f, adt("M1"));

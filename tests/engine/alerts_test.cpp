@@ -308,3 +308,62 @@ TEST_CASE("alerts: notes are kept until they are taken, over a restart too") {
   base::spawn(stop(s.alerts.get(), &done));
   s.executor.run(seconds(5));
 }
+
+TEST_CASE("alerts: what fired is kept, with its end and its runbook") {
+  base::Metrics& metrics = base::Metrics::process();
+  base::Gauge& rows = metrics.gauge(Metric::books_imbalance);
+  Sending s;
+  const auto look = [&](double value, std::chrono::seconds time) {
+    rows.set(value);
+    for (std::int64_t i = 0; i < time.count(); i += 10) {
+      s.clock.advance(seconds(10));
+      s.alerts->look({});
+    }
+    s.executor.run(seconds(0));
+  };
+  const auto history = [&](std::size_t limit, std::uint64_t before) {
+    auto document = base::parse_json(s.alerts->print_history(limit, before));
+    REQUIRE(document);
+    return std::move(*document);
+  };
+  s.open();
+  look(0, seconds(20));
+  const auto none = history(10, 0);
+  CHECK(none.root()["history"].size() == 0);
+  look(3, seconds(120));
+  {
+    const auto one = history(10, 0);
+    REQUIRE(one.root()["history"].size() == 1);
+    CHECK(one.root()["history"].at(0)["alert"].text() == "BooksImbalance");
+    CHECK(!one.root()["history"].at(0)["until"]);
+  }
+  look(0, seconds(300));
+  look(4, seconds(120));
+  s.alerts.reset();
+  s.open();
+  const auto kept = history(1, 0);
+  REQUIRE(kept.root()["history"].size() == 1);
+  CHECK(kept.root()["history"].at(0)["n"].text() == "2");
+  CHECK(kept.root()["next"].text() == "2");
+  const auto older = history(1, 2);
+  CHECK(older.root()["history"].at(0)["n"].text() == "1");
+  CHECK(older.root()["history"].at(0)["until"]);
+  CHECK(!older.root()["next"]);
+  look(0, seconds(300));
+  rows.clear();
+}
+
+TEST_CASE("alerts: a runbook of the site goes with the alert") {
+  base::Metrics metrics;
+  base::ManualClock clock({kMonday});
+  auto settings = read_alert_settings(server("alert books_imbalance { runbook \"https://wiki.example.org/books\" }"), "", base::system_env());
+  REQUIRE(settings);
+  AlertRules rules(std::move(*settings));
+  metrics.gauge(Metric::books_imbalance).set(1.0);
+  const auto found = rules.look(metrics, {}, clock.wall(), clock.mono());
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].runbook == "https://wiki.example.org/books");
+  AlertNote note;
+  note.condition = found[0];
+  CHECK(print_alert_note(note, "h").find("https://wiki.example.org/books") != std::string::npos);
+}

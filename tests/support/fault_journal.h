@@ -1,8 +1,10 @@
 #pragma once
 // A journal that fails where a test says so and passes everything else on.
 
+#include <functional>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "engine/base/executor.h"
 #include "engine/journal/journal.h"
@@ -19,12 +21,17 @@ class FaultJournal final : public engine::Journal {
   std::function<void(const engine::Processed&)> before_store;  ///< called first; may be empty
   int fail_append = 0;                          ///< how many more append() calls fail
   int fail_hold = 0;                            ///< of set_hold()
+  bool hold_appends = false;                    ///< append() calls wait for release_appends()
   base::ErrorCode error = base::ErrorCode::disk_full;
   base::Executor* later = nullptr;  ///< where failures are told; nullptr: inside the call
 
   void append(engine::NewMessage message, std::function<void(base::Result<engine::MessageId>)> done) override {
     if (fail_append > 0 && fail_append-- > 0) return tell(std::move(done));
-    inner_.append(std::move(message), std::move(done));
+    if (!hold_appends) return inner_.append(std::move(message), std::move(done));
+    held_.push_back([this, message = std::move(message), done = std::move(done)] { inner_.append(message, done); });
+  }
+  void release_appends() {
+    for (const auto& one : std::exchange(held_, {})) one();
   }
   void append_with_next(engine::NewMessage message,
                         std::function<void(base::Result<engine::MessageId>)> done) override {
@@ -121,6 +128,7 @@ class FaultJournal final : public engine::Journal {
   }
 
   engine::Journal& inner_;
+  std::vector<std::function<void()>> held_;
 };
 
 }  // namespace kiln::test

@@ -24,6 +24,18 @@ export function whenLoginNeeded(action: () => void): void {
   onLoginNeeded = action;
 }
 
+let background = false;
+
+/** Asks without the person having done anything: that does not keep the session alive. */
+export function inBackground<T>(ask: () => T): T {
+  background = true;
+  try {
+    return ask();
+  } finally {
+    background = false;
+  }
+}
+
 type Query = Record<string, string | number | boolean | undefined>;
 
 export function queryText(query: Query): string {
@@ -35,6 +47,7 @@ export function queryText(query: Query): string {
 
 async function send(method: string, path: string, body?: unknown): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' };
+  if (background) headers['X-Kiln-Background'] = '1';
   if (method !== 'GET') headers['X-Kiln-CSRF'] = csrf;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   try {
@@ -133,12 +146,12 @@ export const api = {
   queryTerms: () => get<{ terms: A.QueryTerm[] }>('/query/terms'),
   search: (q: string, before?: number, limit = 100) => get<T.SearchAnswer>('/messages', { q, before, limit }),
   message: (id: number) => get<T.Message>(`/messages/${id}`),
-  body: (id: number, offset: number, limit = 65536) => get<T.BodyPage>(`/messages/${id}/body`, { offset, limit }),
+  body: (id: number, offset: number, limit: number) => get<T.BodyPage>(`/messages/${id}/body`, { offset, limit }),
   rawUrl: (id: number) => `${kBase}/messages/${id}/raw`,
   segments: (id: number, offset = 0, limit = 500) => get<T.SegmentsAnswer>(`/messages/${id}/segments`, { offset, limit }),
   tree: (id: number) => get<{ structure?: string; items: T.TreeItem[] }>(`/messages/${id}/tree`),
   outputs: (id: number) => get<{ outputs: T.Output[] }>(`/messages/${id}/outputs`),
-  output: (id: number, destination: string, what: 'sent' | 'reply', offset: number, limit = 65536) =>
+  output: (id: number, destination: string, what: 'sent' | 'reply', offset: number, limit: number) =>
     get<T.BodyPage>(`/messages/${id}/outputs/${parts(destination)}/${what}`, { offset, limit }),
   timeline: (id: number) => get<{ events: T.TimelineEvent[] }>(`/messages/${id}/timeline`),
   lineage: (id: number, map?: string) => get<T.Lineage>(`/messages/${id}/lineage`, { map }),
@@ -196,6 +209,14 @@ export const api = {
   prune: (body: { dry_run: boolean; confirm?: boolean; reason?: string }) => post<A.Pruned>('/storage/prune', body),
   backup: (folder: string, reason: string) => post<A.Backup>('/storage/backup', { folder, reason }),
   alerts: () => get<A.Alerts>('/alerts'),
+  alertHistory: async (before?: string) => {
+    try {
+      return await get<{ history: A.PastAlert[]; next?: string }>('/alerts/history', { limit: 50, before });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null; // an engine that keeps none
+      throw error;
+    }
+  },
   testAlert: () => post<{ routes: number }>('/alerts/test'),
   silenceAlert: (id: string, until: string) => post<unknown>(`/alerts/${part(id)}/silence`, { until }),
   ownAlert: (id: string, owner: string) => post<unknown>(`/alerts/${part(id)}/own`, { owner }),
