@@ -149,7 +149,10 @@ Result<MessageSummary> JournalReader::summary_in(File& file, MessageId id) {
   TRY(summary.same_id_as, read_same_id(database, summary.id));
   for (DestinationState& state : summary.destinations) {
     if (state.pending) continue;
-    TRY(state.note, read_quarantine_row(file.rows(), summary.id, state.destination));
+    auto note = read_quarantine_row(file.rows(), summary.id, state.destination);
+    const bool unreadable = !note && (note.error().code == ErrorCode::journal_key || note.error().code == ErrorCode::corrupt_record);
+    if (!note && !unreadable) return base::fail(note.error());
+    if (note) state.note = std::move(*note);  // without the key the rest of the message is shown
   }
   TRY_VOID(read_origin(database, summary.id, summary.edited_from, summary.job));
   return summary;

@@ -91,7 +91,7 @@ function onAlert(text: string): void {
 
 async function countAlerts(): Promise<void> {
   try {
-    firing.set((await api.alerts()).alerts.length);
+    firing.set((await inBackground(() => api.alerts())).alerts.length);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error; // it stands on the page of alerts
   }
@@ -143,7 +143,7 @@ function readHistory(history: History): Map<string, Trend> {
 
 async function loadTrends(anew = false): Promise<void> {
   try {
-    const history = await api.history(30);
+    const history = await inBackground(() => api.history(30));
     if (anew || trends.value.size === 0) trends.set(readHistory(history));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error; // the curves begin with what comes now

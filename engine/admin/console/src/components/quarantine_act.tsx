@@ -63,8 +63,8 @@ export function QuarantineAct(props: { what: Act; chosen: Chosen; onClose: () =>
   });
   const matched = answer?.matched ?? chosen.size;
   const mustType = matched > kTypedAbove || (what === 'drop' && matched > 1);
-  // One message, or a word about several, needs no rehearsal; whatever moves messages does.
-  const mustRehearse = what === 'release' || chosen.size > 1;
+  // One message, or a word about several, needs no rehearsal; what decides on several does.
+  const mustRehearse = what === 'release' || (chosen.size > 1 && (what === 'resolve' || what === 'drop'));
   const ready = word !== '' && (!mustRehearse || (answer !== null && answer.matched > 0)) && (!mustType || typed.trim() === String(matched));
   return (
     <Dialog

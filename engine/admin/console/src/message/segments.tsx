@@ -58,7 +58,9 @@ export interface SegmentsState {
   more: () => void;
 }
 
-/** Pages of 500 segments, appended. */
+const kPage = 200; // segments; more at once would hold up the page
+
+/** Pages of segments, appended. */
 export function useSegments(id: number): SegmentsState {
   const [answer, setAnswer] = useState<SegmentsAnswer | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
@@ -67,7 +69,7 @@ export function useSegments(id: number): SegmentsState {
     setBusy(true);
     setError(null);
     try {
-      const next = await api.segments(id, offset);
+      const next = await api.segments(id, offset, kPage);
       setAnswer(before ? { ...next, segments: [...(before.segments ?? []), ...(next.segments ?? [])], findings: before.findings ?? [] } : next);
     } catch (caught) {
       setError(asApiError(caught));

@@ -79,7 +79,7 @@ function Runbook(props: { runbook: string | undefined; alert: string }) {
 function History() {
   const { data, error, loading, reload } = useLoad(() => api.alertHistory(), [], 30_000);
   const [older, setOlder] = useState<PastAlert[]>([]);
-  const [next, setNext] = useState<string | undefined>(undefined);
+  const [next, setNext] = useState<string | number | undefined>(undefined);
   const more = useAction(async () => {
     const last = older.length > 0 ? next : data?.next;
     const page = await api.alertHistory(last);

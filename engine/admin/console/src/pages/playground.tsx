@@ -32,7 +32,7 @@ function Select(props: { label: string; value: string; values: string[]; empty?:
   return (
     <label class="check">
       <span>{props.label}</span>
-      <select value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
+      <select aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
         {props.empty ? <option value="">{props.empty}</option> : null}
         {props.values.map((one) => (
           <option key={one}>{one}</option>
