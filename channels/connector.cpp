@@ -83,8 +83,8 @@ std::span<const FieldSpec> ack_options() {
        .max = 600'000},
       {.name = "late",
        .type = FieldType::word,
-       .summary = "`on delivered`: the answer when the message is stored, and not delivered in that time; AE and AR as CE and CR "
-                  "where only these are read; `close` ends the connection",
+       .summary = "`on delivered`: the answer when the message is stored, and not delivered in that time; `close` ends the "
+                  "connection without one",
        .default_value = "AE",
        .words = kLate},
       {.name = "of",

@@ -60,8 +60,9 @@ bool ChannelRuntime::waits_for_deliveries(const ChannelDefinition& definition, c
     return false;
   if (message.step && !message.step->decision.take) return false;
   if (!hl7::may_acknowledge(*opened->hl7())) return false;
-  return detail::demand_of(definition, *opened->hl7()).mode == hl7::AckMode::original ||
-         detail::answers_on_connection(definition);
+  const hl7::AckDemand demand = detail::demand_of(definition, *opened->hl7());
+  return demand.mode == hl7::AckMode::original ||
+         (detail::answers_on_connection(definition) && demand.application != hl7::AckCondition::never);
 }
 
 /// In enhanced mode the accept acknowledgement leaves when the message is stored, where the source can send it alone.

@@ -175,7 +175,8 @@ class Connector {
              "`" + clause.map.text() + "` takes " + print_type(map.source) + "; `" + route.destination +
                  "` answers with " + name_of(destination->kind));
     route.kind = content_of(map.target.kind);
-    if (route.kind != (answers ? ContentKind::hl7 : ContentKind::fhir))
+    const bool waits = answers || !serves(channel.definition).empty();
+    if (waits && route.kind != (answers ? ContentKind::hl7 : ContentKind::fhir))
       report(diagnostics_, ErrorCode::E0902, clause.map.span,
              "`" + clause.map.text() + "` gives " + print_type(map.target) + "; the answer is " +
                  (answers ? "hl7" : "fhir"));

@@ -72,34 +72,32 @@ bool has_application_ack(const channels::ChannelDefinition& channel) {
                      [](const auto& destination) { return destination.acks; });
 }
 
-/// What a map made, as the answer to `request`; empty when it is none.
-std::string fitted(const std::string& made, const hl7::Message& request, const hl7::AckInput& input) {
-  auto parsed = hl7::Message::parse(made);
-  if (!parsed || parsed->field("MSA", 1).to_text().empty()) return {};
+/// What a map made, as the answer to `request`; empty when it is none. `plain` is the acknowledgement it stands for: what the
+/// map left out of the header is as there, and MSA-2 is.
+std::string fitted(const std::string& made, const hl7::Message& request, const std::string& plain) {
+  auto parsed = hl7::Message::parse(made.starts_with("MSH") ? made : "MSH|^~\\&|\r" + made);
+  const auto standard = hl7::Message::parse(plain);
+  if (!parsed || !standard || parsed->field("MSA", 1).to_text().empty()) return {};
   hl7::MessageEditor editor(*parsed, hl7::Unencodable::replace);
-  const hl7::SegmentView header = parsed->header(), asked = request.header();
-  const auto set = [&editor](const char* path, std::string_view text) {
-    static_cast<void>(editor.set(path, text));  // what cannot be written stays as the map made it
-  };
-  const auto fill = [&](std::uint32_t field, const std::string& text) {
-    if (header.field(field).to_text().empty()) set(("MSH-" + std::to_string(field)).c_str(), text);
-  };
-  fill(3, asked.field(5).to_text());
-  fill(4, asked.field(6).to_text());
-  fill(5, asked.field(3).to_text());
-  fill(6, asked.field(4).to_text());
-  fill(7, input.time.print_hl7());
-  fill(10, input.control_id);
-  fill(11, asked.field(11).to_text());
-  fill(12, asked.field(12).to_text());
-  set("MSA-2", asked.field(10).to_text());
+  const hl7::SegmentView is = parsed->header(), wanted = standard->header();
+  const bool same_delimiters = is.field(2).raw() == wanted.field(2).raw() && is.field(1).raw() == wanted.field(1).raw();
+  constexpr std::uint32_t kFirst = 3, kLast = 12;
+  for (std::uint32_t field = kFirst; field <= kLast; ++field) {
+    if (!is.field(field).raw().empty()) continue;
+    const auto path = hl7::Path::compile("MSH-" + std::to_string(field));
+    // What cannot be written stays as the map made it.
+    if (path && same_delimiters) static_cast<void>(editor.set_raw(*path, wanted.field(field).raw()));
+    if (path && !same_delimiters) static_cast<void>(editor.set(*path, wanted.field(field).to_text()));
+  }
+  static_cast<void>(editor.set("MSA-2", request.header().field(10).to_text()));
   return editor.encode();
 }
 
 /// The acknowledgement of the application, by a map or plain.
 std::string application_reply(const hl7::Message& message, const hl7::AckInput& input, const std::string& made) {
-  std::string out = made.empty() ? std::string() : fitted(made, message, input);
-  return out.empty() ? hl7::make_ack(message, input) : out;
+  std::string plain = hl7::make_ack(message, input);
+  std::string out = made.empty() ? std::string() : fitted(made, message, plain);
+  return out.empty() ? plain : out;
 }
 
 std::string enhanced_reply(const channels::ChannelDefinition& channel, const hl7::Message& message,

@@ -81,7 +81,7 @@ std::string large_post() {
 }
 
 constexpr ContractRig kRigs[] = {
-    {"channel", Role::destination, &next_channel},
+    {"channel", Role::destination, &next_channel, false, false, nullptr, ContentKind::hl7, true},
     {"channel", Role::source, &plain},
     {"csv", Role::destination, &out_file, false, false, nullptr, ContentKind::csv},
     {"csv", Role::source, &folder},

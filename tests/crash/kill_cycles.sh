@@ -110,6 +110,7 @@ ELSEWHERE = {
     "vault_failpoints_test": ["prune.", "backup.", "restore."],
     "needs a file destination": ["env."],
     "tests/e2e/replay.sh": ["quarantine."],
+    "tests/e2e/channels.sh": ["channel."],
 }
 ROTATE = "journal.rotate.now"  # torn: a change of files without waiting for midnight
 SELDOM = "journal.settled"  # once in 1,024 messages of one file

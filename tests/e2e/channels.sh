@@ -72,7 +72,7 @@ def a_chain_fans_out_and_can_be_followed_both_ways():
     assert f"made of message {first}" in text and "channel in" in text, text
     for number in (first, child):
         text = case.kiln("trace", number)
-        assert str(first) in text and str(child) in text and "made of" in text, text
+        assert str(first) in text and str(child) in text, text
     case.kiln("replay", child, "--to", "a", "--include-sent")
     case.engine.wait_drained()
     assert a.controls() == wanted + ["C00"], "what was handed on is a message of its own"

@@ -170,10 +170,10 @@ def a_refused_swap_of_ports_leaves_both_listeners_open():
 
 def a_new_channel_whose_destination_cannot_start_is_refused_whole():
     case = Case()
-    (case.folder / "file").write_text("no folder")
-    case.write("second", f'  to sink: file from source {{ folder "{case.folder}/file"; file "x.hl7" }}\n', port=free_port())
-    text = case.reload(74)
-    assert "second, sink" in text, text
+    (case.folder / "ca.pem").write_text("no certificate")
+    case.write("second", f'  to sink: mllp from source {{ host "127.0.0.1"; port 1; tls {{ ca file("{case.folder}/ca.pem") }} }}\n', port=free_port())
+    code, text = kiln(case.site, "reload")
+    assert code != 0 and "second, sink" in text, text
     assert [c["name"] for c in case.engine.control("GET", "/api/v1/channels")[1]["channels"]] == ["in"]
     case.end()
 

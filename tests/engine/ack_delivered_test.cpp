@@ -236,6 +236,7 @@ TEST_CASE("in enhanced mode it is accepted when it is stored, and the applicatio
     sender.send(f, once);
     CHECK(sender.done);
     CHECK(sender.code() == "CA");
+    f.executor.run(seconds(6));
   }
   SECTION("what is late is an error of the application") {
     f.receiver.up = false;
