@@ -36,6 +36,7 @@ bool Run::is_plain_part(const Value& value) const {
 /// are one text. False: what is made depends on more than texts, or is not worth its place.
 bool Run::object_key(std::uint64_t maker, std::span<const Value> arguments, ObjectCall& call) const {
   constexpr std::size_t kHeader = 4, kPartMax = 0xFF;
+  enum : char { kAbsent, kText, kSentText, kDecimal, kSentDecimal, kPart };  // what an argument is
   if (!plain_ || row_loops_ != 0 || map_->target != ir::Side::fhir ||
       arguments.size() > KeptObject::kArgumentsMax)
     return false;
@@ -50,17 +51,22 @@ bool Run::object_key(std::uint64_t maker, std::span<const Value> arguments, Obje
   char* at = call.bytes;
   for (const Value& value : arguments) {
     std::string_view text;
-    char kind = 0;
-    if (value.kind == ValueKind::string && value.flags == 0) {
+    char kind = kAbsent;
+    if (value.is_absent()) {
+      // nothing but its header
+    } else if (value.kind == ValueKind::string && value.flags == 0) {
       text = value.text();
-      kind = value.source == 0 ? 1 : 2;
+      kind = value.source == 0 ? kText : kSentText;
+    } else if (value.kind == ValueKind::decimal && value.flags == 0) {
+      text = value.text();
+      kind = value.source == 0 ? kDecimal : kSentDecimal;
     } else if (is_plain_part(value)) {
       for (const Value* other = arguments.data(); other != &value; ++other) {
         if (overlap(*other, value)) return false;  // whose the marks are could not be told
       }
       text = {bytes_ + value.hl7.begin, value.hl7.end - value.hl7.begin};
-      kind = static_cast<char>(3 + value.flags);
-    } else if (!value.is_absent()) {
+      kind = static_cast<char>(kPart + value.flags);
+    } else {
       return false;
     }
     const std::size_t left = sizeof call.bytes - static_cast<std::size_t>(at - call.bytes);

@@ -73,7 +73,7 @@ std::string oru(int results) {
   return join(segments);
 }
 
-/// The message of person `n`: numbers, names, addresses and telephones are others.
+/// The message of person `n`: numbers, names, addresses, telephones and results are others.
 std::string of_person(std::string message, int n) {
   for (const std::string_view own :
        {"N0000471", "L0001", "70044", "99812", "Lindqvist", "Marja", "Holm", "Per^", "Ingrid", "Havnegade 4",
@@ -82,6 +82,9 @@ std::string of_person(std::string message, int n) {
     for (std::size_t at = 0; (at = message.find(own, at)) != message.npos; at += own.size() + number.size())
       message.insert(at + (own.back() == '^' ? own.size() - 1 : own.size()), number);
   }
+  const std::string_view result = ".50|";
+  for (std::size_t at = 0; (at = message.find(result, at)) != message.npos; ++at)
+    message.replace(at, result.size(), "." + std::to_string(10 + n % 90) + "|");
   return message;
 }
 

@@ -176,9 +176,9 @@ map o(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
     identifier += PID-3[*]
     identifier += PID-3[*] each named(., MSH-4.1)
     name += PID-5[*]
-    name.text = "also" if PID-17 is valued
+    name[1].text = "also" if PID-17 is valued
     maritalStatus = PID-16 via MaritalStatus else keep
-    maritalStatus.text ?= PID-16.9
+    maritalStatus.text ?= PID-16.5
     maritalStatus.text = "own" if PID-22 is valued @own override
     maritalStatus.coding += { code = "added" } if PID-26 is valued
     address += PID-11[*]
