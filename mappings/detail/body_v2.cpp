@@ -74,8 +74,8 @@ ir::Index Body::make_segment_ref(std::string_view segment, const std::vector<int
   return add_segment_ref(ref);
 }
 
-/// `segment RXR { }`: a segment of the standard that is read in the group it stands in, as a Z segment is, where
-/// the structure has no place for it.
+/// `segment RXR { }`: a segment of the standard that is read in the group it stands in, as a Z segment is,
+/// where the structure has no place for it.
 bool Body::read_where_it_stands(std::string_view name) const {
   const auto declared = state_.library.resolve(*file_, name, DeclKind::segment);
   return declared.found != nullptr && declared.found->decl->get_if<ast::SegmentDecl>()->fields.empty();
@@ -94,7 +94,8 @@ std::vector<StructureTree::Found> Body::reachable(std::string_view name, std::si
       return {{-1, {}, false}};
     }
     if (found.empty()) continue;
-    // What stands in the group itself goes before what its inner groups have: NTE of the message, not of PATIENT.
+    // What stands in the group itself goes before what its inner groups have: NTE of the message, not of
+    // PATIENT.
     const auto own = [&](const auto& f) { return tree_->group_of(f.node) == context.node; };
     if (std::any_of(found.begin(), found.end(), own))
       std::erase_if(found, [&](const auto& f) { return !own(f); });

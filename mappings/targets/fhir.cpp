@@ -1,5 +1,6 @@
 #include "mappings/targets/fhir.h"
 
+#include <algorithm>
 #include <array>
 
 #include "engine/base/json.h"
@@ -195,7 +196,8 @@ void FhirTarget::print_request(const CreatedNode& node) {
 }
 
 /// A JSON Patch in a Binary, as a transaction wants it: `add` replaces a member that is there; a removal is
-/// made to succeed on a member that is not there by adding it first.
+/// made to succeed on a member that is not there by adding it first. The identifiers stay: one of them finds
+/// the resource, and a list would replace those that others gave it.
 void FhirTarget::print_patch(const CreatedNode& node) {
   OutputBuffer patch;
   FhirTarget inner(run_, patch);
@@ -212,6 +214,7 @@ void FhirTarget::print_patch(const CreatedNode& node) {
   for (std::uint32_t i = 0; i < node.size; ++i) {
     const MemberFacts& member = run_.facts_->shapes[node.shape].members[i];
     if (node.slots[i] == nullptr || is_vacant(*node.slots[i])) continue;
+    if (i == run_.facts_->shapes[node.shape].identifier) continue;
     const std::size_t mark = patch.size();
     const bool was_first = first;
     open("add", member.name);
@@ -223,8 +226,14 @@ void FhirTarget::print_patch(const CreatedNode& node) {
       first = was_first;
     }
   }
+  const auto part_of_node = [&](const OutputNode* root) {
+    if (root == &node) return true;
+    return std::any_of(run_.created_.begin(), run_.created_.end(), [&](const CreatedNode* other) {
+      return other == root && other->merged_into == &node;
+    });
+  };
   for (const PatchRemoval& removal : run_.removals_) {
-    if (removal.root != &node) continue;
+    if (!part_of_node(removal.root)) continue;
     open("add", removal.member);
     patch.put(",\"value\":\"\"}");
     open("remove", removal.member);

@@ -48,6 +48,27 @@ constexpr const char* kName = "PID|1||P1^^^GHH^MR||EVERYMAN^ADAM||";
 
 }  // namespace
 
+TEST_CASE("semantics: a segment is read where it stands although the structure has no place for it", "[semantics]") {
+  const std::string message =
+      "MSH|^~\\&|A|GHH|B|C|20250818112603+0100||ORM^O01^ORM_O01|M1|P|2.5.1\rPID|1||P1\rORC|NW|1\rRXO|D1\rRXR|IV\r"
+      "ORC|NW|2\rRXO|D2\r";
+  const auto map = [](const std::string& declared, const std::string& place) {
+    return declared + "map m(msg: hl7 ORM_O01 2.5.1) -> fhir Bundle transaction {\nfor each ORDER {\n" +
+           "create order: MedicationRequest {\n status = \"active\"\n intent = ORC-1.1\n for each ORDER_DETAIL {\n" + place +
+           "\n}\n}\n}\n}\n";
+  };
+  const std::string loop = "for each RXR { dosageInstruction += { route.text = RXR-1.1 } }";
+  const auto read = run_map(map("segment RXR { }\n", loop), message);
+  CHECK(read->wrote("\"route\":{\"text\":\"IV\"}"));
+  CHECK_FALSE(read->noted("unplaced-segment"));
+  const auto first = run_map(map("segment RXR { }\n", "dosageInstruction += { route.text = RXR-1.1 }"), message);
+  CHECK(first->wrote("\"route\":{\"text\":\"IV\"}"));
+  const std::string whole = first->result.output;
+  CHECK(whole.find("\"IV\"") == whole.rfind("\"IV\""));  // the other order has none
+  const auto unread = run_map(map("", "groupIdentifier.value = RXO-1.1"), message);
+  CHECK(unread->noted("unplaced-segment"));
+}
+
 TEST_CASE("semantics: nothing, a value and \"\" are three things", "[semantics]") {
   const std::string rules = "active = true\n name += { text = PID-5.1.1 }\n birthDate = PID-7\n language = PID-15.1";
   SECTION("|| says nothing, and nobody notes it") {

@@ -108,6 +108,32 @@ TEST_CASE("switches: the message is kept, and others are patched, where a site s
   CHECK_FALSE(holds(bundle(Maps("module site\n"), merge), "PATCH"));
 }
 
+TEST_CASE("switches: ADT writes the patient whole, or what changed", "[extend]") {
+  const auto update = [](const std::string& event, const std::string& rest) {
+    return std::string(kHeader) + "ADT^" + event + "^ADT_A01|U1|P|2.5.1\rEVN||20260302073000+0100\r" +
+           "PID|1||4711^^^NORTH^MR||Lindqvist^Vera" + rest + "\rPV1|1|I\r";
+  };
+  const char* const whole = "\"method\":\"PUT\",\"url\":\"Patient?identifier=";
+  const char* const made = "\"ifNoneExist\":\"identifier=urn%3Akiln%3Aauthority%3ANORTH%7C4711";
+  const char* const changed = "\"method\":\"PATCH\",\"url\":\"Patient?identifier=";
+  const Maps shipped("module site\n");
+  CHECK(holds(bundle(shipped, update("A08", "||19610615|F")), whole));
+  CHECK(holds(bundle(shipped, update("A08", "||\"\"")), whole));  // what is deleted was sent
+  CHECK(holds(bundle(shipped, update("A08", "")), made));         // number and name alone replace nobody
+  const Maps site("module site\nextend const std.v2fhir.segments.snapshot = false\n");
+  CHECK(holds(bundle(site, update("A01", "||19610615|F")), whole));
+  const std::string patched = bundle(site, update("A08", "||\"\"|F"));
+  CHECK(holds(patched, changed));
+  CHECK_FALSE(holds(patched, whole));
+  const std::size_t data = patched.find("\"data\":\"") + 8;
+  std::string patch;
+  REQUIRE(base::base64_decode(patched.substr(data, patched.find('"', data) - data), patch));
+  INFO(patch);
+  CHECK(holds(patch, "{\"op\":\"add\",\"path\":\"/gender\",\"value\":\"female\"}"));
+  CHECK(holds(patch, "/birthDate"));
+  CHECK_FALSE(holds(patch, "/identifier"));
+}
+
 TEST_CASE("switches: the name of an imported constant needs no package, texts and lists work too",
           "[extend]") {
   const Maps site(
