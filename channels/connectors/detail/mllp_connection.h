@@ -22,6 +22,12 @@ struct MllpSlot {
   bool begun = false;    ///< the accept acknowledgement is out, or on its way: what follows has a place of its own
   bool follows = false;  ///< such a place: the commit answer of release 2 was with the first
   std::string reply;
+
+  /// The accept acknowledgement leaves before the rest is known.
+  void begin(std::string accept) {
+    reply = std::move(accept);
+    begun = durable = ready = true;
+  }
 };
 
 /// One sender. Lives as long as its loops do.
@@ -41,6 +47,12 @@ struct MllpConnection {
 
   MllpConnection(base::StreamPtr s, const hl7::mllp::FramerOptions& options, base::TimerExecutor& executor)
       : stream(std::move(s)), framer(options), drained(executor) {}
+  /// The place of what follows an accept acknowledgement that has left.
+  std::shared_ptr<MllpSlot> follow() {
+    unanswered.push_back(std::make_shared<MllpSlot>());
+    unanswered.back()->follows = true;
+    return unanswered.back();
+  }
   void close() {
     read_ended = true;
     stream->close();
