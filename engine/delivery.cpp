@@ -78,7 +78,7 @@ void DeliveryQueue::take(PendingOutput output) {
     output.in_doubt = true;
     // Also for the start after this one, should the engine be stopped before it is sent.
     journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true,
-                          nullptr);
+                          doubt_noted(output.id));
   }
   Entry entry;
   static_cast<PendingOutput&>(entry) = std::move(output);
@@ -398,7 +398,7 @@ void DeliveryQueue::note_doubts(const std::vector<SendOutcome>& outcomes, std::s
     ++output.attempts;
     output.in_doubt = true;
     journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true,
-                          nullptr);
+                          doubt_noted(output.id));
   }
 }
 

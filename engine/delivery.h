@@ -129,7 +129,9 @@ class DeliveryQueue {
   /// take them as in doubt.
   std::size_t unrecorded() const { return unrecorded_; }
   /// False when the next start must take the first outputs as in doubt, as after a crash.
-  bool is_orderly() const { return unrecorded_ == 0 && suspects_ == 0 && loaded_up_to_ >= doubt_up_to_; }
+  bool is_orderly() const {
+    return unrecorded_ == 0 && doubts_.empty() && suspects_ == 0 && loaded_up_to_ >= doubt_up_to_;
+  }
   bool is_watched() const { return !watchers_.empty(); }
   /// Every output of a message up to here is in the journal, or has ended.
   MessageId pushed_up_to() const { return pushed_up_to_; }
@@ -168,6 +170,7 @@ class DeliveryQueue {
   Settled settle(Entry& output, const channels::SendOutcome& outcome);
   void tell_attempt(const Entry& output, const channels::SendOutcome& outcome) const;
   channels::NakAction action_for(const PendingOutput& output, const channels::SendOutcome& outcome) const;
+  std::function<void(base::Status)> doubt_noted(MessageId id);
   void note_attempt(const Entry& output, const channels::SendOutcome& outcome);
   void note_doubts(const std::vector<channels::SendOutcome>& outcomes, std::size_t first);
   void retry_later(Entry& output, const channels::SendOutcome& outcome);
@@ -237,6 +240,7 @@ class DeliveryQueue {
   std::size_t unrecorded_ = 0;  ///< ends not yet durable
   bool flush_due_ = false;      ///< a timer runs that makes the journal commit them
   std::size_t given_up_ = 0;    ///< of these: refused by the journal after stop() began
+  std::set<MessageId> doubts_;  ///< in doubt, and the journal does not say so (yet)
   std::chrono::nanoseconds delay_{0};
   base::MonoTime next_try_{0};
   bool paused_ = false, stopping_ = false, running_ = false, destination_stopped_ = false;

@@ -83,7 +83,21 @@ void DeliveryQueue::note_attempt(const Entry& output, const SendOutcome& outcome
   attempt.code = outcome.code.empty() ? base::error_info(outcome.error).code : outcome.code;
   attempt.detail = without_code(outcome.detail, attempt.code);
   attempt.reply = outcome.reply;
-  journal_.note_attempt(output.id, settings_.channel, settings_.destination, std::move(attempt), nullptr);
+  std::function<void(base::Status)> done;
+  if (output.in_doubt) done = doubt_noted(output.id);
+  journal_.note_attempt(output.id, settings_.channel, settings_.destination, std::move(attempt), std::move(done));
+}
+
+/// A full disk may not take the note. The next one, or the end, says it as well; a stop before that is no orderly one, so that the
+/// next start marks what it sends.
+std::function<void(base::Status)> DeliveryQueue::doubt_noted(MessageId id) {
+  doubts_.insert(id);
+  return [this, id, alive = alive_, executor = &executor_](base::Status status) {
+    if (!status) return;
+    executor->post([this, id, alive] {
+      if (*alive) doubts_.erase(id);
+    });
+  };
 }
 
 void DeliveryQueue::retry_later(Entry& output, const SendOutcome& outcome) {
@@ -176,6 +190,7 @@ void DeliveryQueue::recorded(MessageId id, std::shared_ptr<const Ending> ending,
   if (ok) {
     base::failpoint_here("delivery.recorded");
     --unrecorded_;
+    doubts_.erase(id);
   } else if (stopping_) {
     ++given_up_;
   } else {

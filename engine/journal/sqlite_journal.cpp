@@ -20,6 +20,25 @@ std::uint64_t key_head(const DedupeKey& key) {
   return head;
 }
 
+/// The newest file when a power cut took its first page: it was being made and holds nothing, since its first transaction would have
+/// left a log beside it or more than one page. It is made anew.
+Status drop_unborn(base::Env& env, const std::string& folder, const std::vector<base::FileInfo>& entries) {
+  constexpr std::uint64_t kPage = 16'384;
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  const base::FileInfo* newest = nullptr;
+  for (const auto& entry : entries)
+    if (DayFileName::parse(entry.name)) newest = &entry;
+  if (newest == nullptr || newest->size == 0 || newest->size > kPage) return {};
+  for (const auto& entry : entries)
+    if (entry.name == newest->name + "-wal" && entry.size > 0) return {};
+  const std::string path = base::join_path(folder, newest->name);
+  TRY(const std::string page, env.read_file(path, kPage));
+  if (page.starts_with(kMagic)) return {};
+  base::log(base::LogLevel::warn, "journal-file-made-anew", {{"bytes", static_cast<std::int64_t>(newest->size)}});
+  (void)env.remove(path + "-journal");  // would be of that page
+  return env.remove(path);
+}
+
 }  // namespace
 
 SqliteJournal::SqliteJournal(base::Env& env, const base::Clock& clock, base::Executor& committer,
@@ -55,6 +74,7 @@ Status SqliteJournal::open_files() {
   if (options_.reserve_bytes > 0) reserve_ = Reserve(options_.reserve_path, options_.reserve_bytes);
   forget_cached();
   TRY(const auto entries, env_.list(options_.folder));
+  TRY_VOID(drop_unborn(env_, options_.folder, entries));
   for (const auto& entry : entries) {
     const auto name = DayFileName::parse(entry.name);
     if (!name) continue;

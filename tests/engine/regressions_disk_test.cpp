@@ -330,3 +330,35 @@ TEST_CASE("B17 a flipped bit never loses a message unseen and never alters one",
   CHECK(found + harmless == 100);
   CHECK(found > 8);
 }
+
+TEST_CASE("a journal file whose first page never reached the disk is made anew, one that may hold something is not", "[regression]") {
+  using disks::CrashDisk;
+  using disks::CrashEnv;
+  constexpr const char* kFirst = "journal/000001-20261118.db";
+  base::ManualClock clock{{kStart}};
+  base::InlineExecutor committer;
+  const auto opens = [&](const std::string& name, const std::string& bytes, const std::string& log) {
+    CrashDisk disk;
+    {
+      CrashEnv env(disk);
+      auto journal = open(env, clock, committer, "journal");
+      journal->append(message_of(1), [](auto id) { REQUIRE(id.has_value()); });
+      REQUIRE(journal->close().has_value());
+    }
+    REQUIRE(disk.files.contains(kFirst));
+    disk.files[name].bytes = bytes;
+    if (!log.empty()) disk.files[name + "-wal"].bytes = log;
+    CrashEnv env(disk);
+    auto journal = open(env, clock, committer, "journal");
+    if (!journal) return false;
+    bool stored = false;
+    journal->append(message_of(2), [&](auto id) { stored = id.has_value(); });
+    return stored;
+  };
+  const std::string page(16'384, '\0');
+  CHECK(opens("journal/000002-20261119.db", page, ""));
+  CHECK(opens("journal/000002-20261119.db", page.substr(0, 512), ""));
+  CHECK_FALSE(opens("journal/000002-20261119.db", page + page, ""));
+  CHECK_FALSE(opens("journal/000002-20261119.db", page, page));
+  CHECK_FALSE(opens(kFirst, page + page, ""));
+}

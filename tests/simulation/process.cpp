@@ -60,6 +60,7 @@ void start(ProcessParts parts) {
   auto opened =
       engine::SqliteJournal::open(*parts.env, *parts.clock, process->committer, options, parts.fail_stop);
   if (!opened) {
+    parts.tell(opened.error().message());
     process->ended = true;
     return;
   }

@@ -12,6 +12,7 @@ struct ProcessParts {
   base::ManualClock* clock;
   std::string folder;
   std::function<void()> fail_stop;
+  std::function<void(const std::string&)> tell;  ///< why it cannot start
 };
 /// Opens the journal, recovers, starts the queues, then the source (gateway_recovery.cpp). On the loop of the
 /// process.

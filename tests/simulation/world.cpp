@@ -198,7 +198,9 @@ void World::start_process() {
   trace("life " + std::to_string(life_) + (calm_ ? ", calm" : ""));
   process_ = new Process(scheduler_, chance_, *this, clock_, seed_ * 1000 + life_);
   process_->loop.post([this, process = process_] {
-    ProcessParts parts{process, site_.site, env_.get(), &clock_, kFolder, [this] { die(); }};
+    ProcessParts parts{process,   site_.site, env_.get(), &clock_, kFolder,
+                       [this] { die(); },
+                       [this](const std::string& why) { trace("no start: " + why); }};
     start(std::move(parts));
   });
 }

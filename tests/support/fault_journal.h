@@ -21,6 +21,7 @@ class FaultJournal final : public engine::Journal {
   std::function<void(const engine::Processed&)> before_store;  ///< called first; may be empty
   int fail_append = 0;                          ///< how many more append() calls fail
   int fail_hold = 0;                            ///< of set_hold()
+  int fail_attempts = 0;                        ///< how many more note_attempt() calls fail
   bool hold_appends = false;                    ///< append() calls wait for release_appends()
   base::ErrorCode error = base::ErrorCode::disk_full;
   base::Executor* later = nullptr;  ///< where failures are told; nullptr: inside the call
@@ -51,6 +52,11 @@ class FaultJournal final : public engine::Journal {
   using Journal::note_attempt;
   void note_attempt(engine::MessageId id, std::string channel, std::string destination, engine::Attempt attempt,
                     std::function<void(base::Status)> done) override {
+    if (fail_attempts > 0) {
+      --fail_attempts;
+      if (done) tell(std::move(done));
+      return;
+    }
     inner_.note_attempt(id, std::move(channel), std::move(destination), std::move(attempt), std::move(done));
   }
   void set_hold(engine::Hold hold, std::function<void(base::Status)> done) override {
