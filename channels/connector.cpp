@@ -1,8 +1,5 @@
 #include "channels/connector.h"
 
-#include <algorithm>
-#include <array>
-
 namespace kiln::channels {
 
 const char* name_of(ContentKind kind) {
@@ -75,15 +72,48 @@ const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name) {
   return nullptr;
 }
 
-bool is_later_connector(ConnectorRole role, std::string_view name) {
-  static constexpr std::array<std::string_view, 1> kSources = {"channel"};
-  static constexpr std::array<std::string_view, 1> kDestinations = {"channel"};
-  return role == ConnectorRole::source ? std::ranges::find(kSources, name) != kSources.end()
-                                       : std::ranges::find(kDestinations, name) != kDestinations.end();
+std::span<const FieldSpec> ack_options() {
+  static constexpr const char* kLate[] = {"AE", "AR", "AA", "close"};
+  static constexpr FieldSpec kOptions[] = {
+      {.name = "timeout",
+       .type = FieldType::duration,
+       .summary = "`on delivered`: how long the sender waits for its answer",
+       .default_value = "30s",
+       .min = 100,
+       .max = 600'000},
+      {.name = "late",
+       .type = FieldType::word,
+       .summary = "`on delivered`: the answer when the message is stored, and not delivered in that time; `close` ends the "
+                  "connection without one",
+       .default_value = "AE",
+       .words = kLate},
+      {.name = "of",
+       .type = FieldType::words,
+       .summary = "`on delivered`: destinations that must have the message; without it all that get it"},
+      {.name = "reply",
+       .type = FieldType::word,
+       .summary = "the result of a `map` that answers instead of the plain acknowledgement; with `on delivered` also of a "
+                  "`map … of DESTINATION`, which reads what that destination answered"},
+  };
+  return kOptions;
+}
+
+std::span<const FieldSpec> common_source_options() {
+  static constexpr FieldSpec kOptions[] = {
+      {.name = "hours",
+       .type = FieldType::string,
+       .summary = "when it is open: \"Mon-Fri 07:00-19:00, Sat 08:00-12:00\", in the time zone of the channel; outside nothing is "
+                  "read, and connections stay. Without it, always"},
+  };
+  return kOptions;
 }
 
 std::span<const FieldSpec> common_destination_options() {
   static constexpr FieldSpec kOptions[] = {
+      {.name = "hours",
+       .type = FieldType::string,
+       .summary = "when it is sent to: \"Mon-Fri 07:00-19:00, Sat 08:00-12:00\", in the time zone of the channel; outside "
+                  "messages wait. Without it, always"},
       {.name = "connections",
        .type = FieldType::integer,
        .summary = "parallel sends; more than 1 needs `order by`",
@@ -99,8 +129,10 @@ std::span<const FieldSpec> common_destination_options() {
        .default_value = "forever backoff 1s..60s jitter"},
       {.name = "nak",
        .type = FieldType::nak,
-       .summary = "what a negative acknowledgement means; CE as AE, CR as AR",
-       .default_value = "AE retry, AR block",
+       .summary = "what becomes of a message that is answered `AE`, `AR`, `CE` (by itself as AE), `CR` (as AR), not in time "
+                  "(`timeout`) or for another message (`mismatch`): `retry`, `block` (the destination waits for an operator), "
+                  "`quarantine`, or `skip` (it ends here as rejected, or expired, and is not sent again)",
+       .default_value = "AE retry, AR block, timeout retry, mismatch retry",
        .repeated = true},
   };
   return kOptions;

@@ -25,6 +25,8 @@
 
 namespace kiln::channels {
 
+class ChannelDoors;  // doors.h
+
 /// What every connector runs on. All references outlive the connector's stop().
 struct Surroundings {
   base::Network& network;  ///< its executor is the thread of the connector
@@ -36,6 +38,7 @@ struct Surroundings {
   ChangeFeed* feed = nullptr;  ///< the built-in store's change feed; needed by `source fhir`
   FhirSink* sink = nullptr;    ///< the built-in store; needed by a `fhir` destination without url
   std::string state;           ///< folder where sources keep how far they are; empty: they cannot
+  ChannelDoors* doors = nullptr;  ///< how channels reach each other; needed by `source channel` and `to … channel`
 };
 
 /// What operations sees of a connector; counters start at 0 with the process.
@@ -77,6 +80,7 @@ struct Outgoing {
   bool in_doubt = false;      ///< an earlier attempt may have arrived
   /// Options that depend on the message, rendered by the pipeline: {"file", "census/2025-08-18.csv"}.
   std::vector<std::pair<std::string, std::string>> rendered;
+  std::string traceparent = {};  ///< W3C Trace Context of the attempt, for receivers over HTTP; empty: none
 
   /// The rendered value of that option, or empty.
   std::string_view rendered_option(std::string_view name) const;
@@ -171,10 +175,11 @@ struct ConnectorSpec {
 std::span<const ConnectorSpec* const> all_connectors();
 /// nullptr when there is none of that name and role.
 const ConnectorSpec* find_connector(ConnectorRole role, std::string_view name);
-/// True for the connector kinds the language knows and this version does not have (channel):
-/// E0915 of the check.
-bool is_later_connector(ConnectorRole role, std::string_view name);
+/// Options of `ack … on … { … }`.
+std::span<const FieldSpec> ack_options();
 
+/// Options every source has beside its own.
+std::span<const FieldSpec> common_source_options();
 /// Options every destination has beside its own: connections, order, retry, nak.
 std::span<const FieldSpec> common_destination_options();
 

@@ -44,6 +44,8 @@ std::string print_connectors() {
       if (spec->role == role)
         out += std::string("| ") + role_of(*spec) + " `" + spec->name + "` | " + spec->summary + " | " +
                contents_of(*spec) + " |\n";
+  out += "\n## every source\n\n" + print_field_table(common_source_options());
+  out += "\n## `ack … { }`\n\n" + print_field_table(ack_options());
   out += "\n## every destination\n\n" + print_field_table(common_destination_options());
   for (const ConnectorRole role : {ConnectorRole::source, ConnectorRole::destination})
     for (const ConnectorSpec* spec : all_connectors())

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "channels/detail/egress.h"
+#include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
 #include "channels/detail/text_env.h"
 #include "channels/detail/validation.h"
@@ -119,6 +121,22 @@ SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files)
   return out;
 }
 
+namespace {
+
+/// What the check of the files could not see, because the value was a reference.
+base::Status check_connector(const ConnectorSpec* spec, const Options& options) {
+  if (spec == nullptr || spec->check == nullptr) return {};
+  for (const OptionProblem& problem : spec->check(options))
+    return base::fail(problem.code, problem.message, problem.option, problem.help);
+  return {};
+}
+
+base::Status refuse(const detail::Exposure& exposure) {
+  return base::fail(exposure.code, exposure.message, {}, exposure.help);
+}
+
+}  // namespace
+
 base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& references) {
   const auto place = [](base::Status status, const std::string& where) -> base::Status {
     if (status) return status;
@@ -127,19 +145,33 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
     return base::fail(std::move(error));
   };
   TRY_VOID(place(resolve(site.server, env, references), "server"));
+  for (const detail::Exposure& exposure : detail::find_exposures(site.server)) return place(refuse(exposure), "server");
   site.data_folder = base::join_path(site.folder, site.server.text("data"));
   if (site.server.block("journal").text("durability") == "relaxed")
     return base::fail(ErrorCode::E0915, "`durability relaxed` is not in this version", "server, journal",
                       "`durability full`");
+  if (const auto* notify = site.server.all("notify"))
+    for (const OptionValue& one : *notify)
+      TRY_VOID(place(detail::check_egress(site.server, one.block.front()), "server, notify " + one.text));
   for (ChannelDefinition& channel : site.channels) {
     if (channel.disabled) continue;
-    if (channel.ack_on == AckOn::delivered)
-      return base::fail(ErrorCode::E0915, "`ack … on delivered` is not in this version",
-                        "channel " + channel.name, "`ack … on mapped`");
-    TRY_VOID(place(resolve(channel.source_options, env, references), "channel " + channel.name + ", source"));
+    const auto check_hours = [](const Options& options, const std::string& where) -> base::Status {
+      if (!options.has("hours")) return {};
+      const auto parsed = base::Calendar::parse(options.text("hours"));
+      return parsed ? base::Status() : base::fail(ErrorCode::channel_option, "option hours: " + parsed.error().text, where, parsed.error().remedy);
+    };
+    const std::string source = "channel " + channel.name + ", source";
+    TRY_VOID(place(resolve(channel.source_options, env, references), source));
+    TRY_VOID(check_hours(channel.source_options, source));
+    TRY_VOID(place(check_connector(channel.source, channel.source_options), source));
+    if (const auto exposure = detail::find_exposure(channel)) return place(refuse(*exposure), source);
+    TRY_VOID(place(detail::check_egress(site.server, channel.source_options), source));
     for (DestinationDefinition& destination : channel.destinations) {
       const std::string where = "channel " + channel.name + ", destination " + destination.name;
       TRY_VOID(place(resolve(destination.options, env, references), where));
+      TRY_VOID(check_hours(destination.options, where));
+      TRY_VOID(place(check_connector(destination.connector, destination.options), where));
+      TRY_VOID(place(detail::check_egress(site.server, destination.options), where));
       destination.connections = static_cast<std::uint32_t>(destination.options.number("connections"));
       if (destination.connections > 1 && !destination.ordered)
         return base::fail(ErrorCode::E0912, "several connections without `order by` can reorder messages", where,
@@ -162,6 +194,17 @@ base::Result<std::string> render(const DestinationDefinition::Template& name, co
     out += value + name.literals[i + 1];
   }
   return out;
+}
+
+std::optional<base::OpenHours> hours_of(const Site& site, const ChannelDefinition& channel, const Options& options) {
+  if (!options.has("hours")) return std::nullopt;
+  const Options& source = channel.source_options;
+  std::string zone;
+  if (find_field(source.fields(), "timezone") != nullptr && source.has("timezone")) zone = source.text("timezone");
+  if (zone.empty() && site.server.has("timezone")) zone = site.server.text("timezone");
+  auto hours = base::OpenHours::parse(options.text("hours"), zone);
+  if (!hours) return std::nullopt;  // resolve_site() has refused it
+  return std::move(*hours);
 }
 
 std::string serves(const ChannelDefinition& channel) {

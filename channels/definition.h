@@ -10,6 +10,7 @@
 
 #include "channels/connector.h"
 #include "channels/options.h"
+#include "engine/base/calendar.h"
 #include "engine/base/diagnostic.h"
 #include "engine/base/env.h"
 #include "hl7/validate.h"
@@ -46,6 +47,16 @@ struct AcceptElse {
 enum class AckMode : std::uint8_t { automatic, original, enhanced, none };
 enum class AckOn : std::uint8_t { stored, mapped, delivered };
 
+/// What the sender gets when a message is not delivered in time.
+enum class AckLate : std::uint8_t { error, reject, accept, close };
+/// `ack … { … }`.
+struct AckPolicy {
+  std::int64_t timeout_ms = 30'000;  ///< on delivered: how long the sender waits
+  AckLate late = AckLate::error;     ///< then: AE, AR, AA, or its connection is closed without an answer
+  std::vector<std::string> of;       ///< on delivered: destinations that must have it; empty: all that get it
+  std::string reply;  ///< a result of a map that answers instead of the plain acknowledgement; empty: none
+};
+
 struct MapRoute {
   std::string result;         ///< the name destinations use in `from`
   mappings::Program program;  ///< a map, or a package that dispatches by structure
@@ -57,7 +68,8 @@ struct MapRoute {
   base::Span span;
 };
 
-/// `map found = rsp_to_bundle of mpi`: what a destination answers, for who asked.
+/// `map found = rsp_to_bundle of mpi`: what a destination answers, for who asked (`source fhir { serve … }`, or
+/// `ack … { reply found }`).
 struct ReplyRoute {
   std::string result;
   std::string destination;    ///< whose reply it maps
@@ -104,6 +116,7 @@ struct ChannelDefinition {
   bool validate_quarantines = false;  ///< a message with errors is set aside instead of refused
   AckMode ack = AckMode::automatic;
   AckOn ack_on = AckOn::mapped;
+  AckPolicy ack_policy;
   std::vector<MapRoute> maps;
   std::vector<ReplyRoute> replies;
   std::vector<DestinationDefinition> destinations;
@@ -143,6 +156,9 @@ struct SiteLoad {
 base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder);
 /// As load_site(), of files given as text ({"kiln.conf", …}); for tests and editors.
 SiteLoad load_site_texts(std::vector<std::pair<std::string, std::string>> files);
+
+/// `hours` of a source or destination, in the time zone of the channel; nothing: it is always open. Of a resolved site.
+std::optional<base::OpenHours> hours_of(const Site& site, const ChannelDefinition& channel, const Options& options);
 
 /// The value of a name_template option for one message: its literals with `values` between them, one per
 /// part. A value may not lead out of the folder: `/`, `\\`, control characters, "." and ".." are refused.

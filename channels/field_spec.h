@@ -17,14 +17,14 @@ enum class FieldType : std::uint8_t {
   duration_range,  ///< 1s..5m                     (milliseconds, two values)
   size,            ///< 4MB                        (bytes; powers of 1024)
   address,         ///< 127.0.0.1:8080
-  word,            ///< one of `words`
-  words,           ///< one or more of `words`
+  word,            ///< one of `words`; any when these are empty
+  words,           ///< one or more of `words`; any when these are empty
   path,            ///< "in/orders", relative to the site
   name_template,   ///< "census/${date(run.received)}.csv": rendered per message, must stay below its folder
   secret,          ///< env("X") | file("/run/secrets/x") | cred("x"); a literal is E0909
   expressions,     ///< by PID-3[1].1, …
   retry,           ///< 20 | forever, then: backoff 1s..5m, jitter, then quarantine | stop
-  nak,             ///< AE | AR, then retry | block | quarantine
+  nak,             ///< AE | AR | CE | CR | timeout | mismatch, then retry | block | quarantine | skip
   block,           ///< { … } of `fields`
   named_block,     ///< name { … } of `fields`
   binding,         ///< "CN=his.example.org" as "HIS"  (text, and what follows in `words`)

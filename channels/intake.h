@@ -4,6 +4,7 @@
 // test` have their own.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,10 @@ namespace kiln::channels {
 /// What the bytes of a message are.
 enum class ContentKind : std::uint8_t { hl7, fhir, csv };
 const char* name_of(ContentKind kind);  ///< "hl7", "fhir", "csv"
+
+/// Takes an answer that leaves before accept() ends: the accept acknowledgement of enhanced mode, when the application
+/// acknowledgement waits for deliveries.
+using EarlyAnswer = std::function<void(std::string reply)>;
 
 /// One received message, complete and unchanged. Owns its bytes.
 struct Inbound {
@@ -32,6 +37,11 @@ struct Inbound {
   /// The frame ended without its trailer, or a start byte cut another frame: journaled as a note with the
   /// message.
   bool framing_fault = false;
+  std::uint64_t parent = 0;  ///< of what a channel hands on: the message it was made of
+  /// Called at most once, on the executor of the source, when the message is durable; then Answer::reply is what follows.
+  /// Empty: the source can send one answer only.
+  EarlyAnswer early;
+  std::string traceparent = {};  ///< W3C Trace Context that it came with; empty: none
 };
 
 /// What became of a message; a source acts on it (reply, rename, advance its cursor).

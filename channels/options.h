@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,11 +27,16 @@ struct RetryPolicy {
   RetryEnd then = RetryEnd::quarantine;  ///< when not `forever`
 };
 
-enum class NakAction : std::uint8_t { retry, block, quarantine };
-/// `nak …`: what a negative acknowledgement means; CE counts as AE, CR as AR.
+/// `skip` ends the message at this destination: rejected, or expired when nothing was answered.
+enum class NakAction : std::uint8_t { retry, block, quarantine, skip };
+/// `nak …`: what becomes of a message by what was answered. By itself nothing is lost.
 struct NakPolicy {
-  NakAction on_error = NakAction::retry;   ///< AE, CE
-  NakAction on_reject = NakAction::block;  ///< AR, CR
+  NakAction on_error = NakAction::retry;      ///< AE
+  NakAction on_reject = NakAction::block;     ///< AR
+  std::optional<NakAction> on_commit_error;   ///< CE; nothing: as AE
+  std::optional<NakAction> on_commit_reject;  ///< CR; nothing: as AR
+  NakAction on_timeout = NakAction::retry;    ///< no answer in time: it may have arrived
+  NakAction on_mismatch = NakAction::retry;   ///< an answer for another message (MSA-2): it may have arrived
 };
 
 class Options;

@@ -51,6 +51,7 @@ constexpr FieldSpec kAlert[] = {
     {.name = "for", .type = FieldType::duration, .summary = "how long it must hold before it is told"},
     {.name = "level", .type = FieldType::word, .summary = "page wakes somebody", .words = kAlertLevels},
     {.name = "off", .type = FieldType::boolean, .summary = "no such alert"},
+    {.name = "runbook", .type = FieldType::string, .summary = "where it is written what to do: a URL, shown and sent with the alert"},
     {.name = "after", .type = FieldType::duration, .summary = "no_traffic: silence of so long, within the times of `active`"},
     {.name = "active", .type = FieldType::string, .summary = "no_traffic: \"Mon-Fri 07:00-19:00, Sat 08:00-12:00\"; without it, always"},
     {.name = "except", .type = FieldType::path, .summary = "no_traffic: file of holidays, one 2026-12-25 a line"},
@@ -69,6 +70,10 @@ constexpr FieldSpec kNotify[] = {
      .words = kMailSecurity},
     {.name = "user", .type = FieldType::string, .summary = "login of the mail server"},
     {.name = "password", .type = FieldType::secret, .summary = "its password"},
+    {.name = "insecure",
+     .type = FieldType::word,
+     .summary = "a password or token in plain text beyond this machine, knowingly",
+     .words = kInsecureWords},
     {.name = "level", .type = FieldType::word, .summary = "page: only what wakes somebody", .default_value = "warn", .words = kAlertLevels},
 };
 constexpr FieldSpec kIndexKey[] = {
@@ -83,10 +88,31 @@ constexpr FieldSpec kIndex[] = {
      .repeated = true},
     {.name = "text", .type = FieldType::string, .summary = "channels whose words are indexed, with blanks between them; \"*\": all"},
 };
+constexpr FieldSpec kTrace[] = {
+    {.name = "url",
+     .type = FieldType::string,
+     .summary = "receiver of traces (OTLP over HTTP, JSON): \"http://127.0.0.1:4318/v1/traces\"",
+     .required = true},
+    {.name = "authorization", .type = FieldType::secret, .summary = "value of the Authorization field"},
+    {.name = "one_in",
+     .type = FieldType::integer,
+     .summary = "of so many messages one is traced; one that comes with a `traceparent` is traced as that says",
+     .default_value = "1",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "insecure",
+     .type = FieldType::word,
+     .summary = "`authorization` in plain text beyond this machine, knowingly",
+     .words = kInsecureWords},
+};
 constexpr FieldSpec kHealth[] = {
     {.name = "listen",
      .type = FieldType::address,
      .summary = "where /healthz, /readyz, /startupz and /metrics are served in plain text, without login"},
+    {.name = "insecure",
+     .type = FieldType::word,
+     .summary = "figures and names of channels to everybody beyond loopback, knowingly",
+     .words = kInsecureWords},
 };
 constexpr FieldSpec kConsoleTls[] = {
     {.name = "cert",
@@ -151,6 +177,17 @@ constexpr FieldSpec kJournal[] = {
      .summary = "keep: what was sent to a destination can be shown as long as the message; drop: it cannot",
      .default_value = "keep",
      .words = kSentWords},
+    {.name = "attachment_min",
+     .type = FieldType::size,
+     .summary = "a field of a message (or another body) of that size is kept apart, each content once a day",
+     .default_value = "64kB",
+     .min = 4096,
+     .max = std::int64_t{1} << 30},
+};
+constexpr FieldSpec kKeys[] = {
+    {.name = "master",
+     .type = FieldType::secret,
+     .summary = "32 bytes as 64 hexadecimal digits or Base64 (`openssl rand -hex 32`): with it the journal is encrypted"},
 };
 constexpr FieldSpec kFhirLimits[] = {
     {.name = "body",
@@ -194,6 +231,13 @@ constexpr FieldSpec kLimits[] = {
      .max = std::int64_t{16} << 30},
     {.name = "fhir", .type = FieldType::block, .summary = "of the FHIR server", .fields = kFhirLimits},
     {.name = "http", .type = FieldType::block, .summary = "of its clients", .fields = kRequestLimits},
+};
+constexpr FieldSpec kEgress[] = {
+    {.name = "allow",
+     .type = FieldType::string,
+     .summary = "\"pas.example.org:2600\", \"*.example.org:443\" or \"10.1.2.3:*\"; a connection to anywhere else is E0920, "
+                "or refused at the start when an env() names it",
+     .repeated = true},
 };
 constexpr const char* kRefusedWords[] = {"retry", "block", "quarantine"};
 constexpr const char* kActionWords[] = {"create", "update", "delete"};
@@ -365,7 +409,13 @@ constexpr FieldSpec kServer[] = {
     {.name = "fhir", .type = FieldType::block, .summary = "rules of the FHIR server", .fields = kFhir},
     {.name = "index", .type = FieldType::block, .summary = "what messages are found by", .fields = kIndex},
     {.name = "health", .type = FieldType::block, .summary = "health and metrics for supervisors", .fields = kHealth},
+    {.name = "trace",
+     .type = FieldType::block,
+     .summary = "traces of messages for an OTLP receiver: times, names and codes, never content",
+     .fields = kTrace,
+     .optional_block = true},
     {.name = "journal", .type = FieldType::block, .summary = "message journal", .fields = kJournal},
+    {.name = "keys", .type = FieldType::block, .summary = "encryption at rest", .fields = kKeys},
     {.name = "limits", .type = FieldType::block, .summary = "caps", .fields = kLimits},
     {.name = "alert",
      .type = FieldType::named_block,
@@ -381,7 +431,11 @@ constexpr FieldSpec kServer[] = {
      .repeated = true},
     {.name = "poison", .type = FieldType::any, .summary = "messages that crash", .later = true},
     {.name = "replay", .type = FieldType::any, .summary = "pace of replays", .later = true},
-    {.name = "egress", .type = FieldType::any, .summary = "where may be connected to", .later = true},
+    {.name = "egress",
+     .type = FieldType::block,
+     .summary = "where channels and alerts may connect to; without the block anywhere the definitions say",
+     .fields = kEgress,
+     .optional_block = true},
     {.name = "admin", .type = FieldType::any, .summary = "users and roles", .later = true},
     {.name = "console",
      .type = FieldType::block,

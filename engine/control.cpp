@@ -34,7 +34,8 @@ std::string state_of(const ChannelRuntime& channel) {
 
 const char* state_of(const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
-  return status.paused ? "paused" : status.blocked ? "blocked" : "running";
+  if (status.paused || status.blocked) return status.paused ? "paused" : "blocked";
+  return status.closed.empty() ? "running" : "closed";
 }
 
 void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
@@ -42,6 +43,7 @@ void write_queue(base::JsonWriter& json, const DeliveryQueue& queue) {
   json.begin_object().member("name", queue.name()).member("state", state_of(queue));
   json.key("pending").integer(static_cast<std::int64_t>(status.pending));
   json.key("blocked_messages").integer(static_cast<std::int64_t>(status.blocked_messages));
+  if (!status.closed.empty()) json.member("hours", status.closed);
   if (!status.last_error.empty()) json.member("last_failure", status.last_error);
   json.end_object();
 }
@@ -52,6 +54,7 @@ void write_channel(base::JsonWriter& json, const ChannelRuntime& channel, const 
   json.member("source", channel.definition().source->name);
   const channels::ConnectorStatus source = channel.source_status();
   if (source.port != 0) json.key("port").integer(source.port);
+  if (const std::string closed = channel.closed(); !closed.empty()) json.member("hours", closed);
   std::uint64_t pending = 0;
   for (const auto& queue : channel.queues()) pending += queue->status().pending;
   json.key("pending").integer(static_cast<std::int64_t>(pending)).key("destinations").begin_array();
@@ -77,53 +80,100 @@ std::string list_channels(Gateway& gateway) {
   return json.end_array().end_object().take();
 }
 
+namespace {
+
+Result<std::string> no_channel(const std::string& channel) {
+  return base::fail(ErrorCode::channel_not_found, {}, channel, "`kiln channel list` names them");
+}
+
+/// The subject of an action and what it becomes; no subject: there is no such action.
+struct Wish {
+  std::string subject;
+  HoldState state = HoldState::running;
+};
+Wish wish_of(const std::string& channel, const std::string& action) {
+  if (action == "start") return {"source:" + channel, HoldState::running};
+  if (action == "stop" || action == "drain") return {"source:" + channel, HoldState::stopped};
+  if (action == "pause") return {"channel:" + channel, HoldState::paused};
+  if (action == "resume") return {"channel:" + channel, HoldState::running};
+  if (action == "pause-source") return {"reading:" + channel, HoldState::paused};
+  if (action == "resume-source") return {"reading:" + channel, HoldState::running};
+  return {};
+}
+
+/// A source that was paused before it had a subject of its own is let go under the old one, too.
+Task<Status> hold_as_wished(Gateway* gateway, std::string channel, Wish wish, Operator who) {
+  const Hold* old = gateway->holds().find("source:" + channel);
+  const bool lets_go_old = wish.subject == "reading:" + channel && wish.state == HoldState::running && old != nullptr &&
+                           old->state == HoldState::paused;
+  const bool keeps_old = wish.subject == "source:" + channel && old != nullptr && old->state == HoldState::paused;
+  if (keeps_old) {
+    auto keeping = hold(gateway, "reading:" + channel, HoldState::paused, who);
+    const Status kept = co_await std::move(keeping);
+    if (!kept) co_return kept;
+  }
+  if (lets_go_old) {
+    auto letting_go = hold(gateway, "source:" + channel, HoldState::running, who);
+    const Status gone = co_await std::move(letting_go);
+    if (!gone) co_return gone;
+  }
+  auto holding = hold(gateway, wish.subject, wish.state, std::move(who));
+  Status status = co_await std::move(holding);
+  co_return status;
+}
+
+/// What is durable is done. The answer has "resumed" when numbered links go on.
+Task<Result<std::string>> obey(ChannelRuntime* runtime, std::string action) {
+  const ChannelRuntime::Use use(runtime);
+  if (action == "stop" || action == "drain") {
+    auto stopping = runtime->stop_intake(action == "drain");
+    const Status stopped = co_await std::move(stopping);
+    if (!stopped) co_return base::fail(stopped.error());
+  }
+  if (action == "pause" || action == "resume") runtime->pause_deliveries(action == "pause");
+  if (action == "pause-source" || action == "resume-source") runtime->hold_source(action == "pause-source");
+  if (action == "resume") {
+    auto resuming = runtime->resume_links();
+    const Result<std::size_t> links = co_await std::move(resuming);
+    if (!links) co_return base::fail(links.error());
+    co_return std::string("{\"state\":\"") + name_of(runtime->state()) +
+        "\",\"resumed\":" + std::to_string(*links) + "}";
+  }
+  co_return state_of(*runtime);
+}
+
+}  // namespace
+
 Task<Result<std::string>> control_channel(Gateway* gateway, std::string channel, std::string action,
                                           Operator who) {
   ChannelRuntime* runtime = find_runtime(*gateway, channel);
-  if (runtime == nullptr)
-    co_return base::fail(ErrorCode::channel_not_found, {}, channel, "`kiln channel list` names them");
-  Status done;
-  if (action == "start") {
-    if (runtime->state() == ChannelState::stopped || runtime->state() == ChannelState::draining)
-      done = runtime->start_intake();
-    if (done) {
-      auto holding = hold(gateway, "source:" + channel, HoldState::running, who);
-      done = co_await std::move(holding);
-    }
-  } else if (action == "stop" || action == "drain") {
-    auto holding = hold(gateway, "source:" + channel, HoldState::stopped, who);
-    done = co_await std::move(holding);
-    if (done) {
-      auto stopping = runtime->stop_intake(action == "drain");
-      done = co_await std::move(stopping);
-    }
-  } else if (action == "pause" || action == "resume") {
-    const bool paused = action == "pause";
-    auto holding = hold(gateway, "channel:" + channel, paused ? HoldState::paused : HoldState::running, who);
-    done = co_await std::move(holding);
-    if (done) runtime->pause_deliveries(paused);
-    if (done && !paused) {
-      auto resuming = runtime->resume_links();
-      const Result<std::size_t> links = co_await std::move(resuming);
-      if (!links) co_return base::fail(links.error());
-      co_return std::string("{\"state\":\"") + name_of(runtime->state()) +
-          "\",\"resumed\":" + std::to_string(*links) + "}";
-    }
-  } else if (action == "pause-source" || action == "resume-source") {
-    const bool paused = action == "pause-source";
-    auto holding = hold(gateway, "source:" + channel, paused ? HoldState::paused : HoldState::running, who);
-    done = co_await std::move(holding);
-    if (done) runtime->hold_source(paused);
-  } else {
+  if (runtime == nullptr) co_return no_channel(channel);
+  Wish wish = wish_of(channel, action);
+  if (wish.subject.empty())
     co_return base::fail(ErrorCode::bad_value, "a channel cannot `" + action + "`", channel,
                          "start, stop, pause, resume, drain, pause-source or resume-source");
+  Result<std::string> answer = std::string();
+  // A listener that cannot be opened stays stopped; else the record comes first.
+  const bool is_closed = runtime->state() == ChannelState::stopped || runtime->state() == ChannelState::draining;
+  if (action == "start" && is_closed) {
+    const Status opened = runtime->start_intake();
+    if (!opened) answer = base::fail(opened.error());
   }
-  if (!done) {
-    base::Error error = done.error();
-    error.place = channel + (error.place.empty() ? "" : ", " + error.place);
-    co_return base::fail(std::move(error));
+  if (answer) {
+    auto holding = hold_as_wished(gateway, channel, std::move(wish), std::move(who));
+    const Status held = co_await std::move(holding);
+    if (!held) answer = base::fail(held.error());
   }
-  co_return state_of(*runtime);
+  if (answer) {
+    runtime = find_runtime(*gateway, channel);  // a reload may have taken it out, or put another in its place
+    if (runtime == nullptr) co_return no_channel(channel);
+    auto obeying = obey(runtime, action);
+    answer = co_await std::move(obeying);
+  }
+  if (answer) co_return answer;
+  base::Error error = answer.error();
+  error.place = channel + (error.place.empty() ? "" : ", " + error.place);
+  co_return base::fail(std::move(error));
 }
 
 Task<Result<std::string>> control_destination(Gateway* gateway, std::string channel, std::string destination,
@@ -142,6 +192,8 @@ Task<Result<std::string>> control_destination(Gateway* gateway, std::string chan
         hold(gateway, "destination:" + address, paused ? HoldState::paused : HoldState::running, who);
     const Status kept = co_await std::move(holding);
     if (!kept) co_return base::fail(kept.error());
+    runtime = find_runtime(*gateway, channel);
+    if (runtime == nullptr) co_return no_channel(channel);
     runtime->pause_destination(destination, paused);
     queue = runtime->find_queue(destination);
     if (!paused && queue != nullptr) queue->resume();

@@ -78,7 +78,7 @@ void DeliveryQueue::take(PendingOutput output) {
     output.in_doubt = true;
     // Also for the start after this one, should the engine be stopped before it is sent.
     journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true,
-                          nullptr);
+                          doubt_noted(output.id));
   }
   Entry entry;
   static_cast<PendingOutput&>(entry) = std::move(output);
@@ -230,13 +230,15 @@ Task<void> DeliveryQueue::run_in_order() {
   while (!stopping_ && !next_) {
     if (paused_ || (!window_.empty() && window_.front().blocked)) {
       co_await wake_.wait(milliseconds(-1));
+    } else if (is_closed()) {
+      co_await wake_.wait(milliseconds(kHoursLookMs));
     } else if (window_.empty() && more_in_journal_) {
       co_await fill();
     } else if (window_.empty()) {
       co_await wake_.wait(milliseconds(-1));
     } else {
       co_await gather();
-      if (stopping_ || next_ || paused_) continue;
+      if (stopping_ || next_ || paused_ || is_closed()) continue;
       co_await send_batch();
       while (unrecorded_ >= limits::kUnrecordedSendsMax && !stopping_)
         co_await recorded_.wait(milliseconds(20));
@@ -292,7 +294,9 @@ Task<void> DeliveryQueue::fill() {
   more_in_journal_ = pushed_up_to_ > complete_up_to;  // pushed while the read was under way
 }
 
-channels::Outgoing DeliveryQueue::outgoing(const PendingOutput& output) const {
+channels::Outgoing DeliveryQueue::outgoing(Entry& output) const {
+  output.began = clock_.wall();
+  output.trace = AttemptTrace::begin(output.id);
   channels::Outgoing out;
   out.msg_id = output.id;
   out.channel = settings_.channel;
@@ -304,7 +308,19 @@ channels::Outgoing DeliveryQueue::outgoing(const PendingOutput& output) const {
   out.attempt = output.attempts + 1;
   out.in_doubt = output.in_doubt;
   out.rendered = output.output.rendered;
+  out.traceparent = output.trace.traceparent();
   return out;
+}
+
+/// To traces and, at level debug, to the log.
+void DeliveryQueue::tell_attempt(const Entry& output, const SendOutcome& outcome) const {
+  const bool sent = outcome.kind == Kind::sent;
+  output.trace.end(settings_.channel, settings_.destination, output.began, output.attempts, sent, outcome.error);
+  base::log(base::LogLevel::debug, "attempt",
+            {{"channel", base::Safe::name(settings_.channel)},
+             {"destination", base::Safe::name(settings_.destination)},
+             {"msg", static_cast<std::int64_t>(output.id)},
+             {"code", sent ? base::Safe("sent") : base::Safe::code(outcome.error)}});
 }
 
 /// Counts the attempt that is about to be made for a suspect. False: it is not made, because it ended the
@@ -352,7 +368,7 @@ Task<void> DeliveryQueue::send_batch() {
   const std::size_t most =
       window_.front().suspect ? 1 : std::min(window_.size(), destinations_.front()->batch_max());
   for (std::size_t i = 0; i < most && (i == 0 || !(window_[i].suspect || window_[i].blocked)); ++i)
-    window_[i].began = clock_.wall(), batch.push_back(outgoing(window_[i]));
+    batch.push_back(outgoing(window_[i]));
   base::failpoint_here("delivery.send.before");
   auto sending = destinations_.front()->send_batch(std::move(batch));
   const base::MonoTime began = clock_.mono();
@@ -362,6 +378,7 @@ Task<void> DeliveryQueue::send_batch() {
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     Entry& head = window_.front();
     ++head.attempts;
+    tell_attempt(head, outcomes[i]);
     if (std::exchange(head.suspect, false))
       journal_.forget_sending(head.id, settings_.channel, settings_.destination);
     if (settle(head, outcomes[i]) != Settled::ended) {
@@ -381,7 +398,7 @@ void DeliveryQueue::note_doubts(const std::vector<SendOutcome>& outcomes, std::s
     ++output.attempts;
     output.in_doubt = true;
     journal_.note_attempt(output.id, settings_.channel, settings_.destination, output.attempts, true,
-                          nullptr);
+                          doubt_noted(output.id));
   }
 }
 

@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "channels/connector.h"
+#include "engine/base/calendar.h"
 #include "engine/base/clock.h"
 #include "engine/base/random.h"
 #include "engine/base/task.h"
 #include "engine/journal/journal.h"
 #include "engine/observe/meters.h"
+#include "engine/observe/traces.h"
 
 namespace kiln::engine {
 
@@ -31,6 +33,7 @@ struct QueueStatus {
   bool blocked =
       false;  ///< waits for an operator (nak … block, retry … stop): whole, or with `order by` some keys
   bool paused = false;               ///< an operator holds it
+  std::string closed;                ///< outside of its `hours`: when it opens, for people; empty: it is open
   std::size_t blocked_messages = 0;  ///< with `order by` one per blocked key, else at most 1
   MessageId head = 0;                ///< message that is tried now or next; 0 when none
   std::uint32_t head_attempts = 0;
@@ -43,6 +46,7 @@ struct QueueStatus {
 /// among the outputs of one key, and a key that is refused or blocked holds only itself.
 class DeliveryQueue {
  public:
+  static constexpr std::int64_t kHoursLookMs = 15'000;  ///< between two looks at the clock, outside of `hours`
   /// One per connection, at least one.
   using Connectors = std::vector<std::unique_ptr<channels::Destination>>;
   struct Settings {
@@ -50,6 +54,7 @@ class DeliveryQueue {
     channels::RetryPolicy retry;
     channels::NakPolicy nak;
     std::string order_id = {};  ///< DestinationDefinition::order_id
+    std::optional<base::OpenHours> hours = {};  ///< nothing: always open
     std::shared_ptr<const void> options =
         {};  ///< what the connectors were made of, kept as long as they are used
   };
@@ -70,11 +75,28 @@ class DeliveryQueue {
   /// Takes a durable output. Calls come in message order: nothing below `output.id` becomes durable later.
   void push(PendingOutput output);
   /// `done` gets the end of that message here, once, if it is still to come; nothing when the queue stops
-  /// before.
-  void watch(MessageId id, std::function<void(const Ending&)> done) {
-    watchers_.emplace(id, std::move(done));
+  /// before. The handle ends the wait when it goes, and may outlive the queue.
+  class Watch {
+   public:
+    Watch() = default;
+    Watch(Watch&& other) noexcept
+        : queue_(std::exchange(other.queue_, nullptr)), alive_(std::move(other.alive_)), number_(other.number_) {}
+    Watch& operator=(Watch&&) = delete;
+    ~Watch() {
+      if (queue_ != nullptr && *alive_) queue_->unwatch(number_);
+    }
+
+   private:
+    friend class DeliveryQueue;
+    Watch(DeliveryQueue* queue, std::uint64_t number) : queue_(queue), alive_(queue->alive_), number_(number) {}
+    DeliveryQueue* queue_ = nullptr;
+    std::shared_ptr<const bool> alive_;
+    std::uint64_t number_ = 0;
+  };
+  [[nodiscard]] Watch watch(MessageId id, std::function<void(const Ending&)> done) {
+    watchers_.emplace(id, Watcher{++watches_, std::move(done)});
+    return Watch(this, watches_);
   }
-  void unwatch(MessageId id) { watchers_.erase(id); }
   /// Goes on after a block with a fresh attempt count. Does not end a pause.
   void resume();
   /// Holds the queue after the sends in progress: it goes on taking outputs, and sends none. Also before
@@ -107,7 +129,9 @@ class DeliveryQueue {
   /// take them as in doubt.
   std::size_t unrecorded() const { return unrecorded_; }
   /// False when the next start must take the first outputs as in doubt, as after a crash.
-  bool is_orderly() const { return unrecorded_ == 0 && suspects_ == 0 && loaded_up_to_ >= doubt_up_to_; }
+  bool is_orderly() const {
+    return unrecorded_ == 0 && doubts_.empty() && suspects_ == 0 && loaded_up_to_ >= doubt_up_to_;
+  }
   bool is_watched() const { return !watchers_.empty(); }
   /// Every output of a message up to here is in the journal, or has ended.
   MessageId pushed_up_to() const { return pushed_up_to_; }
@@ -119,6 +143,7 @@ class DeliveryQueue {
     bool sending = false, blocked = false;
     base::WallTime began;  ///< of the last attempt
     base::MonoTime not_before{0};
+    AttemptTrace trace;  ///< of the attempt under way
   };
   /// Of a key: outputs from `from` on are in the journal only, until those of the key in the window have
   /// ended.
@@ -143,14 +168,18 @@ class DeliveryQueue {
   base::Task<void> wait_for_records();
   /// `later`: stop this batch and wait `delay_`.
   Settled settle(Entry& output, const channels::SendOutcome& outcome);
+  void tell_attempt(const Entry& output, const channels::SendOutcome& outcome) const;
   channels::NakAction action_for(const PendingOutput& output, const channels::SendOutcome& outcome) const;
+  std::function<void(base::Status)> doubt_noted(MessageId id);
   void note_attempt(const Entry& output, const channels::SendOutcome& outcome);
   void note_doubts(const std::vector<channels::SendOutcome>& outcomes, std::size_t first);
   void retry_later(Entry& output, const channels::SendOutcome& outcome);
   void block(Entry& entry, const channels::SendOutcome& outcome);
+  void skip(Entry& output, const channels::SendOutcome& outcome);
   void tell_blocks() const;
 
   // Several connections (delivery_lanes.cpp).
+  bool is_closed() const { return settings_.hours && !settings_.hours->open(clock_.wall()); }
   bool is_keyed() const { return destinations_.size() > 1; }
   base::Task<void> run_lanes();
   base::Task<void> run_lane(std::size_t lane);
@@ -167,7 +196,8 @@ class DeliveryQueue {
   void end(const PendingOutput& output, DeliveryState state, const channels::SendOutcome& outcome);
   void record(MessageId id, std::shared_ptr<const Ending> ending);
   void recorded(MessageId id, std::shared_ptr<const Ending> ending, bool ok);
-  channels::Outgoing outgoing(const PendingOutput& output) const;
+  /// For an attempt that begins now.
+  channels::Outgoing outgoing(Entry& output) const;
   std::chrono::nanoseconds backoff(std::uint32_t attempts);
 
   Settings settings_;
@@ -177,7 +207,15 @@ class DeliveryQueue {
   const base::Clock& clock_;
   base::Random& random_;
 
-  std::multimap<MessageId, std::function<void(const Ending&)>> watchers_;
+  struct Watcher {
+    std::uint64_t number;
+    std::function<void(const Ending&)> done;
+  };
+  void unwatch(std::uint64_t number) {
+    std::erase_if(watchers_, [number](const auto& one) { return one.second.number == number; });
+  }
+  std::multimap<MessageId, Watcher> watchers_;
+  std::uint64_t watches_ = 0;
   std::deque<Entry> window_;
   std::size_t window_bytes_ = 0;
   MessageId loaded_up_to_ = 0;  ///< last message that entered the window
@@ -202,6 +240,7 @@ class DeliveryQueue {
   std::size_t unrecorded_ = 0;  ///< ends not yet durable
   bool flush_due_ = false;      ///< a timer runs that makes the journal commit them
   std::size_t given_up_ = 0;    ///< of these: refused by the journal after stop() began
+  std::set<MessageId> doubts_;  ///< in doubt, and the journal does not say so (yet)
   std::chrono::nanoseconds delay_{0};
   base::MonoTime next_try_{0};
   bool paused_ = false, stopping_ = false, running_ = false, destination_stopped_ = false;

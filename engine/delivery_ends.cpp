@@ -16,11 +16,27 @@ using std::chrono::milliseconds;
 using Kind = SendOutcome::Kind;
 namespace limits = base::limits;
 
+namespace {
+
+/// An error as one line begins with its code, which stands beside it already.
+std::string without_code(const std::string& detail, std::string_view code) {
+  const bool has = !code.empty() && detail.starts_with(code) && detail.substr(code.size()).starts_with(": ");
+  return has ? detail.substr(code.size() + 2) : detail;
+}
+
+}  // namespace
+
 channels::NakAction DeliveryQueue::action_for(const PendingOutput& output, const SendOutcome& outcome) const {
   auto action = channels::NakAction::retry;
   if (outcome.kind == Kind::bad) action = channels::NakAction::quarantine;
-  if (outcome.kind == Kind::negative)
-    action = outcome.code.ends_with('R') ? settings_.nak.on_reject : settings_.nak.on_error;
+  const channels::NakPolicy& nak = settings_.nak;
+  if (outcome.kind == Kind::negative) {
+    action = outcome.code.ends_with('R') ? nak.on_reject : nak.on_error;
+    if (outcome.code == "CE") action = nak.on_commit_error.value_or(nak.on_error);
+    if (outcome.code == "CR") action = nak.on_commit_reject.value_or(nak.on_reject);
+  }
+  if (outcome.kind == Kind::in_doubt && outcome.error == base::ErrorCode::timeout) action = nak.on_timeout;
+  if (outcome.kind == Kind::in_doubt && outcome.error == base::ErrorCode::ack_foreign) action = nak.on_mismatch;
   const channels::RetryPolicy& retry = settings_.retry;
   if (action == channels::NakAction::retry && !retry.forever && output.attempts >= retry.attempts_max)
     action = retry.then == channels::RetryEnd::quarantine ? channels::NakAction::quarantine
@@ -36,8 +52,8 @@ DeliveryQueue::Settled DeliveryQueue::settle(Entry& output, const SendOutcome& o
     counters_.last_error.clear();
     return Settled::ended;
   }
-  counters_.last_error = std::string(base::error_info(outcome.error).code) +
-                         (outcome.detail.empty() ? "" : ": " + outcome.detail);
+  const std::string code = base::error_info(outcome.error).code, detail = without_code(outcome.detail, code);
+  counters_.last_error = code + (detail.empty() ? "" : ": " + detail);
   switch (action_for(output, outcome)) {
     case channels::NakAction::retry:
       retry_later(output, outcome);
@@ -45,9 +61,13 @@ DeliveryQueue::Settled DeliveryQueue::settle(Entry& output, const SendOutcome& o
     case channels::NakAction::block:
       block(output, outcome);
       return Settled::blocked;
+    case channels::NakAction::skip:
+      skip(output, outcome);
+      return Settled::ended;
     case channels::NakAction::quarantine:
       break;
   }
+  if (outcome.kind == Kind::in_doubt) output.in_doubt = true;
   end(output, DeliveryState::quarantined, outcome);
   ++counters_.quarantined;
   return Settled::ended;
@@ -61,9 +81,23 @@ void DeliveryQueue::note_attempt(const Entry& output, const SendOutcome& outcome
   attempt.at = output.began;
   attempt.took_us = std::max<std::int64_t>(0, clock_.wall().micros - output.began.micros);
   attempt.code = outcome.code.empty() ? base::error_info(outcome.error).code : outcome.code;
-  attempt.detail = outcome.detail;
+  attempt.detail = without_code(outcome.detail, attempt.code);
   attempt.reply = outcome.reply;
-  journal_.note_attempt(output.id, settings_.channel, settings_.destination, std::move(attempt), nullptr);
+  std::function<void(base::Status)> done;
+  if (output.in_doubt) done = doubt_noted(output.id);
+  journal_.note_attempt(output.id, settings_.channel, settings_.destination, std::move(attempt), std::move(done));
+}
+
+/// A full disk may not take the note. The next one, or the end, says it as well; a stop before that is no orderly one, so that the
+/// next start marks what it sends.
+std::function<void(base::Status)> DeliveryQueue::doubt_noted(MessageId id) {
+  doubts_.insert(id);
+  return [this, id, alive = alive_, executor = &executor_](base::Status status) {
+    if (!status) return;
+    executor->post([this, id, alive] {
+      if (*alive) doubts_.erase(id);
+    });
+  };
 }
 
 void DeliveryQueue::retry_later(Entry& output, const SendOutcome& outcome) {
@@ -81,6 +115,17 @@ void DeliveryQueue::retry_later(Entry& output, const SendOutcome& outcome) {
                {"msg", static_cast<std::int64_t>(output.id)},
                {"attempts", output.attempts},
                {"error", base::Safe::code(outcome.error)}});
+}
+
+/// The policy says that it ends here: with a negative answer as rejected, without an answer as expired.
+void DeliveryQueue::skip(Entry& output, const SendOutcome& outcome) {
+  if (outcome.kind == Kind::in_doubt) output.in_doubt = true;
+  base::log(base::LogLevel::warn, "delivery-skipped",
+            {{"channel", base::Safe::name(settings_.channel)},
+             {"destination", base::Safe::name(settings_.destination)},
+             {"msg", static_cast<std::int64_t>(output.id)},
+             {"error", base::Safe::code(outcome.error)}});
+  end(output, outcome.kind == Kind::negative ? DeliveryState::rejected : DeliveryState::expired, outcome);
 }
 
 void DeliveryQueue::block(Entry& entry, const SendOutcome& outcome) {
@@ -109,7 +154,7 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ending.state = state;
   ending.code = outcome.code;
   if (ending.code.empty() && state != DeliveryState::sent) ending.code = base::error_info(outcome.error).code;
-  ending.detail = outcome.detail;
+  ending.detail = without_code(outcome.detail, ending.code);
   ending.reply = outcome.reply;
   ending.attempts = output.attempts;
   ending.in_doubt = output.in_doubt;
@@ -117,7 +162,7 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ++unrecorded_;
   meter_.delivery.observe(std::chrono::microseconds(clock_.wall().micros - output.received.micros));
   const auto [first, last] = watchers_.equal_range(output.id);
-  for (auto watcher = first; watcher != last; ++watcher) watcher->second(ending);
+  for (auto watcher = first; watcher != last; ++watcher) watcher->second.done(ending);
   watchers_.erase(first, last);
   record(output.id, std::make_shared<const Ending>(std::move(ending)));
 }
@@ -145,6 +190,7 @@ void DeliveryQueue::recorded(MessageId id, std::shared_ptr<const Ending> ending,
   if (ok) {
     base::failpoint_here("delivery.recorded");
     --unrecorded_;
+    doubts_.erase(id);
   } else if (stopping_) {
     ++given_up_;
   } else {
@@ -171,6 +217,7 @@ std::chrono::nanoseconds DeliveryQueue::backoff(std::uint32_t attempts) {
 QueueStatus DeliveryQueue::status() const {
   QueueStatus out = counters_;
   out.paused = paused_;
+  if (is_closed()) out.closed = settings_.hours->reason(clock_.wall());
   out.blocked_messages = blocked_at_start_.size();
   for (const Entry& entry : window_) {
     out.blocked_messages += entry.blocked ? 1 : 0;

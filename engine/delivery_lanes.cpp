@@ -27,13 +27,14 @@ Task<void> DeliveryQueue::run_lanes() {
 
 Task<void> DeliveryQueue::run_lane(std::size_t lane) {
   while (!stopping_ && !next_) {
-    const Entry* entry = paused_ ? nullptr : next_free();
+    const bool closed = is_closed();
+    const Entry* entry = paused_ || closed ? nullptr : next_free();
     if (entry != nullptr) {
       auto sending = send_one(lane, entry->id);
       co_await std::move(sending);
       while (unrecorded_ >= base::limits::kUnrecordedSendsMax && !stopping_)
         co_await recorded_.wait(milliseconds(20));
-    } else if (!paused_ && !loading_ && (more_in_journal_ || !reclaim_.empty())) {
+    } else if (!paused_ && !closed && !loading_ && (more_in_journal_ || !reclaim_.empty())) {
       loading_ = true;
       auto loading = load_more();
       co_await std::move(loading);
@@ -41,7 +42,9 @@ Task<void> DeliveryQueue::run_lane(std::size_t lane) {
       if (idle_lanes_ > 0) wake_.notify();
     } else {
       ++idle_lanes_;
-      co_await wake_.wait(until_due());
+      std::chrono::nanoseconds left = until_due();
+      if (closed && !paused_) left = milliseconds(kHoursLookMs);
+      co_await wake_.wait(left);
       --idle_lanes_;
     }
   }
@@ -97,7 +100,6 @@ Task<void> DeliveryQueue::send_one(std::size_t lane, MessageId id) {
       }
     }
     channels::Outgoing message = outgoing(*find(id));
-    find(id)->began = clock_.wall();
     base::failpoint_here("delivery.send.before");
     auto sending = destinations_[lane]->send(std::move(message));
     const base::MonoTime began = clock_.mono();
@@ -106,6 +108,7 @@ Task<void> DeliveryQueue::send_one(std::size_t lane, MessageId id) {
     base::failpoint_here("delivery.send.after");
     Entry& entry = *find(id);
     ++entry.attempts;
+    tell_attempt(entry, outcome);
     if (std::exchange(entry.suspect, false))
       journal_.forget_sending(id, settings_.channel, settings_.destination);
     const Settled settled = settle(entry, outcome);
@@ -114,8 +117,9 @@ Task<void> DeliveryQueue::send_one(std::size_t lane, MessageId id) {
     const std::chrono::nanoseconds delay = std::exchange(delay_, {});
     entry.not_before = clock_.mono() + delay;
     if (outcome.kind == Kind::negative) break;
-    while (!stopping_ && !next_ && (paused_ || find(id)->not_before > clock_.mono())) {
+    while (!stopping_ && !next_ && (paused_ || is_closed() || find(id)->not_before > clock_.mono())) {
       std::chrono::nanoseconds left = find(id)->not_before - clock_.mono();
+      if (is_closed()) left = milliseconds(kHoursLookMs);
       if (paused_) left = milliseconds(-1);
       co_await wake_.wait(left);
     }

@@ -1,5 +1,7 @@
 #include "engine/facade.h"
 
+#include <algorithm>
+
 #include "engine/base/limits.h"
 #include "engine/base/text.h"
 #include "fhir/resource_text.h"
@@ -147,6 +149,7 @@ void Facade::stop() {
 /// The order is that of every message: stored, mapped, queued, sent. The caller waits for the end at one
 /// destination.
 Task<Facade::Delivered> Facade::ask(ChannelRuntime* channel, channels::Inbound in, std::string destination) {
+  const ChannelRuntime::Use use(channel);  // a reload may take it out while the caller waits
   const std::int64_t wait_ms = channel->definition().source_options.number("timeout");
   in.kind = channels::ContentKind::fhir;
   in.received_at = parts_.clock->wall();
@@ -159,11 +162,19 @@ Task<Facade::Delivered> Facade::ask(ChannelRuntime* channel, channels::Inbound i
     co_return base::fail(ErrorCode::fhir_rule, taken.reason.empty() ? taken.code : taken.reason, {},
                          named + ", " + taken.code);
   DeliveryQueue* queue = channel->find_queue(destination);
+  const auto& all = channel->definition().destinations;
+  const bool goes_on = std::any_of(all.begin(), all.end(), [&destination](const auto& one) {
+    return one.name == destination && std::string_view(one.connector->name) != "drop";
+  });
+  if (queue == nullptr && goes_on)  // a reload took the channel out: what is queued waits in the journal
+    co_return tl::unexpected(
+        facade::upstream_failure(ErrorCode::fhir_upstream_timeout, named + " is still queued"));
   if (queue == nullptr) co_return std::optional<Ending>();
   const Waiting done(*parts_.executor);
   const std::uint64_t number = ++waits_;
   waiting_.emplace(number, done);
-  queue->watch(taken.id, [done](const Ending& ending) { done.set(ending); });
+  const DeliveryQueue::Watch watch =
+      queue->watch(taken.id, [done](const Ending& ending) { done.set(ending); });
   // It may have ended already: a repetition, or a destination whose condition does not hold.
   parts_.journal->flush();
   const std::string address = channel->definition().name + "/" + destination;
@@ -175,7 +186,6 @@ Task<Facade::Delivered> Facade::ask(ChannelRuntime* channel, channels::Inbound i
   std::optional<Ending> ending = co_await done;
   parts_.executor->cancel(timer);
   waiting_.erase(number);
-  queue->unwatch(taken.id);
   if (stopping_ && !ending) co_return base::fail(ErrorCode::cancelled, "the server is stopping", {}, named);
   if (!ending)
     co_return tl::unexpected(
@@ -192,6 +202,7 @@ Task<Facade::Replied> Facade::search(HttpRequest request, Wanted wanted) {
     for (auto& pair : base::parse_query(request.body))
       if (pair.first != "_format" && pair.first != "_pretty") wanted.query.push_back(std::move(pair));
   ChannelRuntime* const channel = wanted.channel;
+  const ChannelRuntime::Use use(channel);
   const channels::ReplyRoute reply = channel->definition().replies.front();
   channels::Inbound in;
   in.bytes = facade::parameters_of(wanted.query);
@@ -220,6 +231,7 @@ Task<Facade::Replied> Facade::create(HttpRequest request, Wanted wanted) {
   const auto valid = fhir::check_written(document->root(), wanted.type, parts_.fhir->context());
   if (!valid) co_return tl::unexpected(valid.error());
   ChannelRuntime* const channel = wanted.channel;
+  const ChannelRuntime::Use use(channel);
   const std::string id = parts_.fhir->next_resource_id();
   channels::Inbound in;
   in.bytes = fhir::ResourceText(document->root(), id, {}).with_version(1, parts_.clock->wall());

@@ -96,6 +96,7 @@ Task<Facade::Replied> Facade::message(base::HttpRequest request, Wanted wanted) 
     co_return base::fail(ErrorCode::fhir_not_supported, "no channel takes this event",
                          "Bundle.entry[0].resource",
                          "a channel with source fhir { serve message; event \"CODE\" }");
+  const ChannelRuntime::Use use(channel);
   channels::Inbound in;
   in.bytes = base::print_json(bundle);
   in.name = "Bundle/" + std::string(bundle["id"].text());

@@ -16,7 +16,7 @@ namespace {
 /// How long a read may wait before its client is looked at, and how often then.
 constexpr std::chrono::milliseconds kPatience(1'000), kLookEvery(250);
 
-/// Reads of one resource or version, and the CapabilityStatement.
+/// Reads of one resource or version are points. The CapabilityStatement takes as long as a search.
 ReadPool::Lane lane_of(const base::HttpRequest& request, std::string_view base_path) {
   std::string_view path = request.target;
   const bool reads = request.method == "GET" || request.method == "HEAD";
@@ -25,8 +25,7 @@ ReadPool::Lane lane_of(const base::HttpRequest& request, std::string_view base_p
   const auto steps = base::split(path.substr(path.empty() ? 0 : 1), '/');
   const bool resource = steps.size() == 2 && !steps[1].empty() && steps[1].front() != '_' && steps[1] != "*";
   const bool version = steps.size() == 4 && steps[2] == "_history";
-  const bool metadata = steps.size() == 1 && steps[0] == "metadata";
-  return resource || version || metadata ? ReadPool::Lane::point : ReadPool::Lane::search;
+  return resource || version ? ReadPool::Lane::point : ReadPool::Lane::search;
 }
 
 }  // namespace

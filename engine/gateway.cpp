@@ -9,6 +9,7 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
+#include "engine/observe/kept_counters.h"
 
 namespace kiln::engine {
 
@@ -26,11 +27,13 @@ Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, Gat
 }
 
 Gateway::~Gateway() {
+  if (last_end_) EndNote::note(exit_code_ == 0 ? LastEnd::orderly : LastEnd::fsync);
+  if (keeper_) keeper_->ask_stop();
   if (export_jobs_) export_jobs_->stop();
   // After a failed start work may still be under way on the other threads; what it uses is destroyed before
   // they are.
-  std::vector<base::ThreadExecutor*> threads = {&bulk_work_, &file_work_, &journal_read_, &store_write_,
-                                               &committer_};
+  std::vector<base::ThreadExecutor*> threads = {&bulk_work_,    &keeper_work_, &file_work_,
+                                               &journal_read_, &store_write_, &committer_};
   for (const auto& reading : store_reads_) threads.push_back(reading.get());
   for (base::ThreadExecutor* thread : threads) {
     std::promise<void> idle;
@@ -47,6 +50,7 @@ void Gateway::say(const std::string& line) const {
 int Gateway::run() {
   net_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { on_signal(signal); });
   net_.run();
+  if (exit_code_ == 0) (void)env_.write_file_atomic(base::join_path(site_->data_folder, "counters.json"), print_counters(base::Metrics::process()));
   return exit_code_;
 }
 
@@ -75,6 +79,7 @@ Task<void> Gateway::drain() {
 /// A start that failed in the middle ends the same way, but is no orderly stop: it may not have looked at
 /// what is in doubt.
 Task<void> Gateway::wind_down(bool started) {
+  if (keeper_) keeper_->ask_stop();
   if (reload_) co_await reload_->stop();
   if (replays_) co_await replays_->stop();
   if (fhir_) fhir_->wake();
@@ -132,7 +137,7 @@ base::Result<JournalReader*> Gateway::journal_reader() {
   for (const auto& entry : entries)
     if (DayFileName::parse(entry.name)) files += entry.name + '\n';
   if (!reader_ || reader_files_ != files) {
-    TRY(auto opened, JournalReader::open(env_, folder));
+    TRY(auto opened, JournalReader::open(env_, folder, master_key_));
     reader_ = std::make_unique<JournalReader>(std::move(opened));
     reader_->use_index(env_, base::join_path(site_->data_folder, "index"), index_rules_);
     reader_files_ = std::move(files);

@@ -5,10 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "channels/definition.h"
+#include "channels/doors.h"
 #include "channels/net/http_server.h"
 #include "channels/net/net.h"
 #include "engine/admin/service.h"
@@ -19,6 +21,7 @@
 #include "engine/index/indexer.h"
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
+#include "engine/observe/last_end.h"
 #include "engine/observe/observer.h"
 #include "engine/holds.h"
 #include "engine/pipeline.h"
@@ -66,10 +69,13 @@ class Gateway {
   base::Result<JournalReader*> journal_reader();
   Journal& journal() { return *journal_; }
   Keeper& keeper() { return *keeper_; }
+  const Keeper* keeper() const { return keeper_.get(); }
   const base::Clock& clock() const { return clock_; }
   FhirService& fhir() { return *fhir_; }
   /// nullptr before the start has opened it.
   SqliteJournal* sqlite_journal() { return journal_.get(); }
+  /// Of the site as it was started; nullptr: records are in the clear.
+  const MasterKeyPtr& master_key() const { return master_key_; }
   const InflightBudget& budget() const { return budget_; }
   Observer& observer() { return *observer_; }
   const Observer& observer() const { return *observer_; }
@@ -77,14 +83,21 @@ class Gateway {
   const IndexService* index() const { return index_.get(); }
   /// What operators hold; after start().
   Holds& holds() { return *holds_; }
+  /// "4711 pas" of each release of the quarantine that is under way.
+  std::set<std::string>& releases() { return releases_; }
   SiteReload& reloads() { return *reload_; }
   ReplayJobs& replays() { return *replays_; }
   AdminService& admin() { return *admin_; }
   const AdminService& admin() const { return *admin_; }
+  /// nullptr before the start has opened it.
+  AdminService* admin_if_open() { return admin_.get(); }
   base::Env& env() { return env_; }
+  /// How the run before this one ended.
+  LastEnd last_end() const { return last_end_.value_or(LastEnd::none); }
 
  private:
   base::Status lock_data();
+  void go_on_counting();
   base::Status open_journal();
   base::Status open_store();
   base::Status start_channels();
@@ -112,6 +125,7 @@ class Gateway {
   void use_site();
   void watch_site();
   void look_at_site(const std::string& signature);
+  void watch_drift();
   base::Task<void> reload_and_say(std::string by);
   base::Task<base::HttpResponse> on_fhir(base::HttpRequest request, channels::HttpPeer peer);
   std::optional<base::HttpResponse> check_login(const base::HttpRequest& head, const channels::HttpPeer& peer) const;
@@ -129,24 +143,29 @@ class Gateway {
   bool stopping_ = false;
   int exit_code_ = 0;
   base::Status started_;
+  std::optional<LastEnd> last_end_;  ///< of the run before; nothing before the data folder is ours
 
   SiteAccess access_;
   std::unique_ptr<RequestQuota> quota_;
   std::shared_ptr<TableWatch> table_watch_;  ///< after the start: file_work_ only
   std::uint64_t site_generation_ = 0;        ///< how often the site was exchanged
+  std::string drift_signature_;  ///< of the files on disk that `config_drift` speaks of
   std::string site_signature_, site_changing_;  ///< of the files on disk: as used or refused last; as seen last
   LookupPool lookups_{env_, clock_};
   Processor processor_;
   InflightBudget budget_;
   // Threads before what uses them: destroyed after it.
   base::ThreadExecutor committer_{"kiln-journal"}, store_write_{"kiln-store"},
-      journal_read_{"kiln-search"}, file_work_{"kiln-files"}, bulk_work_{"kiln-bulk"};
+      journal_read_{"kiln-search"}, file_work_{"kiln-files"}, keeper_work_{"kiln-keeper"}, bulk_work_{"kiln-bulk"};
   std::vector<std::unique_ptr<base::ThreadExecutor>> store_reads_;
   SiteVersions versions_;  ///< earlier versions that repetitions were answered by; null: cannot be loaded
   MessageId store_knows_up_to_ = 0;  ///< messages the store has had, by number
+  MasterKeyPtr master_key_;
   std::unique_ptr<SqliteJournal> journal_;
   std::optional<CommitPacer> pacer_;
+  channels::ChannelDoors doors_;
   std::optional<Holds> holds_;
+  std::set<std::string> releases_;
   std::unique_ptr<SiteReload> reload_;
   std::unique_ptr<ReplayJobs> replays_;
   std::unique_ptr<Keeper> keeper_;

@@ -144,12 +144,14 @@ Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request, channels::H
     base::Metrics::process().counter(base::Metric::rate_limited_total, {"fhir"}).add();
     co_return refuse(base::Error{base::ErrorCode::fhir_throttled, {}, {}, {}}, request);
   }
+  const RequestTrace trace(request.headers.get("traceparent"));
   if (facade_->takes(request)) {
     if (!fhir::is_request_id(request.headers.get("X-Request-Id")))
       request.headers.set("X-Request-Id", fhir_->next_request_id());
     auto handling = facade_->handle(std::move(request), *principal);
     base::HttpResponse response = co_await std::move(handling);
     quota_->leave(client);
+    trace.end(response.status);
     co_return response;
   }
   base::Completion<base::HttpResponse> answered(net_.executor());
@@ -157,6 +159,7 @@ Task<base::HttpResponse> Gateway::on_fhir(base::HttpRequest request, channels::H
   fhir_->handle(std::move(request), *principal, std::move(answer), std::move(peer.is_gone));
   base::HttpResponse response = co_await answered;
   quota_->leave(client);
+  trace.end(response.status);
   co_return response;
 }
 

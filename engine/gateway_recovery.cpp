@@ -47,6 +47,7 @@ Task<void> Gateway::recover_and_listen() {
   if (started_) started_ = serve_http();
   if (started_) watch_tables();
   if (started_) watch_site();
+  if (started_) watch_drift();
   if (started_) base::spawn(reload_->note_start());
   if (started_) replays_->resume(journal_->recovered().jobs);
   if (started_) subscriptions_->start();

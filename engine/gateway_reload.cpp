@@ -2,6 +2,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/log.h"
+#include "engine/base/metrics.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
 
@@ -43,7 +44,7 @@ void Gateway::make_replays() {
     journal_read_.post([this, work = std::move(work)] { work(journal_reader()); });
   };
   parts.open_reader = [this, folder = base::join_path(site_->data_folder, "journal")] {
-    return JournalReader::open(env_, folder);
+    return JournalReader::open(env_, folder, master_key_);
   };
   replays_ = std::make_unique<ReplayJobs>(std::move(parts));
 }
@@ -127,6 +128,29 @@ void Gateway::look_at_site(const std::string& signature) {
     base::spawn(reload_and_say("file change"));
   }
   watch_site();
+}
+
+/// Whether the files of the site are what is in use: a figure, whoever takes them over. They are compiled again only when
+/// something about them has changed.
+void Gateway::watch_drift() {
+  if (stopping_) return;
+  constexpr std::chrono::seconds kEvery(30);
+  net_.executor().post_after(kEvery, [this] {
+    if (stopping_) return;
+    file_work_.post([this, folder = site_->folder, data = site_->data_folder, hash = site_->hash, known = drift_signature_] {
+      constexpr int kDepth = 8;
+      std::string signature = hash + '\n';
+      look_into(env_, folder, data, kDepth, signature);
+      if (signature == known) return net_.executor().post([this] { watch_drift(); });
+      const auto found = channels::load_site(env_, folder);
+      const bool same = found && found->site && found->site->hash == hash;
+      net_.executor().post([this, same, signature = std::move(signature)] {
+        drift_signature_ = signature;
+        base::Metrics::process().gauge(base::Metric::config_drift).set(same ? 0.0 : 1.0);
+        watch_drift();
+      });
+    });
+  });
 }
 
 /// Looks at the files of tables on the thread for files; channels change over between two messages.

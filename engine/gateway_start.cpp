@@ -12,6 +12,7 @@
 #include "engine/base/log.h"
 #include "engine/base/text.h"
 #include "engine/gateway.h"
+#include "engine/observe/kept_counters.h"
 #include "engine/security/random_key.h"
 #include "engine/store/sqlite_store.h"
 #include "engine/version.h"
@@ -30,6 +31,12 @@ void give_way(base::Executor& executor) {
   executor.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 
+/// The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
+void end_by_fsync() {
+  EndNote::note(LastEnd::fsync);
+  ::_exit(74);
+}
+
 /// One for each processor, and one more that searches never have.
 std::size_t read_threads() {
   const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
@@ -44,8 +51,11 @@ std::size_t read_threads() {
 Status Gateway::start() {
   TRY_VOID(env_.make_folders(site_->data_folder));
   TRY_VOID(lock_data());
+  last_end_ = EndNote::begin(site_->data_folder);
+  go_on_counting();
   give_way(store_write_);
   give_way(file_work_);
+  give_way(keeper_work_);
   give_way(bulk_work_);
   observer_->step("opening the store", 10);
   TRY_VOID(open_store());
@@ -55,6 +65,7 @@ Status Gateway::start() {
   observer_->health().watch("store", store_write_);
   TRY_VOID(observer_->listen(net_));
   TRY_VOID(observer_->start_alerts(net_, file_work_));
+  TRY_VOID(observer_->start_traces(net_));
   observer_->step("recovering", 60);
   TRY_VOID(start_channels());
   TRY_VOID(open_admin());
@@ -63,6 +74,18 @@ Status Gateway::start() {
   // Recovery runs to its end before anything listens; until then only this loop runs.
   net_.run();
   return started_;
+}
+
+/// Figures of messages go on over an orderly restart. What was kept is used once.
+void Gateway::go_on_counting() {
+  constexpr std::uint64_t kBytesMax = 16u << 20;
+  const std::string path = base::join_path(site_->data_folder, "counters.json");
+  const auto kept = env_.read_file(path, kBytesMax);
+  if (!kept) return;
+  (void)env_.remove(path);
+  std::set<std::string> channels;
+  for (const auto& channel : site_->channels) channels.insert(channel.name);
+  if (last_end_ == LastEnd::orderly) add_counters(base::Metrics::process(), *kept, channels);
 }
 
 Status Gateway::lock_data() {
@@ -78,21 +101,25 @@ Status Gateway::open_journal() {
   JournalOptions options;
   options.folder = base::join_path(site_->data_folder, "journal");
   options.used_up_to = store_knows_up_to_;
+  TRY(master_key_, read_master_key(site_->server, site_->data_folder));
+  options.files.master = master_key_;
+  options.files.attachment_min = static_cast<std::size_t>(site_->server.block("journal").number("attachment_min"));
+  options.reserve_path = base::join_path(site_->data_folder, "kiln.reserve");
+  options.reserve_bytes = limits::kReserveBytes;
   options.keep_sent = site_->server.block("journal").text("sent") != "drop";
-  // The first failed fsync ends the process: nobody may be answered after it (reliability.md R7).
-  TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, [] { ::_exit(74); }));
+  TRY(journal_, SqliteJournal::open(env_, clock_, committer_, options, end_by_fsync));
   pacer_.emplace(net_.executor(), *journal_);
   TRY(index_rules_, read_index_rules(site_->server));
-  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_},
+  IndexService::Parts index{{&env_, options.folder, base::join_path(site_->data_folder, "index"), index_rules_, master_key_},
                             &net_.executor(),
                             &clock_,
                             [this] { return journal_->last_id(); }};
   index_ = std::make_unique<IndexService>(std::move(index));
-  holds_.emplace(*journal_, clock_, journal_->recovered().holds);
+  holds_.emplace(*journal_, net_.executor(), clock_, journal_->recovered().holds);
   make_reload();
   make_replays();
-  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &file_work_,
-                                                   site_->data_folder, kVersion, read_retention(site_->server)});
+  keeper_ = std::make_unique<Keeper>(Keeper::Parts{&env_, &clock_, journal_.get(), &net_.executor(), &keeper_work_,
+                                                   site_->data_folder, kVersion, read_retention(site_->server), master_key_});
   keeper_->start();
   journal_->keep_config(site_->hash, print_site_version(*site_));
   return {};
@@ -131,7 +158,7 @@ Status Gateway::open_store() {
   parts.rules.context.write_rule = &write_rule_;
   parts.rules.context.security = access_.description();
   parts.rules.context.certificates = access_.takes_certificates();
-  parts.fail_stop = [] { ::_exit(74); };
+  parts.fail_stop = end_by_fsync;
   TRY_VOID(open_export_jobs(*parts.writer));
   parts.bulk = export_jobs_.get();
   fhir_ = std::make_unique<FhirService>(std::move(parts));
@@ -146,8 +173,8 @@ Status Gateway::open_export_jobs(fhir::Store& store) {
   parts.base_url = fhir_url();
   TRY(parts.reader, store.open_reader());
   parts.executor = &bulk_work_;
-  constexpr std::size_t kKeyBytes = 12;
-  TRY(const std::string key, random_key(kKeyBytes));
+  constexpr std::size_t kPrefixBytes = 12;
+  TRY(const std::string key, random_key(kPrefixBytes));
   parts.id_prefix = base::hex(key) + "-";
   TRY(export_jobs_, ExportJobs::open(std::move(parts)));
   return {};
@@ -184,11 +211,11 @@ ChannelRuntime::Parts Gateway::channel_parts(const channels::ChannelDefinition& 
           &budget_,
           &*pacer_,
           {net_, env_, file_work_, clock_, definition.name, folder, fhir_.get(), fhir_.get(),
-           base::join_path(site_->data_folder, "connectors")},
+           base::join_path(site_->data_folder, "connectors"), &doors_},
           {},
           {},
           [this](std::string hash) { return version_of(std::move(hash)); },
-          [this](NewMessage message, Plan* plan) { return replays_->narrow(std::move(message), plan); }};
+          [this](StoredMessage stored, Plan* plan) { return replays_->narrow(std::move(stored), plan); }};
 }
 
 /// The channels of Subscriptions, also of those that are gone and have outputs waiting.

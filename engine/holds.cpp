@@ -6,8 +6,9 @@
 
 namespace kiln::engine {
 
-Holds::Holds(Journal& journal, const base::Clock& clock, const std::vector<Hold>& at_start)
-    : journal_(journal), clock_(clock) {
+Holds::Holds(Journal& journal, base::TimerExecutor& executor, const base::Clock& clock,
+             const std::vector<Hold>& at_start)
+    : journal_(journal), executor_(executor), clock_(clock) {
   for (const Hold& hold : at_start)
     if (hold.state != HoldState::running) holds_[hold.subject] = hold;
 }
@@ -17,14 +18,43 @@ const Hold* Holds::find(const std::string& subject) const {
   return found == holds_.end() ? nullptr : &found->second;
 }
 
+void Holds::put(const Hold& hold) {
+  ++words_[hold.subject];
+  if (hold.state == HoldState::running)
+    holds_.erase(hold.subject);
+  else
+    holds_[hold.subject] = hold;
+}
+
 void Holds::set(const std::string& subject, HoldState state, std::string by, std::string reason,
                 std::function<void(base::Status)> done) {
+  const Hold* known = find(subject);
+  const Hold before = known == nullptr ? Hold{subject, HoldState::running, {}, {}, {}} : *known;
   Hold hold{subject, state, std::move(by), std::move(reason), clock_.wall()};
-  if (state == HoldState::running)
-    holds_.erase(subject);
-  else
-    holds_[subject] = hold;
-  journal_.set_hold(std::move(hold), std::move(done));
+  put(hold);
+  const std::uint64_t word = words_[subject];
+  auto told = [this, before, word, done = std::move(done), alive = alive_, executor = &executor_](base::Status status) {
+    executor->post([this, before, word, done, alive, status = std::move(status)] {
+      if (*alive && !status && words_[before.subject] == word) put(before);
+      if (done) done(status);
+    });
+  };
+  journal_.set_hold(std::move(hold), std::move(told));
+  journal_.flush();
+}
+
+/// What nobody waits for is kept again every second until the disk takes it: a block that is forgotten would be sent to
+/// after a restart.
+void Holds::keep(Hold hold) {
+  put(hold);
+  const std::uint64_t word = words_[hold.subject];
+  auto told = [this, hold, word, alive = alive_, executor = &executor_](base::Status status) {
+    if (status) return;
+    executor->post_after(std::chrono::milliseconds(1000), [this, hold, word, alive] {
+      if (*alive && words_[hold.subject] == word) keep(hold);
+    });
+  };
+  journal_.set_hold(std::move(hold), std::move(told));
   journal_.flush();
 }
 
@@ -46,8 +76,7 @@ void Holds::note_blocks(const std::string& address, const std::set<MessageId>& b
   std::string numbers;
   for (const MessageId id : blocked) numbers += (numbers.empty() ? "" : " ") + std::to_string(id);
   if (known == nullptr ? blocked.empty() : known->reason == numbers) return;
-  set(subject, blocked.empty() ? HoldState::running : HoldState::blocked, "policy", std::move(numbers),
-      nullptr);
+  keep({subject, blocked.empty() ? HoldState::running : HoldState::blocked, "policy", std::move(numbers), clock_.wall()});
 }
 
 void Holds::attach(ChannelRuntime& channel) {
@@ -56,6 +85,7 @@ void Holds::attach(ChannelRuntime& channel) {
     if (hold->state == HoldState::stopped) channel.stay_stopped();
     if (hold->state == HoldState::paused) channel.stay_paused();
   }
+  if (find("reading:" + definition.name) != nullptr) channel.stay_paused();
   std::map<std::string, std::set<MessageId>> blocked;
   // Also of destinations that come with a later version of the site.
   const std::string paused = "destination:" + definition.name + "/", blocks = "blocks:" + definition.name + "/";

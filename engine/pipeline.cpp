@@ -29,7 +29,7 @@ Task<void> InflightBudget::room() {
 }
 
 const char* name_of(ChannelState state) {
-  static constexpr const char* kNames[] = {"running", "paused", "draining", "stopped"};
+  static constexpr const char* kNames[] = {"running", "paused", "draining", "stopped", "closed"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
@@ -43,6 +43,7 @@ ChannelRuntime::ChannelRuntime(Parts parts)
 void ChannelRuntime::make_links() {
   links_.reset();
   fragments_.reset();
+  hours_ = channels::hours_of(*parts_.site, *parts_.definition, parts_.definition->source_options);
   const channels::Options& options = parts_.definition->source_options;
   if (options.has("sequence_numbers") && options.flag("sequence_numbers"))
     links_ = std::make_unique<SequenceLinks>(*parts_.journal, *parts_.executor, parts_.definition->name);
@@ -57,11 +58,11 @@ ChannelRuntime::~ChannelRuntime() {
 }
 
 bool ChannelRuntime::has_room() const {
-  return leaving_ || (!source_paused_ && parts_.budget->has_room());
+  return leaving_ || (!source_paused_ && !source_closed_ && parts_.budget->has_room());
 }
 Task<void> ChannelRuntime::room() {
   while (!has_room()) {
-    if (source_paused_) {
+    if (source_paused_ || source_closed_) {
       co_await source_resumed_.wait(milliseconds(-1));
       continue;
     }
@@ -78,6 +79,18 @@ Task<Answer> ChannelRuntime::accept(channels::Inbound in) {
   co_return answer;
 }
 
+namespace {
+
+/// To traces and, at level debug, to the log.
+void tell(MessageTrace& trace, const channels::ChannelDefinition& definition, const Answer& answer) {
+  const bool stored = answer.taken != channels::Taken::not_stored;
+  trace.end(answer.id, definition.name, stored, answer.taken == channels::Taken::refused);
+  base::log(base::LogLevel::debug, "message-taken",
+            {{"channel", base::Safe::name(definition.name)}, {"msg", static_cast<std::int64_t>(answer.id)}});
+}
+
+}  // namespace
+
 /// The order of one message (architecture.md §2). The commit and the map run side by side; the answer waits
 /// for both.
 Task<Answer> ChannelRuntime::take(channels::Inbound in) {
@@ -86,6 +99,8 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   counters_.last_received = in.received_at;
   const base::Stopwatch watch(meter_.processing, *parts_.clock);
   const std::string source_key = in.key;
+  const EarlyAnswer early = std::move(in.early);
+  MessageTrace trace(in.received_at, std::move(in.traceparent));
   // One version of the site from begin to end, whatever is reloaded meanwhile.
   const std::shared_ptr<const channels::Site> site = parts_.site;
   const channels::ChannelDefinition* const definition = parts_.definition;
@@ -97,7 +112,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   const DedupeKey key = message.dedupe;
   if (key != DedupeKey{}) {
     if (parts_.journal->maybe_seen(key)) {
-      auto known = stored_answer(message, source_key.empty());
+      auto known = stored_answer(message, source_key.empty(), early);
       std::optional<Answer> answer = co_await std::move(known);
       if (answer) {
         ++counters_.duplicates;
@@ -130,17 +145,32 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   base::Completion<Result<MessageId>> appended(*parts_.executor);
   parts_.pacer->append(message, [appended](Result<MessageId> id) { appended.set(std::move(id)); });
   base::failpoint_here("pipeline.map.before");
+  trace.map_begins();
   Plan plan = parts_.processor->process(*site, *definition, message, opened, looks_at_fields());
+  trace.map_ends();
   base::failpoint_here("pipeline.map.after");
   const Result<MessageId> id = co_await appended;
+  trace.durable();
   base::failpoint_here("pipeline.durable");
   if (message.step) links_->leave(*message.step, id ? *id : 0);
   if (message.fragment && id) base::spawn(fragments_->add(*id));
+  const bool waits = id && waits_for_deliveries(*definition, message, opened);
+  const bool is_early = waits && !is_rejected(plan, *definition) && answer_early(*definition, message, opened, *id, early);
+  std::vector<Ending> ended;
   Answer answer =
-      id ? settle(*id, std::move(message), opened, std::move(plan), *definition)
+      id ? settle(*id, std::move(message), opened, std::move(plan), *definition, waits ? &ended : nullptr)
          : refuse(message, opened, id.error());
   parts_.pacer->answered();
-  finish(key, answer, bytes);
+  if (!waits || answer.taken != Taken::stored) {
+    tell(trace, *definition, answer);
+    finish(key, answer, bytes);
+    co_return answer;
+  }
+  parts_.budget->give_back(bytes);  // it is durable: what waits holds no memory
+  auto waiting = answer_when_delivered(*id, site, definition, std::move(ended), false, is_early ? early : nullptr);
+  answer = co_await std::move(waiting);
+  tell(trace, *definition, answer);
+  finish(key, answer, 0);
   co_return answer;
 }
 
@@ -155,6 +185,7 @@ NewMessage ChannelRuntime::make_message(channels::Inbound in, const channels::Si
   message.control_id = std::move(in.label);
   message.config_hash = site.hash;
   message.framing_fault = in.framing_fault;
+  message.parent = in.parent;
   message.body = std::move(in.bytes);
   return message;
 }
@@ -174,7 +205,7 @@ void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::siz
 /// no message has that key.
 /// A sender that repeats a message gets its refusal again; an input that a source knows by its place (a file
 /// that an operator moved back from failed/) is tried again, since it went nowhere.
-Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bool keep_refusal) {
+Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bool keep_refusal, EarlyAnswer early) {
   base::Completion<Result<MessageId>> found(*parts_.executor);
   parts_.journal->find_duplicate(message.dedupe, [found](Result<MessageId> id) { found.set(std::move(id)); });
   const Result<MessageId> id = co_await found;
@@ -217,7 +248,18 @@ Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bo
       }
     }
     const Opened opened = open_message(*site, *definition, original->message);
-    answer.reply = make_reply(*definition, original->message, opened, *id, hl7::AckCode::AA, {}, {});
+    if (waits_for_deliveries(*definition, original->message, opened)) {
+      const bool is_early = answer_early(*definition, original->message, opened, *id, early);
+      std::vector<Ending> known_ends;
+      if (*ending) known_ends.push_back(**ending);
+      auto waiting = answer_when_delivered(*id, site, definition, std::move(known_ends), true, is_early ? early : nullptr);
+      Answer told = co_await std::move(waiting);
+      co_return told;
+    }
+    detail::ReplyVerdict verdict;
+    if (!definition->ack_policy.reply.empty() && opened)
+      verdict.made = parts_.processor->process(*site, *definition, original->message, opened).reply;
+    answer.reply = make_reply(*definition, original->message, opened, *id, std::move(verdict));
   }
   co_return answer;
 }
@@ -279,10 +321,12 @@ void ChannelRuntime::cover(MessageId id, const Plan& plan) {
 
 /// The plan of a durable message becomes its reply, its queue entries and its endings, by the version that made it.
 Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& opened, Plan plan,
-                              const channels::ChannelDefinition& definition) {
+                              const channels::ChannelDefinition& definition, std::vector<Ending>* ended) {
   const bool rejected = is_rejected(plan, definition);
+  std::string made = rejected ? std::string() : std::move(plan.reply);
   auto processed = std::make_shared<Processed>(take_outcome(plan, definition));
   processed->id = id;
+  if (ended != nullptr) *ended = processed->endings;
   Answer answer;
   answer.id = id;
   answer.taken = rejected ? Taken::refused : Taken::stored;
@@ -290,9 +334,9 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
     answer.code = plan.code;
     answer.reason = plan.reason;
   }
-  answer.reply = make_reply(definition, message, opened, id, rejected ? plan.ack : hl7::AckCode::AA,
-                            rejected ? plan.errors : std::vector<hl7::AckError>(),
-                            rejected ? plan.reason : std::string());
+  detail::ReplyVerdict verdict{hl7::AckCode::AA, {}, {}, std::move(made)};
+  if (rejected) verdict = {plan.ack, plan.errors, plan.reason, {}};
+  answer.reply = make_reply(definition, message, opened, id, std::move(verdict));
   if (rejected) processed->endings.back().reply = answer.reply;
   count(*processed);
   if (message.replay_of == 0) cover(id, plan);

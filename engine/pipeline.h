@@ -73,7 +73,7 @@ struct ChannelChange {
 };
 
 /// What operators see of a channel as a whole.
-enum class ChannelState : std::uint8_t { running, paused, draining, stopped };
+enum class ChannelState : std::uint8_t { running, paused, draining, stopped, closed };
 const char* name_of(ChannelState state);
 
 /// How a stored message is sent again.
@@ -109,7 +109,7 @@ class ChannelRuntime final : public channels::Intake {
     std::function<base::Task<std::shared_ptr<const channels::Site>>(std::string)> version_of = {};
 
     /// Recovery of a replayed message: takes out of its plan what the replay does not send. Empty: it goes everywhere.
-    std::function<base::Task<void>(NewMessage, Plan*)> narrow = {};
+    std::function<base::Task<void>(StoredMessage, Plan*)> narrow = {};
   };
   explicit ChannelRuntime(Parts parts);
   ~ChannelRuntime() override;
@@ -118,10 +118,16 @@ class ChannelRuntime final : public channels::Intake {
   /// durable when the task ends, however long the disk is full. A message is processed by the version of
   /// `versions` it is pinned to; by the current site when there is none, or when that version has no such
   /// channel.
-  base::Task<base::Status> recover(std::vector<MessageId> ids, SiteVersions versions);
+  /// `done` (may be null) counts those that are decided, also when it fails: the others may be recovered again.
+  base::Task<base::Status> recover(std::vector<MessageId> ids, SiteVersions versions, std::size_t* done = nullptr);
   /// Makes the connectors and starts the queues; `waiting` is the number of outputs per destination that
   /// recovered() found, of messages up to `last_id`.
   base::Status start_queues(std::map<std::string, std::uint64_t> waiting, MessageId last_id, bool clean_stop);
+  /// Makes and starts the connectors of start_queues() before it, which then cannot fail. Errors: of a connector, with the
+  /// destination as place; then none runs.
+  base::Status make_ready();
+  /// Stops what make_ready() started, of a channel that is not begun.
+  void abandon_ready();
   base::Status start_source();
   base::Task<void> stop_source();
   base::Task<void> stop_queues();
@@ -155,8 +161,20 @@ class ChannelRuntime final : public channels::Intake {
   base::Task<std::map<std::string, QueueStart>> end_removed();
   /// The same of all queues, of a channel whose source is stopped: waits until every plan is durable.
   base::Task<std::map<std::string, QueueStart>> retire();
-  /// No message is under way: a retired channel may be destroyed.
-  bool is_idle() const { return under_way_ == 0 && storing_.empty(); }
+  /// No message is under way and nobody uses it: a retired channel may be destroyed.
+  bool is_idle() const { return under_way_ == 0 && users_ == 0 && storing_.empty(); }
+  /// Keeps a channel that a reload takes out, for who goes on with it behind a suspension. Its queues are then stopped and
+  /// perhaps gone: they are looked for again.
+  class Use {
+   public:
+    explicit Use(ChannelRuntime* channel) : channel_(channel) { ++channel_->users_; }
+    ~Use() { --channel_->users_; }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    ChannelRuntime* channel_;
+  };
 
   // ---- pipeline_holds.cpp: what operators hold ----
 
@@ -178,6 +196,8 @@ class ChannelRuntime final : public channels::Intake {
   bool is_paused(const std::string& destination) const { return paused_destinations_.contains(destination); }
   bool source_paused() const { return source_paused_; }
   ChannelState state() const;
+  /// Outside of the `hours` of its source: when it opens, for people; empty: it is open.
+  std::string closed() const;
   /// Before the start: what was held when the process ended.
   void stay_stopped() { stopped_ = true; }
   void stay_paused() { source_held_ = source_paused_ = true; }
@@ -226,16 +246,36 @@ class ChannelRuntime final : public channels::Intake {
  private:
   using Waiters = std::vector<base::Completion<channels::Answer>>;
   NewMessage make_message(channels::Inbound in, const channels::Site& site) const;
-  base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal);
+  base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal,
+                                                            channels::EarlyAnswer early);
   Plan process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened);
   static bool is_rejected(const Plan& plan, const channels::ChannelDefinition& definition);
   Processed take_outcome(Plan& plan, const channels::ChannelDefinition& definition) const;
   void count(const Processed& processed);
   base::Task<void> take_joined(Fragments::Joined joined);
+  base::Task<void> join(Fragments::Joined joined, std::shared_ptr<bool> alive);
+  // pipeline_delivered.cpp: answers that wait for deliveries, or that a map makes.
+  using EarlyAnswer = channels::EarlyAnswer;
+  struct Deliveries;
+  static bool waits_for_deliveries(const channels::ChannelDefinition& definition, const NewMessage& message,
+                                   const Opened& opened);
+  static bool answer_early(const channels::ChannelDefinition& definition, const NewMessage& message,
+                           const Opened& opened, MessageId id, const EarlyAnswer& early);
+  base::Task<channels::Answer> answer_when_delivered(MessageId id, std::shared_ptr<const channels::Site> site,
+                                                     const channels::ChannelDefinition* definition,
+                                                     std::vector<Ending> ended, bool repeated, EarlyAnswer early);
+  void read_ends(MessageId id, std::shared_ptr<Deliveries> deliveries);
+  channels::Answer answer_of(const channels::Site& site, const channels::ChannelDefinition& definition,
+                             const StoredMessage& stored, const Opened& opened, const Deliveries& deliveries,
+                             bool accepted_early);
+  void add_reply(const channels::Site& site, const channels::ChannelDefinition& definition,
+                 const StoredMessage& stored, const Opened& opened, const Deliveries& deliveries,
+                 detail::ReplyVerdict& verdict);
+  void end_waits();
   bool looks_at_fields() const;
   void cover(MessageId id, const Plan& plan);
   channels::Answer settle(MessageId id, NewMessage message, const Opened& opened, Plan plan,
-                          const channels::ChannelDefinition& definition);
+                          const channels::ChannelDefinition& definition, std::vector<Ending>* ended = nullptr);
   channels::Answer refuse(const NewMessage& message, const Opened& opened, const base::Error& error);
   void store(std::shared_ptr<Processed> processed);
   void stored(std::shared_ptr<Processed> processed, const base::Status& status);
@@ -252,6 +292,7 @@ class ChannelRuntime final : public channels::Intake {
                          QueueStart start, bool started);
   void make_links();
   void watch_drain();
+  void watch_hours();
 
   Parts parts_;
   std::shared_ptr<const channels::Site> source_site_;    ///< its source was made of its options
@@ -259,6 +300,7 @@ class ChannelRuntime final : public channels::Intake {
   std::vector<DeliveryQueue*> ending_;                   ///< of `removed_`: end_removed() waits for them
   std::unique_ptr<channels::Source> source_;
   std::vector<std::unique_ptr<DeliveryQueue>> queues_;
+  std::map<std::string, DeliveryQueue::Connectors> ready_;  ///< of make_ready()
   ChannelCounters counters_;
   ChannelMeter meter_;
   mappings::FieldCoverage coverage_;
@@ -276,8 +318,13 @@ class ChannelRuntime final : public channels::Intake {
   std::map<std::string, std::uint64_t> before_queues_;  ///< outputs per destination that were made while it
                                                         ///< had no queue; they are in the journal
   MessageId pushed_up_to_ = 0;  ///< outputs of every message up to here went to their queues
-  std::size_t under_way_ = 0;   ///< calls of accept() and replay()
+  std::size_t under_way_ = 0;   ///< calls of accept() and replay(), joined fragments
+  std::size_t users_ = 0;       ///< of Use
+  std::set<std::shared_ptr<Deliveries>> delivering_;  ///< answers that wait
   bool stopped_ = false, draining_ = false, source_paused_ = false, paused_ = false;
+  std::optional<base::OpenHours> hours_;  ///< of the source
+  bool source_closed_ = false;            ///< outside of these
+  bool hours_watched_ = false;            ///< a timer looks at them
   bool source_held_ = false;  ///< by an operator; else a reload pauses it for a moment
   bool drain_watched_ = false;  ///< a timer looks whether the queues are empty
   bool source_runs_ = false,

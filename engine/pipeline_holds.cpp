@@ -10,6 +10,7 @@ using base::Status;
 using base::Task;
 
 Status ChannelRuntime::start_intake() {
+  watch_hours();
   const Status started = source_->start(*this);
   source_runs_ = started.has_value();
   if (started) stopped_ = draining_ = false;
@@ -43,6 +44,25 @@ void ChannelRuntime::watch_drain() {
             {{"channel", base::Safe::name(parts_.definition->name)}});
 }
 
+/// Looks at the hours of the source now, and while there are any from time to time.
+void ChannelRuntime::watch_hours() {
+  const bool closed = hours_ && !hours_->open(parts_.clock->wall());
+  if (std::exchange(source_closed_, closed) != closed)
+    base::log(base::LogLevel::info, closed ? base::Safe("source-closed") : base::Safe("source-opened"),
+              {{"channel", base::Safe::name(parts_.definition->name)}});
+  if (!closed) source_resumed_.notify();
+  if (!hours_ || std::exchange(hours_watched_, true)) return;
+  parts_.executor->post_after(std::chrono::milliseconds(DeliveryQueue::kHoursLookMs), [this, alive = alive_] {
+    if (!*alive) return;
+    hours_watched_ = false;
+    watch_hours();
+  });
+}
+
+std::string ChannelRuntime::closed() const {
+  return source_closed_ ? hours_->reason(parts_.clock->wall()) : std::string();
+}
+
 void ChannelRuntime::pause_source(bool paused) {
   source_paused_ = paused;
   if (!paused) source_resumed_.notify();
@@ -72,7 +92,8 @@ bool ChannelRuntime::pause_destination(const std::string& name, bool paused) {
 ChannelState ChannelRuntime::state() const {
   if (draining_) return ChannelState::draining;
   if (stopped_) return ChannelState::stopped;
-  return paused_ || source_paused_ ? ChannelState::paused : ChannelState::running;
+  if (paused_ || source_paused_) return ChannelState::paused;
+  return source_closed_ ? ChannelState::closed : ChannelState::running;
 }
 
 }  // namespace kiln::engine

@@ -40,10 +40,13 @@ Status ChannelRuntime::start_queues(std::map<std::string, std::uint64_t> waiting
   pushed_up_to_ = std::max(pushed_up_to_, last_id);
   for (const channels::DestinationDefinition& destination : parts_.definition->destinations) {
     if (std::string_view(destination.connector->name) == "drop") continue;
+    const auto ready = ready_.find(destination.name);
+    const bool started = ready != ready_.end();
     TRY_VOID(add_queue(settings_of(*parts_.definition, destination, parts_.site),
-                       make_connectors(destination), {waiting[destination.name], pushed_up_to_, clean_stop},
-                       false));
+                       started ? std::move(ready->second) : make_connectors(destination),
+                       {waiting[destination.name], pushed_up_to_, clean_stop}, started));
   }
+  ready_.clear();
   return {};
 }
 
@@ -51,13 +54,17 @@ DeliveryQueue::Settings ChannelRuntime::settings_of(const channels::ChannelDefin
                                                     const channels::DestinationDefinition& destination,
                                                     std::shared_ptr<const channels::Site> site) {
   DeliveryQueue::Settings settings{definition.name,         destination.name,     destination.options.retry,
-                                   destination.options.nak, destination.order_id, std::move(site)};
+                                   destination.options.nak, destination.order_id,
+                                   channels::hours_of(*site, definition, destination.options), site};
+  // What another channel refuses it refuses again, until somebody changes it.
+  if (std::string_view(destination.connector->name) == "channel" && !destination.options.has("nak"))
+    settings.nak.on_error = settings.nak.on_reject = channels::NakAction::quarantine;
   if (!channels::serves(definition).empty()) {
     // Somebody waits: one attempt, then they decide.
     if (!destination.options.has("retry"))
       settings.retry = {.forever = false, .attempts_max = 1, .then = channels::RetryEnd::quarantine};
     if (!destination.options.has("nak"))
-      settings.nak = {channels::NakAction::quarantine, channels::NakAction::quarantine};
+      settings.nak.on_error = settings.nak.on_reject = channels::NakAction::quarantine;
   }
   return settings;
 }
@@ -105,6 +112,7 @@ Status ChannelRuntime::start_source() {
 Task<void> ChannelRuntime::stop_source() {
   leaving_ = true;
   source_resumed_.notify();
+  end_waits();
   if (source_) co_await source_->stop();
   source_runs_ = false;
   leaving_ = false;
@@ -142,13 +150,13 @@ Plan ChannelRuntime::process_again(const NewMessage& message, const SiteVersions
 }
 
 /// The attempt is counted durably before it is made, so that it counts even when it ends the process.
-Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions versions) {
+Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions versions, std::size_t* done) {
   for (const MessageId id : ids) {
     base::Completion<Result<std::uint32_t>> counted(*parts_.executor);
     parts_.journal->note_processing(
         id, [counted](Result<std::uint32_t> attempts) { counted.set(std::move(attempts)); });
     const Result<std::uint32_t> attempts = co_await counted;
-    if (!attempts) co_return base::fail(attempts.error());
+    if (!attempts) co_return base::fail(attempts.error());  // it is not decided: it may be recovered again
     base::Completion<Result<StoredMessage>> read(*parts_.executor);
     parts_.journal->read_message(id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
     Result<StoredMessage> stored = co_await read;
@@ -164,7 +172,7 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
     } else {
       plan = process_again(stored->message, versions, opened);
       if ((stored->message.replay_of != 0 || stored->message.edited_from != 0) && parts_.narrow) {
-        auto narrowing = parts_.narrow(stored->message, &plan);
+        auto narrowing = parts_.narrow(*stored, &plan);
         co_await std::move(narrowing);
       }
     }
@@ -172,6 +180,7 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
     if (stored) message = std::move(stored->message);
     message.channel = parts_.definition->name;
     settle(id, std::move(message), opened, std::move(plan), *parts_.definition);
+    if (done != nullptr) ++*done;
   }
   base::Event pause(*parts_.executor);
   while (!storing_.empty()) co_await pause.wait(std::chrono::milliseconds(5));
@@ -185,12 +194,21 @@ Task<Status> ChannelRuntime::recover(std::vector<MessageId> ids, SiteVersions ve
 /// fragments were acknowledged, so a rejection can only set it aside. A crash between the commit and
 /// drop_fragments() brings it here again: it is known by its key.
 Task<void> ChannelRuntime::take_joined(Fragments::Joined joined) {
+  ++under_way_;
   const std::shared_ptr<bool> alive = alive_;
+  auto joining = join(std::move(joined), alive);
+  co_await std::move(joining);
+  if (*alive) --under_way_;
+}
+
+Task<void> ChannelRuntime::join(Fragments::Joined joined, std::shared_ptr<bool> alive) {
+  // One version of the site from begin to end, as in take().
   const std::shared_ptr<const channels::Site> site = parts_.site;
+  const channels::ChannelDefinition* const definition = parts_.definition;
   NewMessage message = std::move(joined.message);
   message.config_hash = site->hash;
-  const Opened opened = open_message(*site, *parts_.definition, message);
-  identify(*parts_.definition, "fragments of " + std::to_string(joined.ids.front()), opened, message);
+  const Opened opened = open_message(*site, *definition, message);
+  identify(*definition, "fragments of " + std::to_string(joined.ids.front()), opened, message);
   base::Completion<Result<MessageId>> known(*parts_.executor);
   parts_.journal->find_duplicate(message.dedupe, [known](Result<MessageId> id) { known.set(std::move(id)); });
   const Result<MessageId> earlier = co_await known;
@@ -210,9 +228,9 @@ Task<void> ChannelRuntime::take_joined(Fragments::Joined joined) {
     co_await pause.wait(std::chrono::milliseconds(1000));
     if (!*alive) co_return;
   }
-  Plan plan = parts_.processor->process(*site, *parts_.definition, message, opened);
+  Plan plan = parts_.processor->process(*site, *definition, message, opened);
   if (plan.verdict == Plan::Verdict::rejected) plan.verdict = Plan::Verdict::quarantined;
-  settle(number, std::move(message), opened, std::move(plan), *parts_.definition);
+  settle(number, std::move(message), opened, std::move(plan), *definition);
   parts_.journal->drop_fragments(std::move(joined.ids));
 }
 

@@ -45,6 +45,28 @@ Result<ChannelRuntime::Prepared> ChannelRuntime::prepare(std::shared_ptr<const c
   return out;
 }
 
+Status ChannelRuntime::make_ready() {
+  for (const channels::DestinationDefinition& destination : parts_.definition->destinations) {
+    if (std::string_view(destination.connector->name) == "drop") continue;
+    DeliveryQueue::Connectors& connectors = ready_[destination.name];
+    connectors = make_connectors(destination);
+    for (const auto& connector : connectors) {
+      const Status started = connector->start();
+      if (started) continue;
+      abandon_ready();
+      base::Error error = started.error();
+      error.place = destination.name + (error.place.empty() ? "" : ", " + error.place);
+      return base::fail(std::move(error));
+    }
+  }
+  return {};
+}
+
+void ChannelRuntime::abandon_ready() {
+  for (auto& [name, connectors] : ready_) base::spawn(stop_all(std::move(connectors)));
+  ready_.clear();
+}
+
 void ChannelRuntime::abandon(Prepared prepared) {
   for (auto& [name, queue] : prepared.queues) base::spawn(stop_all(std::move(queue.connectors)));
 }
@@ -66,6 +88,7 @@ void ChannelRuntime::commit(Prepared prepared, std::map<std::string, QueueStart>
   if (prepared.change.source) {
     source_site_ = prepared.site;
     make_links();
+    watch_hours();
     if (links_) base::spawn(links_->open());
     if (fragments_) base::spawn(fragments_->open());
   }

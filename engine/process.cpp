@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "channels/doors.h"
 #include "engine/base/text.h"
 #include "engine/detail/input.h"
 #include "engine/detail/reply.h"
@@ -112,7 +113,8 @@ void detach_rows(Plan& plan, const NewMessage& message, const Input& input,
     child.channel = message.channel;
     child.kind = ContentKind::csv;
     child.received = message.received;
-    child.peer = message.peer;
+    // A part is no message that was handed on.
+    child.peer = message.peer.starts_with(channels::kChainPeer) ? "part" : message.peer;
     child.name = message.name;
     child.type = message.type;
     child.config_hash = message.config_hash;
@@ -169,6 +171,8 @@ class Run {
     }
     for (const auto& destination : channel_.destinations)
       if (destination.acks) route_ack(destination);
+    if (!channel_.ack_policy.reply.empty())
+      if (const mappings::RunResult* reply = result_of(channel_.ack_policy.reply)) plan_.reply = reply->output;
     if (!record_.answers.empty()) plan_.lookups = mappings::print_answers(record_.answers);
     return std::move(plan_);
   }
@@ -434,6 +438,32 @@ Plan Processor::process(const channels::Site& site, const channels::ChannelDefin
     plan.reason = input.error().text.empty() ? input.error().info().text : input.error().text;
   }
   return plan;
+}
+
+base::Result<std::string> Processor::map_reply(const channels::Site& site,
+                                               const channels::ChannelDefinition& channel,
+                                               const mappings::Program& program, const std::string& answer,
+                                               base::WallTime received) {
+  channels::ChannelDefinition definition;  // the answer is read by no `accept`
+  definition.name = channel.name;
+  channels::MapRoute route;
+  route.program = program;
+  definition.maps.push_back(std::move(route));
+  NewMessage message;
+  message.channel = channel.name;
+  message.kind = channels::ContentKind::hl7;
+  if (program.input().kind == mappings::DataKind::fhir) message.kind = ContentKind::fhir;
+  message.received = received;
+  message.body = answer;
+  TRY(const Input input, Input::read(site, definition, message));
+  mappings::LookupRecord record;
+  mappings::RunContext context = input.context();
+  context.clock = clock_;
+  mappings::LookupService* lookups = lookups_ == nullptr ? nullptr : lookups_->lookups(site);
+  mappings::RunResult& result =
+      mappings::run_with_lookups(runner_, program, input.run_input(), context, lookups, record);
+  if (!result.ok()) return base::fail(ErrorCode::cannot_deliver, result.reason);
+  return std::move(result.output);
 }
 
 }  // namespace kiln::engine

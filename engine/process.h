@@ -7,6 +7,7 @@
 
 #include "channels/definition.h"
 #include "engine/detail/input.h"
+#include "engine/detail/reply.h"
 #include "engine/journal/journal.h"
 #include "engine/lookups.h"
 #include "hl7/ack.h"
@@ -32,6 +33,7 @@ struct Plan {
   std::uint64_t dropped_diagnostics = 0;     ///< beyond those a run lists
   std::vector<mappings::InputValue> fields;  ///< with `look_at_fields`: which valued leaves the maps read
   std::string lookups;  ///< every answer the maps were given (mappings::print_answers); empty: none was asked
+  std::string reply;    ///< what `ack … { reply NAME }` names, when a map made it
 };
 
 /// Plan::code of a message that a numbered link refused.
@@ -59,6 +61,12 @@ class Processor {
   Plan process(const channels::Site& site, const channels::ChannelDefinition& channel,
                const NewMessage& message, const Opened& opened, bool look_at_fields = false);
 
+  /// What a map makes of the answer of a destination. Errors: of the parsers; cannot_deliver with the reason when the map
+  /// refuses it.
+  base::Result<std::string> map_reply(const channels::Site& site, const channels::ChannelDefinition& channel,
+                                      const mappings::Program& program, const std::string& answer,
+                                      base::WallTime received);
+
   /// Where lookups are answered; nullptr (also before this call): they cannot be asked. Outlives the
   /// processor.
   void use_lookups(LookupProvider* provider) { lookups_ = provider; }
@@ -77,6 +85,11 @@ class Processor {
 std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message,
                        const Opened& opened, MessageId id, hl7::AckCode ack,
                        const std::vector<hl7::AckError>& errors, const std::string& text);
+/// The same of a verdict. What a map made gets the MSA-2, and where it is empty MSH-3 to 7, 10, 11 and 12, that belong to
+/// the message; what is no message with an MSA is not used.
+std::string make_reply(const channels::ChannelDefinition& channel, const NewMessage& message, const Opened& opened,
+                       MessageId id, detail::ReplyVerdict verdict,
+                       detail::ReplyPart part = detail::ReplyPart::whole);
 /// The reply when nothing could be stored; has no number.
 std::string make_refusal(const channels::ChannelDefinition& channel, const NewMessage& message,
                          const Opened& opened, hl7::AckCode ack, const base::Error& error,

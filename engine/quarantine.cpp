@@ -5,8 +5,10 @@
 #include <tuple>
 
 #include "engine/admin/message_json.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/json.h"
 #include "engine/base/log.h"
+#include "engine/base/metrics.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
 
@@ -112,24 +114,78 @@ QuarantineNote changed_note(const QuarantineItem& item, const QuarantineRequest&
   return note;
 }
 
+Task<Result<std::optional<QuarantineNote>>> read_note(Gateway* gateway, MessageId id, std::string destination) {
+  using Note = Result<std::optional<QuarantineNote>>;
+  base::Completion<Note> read(gateway->executor());
+  gateway->journal().read_quarantine_note(id, std::move(destination), [read](Note note) { read.set(std::move(note)); });
+  Note note = co_await read;
+  co_return note;
+}
+
+/// A release of this item whose note was not written, because the process ended or the disk did not take it. Releases are
+/// the replays without a job. 0: there is none.
+MessageId unnoted_release(const QuarantineItem& item, const std::vector<MessageSummary>& replays) {
+  const std::string wanted = short_name(item.state.destination);
+  for (const MessageSummary& replay : replays) {
+    if (replay.job != 0 || replay.replay_of != item.summary.id) continue;
+    const auto noted = [&replay](const DestinationState& state) {
+      return state.note && state.note->released_as == replay.id;
+    };
+    if (std::any_of(item.summary.destinations.begin(), item.summary.destinations.end(), noted)) continue;
+    // One that ended as a whole shows where it is itself; nothing else says where it was to go.
+    for (const DestinationState& state : replay.destinations)
+      if (wanted == kNoDestination || state.destination == kNoDestination || short_name(state.destination) == wanted)
+        return replay.id;
+    if (replay.unprocessed) return replay.id;
+  }
+  return 0;
+}
+
+Task<Result<MessageId>> earlier_release(Gateway* gateway, QuarantineItem item) {
+  base::Completion<Result<MessageId>> looked(gateway->executor());
+  Result<Query> query = parse_query_text("replay_of:" + std::to_string(item.summary.id), gateway->clock().wall());
+  if (!query) co_return base::fail(query.error());
+  gateway->reader_executor().post([gateway, looked, query = std::move(*query), item = std::move(item)] {
+    auto reader = gateway->journal_reader();
+    if (!reader) return looked.set(base::fail(reader.error()));
+    SearchOptions options;
+    options.limit = limits::kQuarantineListMax;
+    const auto found = (*reader)->search(query, options);
+    if (!found) return looked.set(base::fail(found.error()));
+    looked.set(unnoted_release(item, *found));
+  });
+  Result<MessageId> release = co_await looked;
+  co_return release;
+}
+
 /// Processes the original again; its new number.
 Task<Result<MessageId>> release(Gateway* gateway, QuarantineItem item) {
-  if (item.summary.parent != 0)
+  if (item.summary.is_part())
     co_return base::fail(ErrorCode::state_conflict, "a part of another message", {}, "replay the whole");
-  ChannelRuntime* channel = nullptr;
-  for (const auto& one : gateway->channels())
-    if (one->definition().name == item.summary.channel) channel = one.get();
-  if (channel == nullptr) co_return base::fail(ErrorCode::channel_not_found, {}, item.summary.channel);
+  auto noting = read_note(gateway, item.summary.id, item.state.destination);
+  const Result<std::optional<QuarantineNote>> note = co_await std::move(noting);
+  if (!note) co_return base::fail(note.error());
+  if (*note && (*note)->resolution != Resolution::open)
+    co_return base::fail(ErrorCode::not_quarantined, std::string("it is ") + name_of((*note)->resolution) + " already");
+  auto looking = earlier_release(gateway, item);
+  const Result<MessageId> earlier = co_await std::move(looking);
+  if (!earlier || *earlier != 0) co_return earlier;
   base::Completion<Result<StoredMessage>> read(gateway->executor());
   gateway->journal().read_message(item.summary.id,
                                   [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
   Result<StoredMessage> stored = co_await read;
   if (!stored) co_return base::fail(stored.error());
+  ChannelRuntime* channel = nullptr;  // now: a reload may have changed them
+  for (const auto& one : gateway->channels())
+    if (one->definition().name == item.summary.channel) channel = one.get();
+  if (channel == nullptr) co_return base::fail(ErrorCode::channel_not_found, {}, item.summary.channel);
+  const ChannelRuntime::Use use(channel);
   std::vector<std::string> destinations;
   if (item.state.destination != kNoDestination) destinations.push_back(short_name(item.state.destination));
   auto replaying = channel->replay(std::move(*stored), std::move(destinations), false);
   const Result<ReplayOutcome> outcome = co_await std::move(replaying);
   if (!outcome) co_return base::fail(outcome.error());
+  base::failpoint_here("quarantine.released");
   co_return outcome->id;
 }
 
@@ -140,6 +196,30 @@ Task<Status> keep_note(Gateway* gateway, MessageId id, std::string destination, 
   gateway->journal().flush();
   Status status = co_await kept;
   co_return status;
+}
+
+/// The number of the message that a release made, else 0. One decision about an item at a time: two at once would send it
+/// twice.
+Task<Result<MessageId>> change_item(Gateway* gateway, QuarantineItem item, QuarantineNote note, std::string action,
+                                    bool dry_run) {
+  if (dry_run) co_return MessageId{0};
+  const std::string key = std::to_string(item.summary.id) + " " + item.state.destination;
+  if (!gateway->releases().insert(key).second)
+    co_return base::fail(ErrorCode::state_conflict, "somebody else decides about it at this moment");
+  Result<MessageId> out = MessageId{0};
+  if (action == "release") {
+    auto releasing = release(gateway, item);
+    out = co_await std::move(releasing);
+    note.resolution = Resolution::released;
+    note.released_as = out ? *out : 0;
+  }
+  if (out) {
+    auto keeping = keep_note(gateway, item.summary.id, item.state.destination, std::move(note));
+    const Status kept = co_await std::move(keeping);
+    if (!kept) out = base::fail(kept.error());
+  }
+  gateway->releases().erase(key);
+  co_return out;
 }
 
 }  // namespace
@@ -155,8 +235,7 @@ Items find_quarantined(JournalReader& reader, const Query& query, std::size_t li
   for (const MessageSummary& summary : found) {
     if (out.size() >= limit) break;
     for (const DestinationState& state : summary.destinations) {
-      if (state.pending || state.ending.state != DeliveryState::quarantined) continue;
-      if (state.note && state.note->resolution != Resolution::open) continue;
+      if (!is_open(state)) continue;
       out.push_back({summary, state});
     }
   }
@@ -261,23 +340,15 @@ Task<Result<std::string>> change_quarantine(Gateway* gateway, QuarantineRequest 
         .member("channel", item.summary.channel);
     json.member("destination", short_name(item.state.destination)).member("code", item.state.ending.code);
     QuarantineNote note = changed_note(item, request, gateway->clock().wall());
-    Status status;
-    if (request.action == "release" && !request.dry_run) {
-      auto releasing = release(gateway, item);
-      const Result<MessageId> released = co_await std::move(releasing);
-      if (released) {
-        note.resolution = Resolution::released;
-        note.released_as = *released;
-        json.key("new_id").integer(as_integer(*released));
-      } else {
-        status = base::fail(released.error());
-      }
-    }
-    if (status && !request.dry_run) {
-      auto keeping = keep_note(gateway, item.summary.id, item.state.destination, std::move(note));
-      status = co_await std::move(keeping);
-    }
+    auto changing = change_item(gateway, item, std::move(note), request.action, request.dry_run);
+    const Result<MessageId> status = co_await std::move(changing);
+    if (status && *status != 0) json.key("new_id").integer(as_integer(*status));
     ++(status ? done : failed);
+    if (status && !request.dry_run && request.action == "drop")
+      base::Metrics::process()
+          .counter(base::Metric::messages_removed_total,
+                   {base::Safe::name(item.summary.channel), base::Safe::name(short_name(item.state.destination))})
+          .add();
     json.member("text", status ? request.action : status.error().message()).end_object();
   }
   if (!request.dry_run)

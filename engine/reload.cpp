@@ -111,7 +111,12 @@ Status SiteReload::prepare(Work& work) {
     const channels::ChannelDefinition* definition = find_channel(*work.site, name);
     if (change.kind == SiteDiff::Channel::Kind::added) {
       work.added.push_back(parts_.make_channel(*definition, work.site));
-      continue;
+      status = work.added.back()->make_ready();
+      if (status) continue;
+      base::Error error = status.error();
+      error.place = name + (error.place.empty() ? "" : ", " + error.place);
+      status = base::fail(std::move(error));
+      break;
     }
     if (change.kind == SiteDiff::Channel::Kind::removed) continue;
     ChannelRuntime* channel = find(name);
@@ -128,6 +133,7 @@ Status SiteReload::prepare(Work& work) {
   }
   if (status) return status;
   for (auto& [channel, prepared] : work.changed) ChannelRuntime::abandon(std::move(prepared));
+  for (const auto& channel : work.added) channel->abandon_ready();
   return status;
 }
 
@@ -174,11 +180,15 @@ Task<Status> SiteReload::change_sources(Work* work) {
   co_return base::fail(std::move(error));
 }
 
+/// Every new source is closed before an old one opens: versions may have swapped ports.
 Task<void> SiteReload::take_back(Work* work, std::size_t changed, std::size_t added) {
   for (std::size_t i = 0; i < added; ++i) co_await work->added[i]->stop_source();
+  for (std::size_t i = 0; i < changed; ++i) {
+    auto& [channel, prepared] = work->changed[i];
+    if (prepared.change.source) co_await channel->stop_source();
+  }
   for (std::size_t i = 0; i < work->changed.size(); ++i) {
     auto& [channel, prepared] = work->changed[i];
-    if (prepared.change.source && i < changed) co_await channel->stop_source();
     Status again;
     if (prepared.change.source)
       again = i < changed ? channel->take_back_source(prepared) : channel->restart_intake();
@@ -187,6 +197,7 @@ Task<void> SiteReload::take_back(Work* work, std::size_t changed, std::size_t ad
                  " does not open again: " + again.error().message());
     ChannelRuntime::abandon(std::move(prepared));
   }
+  for (const auto& channel : work->added) channel->abandon_ready();
 }
 
 /// Does not suspend: one message sees one version.
@@ -219,12 +230,17 @@ Task<void> SiteReload::begin_added(ChannelRuntime* channel) {
     auto reading = parts_.version_of(hash);
     versions[hash] = co_await std::move(reading);
   }
-  if (!ids.empty()) {
-    auto recovering = channel->recover(std::move(ids), std::move(versions));
+  // Nothing is sent or read before all of them are decided: a disk that does not take it now only delays the channel.
+  while (!ids.empty()) {
+    std::size_t done = 0;
+    auto recovering = channel->recover(ids, versions, &done);
     const Status recovered = co_await std::move(recovering);
-    if (!recovered)
-      parts_.say("note: what " + name +
-                 " had accepted is finished at the next start: " + recovered.error().message());
+    if (recovered) break;
+    ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(done));
+    parts_.say("note: what " + name + " had accepted waits for the disk: " + recovered.error().message());
+    if (stopping_) co_return;  // the next start goes on with them
+    base::Event pause(*parts_.executor);
+    co_await pause.wait(std::chrono::milliseconds(1000));
   }
   std::map<std::string, std::uint64_t> waiting;
   MessageId last = 0;

@@ -261,16 +261,20 @@ Task<bool> ReplayJobs::one(JobPtr job, MessageSummary summary, base::JsonWriter*
       auto reading = outputs_as_sent(summary, targets);
       kept = co_await std::move(reading);
     }
+    channel = find_channel(name);  // a reload may have taken it out meanwhile
     if (stored && kept && job->spec.as_sent && kept->empty()) {
       skipped = "nothing was sent there";
     } else if (!stored || !kept) {
       outcome = base::fail(stored ? kept.error() : stored.error());
+    } else if (channel == nullptr) {
+      skipped = "this site has no such channel";
     } else {
       if (job->spec.fresh_lookups) stored->message.lookups.clear();
       ReplayOrder order;
       order.job = job->record.id;
       order.wants = [targets](const std::string& destination) { return goes_to(targets, destination); };
       if (job->spec.as_sent) order.outputs = std::move(*kept);
+      const ChannelRuntime::Use use(channel);
       auto replaying = channel->replay(std::move(*stored), std::move(order));
       outcome = co_await std::move(replaying);
     }
@@ -335,7 +339,8 @@ Task<Result<MessageSummary>> ReplayJobs::summary_of(MessageId id) {
   co_return summary;
 }
 
-Task<void> ReplayJobs::narrow(NewMessage message, Plan* plan) {
+Task<void> ReplayJobs::narrow(StoredMessage stored, Plan* plan) {
+  const NewMessage& message = stored.message;
   auto reading = read_all();
   const Result<std::vector<JobRecord>> jobs = co_await std::move(reading);
   auto asking = summary_of(message.replay_of);
@@ -350,7 +355,7 @@ Task<void> ReplayJobs::narrow(NewMessage message, Plan* plan) {
       by_hand ? Result<ReplaySpec>(ReplaySpec())
       : record == nullptr ? Result<ReplaySpec>(base::fail(ErrorCode::job_not_found)) : read_spec(record->spec);
   const bool known = summary.has_value() && spec.has_value();
-  const ReplayTargets targets = known ? choose_targets(*summary, *spec) : ReplayTargets();
+  const ReplayTargets targets = known ? choose_targets(*summary, *spec, stored.id) : ReplayTargets();
   if (known && spec->as_sent) {
     auto keeping = outputs_as_sent(*summary, targets);
     Result<std::vector<Output>> outputs = co_await std::move(keeping);
@@ -371,6 +376,26 @@ Task<void> ReplayJobs::narrow(NewMessage message, Plan* plan) {
                 [&targets](const Output& output) { return !goes_to(targets, output.destination); });
   std::erase_if(plan->endings,
                 [&targets](const Ending& ending) { return !goes_to(targets, ending.destination); });
+  if (by_hand) note_released(*summary, targets, stored.id);
+}
+
+/// The process ended between the release and its note. A note that comes before the outputs does no harm: is_open().
+void ReplayJobs::note_released(const MessageSummary& original, const ReplayTargets& targets, MessageId released_as) {
+  for (const DestinationState& state : original.destinations) {
+    const auto slash = state.destination.find('/');
+    const std::string name = slash == std::string::npos ? state.destination : state.destination.substr(slash + 1);
+    if (!is_open(state, released_as) || !(targets.everywhere || goes_to(targets, name))) continue;
+    QuarantineNote note = state.note.value_or(QuarantineNote{});
+    if (note.released_as == released_as) continue;
+    note.resolution = Resolution::released;
+    note.released_as = released_as;
+    note.by = "recovery";
+    note.changed = parts_.clock->wall();
+    parts_.journal->note_quarantine(original.id, state.destination, std::move(note), [](const Status& status) {
+      if (!status)
+        base::log(base::LogLevel::error, "release-not-noted", {{"error", base::Safe::code(status.error().code)}});
+    });
+  }
 }
 
 Task<Result<std::vector<JobRecord>>> ReplayJobs::read_all() {

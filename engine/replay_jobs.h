@@ -54,8 +54,8 @@ class ReplayJobs {
   base::Task<base::Result<std::string>> control(JobId id, std::string action);
 
   /// Recovery: a message of a job that was stored and not processed goes where the job sends it, and nowhere
-  /// else.
-  base::Task<void> narrow(NewMessage message, Plan* plan);
+  /// else. What was released by hand is noted as released.
+  base::Task<void> narrow(StoredMessage stored, Plan* plan);
 
  private:
   struct Job {
@@ -82,6 +82,7 @@ class ReplayJobs {
   base::Task<base::Result<std::vector<Output>>> outputs_as_sent(MessageSummary summary,
                                                                 ReplayTargets targets);
   base::Task<base::Result<MessageSummary>> summary_of(MessageId id);
+  void note_released(const MessageSummary& original, const ReplayTargets& targets, MessageId released_as);
   std::string print(const JobRecord& record) const;
 
   Parts parts_;

@@ -184,7 +184,7 @@ class Preview {
     while (true) {
       TRY(const auto page, reader_.search(everything, search));
       for (const MessageSummary& summary : page) {
-        if (matched_.contains(summary.id) || summary.parent != 0) continue;
+        if (matched_.contains(summary.id) || summary.is_part()) continue;
         if (++looked > limits::kStaleLookMax) {
           out_.stale_complete = false;
           break;
@@ -283,7 +283,13 @@ std::vector<std::string> changed_paths(channels::ContentKind kind, const std::st
   return {changed.begin(), changed.end()};
 }
 
-ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& spec) {
+bool is_open(const DestinationState& state, MessageId released_as) {
+  if (state.pending || state.ending.state != DeliveryState::quarantined) return false;
+  return !state.note || state.note->resolution == Resolution::open ||
+         (released_as != 0 && state.note->released_as == released_as);
+}
+
+ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& spec, MessageId released_as) {
   ReplayTargets out;
   bool whole = false;
   std::vector<std::string> failed, sent;
@@ -295,6 +301,7 @@ ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& sp
     if (ending != DeliveryState::quarantined && ending != DeliveryState::rejected &&
         ending != DeliveryState::expired)
       continue;
+    if (ending == DeliveryState::quarantined && !is_open(state, released_as)) continue;
     if (state.destination == kNoDestination)
       whole = true;
     else
@@ -303,7 +310,7 @@ ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& sp
   const bool elsewhere = !spec.channel.empty() && spec.channel != summary.channel;
   out.everywhere = contains(spec.to, "all") || (spec.to.empty() && (whole || elsewhere));
   out.names = spec.to.empty() ? failed : spec.to;
-  if (summary.parent != 0) out.skipped = "a part of another message: replay the whole";
+  if (summary.is_part()) out.skipped = "a part of another message: replay the whole";
   if (!out.everywhere && out.names.empty()) out.skipped = "it failed nowhere; name destinations with --to";
   if (spec.include_sent || elsewhere) return out;
   for (const std::string& name : sent)

@@ -39,7 +39,10 @@ struct ReplayTargets {
   std::vector<std::string> left_out;  ///< have it already
   std::string skipped;                ///< why it goes nowhere; empty: it goes
 };
-ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& spec);
+/// What an operator resolved or released did not fail any more; but what was released as `released_as` did, for that one.
+ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& spec, MessageId released_as = 0);
+/// Set aside and not decided about; released as that message counts as open.
+bool is_open(const DestinationState& state, MessageId released_as = 0);
 
 struct ReplayPreview {
   enum class Compared : std::uint8_t { same, changed, added, gone, unknown };

@@ -43,7 +43,11 @@ void print_options(const Site& site, const Options& options, std::string& out) {
          std::to_string(retry.backoff_min_ms) + ',' + std::to_string(retry.backoff_max_ms) + ',' +
          std::to_string(retry.jitter) + ',' + std::to_string(static_cast<int>(retry.then)) + ',' +
          std::to_string(static_cast<int>(options.nak.on_error)) + ',' +
-         std::to_string(static_cast<int>(options.nak.on_reject));
+         std::to_string(static_cast<int>(options.nak.on_reject)) + ',' +
+         std::to_string(options.nak.on_commit_error ? static_cast<int>(*options.nak.on_commit_error) : -1) + ',' +
+         std::to_string(options.nak.on_commit_reject ? static_cast<int>(*options.nak.on_commit_reject) : -1) + ',' +
+         std::to_string(static_cast<int>(options.nak.on_timeout)) + ',' +
+         std::to_string(static_cast<int>(options.nak.on_mismatch));
 }
 
 std::string print_destination(const Site& site, const DestinationDefinition& destination) {

@@ -111,7 +111,9 @@ class Teller {
       sentence("It is a replay of message " + std::to_string(summary_.replay_of) + ".");
     if (summary_.edited_from != 0)
       sentence("An operator made it by editing message " + std::to_string(summary_.edited_from) + ".");
-    if (summary_.parent != 0) sentence("It is a part of message " + std::to_string(summary_.parent) + ".");
+    if (summary_.is_part()) sentence("It is a part of message " + std::to_string(summary_.parent) + ".");
+    if (summary_.parent != 0 && !summary_.is_part())
+      sentence("It was made of message " + std::to_string(summary_.parent) + ", which " + summary_.peer + " handed on.");
     step("stored",
          "on disk before it was acknowledged, bound to site version " + short_hash(facts_.config_hash));
     if (facts_.channel == nullptr) sentence("The site of today has no channel of that name.");
@@ -177,6 +179,10 @@ class Teller {
       sentence("An operator has paused " + name + ".");
       out_.doing = "messages are taken and wait";
       advise("let it go on", "kiln destination resume " + name, "resume");
+    } else if (!queue->closed.empty()) {
+      sentence(name + " is closed at this hour: " + queue->closed + ".");
+      out_.doing = "messages are taken and wait, in order";
+      out_.next = "it is sent when the destination opens";
     } else if (queue->head == summary_.id) {
       if (!queue->last_error.empty()) sentence("The last try failed: " + queue->last_error + ".");
       out_.doing = "it is tried again, for as long as the policy says, and keeps its place";
@@ -240,6 +246,11 @@ class Teller {
     const std::string detail = ending.detail.empty() ? std::string() : " (" + ending.detail + ")";
     switch (ending.state) {
       case DeliveryState::sent: {
+        if (ending.code == channels::kHandedOnCode) {
+          sentence(name + " handed it on, as " + ending.detail + ".");
+          step("end", "handed on by " + name + ", as " + ending.detail);
+          break;
+        }
         std::string text = name + " has it";
         if (!ending.code.empty()) text += ", answered " + ending.code;
         if (state.attempts > 1) text += ", after " + plural(state.attempts, "try", "tries");
@@ -260,12 +271,19 @@ class Teller {
         if (cause != nullptr) advise(cause->can, {}, "edit");
         break;
       case DeliveryState::rejected:
+        if (state.attempts > 0) {
+          sentence(name + " answered " + ending.code + detail + ", and its `nak` says that it is not sent again.");
+          step("end", "skipped for " + name + ": " + ending.code + detail);
+          break;
+        }
         sentence("The map for " + name + " refused it: " + (cause != nullptr ? cause->text : ending.code) +
                  detail + ".");
         step("map", "refused for " + name + ": " + ending.code + detail);
         break;
       case DeliveryState::expired:
-        sentence("It was too old for " + name + " when its turn came, and was not sent.");
+        sentence(state.attempts > 0
+                     ? name + " did not answer it (" + ending.code + "), and its `nak` says that it is not sent again."
+                     : "It was too old for " + name + " when its turn came, and was not sent.");
         step("end", "expired for " + name);
         advise("send it all the same", "kiln replay " + id() + " --to " + name.substr(name.find('/') + 1),
                "replay");

@@ -15,6 +15,7 @@ namespace kiln::engine {
 struct QueueFacts {
   std::string destination;  ///< "adt_in/pas"
   bool blocked = false, paused = false;
+  std::string closed;  ///< outside of its hours: when it opens
   MessageId head = 0;
   std::uint64_t pending = 0;
   std::int64_t next_try_ms = -1;

@@ -196,6 +196,14 @@ Answer<void> read_request_body(const Interaction& interaction, std::string_view 
   return {};
 }
 
+/// What is no text cannot be searched for, and could not be told in an answer either.
+Answer<void> check_texts(const QueryPairs& query) {
+  for (const auto& [name, value] : query)
+    if (!base::is_valid_utf8(name) || !base::is_valid_utf8(value))
+      return fail(ErrorCode::fhir_search_invalid, "a parameter is not UTF-8");
+  return {};
+}
+
 /// `_format` and `_pretty` of the URL count as soon as they are read, so that a failure is answered in that
 /// format.
 Answer<void> choose_answer(const HttpRequest& request, QueryPairs query, const Call& call,
@@ -232,6 +240,7 @@ Answer<Reply> run(const HttpRequest& request, const Principal& principal, Store&
   base::JsonDocument document;
   TRY_VOID(read_request_body(**interaction, unpacked ? *unpacked : request.body, call, document));
   if ((*interaction)->body == BodyKind::form) TRY_VOID(choose_answer(request, call.query, call, *interaction, wanted));
+  TRY_VOID(check_texts(call.query));
   take_parameter(call.query, "_format");
   take_parameter(call.query, "_pretty");
   TRY(Reply reply, detail::run_interaction(**interaction, call));

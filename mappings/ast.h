@@ -317,6 +317,8 @@ struct AcceptClause {
 struct AckClause {
   Name mode;               ///< auto, original, enhanced, none
   std::optional<Name> on;  ///< stored, mapped, delivered
+  bool has_options = false;
+  std::vector<Option> options;
   Span span;
 };
 /// `source mllp { … }`

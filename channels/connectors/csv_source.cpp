@@ -18,16 +18,25 @@ constexpr FieldSpec kOptions[] = {
     detail::kFailedOption,
     detail::kWorkOption,
     detail::kMaxFileOption,
+    detail::kSplitOption,
+    detail::kResultsOption,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ folder \"in\"; pattern \"*.csv\" }"},
+    {"{ folder \"in\"; split rows; results \"results\" }"},
+    {"{ folder \"in\"; split entries }", false},
     {"{ pattern \"*.csv\" }", false},
     {"{ folder \"in\"; poll soon }", false},
 };
 
+std::vector<OptionProblem> check(const Options& options) {
+  return detail::check_split(options, ContentKind::csv);
+}
+
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
   detail::FolderInput input;
   input.content = ContentKind::csv;
+  input.splits = true;
   return detail::make_polled_folder(options, around, std::move(input));
 }
 
@@ -40,6 +49,7 @@ const ConnectorSpec& csv_source_spec() {
                                   .content = {.csv = true},
                                   .options = kOptions,
                                   .examples = kExamples,
+                                  .check = &check,
                                   .make_source = &make};
   return spec;
 }

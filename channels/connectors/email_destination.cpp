@@ -57,10 +57,6 @@ constexpr ConnectorExample kExamples[] = {
     {"{ host \"mail.example.org\"; from \"kiln@example.org\" }", false},
 };
 
-bool is_local(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 std::vector<OptionProblem> check(const Options& options) {
   std::vector<OptionProblem> out;
   for (const char* name : {"from", "to"})
@@ -74,7 +70,7 @@ std::vector<OptionProblem> check(const Options& options) {
   if (options.text("security") != "none") return out;
   if (options.has("user"))
     out.push_back({ErrorCode::E0910, "security", "a password is not sent without encryption", "security starttls"});
-  if (options.flag("attach") && !is_local(options.text("host")))
+  if (options.flag("attach") && !detail::is_this_machine(options.text("host")))
     out.push_back({ErrorCode::E0910, "security", "a message is not mailed without encryption", "security starttls"});
   return out;
 }

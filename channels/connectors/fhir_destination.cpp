@@ -31,16 +31,21 @@ constexpr FieldSpec kOptions[] = {
      .default_value = "false"},
     detail::kRequestTimeout,
     kTlsClient,
+    detail::kInsecureLogin,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ }"},
-    {"{ url \"http://fhir.example.org/r4\"; token env(\"FHIR_TOKEN\"); timeout 10s; retry 20 backoff 1s..5m "
+    {"{ url \"https://fhir.example.org/r4\"; token env(\"FHIR_TOKEN\"); timeout 10s; retry 20 backoff 1s..5m "
      "then quarantine }"},
     {"{ url \"https://fhir.example.org/r4\"; match_identifier create; tls { ca cred(\"fhir-ca.crt\"); cert "
      "cred(\"kiln.crt\"); key cred(\"kiln.key\") } }"},
     {"{ url \"https://fhir.example.org/r4\"; oauth { token_url \"https://fhir.example.org/token\"; client_id \"kiln\"; key "
      "cred(\"fhir.key\"); key_id \"2026\" } }"},
     {"{ url \"https://fhir.example.org/r4\"; oauth { client_id \"kiln\"; key cred(\"fhir.key\") } }", false},
+    {"{ url \"http://fhir.example.org/r4\"; token env(\"FHIR_TOKEN\") }", false},
+    {"{ url \"https://fhir.example.org/r4\"; oauth { token_url \"http://fhir.example.org/token\"; client_id \"kiln\"; key "
+     "cred(\"fhir.key\") } }",
+     false},
     {"{ url \"https://fhir.example.org/r4\"; user \"kiln\" }", false},
     {"{ url \"ftp://fhir.example.org\" }", false},
     {"{ token \"abc\" }", false},
@@ -154,6 +159,7 @@ base::Task<SendOutcome> RemoteDestination::send(Outgoing message) {
   auto request = detail::fhir_request(path_, std::move(body), writing_);
   if (!request) co_return SendOutcome::failed(Kind::bad, request.error());
   detail::authorize(request->headers, options_);
+  if (!message.traceparent.empty()) request->headers.set("traceparent", message.traceparent);
   sending_ = true;
   auto attempting = attempt(std::move(*request), message.msg_id);
   SendOutcome outcome = co_await std::move(attempting);

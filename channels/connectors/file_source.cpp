@@ -30,23 +30,34 @@ constexpr FieldSpec kOptions[] = {
     detail::kFailedOption,
     detail::kWorkOption,
     detail::kMaxFileOption,
+    detail::kSplitOption,
+    detail::kResultsOption,
     detail::kValidateOption,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ folder \"in\" }"},
     {"{ folder \"in/orders\"; pattern \"*.hl7\"; poll 5s; stable 10s; archive \"done\" }"},
+    {"{ folder \"in\"; content fhir; split entries; results \"results\" }"},
     {"{ pattern \"*.hl7\" }", false},
+    {"{ folder \"in\"; split rows }", false},
     {"{ folder \"in\"; content pdf }", false},
 };
 
-std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
+ContentKind kind_of(const Options& options) {
   const std::string content = options.text("content");
-  const ContentKind kind = content == "fhir"  ? ContentKind::fhir
-                           : content == "csv" ? ContentKind::csv
-                                              : ContentKind::hl7;
+  return content == "fhir" ? ContentKind::fhir : content == "csv" ? ContentKind::csv : ContentKind::hl7;
+}
+
+std::vector<OptionProblem> check(const Options& options) {
+  return detail::check_split(options, kind_of(options));
+}
+
+std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
+  const ContentKind kind = kind_of(options);
   detail::FolderInput input;
   input.content = kind;
   input.split_batches = kind == ContentKind::hl7;
+  input.splits = true;
   return detail::make_polled_folder(options, around, std::move(input));
 }
 
@@ -59,6 +70,7 @@ const ConnectorSpec& file_source_spec() {
                                   .content = {.hl7 = true, .fhir = true, .csv = true},
                                   .options = kOptions,
                                   .examples = kExamples,
+                                  .check = &check,
                                   .make_source = &make};
   return spec;
 }

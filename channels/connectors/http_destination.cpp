@@ -33,17 +33,21 @@ constexpr FieldSpec kOptions[] = {
      .words = kUntilWords},
     detail::kRequestTimeout,
     kTlsClient,
+    detail::kInsecureLogin,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ url \"http://pas.example.org:8081/hl7\" }"},
-    {"{ url \"http://pas.example.org/hl7\"; encoding xml; until status; token env(\"PAS_TOKEN\"); timeout "
+    {"{ url \"https://pas.example.org/hl7\"; encoding xml; until status; token env(\"PAS_TOKEN\"); timeout "
      "10s; "
      "nak AR quarantine }"},
     {"{ url \"https://pas.example.org/hl7\"; user \"kiln\"; password file(\"/run/secrets/pas\"); tls { ca cred(\"pas-ca.crt\"); "
      "cert cred(\"kiln.crt\"); key cred(\"kiln.key\") } }"},
     {"{ url \"http://pas.example.org/hl7\"; tls { ca cred(\"pas-ca.crt\") } }", false},
     {"{ url \"mllp://pas.example.org\" }", false},
-    {"{ url \"http://pas.example.org/hl7\"; token \"abc\" }", false},
+    {"{ url \"http://pas.example.org/hl7\"; token env(\"PAS_TOKEN\"); insecure accept_risk }"},
+    {"{ url \"http://pas.example.org/hl7\"; token env(\"PAS_TOKEN\") }", false},
+    {"{ url \"http://pas.example.org/hl7\"; user \"kiln\"; password env(\"PAS_PASSWORD\") }", false},
+    {"{ url \"https://pas.example.org/hl7\"; token \"abc\" }", false},
     {"{ }", false},
 };
 
@@ -115,6 +119,7 @@ base::HttpRequest HttpDestination::request_for(std::string bytes, ContentKind ki
 base::Task<SendOutcome> HttpDestination::send(Outgoing message) {
   sending_ = true;
   base::HttpRequest request = request_for(message.csv_header + message.bytes, message.kind);
+  if (!message.traceparent.empty()) request.headers.set("traceparent", message.traceparent);
   auto attempting = attempt(std::move(request), std::move(message.control_id), message.kind);
   SendOutcome outcome = co_await std::move(attempting);
   sending_ = false;

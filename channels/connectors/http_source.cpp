@@ -178,6 +178,7 @@ base::Task<base::HttpResponse> HttpSource::take_other(std::shared_ptr<HttpSource
   message.kind = self->content_;
   message.peer = std::move(request.peer);
   message.received_at = self->around_.clock.wall();
+  message.traceparent = request.headers.get("traceparent");
   ++self->status_.messages;
   auto accepting = self->intake_->accept(std::move(message));
   const Answer answer = co_await std::move(accepting);
@@ -285,6 +286,7 @@ base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> se
   message.kind = ContentKind::hl7;
   message.peer = std::move(request.peer);
   message.received_at = self->around_.clock.wall();
+  message.traceparent = request.headers.get("traceparent");
   const auto parsed = hl7::Message::parse(message.bytes);
   const bool has_header = parsed || parsed.error().code != base::ErrorCode::no_header;
   ++self->status_.messages;

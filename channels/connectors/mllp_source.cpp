@@ -87,6 +87,8 @@ class MllpSource final : public Source, public std::enable_shared_from_this<Mllp
 
   static base::Task<void> wait_for_room(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
   static base::Task<void> read_loop(std::shared_ptr<MllpSource> self, ConnectionPtr connection);
+  static EarlyAnswer early_answer(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
+                                  std::shared_ptr<MllpSlot> slot);
   static base::Task<void> run_accept(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
                                      Inbound message, std::shared_ptr<MllpSlot> slot);
   static base::Task<void> run_batch(std::shared_ptr<MllpSource> self, ConnectionPtr connection, Inbound whole,
@@ -369,10 +371,25 @@ void MllpSource::report(const ConnectionPtr& connection, Unframed::Kind kind, ml
   base::spawn(run_report(shared_from_this(), connection, std::move(what), slot));
 }
 
+EarlyAnswer MllpSource::early_answer(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
+                                     std::shared_ptr<MllpSlot> slot) {
+  return [self, connection, slot](std::string reply) {
+    slot->reply = std::move(reply);
+    slot->begun = slot->durable = slot->ready = true;
+    self->flush(connection);
+  };
+}
+
 base::Task<void> MllpSource::run_accept(std::shared_ptr<MllpSource> self, ConnectionPtr connection,
                                         Inbound message, std::shared_ptr<MllpSlot> slot) {
+  message.early = early_answer(self, connection, slot);
   auto accepting = self->intake_->accept(std::move(message));
   Answer answer = co_await std::move(accepting);
+  if (slot->begun) {
+    slot = std::make_shared<MllpSlot>();
+    slot->follows = true;
+    connection->unanswered.push_back(slot);
+  }
   slot->reply = std::move(answer.reply);
   slot->close = answer.close;
   slot->durable = answer.taken != Taken::not_stored;
@@ -406,7 +423,7 @@ void MllpSource::flush(const ConnectionPtr& connection) {
 std::string MllpSource::answer_of(const MllpSlot& slot, bool& close) const {
   close = slot.close;
   std::string out;
-  if (release_ == 2) out = mllp::commit_frame(slot.durable, framing_.bytes);
+  if (release_ == 2 && !slot.follows) out = mllp::commit_frame(slot.durable, framing_.bytes);
   if (slot.reply.empty()) return out;
   const auto frames = detail::encode_reply(slot.reply, framing_.bytes);
   if (!frames) close = true;

@@ -26,11 +26,14 @@ constexpr FieldSpec kOptions[] = {
      .default_value = "false"},
     detail::kMqttTimeout,
     kTlsClient,
+    detail::kInsecureLogin,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ host \"broker.example.org\"; port 8883; topic \"adt/${MSH-9.2}\"; user \"kiln\"; password env(\"MQTT_PASSWORD\"); tls "
      "{ ca cred(\"broker-ca.crt\") } }"},
     {"{ host \"127.0.0.1\"; topic \"adt\"; retain true }"},
+    {"{ host \"broker.example.org\"; topic \"adt\"; user \"kiln\"; password env(\"MQTT_PASSWORD\"); insecure accept_risk }"},
+    {"{ host \"broker.example.org\"; topic \"adt\"; user \"kiln\"; password env(\"MQTT_PASSWORD\") }", false},
     {"{ host \"127.0.0.1\" }", false},
     {"{ topic \"adt\" }", false},
 };
@@ -112,6 +115,12 @@ class MqttDestination final : public Destination {
   ConnectorStatus status_;
 };
 
+std::vector<OptionProblem> check(const Options& options) {
+  std::vector<OptionProblem> out;
+  detail::check_mqtt_login(options, out);
+  return out;
+}
+
 std::unique_ptr<Destination> make(const Options& options, const Surroundings& around) {
   return std::make_unique<MqttDestination>(options, around);
 }
@@ -125,6 +134,7 @@ const ConnectorSpec& mqtt_destination_spec() {
                                   .content = {.hl7 = true, .fhir = true, .csv = true},
                                   .options = kOptions,
                                   .examples = kExamples,
+                                  .check = &check,
                                   .make_destination = &make};
   return spec;
 }

@@ -47,12 +47,14 @@ constexpr FieldSpec kOptions[] = {
      .min = 10},
     detail::kMqttTimeout,
     kTlsClient,
+    detail::kInsecureLogin,
     detail::kValidateOption,
 };
 constexpr ConnectorExample kExamples[] = {
     {"{ host \"broker.example.org\"; port 8883; topic \"ward/+/monitor\"; user \"kiln\"; password env(\"MQTT_PASSWORD\"); tls "
      "{ ca cred(\"broker-ca.crt\") } }"},
     {"{ host \"127.0.0.1\"; topic \"lab/results\"; topic \"lab/orders\"; content fhir; client \"kiln-lab\" }"},
+    {"{ host \"broker.example.org\"; topic \"lab\"; user \"kiln\"; password env(\"MQTT_PASSWORD\") }", false},
     {"{ host \"127.0.0.1\"; topic \"lab/#/x\" }", false},
     {"{ host \"127.0.0.1\" }", false},
 };
@@ -191,12 +193,16 @@ class MqttSource final : public std::enable_shared_from_this<MqttSource> {
 };
 
 std::vector<OptionProblem> check(const Options& options) {
+  std::vector<OptionProblem> out;
+  detail::check_mqtt_login(options, out);
   const auto* topics = options.all("topic");
-  if (topics == nullptr) return {};
+  if (topics == nullptr) return out;
   for (const OptionValue& topic : *topics)
-    if (topic.resolved && !is_mqtt_filter(topic.text))
-      return {{ErrorCode::E0917, "topic", "`+` and `#` stand for whole steps, `#` for the last", "\"ward/+/monitor\""}};
-  return {};
+    if (topic.resolved && !is_mqtt_filter(topic.text)) {
+      out.push_back({ErrorCode::E0917, "topic", "`+` and `#` stand for whole steps, `#` for the last", "\"ward/+/monitor\""});
+      break;
+    }
+  return out;
 }
 
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {

@@ -47,6 +47,8 @@ constexpr FieldSpec kOptions[] = {
     detail::kFailedOption,
     detail::kWorkOption,
     detail::kMaxFileOption,
+    detail::kSplitOption,
+    detail::kResultsOption,
     detail::kValidateOption,
 };
 constexpr ConnectorExample kExamples[] = {
@@ -61,16 +63,25 @@ constexpr ConnectorExample kExamples[] = {
      false},
 };
 
+ContentKind kind_of(const Options& options) {
+  const std::string content = options.text("content");
+  return content == "fhir" ? ContentKind::fhir : content == "csv" ? ContentKind::csv : ContentKind::hl7;
+}
+
+std::vector<OptionProblem> check(const Options& options) {
+  std::vector<OptionProblem> out = detail::check_sftp(options);
+  for (OptionProblem& one : detail::check_split(options, kind_of(options))) out.push_back(std::move(one));
+  return out;
+}
+
 class SftpSource final : public Source {
  public:
   SftpSource(const Options& options, const Surroundings& around) : parts_(options) {
-    const std::string content = options.text("content");
-    const ContentKind kind = content == "fhir"  ? ContentKind::fhir
-                             : content == "csv" ? ContentKind::csv
-                                                : ContentKind::hl7;
+    const ContentKind kind = kind_of(options);
     detail::FolderInput input;
     input.content = kind;
     input.split_batches = kind == ContentKind::hl7;
+    input.splits = true;
     input.remote = true;
     input.peer = "sftp " + options.text("host");
     folder_ = detail::make_polled_folder(options, parts_.surroundings(around), std::move(input));
@@ -102,7 +113,7 @@ const ConnectorSpec& sftp_source_spec() {
                                   .content = {.hl7 = true, .fhir = true, .csv = true},
                                   .options = kOptions,
                                   .examples = kExamples,
-                                  .check = &detail::check_sftp,
+                                  .check = &check,
                                   .make_source = &make};
   return spec;
 }

@@ -1,6 +1,7 @@
 #include "channels/detail/option_parser.h"
 
 #include <charconv>
+#include <set>
 
 #include "channels/detail/option_text.h"
 
@@ -291,16 +292,28 @@ class Parser {
     out.options.add("retry", std::move(value));
   }
 
+  /// `nak AE|AR|CE|CR|timeout|mismatch retry|block|quarantine|skip`
   void parse_nak(const ast::Option& option, ParsedOptions& out) {
     const auto& values = option.values;
-    const bool code = values.size() == 2 && (is_word(values[0], "AE") || is_word(values[0], "AR"));
-    if (!code ||
-        !(is_word(values[1], "retry") || is_word(values[1], "block") || is_word(values[1], "quarantine")))
-      return wrong(option, option.name.span, "write `nak AE|AR retry|block|quarantine`");
-    const NakAction action = values[1].text == "retry"   ? NakAction::retry
-                             : values[1].text == "block" ? NakAction::block
-                                                         : NakAction::quarantine;
-    (values[0].text == "AE" ? out.options.nak.on_error : out.options.nak.on_reject) = action;
+    std::optional<NakAction> action;
+    if (values.size() == 2 && is_word(values[1], "retry")) action = NakAction::retry;
+    if (values.size() == 2 && is_word(values[1], "block")) action = NakAction::block;
+    if (values.size() == 2 && is_word(values[1], "quarantine")) action = NakAction::quarantine;
+    if (values.size() == 2 && is_word(values[1], "skip")) action = NakAction::skip;
+    const std::string code = values.empty() || values[0].kind != ast::OptionValue::Kind::word ? "" : values[0].text;
+    NakPolicy& nak = out.options.nak;
+    const bool known = code == "AE" || code == "AR" || code == "CE" || code == "CR" || code == "timeout" || code == "mismatch";
+    if (!action || !known)
+      return wrong(option, option.name.span,
+                   "write `nak AE|AR|CE|CR|timeout|mismatch retry|block|quarantine|skip`");
+    if (!nak_codes_.insert(code).second)
+      return wrong(option, values[0].span, "`nak " + code + "` stands here already");
+    if (code == "AE") nak.on_error = *action;
+    if (code == "AR") nak.on_reject = *action;
+    if (code == "CE") nak.on_commit_error = *action;
+    if (code == "CR") nak.on_commit_reject = *action;
+    if (code == "timeout") nak.on_timeout = *action;
+    if (code == "mismatch") nak.on_mismatch = *action;
     OptionValue value;
     value.span = option.span;
     out.options.add("nak", std::move(value));
@@ -309,6 +322,7 @@ class Parser {
   std::string owner_;
   base::Diagnostics& diagnostics_;
   std::vector<std::string> failed_;
+  std::set<std::string> nak_codes_;
 };
 
 }  // namespace

@@ -101,11 +101,11 @@ base::Result<OptionValue> parse_option_text(const FieldSpec& field, std::string 
       if (!field.words.empty() && !is_word(field, value.text)) return expected(list_words(field.words));
       return value;
     case FieldType::word:
-      if (!is_word(field, value.text)) return expected(list_words(field.words));
+      if (!field.words.empty() && !is_word(field, value.text)) return expected(list_words(field.words));
       return value;
     case FieldType::words:
       for (const std::string_view word : base::split(value.text, ' ')) {
-        if (!is_word(field, word)) return expected(list_words(field.words));
+        if (!field.words.empty() && !is_word(field, word)) return expected(list_words(field.words));
         value.words.emplace_back(word);
       }
       return value;

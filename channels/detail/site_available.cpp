@@ -47,8 +47,6 @@ class Checker {
 
   void check_channel(const PendingChannel& channel) {
     const ChannelDefinition& definition = channel.definition;
-    if (definition.ack_on == AckOn::delivered)
-      add(channel.decl->acks.front().on->span, "`ack … on delivered`", "`ack … on mapped`");
     check_options(definition.source_options);
     for (const DestinationDefinition& destination : definition.destinations) {
       check_options(destination.options);

@@ -4,6 +4,9 @@
 #include <map>
 #include <set>
 
+#include "channels/connectors/detail/common.h"
+#include "channels/detail/egress.h"
+#include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
@@ -83,9 +86,6 @@ bool disjoint(const Constraint& a, const Constraint& b) {
   return std::ranges::all_of(only.values, [&](const auto& value) { return except.values.contains(value); });
 }
 
-bool is_loopback(std::string_view host) {
-  return host.starts_with("127.") || host == "::1" || host == "[::1]" || host == "localhost";
-}
 bool is_any(std::string_view host) {
   return host == "0.0.0.0" || host == "::" || host == "[::]";
 }
@@ -102,15 +102,17 @@ class Checker {
 
   void check() {
     for (const PendingChannel& channel : site_.channels) {
-      check_listener(channel.definition);
       check_results(channel);
       check_taken(channel.definition);
       for (const auto& destination : channel.definition.destinations) check_destination(destination);
       check_tls(channel.definition.source_options);
     }
-    check_http();
+    check_exposures();
+    check_http_tls(site_.server.block("http"));
     check_access();
     check_ports();
+    check_connections();
+    check_chains();
     check_cycles();
     check_lookups();
   }
@@ -122,42 +124,12 @@ class Checker {
     return written ? value->span : otherwise;
   }
 
-  void check_listener(const ChannelDefinition& channel) {
-    const Options& options = channel.source_options;
-    if (channel.source == nullptr || find_field(options.fields(), "bind") == nullptr) return;
-    const OptionValue* bind = options.find("bind");
-    if (bind == nullptr || !bind->resolved || is_loopback(bind->text) || options.has("tls") ||
-        options.has("insecure"))
-      return;
-    report(diagnostics_, ErrorCode::E0911, bind->span, "plaintext listener on a non-loopback address",
-           "`tls { … }` or `insecure accept_risk`");
-  }
-
-  void check_http() {
-    const Options& http = site_.server.block("http");
-    const OptionValue* listen = http.find("listen");
-    check_console();
-    check_http_tls(http);
-    if (listen == nullptr || !listen->resolved || http.has("insecure")) return;
-    if (is_loopback(listen->text.substr(0, listen->text.rfind(':')))) return;
-    if (!http.has("tls"))
-      report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext listener on a non-loopback address",
-             "`tls { … }` or `insecure accept_risk`");
-    else if (!site_.server.block("fhir").block("access").has("user"))
-      report(diagnostics_, ErrorCode::E0911, listen->span, "the FHIR server is open beyond this machine, without users",
-             "`fhir { access { user NAME { … } } }` or `insecure accept_risk`");
-  }
-
-  /// People's passwords go there: beyond loopback only encrypted, without exception.
-  void check_console() {
-    if (!site_.server.has("console")) return;
-    const Options& console = site_.server.block("console");
-    const OptionValue* listen = console.find("listen");
-    if (listen == nullptr || !listen->resolved || console.has("tls") ||
-        is_loopback(listen->text.substr(0, listen->text.rfind(':'))))
-      return;
-    report(diagnostics_, ErrorCode::E0911, listen->span, "plaintext console on a non-loopback address",
-           "`console { tls { cert file(\"…\"); key file(\"…\") } }`");
+  void check_exposures() {
+    std::vector<Exposure> found;
+    for (const PendingChannel& channel : site_.channels)
+      if (auto one = find_exposure(channel.definition)) found.push_back(std::move(*one));
+    for (Exposure& one : find_exposures(site_.server)) found.push_back(std::move(one));
+    for (const Exposure& one : found) report(diagnostics_, one.code, one.span, one.message, one.help);
   }
 
   void check_http_tls(const Options& http) {
@@ -281,9 +253,10 @@ class Checker {
         }
     std::set<std::string> reported;
     for (const MapRoute& map : maps) {
-      const bool sent = std::ranges::any_of(channel.definition.destinations, [&](const auto& destination) {
-        return destination.from == map.result;
-      });
+      const bool sent = map.result == channel.definition.ack_policy.reply ||
+                        std::ranges::any_of(channel.definition.destinations, [&](const auto& destination) {
+                          return destination.from == map.result;
+                        });
       if (!sent && reported.insert(map.result).second)
         report(diagnostics_, ErrorCode::W0916, map.span, "`" + map.result + "` is never delivered", {},
                base::Severity::warning);
@@ -347,17 +320,78 @@ class Checker {
       const std::string_view kind = to.connector->name;
       for (std::size_t i = 0; i < site_.channels.size(); ++i) {
         const ChannelDefinition& next = site_.channels[i].definition;
-        if (next.disabled || next.source == nullptr || site_.channels[i].where) continue;
+        if (next.disabled || next.source == nullptr) continue;
         const std::string_view source = next.source->name;
+        // What is handed on comes back for certain when both conditions hold: no `where` makes that harmless.
+        if (kind == "channel" && source == "channel" && to.options.text("name") == next.name)
+          out.emplace_back(i, " → ");
+        if (site_.channels[i].where) continue;
         if (kind == "fhir" && source == "fhir" && !to.options.has("url") &&
             next.source_options.text("origin") == "any")
           out.emplace_back(i, " → store → ");
-        if (kind == "mllp" && source == "mllp" && is_loopback(to.options.text("host")) &&
+        if (kind == "mllp" && source == "mllp" && is_this_machine(to.options.text("host")) &&
             to.options.number("port") == next.source_options.number("port"))
           out.emplace_back(i, " → ");
       }
     }
     return out;
+  }
+
+  /// Hosts that `egress` does not list. What an env() names is known at the start.
+  void check_connections() {
+    if (!site_.server.has("egress")) return;
+    if (const auto* patterns = site_.server.block("egress").all("allow"))
+      for (const OptionValue& pattern : *patterns)
+        if (pattern.resolved && pattern.text.rfind(':') == std::string::npos)
+          report(diagnostics_, ErrorCode::E0917, pattern.span, "`allow`: a host and a port are expected", "\"pas.example.org:2600\"");
+    if (const auto* notify = site_.server.all("notify"))
+      for (const OptionValue& one : *notify) check_remotes(one.block.front());
+    for (const PendingChannel& channel : site_.channels) {
+      if (channel.definition.disabled) continue;
+      check_remotes(channel.definition.source_options);
+      for (const auto& destination : channel.definition.destinations) check_remotes(destination.options);
+    }
+  }
+
+  void check_remotes(const Options& options) {
+    for (const Remote& remote : remotes_of(options))
+      if (!allows(site_.server, remote))
+        report(diagnostics_, ErrorCode::E0920, remote.span, "`egress` does not allow " + remote.host + ":" + remote.port,
+               "egress { allow \"" + remote.host + ":" + remote.port + "\" } in kiln.conf");
+  }
+
+  /// `to NAME: channel { name "…" }` names a channel that takes what is handed on.
+  void check_chains() {
+    for (const PendingChannel& pending : site_.channels)
+      for (const DestinationDefinition& to : pending.definition.destinations)
+        if (to.connector != nullptr && std::string_view(to.connector->name) == "channel")
+          check_chain(pending.definition, to);
+  }
+
+  void check_chain(const ChannelDefinition& from, const DestinationDefinition& to) {
+    const OptionValue* name = to.options.find("name");
+    if (name == nullptr) return;
+    if (!name->resolved)
+      return report(diagnostics_, ErrorCode::E0917, name->span, "`name`: the channel is written here, so that cycles are found");
+    std::vector<std::string_view> names;
+    for (const PendingChannel& other : site_.channels) {
+      const ChannelDefinition& next = other.definition;
+      if (next.source == nullptr || std::string_view(next.source->name) != "channel") continue;
+      names.emplace_back(next.name);
+      if (next.name != name->text) continue;
+      if (next.disabled && !from.disabled)
+        report(diagnostics_, ErrorCode::E0902, name->span, "channel `" + next.name + "` is disabled");
+      const std::string content = next.source_options.text("content");
+      if (!to.from.empty() && content != name_of(to.kind))
+        report(diagnostics_, ErrorCode::E0902, name->span,
+               "`" + to.name + "` hands on " + name_of(to.kind) + "; channel `" + next.name + "` takes " + content,
+               std::string("source channel { content ") + name_of(to.kind) + " }");
+      return;
+    }
+    const bool there = std::ranges::any_of(site_.channels, [&](const auto& one) { return one.definition.name == name->text; });
+    report(diagnostics_, there ? ErrorCode::E0902 : ErrorCode::E0901, name->span,
+           there ? "channel `" + name->text + "` has another source" : "unknown channel `" + name->text + "`",
+           there ? "`source channel { }`" : did_you_mean(name->text, names));
   }
 
   void check_cycles() {
@@ -388,7 +422,7 @@ class Checker {
     }
     const ChannelDefinition& first = site_.channels[start].definition;
     report(diagnostics_, ErrorCode::E0907, first.span, text + first.name + " is a cycle",
-           "`origin client`, or break it with `accept … where`");
+           "`origin client`, or break it with `accept … where`; what a channel hands on may not come back");
   }
 
   const mappings::Library& library_;

@@ -46,6 +46,7 @@ class Connector {
       connect_destination(channel, channel.destinations[i], channel.definition.destinations[i]);
     for (const ast::RouteClause* clause : channel.replies) connect_reply(channel, *clause);
     check_serving(channel);
+    check_ack(channel);
   }
 
  private:
@@ -154,10 +155,11 @@ class Connector {
              "this channel has no destination `" + route.destination + "`");
       return;
     }
-    if (serves(channel.definition).empty())
+    const bool answers = channel.definition.ack_policy.reply == route.result;
+    if (serves(channel.definition).empty() && !answers)
       report(diagnostics_, ErrorCode::E0902, clause.result.span,
              "nobody waits for the reply of `" + route.destination + "`",
-             "only `source fhir { serve search|create|message }` answers with it");
+             "`ack … on delivered { reply " + route.result + " }`, or `source fhir { serve search|create|message }`");
     std::string qualified;
     const std::size_t errors = diagnostics_.errors();
     const auto maps = find_maps(channel, clause.map, qualified);
@@ -172,9 +174,12 @@ class Connector {
       report(diagnostics_, ErrorCode::E0902, clause.map.span,
              "`" + clause.map.text() + "` takes " + print_type(map.source) + "; `" + route.destination +
                  "` answers with " + name_of(destination->kind));
-    if (content_of(map.target.kind) != ContentKind::fhir)
+    route.kind = content_of(map.target.kind);
+    const bool waits = answers || !serves(channel.definition).empty();
+    if (waits && route.kind != (answers ? ContentKind::hl7 : ContentKind::fhir))
       report(diagnostics_, ErrorCode::E0902, clause.map.span,
-             "`" + clause.map.text() + "` gives " + print_type(map.target) + "; the answer is fhir");
+             "`" + clause.map.text() + "` gives " + print_type(map.target) + "; the answer is " +
+                 (answers ? "hl7" : "fhir"));
     if (diagnostics_.ok()) route.program = compiled_.program(qualified);
     channel.definition.replies.push_back(std::move(route));
   }
@@ -193,6 +198,52 @@ class Connector {
              "`serve search` needs a map of the reply, which makes the Bundle", "map found = … of DESTINATION");
     if (definition.ack_on != AckOn::mapped)
       report(diagnostics_, ErrorCode::E0902, definition.span, "a channel that answers requests has no `ack`");
+  }
+
+  /// What an answer that waits for deliveries, or is made by a map, needs.
+  void check_ack(const PendingChannel& channel) {
+    const ChannelDefinition& definition = channel.definition;
+    const AckPolicy& policy = definition.ack_policy;
+    if (channel.decl->acks.empty()) return;
+    const base::Span span = channel.decl->acks.front().span;
+    const bool delivered = definition.ack_on == AckOn::delivered;
+    if ((delivered || !policy.reply.empty()) &&
+        (source_kind(definition) != ContentKind::hl7 || definition.ack == AckMode::none))
+      report(diagnostics_, ErrorCode::E0902, span,
+             definition.ack == AckMode::none ? "`ack none` answers nobody"
+                                             : "only senders of hl7 wait for an answer of that kind");
+    for (const DestinationDefinition& one : definition.destinations)
+      if (delivered && one.acks)
+        report(diagnostics_, ErrorCode::E0902, one.span,
+               "`from ack` is queued when the message is mapped, and `ack … on delivered` knows later",
+               "`application_ack same_connection` in the source");
+    for (const std::string& name : policy.of) {
+      const auto found = std::ranges::find_if(definition.destinations,
+                                              [&](const auto& one) { return one.name == name && !one.acks; });
+      if (found == definition.destinations.end())
+        report(diagnostics_, ErrorCode::E0901, span, "`of`: this channel has no destination `" + name + "`");
+    }
+    if (!policy.reply.empty()) check_reply(definition, span);
+  }
+
+  void check_reply(const ChannelDefinition& definition, base::Span span) {
+    const std::string& name = definition.ack_policy.reply;
+    if (const MapRoute* route = find_route(definition, name)) {
+      if (route->kind != ContentKind::hl7)
+        report(diagnostics_, ErrorCode::E0902, span,
+               "`reply`: `" + name + "` is " + name_of(route->kind) + "; the answer is hl7");
+      if (definition.ack_on == AckOn::stored)
+        report(diagnostics_, ErrorCode::E0902, span, "`reply` is known when the maps have run",
+               "`ack … on mapped { reply " + name + " }`");
+      return;
+    }
+    const auto reply = std::ranges::find_if(definition.replies, [&](const auto& one) { return one.result == name; });
+    if (reply == definition.replies.end())
+      return report(diagnostics_, ErrorCode::E0901, span, "`reply`: no `map` of this channel sets `" + name + "`");
+    const auto& of = definition.ack_policy.of;
+    if (definition.ack_on != AckOn::delivered || (!of.empty() && std::ranges::find(of, reply->destination) == of.end()))
+      report(diagnostics_, ErrorCode::E0902, span, "what `" + reply->destination + "` answers is known when it has the message",
+             "`ack … on delivered { reply " + name + " }`");
   }
 
   void connect_destination(PendingChannel& channel, const PendingDestination& pending,
@@ -236,7 +287,9 @@ class Connector {
                     DestinationDefinition& definition) {
     std::vector<std::string_view> results;
     for (const MapRoute& route : channel.definition.maps)
-      if (std::ranges::find(results, route.result) == results.end()) results.push_back(route.result);
+      if (route.result != channel.definition.ack_policy.reply &&
+          std::ranges::find(results, route.result) == results.end())
+        results.push_back(route.result);
     std::string from = clause.from       ? clause.from->text
                        : results.empty() ? "source"
                                          : std::string(results.front());

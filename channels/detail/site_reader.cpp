@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "channels/detail/site_builder.h"
+#include "engine/base/calendar.h"
 #include "engine/base/partial_date.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
@@ -83,11 +84,6 @@ class Reader {
   const ConnectorSpec* find_spec(ConnectorRole role, const ast::Name& name) {
     const char* word = role == ConnectorRole::source ? "source" : "destination";
     if (const ConnectorSpec* spec = find_connector(role, name.text)) return spec;
-    if (is_later_connector(role, name.text)) {
-      report(diagnostics_, ErrorCode::E0915, name.span,
-             "`" + name.text + "` as " + word + " is not in this version");
-      return nullptr;
-    }
     std::vector<std::string_view> names;
     for (const ConnectorSpec* spec : all_connectors())
       if (spec->role == role) names.emplace_back(spec->name);
@@ -116,11 +112,23 @@ class Reader {
     const ast::SourceClause& clause = sources.front();
     out.definition.source = find_spec(ConnectorRole::source, clause.connector);
     if (out.definition.source == nullptr) return;
-    auto parsed = parse_options(clause.options, out.definition.source->options,
+    auto parsed = parse_options(clause.options, table_of(*out.definition.source),
                                 clause.connector.text + " source", clause.connector.span, diagnostics_);
     out.definition.source_options = std::move(parsed.options);
     check_options(*out.definition.source, out.definition.source_options, clause.connector.span);
     check_zone(out.definition.source_options);
+    check_hours(out.definition.source_options);
+  }
+
+  void check_hours(const Options& options) {
+    const OptionValue* hours = options.find("hours");
+    if (hours == nullptr || !hours->resolved) return;
+    const auto parsed = base::Calendar::parse(hours->text);
+    if (!parsed)
+      report(diagnostics_, ErrorCode::E0917, hours->span, "`hours`: " + parsed.error().text + ": " + parsed.error().place,
+             parsed.error().remedy);
+    else if (base::trim(hours->text).empty())
+      report(diagnostics_, ErrorCode::E0917, hours->span, "`hours`: nothing is always", "leave it out");
   }
 
   void check_zone(const Options& options) {
@@ -248,6 +256,7 @@ class Reader {
     if (mode != "auto" && out.definition.ack == AckMode::automatic)
       report(diagnostics_, ErrorCode::E0900, clause.mode.span,
              "`ack` takes auto, original, enhanced or none");
+    read_ack_options(out.definition, clause);
     if (!clause.on) return;
     const std::string& on = clause.on->text;
     out.definition.ack_on = on == "stored"      ? AckOn::stored
@@ -255,6 +264,33 @@ class Reader {
                                                 : AckOn::mapped;
     if (on != "mapped" && out.definition.ack_on == AckOn::mapped)
       report(diagnostics_, ErrorCode::E0900, clause.on->span, "`ack … on` takes stored, mapped or delivered");
+  }
+
+  void read_ack_options(ChannelDefinition& definition, const ast::AckClause& clause) {
+    const Options options =
+        parse_options(clause.options, ack_options(), "ack", clause.mode.span, diagnostics_).options;
+    const bool delivered = clause.on && clause.on->text == "delivered";
+    for (const char* name : {"timeout", "late", "of"}) {
+      const OptionValue* value = options.find(name);
+      if (value != nullptr && value->origin != OptionValue::Origin::default_value && !delivered)
+        report(diagnostics_, ErrorCode::E0900, value->span, std::string("`") + name + "` needs `on delivered`",
+               "ack " + clause.mode.text + " on delivered { … }");
+    }
+    const auto literal = [&](const char* name) {
+      const OptionValue* value = options.find(name);
+      if (value != nullptr && !value->resolved)
+        report(diagnostics_, ErrorCode::E0917, value->span, std::string("`") + name + "`: a value of its own is expected");
+    };
+    for (const char* name : {"timeout", "late", "of", "reply"}) literal(name);
+    AckPolicy& policy = definition.ack_policy;
+    policy.timeout_ms = options.number("timeout");
+    const std::string late = options.text("late");
+    policy.late = late == "AR"      ? AckLate::reject
+                  : late == "AA"    ? AckLate::accept
+                  : late == "close" ? AckLate::close
+                                    : AckLate::error;
+    if (const OptionValue* of = options.find("of")) policy.of = of->words;
+    policy.reply = options.text("reply");
   }
 
   void read_route(PendingChannel& out, const ast::RouteClause& clause) {
@@ -292,6 +328,7 @@ class Reader {
       definition.options = std::move(parsed.options);
       definition.connections = static_cast<std::uint32_t>(definition.options.number("connections"));
       check_options(*definition.connector, definition.options, clause.connector.span);
+      check_hours(definition.options);
       pending.ordered = !parsed.order_by.empty();
       read_order(out, clause, parsed.order_by, definition, pending);
       for (const ParsedExpressions& name : parsed.templates) {
@@ -390,7 +427,8 @@ class Reader {
     auto& table = tables[&spec];
     if (table.empty()) {
       table.assign(spec.options.begin(), spec.options.end());
-      const auto common = common_destination_options();
+      const auto common =
+          spec.role == ConnectorRole::source ? common_source_options() : common_destination_options();
       table.insert(table.end(), common.begin(), common.end());
     }
     return table;

@@ -5,6 +5,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <map>
 #include <set>
 
 #include "channels/net/detail/http_text.h"
@@ -61,17 +62,25 @@ std::optional<Incoming> check_unparsed_head(std::string_view buffer, const HttpL
 std::optional<Incoming> check_head(const Parser& parser, const HttpLimits& limits) {
   const auto& message = parser.get();
   std::size_t count = 0, lengths = 0, encodings = 0, hosts = 0;
+  bool known_encoding = true, plain_length = true;
   for (const auto& field : message) {
     ++count;
-    if (field.name() == http::field::content_length) ++lengths;
-    if (field.name() == http::field::transfer_encoding) ++encodings;
+    if (field.name() == http::field::content_length) {
+      ++lengths;
+      plain_length = field.value().find_first_not_of("0123456789") == std::string_view::npos;
+    }
+    if (field.name() == http::field::transfer_encoding) {
+      ++encodings;
+      known_encoding = boost::beast::iequals(field.value(), "chunked");
+    }
     if (field.name() == http::field::host) ++hosts;
   }
   if (message.target().size() > limits.url_bytes) return refuse(414, "the URL is too long");
   if (count > limits.headers) return refuse(431, "too many header fields");
   if (lengths > 1) return refuse(400, "two Content-Length fields");
   if (encodings > 1 || (encodings == 1 && lengths == 1)) return refuse(400, "Transfer-Encoding is ambiguous");
-  if (encodings == 1 && !message.chunked()) return refuse(501, "only the chunked transfer encoding is known");
+  if (!plain_length) return refuse(400, "Content-Length is no number");
+  if (!known_encoding) return refuse(501, "only the chunked transfer encoding is known");
   if (message.version() >= 11 && hosts != 1) return refuse(400, "exactly one Host field is needed");
   if (message.target().empty() || (message.target().front() != '/' && message.target() != "*"))
     return refuse(400, "the request target must be a path");
@@ -150,6 +159,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   struct Connection {
     base::StreamPtr stream;
     std::string buffer;
+    std::string address;  ///< as counted; empty: it is not
     bool idle = true;
   };
   using ConnectionPtr = std::shared_ptr<Connection>;
@@ -160,7 +170,9 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   }
 
   void accept(base::StreamPtr stream) {
-    if (stopping || connections.size() >= limits.connections) {
+    const std::string address = limits.connections_per_address == 0 ? std::string() : address_of(stream->peer());
+    const bool crowded = !address.empty() && addresses[address] >= limits.connections_per_address;
+    if (stopping || connections.size() >= limits.connections || crowded) {
       ++counts.refused_connections;
       stream->close();
       return;
@@ -168,8 +180,24 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     ++counts.connections_total;
     auto connection = std::make_shared<Connection>();
     connection->stream = std::move(stream);
+    connection->address = address;
+    if (!address.empty()) ++addresses[address];
     connections.insert(connection);
     base::spawn(serve(shared_from_this(), connection));
+  }
+
+  /// The client without its port; empty for this machine, where a proxy may stand for many.
+  static std::string address_of(const std::string& peer) {
+    const auto colon = peer.rfind(':');
+    std::string out = colon == std::string::npos || peer.ends_with(']') ? peer : peer.substr(0, colon);
+    const bool here = out.starts_with("127.") || out == "::1" || out == "[::1]" || out.starts_with("[::ffff:127.") || out == "local";
+    return here ? std::string() : out;
+  }
+
+  void forget(const ConnectionPtr& connection) {
+    connections.erase(connection);
+    const auto counted = addresses.find(connection->address);
+    if (counted != addresses.end() && --counted->second == 0) addresses.erase(counted);
   }
 
   static base::Task<void> serve(std::shared_ptr<Impl> self, ConnectionPtr connection);
@@ -187,6 +215,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   base::SystemClock system_clock;
   std::unique_ptr<base::Listener> listener;
   std::set<ConnectionPtr> connections;
+  std::map<std::string, std::size_t> addresses;  ///< connections of each that is counted
   base::Event ended;  ///< a connection ended
   bool stopping = false;
   HttpServerStatus counts;
@@ -380,7 +409,7 @@ base::Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, ConnectionP
     go_on = co_await std::move(answering);
   }
   connection->stream->close();
-  self->connections.erase(connection);
+  self->forget(connection);
   self->ended.notify();
 }
 

@@ -53,6 +53,7 @@ struct HttpLimits {
   std::int64_t idle_ms = base::limits::kHttpBodyMs;  ///< between requests of a kept connection
   std::size_t connections =
       base::limits::kConnectionsPerListenerMax;  ///< more are closed at once and counted
+  std::size_t connections_per_address = 0;  ///< of one client address that is not this machine; 0: any number
   HttpRefusal refusal;                 ///< empty: one line of plain text
   HttpGate gate;                       ///< empty: everybody may send a body
   const base::Clock* clock = nullptr;  ///< for the Date field and the time limits; the system's when null

@@ -13,7 +13,7 @@ using base::Task;
 
 constexpr std::chrono::seconds kTick(1);
 constexpr std::size_t kWaitingMax = 16;  ///< events that a slow client may be behind; then it gets the whole
-constexpr std::uint64_t kSessionEvery = 10;  ///< events between two looks at the client's session
+constexpr std::uint64_t kSessionEvery = 5;  ///< events between two looks at the client's session or token
 
 std::string print_event(std::string_view event, std::string_view data, std::uint64_t number) {
   std::string out = "id: " + std::to_string(number) + "\nevent: " + std::string(event) + "\ndata: ";
@@ -27,7 +27,7 @@ struct AdminEvents::Client {
   explicit Client(base::TimerExecutor& executor) : wake(executor) {}
   std::deque<std::string> waiting;
   base::Event wake;
-  std::string session;  ///< empty: no session that could end
+  Caller caller;  ///< whose session or token may end
   std::uint64_t sent = 0;
   bool ended = false;
 };
@@ -40,7 +40,7 @@ base::Result<std::shared_ptr<AdminEvents::Client>> AdminEvents::open(const Calle
   if (stopping_ || clients_.size() >= limits::kEventClientsMax)
     return base::fail(base::ErrorCode::too_many_clients);
   auto client = std::make_shared<Client>(service_.gateway().executor());
-  client->session = caller.session;
+  client->caller = caller;
   if (clients_.empty()) {
     // What has been sent last may be old: nobody listened.
     shown_.clear();
@@ -121,9 +121,9 @@ Task<std::string> AdminEvents::next(AdminEvents* events, std::shared_ptr<Client>
     auto waiting = client->wake.wait(std::chrono::seconds(5));
     co_await waiting;
   }
-  if (!client->session.empty() && ++client->sent % kSessionEvery == 0 && !client->ended) {
-    std::function<bool(Logins&, AuditLog&)> ask = [session = client->session](Logins& logins, AuditLog&) {
-      return logins.is_open(session);
+  if (++client->sent % kSessionEvery == 0 && !client->ended) {
+    std::function<bool(Logins&, AuditLog&)> ask = [caller = client->caller](Logins& logins, AuditLog&) {
+      return logins.is_open(caller);
     };
     auto asking = events->service_.with_accounts(std::move(ask));
     const bool open = co_await std::move(asking);

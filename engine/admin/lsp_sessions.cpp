@@ -49,9 +49,8 @@ mappings::LanguageSurroundings language_surroundings() {
   for (const channels::ConnectorSpec* spec : channels::all_connectors()) {
     mappings::ConnectorHelp help{spec->name, spec->summary, spec->role == channels::ConnectorRole::source,
                                  help_of(spec->options)};
-    if (!help.source)
-      for (auto& option : help_of(channels::common_destination_options()))
-        help.options.push_back(std::move(option));
+    const auto common = help.source ? channels::common_source_options() : channels::common_destination_options();
+    for (auto& option : help_of(common)) help.options.push_back(std::move(option));
     out.connectors.push_back(std::move(help));
   }
   out.server = help_of(channels::server_options());

@@ -10,10 +10,13 @@
 #include "engine/admin/lsp_sessions.h"
 #include "engine/admin/status_json.h"
 #include "engine/base/log.h"
+#include "engine/base/metrics.h"
 #include "engine/base/text.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
+#include "engine/security/insecure_settings.h"
 #include "engine/security/password.h"
+#include "engine/security/site_access.h"
 
 namespace kiln::engine {
 namespace {
@@ -92,7 +95,7 @@ std::string audit_detail(const Call& call) {
   for (const auto& [name, value] : base::parse_query(call.request.query()))
     if (base::is_valid_utf8(value)) add(name, value);
   for (const char* name : {"query", "reason", "to", "ids", "dry_run", "role", "phi_view", "user", "name",
-                           "rights", "version", "disabled", "owner", "note", "confirm", "diff", "reset_mfa", "unlock"}) {
+                           "rights", "version", "disabled", "channel", "level", "seconds", "owner", "note", "confirm", "diff", "reset_mfa", "unlock"}) {
     const base::JsonView member = call.body()[name];
     if (member)
       add(name,
@@ -105,10 +108,16 @@ AdminService::AdminService(Parts parts)
     : parts_(std::move(parts)),
       events_(std::make_unique<AdminEvents>(*this)),
       lsp_(std::make_unique<LspSessions>(*parts_.clock)),
+      login_quota_({.under_way = limits::kLoginsWaitingMax,
+                    .under_way_per_client = limits::kLoginsWaitingPerAddressMax,
+                    .per_second = limits::kLoginsPerSecond,
+                    .burst = limits::kLoginBurst},
+                   *parts_.clock),
       started_(parts_.clock->wall()) {
   // A page that computes must not slow messages down.
   constexpr int kNice = 10;
   compute_.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
+  passwords_.post([] { (void)nobodys_hash(); });  // the first login of a name that nobody has must not cost more
 }
 
 AdminService::~AdminService() {
@@ -151,13 +160,8 @@ void AdminService::look_at_site() {
   const channels::Site& site = parts_.gateway->site();
   certificates_ = certificates_of(site);
   insecure_.clear();
-  if (site.server.block("http").has("insecure")) insecure_.push_back("http { insecure accept_risk }");
-  if (site.server.block("journal").text("durability") == "relaxed")
-    insecure_.push_back("journal { durability relaxed }");
-  for (const auto& channel : site.channels)
-    if (channels::find_field(channel.source_options.fields(), "insecure") != nullptr &&
-        channel.source_options.has("insecure"))
-      insecure_.push_back("channel " + channel.name + ": insecure accept_risk");
+  for (const InsecureSetting& one : insecure_settings(site))
+    insecure_.push_back(one.place == "server" ? one.text : one.place + ": " + one.text);
 }
 
 Task<void> AdminService::stop() {
@@ -180,11 +184,13 @@ Task<HttpResponse> AdminService::handle_local(HttpRequest request, channels::Htt
 Task<Result<Caller>> AdminService::identify(HttpRequest request) {
   request.body.clear();
   std::string from = request.peer;
+  const bool bearer = request.headers.has("authorization");
   std::function<Result<Caller>(Logins&, AuditLog&)> work =
       [request = std::move(request)](Logins& logins, AuditLog&) { return logins.identify(request); };
   auto asking = with_accounts(std::move(work));
   Result<Caller> caller = co_await std::move(asking);
   if (caller) caller->from = std::move(from);
+  if (!caller && bearer) count_refusal();
   co_return caller;
 }
 
@@ -299,28 +305,61 @@ Task<Status> AdminService::record(Caller caller, std::string action, std::string
   co_return written;
 }
 
-Task<Result<bool>> AdminService::verify(std::string password, std::string hash) {
-  if (verifying_ >= limits::kLoginsWaitingMax)
-    co_return base::fail(ErrorCode::too_many_clients, "too many logins at once");
+Status AdminService::enter_login(const std::string& address) {
+  if (verifying_ >= limits::kLoginsWaitingMax) return base::fail(ErrorCode::too_many_clients, "too many logins at once");
+  if (!address.empty() && !login_quota_.enter(address)) {
+    base::Metrics::process().counter(base::Metric::rate_limited_total, {"console"}).add();
+    return base::fail(ErrorCode::login_locked, "too many logins from this address", {}, "1");
+  }
   ++verifying_;
+  return {};
+}
+
+void AdminService::leave_login(const std::string& address) {
+  if (!address.empty()) login_quota_.leave(address);
+  --verifying_;
+}
+
+Task<Result<bool>> AdminService::verify(std::string password, std::string hash, std::string from) {
+  const std::string address(host_of(from));
+  const Status entered = enter_login(address);
+  if (!entered) co_return base::fail(entered.error());
   base::Completion<bool> done(parts_.net->executor());
   passwords_.post([done, password = std::move(password), hash = std::move(hash)] {
     done.set(verify_password(password, hash));
   });
   const bool right = co_await done;
-  --verifying_;
+  leave_login(address);
+  if (!right) count_refusal();
   co_return right;
 }
 
-Task<Result<std::string>> AdminService::hash(std::string password) {
-  if (verifying_ >= limits::kLoginsWaitingMax)
-    co_return base::fail(ErrorCode::too_many_clients, "too many logins at once");
-  ++verifying_;
+Task<Result<std::string>> AdminService::hash(std::string password, std::string from) {
+  const std::string address(host_of(from));
+  const Status entered = enter_login(address);
+  if (!entered) co_return base::fail(entered.error());
   base::Completion<Result<std::string>> done(parts_.net->executor());
   passwords_.post([done, password = std::move(password)] { done.set(hash_password(password)); });
   Result<std::string> hashed = co_await done;
-  --verifying_;
+  leave_login(address);
   co_return hashed;
+}
+
+void AdminService::count_refusal() {
+  base::Metrics::process().counter(base::Metric::auth_failures_total, {"console"}).add();
+}
+
+void AdminService::collect_accounts() {
+  if (stopping_) return;
+  work_.post([this] {
+    base::Metrics& all = base::Metrics::process();
+    all.gauge(base::Metric::breakglass_active).set(std::uint64_t{logins_->open_break_glasses()});
+    all.gauge(base::Metric::audit_chain_head_seq).set(audit_->head().number);
+  });
+}
+
+std::optional<channels::HttpServerStatus> AdminService::console_status() const {
+  return console_ ? std::optional(console_->status()) : std::nullopt;
 }
 
 }  // namespace kiln::engine

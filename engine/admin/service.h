@@ -19,6 +19,7 @@
 #include "engine/security/audit_log.h"
 #include "engine/security/certificates.h"
 #include "engine/security/logins.h"
+#include "engine/security/request_quota.h"
 
 namespace kiln::engine {
 
@@ -56,9 +57,16 @@ class AdminService {
   /// Runs `work` where accounts and audit trail live, and ends with what it said.
   template <class T>
   base::Task<T> with_accounts(std::function<T(Logins&, AuditLog&)> work);
-  /// Verifies a password, or makes a hash, on the thread for it. Error: too_many_clients.
-  base::Task<base::Result<bool>> verify(std::string password, std::string hash);
-  base::Task<base::Result<std::string>> hash(std::string password);
+  /// Verifies a password, or makes a hash, on the thread for it. `from`: the address that asks; empty: nobody is counted.
+  /// Errors: too_many_clients; login_locked when that address asks too often.
+  base::Task<base::Result<bool>> verify(std::string password, std::string hash, std::string from);
+  base::Task<base::Result<std::string>> hash(std::string password, std::string from);
+  /// A login, password or token that was not taken, in the figures.
+  static void count_refusal();
+  /// Writes the gauges about accounts and the audit trail; they follow at once, on the thread that owns them.
+  void collect_accounts();
+  /// Of the console's listener; nothing without one.
+  std::optional<channels::HttpServerStatus> console_status() const;
 
   /// Runs `work` on the thread for what computes for long: maps of the playground, editors, checks of a site.
   template <class T>
@@ -90,6 +98,9 @@ class AdminService {
   explicit AdminService(Parts parts);
   base::Task<base::HttpResponse> handle_console(base::HttpRequest request, channels::HttpPeer peer);
   base::Task<base::HttpResponse> handle_api(base::HttpRequest request, channels::HttpPeer peer, bool local);
+  /// A place for one more password of that address; leave_login() follows.
+  base::Status enter_login(const std::string& address);
+  void leave_login(const std::string& address);
   base::Task<Reply> answer(RouteMatch match, Call call);
   base::Task<base::Result<Reply>> run(const RouteSpec* route, Call call);
   base::Task<base::Result<Caller>> identify(base::HttpRequest request);
@@ -109,6 +120,7 @@ class AdminService {
   std::unique_ptr<channels::HttpServer> console_;
   std::set<std::string> hosts_;  ///< Host fields that are this console's
   std::size_t verifying_ = 0;
+  RequestQuota login_quota_;
   bool stopping_ = false;
   StatusHistory history_;
   Disk disk_;

@@ -112,6 +112,8 @@ Status AdminService::listen() {
   channels::HttpLimits limits;
   limits.body_bytes = engine::limits::kAdminBodyBytesMax;
   limits.clock = parts_.clock;
+  limits.connections = engine::limits::kAdminConnectionsMax;
+  limits.connections_per_address = engine::limits::kAdminConnectionsPerAddressMax;
   limits.gate = [this](const HttpRequest& head, const channels::HttpPeer&) { return check_size(head); };
   limits.refusal = [](int status, const std::string& why) {
     HttpResponse out = plain_error(Error{ErrorCode::bad_value, why, {}, {}});

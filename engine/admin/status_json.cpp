@@ -47,7 +47,11 @@ void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::stri
                  const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
   json.begin_object().member("name", queue.name());
-  json.member("state", status.paused ? "paused" : status.blocked ? "blocked" : "running");
+  json.member("state", status.paused             ? "paused"
+                       : status.blocked          ? "blocked"
+                       : !status.closed.empty() ? "closed"
+                                                : "running");
+  if (!status.closed.empty()) json.member("hours", status.closed);
   counter(json, "pending", status.pending);
   counter(json, "sent", status.sent);
   counter(json, "quarantined", status.quarantined);
@@ -152,6 +156,7 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
     one.waiting = status.pending;
     const std::string waiting =
         std::to_string(status.pending) + (status.pending == 1 ? " message waits" : " messages wait");
+    if (!status.closed.empty() && !status.paused && !status.blocked) continue;  // its hours are over: it opens by itself
     if (status.paused) {
       if (status.pending == 0) continue;
       one.text = "paused by an operator, " + waiting;
@@ -180,15 +185,45 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
   }
 }
 
+/// What the scrub of the journal has found since the start.
+void find_damage(const Gateway& gateway, std::vector<Problem>& out) {
+  if (gateway.keeper() == nullptr) return;
+  const Scrub::State scrub = gateway.keeper()->scrub().state();
+  if (scrub.faults_total == 0) return;
+  const Scrub::Fault& first = scrub.faults.front();
+  out.push_back({Problem::Level::bad,
+                 {},
+                 {},
+                 std::to_string(scrub.faults_total) + (scrub.faults_total == 1 ? " record" : " records") +
+                     " of the journal are damaged, the first of message " + std::to_string(first.id) + " in " + first.file,
+                 "none of them is delivered; what waits is quarantined when its turn comes",
+                 "look at the disk, see what else is damaged, and restore from a backup",
+                 "kiln verify --full",
+                 0});
+}
+
+void write_scrub(base::JsonWriter& json, const Gateway& gateway) {
+  if (gateway.keeper() == nullptr) return;
+  const Scrub::State scrub = gateway.keeper()->scrub().state();
+  json.key("scrub").begin_object();
+  if (!scrub.file.empty()) json.member("file", scrub.file);
+  counter(json, "at", scrub.at);
+  counter(json, "records", scrub.records);
+  counter(json, "damaged", scrub.faults_total);
+  if (scrub.last_full.micros != 0) json.member("last_full", print_time(scrub.last_full));
+  json.end_object();
+}
+
 std::vector<Problem> find_problems(const Gateway& gateway) {
   std::vector<Problem> out;
   for (const auto& channel : gateway.channels()) {
     const auto source = channel->source_status();
-    if (channel->state() != ChannelState::running)
+    const ChannelState state = channel->state();
+    if (state != ChannelState::running && state != ChannelState::closed)
       out.push_back({Problem::Level::warn,
                      channel->definition().name,
                      {},
-                     std::string("the channel is ") + name_of(channel->state()),
+                     std::string("the channel is ") + name_of(state),
                      "as an operator has said",
                      "let it go on when it is time",
                      "kiln channel resume " + channel->definition().name,
@@ -237,6 +272,7 @@ std::vector<Problem> find_problems(const Gateway& gateway) {
                    "make room, or shorten the retention",
                    {},
                    0});
+  find_damage(gateway, out);
   sort_problems(out);
   return out;
 }
@@ -266,7 +302,9 @@ void write_status_head(base::JsonWriter& json, const Gateway& gateway) {
   json.key("disk").begin_object();
   counter(json, "free_bytes", disk.free);
   counter(json, "total_bytes", disk.total);
-  json.end_object().key("certificates").begin_array();
+  json.end_object();
+  write_scrub(json, gateway);
+  json.key("certificates").begin_array();
   for (const auto& one : admin.certificates()) {
     json.begin_object()
         .member("where", one.where)

@@ -1,6 +1,7 @@
 #include "engine/admin/why_facts.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 
@@ -21,6 +22,16 @@ Result<std::vector<MessageSummary>> replays_of(JournalReader& reader, MessageId 
   SearchOptions options;
   options.limit = kRelatedMax;
   return reader.search(query, options);
+}
+
+/// The message that another channel made of it: "message 4812 of lab"; 0: it went to no channel.
+MessageId handed_on_as(const DestinationState& state) {
+  if (state.pending || state.ending.code != channels::kHandedOnCode) return 0;
+  const std::string_view detail = state.ending.detail;
+  const std::size_t at = detail.find(' ');
+  MessageId out = 0;
+  if (at != detail.npos) std::from_chars(detail.data() + at + 1, detail.data() + detail.size(), out);
+  return out;
 }
 
 struct Event {
@@ -109,7 +120,7 @@ Result<std::vector<RelatedMessage>> trace_message(JournalReader& reader, Message
     const MessageSummary& s = one.summary;
     for (const auto& [relation, to] :
          {std::pair("replay of", s.replay_of), std::pair("edited from", s.edited_from),
-          std::pair("part of", s.parent)}) {
+          std::pair(s.is_part() ? "part of" : "made of", s.parent)}) {
       if (to == 0) continue;
       if (one.to == 0) one.relation = relation, one.to = to;
       open.push_back(to);
@@ -117,6 +128,8 @@ Result<std::vector<RelatedMessage>> trace_message(JournalReader& reader, Message
     if (at == id) one.relation = "this";
     TRY(const auto made, replays_of(reader, at, now));
     for (const MessageSummary& child : made) open.push_back(child.id);
+    for (const DestinationState& state : s.destinations)
+      if (const MessageId child = handed_on_as(state); child != 0) open.push_back(child);
     found.emplace(at, std::move(one));
   }
   std::vector<RelatedMessage> out;

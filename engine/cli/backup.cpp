@@ -10,6 +10,7 @@
 #include "engine/detail/data_lock.h"
 #include "engine/detail/site_data.h"
 #include "engine/vault/backup.h"
+#include "engine/vault/keeper.h"
 #include "engine/version.h"
 
 namespace kiln::engine {
@@ -36,6 +37,7 @@ Result<std::string> at_rest(const std::string& data, const std::string& target) 
   options.version = kVersion;
   options.gentle = false;
   TRY(const BackupManifest manifest, make_backup(env, std::move(cut), options));
+  note_done(env, data, kBackupMark, options.now);
   std::uint64_t bytes = 0;
   for (const BackupFile& file : manifest.files) bytes += file.bytes;
   base::JsonWriter json;
@@ -61,7 +63,9 @@ Result<std::string> make(const std::string& data, const std::string& target) {
 }
 
 int check(const std::string& folder, const Arguments& arguments) {
-  const auto found = verify_backup(base::system_env(), folder);
+  // A backup of another place is proven without the key: its checksums cover what is encrypted.
+  const auto key = detail::master_key(arguments);
+  const auto found = verify_backup(base::system_env(), folder, key ? *key : MasterKeyPtr());
   if (!found) {
     report(found.error(), arguments);
     return found.error().code == ErrorCode::backup_damaged ? kExitFound : kExitIo;
@@ -72,6 +76,8 @@ int check(const std::string& folder, const Arguments& arguments) {
     const std::string made = base::PartialDate::from_wall(found->manifest.made, base::DatePrecision::second).print_fhir();
     print(print_report(found->report) + "backup of " + made + " up to message " + std::to_string(found->manifest.last) +
           ", " + std::to_string(found->manifest.files.size()) + " files: every hash is right\n");
+    if (key && *key)
+      print("The journal in it is encrypted with master key " + (*key)->id() + ", which is not in it: keep a copy of the key elsewhere.\n");
   }
   return found->report.findings_total == 0 ? kExitOk : kExitFound;
 }
@@ -113,7 +119,7 @@ const CommandSpec& backup_spec() {
       "Storage",
       "copy the data of a site at one moment, and prove the copy",
       "Messages are taken all the while: the backup holds every message up to a number it names, and none behind it.\n"
-      "No key is in it that the site has in other files. `kiln restore` puts it back.",
+      "The master key is never in it: without that key an encrypted journal cannot be read. `kiln restore` puts it back.",
       kArguments,
       kOptions,
       kExamples,

@@ -16,6 +16,7 @@ void print_list(base::JsonView root) {
     std::string line = std::string(channel["name"].text()) + "  " + std::string(channel["state"].text()) +
                        "  " + std::string(channel["source"].text());
     if (channel["port"]) line += " on port " + std::string(channel["port"].text());
+    if (channel["hours"]) line += " (" + std::string(channel["hours"].text()) + ")";
     print(line + ", " + std::string(channel["pending"].text()) + " waiting\n");
     for (const base::JsonView destination : channel["destinations"]) {
       line = "    -> " + std::string(destination["name"].text()) + "  " +
@@ -23,6 +24,7 @@ void print_list(base::JsonView root) {
              " waiting";
       if (destination["blocked_messages"].text() != "0")
         line += ", " + std::string(destination["blocked_messages"].text()) + " blocked";
+      if (destination["hours"]) line += " (" + std::string(destination["hours"].text()) + ")";
       if (destination["last_failure"]) line += " (" + std::string(destination["last_failure"].text()) + ")";
       print(line + "\n");
     }

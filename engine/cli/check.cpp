@@ -16,12 +16,16 @@ namespace {
 struct Findings {
   base::Diagnostics diagnostics;
   std::shared_ptr<const mappings::Library> library;
+  std::string note;  ///< of a site without errors; empty: none
 };
 
 base::Result<Findings> check_site(const std::string& folder) {
   TRY(auto load, channels::load_site(base::system_env(), folder));
   for (const base::Diagnostic& finding : load.unavailable.list()) load.diagnostics.add(finding);
-  return Findings{std::move(load.diagnostics), std::move(load.library)};
+  Findings out{std::move(load.diagnostics), std::move(load.library), {}};
+  if (load.site && !load.site->server.block("keys").has("master"))
+    out.note = "messages are stored in the clear: `keys { master file(\"…\") }` in kiln.conf encrypts them";
+  return out;
 }
 
 base::Result<Findings> check_file(const std::string& path) {
@@ -83,6 +87,7 @@ void print_findings(const std::string& path, const Findings& findings) {
   print(path + ": " + (errors == 0 ? "ok" : std::to_string(errors) + (errors == 1 ? " error" : " errors")) +
         (warnings == 0 ? "" : ", " + std::to_string(warnings) + (warnings == 1 ? " warning" : " warnings")) +
         "\n");
+  if (!findings.note.empty()) print(path + ": note: " + findings.note + "\n");
 }
 
 int run(const Arguments& arguments) {
@@ -107,6 +112,7 @@ int run(const Arguments& arguments) {
         .key("errors")
         .integer(static_cast<std::int64_t>(findings->diagnostics.errors()));
     one.key("warnings").integer(static_cast<std::int64_t>(findings->diagnostics.warnings()));
+    if (!findings->note.empty()) one.member("note", findings->note);
     one.key("findings")
         .raw(base::render_json(findings->diagnostics, findings->library->sources()))
         .end_object();

@@ -18,6 +18,7 @@
 #include "engine/base/json.h"
 #include "engine/command.h"
 #include "engine/detail/site_data.h"
+#include "engine/journal/master_key.h"
 #include "engine/security/certificates.h"
 
 namespace kiln::engine {
@@ -94,6 +95,7 @@ class Doctor {
         look_at_listener("channel " + channel.name, channel.source->listens_on(channel.source_options));
       for (const auto& destination : channel.destinations) look_at_destination(channel.name, destination);
     }
+    look_at_keys(site);
     const std::int64_t now = base::SystemClock().wall().micros;
     for (const auto& one : certificates_of(site)) {
       const std::int64_t days = (one.expires.micros - now) / 86'400'000'000;
@@ -110,6 +112,21 @@ class Doctor {
   bool running = false;
 
  private:
+  /// Whoever takes the disk away must not have the key with it (security.md §7).
+  void look_at_keys(const channels::Site& site) {
+    const channels::OptionValue* master = site.server.block("keys").find("master");
+    if (master == nullptr)
+      return warn("encryption", "messages are stored in the clear", "give `keys { master file(\"…\") }` in kiln.conf");
+    const auto key = read_master_key(site.server, site.data_folder);
+    if (!key) return error("encryption", key.error().message(), key.error().remedy);
+    const std::string file = channels::file_of(*master, channels::process_references());
+    struct stat of_key {}, of_data {};
+    const bool known = !file.empty() && ::stat(file.c_str(), &of_key) == 0 && ::stat(site.data_folder.c_str(), &of_data) == 0;
+    if (known && of_key.st_dev == of_data.st_dev)
+      return warn("encryption", "the master key lies on the disk of the journal", "put it on another one, or use cred(\"…\")");
+    ok("encryption", "master key " + (*key)->id());
+  }
+
   void look_at_disk(const std::string& folder) {
     struct statvfs found {};
     if (::statvfs(folder.c_str(), &found) != 0) return;

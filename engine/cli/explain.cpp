@@ -41,8 +41,7 @@ bool is_number(const std::string& text) {
 
 Result<std::vector<Subject>> read_subjects(const std::string& path, const Arguments& arguments) {
   if (is_number(path) && !base::system_env().exists(path)) {
-    TRY(const std::string data, detail::data_folder(arguments));
-    TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+    TRY(auto reader, detail::open_journal(arguments));
     TRY(StoredMessage stored, reader.message(std::strtoull(path.c_str(), nullptr, 10)));
     NewMessage& message = stored.message;
     return std::vector<Subject>{

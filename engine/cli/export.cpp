@@ -54,8 +54,7 @@ Result<std::uint64_t> run_export(const Arguments& arguments,
   if (exported.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server"))
     return base::fail(exported.error());
   TRY(const Query query, parse_query_text(text, base::SystemClock().wall()));
-  TRY(const std::string data, detail::data_folder(arguments));
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   return export_from(reader, query, limit, write);
 }
 

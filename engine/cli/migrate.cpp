@@ -29,11 +29,12 @@ Result<std::vector<Step>> formats(base::Env& env, const std::string& folder) {
   return out;
 }
 
-Result<std::vector<Step>> migrate(const std::string& data, bool dry_run) {
+Result<std::vector<Step>> migrate(const Arguments& arguments, const std::string& data, bool dry_run) {
   base::Env& env = base::system_env();
   TRY(const detail::DataLock lock, detail::DataLock::take(data));
   JournalOptions options;
   options.folder = base::join_path(data, "journal");
+  TRY(options.files.master, detail::master_key(arguments));
   TRY(auto steps, formats(env, options.folder));
   if (dry_run || steps.empty()) return steps;
   base::SystemClock clock;
@@ -47,7 +48,7 @@ int run(const Arguments& arguments) {
   const auto data = detail::data_folder(arguments);
   if (!data) return report(data.error(), arguments);
   const bool dry_run = arguments.has("--dry-run");
-  const auto steps = migrate(*data, dry_run);
+  const auto steps = migrate(arguments, *data, dry_run);
   if (!steps) return report(steps.error(), arguments);
   base::JsonWriter json;
   json.begin_object().key("format").integer(kJournalFormat).key("files").begin_array();

@@ -47,10 +47,11 @@ Result<std::string> at_rest(const Arguments& arguments, const std::string& data,
   base::ThreadExecutor committer("kiln-journal");
   JournalOptions options;
   options.folder = base::join_path(data, "journal");
+  TRY(options.files.master, detail::master_key(arguments));
   if (!env.exists(options.folder))
     return base::fail(ErrorCode::file_not_found, "there is no journal in this folder", data);
   TRY(auto journal, SqliteJournal::open(env, clock, committer, options, [] { ::_exit(kExitIo); }));
-  Keeper keeper({&env, &clock, journal.get(), nullptr, nullptr, data, "", policy});
+  Keeper keeper({&env, &clock, journal.get(), nullptr, nullptr, data, "", policy, options.files.master});
   auto done = keeper.prune_now(request);
   TRY_VOID(journal->close(journal->recovered().clean_stop));
   return done;

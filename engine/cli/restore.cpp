@@ -31,8 +31,10 @@ int run(const Arguments& arguments) {
     if (!taken) return report(taken.error(), arguments);
     lock = std::move(*taken);
   }
+  const auto key = detail::master_key(arguments);
+  if (!key) return report(key.error(), arguments);
   const auto restored =
-      restore_backup(env, arguments.text("FOLDER"), *data, arguments.has("--replace"), base::SystemClock().wall());
+      restore_backup(env, arguments.text("FOLDER"), *data, arguments.has("--replace"), base::SystemClock().wall(), *key);
   if (!restored) return report(restored.error(), arguments);
   if (arguments.json()) {
     print_json(*restored);
@@ -44,8 +46,9 @@ int run(const Arguments& arguments) {
   print("Messages behind that number are not in it: what senders sent after " + made + " is missing here.\n" +
         std::to_string(restored->pending) +
         " outputs wait. Each may have been sent after the backup was made: all are marked in doubt, and nothing is sent\n"
-        "before you let a destination go:\n");
-  for (const std::string& name : restored->held) print("  " + name + "\n");
+        "before you let it go:\n");
+  for (const std::string& name : restored->held)
+    print((name.find('/') == std::string::npos ? "  kiln channel resume " : "  kiln destination resume ") + name + "\n");
   return kExitOk;
 }
 
@@ -64,7 +67,8 @@ const CommandSpec& restore_spec() {
       "Storage",
       "put a backup in the place of a site's data",
       "No engine may run. The backup is proven first, as `kiln backup verify` does. Afterwards every destination is\n"
-      "paused and everything that waits is in doubt: look, then let each destination go (`kiln destination resume`).",
+      "paused, and each channel with messages that were not yet mapped; everything that waits is in doubt: look, then let each\n"
+      "go (`kiln destination resume`, `kiln channel resume`).",
       kArguments,
       kOptions,
       kExamples,

@@ -6,6 +6,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/env.h"
 #include "engine/command.h"
+#include "engine/detail/admin_client.h"
 #include "engine/detail/site_data.h"
 #include "engine/journal/reader.h"
 
@@ -15,22 +16,15 @@ namespace {
 using base::Result;
 
 /// The search result as JSON: of the engine, else read from the journal itself.
-Result<std::string> search(const std::string& data, const std::string& text, std::size_t limit) {
-  base::HttpRequest request;
-  request.method = "GET";
-  request.target = "/api/v1/messages?q=" + base::percent_encode(text) + "&limit=" + std::to_string(limit);
-  auto response = detail::control_request(data, request);
-  if (response) {
-    TRY_VOID(detail::control_status(*response));
-    return std::move(response->body);
-  }
-  if (response.error().code != base::ErrorCode::engine_unreachable) return base::fail(response.error());
+Result<std::string> search(const Arguments& arguments, const std::string& text, std::size_t limit) {
+  auto answer = detail::ask_admin(arguments, "/messages?q=" + base::percent_encode(text) + "&limit=" + std::to_string(limit));
+  if (answer || arguments.has("--server") || answer.error().code != base::ErrorCode::engine_unreachable) return answer;
   TRY(const Query query, parse_query_text(text, base::SystemClock().wall()));
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   SearchOptions options;
   options.limit = limit;
-  TRY(const SearchAnswer answer, reader.find(query, options));
-  return print_search(answer, true);
+  TRY(const SearchAnswer found, reader.find(query, options));
+  return print_search(found, true);
 }
 
 std::string pad(std::string_view text, std::size_t width) {
@@ -39,9 +33,9 @@ std::string pad(std::string_view text, std::size_t width) {
   return out;
 }
 
-void print_table(base::JsonView messages) {
+void print_table(base::JsonView messages, const Arguments& arguments) {
   print(
-      "message   received                  channel         type              control id       state        "
+      "message   received                   channel         type              control id       state        "
       "destinations\n");
   for (const base::JsonView m : messages) {
     std::string destinations;
@@ -50,20 +44,18 @@ void print_table(base::JsonView messages) {
       destinations += (destinations.empty() ? "" : ", ") + std::string(name.substr(name.find('/') + 1)) +
                       " " + std::string(d["state"].text());
     }
-    print(pad(m["id"].text(), 9) + " " + pad(m["received"].text(), 25) + " " + pad(m["channel"].text(), 15) +
+    print(pad(m["id"].text(), 9) + " " + pad(detail::shown_time(m["received"].text(), arguments), 26) + " " + pad(m["channel"].text(), 15) +
           " " + pad(m["type"].text(), 17) + " " + pad(m["control_id"].text(), 16) + " " +
           pad(m["state"].text(), 12) + " " + destinations + "\n");
   }
 }
 
 int run(const Arguments& arguments) {
-  const auto data = detail::data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
   std::string text;
   for (const std::string& term : arguments.all("QUERY")) text += (text.empty() ? "" : " ") + term;
   const std::size_t limit =
       std::min<std::size_t>(std::strtoull(arguments.text("--limit", "50").c_str(), nullptr, 10), 1000);
-  const auto found = search(*data, text, limit);
+  const auto found = search(arguments, text, limit);
   if (!found) return report(found.error(), arguments);
   if (arguments.json()) {
     print(*found + "\n");
@@ -73,7 +65,7 @@ int run(const Arguments& arguments) {
   if (!document) return report(document.error(), arguments);
   const base::JsonView messages = document->root()["messages"];
   if (const base::JsonView to = document->root()["complete_to"]) {
-    if (messages.size() > 0) print_table(messages);
+    if (messages.size() > 0) print_table(messages, arguments);
     print("the time was up: messages before " + std::string(to.text()) + " were not looked at; add -msg:" + std::string(to.text()) +
           ".. to go on, or narrow the query (mrn:, id:, channel:, since:)\n");
     return messages.size() > 0 ? kExitOk : kExitRetry;
@@ -82,7 +74,7 @@ int run(const Arguments& arguments) {
     print("no message matches\n");
     return kExitFound;
   }
-  print_table(messages);
+  print_table(messages, arguments);
   if (document->root()["next"])
     print("more: add -msg:" + std::string(document->root()["next"].text()) + ".. or raise --limit\n");
   return kExitOk;
@@ -92,6 +84,8 @@ constexpr ArgumentSpec kArguments[] = {
     {"QUERY", "terms with AND, OR, NOT and ( ); none: the newest messages", false, true}};
 constexpr OptionSpec kOptions[] = {detail::kSiteOption,
                                    detail::kDataOption,
+                                   detail::kServerOption,
+                                   detail::kUtcOption,
                                    {"--limit", "N", "most messages shown (default 50, at most 1000)"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln search --site examples/quickstart", "the newest messages"},

@@ -4,6 +4,7 @@
 #include "engine/base/env.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
+#include "engine/detail/admin_client.h"
 #include "engine/detail/site_data.h"
 #include "engine/journal/reader.h"
 
@@ -12,22 +13,15 @@ namespace {
 
 using base::Result;
 
-Result<std::string> fetch(const std::string& data, const std::string& id, bool raw) {
-  base::HttpRequest request;
-  request.method = "GET";
-  request.target = "/api/v1/messages/" + base::percent_encode(id) + (raw ? "/raw" : "?body=true");
-  auto response = detail::control_request(data, request);
-  if (response) {
-    TRY_VOID(detail::control_status(*response));
-    return std::move(response->body);
-  }
-  if (response.error().code != base::ErrorCode::engine_unreachable) return base::fail(response.error());
+Result<std::string> fetch(const Arguments& arguments, const std::string& id, bool raw) {
+  auto answer = detail::ask_admin(arguments, "/messages/" + base::percent_encode(id) + (raw ? "/raw" : "?body=true"));
+  if (answer || arguments.has("--server") || answer.error().code != base::ErrorCode::engine_unreachable) return answer;
   char* end = nullptr;
   const MessageId number = std::strtoull(id.c_str(), &end, 10);
   if (end == id.c_str() || *end != '\0' || number == 0)
     return base::fail(base::ErrorCode::message_not_found, "`" + id + "` is no message number", {},
                       "`kiln search` lists them");
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   TRY(const StoredMessage stored, reader.message(number));
   if (raw) return stored.message.body;
   TRY(const MessageSummary summary, reader.summary(number));
@@ -53,10 +47,10 @@ std::string readable(std::string_view body) {
   return out;
 }
 
-void print_text(base::JsonView m) {
+void print_text(base::JsonView m, const Arguments& arguments) {
   field("message", m["id"].text());
   field("state", m["state"].text());
-  field("received", m["received"].text());
+  field("received", detail::shown_time(m["received"].text(), arguments));
   field("channel", m["channel"].text());
   field("type", m["type"].text());
   field("control id", m["control_id"].text());
@@ -82,10 +76,8 @@ void print_text(base::JsonView m) {
 }
 
 int run(const Arguments& arguments) {
-  const auto data = detail::data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
   const bool raw = arguments.has("--raw");
-  const auto text = fetch(*data, arguments.text("ID"), raw);
+  const auto text = fetch(arguments, arguments.text("ID"), raw);
   if (!text) return report(text.error(), arguments);
   if (raw || arguments.json()) {
     print(raw ? *text : *text + "\n");
@@ -94,13 +86,13 @@ int run(const Arguments& arguments) {
   const auto document =
       base::parse_json(*text, {base::limits::kMessageBytesMax * 2, base::limits::kJsonDepthMax});
   if (!document) return report(document.error(), arguments);
-  print_text(document->root());
+  print_text(document->root(), arguments);
   return kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"ID", "sequence number of the message"}};
 constexpr OptionSpec kOptions[] = {
-    detail::kSiteOption, detail::kDataOption, {"--raw", nullptr, "only the bytes as received"}};
+    detail::kSiteOption, detail::kDataOption, detail::kServerOption, detail::kUtcOption, {"--raw", nullptr, "only the bytes as received"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln show 4711 --site examples/quickstart", "state at each destination and the message"},
     {"kiln show 4711 --raw > a01.hl7", "the bytes as received"}};

@@ -17,8 +17,7 @@ Result<std::string> ask(const Arguments& arguments) {
   if (told || told.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server"))
     return told;
   const MessageId number = std::strtoull(id.c_str(), nullptr, 10);
-  TRY(const std::string data, detail::data_folder(arguments));
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   TRY(const auto related, trace_message(reader, number, base::SystemClock().wall()));
   return print_trace(number, related);
 }

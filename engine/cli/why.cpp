@@ -22,8 +22,7 @@ Result<std::string> ask(const Arguments& arguments) {
   if (end == id.c_str() || *end != '\0' || number == 0)
     return base::fail(base::ErrorCode::message_not_found, "this is no message number", {},
                       "`kiln search` lists them");
-  TRY(const std::string data, detail::data_folder(arguments));
-  TRY(auto reader, JournalReader::open(base::system_env(), base::join_path(data, "journal")));
+  TRY(auto reader, detail::open_journal(arguments));
   TRY(const WhyFacts facts, gather_why(reader, number, base::SystemClock().wall()));
   return print_why_json(number, explain_state(facts));
 }

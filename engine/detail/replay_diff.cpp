@@ -101,7 +101,7 @@ int run_replay_diff(const Arguments& arguments) {
     std::fputs(findings.c_str(), stderr);
     return report(site.error(), arguments);
   }
-  auto reader = JournalReader::open(base::system_env(), base::join_path(*data, "journal"));
+  auto reader = open_journal(arguments);
   if (!reader) return report(reader.error(), arguments);
   ReplaySpec spec;
   for (const std::string& term : arguments.all("QUERY")) spec.query += (spec.query.empty() ? "" : " ") + term;

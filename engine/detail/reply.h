@@ -23,4 +23,19 @@ bool is_fragment(const channels::ChannelDefinition& channel, const hl7::Message&
 bool wants_application_ack(const channels::ChannelDefinition& channel, const hl7::Message& message,
                            hl7::AckCode code);
 
+/// The application acknowledgement leaves on the connection of the message.
+bool answers_on_connection(const channels::ChannelDefinition& channel);
+
+/// What an answer says.
+struct ReplyVerdict {
+  hl7::AckCode code = hl7::AckCode::AA;
+  std::vector<hl7::AckError> errors;
+  std::string text;  ///< one line for people
+  std::string made;  ///< what a map made instead of the plain acknowledgement; empty: nothing
+};
+
+/// Of an answer in enhanced mode: both acknowledgements, the one that says it is stored, or the one that follows it. In
+/// original mode there is one, which is whole.
+enum class ReplyPart : std::uint8_t { whole, accept, application };
+
 }  // namespace kiln::engine::detail

@@ -30,19 +30,42 @@ base::Task<void> exchange(channels::Net& net, std::string path, base::HttpReques
 
 }  // namespace
 
-Result<std::string> data_folder(const Arguments& arguments) {
-  if (arguments.has("--data")) return arguments.text("--data");
-  const std::string site = arguments.text("--site", ".");
+/// Only kiln.conf, not resolved. Errors: file_not_found when the folder is no site.
+static Result<std::shared_ptr<channels::Site>> read_conf(const std::string& site) {
   base::Env& env = base::system_env();
   const std::string conf = base::join_path(site, "kiln.conf");
   if (!env.exists(conf))
     return base::fail(ErrorCode::file_not_found, "this folder is no site: it has no kiln.conf", site,
                       "name the site with --site DIR");
   TRY(std::string text, env.read_file(conf, base::limits::kHmapFileBytesMax));
-  const channels::SiteLoad load = channels::load_site_texts({{"kiln.conf", std::move(text)}});
+  channels::SiteLoad load = channels::load_site_texts({{"kiln.conf", std::move(text)}});
   if (!load.site)
     return base::fail(ErrorCode::site_invalid, "kiln.conf has errors", conf, "`kiln check` shows them");
-  return base::join_path(site, load.site->data_folder);
+  return load.site;
+}
+
+Result<std::string> data_folder(const Arguments& arguments) {
+  if (arguments.has("--data")) return arguments.text("--data");
+  const std::string site = arguments.text("--site", ".");
+  TRY(const auto conf, read_conf(site));
+  return base::join_path(site, conf->data_folder);
+}
+
+Result<MasterKeyPtr> master_key(const Arguments& arguments) {
+  const std::string site = arguments.text("--site", ".");
+  if (arguments.has("--data") && !arguments.has("--site") && !base::system_env().exists(base::join_path(site, "kiln.conf")))
+    return MasterKeyPtr();
+  TRY(const auto conf, read_conf(site));
+  channels::Options keys = conf->server.block("keys");
+  if (!keys.has("master")) return MasterKeyPtr();
+  TRY_VOID(channels::resolve(keys, base::system_env(), channels::process_references()));
+  return MasterKey::parse(keys.text("master"), "server, keys { master }");
+}
+
+Result<JournalReader> open_journal(const Arguments& arguments) {
+  TRY(const std::string data, data_folder(arguments));
+  TRY(const MasterKeyPtr key, master_key(arguments));
+  return JournalReader::open(base::system_env(), base::join_path(data, "journal"), key);
 }
 
 Result<base::HttpResponse> control_request(const std::string& data_folder, base::HttpRequest request) {

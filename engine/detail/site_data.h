@@ -6,12 +6,21 @@
 #include "engine/base/http_message.h"
 #include "engine/base/result.h"
 #include "engine/command.h"
+#include "engine/journal/master_key.h"
+#include "engine/journal/reader.h"
 
 namespace kiln::engine::detail {
 
 /// --site DIR (default "."), or --data DIR directly. Only kiln.conf is read; errors in the rest of the site
 /// do not matter.
 base::Result<std::string> data_folder(const Arguments& arguments);
+
+/// The key of the site's journal, when it has one; with --data, that of --site when there is one. Errors: journal_key,
+/// config_unresolved.
+base::Result<MasterKeyPtr> master_key(const Arguments& arguments);
+
+/// The journal of the site for reading, with its key.
+base::Result<JournalReader> open_journal(const Arguments& arguments);
 
 /// One request to the control API of the engine that runs on that data folder. Errors: engine_unreachable
 /// when none does.

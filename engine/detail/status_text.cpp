@@ -29,6 +29,13 @@ std::string print_status_text(base::JsonView status, const Arguments& arguments)
     out += "\n";
   }
   for (const base::JsonView one : status["insecure"]) out += "  insecure: " + std::string(one.text()) + "\n";
+  if (const base::JsonView scrub = status["scrub"]) {
+    const std::string file(scrub["file"].text());
+    out += "journal: " + std::string(scrub["records"].text()) + " records read again" +
+           (file.empty() ? "" : ", now " + file + " at message " + std::string(scrub["at"].text())) + ", " +
+           std::string(scrub["damaged"].text()) + " damaged; last time all " +
+           (scrub["last_full"] ? shown_time(scrub["last_full"].text(), arguments) : std::string("not yet")) + "\n";
+  }
   Table table({"channel", "state", "received", "/s", "filtered", "rejected", "sent", "pending", "quarantined",
                "last received"});
   for (const base::JsonView channel : status["channels"]) {

@@ -1,7 +1,7 @@
 #include "engine/index/index_file.h"
 
 #include <algorithm>
-#include <set>
+#include <cstdlib>
 
 #include "engine/limits.h"
 
@@ -38,7 +38,7 @@ Status write_meta(Database& database, std::string_view key, const std::string& v
 
 Result<MessageId> read_cursor(Database& database) {
   TRY(const std::string text, read_meta(database, "cursor"));
-  return text.empty() ? MessageId{0} : static_cast<MessageId>(std::stoull(text));
+  return static_cast<MessageId>(std::strtoull(text.c_str(), nullptr, 10));
 }
 
 Result<bool> is_empty(Database& database) {
@@ -57,6 +57,11 @@ Result<bool> fits(Database& database, const std::string& rules) {
   return format == std::to_string(kIndexFormat) && made_by == rules;
 }
 
+/// The rules as the file notes them: also which secret its tokens were made with.
+std::string print_rules(const IndexRules& rules, const std::string& secret) {
+  return secret.empty() ? rules.print() : rules.print() + ";key " + key_token("key", "", secret);
+}
+
 }  // namespace
 
 std::string index_path(const std::string& folder, std::uint32_t generation) {
@@ -67,7 +72,7 @@ std::string index_path(const std::string& folder, std::uint32_t generation) {
 }
 
 Result<IndexWriter> IndexWriter::open(base::Env& env, const std::string& folder, std::uint32_t generation,
-                                      const IndexRules& rules) {
+                                      const IndexRules& rules, const std::string& secret) {
   TRY_VOID(env.make_folders(folder));
   base::DatabaseOptions options;
   options.path = index_path(folder, generation);
@@ -75,6 +80,7 @@ Result<IndexWriter> IndexWriter::open(base::Env& env, const std::string& folder,
   for (const bool again : {false, true}) {
     {
       IndexWriter writer;
+      writer.secret_ = secret;
       auto opened = Database::open(options);
       if (!opened && (again || opened.error().info().category != base::ErrorCategory::io)) return base::fail(opened.error());
       if (opened) {
@@ -83,10 +89,10 @@ Result<IndexWriter> IndexWriter::open(base::Env& env, const std::string& folder,
         TRY_VOID(writer.database_.exec("PRAGMA synchronous=NORMAL"));
         TRY(const bool is_new, is_empty(writer.database_));
         if (is_new) {
-          TRY_VOID(writer.create(rules));
+          TRY_VOID(writer.create(print_rules(rules, secret)));
           return writer;
         }
-        const auto usable = fits(writer.database_, rules.print());
+        const auto usable = fits(writer.database_, print_rules(rules, secret));
         if (usable && *usable) {
           TRY(writer.cursor_, read_cursor(writer.database_));
           return writer;
@@ -99,11 +105,11 @@ Result<IndexWriter> IndexWriter::open(base::Env& env, const std::string& folder,
   return base::fail(ErrorCode::database_failed, "the index cannot be made", options.path);
 }
 
-Status IndexWriter::create(const IndexRules& rules) {
+Status IndexWriter::create(const std::string& rules) {
   TRY_VOID(database_.begin());
   TRY_VOID(database_.exec(kSchema));
   TRY_VOID(write_meta(database_, "format", std::to_string(kIndexFormat)));
-  TRY_VOID(write_meta(database_, "rules", rules.print()));
+  TRY_VOID(write_meta(database_, "rules", rules));
   // Few large segments: a search asks each, and they are merged in small steps as messages come.
   TRY_VOID(database_.exec("INSERT INTO keys(keys, rank) VALUES('pgsz', 8192);"
                           "INSERT INTO keys(keys, rank) VALUES('automerge', 8);"
@@ -120,17 +126,27 @@ Status IndexWriter::begin() {
 }
 
 Status IndexWriter::add(MessageId id, base::WallTime received, const IndexedMessage& message, const IndexRules& rules) {
-  std::set<std::string> seen;
-  std::string tokens;
+  hashes_.clear();
+  const auto drop_repeats = [this] {
+    std::sort(hashes_.begin(), hashes_.end());
+    hashes_.erase(std::unique(hashes_.begin(), hashes_.end()), hashes_.end());
+  };
+  bool full = false;
   visit_keys(message, rules, rules.has_text(message.channel), [&](std::string_view kind, std::string_view value) {
-    if (seen.size() >= limits::kIndexTokensMax) return;
-    std::string token = key_token(kind, value);
-    if (!seen.insert(token).second) return;
-    tokens += token;
-    tokens += ' ';
+    if (full) return;
+    hashes_.push_back(key_hash(kind, value, secret_));
+    if (hashes_.size() < 2 * limits::kIndexTokensMax) return;
+    drop_repeats();
+    full = hashes_.size() >= limits::kIndexTokensMax;
   });
+  drop_repeats();
+  tokens_.clear();
+  for (const std::uint64_t hash : hashes_) {
+    append_token(hash, tokens_);
+    tokens_ += ' ';
+  }
   TRY(auto insert, database_.cached("INSERT INTO keys(rowid, k) VALUES(?, ?)"));
-  TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(tokens)).run());
+  TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(tokens_)).run());
   ++types_[std::string(message.type)];
   ++channels_[std::string(message.channel)];
   Block& block = blocks_[id / kIndexBlock * kIndexBlock];
@@ -172,8 +188,10 @@ void IndexWriter::rollback() {
   database_.rollback();
 }
 
-Result<IndexReader> IndexReader::open(base::Env& env, const std::string& folder, std::uint32_t generation) {
+Result<IndexReader> IndexReader::open(base::Env& env, const std::string& folder, std::uint32_t generation,
+                                      const std::string& secret) {
   IndexReader reader;
+  reader.secret_ = secret;
   base::DatabaseOptions options;
   options.path = index_path(folder, generation);
   options.read_only = true;
@@ -193,7 +211,7 @@ Result<MessageId> IndexReader::cursor() {
 }
 
 Result<bool> IndexReader::made_by(const IndexRules& rules) {
-  return fits(database_, rules.print());
+  return fits(database_, print_rules(rules, secret_));
 }
 
 Result<std::vector<std::string>> IndexReader::types(std::string_view beginning) {

@@ -28,9 +28,10 @@ std::string index_path(const std::string& folder, std::uint32_t generation);
 /// Writing. One thread, the only one that writes the file.
 class IndexWriter {
  public:
-  /// Makes the file when it is not there, is of another format, was made by other rules, or is damaged.
+  /// Makes the file when it is not there, is of another format, was made by other rules or with another secret, or is damaged.
+  /// `secret`: FileKeys::token_key() of the journal file.
   static base::Result<IndexWriter> open(base::Env& env, const std::string& folder, std::uint32_t generation,
-                                        const IndexRules& rules);
+                                        const IndexRules& rules, const std::string& secret = {});
   IndexWriter(IndexWriter&&) noexcept = default;
   IndexWriter& operator=(IndexWriter&&) noexcept = default;
 
@@ -44,27 +45,33 @@ class IndexWriter {
 
  private:
   IndexWriter() = default;
-  base::Status create(const IndexRules& rules);
+  base::Status create(const std::string& rules);
   base::Status write_counts();
   base::Database database_;
+  std::string secret_;
   MessageId cursor_ = 0;
   std::map<std::string, std::int64_t> types_, channels_;  ///< since begin()
   struct Block {
     std::int64_t low = INT64_MAX, high = INT64_MIN;
   };
   std::map<MessageId, Block> blocks_;  ///< since begin(), by first number
+  std::vector<std::uint64_t> hashes_;  ///< of the message in add(); kept for their room
+  std::string tokens_;
 };
 
 /// Reading, on any other connection; one thread.
 class IndexReader {
  public:
   /// Errors: file_not_found; database codes for one that cannot be used.
-  static base::Result<IndexReader> open(base::Env& env, const std::string& folder, std::uint32_t generation);
+  static base::Result<IndexReader> open(base::Env& env, const std::string& folder, std::uint32_t generation,
+                                        const std::string& secret = {});
   IndexReader(IndexReader&&) noexcept = default;
   IndexReader& operator=(IndexReader&&) noexcept = default;
 
   /// Every message of the journal file up to this number is here; read anew.
   base::Result<MessageId> cursor();
+  /// The token of a key in this file.
+  std::string token(std::string_view kind, std::string_view value) const { return key_token(kind, value, secret_); }
   /// Whether it was made by these rules: by others it may lack keys.
   base::Result<bool> made_by(const IndexRules& rules);
   /// The types that begin with a text.
@@ -80,6 +87,7 @@ class IndexReader {
  private:
   IndexReader() = default;
   base::Database database_;
+  std::string secret_;
 };
 
 }  // namespace kiln::engine

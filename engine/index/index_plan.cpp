@@ -52,9 +52,9 @@ class Planner {
     IndexPlan out;
     if (term.field == Field::type) {
       TRY(const auto types, index_.types(term.text));
-      for (const std::string& type : types) out.tokens += (out.tokens.empty() ? "" : " OR ") + key_token("type", type);
+      for (const std::string& type : types) out.tokens += (out.tokens.empty() ? "" : " OR ") + index_.token("type", type);
       // No message has it: neither has one this key.
-      if (types.empty()) out.tokens = key_token("type", "");
+      if (types.empty()) out.tokens = index_.token("type", "");
       if (types.size() > 1) out.tokens = "(" + out.tokens + ")";
       out.selective = types.empty();
       return out;
@@ -62,7 +62,7 @@ class Planner {
     const auto wanted = wanted_keys(term, rules_);
     if (!wanted) return out;
     for (const std::string& value : wanted->values)
-      out.tokens += (out.tokens.empty() ? "" : " AND ") + key_token(wanted->kind, value);
+      out.tokens += (out.tokens.empty() ? "" : " AND ") + index_.token(wanted->kind, value);
     if (wanted->values.size() > 1) out.tokens = "(" + out.tokens + ")";
     out.selective = term.field != Field::channel;
     return out;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/log.h"
+#include "engine/journal/rows.h"
 #include "engine/limits.h"
 
 namespace kiln::engine {
@@ -37,23 +38,28 @@ Status Indexer::open_files() {
   }
   for (const auto& [generation, name] : present) {
     if (files_.contains(generation)) continue;
-    base::DatabaseOptions options;
-    options.path = base::join_path(parts_.journal_folder, name);
-    options.read_only = true;
-    options.cache_kib = kSmallCacheKib;
-    options.vfs = parts_.env->sqlite_vfs();
-    TRY(base::Database journal, base::Database::open(options));
-    TRY(auto tables, journal.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='msg')"));
-    TRY_VOID(tables.step());
-    const bool made = tables.integer(0) != 0;
-    tables.reset();
-    if (!made) continue;  // being made
-    tables = base::Statement();
-    TRY(IndexWriter index, IndexWriter::open(*parts_.env, parts_.index_folder, generation, parts_.rules));
-    files_.emplace(generation, std::make_unique<File>(File{std::move(journal), std::move(index)}));
+    TRY(auto journal, open_journal_file(*parts_.env, parts_.journal_folder, *DayFileName::parse(name), parts_.master, kSmallCacheKib));
+    if (!journal) continue;  // being made
+    TRY_VOID(journal->keys.usable());
+    TRY(IndexWriter index,
+        IndexWriter::open(*parts_.env, parts_.index_folder, generation, parts_.rules, journal->keys.token_key()));
+    files_.emplace(generation, std::make_unique<File>(File{std::move(*journal), std::move(index)}));
   }
   return {};
 }
+
+namespace {
+
+/// Of a message that is sealed, or in parts. One that is damaged is indexed by its columns.
+Status read_whole(RowSource file, MessageId id, std::string& control_id, std::string& body) {
+  auto stored = read_stored_message(file, id);
+  if (!stored && stored.error().code != base::ErrorCode::corrupt_record) return base::fail(stored.error());
+  control_id = stored ? std::move(stored->message.control_id) : std::string();
+  body = stored ? std::move(stored->message.body) : std::string();
+  return {};
+}
+
+}  // namespace
 
 /// How many were there. A read of the journal ends before the index is written, so that it does not keep the log from being
 /// emptied (reliability.md S1).
@@ -67,7 +73,8 @@ Result<std::size_t> Indexer::feed(File& file) {
   std::vector<Row> rows;
   std::size_t bytes = 0;
   {
-    TRY(auto select, file.journal.cached("SELECT id, received_us, channel, kind, type, control_id, body FROM msg WHERE id>? ORDER BY id"));
+    TRY(auto select, file.journal.database.cached("SELECT id, received_us, channel, kind, type, control_id, body, key_id<>0 OR parts<>''"
+                                                 " FROM msg WHERE id>? ORDER BY id"));
     select.bind(1, static_cast<std::int64_t>(file.index.cursor()));
     while (rows.size() < limits::kIndexBatch && bytes < limits::kIndexBatchBytes) {
       TRY(const bool row, select.step());
@@ -75,6 +82,7 @@ Result<std::size_t> Indexer::feed(File& file) {
       rows.push_back({static_cast<MessageId>(select.integer(0)), base::WallTime{select.integer(1)}, std::string(select.text(2)),
                       std::string(select.text(4)), std::string(select.text(5)), std::string(select.blob(6)),
                       static_cast<channels::ContentKind>(select.integer(3))});
+      if (select.integer(7) != 0) TRY_VOID(read_whole(file.journal.rows(), rows.back().id, rows.back().control_id, rows.back().body));
       bytes += rows.back().body.size();
     }
   }
@@ -118,7 +126,7 @@ Status Indexer::catch_up() {
 
 IndexService::IndexService(Parts parts) : parts_(std::move(parts)), indexer_(parts_.indexer) {
   // Below everything that a sender or a receiver waits for.
-  constexpr int kNice = 15;
+  constexpr int kNice = 10;
   thread_.post([] { ::setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of the thread that runs this
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/base/executor.h"
 #include "engine/index/index_file.h"
+#include "engine/journal/journal_files.h"
 
 namespace kiln::engine {
 
@@ -19,6 +20,7 @@ class Indexer {
     base::Env* env;
     std::string journal_folder, index_folder;
     IndexRules rules;
+    MasterKeyPtr master;  ///< of the journal
   };
   explicit Indexer(Parts parts) : parts_(std::move(parts)) {}
 
@@ -35,7 +37,7 @@ class Indexer {
 
  private:
   struct File {
-    base::Database journal;
+    JournalFile journal;
     IndexWriter index;
   };
   base::Status open_files();

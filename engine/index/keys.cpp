@@ -1,9 +1,11 @@
 #include "engine/index/keys.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "engine/base/json.h"
 #include "engine/base/text.h"
+#include "engine/journal/seal.h"
 #include "engine/limits.h"
 #include "hl7/message.h"
 
@@ -132,25 +134,37 @@ Result<IndexRules> read_index_rules(const channels::Options& server) {
 }
 
 /// FNV-1a over both, stirred so that every bit counts; what is found is compared with the message itself.
-std::string key_token(std::string_view kind, std::string_view value) {
+std::uint64_t key_hash(std::string_view kind, std::string_view value, std::string_view secret) {
   constexpr std::uint64_t kPrime = 1099511628211ULL;
   std::uint64_t hash = 14695981039346656037ULL;
   auto take = [&](std::string_view text) {
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
     hash = (hash ^ 0x1FU) * kPrime;
   };
+  if (!secret.empty()) {
+    const std::string keyed = hmac_sha256(secret, std::string(kind) + "\n" + std::string(value));
+    std::memcpy(&hash, keyed.data(), sizeof hash);
+    return hash;
+  }
   take(kind);
   take(value);
   hash ^= hash >> 31;
   hash *= 0x7fb5d329728ea185ULL;
-  hash ^= hash >> 27;
+  return hash ^ (hash >> 27);
+}
+
+void append_token(std::uint64_t hash, std::string& out) {
   constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
   constexpr std::size_t kLength = 13;  // of 5 bits each
-  std::string out(kLength, '0');
-  for (char& c : out) {
-    c = kDigits[hash & 31U];
+  for (std::size_t i = 0; i < kLength; ++i) {
+    out += kDigits[hash & 31U];
     hash >>= 5;
   }
+}
+
+std::string key_token(std::string_view kind, std::string_view value, std::string_view secret) {
+  std::string out;
+  append_token(key_hash(kind, value, secret), out);
   return out;
 }
 

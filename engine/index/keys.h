@@ -39,8 +39,13 @@ struct IndexedMessage {
   channels::ContentKind kind = channels::ContentKind::hl7;
 };
 
-/// A key as it is stored: 13 characters, the same for the same kind and value. No value can be read from it.
-std::string key_token(std::string_view kind, std::string_view value);
+/// What a key is stored as; the same for the same kind and value. No value can be read from it; with `secret`, the token key of an
+/// encrypted journal file, none can be guessed either (HMAC-SHA-256).
+std::uint64_t key_hash(std::string_view kind, std::string_view value, std::string_view secret = {});
+/// Adds the text of it: 13 characters.
+void append_token(std::uint64_t hash, std::string& out);
+/// Both at once.
+std::string key_token(std::string_view kind, std::string_view value, std::string_view secret = {});
 
 /// Every key of the message: kind ("id", "mrn", "account", "name", "text", "path PV1-3.1", "channel", "type") and value, folded
 /// for comparison. The same may come twice. `with_text`: also words of the whole message, as far as

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/base/sql/timed_vfs.h"
 #include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
 #include "engine/base/packing.h"
@@ -16,12 +17,6 @@ namespace {
 
 using base::Result;
 using base::Status;
-
-std::uint64_t key_head(const DedupeKey& key) {
-  std::uint64_t head;
-  std::memcpy(&head, key.data(), sizeof head);
-  return head;
-}
 
 std::string_view view(const DedupeKey& key) {
   return {reinterpret_cast<const char*>(key.data()), key.size()};
@@ -52,12 +47,12 @@ std::optional<DayFileName> DayFileName::parse(std::string_view name) {
 }
 
 Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFileName name,
-                              MessageId first_id) {
+                              MessageId first_id, const DayFileOptions& open_options) {
   DayFile file;
   const std::string path = base::join_path(folder, name.print());
   base::DatabaseOptions options;
   options.path = path;
-  options.vfs = env.sqlite_vfs();
+  options.vfs = env.sqlite_vfs() != nullptr ? env.sqlite_vfs() : base::timed_vfs();
   TRY_VOID(base::failpoint("journal.open"));
   TRY(file.database_, base::Database::open(options));
   file.name_ = std::move(name);
@@ -67,6 +62,7 @@ Result<DayFile> DayFile::open(base::Env& env, const std::string& folder, DayFile
   TRY_VOID(base::failpoint("journal.open.folder"));
   TRY_VOID(env.sync_folder(folder));
   TRY_VOID(file.check_format());
+  TRY_VOID(file.open_keys(open_options));
   TRY_VOID(file.load_open());
   return file;
 }
@@ -83,7 +79,8 @@ Status DayFile::create_schema(MessageId first_id) {
   TRY_VOID(database_.begin());
   TRY_VOID(database_.exec(kJournalSchema));
   TRY_VOID(database_.exec(kWaitingSchema));
-  TRY_VOID(database_.exec(kFormat3Schema));
+  TRY_VOID(database_.exec(kRecordSchema));
+  TRY_VOID(database_.exec(kFormat4Schema));
   TRY(auto insert, database_.prepare("INSERT INTO meta(key, value) VALUES(?, ?)"));
   const std::pair<const char*, std::string> rows[] = {{"format", std::to_string(kJournalFormat)},
                                                       {"generation", std::to_string(name_.generation)},
@@ -114,13 +111,34 @@ Status DayFile::check_format() {
   if (format_found_ < kJournalFormat) TRY_VOID(migrate());
   for (const auto& [key, value] : {std::pair{"first_id", &first_id_}, {"settled_to", &settled_to_}}) {
     TRY(const bool found, select.bind(1, key).step());
-    if (!found)
+    const std::string text(found ? select.text(0) : std::string_view());
+    char* end = nullptr;
+    *value = std::strtoull(text.c_str(), &end, 10);
+    if (text.empty() || *end != '\0')
       return base::fail(base::ErrorCode::database_corrupt, "the journal file has no " + std::string(key),
                         name_.print());
-    *value = static_cast<MessageId>(std::stoull(std::string(select.text(0))));
     select.reset();
   }
   return {};
+}
+
+/// A file gets its key with its first opening, so that what reads beside this connection knows it before the first sealed row.
+Status DayFile::open_keys(const DayFileOptions& options) {
+  attachment_min_ = options.attachment_min;
+  records_per_key_ = options.records_per_key;
+  TRY(secrets_, FileKeys::load(database_, name_.generation, options.master));
+  if (const Status usable = secrets_.usable(); !usable && !options.may_be_locked) {
+    base::Error error = usable.error();
+    error.place = name_.print();
+    return base::fail(std::move(error));
+  }
+  if (!options.master || !secrets_.usable() || seals()) return {};
+  return secrets_.prepare(database_, records_per_key_);
+}
+
+Status DayFile::begin() {
+  if (!secrets_.is_prepared() && secrets_.usable()) TRY_VOID(secrets_.prepare(database_, records_per_key_));
+  return database_.begin();
 }
 
 Status DayFile::commit() {
@@ -195,45 +213,6 @@ Result<MessageId> DayFile::last_id() {
   return static_cast<MessageId>(select.integer(0));
 }
 
-Status DayFile::insert_message(MessageId id, const NewMessage& m, bool processed) {
-  TRY_VOID(base::failpoint("journal.message.before"));
-  TRY(auto insert,
-      database_.cached("INSERT INTO msg(id, received_us, channel, kind, type, control_id, peer, name, action,"
-                       " dedupe, crc, key_id, config, parent, replay_of, framing_fault, body)"
-                       " VALUES(?,?,?,?,?,?,?,?,?,?,?,0,(SELECT id FROM config WHERE hash=?),?,?,?,?)"));
-  insert.bind(1, static_cast<std::int64_t>(id))
-      .bind(2, m.received.micros)
-      .bind(3, std::string_view(m.channel));
-  insert.bind(4, static_cast<std::int64_t>(m.kind)).bind(5, std::string_view(m.type));
-  insert.bind(6, std::string_view(m.control_id))
-      .bind(7, std::string_view(m.peer))
-      .bind(8, std::string_view(m.name));
-  insert.bind(9, std::string_view(m.action));
-  const bool has_key = m.dedupe != DedupeKey{};
-  if (has_key)
-    insert.bind_blob(10, view(m.dedupe));
-  else
-    insert.bind_null(10);
-  insert.bind(11, std::int64_t{base::crc32c(m.body)}).bind(12, std::string_view(m.config_hash));
-  if (m.parent != 0)
-    insert.bind(13, static_cast<std::int64_t>(m.parent));
-  else
-    insert.bind_null(13);
-  if (m.replay_of != 0)
-    insert.bind(14, static_cast<std::int64_t>(m.replay_of));
-  else
-    insert.bind_null(14);
-  insert.bind(15, std::int64_t{m.framing_fault}).bind_blob(16, m.body);
-  TRY_VOID(insert.run());
-  TRY_VOID(base::failpoint("journal.message.after"));
-  changes_.opened.push_back(id);
-  if (processed) changes_.settled.push_back(id);
-  if (has_key) changes_.keys.emplace_back(id, key_head(m.dedupe));
-  if (m.fragment) TRY_VOID(insert_fragment(id, m.channel));
-  if (m.edited_from != 0 || m.job != 0) TRY_VOID(insert_origin(id, m));
-  return m.step ? insert_link_step(id, *m.step) : Status{};
-}
-
 Status DayFile::insert_same_id(MessageId id, MessageId earlier) {
   TRY(auto create, database_.cached(kSameIdSchema));
   TRY_VOID(create.run());
@@ -242,80 +221,14 @@ Status DayFile::insert_same_id(MessageId id, MessageId earlier) {
 }
 
 Result<bool> DayFile::has_control_id(MessageId id, const NewMessage& of) {
-  TRY(auto select, database_.cached("SELECT channel=? AND control_id=? AND dedupe IS NOT ? FROM msg WHERE id=?"));
-  select.bind(1, std::string_view(of.channel)).bind(2, std::string_view(of.control_id)).bind_blob(3, view(of.dedupe));
-  TRY(const bool row, select.bind(4, static_cast<std::int64_t>(id)).step());
+  TRY(auto select, database_.cached("SELECT channel=? AND control_id=CASE WHEN key_id=0 THEN ? ELSE ? END AND dedupe IS NOT ?"
+                                    " FROM msg WHERE id=?"));
+  const std::string token = secrets_.has_keys() ? secrets_.control_token(of.control_id) : std::string();
+  select.bind(1, std::string_view(of.channel)).bind(2, std::string_view(of.control_id)).bind(3, std::string_view(token));
+  TRY(const bool row, select.bind_blob(4, view(of.dedupe)).bind(5, static_cast<std::int64_t>(id)).step());
   const bool has = row && select.integer(0) != 0;
   select.reset();
   return has;
-}
-
-Status DayFile::insert_output(MessageId id, const std::string& channel, const Output& output, std::size_t slot) {
-  if (slot >= static_cast<std::size_t>(kOutputSlots))
-    return base::fail(base::ErrorCode::limit_exceeded, "a message has more outputs than the journal keeps",
-                      "message " + std::to_string(id));
-  TRY(auto insert,
-      database_.cached(
-          "INSERT INTO outbox(dest, msg_id, attempts, in_doubt, kind, is_source, control_id, options,"
-          " crc, packed, body, okey, slot) VALUES(?,?,0,0,?,?,?,?,?,?,x'',?,?)"));
-  const std::string key = destination_key(channel, output.destination);
-  const std::string options = print_options(output);
-  insert.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id));
-  insert.bind(3, static_cast<std::int64_t>(output.kind)).bind(4, std::int64_t{output.is_source});
-  insert.bind(5, std::string_view(output.control_id)).bind(6, std::string_view(options));
-  insert.bind(7, std::int64_t{output_crc(output, options)});
-  insert.bind(8, std::int64_t{output.is_source ? kBodyPlain : kBodyElsewhere});
-  TRY_VOID(base::failpoint("journal.output.before"));
-  TRY_VOID(insert.bind(9, std::string_view(output.order_key)).bind(10, static_cast<std::int64_t>(slot)).run());
-  ++changes_.waiting[key];
-  if (!output.is_source) TRY_VOID(insert_body(id, key, output, slot));
-  return base::failpoint("journal.output.after");
-}
-
-/// What was made for a destination. It stays where it is when the outbox row goes.
-Status DayFile::insert_body(MessageId id, const std::string& key, const Output& output, std::size_t slot) {
-  TRY(auto insert, database_.cached("INSERT INTO output(id, dest, kind, control_id, crc, form, body)"
-                                    " VALUES(?,?,?,?,?,?,?)"));
-  const bool packs = output.body.size() >= base::limits::kPackedBytesMin;
-  const std::string packed = packs ? base::pack(output.body) : std::string();
-  insert.bind(1, static_cast<std::int64_t>(id) * kOutputSlots + static_cast<std::int64_t>(slot));
-  insert.bind(2, std::string_view(key)).bind(3, static_cast<std::int64_t>(output.kind));
-  const std::string& stored = packs ? packed : output.body;
-  insert.bind(4, std::string_view(output.control_id)).bind(5, std::int64_t{base::crc32c(stored)});
-  return insert.bind(6, std::int64_t{packs ? kBodyPacked : kBodyPlain}).bind_blob(7, stored).run();
-}
-
-Status DayFile::insert_ending(MessageId id, const std::string& channel, const Ending& e, base::WallTime at) {
-  TRY_VOID(base::failpoint(e.state == DeliveryState::quarantined ? "journal.quarantine" : "journal.ending"));
-  TRY(auto insert,
-      database_.cached(
-          "INSERT OR REPLACE INTO delivery(msg_id, dest, state, attempts, in_doubt, code, detail,"
-          " sent_hash, reply, updated_us) VALUES(?,?,?,?,?,?,?,?,?,?)"));
-  const std::string key =
-      e.destination == kNoDestination ? e.destination : destination_key(channel, e.destination);
-  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(key));
-  insert.bind(3, static_cast<std::int64_t>(e.state))
-      .bind(4, std::int64_t{e.attempts})
-      .bind(5, std::int64_t{e.in_doubt});
-  insert.bind(6, std::string_view(e.code)).bind(7, std::string_view(e.detail));
-  if (e.sent_hash.empty())
-    insert.bind_null(8);
-  else
-    insert.bind_blob(8, e.sent_hash);
-  if (e.reply.empty())
-    insert.bind_null(9);
-  else
-    insert.bind_blob(9, e.reply);
-  return insert.bind(10, at.micros).run();
-}
-
-Status DayFile::insert_lookups(MessageId id, const std::string& answers) {
-  if (answers.empty()) return {};
-  TRY(auto create, database_.cached(kLookupSchema));
-  TRY_VOID(create.run());
-  TRY(auto insert, database_.cached("INSERT OR REPLACE INTO lookup(msg_id, crc, answers) VALUES(?,?,?)"));
-  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::int64_t{base::crc32c(answers)});
-  return insert.bind(3, std::string_view(answers)).run();
 }
 
 Status DayFile::insert_fragment(MessageId id, const std::string& channel) {
@@ -365,6 +278,32 @@ Status DayFile::update_link_step(MessageId id, const hl7::SequenceState& next) {
   return update.bind(4, static_cast<std::int64_t>(id)).run();
 }
 
+Result<bool> DayFile::has_link_step(MessageId id) {
+  TRY(const bool has_links, has_table(database_, "link"));
+  if (!has_links) return false;
+  TRY(auto select, database_.cached("SELECT 1 FROM link WHERE msg_id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  select.reset();
+  return found;
+}
+
+Status DayFile::take_links(DayFile& older, const LinkStates& known) {
+  TRY(const bool has_links, has_table(older.database_, "link"));
+  if (!has_links) return {};
+  TRY_VOID(database_.exec(kLinkSchema));
+  TRY(auto select, older.database_.prepare("SELECT name, max(msg_id), verdict, reply, last, resync, frozen FROM link"
+                                           " GROUP BY name"));
+  for (;;) {
+    TRY(const bool row, select.step());
+    if (!row) return {};
+    if (known.contains(std::string(select.text(0)))) continue;
+    TRY(auto insert, database_.cached("INSERT OR REPLACE INTO link(name, msg_id, verdict, reply, last, resync, frozen)"
+                                      " VALUES(?,?,?,?,?,?,?)"));
+    insert.bind(1, select.text(0)).bind(2, select.integer(1)).bind(3, select.integer(2)).bind(4, select.text(3));
+    TRY_VOID(insert.bind(5, select.integer(4)).bind(6, select.integer(5)).bind(7, select.integer(6)).run());
+  }
+}
+
 Status DayFile::links(const std::string& prefix, LinkStates& out) {
   TRY(const bool has_links, has_table(database_, "link"));
   if (!has_links) return {};
@@ -409,47 +348,26 @@ void DayFile::settle_message(MessageId id) {
   changes_.settled.push_back(id);
 }
 
-Status DayFile::insert_unframed(const std::string& channel, const channels::Unframed& what) {
-  TRY(auto insert,
-      database_.cached("INSERT INTO unframed(received_us, channel, kind, peer, name, detail, bytes, head)"
-                       " VALUES(?,?,?,?,?,?,?,?)"));
-  insert.bind(1, what.received_at.micros)
-      .bind(2, std::string_view(channel))
-      .bind(3, channels::name_of(what.kind));
-  insert.bind(4, std::string_view(what.peer))
-      .bind(5, std::string_view(what.name))
-      .bind(6, std::string_view(what.detail));
-  return insert.bind(7, static_cast<std::int64_t>(what.bytes)).bind_blob(8, what.head).run();
-}
-
 Status DayFile::keep_config(const std::string& hash, const std::string& text) {
   TRY(auto insert, database_.cached("INSERT OR IGNORE INTO config(hash, text) VALUES(?, ?)"));
   return insert.bind(1, std::string_view(hash)).bind(2, std::string_view(text)).run();
 }
 
 Result<StoredMessage> DayFile::message(MessageId id) {
-  return read_stored_message(database_, id);
+  return read_stored_message(rows(), id);
 }
 
 Result<std::optional<Ending>> DayFile::ending(MessageId id, const std::string& channel,
                                               const std::string& destination) {
-  TRY(auto select,
-      database_.cached("SELECT state, attempts, in_doubt, code, detail, sent_hash, reply FROM delivery"
-                       " WHERE msg_id=? AND dest=?"));
+  TRY(auto select, database_.cached(std::string("SELECT ") + kDeliveryColumns + " FROM delivery WHERE msg_id=? AND dest=?"));
   const std::string key = destination == kNoDestination ? destination : destination_key(channel, destination);
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(key)).step());
   if (!found) return std::optional<Ending>();
-  Ending out;
-  out.destination = destination;
-  out.state = static_cast<DeliveryState>(select.integer(0));
-  out.attempts = static_cast<std::uint32_t>(select.integer(1));
-  out.in_doubt = select.integer(2) != 0;
-  out.code = select.text(3);
-  out.detail = select.text(4);
-  out.sent_hash = select.blob(5);
-  out.reply = select.blob(6);
+  auto out = take_delivery(rows(), id, select);
   select.reset();
-  return std::optional<Ending>(std::move(out));
+  if (!out) return base::fail(out.error());
+  out->destination = destination;
+  return std::optional<Ending>(std::move(*out));
 }
 
 Result<std::optional<std::string>> DayFile::config(const std::string& hash) {
@@ -464,7 +382,7 @@ Result<std::optional<std::string>> DayFile::config(const std::string& hash) {
 Status DayFile::pending(const std::string& channel, const std::string& destination, MessageId after,
                         std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
                         std::vector<MessageId>& corrupt) {
-  return read_pending_outputs(database_, destination_key(channel, destination), after, limit, bytes_max, out,
+  return read_pending_outputs(rows(), destination_key(channel, destination), after, limit, bytes_max, out,
                               corrupt);
 }
 

@@ -12,13 +12,15 @@
 
 #include "engine/base/env.h"
 #include "engine/base/sql/sqlite.h"
+#include "engine/journal/file_keys.h"
 #include "engine/journal/journal.h"
+#include "engine/limits.h"
 
 namespace kiln::engine {
 
 /// Format number of the files this version writes; files from kJournalFormatOldest on are read, and brought up to it when
 /// they are opened for writing. 1 was never released.
-inline constexpr std::int64_t kJournalFormat = 3;
+inline constexpr std::int64_t kJournalFormat = 4;
 inline constexpr std::int64_t kJournalFormatOldest = 2;
 
 /// "journal/000007-20261122.db" and what it says.
@@ -29,6 +31,14 @@ struct DayFileName {
   static std::optional<DayFileName> parse(std::string_view name);
 };
 
+struct DayFileOptions {
+  MasterKeyPtr master;  ///< nullptr: rows are written in the clear, and a file that has keys cannot be opened
+  /// Opens a file also when its keys cannot be: for what touches nothing that is sealed.
+  bool may_be_locked = false;
+  std::size_t attachment_min = limits::kAttachmentMin;  ///< bytes; 0: every body stays whole
+  std::uint64_t records_per_key = limits::kRecordsPerKey;
+};
+
 /// One open file with its only writing connection (reliability.md S1). Used by the committer's thread alone;
 /// every change happens between begin() and commit().
 class DayFile {
@@ -36,7 +46,7 @@ class DayFile {
   /// Creates the file (and syncs its folder, S4) or opens an existing one. `first_id` is kept in a new file,
   /// and in one whose creation was interrupted: a file without tables holds nothing.
   static base::Result<DayFile> open(base::Env& env, const std::string& folder, DayFileName name,
-                                    MessageId first_id);
+                                    MessageId first_id, const DayFileOptions& options = {});
   DayFile(DayFile&&) noexcept = default;
   DayFile& operator=(DayFile&&) noexcept = default;
 
@@ -46,7 +56,7 @@ class DayFile {
   MessageId first_id() const { return first_id_; }
   base::Result<MessageId> last_id();
 
-  base::Status begin() { return database_.begin(); }
+  base::Status begin();
   /// Also writes what is due of the rows that may lag behind: dedupe keys and the number up to which all is
   /// settled.
   base::Status commit();
@@ -70,6 +80,10 @@ class DayFile {
   base::Status fragments(const std::string& channel, std::vector<MessageId>& out);
   base::Status insert_link_step(MessageId id, const LinkStep& step);
   base::Status update_link_step(MessageId id, const hl7::SequenceState& next);
+  base::Result<bool> has_link_step(MessageId id);
+  /// Takes over the newest row of each link of `older` that is not in `known`: the state of a link that was silent for longer
+  /// than messages are kept. In the transaction under way.
+  base::Status take_links(DayFile& older, const LinkStates& known);
   /// States of the links whose names begin with `prefix`, added to `out` where they are not known yet.
   base::Status links(const std::string& prefix, LinkStates& out);
   base::Status insert_ending(MessageId id, const std::string& channel, const Ending& ending,
@@ -146,6 +160,14 @@ class DayFile {
   base::Status create_schema(MessageId first_id);
   base::Status check_format();
   base::Status migrate();
+  base::Status resolve_ending(MessageId id, const std::string& destination, bool dropped);
+  base::Status open_keys(const DayFileOptions& options);
+  RowSource rows() { return {database_, secrets_}; }
+  bool seals() const { return secrets_.writing() != 0; }
+  /// `text` as it is stored in a row of that name: sealed, or as it is.
+  base::Result<std::string> sealed(const std::string& row, std::string text);
+  /// Takes the large parts of a body out; what goes into column `parts`, and the rest.
+  base::Result<std::pair<std::string, std::string>> keep_body(const std::string& body, channels::ContentKind kind);
   base::Status insert_body(MessageId id, const std::string& key, const Output& output, std::size_t slot);
   base::Status insert_attempt(MessageId id, const std::string& key, const Attempt& attempt);
   base::Status load_open();
@@ -157,6 +179,9 @@ class DayFile {
   base::Status write_number(const char* key, MessageId id);
   base::Status write_waiting();
   base::Database database_;
+  FileKeys secrets_;
+  std::size_t attachment_min_ = 0;
+  std::uint64_t records_per_key_ = 0;
   DayFileName name_;
   MessageId first_id_ = 0;
   std::int64_t format_found_ = kJournalFormat;

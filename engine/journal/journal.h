@@ -58,7 +58,7 @@ struct NewMessage {
   std::string control_id;  ///< MSH-10, may be empty
   DedupeKey dedupe{};
   std::string config_hash;  ///< site version the message is pinned to
-  MessageId parent = 0;     ///< message this one is a part of
+  MessageId parent = 0;     ///< message this one is a part of, or was made of by a channel that handed it on (is_part())
   MessageId replay_of = 0;
   MessageId edited_from = 0;  ///< message whose body an operator changed to make this one
   JobId job = 0;              ///< job that made it; see JobRecord::position

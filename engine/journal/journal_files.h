@@ -12,14 +12,22 @@ namespace kiln::engine {
 
 struct JournalFile {
   DayFileName name;
-  base::Database database;  ///< read-only
+  base::Database database;  ///< read-only; shows a file of an older format as one of the present
+  FileKeys keys;
   MessageId first_id = 0;
   std::int64_t format = 0;
   std::uint64_t bytes = 0;  ///< of the file and its WAL
+  RowSource rows() { return {database, keys}; }
 };
 
-/// Every complete file of the folder, by generation; none: an empty list. Errors: journal_format for a newer one.
-base::Result<std::vector<JournalFile>> open_journal_files(base::Env& env, const std::string& folder);
+/// Nothing when the file is being made: its first transaction is not committed. Errors: journal_format for a newer one. Keys that
+/// cannot be opened are no error: FileKeys::usable() tells. `cache_kib`: page cache of the connection; 0: as usual.
+base::Result<std::optional<JournalFile>> open_journal_file(base::Env& env, const std::string& folder, const DayFileName& name,
+                                                           const MasterKeyPtr& master, int cache_kib = 0);
+
+/// Every complete file of the folder, by generation; none: an empty list. Errors: as open_journal_file().
+base::Result<std::vector<JournalFile>> open_journal_files(base::Env& env, const std::string& folder,
+                                                          const MasterKeyPtr& master = {});
 
 /// Numbers that a journal knows to be absent: skipped at a start (they were given before), or removed by retention.
 struct AbsentRange {

@@ -87,7 +87,11 @@ std::string exists_delivery(const std::string& condition) {
 
 /// What waits is found from the outbox, what is rare from its index: not by looking at every message.
 std::string state_condition(const std::string& name) {
-  const std::string unprocessed = "SELECT id FROM unprocessed WHERE id BETWEEN ?1 AND ?2";
+  // As the view `unprocessed`, but from where messages are not settled: of the two lower ends a view has, SQLite takes one.
+  const std::string unprocessed =
+      "SELECT u.id FROM msg u WHERE u.id BETWEEN max(?1,(SELECT CAST(value AS INTEGER)+1 FROM meta WHERE key='settled_to')) AND ?2"
+      " AND NOT EXISTS(SELECT 1 FROM delivery d WHERE d.msg_id=u.id)"
+      " AND NOT EXISTS(SELECT 1 FROM dests CROSS JOIN outbox o ON o.dest=dests.dest AND o.msg_id=u.id)";
   if (name == "unprocessed") return "m.id IN (" + unprocessed + ")";
   if (name == "pending")
     return "m.id IN (SELECT o.msg_id FROM dests CROSS JOIN outbox o ON o.dest=dests.dest WHERE o.msg_id BETWEEN ?1 AND ?2"
@@ -113,7 +117,9 @@ std::string QuerySql::condition(const QueryTerm& term) {
       return "substr(m.peer,1,length(" + value + "))=" + value;
     }
     case Field::id:
-      return "m.control_id=" + text(term.text);
+      if (tables_.keys == nullptr) return "m.control_id=" + text(term.text);
+      return "m.control_id=CASE WHEN m.key_id=0 THEN " + text(term.text) + " ELSE " +
+             text(tables_.keys->control_token(term.text)) + " END";
     case Field::code:
       return exists_delivery("d.code=" + text(term.text));
     case Field::state:

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/base/sql/sqlite.h"
+#include "engine/journal/file_keys.h"
 #include "engine/journal/query.h"
 
 namespace kiln::engine {
@@ -12,6 +13,7 @@ namespace kiln::engine {
 /// What the file has that a query can use.
 struct QueryTables {
   bool same_id = false;
+  const FileKeys* keys = nullptr;  ///< of a file with sealed messages
 };
 
 /// SQL over `msg m` with the parameters ?1 and ?2 for the first and last number that is looked at; needs kQueryTables before the

@@ -21,10 +21,23 @@ using base::Statement;
 using base::Status;
 
 constexpr const char* kSummary =
-    "SELECT m.id, m.received_us, m.channel, m.type, m.control_id, m.peer, m.name, m.kind, length(m.body), m.parent,"
-    " m.replay_of, EXISTS(SELECT 1 FROM unprocessed u WHERE u.id=m.id) FROM msg m WHERE m.id=?";
+    "SELECT m.id, m.received_us, m.channel, m.type, m.control_id, m.peer, m.name, m.kind, ifnull(m.size, length(m.body)), m.parent,"
+    " m.replay_of, EXISTS(SELECT 1 FROM unprocessed u WHERE u.id=m.id), m.key_id, m.head FROM msg m WHERE m.id=?";
 
-MessageSummary read_summary(const Statement& row) {
+/// Control id and name of a sealed message; without the key there are none, and a damaged one is told by message().
+void open_names(RowSource file, const Statement& row, MessageSummary& out) {
+  const std::int64_t key = row.integer(12);
+  if (key == 0) return;
+  out.control_id.clear();
+  const auto texts = file.keys.open(key, row_name("msg head", out.id, out.channel), row.blob(13));
+  if (!texts) return;
+  std::string_view rest = *texts, control_id, name;
+  if (!take_text(rest, control_id) || !take_text(rest, name)) return;
+  out.control_id = control_id;
+  out.name = name;
+}
+
+MessageSummary read_summary(RowSource file, const Statement& row) {
   MessageSummary out;
   out.id = static_cast<MessageId>(row.integer(0));
   out.received = {row.integer(1)};
@@ -38,32 +51,39 @@ MessageSummary read_summary(const Statement& row) {
   out.parent = static_cast<MessageId>(row.integer(9));
   out.replay_of = static_cast<MessageId>(row.integer(10));
   out.unprocessed = row.integer(11) != 0;
+  open_names(file, row, out);
   return out;
 }
 
-Status read_destinations(Database& database, MessageSummary& summary) {
-  TRY(auto ended,
-      database.cached("SELECT dest, state, attempts, in_doubt, code, detail, reply, updated_us FROM delivery"
-                      " WHERE msg_id=? ORDER BY dest"));
+Status read_destinations(RowSource file, MessageSummary& summary) {
+  TRY(auto ended, file.database.cached(std::string("SELECT ") + kDeliveryColumns + " FROM delivery WHERE msg_id=? ORDER BY dest"));
   ended.bind(1, static_cast<std::int64_t>(summary.id));
   for (;;) {
     TRY(const bool row, ended.step());
     if (!row) break;
     DestinationState state;
-    state.destination = ended.text(0);
-    state.ending.destination = state.destination;
-    state.ending.state = static_cast<DeliveryState>(ended.integer(1));
-    state.attempts = state.ending.attempts = static_cast<std::uint32_t>(ended.integer(2));
-    state.in_doubt = state.ending.in_doubt = ended.integer(3) != 0;
-    state.ending.code = ended.text(4);
-    state.ending.detail = ended.text(5);
-    state.ending.reply = ended.blob(6);
-    state.updated = {ended.integer(7)};
+    auto ending = take_delivery(file, summary.id, ended);
+    if (ending) {
+      state.ending = std::move(*ending);
+    } else {  // shown as far as it goes: the rest of the message is not less there
+      if (ending.error().code != ErrorCode::corrupt_record && ending.error().code != ErrorCode::journal_key)
+        return base::fail(ending.error());
+      state.ending.destination = ended.text(0);
+      state.ending.state = static_cast<DeliveryState>(ended.integer(1));
+      state.ending.attempts = static_cast<std::uint32_t>(ended.integer(2));
+      state.ending.in_doubt = ended.integer(3) != 0;
+      state.ending.code = ended.text(4);
+      state.ending.detail = ending.error().code == ErrorCode::corrupt_record ? "this record is damaged" : ended.text(5);
+    }
+    state.destination = state.ending.destination;
+    state.attempts = state.ending.attempts;
+    state.in_doubt = state.ending.in_doubt;
+    state.updated = {ended.integer(8)};
     summary.destinations.push_back(std::move(state));
   }
   // The outbox is keyed by destination first: step from one destination to the next, then look each up.
   TRY(auto waiting,
-      database.cached(
+      file.database.cached(
           "WITH RECURSIVE d(dest) AS (SELECT min(dest) FROM outbox UNION ALL"
           " SELECT (SELECT min(dest) FROM outbox WHERE dest>d.dest) FROM d WHERE d.dest IS NOT NULL)"
           " SELECT o.dest, o.attempts, o.in_doubt FROM d JOIN outbox o ON o.dest=d.dest AND o.msg_id=?"
@@ -101,30 +121,10 @@ std::string MessageSummary::state() const {
   return "unprocessed";
 }
 
-Result<JournalReader> JournalReader::open(base::Env& env, const std::string& folder) {
-  TRY(const auto entries, env.list(folder));
+Result<JournalReader> JournalReader::open(base::Env& env, const std::string& folder, const MasterKeyPtr& master) {
   JournalReader reader;
-  for (const auto& entry : entries) {
-    const auto name = DayFileName::parse(entry.name);
-    if (!name) continue;
-    auto file = std::make_unique<File>();
-    file->name = *name;
-    base::DatabaseOptions options;
-    options.path = base::join_path(folder, entry.name);
-    options.read_only = true;
-    options.vfs = env.sqlite_vfs();
-    TRY(file->database, Database::open(options));
-    TRY(auto tables, file->database.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='meta')"));
-    TRY_VOID(tables.step());
-    if (tables.integer(0) == 0)
-      continue;  // created, but its first transaction is not committed yet: it holds nothing
-    tables.reset();
-    TRY(auto select, file->database.prepare("SELECT value FROM meta WHERE key='first_id'"));
-    TRY(const bool found, select.step());
-    if (!found) continue;
-    file->first_id = static_cast<MessageId>(std::stoull(std::string(select.text(0))));
-    reader.files_.push_back(std::move(file));
-  }
+  TRY(auto files, open_journal_files(env, folder, master));
+  for (JournalFile& file : files) reader.files_.push_back(std::make_unique<File>(std::move(file)));
   if (reader.files_.empty())
     return base::fail(ErrorCode::file_not_found, "there is no journal in this folder", folder,
                       "name the site that `kiln run` serves, or its data folder");
@@ -143,13 +143,16 @@ Result<MessageSummary> JournalReader::summary_in(File& file, MessageId id) {
   TRY(auto select, database.cached(kSummary));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   if (!found) return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
-  MessageSummary summary = read_summary(select);
+  MessageSummary summary = read_summary(file.rows(), select);
   select.reset();
-  TRY_VOID(read_destinations(database, summary));
+  TRY_VOID(read_destinations(file.rows(), summary));
   TRY(summary.same_id_as, read_same_id(database, summary.id));
   for (DestinationState& state : summary.destinations) {
     if (state.pending) continue;
-    TRY(state.note, read_quarantine_row(database, summary.id, state.destination));
+    auto note = read_quarantine_row(file.rows(), summary.id, state.destination);
+    const bool unreadable = !note && (note.error().code == ErrorCode::journal_key || note.error().code == ErrorCode::corrupt_record);
+    if (!note && !unreadable) return base::fail(note.error());
+    if (note) state.note = std::move(*note);  // without the key the rest of the message is shown
   }
   TRY_VOID(read_origin(database, summary.id, summary.edited_from, summary.job));
   return summary;
@@ -169,7 +172,7 @@ Result<StoredMessage> JournalReader::message(MessageId id) {
   // in.
   for (auto at = files_.rbegin();
        at != files_.rend() && !found && found.error().code == ErrorCode::message_not_found; ++at)
-    if ((*at)->first_id <= id) found = read_stored_message((*at)->database, id);
+    if ((*at)->first_id <= id) found = read_stored_message((*at)->rows(), id);
   return found;
 }
 
@@ -179,7 +182,7 @@ Result<PendingOutput> JournalReader::pending_output(MessageId id, const std::str
     return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
   std::vector<PendingOutput> out;
   std::vector<MessageId> corrupt;
-  TRY_VOID(read_pending_outputs(file->database, destination, id - 1, 1, 1, out, corrupt));
+  TRY_VOID(read_pending_outputs(file->rows(), destination, id - 1, 1, 1, out, corrupt));
   if (out.empty() || out.front().id != id)
     return base::fail(ErrorCode::message_not_found,
                       "message " + std::to_string(id) + " does not wait for " + destination);
@@ -215,9 +218,9 @@ Result<KeptOutput> JournalReader::sent_output(MessageId id, const std::string& d
       hash_of.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination)).step());
   const std::string hash(ended ? hash_of.blob(0) : std::string_view());
   hash_of.reset();
-  TRY(auto kept, read_kept_output(file->database, id, destination));
+  TRY(auto kept, read_kept_output(file->rows(), id, destination));
   if (!kept) {  // perhaps the message itself
-    TRY(StoredMessage stored, read_stored_message(file->database, id));
+    TRY(StoredMessage stored, read_stored_message(file->rows(), id));
     const auto pending = ended ? Result<PendingOutput>(base::fail(ErrorCode::message_not_found))
                                : pending_output(id, destination);
     if (pending) return KeptOutput{pending->output.kind, pending->output.control_id, pending->output.body};
@@ -235,7 +238,24 @@ Result<std::vector<Attempt>> JournalReader::attempts(MessageId id, const std::st
   Status status;
   File* file = file_with(id, status);
   if (file == nullptr) return base::fail(status.error());
-  return read_attempts(file->database, id, destination);
+  return read_attempts(file->rows(), id, destination);
+}
+
+/// By the index of what is rare.
+Result<std::map<std::string, std::uint64_t>> JournalReader::open_quarantine() {
+  std::map<std::string, std::uint64_t> out;
+  for (const auto& file : files_) {
+    TRY(auto select, file->database.cached(
+                         "SELECT m.channel, count(*) FROM delivery d JOIN msg m ON m.id=d.msg_id WHERE d.state=3 AND d.state>=2"
+                         " AND NOT EXISTS(SELECT 1 FROM quarantine q WHERE q.msg_id=d.msg_id AND q.dest=d.dest AND q.resolution<>0)"
+                         " GROUP BY m.channel"));
+    for (;;) {
+      TRY(const bool row, select.step());
+      if (!row) break;
+      out[std::string(select.text(0))] += static_cast<std::uint64_t>(select.integer(1));
+    }
+  }
+  return out;
 }
 
 Status JournalReader::each_message(MessageId from, MessageId to,
@@ -251,7 +271,7 @@ Status JournalReader::each_message(MessageId from, MessageId to,
         if (!next.is_null(0)) id = static_cast<MessageId>(next.integer(0));
       }
       if (id == 0) break;
-      if (!visit(id, read_stored_message(file->database, id))) return {};
+      if (!visit(id, read_stored_message(file->rows(), id))) return {};
       after = id;
     }
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "channels/doors.h"
 #include "engine/base/env.h"
 #include "engine/base/result.h"
 #include "engine/index/keys.h"
@@ -40,6 +41,8 @@ struct MessageSummary {
   bool unprocessed = false;
   std::vector<DestinationState> destinations;
 
+  /// Of another message, and nothing of its own: what another channel handed on is a message of its own.
+  bool is_part() const { return parent != 0 && !peer.starts_with(channels::kChainPeer); }
   /// One word: unprocessed, pending, or the worst of the endings (quarantined, rejected, expired, removed,
   /// filtered, sent).
   std::string state() const;
@@ -70,8 +73,9 @@ class IndexReader;
 
 class JournalReader {
  public:
-  /// Opens every file of the folder. Errors: file_not_found when there is no journal.
-  static base::Result<JournalReader> open(base::Env& env, const std::string& folder);
+  /// Opens every file of the folder. Without the right key what is sealed cannot be read: journal_key where it is asked for.
+  /// Errors: file_not_found when there is no journal; journal_format.
+  static base::Result<JournalReader> open(base::Env& env, const std::string& folder, const MasterKeyPtr& master = {});
   JournalReader(JournalReader&&) noexcept;
   JournalReader& operator=(JournalReader&&) noexcept;
   ~JournalReader();
@@ -92,6 +96,8 @@ class JournalReader {
   base::Result<KeptOutput> sent_output(MessageId id, const std::string& destination);
   /// Attempts of an output that did not end it, in order; the one that ended it is its DestinationState.
   base::Result<std::vector<Attempt>> attempts(MessageId id, const std::string& destination);
+  /// Messages that are quarantined, as a whole or at a destination, and about which nobody has decided: how often, by channel.
+  base::Result<std::map<std::string, std::uint64_t>> open_quarantine();
   /// Messages `from` to `to`, both included, in order, each with its body; `visit` gets an error for one that is
   /// damaged, and false from it ends the scan. Each message is a read of its own.
   base::Status each_message(MessageId from, MessageId to,

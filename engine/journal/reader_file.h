@@ -3,16 +3,14 @@
 
 #include <optional>
 
-#include "engine/base/sql/sqlite.h"
 #include "engine/index/index_file.h"
+#include "engine/journal/journal_files.h"
 #include "engine/journal/reader.h"
 
 namespace kiln::engine {
 
-struct JournalReader::File {
-  DayFileName name;
-  base::Database database;
-  MessageId first_id = 0;
+struct JournalReader::File : JournalFile {
+  explicit File(JournalFile file) : JournalFile(std::move(file)) {}
   std::optional<IndexReader> index;  ///< opened by the first search that finds it
 };
 

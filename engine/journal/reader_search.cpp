@@ -70,16 +70,17 @@ class RowTruth {
 /// One search of one file.
 class FileSearch {
  public:
-  FileSearch(Database& database, const Query& query, const IndexRules& rules, const SearchOptions& options)
-      : database_(database), query_(query), rules_(rules), options_(options) {}
+  FileSearch(RowSource file, const Query& query, const IndexRules& rules, const SearchOptions& options)
+      : file_(file), database_(file.database), query_(query), rules_(rules), options_(options) {}
 
   Status prepare() {
     QueryTables tables;
     TRY(tables.same_id, has_table(database_, "same_id"));
+    if (file_.keys.has_keys()) tables.keys = &file_.keys;
     sql_.emplace(query_, tables);
     looks_inside_ = has_content(query_.root);
     const std::string select = std::string(kQueryTables) + "SELECT m.id" +
-                               (looks_inside_ ? ", m.channel, m.type, m.control_id, m.kind, m.body" + sql_->columns() : "") +
+                               (looks_inside_ ? ", m.channel, m.type, m.control_id, m.kind, m.key_id<>0 OR m.parts<>'', m.body" + sql_->columns() : "") +
                                " FROM msg m WHERE m.id BETWEEN ?1 AND ?2 AND " + sql_->where() + " ORDER BY m.id" +
                                (options_.oldest_first ? "" : " DESC");
     TRY(select_, database_.prepare(select));
@@ -105,22 +106,38 @@ class FileSearch {
       const Result<bool> row = select_.step();
       if (!row) status = base::fail(row.error());
       if (!row || !*row) break;
-      if (holds()) out.push_back(static_cast<MessageId>(select_.integer(0)));
+      const Result<bool> fits = holds();
+      if (!fits) status = base::fail(fits.error());
+      if (!fits) break;
+      if (*fits) out.push_back(static_cast<MessageId>(select_.integer(0)));
     }
     select_.reset();
     return status;
   }
 
  private:
-  bool holds() const {
+  /// A body that is sealed, or in parts, is read whole; a damaged one is found by nothing that stands in it.
+  Result<bool> holds() const {
     if (!looks_inside_) return true;
-    constexpr int kFirstColumn = 6;
-    const IndexedMessage message{select_.text(1), select_.text(2), select_.text(3), select_.blob(5),
-                                 static_cast<channels::ContentKind>(select_.integer(4))};
+    constexpr int kFirstColumn = 7;
+    std::string control_id, body;
+    IndexedMessage message{select_.text(1), select_.text(2), select_.text(3), select_.blob(6),
+                           static_cast<channels::ContentKind>(select_.integer(4))};
+    if (select_.integer(5) != 0) {
+      auto stored = read_stored_message(file_, static_cast<MessageId>(select_.integer(0)));
+      if (!stored && stored.error().code != base::ErrorCode::corrupt_record) return base::fail(stored.error());
+      if (stored) {
+        control_id = std::move(stored->message.control_id);
+        body = std::move(stored->message.body);
+      }
+      message.control_id = control_id;
+      message.body = body;
+    }
     ContentMatcher content(message, rules_);
     return RowTruth(select_, kFirstColumn, content).holds(query_.root);
   }
 
+  RowSource file_;
   Database& database_;
   const Query& query_;
   const IndexRules& rules_;
@@ -139,11 +156,15 @@ class Walk {
   }
   bool done(const std::vector<MessageId>& found) const { return found.size() >= options_.limit || !answer_.complete; }
 
-  /// Calls `look(part)` for parts of the range.
+  /// Calls `look(part)` for parts of the range: of `first` numbers, then of ever more, up to `step`. What fits is often at the
+  /// beginning, and a part gathers all that could fit before it is put in order.
   template <class Look>
-  Status go(Range range, MessageId step, std::vector<MessageId>& found, const Look& look) {
+  Status go(Range range, MessageId step, std::vector<MessageId>& found, const Look& look, MessageId first) {
+    constexpr MessageId kGrowth = 4;
+    MessageId now = std::min(first, step);
     while (!range.empty() && !done(found)) {
-      const MessageId width = std::min(step - 1, range.to - range.from);
+      const MessageId width = std::min(now - 1, range.to - range.from);
+      now = std::min(now * kGrowth, step);
       Range part = range;
       if (options_.oldest_first) {
         part.to = range.from + width;
@@ -199,7 +220,7 @@ void JournalReader::use_index(base::Env& env, std::string folder, IndexRules rul
 IndexReader* JournalReader::index_of(File& file) {
   if (env_ == nullptr || index_folder_.empty()) return nullptr;
   if (!file.index) {
-    auto opened = IndexReader::open(*env_, index_folder_, file.name.generation);
+    auto opened = IndexReader::open(*env_, index_folder_, file.name.generation, file.keys.token_key());
     if (!opened) return nullptr;
     file.index.emplace(std::move(*opened));
   }
@@ -225,7 +246,7 @@ Result<SearchAnswer> JournalReader::find(const Query& query, const SearchOptions
     if (range.empty()) continue;
     IndexReader* index = index_of(file);
     if (index != nullptr) TRY_VOID(index->narrow(wanted.received_from, wanted.received_to, range.from, range.to));
-    FileSearch search(file.database, query, rules_, options);
+    FileSearch search(file.rows(), query, rules_, options);
     TRY_VOID(search.prepare());
     const std::size_t before = found.size();
     auto scan = [&](Range part) { return search.look(part, options.limit, found); };
@@ -236,14 +257,14 @@ Result<SearchAnswer> JournalReader::find(const Query& query, const SearchOptions
       TRY(known, index->cursor());
     }
     if (plan.tokens.empty() || (!plan.selective && search.is_selective())) {
-      TRY_VOID(walk.go(range, search.step(), found, scan));
+      TRY_VOID(walk.go(range, search.step(), found, scan, options.ids_per_read));
     } else {
       constexpr MessageId kIndexStep = 2'000'000;
       const Range indexed{range.from, std::min(range.to, known)}, tail{std::max(range.from, known + 1), range.to};
       auto by_index = [&](Range part) { return look_by_index(*index, search, plan, part, options, found); };
-      if (options.oldest_first) TRY_VOID(walk.go(indexed, kIndexStep, found, by_index));
-      TRY_VOID(walk.go(tail, search.step(), found, scan));
-      if (!options.oldest_first) TRY_VOID(walk.go(indexed, kIndexStep, found, by_index));
+      if (options.oldest_first) TRY_VOID(walk.go(indexed, kIndexStep, found, by_index, kIndexStep));
+      TRY_VOID(walk.go(tail, search.step(), found, scan, options.ids_per_read));
+      if (!options.oldest_first) TRY_VOID(walk.go(indexed, kIndexStep, found, by_index, kIndexStep));
     }
     for (std::size_t at = before; at < found.size(); ++at) all.emplace_back(&file, found[at]);
   }

@@ -3,9 +3,8 @@
 #include <cstring>
 
 #include "engine/base/json.h"
-#include "engine/base/limits.h"
-#include "engine/base/packing.h"
 #include "engine/base/text.h"
+#include "engine/journal/body_parts.h"
 #include "engine/journal/schema.h"
 
 namespace kiln::engine {
@@ -24,17 +23,51 @@ std::string print_options(const Output& output) {
   return json.take();
 }
 
-static Status parse_options(std::string_view text, Output& output) {
-  if (text.empty()) return {};
-  TRY(const base::JsonDocument document, base::parse_json(text));
-  output.csv_header = document.root()["header"].text();
-  for (const base::JsonView pair : document.root()["rendered"])
-    output.rendered.emplace_back(pair.at(0).text(), pair.at(1).text());
-  return {};
-}
-
 std::uint32_t output_crc(const Output& output, std::string_view options) {
   return base::crc32c(output.body, base::crc32c(options, base::crc32c(output.control_id)));
+}
+
+std::int64_t MessageRow::sum() const {
+  RowSum out;
+  out.add(static_cast<std::int64_t>(id)).add(received_us).add(channel).add(kind).add(type).add(control_id).add(peer);
+  out.add(name).add(action).add(dedupe).add(crc).add(key).add(config_hash).add(parent).add(replay_of).add(framing_fault);
+  return out.add(size).add(parts).add(head).value();
+}
+
+std::int64_t OutboxRow::sum() const {
+  RowSum out;
+  out.add(dest).add(static_cast<std::int64_t>(id)).add(kind).add(is_source).add(control_id).add(options).add(crc);
+  return out.add(packed).add(order_key).add(slot).add(key).value();
+}
+
+std::int64_t OutputRow::sum() const {
+  return RowSum().add(id).add(dest).add(kind).add(control_id).add(crc).add(form).add(key).add(parts).value();
+}
+
+std::int64_t DeliveryRow::sum() const {
+  RowSum out;
+  out.add(static_cast<std::int64_t>(id)).add(dest).add(state).add(attempts).add(in_doubt).add(code).add(detail);
+  return out.add(sent_hash).add(reply).add(updated_us).add(key).value();
+}
+
+std::int64_t AttemptRow::sum() const {
+  RowSum out;
+  out.add(static_cast<std::int64_t>(id)).add(dest).add(n).add(at_us).add(took_us).add(in_doubt).add(code).add(detail);
+  return out.add(reply).add(key).value();
+}
+
+Result<std::string> open_text(RowSource file, std::int64_t key, const std::string& row, std::string_view stored) {
+  if (key == 0) return std::string(stored);
+  return file.keys.open(key, row, stored);
+}
+
+/// Rows of older formats have no checksum of their own.
+static bool fits(const base::Statement& select, int column, std::int64_t sum) {
+  return select.is_null(column) || select.integer(column) == sum;
+}
+
+static tl::unexpected<base::Error> corrupt(std::string what, MessageId id) {
+  return base::fail(base::ErrorCode::corrupt_record, std::move(what), "message " + std::to_string(id));
 }
 
 Result<bool> has_table(base::Database& database, std::string_view name) {
@@ -67,19 +100,18 @@ static Status read_link_step(base::Database& database, MessageId id, std::option
 }
 
 /// What was asked for the message; empty when nothing was, or when the file is older than lookups.
-static Result<std::string> read_lookups(base::Database& database, MessageId id) {
-  TRY(const bool has_lookups, has_table(database, "lookup"));
+static Result<std::string> read_lookups(RowSource file, MessageId id) {
+  TRY(const bool has_lookups, has_table(file.database, "lookup"));
   if (!has_lookups) return std::string();
-  TRY(auto select, database.cached("SELECT crc, answers FROM lookup WHERE msg_id=?"));
+  TRY(auto select, file.database.cached("SELECT crc, key_id, answers FROM lookup WHERE msg_id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   if (!found) return std::string();
   const auto crc = static_cast<std::uint32_t>(select.integer(0));
-  std::string answers(select.text(1));
+  const std::int64_t key = select.integer(1);
+  std::string answers(select.blob(2));
   select.reset();
-  if (base::crc32c(answers) != crc)
-    return base::fail(base::ErrorCode::corrupt_record, "the recorded lookups",
-                      "message " + std::to_string(id));
-  return answers;
+  if (sealed_crc(answers, key) != crc) return corrupt("the recorded lookups", id);
+  return open_text(file, key, row_name("lookup", id), answers);
 }
 
 Result<MessageId> read_same_id(base::Database& database, MessageId id) {
@@ -105,11 +137,50 @@ Status read_origin(base::Database& database, MessageId id, MessageId& edited_fro
   return {};
 }
 
-Result<StoredMessage> read_stored_message(base::Database& database, MessageId id) {
+/// The texts that stand in the columns of a message in the clear, or together in `head`.
+static Status open_head(RowSource file, const MessageRow& row, std::string_view head, NewMessage& m) {
+  if (row.key == 0) return {};
+  TRY(const std::string texts, file.keys.open(row.key, row_name("msg head", row.id, m.channel), head));
+  std::string_view rest = texts, control_id, name;
+  if (!take_text(rest, control_id) || !take_text(rest, name)) return corrupt({}, row.id);
+  m.control_id = control_id;
+  m.name = name;
+  return {};
+}
+
+static Result<std::string> open_body(RowSource file, const MessageRow& row, const std::string& parts, std::string stored,
+                                     const std::string& channel) {
+  base::Status locked;
+  if (row.key != 0) {
+    auto opened = file.keys.open(row.key, row_name("msg", row.id, channel), stored);
+    if (opened)
+      stored = std::move(*opened);
+    else if (opened.error().code == base::ErrorCode::journal_key)
+      locked = base::fail(opened.error());
+    else
+      return base::fail(opened.error());
+  }
+  if (!parts.empty()) {  // also without the key: the checksums of the parts are looked at
+    auto joined = join_parts(file, parts, stored);
+    if (!joined && (locked || joined.error().code != base::ErrorCode::journal_key)) return base::fail(joined.error());
+    if (joined) stored = std::move(*joined);
+  }
+  if (!locked) return base::fail(locked.error());
+  return stored;
+}
+
+static Status read_beside(RowSource file, MessageId id, NewMessage& m) {
+  TRY(m.lookups, read_lookups(file, id));
+  TRY(m.same_id_as, read_same_id(file.database, id));
+  TRY_VOID(read_link_step(file.database, id, m.step));
+  return read_origin(file.database, id, m.edited_from, m.job);
+}
+
+Result<StoredMessage> read_stored_message(RowSource file, MessageId id) {
   TRY(auto select,
-      database.cached(
+      file.database.cached(
           "SELECT m.received_us, m.channel, m.kind, m.type, m.control_id, m.peer, m.name, m.action,"
-          " m.dedupe, m.crc, c.hash, m.parent, m.replay_of, m.framing_fault, m.body"
+          " m.dedupe, m.crc, c.hash, m.parent, m.replay_of, m.framing_fault, m.key_id, m.size, m.sum, m.parts, m.head, m.body"
           " FROM msg m LEFT JOIN config c ON c.id = m.config WHERE m.id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   if (!found)
@@ -127,153 +198,23 @@ Result<StoredMessage> read_stored_message(base::Database& database, MessageId id
   m.action = select.text(7);
   if (select.blob(8).size() == m.dedupe.size())
     std::memcpy(m.dedupe.data(), select.blob(8).data(), m.dedupe.size());
-  const auto crc = static_cast<std::uint32_t>(select.integer(9));
   m.config_hash = select.text(10);
   m.parent = static_cast<MessageId>(select.integer(11));
   m.replay_of = static_cast<MessageId>(select.integer(12));
   m.framing_fault = select.integer(13) != 0;
-  m.body = select.blob(14);
+  std::string stored(select.blob(19));
+  const std::string parts(select.text(17)), head(select.blob(18));
+  MessageRow row{id, select.integer(0), select.integer(2), select.integer(9), select.integer(14), select.integer(11),
+                 select.integer(12), select.integer(13), select.integer(15), m.channel, m.type, m.control_id, m.peer, m.name,
+                 m.action, select.blob(8), m.config_hash, parts, head};
+  const bool intact = fits(select, 16, row.sum()) && base::crc32c(stored) == static_cast<std::uint32_t>(row.crc);
+  row.dedupe = {};
   select.reset();
-  if (base::crc32c(m.body) != crc)
-    return base::fail(base::ErrorCode::corrupt_record, {}, "message " + std::to_string(id));
-  TRY(m.lookups, read_lookups(database, id));
-  TRY(m.same_id_as, read_same_id(database, id));
-  TRY_VOID(read_link_step(database, id, m.step));
-  TRY_VOID(read_origin(database, id, m.edited_from, m.job));
+  if (!intact) return corrupt({}, id);
+  TRY(m.body, open_body(file, row, parts, std::move(stored), m.channel));
+  TRY_VOID(open_head(file, row, head, m));
+  TRY_VOID(read_beside(file, id, m));
   return out;
-}
-
-static bool take_body(std::int64_t form, std::string_view stored, std::string& body) {
-  if ((form & kBodyPacked) == 0) {
-    body = stored;
-    return true;
-  }
-  auto unpacked = base::unpack(stored, base::limits::kOutputBytesMax);
-  if (unpacked) body = std::move(*unpacked);
-  return unpacked.has_value();
-}
-
-/// False when a body is damaged, or is not where it should be.
-static bool read_body(const base::Statement& select, std::string& body) {
-  if (select.integer(8) != kBodyElsewhere) return take_body(select.integer(8), select.blob(9), body);
-  if (select.is_null(12)) return false;
-  if (base::crc32c(select.blob(13)) != static_cast<std::uint32_t>(select.integer(11))) return false;
-  return take_body(select.integer(12), select.blob(13), body);
-}
-
-/// A file of format 2 that only a reader has opened has neither keys nor a table of outputs.
-static Result<base::Statement> select_pending(base::Database& database) {
-  TRY(const bool has_outputs, has_table(database, "output"));
-  return database.cached(
-      has_outputs ? "SELECT w.msg_id, w.attempts, w.in_doubt, w.kind, w.is_source, w.control_id, w.options, w.crc,"
-                    " w.packed, w.body, w.okey, o.crc, o.form, o.body,"
-                    " (SELECT received_us FROM msg WHERE id=w.msg_id) FROM outbox w"
-                    " LEFT JOIN output o ON o.id = w.msg_id * 1024 + w.slot AND o.dest = w.dest"
-                    " WHERE w.dest=? AND w.msg_id>? ORDER BY w.msg_id"
-                  : "SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, packed, body, '',"
-                    " NULL, NULL, NULL, (SELECT received_us FROM msg WHERE id=msg_id) FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id");
-}
-
-Status read_pending_outputs(base::Database& database, const std::string& key, MessageId after,
-                            std::size_t limit, std::size_t bytes_max, std::vector<PendingOutput>& out,
-                            std::vector<MessageId>& corrupt) {
-  TRY(auto select, select_pending(database));
-  select.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(after));
-  std::size_t bytes = 0;
-  while (out.size() < limit && (bytes < bytes_max || out.empty())) {
-    TRY(const bool row, select.step());
-    if (!row) return {};
-    PendingOutput entry;
-    entry.id = static_cast<MessageId>(select.integer(0));
-    entry.attempts = static_cast<std::uint32_t>(select.integer(1));
-    entry.in_doubt = select.integer(2) != 0;
-    Output& output = entry.output;
-    output.destination = key.substr(key.find('/') + 1);
-    entry.received = {select.integer(14)};
-    output.kind = static_cast<channels::ContentKind>(select.integer(3));
-    output.is_source = select.integer(4) != 0;
-    output.control_id = select.text(5);
-    output.order_key = select.text(10);
-    bool intact = read_body(select, output.body) &&
-                  output_crc(output, select.text(6)) == static_cast<std::uint32_t>(select.integer(7));
-    if (intact && output.is_source) {
-      auto source = read_stored_message(database, entry.id);
-      intact = source.has_value();
-      if (intact) output.body = std::move(source->message.body);
-    }
-    if (!intact || !parse_options(select.text(6), output)) {
-      corrupt.push_back(entry.id);
-      continue;
-    }
-    bytes += output.body.size();
-    out.push_back(std::move(entry));
-  }
-  select.reset();
-  return {};
-}
-
-Result<std::optional<KeptOutput>> read_kept_output(base::Database& database, MessageId id,
-                                                   const std::string& destination) {
-  TRY(const bool has_outputs, has_table(database, "output"));
-  if (!has_outputs) return std::optional<KeptOutput>();
-  TRY(auto select, database.cached("SELECT kind, control_id, crc, form, body FROM output"
-                                   " WHERE id BETWEEN ? AND ? AND dest=?"));
-  const std::int64_t first = static_cast<std::int64_t>(id) * kOutputSlots;
-  select.bind(1, first).bind(2, first + kOutputSlots - 1).bind(3, std::string_view(destination));
-  TRY(const bool found, select.step());
-  if (!found) return std::optional<KeptOutput>();
-  KeptOutput out;
-  out.kind = static_cast<channels::ContentKind>(select.integer(0));
-  out.control_id = select.text(1);
-  const bool intact = base::crc32c(select.blob(4)) == static_cast<std::uint32_t>(select.integer(2)) &&
-                      take_body(select.integer(3), select.blob(4), out.body);
-  select.reset();
-  if (!intact)
-    return base::fail(base::ErrorCode::corrupt_record, "what was made for " + destination,
-                      "message " + std::to_string(id));
-  return std::optional<KeptOutput>(std::move(out));
-}
-
-Result<std::vector<Attempt>> read_attempts(base::Database& database, MessageId id, const std::string& destination) {
-  std::vector<Attempt> out;
-  TRY(const bool has_attempts, has_table(database, "attempt"));
-  if (!has_attempts) return out;
-  TRY(auto select, database.cached("SELECT n, at_us, took_us, in_doubt, code, detail, reply FROM attempt"
-                                   " WHERE msg_id=? AND dest=? ORDER BY n"));
-  select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination));
-  for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) return out;
-    Attempt& attempt = out.emplace_back();
-    attempt.number = static_cast<std::uint32_t>(select.integer(0));
-    attempt.at = {select.integer(1)};
-    attempt.took_us = select.integer(2);
-    attempt.in_doubt = select.integer(3) != 0;
-    attempt.code = select.text(4);
-    attempt.detail = select.text(5);
-    attempt.reply = select.blob(6);
-  }
-}
-
-Result<std::optional<QuarantineNote>> read_quarantine_row(base::Database& database, MessageId id,
-                                                          const std::string& destination) {
-  TRY(const bool has_notes, has_table(database, "quarantine"));
-  if (!has_notes) return std::optional<QuarantineNote>();
-  TRY(auto select, database.cached("SELECT resolution, owner, note, reason, changed_by, changed_us, released_as"
-                                   " FROM quarantine WHERE msg_id=? AND dest=?"));
-  TRY(const bool found,
-      select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination)).step());
-  if (!found) return std::optional<QuarantineNote>();
-  QuarantineNote note;
-  note.resolution = static_cast<Resolution>(select.integer(0));
-  note.owner = select.text(1);
-  note.note = select.text(2);
-  note.reason = select.text(3);
-  note.by = select.text(4);
-  note.changed = {select.integer(5)};
-  note.released_as = static_cast<MessageId>(select.integer(6));
-  select.reset();
-  return std::optional<QuarantineNote>(std::move(note));
 }
 
 }  // namespace kiln::engine

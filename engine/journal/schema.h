@@ -1,6 +1,6 @@
 #pragma once
-// The tables of a journal file, format 3. README.md explains them; reader.cpp, rows.cpp and day_file*.cpp are their
-// only users.
+// The tables of a journal file, format 4. README.md explains them; reader.cpp, rows*.cpp and day_file*.cpp are their
+// only users. schema_history.h has what older files lack.
 
 #include <cstdint>
 
@@ -26,6 +26,10 @@ CREATE TABLE msg(
   parent INTEGER,
   replay_of INTEGER,
   framing_fault INTEGER NOT NULL,
+  size INTEGER,
+  sum INTEGER,
+  parts TEXT NOT NULL DEFAULT '',
+  head BLOB,
   body BLOB NOT NULL);
 CREATE TABLE seen(id INTEGER PRIMARY KEY, key INTEGER NOT NULL);
 CREATE TABLE suspect(id INTEGER PRIMARY KEY, attempts INTEGER NOT NULL);
@@ -43,6 +47,8 @@ CREATE TABLE outbox(
   body BLOB NOT NULL,
   okey TEXT NOT NULL DEFAULT '',
   slot INTEGER NOT NULL DEFAULT 0,
+  key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER,
   PRIMARY KEY(dest, msg_id)) WITHOUT ROWID;
 CREATE TABLE delivery(
   msg_id INTEGER NOT NULL,
@@ -55,6 +61,8 @@ CREATE TABLE delivery(
   sent_hash BLOB,
   reply BLOB,
   updated_us INTEGER NOT NULL,
+  key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER,
   PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
 CREATE INDEX delivery_rare ON delivery(state, msg_id) WHERE state>=2;
 CREATE TABLE unframed(
@@ -66,6 +74,7 @@ CREATE TABLE unframed(
   name TEXT NOT NULL,
   detail TEXT NOT NULL,
   bytes INTEGER NOT NULL,
+  key_id INTEGER NOT NULL DEFAULT 0,
   head BLOB NOT NULL);
 CREATE VIEW unprocessed AS
   WITH RECURSIVE dests(dest) AS (
@@ -77,11 +86,94 @@ CREATE VIEW unprocessed AS
     AND NOT EXISTS(SELECT 1 FROM dests CROSS JOIN outbox o ON o.dest=dests.dest AND o.msg_id=m.id);
 )";
 
-/// Came later than format 1 was first written; a file that has no such table has no answers.
-inline constexpr const char* kLookupSchema =
-    "CREATE TABLE IF NOT EXISTS lookup(msg_id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, answers TEXT NOT NULL)";
+/// What stands beside messages and outcomes. `output` keeps what was made for a destination, also after its outbox row has
+/// gone; its rows come in the order of the messages, so that they go to the end of the table, and the outbox stays small.
+inline constexpr const char* kRecordSchema = R"(
+CREATE TABLE output(
+  id INTEGER PRIMARY KEY,
+  dest TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  control_id TEXT NOT NULL,
+  crc INTEGER NOT NULL,
+  form INTEGER NOT NULL,
+  key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER,
+  parts TEXT NOT NULL DEFAULT '',
+  body BLOB NOT NULL);
+CREATE TABLE attempt(
+  msg_id INTEGER NOT NULL,
+  dest TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  at_us INTEGER NOT NULL,
+  took_us INTEGER NOT NULL,
+  in_doubt INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  reply BLOB,
+  key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER,
+  PRIMARY KEY(msg_id, dest, n)) WITHOUT ROWID;
+CREATE TABLE quarantine(
+  msg_id INTEGER NOT NULL,
+  dest TEXT NOT NULL,
+  resolution INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  note TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  changed_by TEXT NOT NULL,
+  changed_us INTEGER NOT NULL,
+  released_as INTEGER NOT NULL,
+  key_id INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
+CREATE TABLE hold(
+  subject TEXT PRIMARY KEY,
+  state INTEGER NOT NULL,
+  set_by TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  since_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE job(
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  skipped INTEGER NOT NULL,
+  requester TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  created_us INTEGER NOT NULL,
+  changed_us INTEGER NOT NULL,
+  key_id INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE origin(
+  msg_id INTEGER PRIMARY KEY,
+  edited_from INTEGER NOT NULL,
+  job INTEGER NOT NULL);
+)";
 
-/// Likewise; one row per message of a numbered link.
+/// Since format 4: keys, parts of large bodies, and what was asked for a message (in older files a table that came with its first
+/// row).
+inline constexpr const char* kFormat4Schema = R"(
+CREATE TABLE data_key(
+  id INTEGER PRIMARY KEY,
+  master TEXT NOT NULL,
+  wrapped BLOB NOT NULL,
+  used INTEGER NOT NULL);
+CREATE TABLE attachment(
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE,
+  key_id INTEGER NOT NULL,
+  crc INTEGER NOT NULL,
+  body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS lookup(
+  msg_id INTEGER PRIMARY KEY,
+  crc INTEGER NOT NULL,
+  answers TEXT NOT NULL);
+ALTER TABLE lookup ADD COLUMN key_id INTEGER NOT NULL DEFAULT 0;
+)";
+
+/// Made with its first row; one row per message of a numbered link.
 inline constexpr const char* kLinkSchema =
     "CREATE TABLE IF NOT EXISTS link(msg_id INTEGER PRIMARY KEY, name TEXT NOT NULL, verdict INTEGER NOT NULL,"
     " reply TEXT NOT NULL, last INTEGER NOT NULL, resync INTEGER NOT NULL, frozen INTEGER NOT NULL)";
@@ -102,71 +194,6 @@ inline constexpr const char* kWaitingSchema =
 inline constexpr const char* kSendingSchema =
     "CREATE TABLE IF NOT EXISTS sending(dest TEXT NOT NULL, msg_id INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " PRIMARY KEY(dest, msg_id)) WITHOUT ROWID";
-
-/// Since format 3. `output` keeps what was made for a destination, also after its outbox row has gone; its rows come in
-/// the order of the messages, so that they go to the end of the table, and the outbox stays small.
-inline constexpr const char* kFormat3Schema = R"(
-CREATE TABLE IF NOT EXISTS output(
-  id INTEGER PRIMARY KEY,
-  dest TEXT NOT NULL,
-  kind INTEGER NOT NULL,
-  control_id TEXT NOT NULL,
-  crc INTEGER NOT NULL,
-  form INTEGER NOT NULL,
-  body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS attempt(
-  msg_id INTEGER NOT NULL,
-  dest TEXT NOT NULL,
-  n INTEGER NOT NULL,
-  at_us INTEGER NOT NULL,
-  took_us INTEGER NOT NULL,
-  in_doubt INTEGER NOT NULL,
-  code TEXT NOT NULL,
-  detail TEXT NOT NULL,
-  reply BLOB,
-  PRIMARY KEY(msg_id, dest, n)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS quarantine(
-  msg_id INTEGER NOT NULL,
-  dest TEXT NOT NULL,
-  resolution INTEGER NOT NULL,
-  owner TEXT NOT NULL,
-  note TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  changed_by TEXT NOT NULL,
-  changed_us INTEGER NOT NULL,
-  released_as INTEGER NOT NULL,
-  PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS hold(
-  subject TEXT PRIMARY KEY,
-  state INTEGER NOT NULL,
-  set_by TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  since_us INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS job(
-  id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,
-  spec TEXT NOT NULL,
-  state INTEGER NOT NULL,
-  position INTEGER NOT NULL,
-  total INTEGER NOT NULL,
-  done INTEGER NOT NULL,
-  skipped INTEGER NOT NULL,
-  requester TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  detail TEXT NOT NULL,
-  created_us INTEGER NOT NULL,
-  changed_us INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS origin(
-  msg_id INTEGER PRIMARY KEY,
-  edited_from INTEGER NOT NULL,
-  job INTEGER NOT NULL);
-)";
-
-/// What a file of format 2 lacks; in one transaction with kFormat3Schema and the new number. Each step is one of SQLite's
-/// catalogue only: rows are not touched, so a file of any size takes milliseconds.
-inline constexpr const char* kFormat2To3 =
-    "ALTER TABLE outbox ADD COLUMN okey TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE outbox ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;";
 
 /// Whether retention must leave the file alone: something is not processed, waits, or is quarantined and nobody has decided
 /// about it. Unprocessed messages are those above `settled_to` without rows, so a file that is settled is quickly asked.

@@ -20,6 +20,25 @@ std::uint64_t key_head(const DedupeKey& key) {
   return head;
 }
 
+/// The newest file when a power cut took its first page: it was being made and holds nothing, since its first transaction would have
+/// left a log beside it or more than one page. It is made anew.
+Status drop_unborn(base::Env& env, const std::string& folder, const std::vector<base::FileInfo>& entries) {
+  constexpr std::uint64_t kPage = 16'384;
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  const base::FileInfo* newest = nullptr;
+  for (const auto& entry : entries)
+    if (DayFileName::parse(entry.name)) newest = &entry;
+  if (newest == nullptr || newest->size == 0 || newest->size > kPage) return {};
+  for (const auto& entry : entries)
+    if (entry.name == newest->name + "-wal" && entry.size > 0) return {};
+  const std::string path = base::join_path(folder, newest->name);
+  TRY(const std::string page, env.read_file(path, kPage));
+  if (page.starts_with(kMagic)) return {};
+  base::log(base::LogLevel::warn, "journal-file-made-anew", {{"bytes", static_cast<std::int64_t>(newest->size)}});
+  (void)env.remove(path + "-journal");  // would be of that page
+  return env.remove(path);
+}
+
 }  // namespace
 
 SqliteJournal::SqliteJournal(base::Env& env, const base::Clock& clock, base::Executor& committer,
@@ -52,16 +71,19 @@ Status SqliteJournal::open_files() {
   next_id_ = options_.used_up_to + 1;
   current_since_ = clock_.mono();
   TRY_VOID(env_.make_folders(options_.folder));
+  if (options_.reserve_bytes > 0) reserve_ = Reserve(options_.reserve_path, options_.reserve_bytes);
+  forget_cached();
   TRY(const auto entries, env_.list(options_.folder));
+  TRY_VOID(drop_unborn(env_, options_.folder, entries));
   for (const auto& entry : entries) {
     const auto name = DayFileName::parse(entry.name);
     if (!name) continue;
-    TRY(DayFile file, DayFile::open(env_, options_.folder, *name, next_id_));
+    TRY(DayFile file, DayFile::open(env_, options_.folder, *name, next_id_, options_.files));
     TRY_VOID(recover(file));
     files_.emplace(name->generation, std::move(file));
   }
   if (files_.empty()) {
-    TRY(DayFile file, DayFile::open(env_, options_.folder, {1, today()}, next_id_));
+    TRY(DayFile file, DayFile::open(env_, options_.folder, {1, today()}, next_id_, options_.files));
     files_.emplace(1, std::move(file));
     return {};
   }
@@ -112,11 +134,11 @@ Status SqliteJournal::rotate_when_due() {
   const std::string day = today();
   const std::string& label = current().name().day;
   const bool wanted = base::failpoint_torn("journal.rotate.now");  // a test that does not wait for midnight
-  if (day == label && !wanted) return {};
-  if (day < label && clock_.mono() - current_since_ < std::chrono::milliseconds(options_.leave_later_day_ms)) return {};
+  if (day == label && !wanted && !rotate_wanted_) return {};
+  if (day < label && !rotate_wanted_ && clock_.mono() - current_since_ < std::chrono::milliseconds(options_.leave_later_day_ms)) return {};
   const std::uint32_t generation = files_.rbegin()->first + 1;
   TRY_VOID(base::failpoint("journal.rotate.before"));
-  TRY(DayFile file, DayFile::open(env_, options_.folder, {generation, day}, next_id_));
+  TRY(DayFile file, DayFile::open(env_, options_.folder, {generation, day}, next_id_, options_.files));
   if (!configs_.empty()) {
     TRY_VOID(file.begin());
     TRY_VOID(file.keep_config(configs_.back().hash, configs_.back().text));
@@ -127,6 +149,7 @@ Status SqliteJournal::rotate_when_due() {
   TRY_VOID(base::failpoint("journal.rotate.after"));
   files_.emplace(generation, std::move(file));
   current_since_ = clock_.mono();
+  if (std::exchange(rotate_wanted_, false)) (void)env_.remove(base::join_path(options_.folder, kFailedSyncNote));
   return {};
 }
 
@@ -225,10 +248,17 @@ void SqliteJournal::commit_group(std::vector<Job>& group) {
     return;
   }
   std::vector<std::pair<DayFile*, std::vector<Job*>>> by_file;
+  const bool refuses = refuses_intake();
   for (Job& job : group) {
+    if (refuses && job.intake) {
+      finish(job, base::fail(ErrorCode::disk_full, "the disk is full", options_.folder));
+      continue;
+    }
     DayFile* file = &current();
     if (job.file_of != 0) {
-      auto found = job.of_part ? file_with(job.file_of) : file_of(job.file_of);
+      auto found = job.of_link   ? file_of_link(job.file_of)
+                   : job.of_part ? file_with(job.file_of)
+                                 : file_of(job.file_of);
       if (!found) {
         finish(job, base::fail(found.error()));
         continue;
@@ -253,7 +283,7 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
     meter_.committed(clock_.mono() - began, jobs.size());
     note_checkpoint(file);
     last_id_.store(next_id_ - 1, std::memory_order_relaxed);
-    writable_.store(true, std::memory_order_relaxed);
+    writable_.store(!reserve_.is_released(), std::memory_order_relaxed);
     for (Job* job : jobs) {
       finish(*job, status);
       base::failpoint_here("journal.answered");
@@ -264,6 +294,7 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   next_id_ = first_free;
   for (KeptConfig& config : configs_) config.file = nullptr;
   if (status.error().code == ErrorCode::fsync_failed) return stop_for_good(file.name().generation);
+  if (release_reserve(file, jobs, status)) return;
   if (status.error().info().category == base::ErrorCategory::io) writable_.store(false, std::memory_order_relaxed);
   const bool one_job_spoilt_it = jobs.size() > 1 && status.error().info().category != base::ErrorCategory::io;
   for (Job* job : jobs) {
@@ -273,25 +304,6 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
       finish(*job, status);
     }
   }
-}
-
-/// A sync of a file, of its WAL or of the folder failed. What reached the disk is unknown: nobody is answered,
-/// and only a restart from the disk may go on (reliability.md R7).
-void SqliteJournal::stop_for_good(std::uint32_t generation) {
-  stopped_ = true;
-  meter_.fsync_failed();
-  base::log(base::LogLevel::error, "journal-fsync-failed", {{"generation", std::int64_t{generation}}});
-  fail_stop_();
-}
-
-/// A full disk may let a commit through and not its checkpoint. Nothing is lost by that, but the WAL grows.
-void SqliteJournal::note_checkpoint(const DayFile& file) {
-  const bool fails = !file.checkpoint_failure().has_value();
-  if (fails && !checkpoint_fails_)
-    base::log(base::LogLevel::warn, "journal-checkpoint-failed",
-              {{"generation", std::int64_t{file.name().generation}},
-               {"error", base::Safe::code(file.checkpoint_failure().error().code)}});
-  checkpoint_fails_ = fails;
 }
 
 /// Rows of the outboxes by "channel/destination", after everything queued before.
@@ -363,6 +375,7 @@ Status SqliteJournal::insert_parts(DayFile& file, MessageId id, const Processed&
 SqliteJournal::Job SqliteJournal::append_job(NewMessage message,
                                              std::function<void(Result<MessageId>)> done) {
   Job job;
+  job.intake = true;
   job.bytes = message.body.size();
   auto id = std::make_shared<MessageId>(0);
   const std::uint64_t key = key_head(message.dedupe);

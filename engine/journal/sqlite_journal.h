@@ -13,10 +13,14 @@
 #include "engine/base/executor.h"
 #include "engine/journal/day_file.h"
 #include "engine/journal/journal.h"
+#include "engine/journal/reserve.h"
 #include "engine/journal/seen_set.h"
 #include "engine/observe/meters.h"
 
 namespace kiln::engine {
+
+/// Beside the files: the last process ended because a sync failed.
+inline constexpr const char* kFailedSyncNote = "sync-failed";
 
 struct JournalOptions {
   std::string folder;                  ///< created when absent
@@ -27,6 +31,11 @@ struct JournalOptions {
   /// them up to here, so a journal that was moved away or restored must not give them again.
   MessageId used_up_to = 0;
   bool keep_sent = true;  ///< what was made for a destination stays after it was sent
+  DayFileOptions files;   ///< of every file
+  /// A file of `reserve_bytes` beside them; given back when the disk is full, so that ends and decisions are still recorded while
+  /// nothing new is taken. 0: none.
+  std::string reserve_path;
+  std::uint64_t reserve_bytes = 0;
 };
 
 class SqliteJournal final : public Journal {
@@ -42,7 +51,7 @@ class SqliteJournal final : public Journal {
   const Recovered& recovered() const { return recovered_; }
   /// The last message number given, as the last commit left it. Any thread.
   MessageId last_id() const { return last_id_.load(std::memory_order_relaxed); }
-  /// False after a commit that the disk refused, until one succeeds; probe() makes one. Any thread.
+  /// False after a commit that the disk refused, until one succeeds and the reserve is back; probe() tries. Any thread.
   bool is_writable() const { return writable_.load(std::memory_order_relaxed); }
   void probe();
   /// Outputs that wait, by "channel/destination"; `done` runs on the journal's thread.
@@ -106,7 +115,9 @@ class SqliteJournal final : public Journal {
   struct Job {
     /// Message whose file it concerns; 0 = the current file.
     MessageId file_of = 0;
+    bool intake = false;   ///< a new message: not while the reserve is given back
     bool of_part = false;  ///< `file_of` may be a part, which is in the file of its whole
+    bool of_link = false;  ///< the row of a link: retention may have moved it to a later file
     std::size_t bytes = 0;
     std::function<base::Status(DayFile&)>
         change;                              ///< inside a transaction; may run twice (group, then alone)
@@ -117,6 +128,7 @@ class SqliteJournal final : public Journal {
   SqliteJournal(base::Env& env, const base::Clock& clock, base::Executor& committer, JournalOptions options,
                 std::function<void()> fail_stop);
   base::Status open_files();
+  void forget_cached();
   base::Status recover(DayFile& file);
   base::Status load_window();
   base::Status rotate_when_due();
@@ -124,6 +136,7 @@ class SqliteJournal final : public Journal {
   void note_checkpoint(const DayFile& file);
   base::Result<DayFile*> file_of(MessageId id);
   base::Result<DayFile*> file_with(MessageId id);
+  base::Result<DayFile*> file_of_link(MessageId newest);
   base::Status recover_control();
   base::Status note_skipped();
   base::Result<bool> remove_file(std::uint32_t generation);
@@ -138,6 +151,8 @@ class SqliteJournal final : public Journal {
   void drain();
   void commit_group(std::vector<Job>& group);
   void commit_jobs(DayFile& file, const std::vector<Job*>& jobs);
+  bool refuses_intake();
+  bool release_reserve(DayFile& file, const std::vector<Job*>& jobs, const base::Status& status);
   void finish(Job& job, const base::Status& status);
   base::Status note_same_id(DayFile& file, MessageId id, const NewMessage& message);
   base::Status insert_new(DayFile& file, MessageId id, const NewMessage& message, bool processed);
@@ -160,6 +175,9 @@ class SqliteJournal final : public Journal {
   bool stopped_ = false;  ///< after a fail-stop nothing is committed or answered any more
 
   // Committer only.
+  Reserve reserve_;
+  base::MonoTime reserve_looked_{0};        ///< when it was last tried to take it back
+  bool rotate_wanted_ = false;              ///< the last process could not write one of the files to the disk
   bool checkpoint_fails_ = false;           ///< the last checkpoint left its WAL as it was
   std::map<std::uint32_t, DayFile> files_;  ///< by generation
   base::MonoTime current_since_{0};         ///< when the newest of them was opened by this process

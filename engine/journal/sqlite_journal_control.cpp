@@ -53,6 +53,14 @@ Result<DayFile*> SqliteJournal::file_with(MessageId id) {
   return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
 }
 
+Result<DayFile*> SqliteJournal::file_of_link(MessageId newest) {
+  for (auto at = files_.rbegin(); at != files_.rend(); ++at) {
+    TRY(const bool there, at->second.has_link_step(newest));
+    if (there) return &at->second;
+  }
+  return base::fail(ErrorCode::message_not_found, "message " + std::to_string(newest) + " is of no numbered link");
+}
+
 void SqliteJournal::set_hold(Hold hold, std::function<void(Status)> done) {
   Job job;
   job.change = [hold = std::move(hold)](DayFile& file) { return file.set_hold(hold); };

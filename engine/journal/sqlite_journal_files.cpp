@@ -16,12 +16,15 @@ Result<bool> SqliteJournal::remove_file(std::uint32_t generation) {
   if (found == files_.end() || generation == files_.rbegin()->first) return false;
   TRY(const DayFile::Content content, found->second.content());
   if (content.holds_back) return false;
+  LinkStates links;
+  for (auto newer = std::next(found); newer != files_.end(); ++newer) TRY_VOID(newer->second.links({}, links));
   TRY_VOID(base::failpoint("prune.note"));
   TRY_VOID(current().begin());
   Status noted;
   for (const auto& [hash, text] : content.configs)
     if (noted) noted = current().keep_config(hash, text);
   if (noted && content.first != 0) noted = current().note_absent("removed", content.first, content.last);
+  if (noted) noted = current().take_links(found->second, links);
   if (noted) noted = current().commit();
   if (!noted) {
     current().rollback();

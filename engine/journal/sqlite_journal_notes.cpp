@@ -74,6 +74,7 @@ void SqliteJournal::drop_fragments(std::vector<MessageId> ids) {
 void SqliteJournal::set_link(MessageId newest, hl7::SequenceState state, std::function<void(Status)> done) {
   Job job;
   job.file_of = newest;
+  job.of_link = true;
   job.change = [newest, state](DayFile& file) { return file.update_link_step(newest, state); };
   job.done = std::move(done);
   enqueue(std::move(job));

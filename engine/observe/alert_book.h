@@ -26,6 +26,7 @@ struct AlertCondition {
   std::string text;    ///< one line: what is wrong, with its numbers
   std::string remedy;  ///< one line: what a human can do
   std::chrono::seconds grace{0};
+  std::string runbook = {};  ///< where the site says what to do; may be empty
 };
 
 struct Alert {

@@ -62,8 +62,6 @@ const std::vector<AlertRules::Rule>& AlertRules::rules() {
        "the certificate ends in {} s", "put a new one in its place; it is taken up without a restart"},
       {"BackupOld", "backup_old", Metric::backup_last_success_timestamp_seconds, Read::age, 26 * 3'600.0, 0, 0, warn,
        "the last complete backup was {} s ago", "kiln backup; look at what runs it"},
-      {"AuditExportLag", "audit_export_lag", Metric::audit_export_lag_seconds, Read::value, 900, 0, 0, warn,
-       "the export of the audit log is {} s behind", "look at where it is exported to"},
       {"AuthFailures", "auth_failures", Metric::auth_failures_total, Read::increase, 20, 300, 0, warn,
        "{} logins were refused within five minutes", "kiln audit list tells from where"},
       {"BreakGlass", "break_glass", Metric::breakglass_active, Read::value, 0, 0, 0, warn, "{} emergency accesses are open",
@@ -91,6 +89,8 @@ constexpr const char* kNoTraffic = "no_traffic";
 constexpr const char* kErrorAcks = "error_acks";
 constexpr const char* kNotWritable = "journal_not_writable";
 constexpr const char* kRestartLoop = "restart_loop";
+constexpr const char* kRateDrop = "rate_drop";
+constexpr const char* kWatchdog = "watchdog_restart";
 
 /// "lab_in/pas", "lab_in", "http": the values of the labels, "-" left out.
 std::string subject_of(const Metrics::Sample& sample) {
@@ -107,7 +107,7 @@ std::string number(double value) {
 }  // namespace
 
 std::vector<std::string> alert_names() {
-  std::vector<std::string> out = {kDown, kNoTraffic, kErrorAcks, kNotWritable, kRestartLoop};
+  std::vector<std::string> out = {kDown, kNoTraffic, kErrorAcks, kNotWritable, kRestartLoop, kRateDrop, kWatchdog};
   for (const auto& rule : AlertRules::rules()) out.emplace_back(rule.setting);
   std::sort(out.begin(), out.end());
   return out;
@@ -135,11 +135,12 @@ base::Result<AlertSettings> read_alert_settings(const channels::Options& server,
     if (block.has("longer")) setting.above = static_cast<double>(block.number("longer") / kMillis);
     if (block.has("for")) setting.grace_s = block.number("for") / kMillis;
     if (block.has("level")) setting.level = block.text("level") == "page" ? AlertLevel::page : AlertLevel::warn;
+    setting.runbook = block.text("runbook");
     setting.off = block.has("off") && block.flag("off");
     if (block.has("after")) setting.after_s = block.number("after") / kMillis;
     if (setting.rule == kNoTraffic && setting.after_s == 0 && !setting.off)
       return base::fail(base::ErrorCode::bad_value, "`after` is missing", place, "alert no_traffic { after 30m }");
-    auto calendar = Calendar::parse(block.text("active"));
+    auto calendar = base::Calendar::parse(block.text("active"));
     if (!calendar) return base::fail(calendar.error().code, calendar.error().text, place + ": " + calendar.error().place, calendar.error().remedy);
     setting.calendar = std::move(*calendar);
     if (block.has("except")) {
@@ -164,6 +165,7 @@ void AlertRules::adjust(std::string_view rule, AlertCondition& condition) const 
   if (own == nullptr) return;
   if (own->grace_s >= 0) condition.grace = std::chrono::seconds(own->grace_s);
   if (own->level) condition.level = *own->level;
+  condition.runbook = own->runbook;
 }
 
 /// Series that appeared within the window count from 0.
@@ -220,6 +222,7 @@ std::vector<AlertCondition> AlertRules::look(const Metrics& metrics, const std::
   add_down(metrics, out);
   add_no_traffic(metrics, wall, out);
   add_error_acks(metrics, mono, out);
+  add_rate_drop(metrics, wall, mono, out);
   add_engine(reasons, out);
   return out;
 }
@@ -295,6 +298,24 @@ void AlertRules::add_error_acks(const Metrics& metrics, base::MonoTime mono, std
   history.push_back({mono, std::move(now)});
 }
 
+/// Much less than at this hour of the week, as far as it is known.
+void AlertRules::add_rate_drop(const Metrics& metrics, base::WallTime wall, base::MonoTime mono, std::vector<AlertCondition>& out) {
+  constexpr double kPart = 0.2;
+  for (const auto& sample : metrics.read(Metric::messages_received_total)) {
+    const std::string channel = subject_of(sample);
+    rates_.add(channel, sample.value, wall, mono);
+    const auto rate = rates_.rate(channel, wall, mono);
+    if (!rate || rate->got >= kPart * rate->expected) continue;
+    const AlertSetting* own = setting(kRateDrop, channel);
+    if (own != nullptr && own->off) continue;
+    AlertCondition condition{"RateDrop", channel, AlertLevel::warn,
+                             number(rate->got) + " messages in half an hour; usual at this time are " + number(rate->expected),
+                             "ask the sender; kiln status tells whether it is connected", std::chrono::seconds(0)};
+    adjust(kRateDrop, condition);
+    out.push_back(std::move(condition));
+  }
+}
+
 void AlertRules::add_engine(const std::vector<std::string>& reasons, std::vector<AlertCondition>& out) const {
   for (const std::string& reason : reasons) {
     if (reason == "starting" || reason == "draining") continue;  // somebody wants that
@@ -303,6 +324,13 @@ void AlertRules::add_engine(const std::vector<std::string>& reasons, std::vector
     adjust(kNotWritable, condition);
     const AlertSetting* own = setting(kNotWritable, "");
     if (own == nullptr || !own->off) out.push_back(std::move(condition));
+  }
+  const AlertSetting* watchdog = setting(kWatchdog, "");
+  if (last_end_ == LastEnd::watchdog && (watchdog == nullptr || !watchdog->off)) {
+    AlertCondition condition{"WatchdogRestart", "", AlertLevel::page, "the supervisor ended the engine because a part of it was stuck",
+                             "journalctl -u kiln tells when; look at the disk and at the load of the machine", std::chrono::seconds(0)};
+    adjust(kWatchdog, condition);
+    out.push_back(std::move(condition));
   }
   constexpr std::size_t kStarts = 3;
   const AlertSetting* own = setting(kRestartLoop, "");

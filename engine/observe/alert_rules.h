@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "channels/options.h"
+#include "engine/base/calendar.h"
 #include "engine/base/env.h"
 #include "engine/base/metrics.h"
 #include "engine/observe/alert_book.h"
-#include "engine/observe/calendar.h"
+#include "engine/observe/last_end.h"
+#include "engine/observe/rate_history.h"
 
 namespace kiln::engine {
 
@@ -22,8 +24,9 @@ struct AlertSetting {
   std::int64_t grace_s = -1;
   std::optional<AlertLevel> level;
   bool off = false;
+  std::string runbook;  ///< where it is written what to do
   std::int64_t after_s = 0;  ///< no_traffic
-  Calendar calendar;         ///< no_traffic: when traffic is expected
+  base::Calendar calendar;         ///< no_traffic: when traffic is expected
 };
 struct AlertSettings {
   std::vector<AlertSetting> settings;
@@ -44,6 +47,10 @@ class AlertRules {
                                    base::MonoTime mono);
   /// Starts of the engine in the last ten minutes, this one included.
   void set_recent_starts(std::size_t count) { recent_starts_ = count; }
+  /// How the run before ended; alerts about it hold for ten minutes.
+  void set_last_end(LastEnd end) { last_end_ = end; }
+  RateHistory& rates() { return rates_; }
+  const RateHistory& rates() const { return rates_; }
 
  private:
   struct Rule;
@@ -56,6 +63,7 @@ class AlertRules {
   void add_down(const base::Metrics& metrics, std::vector<AlertCondition>& out) const;
   void add_error_acks(const base::Metrics& metrics, base::MonoTime mono, std::vector<AlertCondition>& out);
   void add_engine(const std::vector<std::string>& reasons, std::vector<AlertCondition>& out) const;
+  void add_rate_drop(const base::Metrics& metrics, base::WallTime wall, base::MonoTime mono, std::vector<AlertCondition>& out);
   void adjust(std::string_view rule, AlertCondition& condition) const;
   const AlertSetting* setting(std::string_view rule, const std::string& subject) const;
 
@@ -66,6 +74,8 @@ class AlertRules {
   };
   std::map<std::string, std::deque<Sample>> history_;  ///< by rule
   std::size_t recent_starts_ = 1;
+  LastEnd last_end_ = LastEnd::none;
+  RateHistory rates_;
 };
 
 }  // namespace kiln::engine

@@ -77,6 +77,7 @@ std::string print_alert_note(const AlertNote& note, const std::string& host) {
   json.member("text", note.condition.text).member("remedy", note.condition.remedy);
   json.member("since", time(note.since)).member("at", time(note.at)).member("host", host);
   if (!note.owner.empty()) json.member("owner", note.owner);
+  if (!note.condition.runbook.empty()) json.member("runbook", note.condition.runbook);
   json.end_object();
   return json.take();
 }
@@ -128,6 +129,7 @@ channels::Mail alert_mail(const AlertRoute& route, const std::string& note) {
   out.subject = "[kiln] " + member("level") + ": " + member("alert") + (member("subject").empty() ? "" : " " + member("subject")) + " (" +
                 member("event") + ")";
   out.text = member("text") + "\n\n" + member("remedy") + "\n\nsince " + member("since") + "\nhost " + member("host") + "\n";
+  if (!member("runbook").empty()) out.text += "runbook " + member("runbook") + "\n";
   if (!member("owner").empty()) out.text += "owner " + member("owner") + "\n";
   // The same note sent again is the same mail.
   out.id = base::sha256_hex(note).substr(0, 32);

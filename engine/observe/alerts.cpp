@@ -1,6 +1,8 @@
 #include "engine/observe/alerts.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include "engine/base/log.h"
 #include "engine/base/partial_date.h"
@@ -10,6 +12,8 @@ namespace {
 
 constexpr std::uint64_t kStateBytesMax = 16u << 20;
 constexpr std::int64_t kStartsWindowMicros = 600'000'000;
+constexpr std::int64_t kSaveMicros = 600'000'000;  ///< the usual rates change all the time
+constexpr std::size_t kHistoryMax = 200;
 
 std::string print_time(base::WallTime at) {
   return base::PartialDate::from_wall(at, base::DatePrecision::fraction).print_fhir();
@@ -31,9 +35,19 @@ Alerts::Alerts(Parts parts)
         if (now.micros - at < kStartsWindowMicros && at <= now.micros) starts_.push_back(at);
       }
       sender_.read(document->root()["queues"]);
+      rules_.rates().read(document->root()["rates"]);
+      for (const base::JsonView one : document->root()["history"]) {
+        if (history_.size() >= kHistoryMax) break;
+        const auto word = [&](const char* member) { return std::string(one[member].text()); };
+        const auto number = [&](const char* member) { return std::strtoll(word(member).c_str(), nullptr, 10); };
+        history_.push_back({static_cast<std::uint64_t>(number("n")), word("id"), word("alert"), word("subject"), word("text"), word("owner"),
+                            one["level"].text() == "page" ? AlertLevel::page : AlertLevel::warn, {number("since")}, {number("until")}});
+      }
     }
   }
   starts_.push_back(now.micros);
+  began_ = saved_ = now;
+  rules_.set_last_end(parts_.last_end);
   save();
 }
 
@@ -45,12 +59,18 @@ void Alerts::look(const std::vector<std::string>& reasons) {
   const base::WallTime now = parts_.clock->wall();
   std::erase_if(starts_, [&](std::int64_t at) { return now.micros - at > kStartsWindowMicros; });
   rules_.set_recent_starts(starts_.size());
+  if (now.micros - began_.micros > kStartsWindowMicros) rules_.set_last_end(LastEnd::none);
+  if (now.micros - saved_.micros > kSaveMicros) {
+    saved_ = now;
+    save();
+  }
   const auto conditions = rules_.look(base::Metrics::process(), reasons, now, parts_.clock->mono());
   for (const AlertNote& note : book_.look(conditions, now, parts_.clock->mono())) {
     base::log(note.what == AlertNote::What::end ? base::LogLevel::info : base::LogLevel::warn, "alert",
               {{"alert", base::Safe::name(note.condition.rule)},
                {"subject", base::Safe::name(note.condition.subject)},
                {"what", base::Safe::name(name_of(note.what))}});
+    remember(note);
     sender_.send(note);
     if (parts_.told) parts_.told(note);
     save();
@@ -60,6 +80,59 @@ void Alerts::look(const std::vector<std::string>& reasons) {
 base::Task<void> Alerts::stop() {
   auto stopping = sender_.stop();
   co_await std::move(stopping);
+}
+
+/// A start, or the first that is told of it, begins an entry; the end completes it.
+void Alerts::remember(const AlertNote& note) {
+  const std::string id = note.id();
+  const auto open = std::find_if(history_.begin(), history_.end(), [&](const Past& one) { return one.id == id && one.until.micros == 0; });
+  if (open != history_.end()) {
+    open->text = note.condition.text;
+    open->owner = note.owner;
+    if (note.what == AlertNote::What::end) open->until = note.at;
+    return;
+  }
+  if (note.what == AlertNote::What::end) return;
+  Past one;
+  one.n = history_.empty() ? 1 : history_.front().n + 1;
+  one.id = id;
+  one.rule = note.condition.rule;
+  one.subject = note.condition.subject;
+  one.text = note.condition.text;
+  one.owner = note.owner;
+  one.level = note.condition.level;
+  one.since = note.since;
+  history_.push_front(std::move(one));
+  if (history_.size() > kHistoryMax) history_.pop_back();
+}
+
+void Alerts::write_past(base::JsonWriter& json, const Past& one, bool for_people) {
+  json.begin_object().key("n").integer(static_cast<std::int64_t>(one.n)).member("id", one.id).member("alert", one.rule);
+  json.member("subject", one.subject).member("level", name_of(one.level)).member("text", one.text);
+  if (!one.owner.empty()) json.member("owner", one.owner);
+  if (for_people) {
+    json.member("since", print_time(one.since));
+    if (one.until.micros != 0) json.member("until", print_time(one.until));
+  } else {
+    json.key("since").integer(one.since.micros).key("until").integer(one.until.micros);
+  }
+  json.end_object();
+}
+
+std::string Alerts::print_history(std::size_t limit, std::uint64_t before) const {
+  base::JsonWriter json;
+  json.begin_object().key("history").begin_array();
+  std::size_t count = 0;
+  std::uint64_t next = 0;
+  for (const Past& one : history_) {
+    if (before != 0 && one.n >= before) continue;
+    if (count++ == limit) break;
+    write_past(json, one, true);
+    next = one.n;
+  }
+  json.end_array();
+  if (count > limit && limit > 0) json.key("next").integer(static_cast<std::int64_t>(next));
+  return json.end_object().take();
 }
 
 /// Once for all changes of a turn; off the loop, since it waits for the disk.
@@ -75,7 +148,11 @@ void Alerts::save() {
     for (const std::int64_t at : starts_) json.integer(at);
     json.end_array().key("queues");
     sender_.write(json);
-    json.end_object();
+    json.key("rates");
+    rules_.rates().write(json);
+    json.key("history").begin_array();
+    for (const Past& one : history_) write_past(json, one, false);
+    json.end_array().end_object();
     parts_.file_work->post([env = parts_.env, file = parts_.file, text = json.take()] {
       if (const auto written = env->write_file_atomic(file, text); !written)
         base::log(base::LogLevel::warn, "alerts-not-kept", {{"error", base::Safe::code(written.error().code)}});
@@ -91,6 +168,7 @@ std::string Alerts::print() const {
     json.member("subject", alert->condition.subject).member("level", name_of(alert->condition.level));
     json.member("state", alert->state == Alert::State::ending ? "ending" : "firing").member("since", print_time(alert->since));
     json.member("text", alert->condition.text).member("remedy", alert->condition.remedy);
+    if (!alert->condition.runbook.empty()) json.member("runbook", alert->condition.runbook);
     json.key("flapping").boolean(alert->flapping);
     if (const AlertHandling* known = book_.handling(alert->id())) {
       if (!known->owner.empty()) json.member("owner", known->owner);

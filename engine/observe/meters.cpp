@@ -65,4 +65,8 @@ void JournalMeter::committed(base::MonoTime took, std::size_t changes) {
   group_.observe_size(changes);
 }
 
+void JournalMeter::reserve_released(bool released) {
+  base::Metrics::process().gauge(Metric::journal_reserve_released).set(released ? 1.0 : 0.0);
+}
+
 }  // namespace kiln::engine

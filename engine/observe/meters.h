@@ -64,6 +64,7 @@ class JournalMeter {
   void committed(base::MonoTime took, std::size_t changes);
   void fsync_failed() { fsync_errors_.add(); }
   void corrupt() { corrupt_.add(); }
+  void reserve_released(bool released);
 
  private:
   base::Histogram &commit_, &group_;

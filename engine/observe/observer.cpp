@@ -8,9 +8,12 @@
 #include "engine/admin/events.h"
 #include "engine/base/json.h"
 #include "engine/base/log.h"
+#include "engine/base/log_writer.h"
+#include "engine/base/text.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
 #include "engine/observe/process_metrics.h"
+#include "engine/security/random_key.h"
 #include "engine/version.h"
 
 namespace kiln::engine {
@@ -21,7 +24,8 @@ using base::Safe;
 using std::chrono::seconds;
 
 namespace {
-constexpr std::uint64_t kLookSeconds = 10;  ///< figures and alerts
+constexpr std::uint64_t kLookSeconds = 10;   ///< figures and alerts
+constexpr std::uint64_t kCountSeconds = 60;  ///< what the journal has to be asked for
 }
 
 Observer::Observer(Gateway& gateway, base::Env& env, Notifier notifier, std::int64_t watchdog_us)
@@ -66,6 +70,34 @@ base::Status Observer::listen(base::Network& network) {
   return {};
 }
 
+base::Status Observer::start_traces(base::Network& network) {
+  const channels::Site& site = gateway_.site();
+  if (!site.server.has("trace")) return {};
+  Traces::Parts parts;
+  parts.settings = read_trace_settings(site.server);
+  if (!channels::HttpUrl::parse(parts.settings.url))
+    return base::fail(base::ErrorCode::bad_value, "this is no URL", "trace { url }", "http://127.0.0.1:4318/v1/traces");
+  // Numbers of messages begin at 1 in every installation; their traces must not be the same.
+  constexpr std::size_t kSeedBytes = 16;
+  const std::string file = base::join_path(site.data_folder, "trace.seed");
+  if (auto kept = env_.read_file(file, 2 * kSeedBytes); kept && kept->size() == 2 * kSeedBytes) {
+    parts.seed = std::move(*kept);
+  } else {
+    TRY(const std::string key, random_key(kSeedBytes));
+    parts.seed = base::hex(key);
+    TRY_VOID(env_.write_file_atomic(file, parts.seed));
+  }
+  char host[HOST_NAME_MAX + 1] = {};
+  if (::gethostname(host, sizeof host - 1) == 0) parts.host = host;
+  parts.version = kVersion;
+  parts.home = &gateway_.executor();
+  parts.clock = &gateway_.clock();
+  parts.send = trace_transport(network, parts.settings);
+  traces_ = std::make_unique<Traces>(std::move(parts));
+  use_traces(traces_.get());
+  return {};
+}
+
 base::Status Observer::start_alerts(base::Network& network, base::Executor& file_work) {
   const channels::Site& site = gateway_.site();
   Alerts::Parts parts;
@@ -77,6 +109,9 @@ base::Status Observer::start_alerts(base::Network& network, base::Executor& file
   parts.clock = &gateway_.clock();
   parts.env = &env_;
   parts.file = base::join_path(site.data_folder, "alerts.json");
+  parts.last_end = gateway_.last_end();
+  if (parts.last_end == LastEnd::fsync || parts.last_end == LastEnd::watchdog)
+    Metrics::process().counter(Metric::failstop_total, {Safe::name(name_of(parts.last_end))}).add();
   char host[HOST_NAME_MAX + 1] = {};
   if (::gethostname(host, sizeof host - 1) == 0) parts.host = host;
   // To the consoles that listen; the first is told on the loop, when the admin API is open.
@@ -118,6 +153,7 @@ void Observer::reloaded(bool ok) {
 base::Task<void> Observer::stop() {
   stopped_ = true;
   if (alerts_) co_await alerts_->stop();
+  if (traces_) co_await traces_->stop();
   if (server_) co_await server_->stop();
 }
 
@@ -125,6 +161,7 @@ base::Task<void> Observer::stop() {
 void Observer::tick() {
   health_.beat();
   look_at_clock();
+  base::process_log().tick();
   if (SqliteJournal* journal = gateway_.sqlite_journal()) {
     health_.reason("journal not writable", !journal->is_writable());
     if (!journal->is_writable()) journal->probe();
@@ -132,6 +169,7 @@ void Observer::tick() {
   }
   if (++ticks_ % kLookSeconds == 0) {
     sample();
+    if (ticks_ % kCountSeconds == kLookSeconds && health_.has_started() && !stopped_) count_quarantine();
     if (alerts_ && health_.has_started() && !stopped_) {
       collect();
       alerts_->look(health_.reasons());
@@ -192,6 +230,24 @@ void Observer::look_at_books() {
           if (*alive) compare(waiting);
         });
       });
+}
+
+/// The journal knows what is set aside; it is asked where searches run.
+void Observer::count_quarantine() {
+  gateway_.reader_executor().post([this, alive = alive_, home = &gateway_.executor()] {
+    auto reader = gateway_.journal_reader();
+    if (!reader) return;
+    auto counts = (*reader)->open_quarantine();
+    if (!counts) return;
+    home->post([this, alive, counts = std::move(*counts)] {
+      if (!*alive) return;
+      for (const auto& channel : gateway_.channels()) {
+        const std::string& name = channel->definition().name;
+        const auto found = counts.find(name);
+        Metrics::process().gauge(Metric::quarantine_open, {Safe::name(name)}).set(found == counts.end() ? std::uint64_t{0} : found->second);
+      }
+    });
+  });
 }
 
 void Observer::sample() {

@@ -14,6 +14,7 @@
 #include "engine/observe/figures.h"
 #include "engine/observe/health.h"
 #include "engine/observe/notify.h"
+#include "engine/observe/traces.h"
 
 namespace kiln::engine {
 
@@ -29,6 +30,8 @@ class Observer {
   const Health& health() const { return health_; }
   /// Listens on `health { listen }` of the site, when it has one. Before the recovery, so that /startupz can answer.
   base::Status listen(base::Network& network);
+  /// Makes traces when the site has `trace`. Errors: of the file that keeps their seed; bad_value for an address that is none.
+  base::Status start_traces(base::Network& network);
   /// Reads `alert` and `notify` of the site. Errors name the block.
   base::Status start_alerts(base::Network& network, base::Executor& file_work);
   /// nullptr before start_alerts().
@@ -60,6 +63,7 @@ class Observer {
   void look_at_clock();
   std::optional<std::map<std::string, std::int64_t>> quiet_queues() const;
   void look_at_books();
+  void count_quarantine();
   void collect_channels();
   void collect_journal();
   void collect_site();
@@ -73,6 +77,7 @@ class Observer {
   std::map<std::pair<std::string, std::string>, LatencyWindow> latency_;  ///< by channel and destination; "": the channel
   std::unique_ptr<channels::HttpServer> server_;
   std::unique_ptr<Alerts> alerts_;
+  std::unique_ptr<Traces> traces_;
   DiskForecast forecast_;
   std::string site_seen_;  ///< hash of the version that collect_site() looked at
   std::uint64_t ticks_ = 0;

@@ -3,9 +3,11 @@
 #include <sys/statvfs.h>
 
 #include "engine/base/log.h"
+#include "engine/base/log_writer.h"
 #include "engine/gateway.h"
 #include "engine/observe/observer.h"
 #include "engine/security/certificates.h"
+#include "engine/security/insecure_settings.h"
 #include "engine/version.h"
 
 namespace kiln::engine {
@@ -33,28 +35,24 @@ void collect_source(Metrics& all, const std::string& name, const channels::Conne
   all.counter(Metric::connections_refused_total, {channel, "full"}).set_total(source.refused_connections);
 }
 
+void collect_listener(Metrics& all, const char* name, const std::optional<channels::HttpServerStatus>& status) {
+  if (!status) return;
+  all.gauge(Metric::connections_open, {Safe::name(name)}).set(status->connections);
+  all.counter(Metric::connections_refused_total, {Safe::name(name), "full"}).set_total(status->refused_connections);
+}
+
 void collect_queue(Metrics& all, const std::string& name, const DeliveryQueue& queue, base::WallTime now) {
   const Safe channel = Safe::name(name), destination = Safe::name(queue.name());
   const QueueStatus status = queue.status();
   all.gauge(Metric::messages_pending, {channel, destination}).set(status.pending);
-  const double age = status.oldest.micros == 0 ? 0 : std::max(0.0, seconds(now) - seconds(status.oldest));
+  // Outside of its hours nothing is late.
+  const double age = status.oldest.micros == 0 || !status.closed.empty() ? 0 : std::max(0.0, seconds(now) - seconds(status.oldest));
   all.gauge(Metric::oldest_pending_age_seconds, {channel, destination}).set(age);
   all.gauge(Metric::in_doubt, {channel, destination}).set(status.in_doubt);
   if (status.last_sent.micros != 0)
     all.gauge(Metric::last_sent_timestamp_seconds, {channel, destination}).set(seconds(status.last_sent));
   constexpr double kPaused = 3;
-  all.gauge(Metric::connection_state, {channel, destination}).set(status.paused ? kPaused : state_value(queue.connector_status()));
-}
-
-/// Options `insecure`, wherever they are.
-void find_insecure(const channels::Options& options, const std::string& place, Metrics& all) {
-  for (const auto& [name, values] : options.values()) {
-    for (const channels::OptionValue& value : values) {
-      if (name == "insecure" && value.origin != channels::OptionValue::Origin::default_value)
-        all.gauge(Metric::insecure_setting, {Safe::name(place)}).set(1.0);
-      for (const channels::Options& block : value.block) find_insecure(block, place, all);
-    }
-  }
+  all.gauge(Metric::connection_state, {channel, destination}).set(status.paused || !status.closed.empty() ? kPaused : state_value(queue.connector_status()));
 }
 
 }  // namespace
@@ -75,6 +73,10 @@ void Observer::collect_channels() {
       all.gauge(Metric::last_received_timestamp_seconds, {Safe::name(name)}).set(seconds(last));
     for (const auto& queue : channel->queues()) collect_queue(all, name, *queue, now);
   }
+  if (AdminService* admin = gateway_.admin_if_open()) {
+    collect_listener(all, "console", admin->console_status());
+    admin->collect_accounts();
+  }
   all.gauge(Metric::inflight_bytes).set(static_cast<std::uint64_t>(gateway_.budget().used()));
 }
 
@@ -83,6 +85,11 @@ void Observer::collect_journal() {
   const std::string& data = gateway_.site().data_folder;
   if (SqliteJournal* journal = gateway_.sqlite_journal()) all.gauge(Metric::journal_rows).set(journal->last_id());
   if (const IndexService* index = gateway_.index()) all.gauge(Metric::index_lag_seconds).set(index->lag_seconds());
+  all.counter(Metric::log_dropped_total).set_total(base::process_log().dropped());
+  if (const auto at = read_done(env_, data, kBackupMark)) all.gauge(Metric::backup_last_success_timestamp_seconds).set(seconds(*at));
+  // The engine looks at all checksums itself, too: the later counts.
+  base::Gauge& scrubbed = all.gauge(Metric::scrub_last_full_timestamp_seconds);
+  if (const auto at = read_done(env_, data, kVerifyMark)) scrubbed.set(std::max(seconds(*at), scrubbed.value().value_or(0)));
   std::uint64_t bytes = 0;
   if (const auto files = env_.list(base::join_path(data, "journal")))
     for (const auto& file : *files) bytes += file.size;
@@ -116,12 +123,7 @@ void Observer::collect_site() {
   for (const CertificateInfo& one : certificates_of(site))
     all.gauge(Metric::tls_cert_expiry_timestamp_seconds, {Safe::name(one.where)}).set(seconds(one.expires));
   for (const auto& sample : all.read(Metric::insecure_setting)) all.retire("key", sample.labels.at("key"));
-  find_insecure(site.server, "server", all);
-  for (const auto& channel : site.channels) {
-    find_insecure(channel.source_options, channel.name, all);
-    for (const auto& destination : channel.destinations)
-      find_insecure(destination.options, channel.name + "/" + destination.name, all);
-  }
+  for (const InsecureSetting& one : insecure_settings(site)) all.gauge(Metric::insecure_setting, {Safe::name(one.place)}).set(1.0);
 }
 
 }  // namespace kiln::engine

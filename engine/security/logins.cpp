@@ -52,8 +52,22 @@ Logins::Session* Logins::find_session(const std::string& key) {
   return nullptr;
 }
 
-bool Logins::is_open(const std::string& session) {
-  return find_session(session) != nullptr;
+bool Logins::is_open(const Caller& caller) {
+  if (caller.via == Caller::Via::socket) return true;
+  if (caller.via == Caller::Via::session) {
+    const Session* session = find_session(caller.session);
+    return session != nullptr && accounts_.find(session->user)->rights().has(AdminRight::view);
+  }
+  const auto token = accounts_.tokens().find(caller.token);
+  if (token == accounts_.tokens().end() || token->second.expires <= clock_->wall()) return false;
+  const Account* account = accounts_.find(token->second.user);
+  return account != nullptr && token->second.rights.both(account->rights()).has(AdminRight::view);
+}
+
+std::size_t Logins::open_break_glasses() const {
+  const base::WallTime now = clock_->wall();
+  return static_cast<std::size_t>(
+      std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& one) { return one.second.break_glass_until > now; }));
 }
 
 Caller Logins::caller_of(const Account& account, const std::string& key, const Session& session) const {
@@ -88,6 +102,7 @@ Result<Caller> Logins::identify(const base::HttpRequest& head) {
     out.via = Caller::Via::token;
     out.user = account->user;
     out.name = token->name;
+    out.token = token->id;
     out.role = account->role;
     // Never more than its maker may today.
     out.rights = token->rights.both(account->rights());
@@ -98,7 +113,8 @@ Result<Caller> Logins::identify(const base::HttpRequest& head) {
   const std::string key = base::sha256_hex(cookie);
   Session* session = find_session(key);
   if (session == nullptr) return base::fail(ErrorCode::login_needed, "the session has ended");
-  session->used = clock_->mono();
+  const bool by_itself = head.headers.has("x-kiln-background") || head.path() == "/api/v1/events";
+  if (!by_itself) session->used = clock_->mono();
   return caller_of(*accounts_.find(session->user), key, *session);
 }
 
@@ -108,11 +124,24 @@ base::WallTime Logins::locked_until(const std::string& user) const {
                                                                                  : base::WallTime();
 }
 
+base::Error Logins::locked(const std::string& user) const {
+  const std::int64_t seconds = (locked_until(user).micros - clock_->wall().micros) / 1'000'000 + 1;
+  return {ErrorCode::login_locked, {}, {}, std::to_string(seconds)};
+}
+
+bool Logins::is_first_refusal(const std::string& user) {
+  const auto found = failures_.find(user);
+  return found == failures_.end() || !std::exchange(found->second.told, true);
+}
+
+base::Status Logins::end_check(const std::string& user, bool verified) {
+  if (locked_until(user).micros != 0) return base::fail(locked(user));
+  if (!verified) count_failure(user);
+  return {};
+}
+
 Result<std::string> Logins::begin_login(const std::string& user) {
-  if (const base::WallTime until = locked_until(user); until.micros != 0) {
-    const std::int64_t seconds = (until.micros - clock_->wall().micros) / 1'000'000 + 1;
-    return base::fail(ErrorCode::login_locked, {}, {}, std::to_string(seconds));
-  }
+  if (locked_until(user).micros != 0) return base::fail(locked(user));
   const Account* account = accounts_.find(user);
   return account == nullptr || account->disabled ? nobodys_hash() : account->password_hash;
 }
@@ -124,6 +153,7 @@ void Logins::count_failure(const std::string& user) {
   }
   Failures& failures = failures_[user];
   if (++failures.count < kFailuresFree) return;
+  failures.told = false;
   const std::uint32_t doublings = std::min<std::uint32_t>(failures.count - kFailuresFree, 20);
   failures.locked_until =
       after_seconds(clock_->wall(), std::min<std::int64_t>(std::int64_t{1} << doublings, kLockSecondsMax));
@@ -131,8 +161,7 @@ void Logins::count_failure(const std::string& user) {
 
 Result<Logins::Entered> Logins::end_login(const std::string& user, bool verified, const std::string& code) {
   // Others that were begun at the same time may have failed since.
-  if (const base::WallTime until = locked_until(user); until.micros != 0)
-    return base::fail(ErrorCode::login_locked, {}, {}, std::to_string((until.micros - clock_->wall().micros) / 1'000'000 + 1));
+  if (locked_until(user).micros != 0) return base::fail(locked(user));
   const Account* account = accounts_.find(user);
   if (account == nullptr || account->disabled || !verified) {
     count_failure(user);
@@ -159,8 +188,7 @@ Result<Logins::Entered> Logins::set_up(const std::string& token, Account account
                        seconds_between(bootstrap_made_, clock_->mono()) < limits::kBootstrapSeconds;
   if (!accounts_.all().empty())
     return base::fail(ErrorCode::already_exists, "there is an account already; log in");
-  constexpr const char* kSetUp = "the first account";
-  if (locked_until(kSetUp).micros != 0) return base::fail(ErrorCode::login_locked, {}, {}, "60");
+  if (locked_until(kSetUp).micros != 0) return base::fail(locked(kSetUp));
   if (!in_time || !equals_in_constant_time(bootstrap_hash_, base::sha256_hex(token))) {
     count_failure(kSetUp);
     return base::fail(ErrorCode::login_refused, "the one-time token is wrong or older than 15 minutes", {},

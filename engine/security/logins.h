@@ -21,6 +21,7 @@ struct Caller {
   Rights rights;
   std::string from;     ///< peer address
   std::string session;  ///< its key in Logins; never shown
+  std::string token;    ///< id of the API token
   std::string csrf;
   bool mfa = false, must_change_password = false, must_enrol = false, only_account = false;
   base::WallTime break_glass_until;
@@ -47,10 +48,10 @@ class Logins {
   base::Result<std::string> make_bootstrap_token();
 
   /// By bearer token, else by session cookie; a Caller that is nobody when there is neither. Keeps the
-  /// session alive. Error: login_needed for a token or cookie that is none (any more).
+  /// session alive, unless the page asked by itself (`X-Kiln-Background: 1`, or the stream of events). Error: login_needed for a token or cookie that is none (any more).
   base::Result<Caller> identify(const base::HttpRequest& head);
-  /// The same for a stream that is open: does not keep the session alive.
-  bool is_open(const std::string& session);
+  /// Whether the session or token that a stream was opened with still stands and may look; does not keep the session alive.
+  bool is_open(const Caller& caller);
 
   /// The hash to verify the password against: of the account, or nobody's. Error: login_locked with the
   /// seconds to wait as remedy; known and unknown names are counted alike.
@@ -64,6 +65,14 @@ class Logins {
   base::Result<Entered> end_login(const std::string& user, bool verified, const std::string& code);
   /// The first account, with all rights. Errors: login_refused, bad_value, already_exists.
   base::Result<Entered> set_up(const std::string& token, Account account);
+  /// After begin_login(), of a password that was asked for again: a wrong one counts like a failed login. Error: login_locked.
+  base::Status end_check(const std::string& user, bool verified);
+  /// True for the first refusal of a lock: what follows says nothing new.
+  bool is_first_refusal(const std::string& user);
+  /// The name that failures of set_up() are counted under.
+  static constexpr const char* kSetUp = "the first account";
+  /// Sessions with phi.view for a while.
+  std::size_t open_break_glasses() const;
   void end_session(const std::string& session) { sessions_.erase(session); }
   /// Of an account whose rights or password were changed; `except` may be empty.
   void end_sessions(const std::string& user, const std::string& except);
@@ -82,10 +91,12 @@ class Logins {
   struct Failures {
     std::uint32_t count = 0;
     base::WallTime locked_until;
+    bool told = false;  ///< that it is locked
   };
   base::Result<Entered> enter(const Account& account);
   void count_failure(const std::string& user);
   Caller caller_of(const Account& account, const std::string& key, const Session& session) const;
+  base::Error locked(const std::string& user) const;
   Session* find_session(const std::string& key);
 
   Accounts accounts_;

@@ -8,14 +8,15 @@ namespace {
 constexpr std::size_t kClientsKept = 10'000;
 }
 
-/// A bucket that fills by per_second and holds a second's worth.
+/// A bucket that fills by per_second and holds `burst`.
 bool RequestQuota::take(Client& client) {
   if (limits_.per_second <= 0) return true;
   const auto rate = static_cast<double>(limits_.per_second);
+  const double most = limits_.burst > 0 ? static_cast<double>(limits_.burst) : rate;
   const base::MonoTime now = clock_.mono();
   const double passed = std::chrono::duration<double>(now - client.seen).count();
   client.allowance =
-      client.seen == base::MonoTime{} ? rate : std::min(rate, client.allowance + passed * rate);
+      client.seen == base::MonoTime{} ? most : std::min(most, client.allowance + passed * rate);
   client.seen = now;
   if (client.allowance < 1) return false;
   client.allowance -= 1;
@@ -44,8 +45,10 @@ void RequestQuota::leave(const std::string& client) {
 
 void RequestQuota::forget_idle() {
   const base::MonoTime now = clock_.mono();
+  // Whoever was quiet for so long has all of its allowance again.
+  const std::int64_t full = limits_.burst > 0 && limits_.per_second > 0 ? limits_.burst / limits_.per_second + 1 : 2;
   std::erase_if(clients_, [&](const auto& entry) {
-    return entry.second.under_way == 0 && now - entry.second.seen > std::chrono::seconds(2);
+    return entry.second.under_way == 0 && now - entry.second.seen > std::chrono::seconds(full);
   });
 }
 

@@ -15,6 +15,7 @@ struct QuotaLimits {
   std::size_t under_way = base::limits::kFhirQueuedMax;
   std::size_t under_way_per_client = base::limits::kFhirQueuedPerClientMax;
   std::int64_t per_second = 0;  ///< of one client, averaged over a second; 0: any number
+  std::int64_t burst = 0;       ///< what a client that was quiet may send at once; 0: a second's worth
 };
 
 /// Used on one thread. A client is a user, or an address.

@@ -97,7 +97,7 @@ std::span<const AccessRule> access_rules() {
 const Role* standard_role(std::string_view name) {
   static const std::set<std::string, std::less<>> all = {"*"};
   static const std::set<std::string, std::less<>> questions = {"$expand",     "$lookup",   "$validate-code",
-                                                               "$translate",  "$validate", "$meta",
+                                                               "$translate",  "$validate", "$meta", "$subsumes",
                                                                "$everything", "$match",    "$convert"};
   static const std::map<std::string, Role, std::less<>> roles = {
       {"reader", {all, {}, questions}}, {"writer", {all, all, questions}}, {"admin", {all, all, all}}};

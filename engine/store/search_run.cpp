@@ -21,7 +21,7 @@ constexpr std::int64_t kWidePageRows = 1'000;
 /// The same when every hit is wanted.
 constexpr std::int64_t kWideRows = 20'000;
 /// Reading a resource and testing it costs as much as so many rows of an index.
-constexpr std::int64_t kRowsABodyTest = 80;
+constexpr std::int64_t kRowsABodyTest = 30;
 /// So many are tested before the share of hits is believed.
 constexpr std::int64_t kSample = 48;
 /// And so many when every hit is wanted.
@@ -30,6 +30,10 @@ constexpr std::int64_t kBodyTestsOfAll = 500;
 bool is_last_updated(const SearchClause& clause) {
   return clause.kind == SearchClause::Kind::value &&
          clause.parameter->kind == fhir::ParameterKind::last_updated;
+}
+
+bool is_part_of_string(const SearchClause& clause) {
+  return clause.kind == SearchClause::Kind::value && clause.modifier == fhir::Modifier::contains;
 }
 
 /// It leads to other resources: what it asks is not in the resource itself.
@@ -52,6 +56,9 @@ Status SearchRun::prepare() {
     part.has_probe = !probe.sql.empty();
     part.by_rid = SearchSql::probes_rid_alone(clause);
     part.in_order = SearchSql::is_in_order(clause);
+    if (is_part_of_string(clause)) {
+      TRY(part.known, connection_.containing(clause, builder_->type(), builder_->param_of(clause)));
+    }
     parts_.push_back(std::move(part));
   }
   TRY_VOID(choose());
@@ -76,7 +83,7 @@ Result<std::size_t> SearchRun::fewest(std::int64_t limit, bool all, std::vector<
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     if (parts_[i].is_negative) continue;
     if (all || walked != 1 || !is_walked(parts_[i])) {
-      TRY(found[i], connection_.count_rows(parts_[i].rows, limit));
+      TRY(found[i], count_of(parts_[i], limit));
     }
     if (best == parts_.size() || found[i] < found[best]) best = i;
     if (found[i] <= 1) break;
@@ -90,12 +97,8 @@ Status SearchRun::choose() {
   if (alone && is_walked(parts_[0])) return lead(0);
   const std::int64_t wide = is_page() ? kWidePageRows : kWideRows;
   if (alone) {
-    TRY(list_, collect(parts_[0].rows, wide));
-    if (!list_) return choose_of_all_wide();
-    parts_[0].done = true;
-    led_ = 0;
-    source_size_ = list_->size();
-    return {};
+    TRY(const std::int64_t rows, count_of(parts_[0], wide));
+    return rows == wide ? choose_of_all_wide() : lead(0);
   }
   std::vector<std::int64_t> found;
   TRY(const std::size_t narrow, fewest(kNarrowRows, true, found));
@@ -114,6 +117,8 @@ Status SearchRun::choose() {
 Status SearchRun::choose_of_all_wide() {
   for (std::size_t i = 0; i < parts_.size(); ++i)
     if (is_walked(parts_[i]) && !parts_[i].is_negative) return lead(i);
+  for (std::size_t i = 0; i < parts_.size(); ++i)
+    if (parts_[i].known && (!is_page() || !by_seq())) return lead(i);
   if (is_page()) return {};
   for (std::size_t i = 0; i < parts_.size(); ++i)
     if (!parts_[i].has_probe && !parts_[i].is_negative) return lead(i);
@@ -124,25 +129,31 @@ Status SearchRun::lead(std::size_t part) {
   parts_[part].done = true;
   led_ = part;
   if (is_walked(parts_[part])) return {};
-  TRY(list_, collect(parts_[part].rows));
+  TRY(list_, collect(parts_[part]));
   source_size_ = list_->size();
   return {};
 }
 
-Result<std::optional<RidSet>> SearchRun::collect(const SqlText& rows, std::int64_t limit) {
-  std::optional<RidSet> set(first_rid(builder_->type()));
-  TRY(Statement statement, connection_.search_statement(rows));
-  for (std::int64_t count = 0; count < limit; ++count) {
+Result<RidSet> SearchRun::collect(const Part& part) {
+  if (part.known) return *part.known;
+  RidSet set(first_rid(builder_->type()));
+  TRY(Statement statement, connection_.search_statement(part.rows));
+  for (;;) {
     TRY(const bool row, connection_.step(statement));
     if (!row) return set;
-    set->add(statement.integer(0));
+    set.add(statement.integer(0));
   }
-  return std::optional<RidSet>();
+}
+
+Result<std::int64_t> SearchRun::count_of(const Part& part, std::int64_t limit) {
+  if (part.known) return std::min(limit, part.known->size());
+  return connection_.count_rows(part.rows, limit);
 }
 
 /// What neither the source nor a probe sees to.
 Status SearchRun::take_left() {
   bool in_memory = true;
+  left_members_.emplace();
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     Part& part = parts_[i];
     if (part.done || part.has_probe) continue;
@@ -153,6 +164,13 @@ Status SearchRun::take_left() {
     one.clauses.push_back(*part.clause);
     left_queries_.push_back(std::move(one));
     in_memory = in_memory && !has_links(*part.clause);
+    const bool is_value = part.clause->kind == SearchClause::Kind::value && part.clause->parameter->is_indexed();
+    auto members = is_value ? fhir::members_of(*part.clause->parameter) : std::nullopt;
+    if (!members || !left_members_) {
+      left_members_.reset();
+    } else {
+      left_members_->insert(left_members_->end(), members->begin(), members->end());
+    }
   }
   if (left_.empty()) return {};
   TRY(resources_, connection_.resources_at_most(builder_->type()));
@@ -173,14 +191,14 @@ bool SearchRun::sets_are_cheaper() const {
 Status SearchRun::make_sets() {
   use_sets_ = true;
   for (const std::size_t i : left_) {
-    TRY(auto set, collect(parts_[i].rows));
+    TRY(RidSet set, collect(parts_[i]));
     std::optional<RidSet>& into = parts_[i].is_negative ? outside_ : inside_;
     if (!into) {
       into = std::move(set);
     } else if (parts_[i].is_negative) {
-      into->add_all(*set);
+      into->add_all(set);
     } else {
-      into->keep_only(*set);
+      into->keep_only(set);
     }
   }
   // The set itself is walked when that is shorter than what is walked now.

@@ -10,6 +10,7 @@
 
 #include "engine/store/rid_set.h"
 #include "engine/store/search_sql.h"
+#include "fhir/store.h"
 
 namespace kiln::engine {
 
@@ -23,6 +24,7 @@ class SearchRun {
   struct Hit {
     std::int64_t rid, vid, seq;
     std::string_view id;  ///< during the call
+    fhir::StoredVersion* version = nullptr;  ///< when it was read already; may be taken away
   };
   /// False: enough.
   using OnHit = std::function<base::Result<bool>(const Hit&)>;
@@ -40,6 +42,7 @@ class SearchRun {
     const fhir::SearchClause* clause = nullptr;
     std::vector<SeqRange> seq_ranges;  ///< of _lastUpdated
     SqlText rows;
+    std::optional<RidSet> known;  ///< what `rows` would give, from memory
     bool is_negative = false;  ///< `rows` are to be kept out
     bool has_probe = false;
     bool by_rid = false;    ///< the probe needs the rid alone
@@ -60,18 +63,19 @@ class SearchRun {
   base::Result<std::size_t> fewest(std::int64_t limit, bool all, std::vector<std::int64_t>& found);
   bool is_walked(const Part& part) const { return part.in_order && (!by_seq() || !is_page()); }
   base::Status take_left();
-  /// nullopt: there are `limit` rows or more.
-  base::Result<std::optional<RidSet>> collect(const SqlText& rows, std::int64_t limit = INT64_MAX);
+  base::Result<RidSet> collect(const Part& part);
+  /// At most `limit`.
+  base::Result<std::int64_t> count_of(const Part& part, std::int64_t limit);
   base::Result<SqlText> walk_text(std::string_view columns, bool joined);
   base::Result<SqlText> probe_text(const Part& part, std::string_view alias);
   base::Status add_probes(SqlText& sql, std::string_view led_alias);
   base::Result<End> walk(const OnHit& on_hit);
   base::Result<End> run_list(const OnHit& on_hit);
   base::Result<End> run_sequence(const OnHit& on_hit);
-  base::Result<bool> take(const Candidate& candidate, const OnHit& on_hit, End& end);
+  base::Result<bool> take(Candidate candidate, const OnHit& on_hit, End& end);
   base::Result<std::int64_t> count_walk(std::int64_t limit);
-  base::Result<bool> passes(const Hit& hit);
-  base::Result<bool> passes_body(const Hit& hit);
+  base::Result<bool> passes(Hit& hit);
+  base::Result<bool> passes_body(Hit& hit);
   bool sets_are_cheaper() const;
   base::Status make_sets();
 
@@ -94,6 +98,9 @@ class SearchRun {
   // Clauses without a probe: tested on the resources themselves, or by sets.
   std::vector<std::size_t> left_;
   std::vector<fhir::SearchQuery> left_queries_;  ///< one clause each
+  /// The members of a resource that these clauses look at; nullopt: it takes the whole resource.
+  std::optional<std::vector<std::string_view>> left_members_;
+  fhir::StoredVersion version_;  ///< of the candidate that was tested last
   bool use_sets_ = false;
   std::optional<RidSet> inside_, outside_;
   std::int64_t resources_ = 0, tested_ = 0, passed_ = 0, source_size_ = INT64_MAX;

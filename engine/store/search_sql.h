@@ -32,6 +32,8 @@ class SearchSql {
   static base::Result<SearchSql> of_type(Dictionary& dictionary, std::string_view type);
 
   std::int64_t type() const { return type_; }
+  /// Number of the parameter of a clause about a value.
+  std::int64_t param_of(const fhir::SearchClause& clause) const { return param(*clause.parameter); }
   /// "SELECT rid FROM …" of the resources that have a row as the clause wants (of a negative clause: of those
   /// that must not be hits). `seq_ranges`: of a _lastUpdated clause, per value.
   base::Result<SqlText> rows_of(const fhir::SearchClause& clause,

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/limits.h"
+#include "engine/store/body_members.h"
 #include "engine/store/search_run.h"
 #include "engine/store/sqlite_connection.h"
 
@@ -70,7 +71,7 @@ Result<SqlText> SearchRun::walk_text(std::string_view columns, bool joined) {
   return std::move(sql.add(" ORDER BY ").add(key).add(query_.descending ? " DESC" : ""));
 }
 
-Result<bool> SearchRun::take(const Candidate& candidate, const OnHit& on_hit, End& end) {
+Result<bool> SearchRun::take(Candidate candidate, const OnHit& on_hit, End& end) {
   after_ = candidate.key;
   TRY(const bool is_hit, passes(candidate.hit));
   if (is_hit) {
@@ -92,7 +93,7 @@ Result<SearchRun::End> SearchRun::walk(const OnHit& on_hit) {
     for (;;) {
       TRY(const bool row, connection_.step(statement));
       if (!row) break;
-      const Hit hit{statement.integer(0), statement.integer(2), statement.integer(3), statement.text(1)};
+      const Hit hit{statement.integer(0), statement.integer(2), statement.integer(3), statement.text(1), nullptr};
       if (std::exchange(last, hit.rid) == hit.rid) continue;  // a code in two systems
       TRY(const bool more, take({in_sequence ? hit.seq : hit.rid, hit}, on_hit, end));
       if (!more) break;
@@ -141,7 +142,7 @@ Result<SearchRun::End> SearchRun::run_list(const OnHit& on_hit) {
       TRY(const bool found, lookup.find(connection_, *rid));
       if (!found) continue;
       const Statement& row = lookup.row();
-      TRY(const bool more, take({*rid, {*rid, row.integer(1), row.integer(2), row.text(0)}}, on_hit, end));
+      TRY(const bool more, take({*rid, {*rid, row.integer(1), row.integer(2), row.text(0), nullptr}}, on_hit, end));
       if (!more) break;
     }
   }
@@ -176,7 +177,7 @@ Result<SearchRun::End> SearchRun::run_sequence(const OnHit& on_hit) {
       TRY(const bool found, lookup.find(connection_, rid));
       if (!found) continue;
       const Statement& row = lookup.row();
-      TRY(const bool more, take({seq, {rid, row.integer(1), row.integer(2), row.text(0)}}, on_hit, end));
+      TRY(const bool more, take({seq, {rid, row.integer(1), row.integer(2), row.text(0), nullptr}}, on_hit, end));
       if (!more) break;
     }
   }
@@ -184,7 +185,7 @@ Result<SearchRun::End> SearchRun::run_sequence(const OnHit& on_hit) {
   return end;
 }
 
-Result<bool> SearchRun::passes(const Hit& hit) {
+Result<bool> SearchRun::passes(Hit& hit) {
   if (left_.empty()) return true;
   if (use_sets_)
     return (!inside_ || inside_->contains(hit.rid)) && (!outside_ || !outside_->contains(hit.rid));
@@ -195,10 +196,13 @@ Result<bool> SearchRun::passes(const Hit& hit) {
 }
 
 /// The clauses asked of the resource itself, by the code that tests compare with.
-Result<bool> SearchRun::passes_body(const Hit& hit) {
-  TRY(const std::string body, connection_.body_of(hit.seq));
+Result<bool> SearchRun::passes_body(Hit& hit) {
+  TRY(version_, connection_.current_version(query_.type, hit));
+  hit.version = &version_;
+  std::optional<std::string> part;
+  if (left_members_) part = members_of_body(version_.body, *left_members_);
   TRY(const base::JsonDocument document,
-      base::parse_json(body, {base::limits::kArchiveFileBytesMax, base::limits::kJsonDepthMax}));
+      base::parse_json(part ? *part : version_.body, {base::limits::kArchiveFileBytesMax, base::limits::kJsonDepthMax}));
   const std::string& own_base = connection_.options_.base_url;
   std::optional<fhir::IndexRows> all;
   for (const fhir::SearchQuery& query : left_queries_) {

@@ -21,6 +21,8 @@
 
 namespace kiln::engine {
 
+class TextColumn;
+
 class SqliteConnection final : public fhir::Store {
  public:
   SqliteConnection(StoreOptions options, base::Database database, bool read_only);
@@ -135,6 +137,12 @@ class SqliteConnection final : public fhir::Store {
   base::Status drop_rows(std::string_view type, std::string_view code);
   base::Status forget_cursor(const std::string& name);
   base::Result<fhir::StoredVersion> current_version(const std::string& type, const SearchRun::Hit& hit);
+  /// Taken over from the hit when that has it.
+  base::Result<fhir::StoredVersion> version_of(const std::string& type, const SearchRun::Hit& hit);
+  /// The resources that a :contains clause wants, from memory; nullopt when that cannot answer for this moment of the store.
+  base::Result<std::optional<RidSet>> containing(const fhir::SearchClause& clause, std::int64_t type, std::int64_t param);
+  base::Result<std::shared_ptr<const TextColumn>> text_column(std::int64_t type, std::int64_t param, std::int64_t seq);
+  base::Result<std::optional<std::vector<std::int64_t>>> changed_since(std::int64_t type, std::int64_t seq);
   base::Result<base::Statement> history_statement(const fhir::HistoryRange& range, std::string sql,
                                                   std::int64_t limit);
   base::Result<std::vector<SeqRange>> seq_ranges_of(const fhir::SearchClause& clause);

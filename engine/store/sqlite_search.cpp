@@ -158,6 +158,11 @@ Result<fhir::StoredVersion> SqliteConnection::current_version(const std::string&
   return version;
 }
 
+Result<fhir::StoredVersion> SqliteConnection::version_of(const std::string& type, const SearchRun::Hit& hit) {
+  if (hit.version) return std::move(*hit.version);
+  return current_version(type, hit);
+}
+
 Result<fhir::SearchPage> SqliteConnection::search(const SearchQuery& query) {
   const Question question(*this, base::limits::kSearchStepsMax);
   fhir::SearchPage page;
@@ -166,7 +171,7 @@ Result<fhir::SearchPage> SqliteConnection::search(const SearchQuery& query) {
   const auto on_hit = [&](const SearchRun::Hit& hit) -> Result<bool> {
     page.more = page.rows.size() == query.count;
     if (page.more) return false;
-    TRY(fhir::StoredVersion version, current_version(query.type, hit));
+    TRY(fhir::StoredVersion version, version_of(query.type, hit));
     bytes += version.body.size();
     page.more = query.bytes_max > 0 && bytes > query.bytes_max && !page.rows.empty();
     if (page.more) return false;
@@ -187,7 +192,7 @@ Result<bool> SqliteConnection::each(const SearchQuery& query,
   SearchRun run(*this, query, want, query.count + 1);
   const auto on_hit = [&](const SearchRun::Hit& hit) -> Result<bool> {
     if (++count > query.count) return false;
-    TRY(fhir::StoredVersion version, current_version(query.type, hit));
+    TRY(fhir::StoredVersion version, version_of(query.type, hit));
     TRY_VOID(on_row(std::move(version)));
     return true;
   };

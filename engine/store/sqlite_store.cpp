@@ -6,6 +6,7 @@
 #include "engine/base/limits.h"
 #include "engine/store/schema.h"
 #include "engine/store/sqlite_connection.h"
+#include "engine/store/text_columns.h"
 
 namespace kiln::engine {
 
@@ -22,6 +23,7 @@ SqliteConnection::SqliteConnection(StoreOptions options, Database database, bool
       dictionary_(!read_only),
       index_(database_, dictionary_) {
   dictionary_.attach(&database_);
+  if (!options_.texts) options_.texts = std::make_shared<TextColumns>();
 }
 
 Status SqliteConnection::start() {
@@ -215,6 +217,7 @@ Result<std::unique_ptr<fhir::Store>> open_store_reader(const StoreOptions& optio
   TRY_VOID(check_store_format(database));
   auto store = std::make_unique<SqliteConnection>(options, std::move(database), true);
   TRY_VOID(store->start());
+  if (options.trace) store->set_trace(options.trace);
   return store;
 }
 

@@ -11,14 +11,17 @@
 
 namespace kiln::engine {
 
+class TextColumns;  // text_columns.h
+
 struct StoreOptions {
   std::string path;
   std::string base_url;  ///< own base, so that own absolute references are found as relative ones
   const base::Clock* clock = nullptr;  ///< for meta.lastUpdated; borrowed
   base::Env* env = nullptr;            ///< creates the file (owner only) and names the SQLite VFS; borrowed
   int cache_kib = 64 * 1024;           ///< page cache of the writer; a reader gets a quarter
-  base::StatementTrace trace;          ///< of the writer; for tests
+  base::StatementTrace trace;          ///< of the writer and the readers it opens; for tests
   int checkpoint_pages = 1000;         ///< of the log, after which a commit moves it into the file
+  std::shared_ptr<TextColumns> texts;  ///< shared by the readers that a store opens; empty: it makes some
 };
 
 /// Opens or creates the store for writing: the one connection that commits and checkpoints. The folder must

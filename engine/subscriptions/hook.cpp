@@ -25,7 +25,6 @@ std::string events_cursor(const std::string& channel) {
 
 namespace {
 
-constexpr std::size_t kBatch = 64;
 constexpr std::int64_t kWaitMs = 1'000;
 
 Result<std::string> as_xml(const std::string& json) {
@@ -76,8 +75,8 @@ Task<void> accept_into(channels::Intake* intake, channels::Inbound message,
 class SubscriptionSource final : public channels::Source,
                                  public std::enable_shared_from_this<SubscriptionSource> {
  public:
-  SubscriptionSource(LivePtr live, FhirService& fhir, const channels::Surroundings& around)
-      : live_(std::move(live)), fhir_(fhir), around_(around), ended_(around.network.executor()) {}
+  SubscriptionSource(LivePtr live, FhirService& fhir, FeedWindow& feed, const channels::Surroundings& around)
+      : live_(std::move(live)), fhir_(fhir), feed_(feed), around_(around), ended_(around.network.executor()) {}
 
   Status start(channels::Intake& intake) override {
     intake_ = &intake;
@@ -108,6 +107,7 @@ class SubscriptionSource final : public channels::Source,
 
   LivePtr live_;
   FhirService& fhir_;
+  FeedWindow& feed_;
   channels::Surroundings around_;
   base::Event ended_;
   channels::Intake* intake_ = nullptr;
@@ -159,18 +159,19 @@ Task<bool> SubscriptionSource::step() {
     co_return true;
   }
   const std::uint64_t begin = live_->position;
-  auto reading = fhir_.read(begin, kBatch, kWaitMs);
-  const auto batch = co_await std::move(reading);
-  if (!batch) {
-    status_.last_error = batch.error().message();
+  auto reading = feed_.read(begin, kWaitMs);
+  const auto read = co_await std::move(reading);
+  if (!read) {
+    status_.last_error = read.error().message();
     co_return false;
   }
+  const FeedWindow::Batch batch = *read;
   if (!live_->listening || live_->position != begin) co_return true;  // changed meanwhile
   std::vector<channels::Inbound> messages;
   std::vector<std::uint64_t> positions;
   std::uint64_t number = live_->events;
   for (const Change& change : batch->changes) {
-    if (!live_->definition->wants(change)) continue;
+    if (change.position <= begin || !live_->definition->wants(change)) continue;
     positions.push_back(change.position);
     messages.push_back(message_of(change, ++number));
   }
@@ -415,9 +416,9 @@ std::unique_ptr<channels::Destination> no_destination(const channels::Options&,
 
 }  // namespace
 
-std::unique_ptr<channels::Source> make_subscription_source(LivePtr live, FhirService& fhir,
+std::unique_ptr<channels::Source> make_subscription_source(LivePtr live, FhirService& fhir, FeedWindow& feed,
                                                            const channels::Surroundings& around) {
-  return std::make_unique<SourceHandle>(std::make_shared<SubscriptionSource>(std::move(live), fhir, around));
+  return std::make_unique<SourceHandle>(std::make_shared<SubscriptionSource>(std::move(live), fhir, feed, around));
 }
 
 std::unique_ptr<channels::Destination> make_hook_destination(LivePtr live,

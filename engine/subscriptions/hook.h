@@ -12,6 +12,7 @@
 #include "engine/fhir_service.h"
 #include "engine/subscriptions/creator.h"
 #include "engine/subscriptions/definition.h"
+#include "engine/subscriptions/feed_window.h"
 
 namespace kiln::engine {
 
@@ -46,7 +47,8 @@ std::string events_cursor(const std::string& channel);
 base::Result<base::HttpRequest> hook_request(const SubscriptionDefinition& definition,
                                              const std::string& body);
 
-std::unique_ptr<channels::Source> make_subscription_source(LivePtr live, FhirService& fhir,
+/// `feed` outlives it.
+std::unique_ptr<channels::Source> make_subscription_source(LivePtr live, FhirService& fhir, FeedWindow& feed,
                                                            const channels::Surroundings& around);
 std::unique_ptr<channels::Destination> make_hook_destination(LivePtr live,
                                                              const channels::Surroundings& around);

@@ -75,7 +75,8 @@ Result<bool> put_status(fhir::Store& store, const std::string& id, const std::st
 
 }  // namespace
 
-Subscriptions::Subscriptions(Parts parts) : parts_(std::move(parts)), changed_(*parts_.executor) {}
+Subscriptions::Subscriptions(Parts parts) 
+    : parts_(std::move(parts)), feed_(*parts_.fhir, *parts_.executor), changed_(*parts_.executor) {}
 Subscriptions::~Subscriptions() = default;
 
 const LiveSubscription* Subscriptions::find(const std::string& id) const {
@@ -110,7 +111,7 @@ std::unique_ptr<ChannelRuntime> Subscriptions::make_channel(const EntryPtr& entr
   FhirService* fhir = parts_.fhir;
   return parts_.make_channel(
       entry->definition,
-      [live = entry->live, fhir, around] { return make_subscription_source(live, *fhir, around); },
+      [this, live = entry->live, fhir, around] { return make_subscription_source(live, *fhir, feed_, around); },
       [live = entry->live, around] { return make_hook_destination(live, around); });
 }
 
@@ -205,15 +206,15 @@ Task<void> Subscriptions::stop() {
 Task<void> Subscriptions::follow() {
   ++tasks_;
   while (!stopping_) {
-    auto reading = parts_.fhir->read(position_, 256, 1000);
+    auto reading = feed_.read(position_, 1000);
     const auto batch = co_await std::move(reading);
     if (!batch) {
       co_await changed_.wait(milliseconds(1000));
       continue;
     }
-    for (const Change& change : batch->changes)
-      if (change.type == "Subscription") take(change);
-    position_ = batch->read_up_to;
+    for (const Change& change : (*batch)->changes)
+      if (change.position > position_ && change.type == "Subscription") take(change);
+    position_ = (*batch)->read_up_to;
   }
   --tasks_;
   changed_.notify();

@@ -43,6 +43,8 @@ class Subscriptions {
   base::Task<void> stop();
 
   static bool is_channel_name(std::string_view name) { return name.starts_with("subscription."); }
+  /// Reads of the store's feed so far, by all subscriptions together.
+  std::uint64_t feed_reads() const { return feed_.feed_reads(); }
   /// nullptr when there is none of that id.
   const LiveSubscription* find(const std::string& id) const;
 
@@ -72,6 +74,7 @@ class Subscriptions {
   base::Task<void> forget(EntryPtr entry);
 
   Parts parts_;
+  FeedWindow feed_;  ///< outlives the channels: the gateway stops these first
   std::map<std::string, EntryPtr> entries_;
   std::map<std::string, std::pair<std::string, std::uint64_t>> requested_;  ///< id -> resource, position
   std::vector<std::string> beyond_;          ///< found at the start, too many to be delivered

@@ -29,7 +29,7 @@ bool is_left_out(std::string_view name) {
     if (name.ends_with(suffix)) return true;
   for (const std::string_view folder : {"journal/", "bulk/", "index/"})
     if (name.starts_with(folder)) return !(name.starts_with("journal/metadata-") && name.ends_with(".db"));
-  return name.find(".tmp") != std::string_view::npos || name == "index.db";
+  return name.find(".tmp") != std::string_view::npos || name == "index.db" || name == "scrub.json";
 }
 
 /// Names of regular files below a folder, relative.
@@ -45,8 +45,8 @@ Status list_files(base::Env& env, const std::string& folder, const std::string& 
   return {};
 }
 
-Status add_file(const std::string& target, const std::string& name, BackupManifest& manifest) {
-  TRY(const FileDigest digest, digest_file(base::join_path(target, name)));
+Status add_file(const BackupOptions& options, const std::string& name, BackupManifest& manifest) {
+  TRY(const FileDigest digest, digest_file(base::join_path(options.target, name), options.stop));
   manifest.files.push_back({name, digest.bytes, digest.sha256});
   return {};
 }
@@ -136,8 +136,8 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
     const std::string relative = "journal/" + name;
     if (options.progress) options.progress(relative);
     TRY_VOID(base::failpoint("backup.copy"));
-    TRY_VOID(database.copy_to(base::join_path(options.target, relative), options.gentle));
-    TRY_VOID(add_file(options.target, relative, manifest));
+    TRY_VOID(database.copy_to(base::join_path(options.target, relative), options.gentle, options.stop));
+    TRY_VOID(add_file(options, relative, manifest));
     database = base::Database();  // the log of that file may be emptied again
   }
   // The store after the journal: it remembers the deliveries it has had, so being ahead loses and repeats nothing.
@@ -154,10 +154,10 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
       source.read_only = true;
       source.vfs = env.sqlite_vfs();
       TRY(auto database, base::Database::open(source));
-      TRY_VOID(database.copy_to(to, options.gentle));
-      TRY_VOID(add_file(options.target, name, manifest));
+      TRY_VOID(database.copy_to(to, options.gentle, options.stop));
+      TRY_VOID(add_file(options, name, manifest));
     } else {
-      TRY(const FileDigest digest, copy_file(from, to));
+      TRY(const FileDigest digest, copy_file(from, to, options.stop));
       manifest.files.push_back({name, digest.bytes, digest.sha256});
     }
   }
@@ -167,12 +167,13 @@ Result<BackupManifest> make_backup(base::Env& env, SqliteJournal::Cut cut, const
   return manifest;
 }
 
-Result<BackupCheck> verify_backup(base::Env& env, const std::string& folder) {
+Result<BackupCheck> verify_backup(base::Env& env, const std::string& folder, const MasterKeyPtr& master) {
   BackupCheck check;
   TRY(check.manifest, read_manifest(env, folder));
   TRY_VOID(check_hashes(folder, check.manifest));
   VerifyOptions options;
   options.full = true;
+  options.master = master;
   auto report = verify_journal(env, base::join_path(folder, "journal"), options);
   remove_traces(env, folder, check.manifest);
   if (!report) return base::fail(report.error());
@@ -186,7 +187,7 @@ namespace {
 
 /// What waits may have been sent after the backup was made, so it is marked; nothing is sent until somebody has looked.
 Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::WallTime now, Restored& out) {
-  std::set<std::string> destinations;
+  std::set<std::string> destinations, channels;
   const std::string folder = base::join_path(data_folder, "journal");
   TRY(const auto entries, env.list(folder));
   std::string newest;
@@ -209,6 +210,14 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
       TRY_VOID(count.step());
       out.pending += static_cast<std::uint64_t>(count.integer(0));
       count.reset();
+      // Accepted and not yet mapped: it was perhaps mapped and sent after the backup, so its whole channel waits.
+      TRY(auto unmapped, database.prepare("SELECT DISTINCT m.channel FROM unprocessed u JOIN msg m ON m.id=u.id"));
+      for (;;) {
+        TRY(const bool row, unmapped.step());
+        if (!row) break;
+        channels.emplace(unmapped.text(0));
+      }
+      unmapped.reset();
       TRY(auto names, database.prepare("SELECT dest FROM outbox UNION SELECT dest FROM delivery WHERE dest<>'-'"));
       for (;;) {
         TRY(const bool row, names.step());
@@ -222,15 +231,22 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
   out.in_doubt = out.pending;
   const auto name = DayFileName::parse(newest);
   if (!name) return {};
-  TRY(DayFile file, DayFile::open(env, folder, *name, 1));
+  DayFileOptions locked;  // holds are in the clear
+  locked.may_be_locked = true;
+  TRY(DayFile file, DayFile::open(env, folder, *name, 1, locked));
   TRY_VOID(file.begin());
+  Hold hold;
+  hold.state = HoldState::paused;
+  hold.by = "restore";
+  hold.reason = "restored from a backup of " + time_text(out.manifest.made) + ": what waits may have been sent";
+  hold.since = now;
+  for (const std::string& channel : channels) {
+    hold.subject = "channel:" + channel;
+    TRY_VOID(file.set_hold(hold));
+    out.held.push_back(channel);
+  }
   for (const std::string& destination : destinations) {
-    Hold hold;
     hold.subject = "destination:" + destination;
-    hold.state = HoldState::paused;
-    hold.by = "restore";
-    hold.reason = "restored from a backup of " + time_text(out.manifest.made) + ": what waits may have been sent";
-    hold.since = now;
     TRY_VOID(file.set_hold(hold));
     out.held.push_back(destination);
   }
@@ -241,9 +257,9 @@ Status doubt_and_hold(base::Env& env, const std::string& data_folder, base::Wall
 }  // namespace
 
 Result<Restored> restore_backup(base::Env& env, const std::string& folder, const std::string& data_folder, bool replace,
-                                base::WallTime now) {
+                                base::WallTime now, const MasterKeyPtr& master) {
   Restored out;
-  TRY(BackupCheck check, verify_backup(env, folder));
+  TRY(BackupCheck check, verify_backup(env, folder, master));
   if (check.report.findings_total > 0)
     return damaged(std::to_string(check.report.findings_total) + " records or counts in it are not right", folder);
   out.manifest = std::move(check.manifest);

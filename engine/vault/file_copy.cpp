@@ -50,14 +50,16 @@ bool write_whole(int file, const char* data, std::size_t size) {
 }
 
 /// Reads to the end; writes along when there is a target.
-Result<FileDigest> pass_through(const std::string& from, int target, const std::string& to) {
+Result<FileDigest> pass_through(const std::string& from, int target, const std::string& to, const StopAsked& stop) {
   const Handle source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (source.get() < 0) return failure("read", from);
   const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> hash(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   if (!hash || EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr) != 1) return base::fail(ErrorCode::internal, "SHA-256");
   std::vector<char> buffer(1u << 20);
   FileDigest out;
+  ::posix_fadvise(source.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   for (;;) {
+    if (stop && stop()) return base::fail(ErrorCode::cancelled, {}, from);
     const ssize_t got = ::read(source.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failure("read", from);
@@ -70,21 +72,28 @@ Result<FileDigest> pass_through(const std::string& from, int target, const std::
   unsigned size = 0;
   EVP_DigestFinal_ex(hash.get(), bytes, &size);
   out.sha256 = base::hex({reinterpret_cast<const char*>(bytes), size});
+  ::posix_fadvise(source.get(), 0, 0, POSIX_FADV_DONTNEED);
   return out;
 }
 
 }  // namespace
 
-Result<FileDigest> digest_file(const std::string& path) {
-  return pass_through(path, -1, {});
+Result<FileDigest> digest_file(const std::string& path, const StopAsked& stop) {
+  return pass_through(path, -1, {}, stop);
 }
 
-Result<FileDigest> copy_file(const std::string& from, const std::string& to) {
+Result<FileDigest> copy_file(const std::string& from, const std::string& to, const StopAsked& stop) {
   const Handle target(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (target.get() < 0) return failure("write", to);
-  TRY(FileDigest out, pass_through(from, target.get(), to));
+  TRY(FileDigest out, pass_through(from, target.get(), to, stop));
   if (::fdatasync(target.get()) != 0) return base::fail(ErrorCode::fsync_failed, {}, to);
+  ::posix_fadvise(target.get(), 0, 0, POSIX_FADV_DONTNEED);
   return out;
+}
+
+void drop_cached(const std::string& path) {
+  const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() >= 0) ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
 }
 
 Result<std::uint64_t> free_bytes(const std::string& folder) {

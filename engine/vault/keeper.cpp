@@ -22,8 +22,31 @@ RetentionPolicy read_retention(const channels::Options& server) {
   return policy;
 }
 
+Keeper::Keeper(Parts parts)
+    : parts_(std::move(parts)),
+      scrub_({parts_.env, parts_.clock, journal_folder(), base::join_path(parts_.data_folder, "scrub.json"), parts_.master}) {}
+
 void Keeper::start() {
   schedule(limits::kKeeperFirstMs);
+  schedule_scrub(limits::kScrubFirstMs);
+}
+
+/// The next part is asked for when the one before has ended, also when a backup was between.
+void Keeper::schedule_scrub(std::int64_t after_ms) {
+  parts_.loop->post_after(std::chrono::milliseconds(after_ms), [this, alive = alive_] {
+    if (!*alive || stopping_) return;
+    parts_.work->post([this] { run_scrub(); });
+  });
+}
+
+void Keeper::run_scrub() {
+  if (stopping_) return;
+  const Result<bool> more = scrub_.step();
+  if (!more) base::log(base::LogLevel::warn, "scrub-failed", {{"error", base::Safe::code(more.error().code)}});
+  const std::int64_t rest = more && *more ? limits::kScrubEveryMs : more ? limits::kScrubRestMs : limits::kKeeperFirstMs;
+  parts_.loop->post([this, alive = alive_, rest] {
+    if (*alive) schedule_scrub(rest);
+  });
 }
 
 void Keeper::schedule(std::int64_t after_ms) {
@@ -34,9 +57,13 @@ void Keeper::schedule(std::int64_t after_ms) {
   });
 }
 
-void Keeper::stop(std::function<void()> done) {
+void Keeper::ask_stop() {
   stopping_ = true;
   *alive_ = false;
+}
+
+void Keeper::stop(std::function<void()> done) {
+  ask_stop();
   parts_.work->post(std::move(done));
 }
 
@@ -47,9 +74,10 @@ void Keeper::run_policy() {
   if (plan && plan->refused)
     base::log(base::LogLevel::warn, "retention-not-confirmed", {{"files", static_cast<std::int64_t>(plan->files_due)}});
   if (plan && (plan->refused || (plan->files_due == 0 && plan->metadata_due.empty()))) return;
-  const auto gone = plan ? prune(*parts_.env, journal_folder(), *parts_.journal, *plan)
+  const auto gone = plan ? prune(*parts_.env, journal_folder(), *parts_.journal, *plan, [this] { return stopping_.load(); })
                          : Result<std::vector<std::uint32_t>>(base::fail(plan.error()));
-  if (!gone) base::log(base::LogLevel::error, "retention-failed", {{"error", base::Safe::code(gone.error().code)}});
+  if (!gone && gone.error().code != ErrorCode::cancelled)
+    base::log(base::LogLevel::error, "retention-failed", {{"error", base::Safe::code(gone.error().code)}});
 }
 
 std::string forecast_text(base::Env& env, const std::string& folder, const RetentionPolicy& policy, base::WallTime now) {
@@ -68,6 +96,7 @@ std::string forecast_text(base::Env& env, const std::string& folder, const Reten
 }
 
 Result<std::string> Keeper::prune_now(const PruneRequest& request) {
+  if (stopping_) return base::fail(ErrorCode::cancelled, "the engine stops");
   RetentionPolicy policy = parts_.policy;
   policy.confirmed = request.confirmed;
   if (request.keep_us > 0) policy.content_us = request.keep_us;
@@ -75,7 +104,7 @@ Result<std::string> Keeper::prune_now(const PruneRequest& request) {
   TRY(const PrunePlan plan, plan_prune(*parts_.env, journal_folder(), policy, now));
   std::vector<std::uint32_t> gone;
   if (!request.dry_run) {
-    TRY(gone, prune(*parts_.env, journal_folder(), *parts_.journal, plan));
+    TRY(gone, prune(*parts_.env, journal_folder(), *parts_.journal, plan, [this] { return stopping_.load(); }));
   }
   base::JsonWriter json;
   json.begin_object().key("plan").raw(print_plan_json(plan)).key("removed").begin_array();
@@ -85,7 +114,20 @@ Result<std::string> Keeper::prune_now(const PruneRequest& request) {
   return json.end_object().take();
 }
 
+void note_done(base::Env& env, const std::string& data_folder, const char* mark, base::WallTime now) {
+  (void)env.write_file_atomic(base::join_path(data_folder, mark), std::to_string(now.micros) + "\n");
+}
+
+std::optional<base::WallTime> read_done(base::Env& env, const std::string& data_folder, const char* mark) {
+  constexpr std::uint64_t kMarkBytesMax = 64;
+  const auto text = env.read_file(base::join_path(data_folder, mark), kMarkBytesMax);
+  if (!text) return std::nullopt;
+  const std::int64_t micros = std::strtoll(text->c_str(), nullptr, 10);
+  return micros > 0 ? std::optional(base::WallTime{micros}) : std::nullopt;
+}
+
 Result<std::string> Keeper::backup_to(const std::string& folder) {
+  if (stopping_) return base::fail(ErrorCode::cancelled, "the engine stops");
   auto promise = std::make_shared<std::promise<Result<SqliteJournal::Cut>>>();
   auto taken = promise->get_future();
   parts_.journal->cut([promise](Result<SqliteJournal::Cut> cut) { promise->set_value(std::move(cut)); });
@@ -95,7 +137,9 @@ Result<std::string> Keeper::backup_to(const std::string& folder) {
   options.target = folder;
   options.now = parts_.clock->wall();
   options.version = parts_.version;
+  options.stop = [this] { return stopping_.load(); };
   TRY(const BackupManifest manifest, make_backup(*parts_.env, std::move(cut), options));
+  note_done(*parts_.env, parts_.data_folder, kBackupMark, options.now);
   std::uint64_t bytes = 0;
   for (const BackupFile& file : manifest.files) bytes += file.bytes;
   base::JsonWriter json;
@@ -114,6 +158,7 @@ Result<std::string> Keeper::print_storage() {
   json.member("disk_full", forecast_text(*parts_.env, journal_folder(), parts_.policy, now));
   json.key("retention_days").integer(parts_.policy.content_us / 86'400'000'000);
   json.key("metadata_days").integer(parts_.policy.metadata_us / 86'400'000'000);
+  json.key("scrub").raw(scrub_.print_json());
   return json.key("plan").raw(print_plan_json(plan)).end_object().take();
 }
 

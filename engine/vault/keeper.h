@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "channels/options.h"
@@ -11,6 +12,7 @@
 #include "engine/base/executor.h"
 #include "engine/journal/sqlite_journal.h"
 #include "engine/vault/retention.h"
+#include "engine/vault/scrub.h"
 
 namespace kiln::engine {
 
@@ -25,15 +27,18 @@ class Keeper {
     const base::Clock* clock = nullptr;
     SqliteJournal* journal = nullptr;
     base::TimerExecutor* loop = nullptr;
-    base::Executor* work = nullptr;  ///< files of the engine; not the journal's thread
+    base::Executor* work = nullptr;  ///< its own: a backup takes as long as the disk needs
     std::string data_folder, version;
     RetentionPolicy policy;
+    MasterKeyPtr master;
   };
-  explicit Keeper(Parts parts) : parts_(std::move(parts)) {}
+  explicit Keeper(Parts parts);
 
-  /// Runs the policy a minute after the start, then every hour.
+  /// Runs the policy a minute after the start, then every hour; between, the scrub goes on part by part.
   void start();
-  /// No run begins after it; `done` is called on the work thread when the one under way has ended.
+  /// A backup or a run that is under way ends at its next part (`cancelled`), none begins. On the loop.
+  void ask_stop();
+  /// The same; `done` is called on the work thread when the one under way has ended.
   void stop(std::function<void()> done);
   base::Executor& work() { return *parts_.work; }
 
@@ -48,16 +53,28 @@ class Keeper {
   base::Result<std::string> backup_to(const std::string& folder);
   /// What the disk holds and when it is full, as JSON.
   base::Result<std::string> print_storage();
+  const Scrub& scrub() const { return scrub_; }
 
  private:
   void schedule(std::int64_t after_ms);
   void run_policy();
+  void schedule_scrub(std::int64_t after_ms);
+  void run_scrub();
   std::string journal_folder() const { return base::join_path(parts_.data_folder, "journal"); }
 
   Parts parts_;
+  Scrub scrub_;
   std::atomic<bool> stopping_{false};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< loop only
 };
+
+/// Files of the data folder that say when something was last done; what the figures show.
+inline constexpr const char* kBackupMark = "last_backup";
+inline constexpr const char* kVerifyMark = "last_verify";
+/// Writes one; where it cannot be written the figure stays as old as it is.
+void note_done(base::Env& env, const std::string& data_folder, const char* mark, base::WallTime now);
+/// When; nothing when it never was.
+std::optional<base::WallTime> read_done(base::Env& env, const std::string& data_folder, const char* mark);
 
 /// Forecast of the disk that holds the journal; empty: not within a year, or not known yet.
 std::string forecast_text(base::Env& env, const std::string& folder, const RetentionPolicy& policy, base::WallTime now);

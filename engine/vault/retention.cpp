@@ -64,18 +64,22 @@ Status look_at(JournalFile& file, PruneEntry& entry) {
 }
 
 /// Idempotent by message number: a copy that was interrupted is made again.
-Status copy_metadata(JournalFile& file, base::Database& month) {
+Status copy_metadata(JournalFile& file, base::Database& month, const StopAsked& stop) {
   TRY(auto read, file.database.prepare("SELECT m.id, m.received_us, m.channel, m.kind, m.type, m.control_id, m.peer, m.name,"
-                                       " length(m.body), m.parent, m.replay_of, c.hash FROM msg m LEFT JOIN config c"
+                                       " ifnull(m.size, length(m.body)), m.parent, m.replay_of, c.hash, m.key_id FROM msg m LEFT JOIN config c"
                                        " ON c.id=m.config ORDER BY m.id"));
   for (bool more = true; more;) {
+    if (stop && stop()) return base::fail(base::ErrorCode::cancelled, {}, file.name.print());
     TRY_VOID(month.begin());
     TRY(auto write, month.cached("INSERT OR REPLACE INTO msg VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"));
     for (std::size_t i = 0; i < limits::kPruneRowsPerCommit; ++i) {
       TRY(more, read.step());
       if (!more) break;
       write.bind(1, read.integer(0)).bind(2, read.integer(1)).bind(3, read.text(2)).bind(4, read.integer(3));
-      write.bind(5, read.text(4)).bind(6, read.text(5)).bind(7, read.text(6)).bind(8, read.text(7)).bind(9, read.integer(8));
+      // Of a sealed message the control id and the name go with its content: this file has no key.
+      const bool sealed = read.integer(12) != 0;
+      write.bind(5, read.text(4)).bind(6, sealed ? std::string_view() : read.text(5)).bind(7, read.text(6));
+      write.bind(8, sealed ? std::string_view() : read.text(7)).bind(9, read.integer(8));
       if (read.is_null(9)) write.bind_null(10); else write.bind(10, read.integer(9));
       if (read.is_null(10)) write.bind_null(11); else write.bind(11, read.integer(10));
       TRY_VOID(write.bind(12, read.text(11)).run());
@@ -84,6 +88,7 @@ Status copy_metadata(JournalFile& file, base::Database& month) {
   }
   TRY(auto ended, file.database.prepare("SELECT msg_id, dest, state, attempts, in_doubt, code, updated_us FROM delivery"));
   for (bool more = true; more;) {
+    if (stop && stop()) return base::fail(base::ErrorCode::cancelled, {}, file.name.print());
     TRY_VOID(month.begin());
     TRY(auto write, month.cached("INSERT OR REPLACE INTO delivery VALUES(?,?,?,?,?,?,?)"));
     for (std::size_t i = 0; i < limits::kPruneRowsPerCommit; ++i) {
@@ -97,13 +102,13 @@ Status copy_metadata(JournalFile& file, base::Database& month) {
   return {};
 }
 
-Status keep_metadata(base::Env& env, const std::string& folder, JournalFile& file) {
+Status keep_metadata(base::Env& env, const std::string& folder, JournalFile& file, const StopAsked& stop) {
   base::DatabaseOptions options;
   options.path = base::join_path(folder, month_file(file.name.day));
   options.vfs = env.sqlite_vfs();
   TRY(auto month, base::Database::open(options));
   TRY_VOID(month.exec(kMonthSchema));
-  Status done = copy_metadata(file, month);
+  Status done = copy_metadata(file, month, stop);
   if (!done) month.rollback();
   if (done) done = month.checkpoint();
   if (done) done = env.sync_folder(folder);
@@ -156,7 +161,7 @@ Result<PrunePlan> plan_prune(base::Env& env, const std::string& folder, const Re
 }
 
 Result<std::vector<std::uint32_t>> prune(base::Env& env, const std::string& folder, SqliteJournal& journal,
-                                         const PrunePlan& plan) {
+                                         const PrunePlan& plan, const StopAsked& stop) {
   std::vector<std::uint32_t> due;
   {
     TRY(auto files, open_journal_files(env, folder));
@@ -166,10 +171,11 @@ Result<std::vector<std::uint32_t>> prune(base::Env& env, const std::string& fold
       });
       if (!wanted) continue;
       TRY_VOID(base::failpoint("prune.metadata"));
-      TRY_VOID(keep_metadata(env, folder, file));
+      TRY_VOID(keep_metadata(env, folder, file, stop));
       due.push_back(file.name.generation);
     }
   }
+  if (stop && stop()) return base::fail(base::ErrorCode::cancelled);
   auto promise = std::make_shared<std::promise<Result<std::vector<std::uint32_t>>>>();
   auto removed = promise->get_future();
   journal.remove_files(std::move(due), [promise](Result<std::vector<std::uint32_t>> gone) { promise->set_value(std::move(gone)); });

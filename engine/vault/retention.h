@@ -10,6 +10,7 @@
 
 #include "engine/base/env.h"
 #include "engine/journal/sqlite_journal.h"
+#include "engine/vault/file_copy.h"
 
 namespace kiln::engine {
 
@@ -44,8 +45,9 @@ base::Result<PrunePlan> plan_prune(base::Env& env, const std::string& folder, co
 
 /// Copies the metadata of what is due, then has the journal remove it, then removes month files that are past their time.
 /// Returns the generations that went. Every step may be repeated after a crash. Blocks; not on the journal's thread.
+/// `stop` is asked between rows; then nothing more goes (cancelled).
 base::Result<std::vector<std::uint32_t>> prune(base::Env& env, const std::string& folder, SqliteJournal& journal,
-                                               const PrunePlan& plan);
+                                               const PrunePlan& plan, const StopAsked& stop = {});
 
 /// What the month files know of a message whose content has gone.
 struct ExpiredMessage {

@@ -11,11 +11,13 @@
 
 #include "engine/base/env.h"
 #include "engine/journal/journal.h"
+#include "engine/journal/master_key.h"
 
 namespace kiln::engine {
 
 struct VerifyOptions {
   bool full = false;                ///< also every checksum and the structure of the files
+  MasterKeyPtr master;  ///< opens what is sealed; without it only its checksums are compared
   std::size_t findings_max = 1000;  ///< kept; all are counted
   std::function<void(std::uint64_t done)> progress;  ///< messages so far; may be empty
 };
@@ -23,8 +25,8 @@ struct VerifyOptions {
 struct Finding {
   std::string file;
   MessageId id = 0;  ///< 0: of the file
-  /// sequence-gap, no-outcome, two-states, orphan-output, orphan-outcome, wrong-count, corrupt-record, sent-altered,
-  /// missing-output, database-damaged
+  /// sequence-gap, no-outcome, two-states, orphan-output, orphan-outcome, orphan-record, wrong-count, corrupt-record,
+  /// sent-altered, missing-output, database-damaged
   std::string code;
   std::string detail;  ///< one line without patient data
 };
@@ -39,6 +41,7 @@ struct VerifyReport {
   bool full = false;
   std::size_t files = 0;
   std::uint64_t messages = 0, unprocessed = 0, records = 0;  ///< records: checksums compared
+  std::uint64_t locked = 0;  ///< of them, sealed with a key that was not given: their tags were not looked at
   MessageId first = 0, last = 0;
   std::uint64_t removed = 0;              ///< messages that retention took, by number
   std::map<std::string, Book> books;     ///< by "channel/destination"

@@ -1,8 +1,10 @@
 #include "fhir/detail/operations.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
+#include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
 #include "fhir/resource_text.h"
 #include "fhir/search/custom_parameters.h"
@@ -29,7 +31,13 @@ std::optional<std::int64_t> parse_etag(std::string_view text) {
 
 bool is_not_modified(const base::HttpHeaders& headers, const StoredVersion& version) {
   const std::string_view if_none_match = headers.get("If-None-Match");
-  if (!if_none_match.empty()) return if_none_match == "*" || parse_etag(if_none_match) == version.vid;
+  if (!if_none_match.empty()) {
+    const auto tags = base::split(if_none_match, ',');
+    return std::any_of(tags.begin(), tags.end(), [&](std::string_view tag) {
+      tag = base::trim(tag);
+      return tag == "*" || parse_etag(tag) == version.vid;
+    });
+  }
   base::WallTime since;
   if (!parse_http_date(headers.get("If-Modified-Since"), since)) return false;
   return version.updated.micros / 1'000'000 <= since.micros / 1'000'000;

@@ -193,6 +193,17 @@ IndexRows extract_rows(const Parameter& parameter, JsonView resource, std::strin
   return rows;
 }
 
+std::optional<std::vector<std::string_view>> members_of(const Parameter& parameter) {
+  if (!parameter.extractor) return std::nullopt;
+  std::vector<std::string_view> names;
+  for (const Path& path : parameter.extractor->paths) {
+    const bool is_member = !path.steps.empty() && (path.steps[0].kind == StepKind::member || path.steps[0].kind == StepKind::first);
+    if (!is_member) return std::nullopt;
+    names.push_back(path.steps[0].key);
+  }
+  return names;
+}
+
 IndexRows extract_rows(const TypeParameters& parameters, JsonView resource, const ReferenceRewrite* rewrite,
                        std::string_view own_base) {
   IndexRows rows;

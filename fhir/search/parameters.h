@@ -157,6 +157,9 @@ IndexRows extract_rows(const TypeParameters& parameters, base::JsonView resource
 /// The rows of one parameter that is_indexed().
 IndexRows extract_rows(const Parameter& parameter, base::JsonView resource, std::string_view own_base);
 
+/// The members of a resource that hold all values of a parameter; nullopt: that is not known (an added one in FHIRPath).
+std::optional<std::vector<std::string_view>> members_of(const Parameter& parameter);
+
 /// The same from a typed tree, every parameter through compiled FHIRPath. Gives the same rows.
 IndexRows extract_rows(const TypeParameters& parameters, Node resource, const ReferenceRewrite* rewrite,
                        std::string_view own_base);

@@ -2,23 +2,13 @@
 
 #include <cstring>
 
+#include "mappings/detail/text_hash.h"
 #include "mappings/targets/output_buffer.h"
 
 namespace kiln::mappings::detail {
 
-/// Of all bytes, eight at a time: texts of a stream of messages often differ in the middle only.
 std::size_t CallMemory::hash(std::uint32_t function, std::string_view key) {
-  constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15u;
-  std::uint64_t mixed = (std::uint64_t{function} << 32) + key.size();
-  std::uint64_t word = 0;
-  for (; key.size() > sizeof word; key.remove_prefix(sizeof word)) {
-    std::memcpy(&word, key.data(), sizeof word);
-    mixed = (mixed ^ word) * kMix;
-    mixed ^= mixed >> 32;
-  }
-  word = 0;
-  if (!key.empty()) std::memcpy(&word, key.data(), key.size());
-  return static_cast<std::size_t>(((mixed ^ word) * kMix) >> 40);
+  return hash_text(function, key);
 }
 
 const CallMemory::Call* CallMemory::find(std::uint32_t function, std::string_view key) const {

@@ -197,52 +197,6 @@ std::uint16_t slot_of(const ir::Unit& unit, ir::Index shape, std::string_view me
 
 namespace {
 
-constexpr std::uint8_t kUnknown = 0, kTrue = 1, kFalse = 2;
-
-/// Evaluating it reads nothing, notes nothing and cannot fail.
-bool is_quiet(const ir::Unit& unit, ir::Index index) {
-  using ir::Op;
-  const ir::Expr& expr = unit.exprs[index];
-  switch (expr.op) {
-    case Op::constant:
-    case Op::version:
-      return true;
-    case Op::equal:
-    case Op::not_equal:
-    case Op::less:
-    case Op::less_equal:
-    case Op::greater:
-    case Op::greater_equal:
-    case Op::and_:
-    case Op::or_:
-      return is_quiet(unit, expr.a) && is_quiet(unit, expr.b);
-    case Op::not_:
-      return is_quiet(unit, expr.a);
-    default:
-      return false;
-  }
-}
-
-/// A condition of constants, and one that a constant decides (`version >= 2.7 or laterFields`).
-std::uint8_t truth_of(const ir::Unit& unit, ir::Index index) {
-  using ir::Op;
-  const ir::Expr& expr = unit.exprs[index];
-  if (expr.op == Op::constant) {
-    const ir::Constant& constant = unit.constants[expr.a];
-    if (constant.kind != ir::ConstantKind::boolean) return kUnknown;
-    return constant.number != 0 ? kTrue : kFalse;
-  }
-  if (expr.op != Op::and_ && expr.op != Op::or_) return kUnknown;
-  const std::uint8_t decides = expr.op == Op::or_ ? kTrue : kFalse;
-  const std::uint8_t a = truth_of(unit, expr.a), b = truth_of(unit, expr.b);
-  if (a == decides || (b == decides && is_quiet(unit, expr.a))) return decides;
-  return a != kUnknown && b != kUnknown ? static_cast<std::uint8_t>(kTrue + kFalse - decides) : kUnknown;
-}
-
-}  // namespace
-
-namespace {
-
 /// "PV1-10", "PV1-15[*]" -> "http://terminology.hl7.org/CodeSystem/v2-0069".
 std::string field_system(std::string_view path) {
   path = path.substr(0, path.find('['));
@@ -271,9 +225,11 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   for (const auto& regex : unit.regexes) facts->regexes.push_back(limits_of(*regex));
   facts->plans = text_plans(unit);
   facts->paths = path_keys(unit);
-  for (ir::Index i = 0; i < unit.exprs.size(); ++i) facts->truths.push_back(truth_of(unit, i));
+  facts->conditions = derive_conditions(unit, facts->plans);
   facts->pure = pure_functions(unit);
   facts->text_fns = text_functions(unit);
+  facts->object_fns = object_functions(unit);
+  facts->object_lookups = object_lookups(unit);
   facts->writes = derive_writes(unit, facts->plans, facts->text_fns, facts->splits);
   facts->actions = derive_actions(unit, facts->writes);
   for (const ir::Table& table : unit.tables) {

@@ -12,6 +12,7 @@
 #include "mappings/csv.h"
 #include "mappings/detail/actions.h"
 #include "mappings/detail/code_index.h"
+#include "mappings/detail/conditions.h"
 #include "mappings/detail/ir.h"
 #include "mappings/detail/plans.h"
 #include "mappings/detail/simple_pattern.h"
@@ -68,14 +69,16 @@ struct Facts {
   std::vector<std::uint8_t> splits;                          ///< parallel to Unit::functions (actions.h)
   std::vector<std::uint8_t> pure;                            ///< parallel to Unit::functions (purity.h)
   std::vector<std::uint8_t> text_fns;                        ///< parallel to Unit::functions (purity.h)
-  std::vector<std::uint8_t> truths;  ///< parallel to Unit::exprs: 1 true, 2 false in every run, 0 not known
-  std::vector<RegexFacts> regexes;   ///< parallel to Unit::regexes
-  std::vector<PathKey> paths;        ///< parallel to Unit::v2_paths
-  std::vector<TextPlan> plans;       ///< parallel to Unit::exprs
-  CodeIndex codes;                   ///< the keys of literal tables
-  std::vector<CodeIndex::Part> tables;  ///< parallel to Unit::tables
-  std::vector<std::string> unmapped;    ///< parallel to Unit::tables: what a diagnostic says of a missing row
-  std::vector<Value> constants;         ///< parallel to Unit::constants
+  std::vector<std::uint8_t> object_fns;                      ///< parallel to Unit::functions (purity.h)
+  std::vector<std::uint8_t> object_lookups;                  ///< parallel to Unit::exprs (purity.h)
+  std::vector<ConditionFacts> conditions;                    ///< parallel to Unit::exprs
+  std::vector<RegexFacts> regexes;                           ///< parallel to Unit::regexes
+  std::vector<PathKey> paths;                                ///< parallel to Unit::v2_paths
+  std::vector<TextPlan> plans;                               ///< parallel to Unit::exprs
+  CodeIndex codes;                                           ///< the keys of literal tables
+  std::vector<CodeIndex::Part> tables;                       ///< parallel to Unit::tables
+  std::vector<std::string> unmapped;  ///< parallel to Unit::tables: what a diagnostic says of a missing row
+  std::vector<Value> constants;       ///< parallel to Unit::constants
   /// Parallel to Unit::lookups: the code system of HL7's table of the field, where it is or was a coded value without a
   /// system of its own (IS, ID); empty otherwise.
   std::vector<std::string> field_systems;

@@ -345,7 +345,11 @@ class Marker {
       for (const ast::Type& one : accept.types) type(one);
       expr(accept.where);
     }
-    for (const ast::AckClause& ack : node.acks) own_line(ack.span.begin);
+    for (const ast::AckClause& ack : node.acks) {
+      own_line(ack.span.begin);
+      if (ack.has_options) body_brace(ack.on ? ack.on->span.end : ack.mode.span.end);
+      options(ack.options);
+    }
     for (const ast::RouteClause& route : node.routes) {
       own_line(route.span.begin);
       args(route.args);

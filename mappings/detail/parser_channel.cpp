@@ -74,6 +74,10 @@ ast::AckClause Parser::parse_ack() {
     else
       expected("`stored`, `mapped` or `delivered` after `on`");
   }
+  if (!failed_ && is(Kind::left_brace) && same_line()) {
+    ack.has_options = true;
+    ack.options = parse_options();
+  }
   ack.span = span_from(begin);
   return ack;
 }

@@ -208,7 +208,8 @@ std::vector<PathKey> path_keys(const ir::Unit& unit) {
     const std::uint32_t key = std::uint32_t{path.field} | std::uint32_t{path.component} << 8 |
                               std::uint32_t{path.subcomponent} << 16 |
                               std::uint32_t{path.repetition == ir::RepKind::index} << 24;
-    keys.push_back({key, key ^ key >> 6 ^ key >> 13});
+    keys.push_back({key, key ^ key >> 6 ^ key >> 13, path.segment, static_cast<std::uint8_t>(path.field),
+                    path.component, path.subcomponent, path.repetition == ir::RepKind::index});
   }
   return keys;
 }

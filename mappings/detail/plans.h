@@ -40,6 +40,9 @@ struct TextPlan {
 /// What a path asks for in its segment: the same for two paths that a look answers alike. `path` is not 0.
 struct PathKey {
   std::uint32_t path = 0, hash = 0;
+  ir::Index segment = ir::kNone;  ///< these as in V2Path
+  std::uint8_t field = 0, component = 0, subcomponent = 0;
+  bool index = false;  ///< RepKind::index
 };
 /// Parallel to Unit::v2_paths.
 std::vector<PathKey> path_keys(const ir::Unit& unit);

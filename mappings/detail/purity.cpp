@@ -5,10 +5,13 @@
 namespace kiln::mappings::detail {
 namespace {
 
+/// What a result may be: see pure_functions(), text_functions(), object_functions().
+enum class Results { any, texts, objects };
+
 class Purity {
  public:
-  /// `texts`: see text_functions().
-  Purity(const ir::Unit& unit, bool texts) : unit_(unit), texts_(texts) {}
+  Purity(const ir::Unit& unit, Results results)
+      : unit_(unit), texts_(results == Results::texts), objects_(results == Results::objects) {}
 
   bool expr(ir::Index index) const {
     using ir::Op;
@@ -21,9 +24,21 @@ class Purity {
         return true;
       case Op::v2_relative:
       case Op::raw:
-        return texts_ && unit_.exprs[expr.a].op == Op::local;
+        return objects_ ? this->expr(expr.a) : texts_ && unit_.exprs[expr.a].op == Op::local;
       case Op::convert:
-        return !zoned(static_cast<ir::Conversion>(expr.b)) && this->expr(expr.a);
+        return (objects_ || !zoned(static_cast<ir::Conversion>(expr.b))) && this->expr(expr.a);
+      case Op::item:
+      case Op::variant:
+        return objects_ && this->expr(expr.a);
+      case Op::filter:
+      case Op::each:
+        return objects_ && this->expr(expr.a) && this->expr(expr.b);
+      case Op::target_is_valued:  // of an object of the function's own
+        return objects_;
+      case Op::object:
+        return objects_ && body(unit_.objects[expr.a].body);
+      case Op::call_datatype:
+        return objects_ && body(unit_.functions[expr.a].body) && this->expr(expr.b);
       case Op::not_:
       case Op::matches:
       case Op::is_valued:
@@ -63,7 +78,33 @@ class Purity {
     }
   }
 
+  /// A CodeableConcept of one value: its code translated, and the codings it was sent with.
+  bool makes_concept(const ir::Lookup& lookup, ir::Index inherited) const {
+    if (lookup.mode != ir::LookupMode::codeable_concept || lookup.original == ir::kNone) return false;
+    const ir::Expr& original = unit_.exprs[lookup.original];
+    const ir::Op key = unit_.exprs[lookup.key].op;
+    if (original.op != ir::Op::call_datatype || original.b != lookup.key) return false;
+    if (key != ir::Op::local && key != ir::Op::v2_path) return false;
+    return is_fixed(lookup, inherited) && body(unit_.functions[original.a].body);
+  }
+
+  /// Rules of a datatype map or of an object.
+  bool body(ir::Range stmts) const {
+    for (ir::Index i = 0; i < stmts.count; ++i) {
+      const ir::Stmt& stmt = unit_.stmts[stmts.first + i];
+      const bool pure = stmt.op == ir::StmtOp::write
+                            ? write(unit_.writes[stmt.index])
+                            : stmt.op == ir::StmtOp::let && expr(unit_.lets[stmt.index].value);
+      if (!pure) return false;
+    }
+    return true;
+  }
+
  private:
+  bool write(const ir::Write& write) const {
+    return write.guard_segment == ir::kNone && unit_.policy_sets[write.policies].missing == ir::kNone &&
+           expr(write.value) && expr(write.condition);
+  }
   bool all(ir::Range arguments) const {
     for (ir::Index i = 0; i < arguments.count; ++i) {
       if (!expr(unit_.args[arguments.first + i])) return false;
@@ -72,7 +113,8 @@ class Purity {
   }
   bool arms(ir::Range range) const {
     for (ir::Index i = 0; i < range.count; ++i) {
-      if (texts_ && unit_.arms[range.first + i].kind == ir::ArmKind::type) return false;
+      const bool by_type = unit_.arms[range.first + i].kind == ir::ArmKind::type;
+      if (by_type && (texts_ || objects_)) return false;
       if (!expr(unit_.arms[range.first + i].value)) return false;
     }
     return true;
@@ -81,18 +123,25 @@ class Purity {
   static bool zoned(ir::Conversion conversion) {
     return conversion == ir::Conversion::to_date_time || conversion == ir::Conversion::to_instant;
   }
-  bool lookup(const ir::Lookup& lookup, ir::Index inherited) const {
+  /// Its table does not change, and nothing it finds is a null.
+  bool is_fixed(const ir::Lookup& lookup, ir::Index inherited) const {
     const ir::Table& table = unit_.tables[lookup.table];
-    if (table.kind != ir::TableKind::literal || !expr(lookup.key)) return false;
-    if (!texts_) return true;
+    if (table.kind != ir::TableKind::literal) return false;
+    if (!texts_ && !objects_) return true;
     for (const ir::Index policy : {lookup.otherwise, table.otherwise, inherited}) {
       if (policy != ir::kNone && unit_.policies[policy].kind == ir::PolicyKind::delete_) return false;
     }
-    return lookup.mode == ir::LookupMode::code || lookup.mode == ir::LookupMode::column;
+    return true;
+  }
+  bool lookup(const ir::Lookup& lookup, ir::Index inherited) const {
+    if (!is_fixed(lookup, inherited) || !expr(lookup.key)) return false;
+    if (!texts_ && !objects_) return true;
+    if (lookup.mode == ir::LookupMode::code || lookup.mode == ir::LookupMode::column) return true;
+    return objects_ && lookup.mode != ir::LookupMode::row && expr(lookup.original);
   }
 
   const ir::Unit& unit_;
-  const bool texts_;
+  const bool texts_, objects_;
 };
 
 std::vector<std::uint8_t> all_functions_that_are(const Purity& purity, const ir::Unit& unit) {
@@ -107,11 +156,34 @@ std::vector<std::uint8_t> all_functions_that_are(const Purity& purity, const ir:
 }  // namespace
 
 std::vector<std::uint8_t> pure_functions(const ir::Unit& unit) {
-  return all_functions_that_are(Purity(unit, false), unit);
+  return all_functions_that_are(Purity(unit, Results::any), unit);
 }
 
 std::vector<std::uint8_t> text_functions(const ir::Unit& unit) {
-  return all_functions_that_are(Purity(unit, true), unit);
+  return all_functions_that_are(Purity(unit, Results::texts), unit);
+}
+
+std::vector<std::uint8_t> object_functions(const ir::Unit& unit) {
+  const Purity purity(unit, Results::objects);
+  const std::vector<std::uint8_t> texts = text_functions(unit);
+  std::vector<std::uint8_t> pure = all_functions_that_are(purity, unit);
+  for (std::size_t i = 0; i < pure.size(); ++i) {
+    const ir::Function& function = unit.functions[i];
+    if (texts[i] != 0) pure[i] = 0;
+    if (function.parameters == 1 && function.shape != ir::kNone) pure[i] = purity.body(function.body);
+  }
+  return pure;
+}
+
+std::vector<std::uint8_t> object_lookups(const ir::Unit& unit) {
+  const Purity purity(unit, Results::objects);
+  std::vector<std::uint8_t> pure(unit.exprs.size());
+  for (std::size_t i = 0; i < pure.size(); ++i) {
+    const ir::Expr& expr = unit.exprs[i];
+    if (expr.op == ir::Op::lookup)
+      pure[i] = purity.makes_concept(unit.lookups[expr.a], unit.policy_sets[expr.policies].unmapped);
+  }
+  return pure;
 }
 
 }  // namespace kiln::mappings::detail

@@ -17,4 +17,13 @@ std::vector<std::uint8_t> pure_functions(const ir::Unit& unit);
 /// argument is or holds one.
 std::vector<std::uint8_t> text_functions(const ir::Unit& unit);
 
+/// Parallel to Unit::functions: 1 for a datatype map, and for a fn that may give an object, when what it
+/// makes depends on nothing but its arguments, the rule that calls it and the zone of the message: it refers
+/// to no resource, writes to no object but its own, and looks at no message, no table that may change and
+/// nothing of the run. Of arguments without nulls.
+std::vector<std::uint8_t> object_functions(const ir::Unit& unit);
+/// Parallel to Unit::exprs: the same of lookups that make an object of one value, the one that they
+/// translate.
+std::vector<std::uint8_t> object_lookups(const ir::Unit& unit);
+
 }  // namespace kiln::mappings::detail

@@ -64,6 +64,7 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
   facts_ = program.facts().get();
   if (pure_calls_of_ != program.facts()) {
     pure_calls_.clear();
+    objects_.clear();
     pure_calls_of_ = program.facts();
   }
   map_ = nullptr;
@@ -93,6 +94,7 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
   built_.clear();
   run_calls_.clear();
   pure_calls_.renew();
+  objects_.renew();
   recording_ = nullptr;
   removals_.clear();
   scratch_.clear();
@@ -127,7 +129,10 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
       separators_ = {delimiters_.repetition, delimiters_.component, delimiters_.subcomponent};
       std::replace(separators_.begin(), separators_.end(), '\0', '\r');
       plain_ = message_->text_is_plain();
-      if (separators_ != pure_calls_separators_) pure_calls_.clear();
+      if (separators_ != pure_calls_separators_) {
+        pure_calls_.clear();
+        objects_.clear();
+      }
       pure_calls_separators_ = separators_;
       read_.resize(bytes.size() / 64 + 1);
       segments_.clear();

@@ -20,6 +20,7 @@
 #include "mappings/detail/facts.h"
 #include "mappings/detail/ir.h"
 #include "mappings/detail/run_parts.h"
+#include "mappings/detail/sha1.h"
 #include "mappings/detail/source_ref.h"
 #include "mappings/function.h"
 #include "mappings/program.h"
@@ -155,6 +156,7 @@ class Run {
   bool emit_each(const ir::Expr& expr, Dest& dest);
   bool emit_variant(const ir::Expr& expr, Dest& dest);
   bool emit_lookup(const ir::Expr& expr, Dest& dest);
+  bool emit_found(const ir::Expr& expr, const Value& key, Dest& dest);
   bool emit_value(const Value& value, Dest& dest);
   bool emit_null(Dest& dest);
   bool emit_record(const Value& record, Dest& dest);
@@ -221,6 +223,21 @@ class Run {
   Value call_with_text(const ir::Function& function, const Value& argument);
   Called call_texts(ir::Index function, const Frame& inner, const CallKey& key);
 
+  // run_objects.cpp
+  class ObjectCopy;
+  bool is_plain_part(const Value& value) const;
+  bool object_key(std::uint64_t maker, std::span<const Value> arguments, ObjectCall& call) const;
+  const KeptObject* begin_object(std::uint64_t maker, std::uint32_t rule, std::span<const Value> arguments,
+                                 ObjectCall& call);
+  void use_object(const KeptObject& known, const ObjectCall& call, OutputNode& node);
+  void end_object(const ObjectCall& call, const OutputNode* made, ir::TypeId type);
+  bool copy_object(const OutputNode& made, std::span<const Value> arguments, KeptObject& object);
+  static bool takes_object(const Dest& dest);
+  template <class Make>
+  bool emit_once(std::uint64_t maker, std::span<const Value> arguments, Dest& dest, const Make& make);
+  bool emit_made(const ir::Expr& expr, const Frame& inner, Dest& dest);
+  Value call_made(const ir::Expr& expr);
+
   // run_hl7.cpp, run_read.h: reading v2
   static constexpr std::int32_t kUnknownSegment = -2;
   struct SegmentInfo {
@@ -274,8 +291,8 @@ class Run {
   bool look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out);
   bool look_part(const TextPlan& plan, const Parts& parts, Text& out);
   bool look_field(ir::Index path, Text& out);
-  bool look_in_field(const ir::V2Path& path, const SegmentInfo& in, Text& out);
-  bool look_composite(const ir::V2Path& path, Hl7Ref field, Text& out);
+  bool look_in_field(const PathKey& path, const SegmentInfo& in, Text& out);
+  bool look_composite(const PathKey& path, Hl7Ref field, Text& out);
   bool look_local(const TextPlan& plan, Text& out);
   bool translate(const TextPlan& plan, Text& out) const;
   static bool is_plain_code(std::string_view text);
@@ -419,8 +436,11 @@ class Run {
   std::shared_ptr<const Facts> pure_calls_of_;
   std::array<char, 3> pure_calls_separators_{};
   CallMemory run_calls_;  ///< in this run
+  ObjectMemory objects_;  ///< as pure_calls_
+  OutputBuffer kept_text_;  ///< of an object that is kept
   Recording* recording_ = nullptr;
   std::uint64_t noted_ = 0;  ///< calls of note(), whatever came of them
+  std::uint64_t zoned_ = 0;  ///< how often the zone of the message mattered, or may have
   std::vector<PatchRemoval> removals_;
   std::vector<Value> scratch_;
   std::vector<std::string_view> join_parts_;
@@ -452,6 +472,7 @@ class Run {
   std::vector<OutputNode*> rows_;         ///< emitted CSV rows
   std::vector<CreatedNode*> identities_;  ///< hash table of the FHIR target
   OutputBuffer seed_;                     ///< of the id that is derived
+  FirstBlock first_block_;                ///< of the id that was derived last
   OutputBuffer buffer_;                   ///< what the FHIR target prints into
   RunResult result_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/limits.h"
+#include "mappings/detail/conversions.h"
 #include "mappings/detail/function_text.h"
 #include "mappings/detail/run_text.h"
 
@@ -37,6 +38,7 @@ Value Run::call_fn(const ir::Expr& expr) {
       return call_texts(expr.a, inner, key).value();
     return call_entered(function, inner);
   }
+  if (facts_->object_fns[expr.a] != 0) return call_made(expr);
   if (function.parameters == 1 && expr.c == 1) {
     const Value argument = eval(unit_->args[expr.b]);
     if (argument.kind == ValueKind::string && argument.flags == 0) return call_with_text(function, argument);
@@ -117,6 +119,10 @@ bool Run::join_value(const ir::Expr& expr, const Value& value, Joined& joined) {
       joined.bytes += sizeof(Value);
       join_part(argument_text(argument(item, FunctionType::any), arena_), item.source, joined);
     }
+    return true;
+  }
+  if (value.kind == ValueKind::integer) {  // the number of a loop
+    join_part(print_integer(arena_, value.integer), value.source, joined);
     return true;
   }
   const Value plain = argument(value, FunctionType::any);

@@ -59,7 +59,33 @@ std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
 
 bool Run::truth(ir::Index expr) {
   if (++steps_ > steps_max_ && over_budget()) return false;
-  if (const std::uint8_t known = facts_->truths[expr]; known != 0) return known == 1;
+  const ConditionFacts& facts = facts_->conditions[expr];
+  Text found;
+  switch (facts.kind) {
+    case ConditionKind::always:
+      return true;
+    case ConditionKind::never:
+      return false;
+    case ConditionKind::both:
+      return truth(facts.a) && truth(facts.b);
+    case ConditionKind::either:
+      return truth(facts.a) || truth(facts.b);
+    case ConditionKind::inverse:
+      return !truth(facts.a);
+    case ConditionKind::equals:
+      if (!look(facts.a, found)) break;
+      return (found.size != 0 && is_same(found.view(), text(facts.literal))) == facts.wanted;
+    case ConditionKind::among:
+      if (!look(facts.a, found)) break;
+      return found.size != 0 && (facts.marks >> text_mark(found.view()) & 1) != 0 &&
+             is_among(found.view(), facts.b);
+    case ConditionKind::valued:
+      if (!is_sent(facts_->plans[facts.a]) || !look(facts.a, found)) break;
+      if (const Hl7Ref range = hl7_range(found.source); found.size != 0) mark_read(range.begin, range.end);
+      return (found.size != 0) == facts.wanted;
+    case ConditionKind::general:
+      break;
+  }
   return truth_of(unit_->exprs[expr]);
 }
 

@@ -54,6 +54,7 @@ void Run::note_assumed_zone() {
 
 void Run::apply_zone(base::PartialDate& date) {
   if (!date.has_time() || date.has_offset) return;
+  ++zoned_;
   if (!message_offset_known_) {
     message_offset_known_ = true;
     if (message_ != nullptr) {
@@ -278,12 +279,14 @@ Value Run::convert_text(const Value& text, ir::Conversion conversion) {
 
 Value Run::convert_date(const Value& text, ir::Conversion conversion) {
   for (const DateMade& made : dates_) {
-    if (made.conversion == conversion && is_same(made.text, text.text()))
-      return Value::of_date(made.date).from(text.source);
+    if (made.conversion != conversion || !is_same(made.text, text.text())) continue;
+    zoned_ += made.zoned;
+    return Value::of_date(made.date).from(text.source);
   }
+  const std::uint64_t zoned = zoned_;
   const Value date = dated(base::PartialDate::parse_hl7(text.text()), text.source, conversion);
   if (date.kind == ValueKind::date)
-    dates_[dates_made_++ % dates_.size()] = {text.text(), {}, date.date, conversion};
+    dates_[dates_made_++ % dates_.size()] = {text.text(), {}, date.date, conversion, zoned != zoned_};
   return date;
 }
 

@@ -104,6 +104,12 @@ Value Run::fhir_member(const ir::Expr& expr) {
 }
 
 Value Run::object_member(const OutputNode& object, const ir::Expr& expr) {
+  if (object.kept) {
+    OutputNode& own = new_node(arena_, nullptr);
+    graft(arena_, own, object);
+    own_members(arena_, own);
+    return object_member(own, expr);
+  }
   for (ir::Index i = 0; i < expr.c; ++i) {
     const ir::FhirName& name = unit_->fhir_names[expr.b + i];
     const std::uint16_t at = slot_of(*unit_, object.shape, text(name.name));

@@ -9,6 +9,7 @@
 #include "engine/base/partial_date.h"
 #include "mappings/detail/call_memory.h"
 #include "mappings/detail/ir.h"
+#include "mappings/detail/object_memory.h"
 #include "mappings/program.h"
 #include "mappings/targets/tree.h"
 #include "mappings/value.h"
@@ -95,6 +96,29 @@ struct CallKey {
   char bytes[CallMemory::kKeyMax];
 };
 
+/// Bytes of the message that one word of marks tells of: what of an argument a remembered call reads.
+inline constexpr std::uint32_t kReadWindow = 64;
+
+inline bool overlap(const Value& a, const Value& b) {
+  return a.kind == ValueKind::hl7 && b.kind == ValueKind::hl7 && a.hl7.begin < b.hl7.end &&
+         b.hl7.begin < a.hl7.end;
+}
+
+/// A call that makes an object, or finds it (run_objects.cpp). Not to be copied: `key` views `bytes`.
+struct ObjectCall {
+  ObjectKey key;
+  std::size_t hash = 0;
+  std::span<const Value> arguments;
+  bool keeps = false;  ///< what it makes is to be kept; then the rest says how things were before
+  std::uint64_t steps = 0, noted = 0, zoned = 0;
+  std::array<std::uint64_t, KeptObject::kArgumentsMax> read{};
+  char bytes[ObjectMemory::kKeyMax];
+
+  ObjectCall() {}  // `bytes` need no value
+  ObjectCall(const ObjectCall&) = delete;
+  ObjectCall& operator=(const ObjectCall&) = delete;
+};
+
 /// What a call gave: a text that was known, or a value that is new.
 struct Called {
   bool known = false;
@@ -129,6 +153,7 @@ struct DateMade {
   std::string_view text, printed;
   const base::PartialDate* date = nullptr;
   ir::Conversion conversion = ir::Conversion::none;
+  bool zoned = false;  ///< the zone of the message is in it
 };
 
 /// What was found where a field, or a part of one, was looked at.

@@ -7,23 +7,16 @@
 namespace kiln::mappings::detail {
 namespace {
 
-constexpr std::uint32_t kWindow = 64;  // bytes of the message that one word of marks tells of
-
 // Added to the number of what is called. Whether an argument comes from the input belongs to the key, since
 // the source of a result is told from it.
 constexpr std::uint32_t kOfSeveral = 1u << 31, kFromNoInput = 1u << 29;
 
-bool overlap(const Value& a, const Value& b) {
-  return a.kind == ValueKind::hl7 && b.kind == ValueKind::hl7 && a.hl7.begin < b.hl7.end &&
-         b.hl7.begin < a.hl7.end;
-}
-
 }  // namespace
 
-/// The marks of what was read of `range`, which is at most kWindow bytes; they are taken away.
+/// The marks of what was read of `range`, which is at most kReadWindow bytes; they are taken away.
 std::uint64_t Run::take_read(Hl7Ref range) {
   const std::uint32_t word = range.begin >> 6, shift = range.begin & 63, size = range.end - range.begin;
-  const std::uint64_t inside = size == kWindow ? ~std::uint64_t{0} : (std::uint64_t{1} << size) - 1;
+  const std::uint64_t inside = size == kReadWindow ? ~std::uint64_t{0} : (std::uint64_t{1} << size) - 1;
   std::uint64_t taken = read_[word] >> shift & inside;
   read_[word] &= ~(inside << shift);
   if (shift == 0 || word + 1 >= read_.size()) return taken;
@@ -74,7 +67,7 @@ bool Run::call_key(std::uint32_t function, std::span<const Value> arguments, Cal
     } else if (value.kind == ValueKind::hl7 && plain_) {
       text = {bytes_ + value.hl7.begin, value.hl7.end - value.hl7.begin};
       kind = static_cast<std::uint8_t>(3 + value.flags);
-      const bool part = static_cast<Hl7Level>(value.flags) != Hl7Level::segment && text.size() <= kWindow;
+      const bool part = static_cast<Hl7Level>(value.flags) != Hl7Level::segment && text.size() <= kReadWindow;
       if (!part || std::memchr(text.data(), '"', text.size()) != nullptr) return false;
     } else if (!value.is_absent()) {
       return false;
@@ -183,6 +176,7 @@ Called Run::remembered(CallMemory& memory, const CallKey& key, const Call& call)
     called.result = call();
     return called;
   }
+  if (&memory == &run_calls_) ++zoned_;  // it may remember a time
   const CallMemory::Call* const known = memory.find(key.function, key.text);
   // A call in which the steps end is made, so that it ends where it did without a memory.
   if (known != nullptr && steps_ + known->steps <= steps_max_) return recalled(*known, key.arguments);

@@ -4,6 +4,7 @@
 
 #include "mappings/csv.h"
 #include "mappings/detail/conversions.h"
+#include "mappings/detail/run_objects.h"
 #include "mappings/detail/run_text.h"
 #include "mappings/detail/table_cursor.h"
 #include "mappings/tables.h"
@@ -198,7 +199,17 @@ Value Run::table_column(const ir::Expr& expr) {
 /// beside.
 bool Run::emit_lookup(const ir::Expr& expr, Dest& dest) {
   const ir::Lookup& lookup = unit_->lookups[expr.a];
-  const Found found = find_row(expr, lookup, eval_text(lookup.key));
+  const auto index = static_cast<std::size_t>(&expr - unit_->exprs.data());
+  if (facts_->object_lookups[index] == 0 || !takes_object(dest))
+    return emit_found(expr, eval_text(lookup.key), dest);
+  const Value key = eval(lookup.key);
+  return emit_once(unit_->functions.size() + index, {&key, 1}, dest,
+                   [&] { return emit_found(expr, key, dest); });
+}
+
+bool Run::emit_found(const ir::Expr& expr, const Value& key, Dest& dest) {
+  const ir::Lookup& lookup = unit_->lookups[expr.a];
+  const Found found = find_row(expr, lookup, key);
   if (halt_ != Halt::none) return false;
   const bool concept_mode = lookup.mode == ir::LookupMode::codeable_concept;
   if (!found.hit && !found.instead.is_value()) return found.instead.is_null() && emit_null(dest);
@@ -265,6 +276,7 @@ bool Run::says_no_more(const OutputNode& translated, const OutputNode& original)
 /// system says nothing.
 void Run::name_systems(std::string_view system, OutputNode& node) {
   if (system.empty() || node.kind != NodeKind::object || unit_->concept_coding >= node.size) return;
+  if (node.kept) own_members(arena_, node);
   const OutputNode* const codings = node.slots[unit_->concept_coding];
   if (codings == nullptr || codings->kind != NodeKind::list) return;
   for (OutputNode* item = codings->first; item != nullptr; item = item->next) {
@@ -287,6 +299,7 @@ void Run::add_original(const ir::Lookup& lookup, std::string_view system, Output
   dest.write = &kPlain;
   dest.node = &apart;
   if (!emit(lookup.original, dest) || apart.kind != NodeKind::object || apart.shape != node.shape) return;
+  if (apart.kept) own_members(arena_, apart);
   name_systems(system, apart);
   for (std::uint32_t i = 0; i < apart.size; ++i) {
     if (apart.slots[i] == nullptr || is_vacant(*apart.slots[i])) continue;

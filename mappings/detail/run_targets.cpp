@@ -113,6 +113,7 @@ Dest Run::destination(OutputNode& object, const ir::Write& write) {
       break;
     }
     case ir::StepKind::choice:
+      if (object.kept) own_members(arena_, object);  // is_set() and clear_place() look at its members
       dest.parent = &object;
       dest.choice = &unit_->choices[last.choice];
       break;
@@ -231,6 +232,15 @@ bool Run::build_datatype(const ir::Expr& expr, const Value& source, OutputNode& 
   const ir::Function& function = unit_->functions[expr.a];
   const bool fresh = node.kind == NodeKind::empty && source.kind == ValueKind::hl7;
   if (fresh && copy_built(function, source, node)) return true;
+  const Built built{&function, source.source, source.type, &node};
+  ObjectCall call;
+  if (fresh && facts_->object_fns[expr.a] != 0) {
+    if (const KeptObject* const known = begin_object(expr.a, 0, {&source, 1}, call)) {
+      use_object(*known, call, node);
+      if (keep_built_) built_.push_back(built);
+      return true;
+    }
+  }
   const std::uint64_t noted = noted_;
   make_object(arena_, node, function.shape, members_of(function.shape));
   if (node.shape != function.shape) return false;
@@ -253,8 +263,8 @@ bool Run::build_datatype(const ir::Expr& expr, const Value& source, OutputNode& 
   rule_ = rule;
   frame_ = outer;
   const bool wrote = !is_vacant(node);
-  if (keep_built_ && fresh && wrote && noted == noted_ && halt_ == Halt::none)
-    built_.push_back({&function, source.source, source.type, &node});
+  if (keep_built_ && fresh && wrote && noted == noted_ && halt_ == Halt::none) built_.push_back(built);
+  end_object(call, wrote ? &node : nullptr, 0);
   return wrote;
 }
 
@@ -279,6 +289,8 @@ bool Run::emit_call(const ir::Expr& expr, Dest& dest) {
     const Value value = call_texts(expr.a, inner, key).value();
     return halt_ == Halt::none && emit_value(value, dest);
   }
+  if (facts_->object_fns[expr.a] != 0 && halt_ == Halt::none && takes_object(dest))
+    return emit_made(expr, inner, dest);
   return emit_entered(expr, inner, dest);
 }
 

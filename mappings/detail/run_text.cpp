@@ -11,9 +11,9 @@ bool Run::look(ir::Index expr, Text& out) {
 }
 
 /// A field with separators in it, or a long one.
-bool Run::look_composite(const ir::V2Path& path, Hl7Ref field, Text& out) {
+bool Run::look_composite(const PathKey& path, Hl7Ref field, Text& out) {
   const std::uint32_t first_end = find(field.begin, field.end, delimiters_.repetition);
-  const bool repeats = first_end < field.end, index = path.repetition == ir::RepKind::index;
+  const bool repeats = first_end < field.end, index = path.index;
   if (repeats && !index) return false;  // needs a note
   const Hl7Ref repetition{field.begin, first_end};
   if (path.component == 0) {

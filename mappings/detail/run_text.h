@@ -65,16 +65,15 @@ inline bool Run::look_part(const TextPlan& plan, const Parts& parts, Text& out) 
 
 /// Rules ask for the same places again and again: for the numbers of an order with each of its results.
 inline bool Run::look_field(ir::Index index, Text& out) {
-  const ir::V2Path& path = unit_->v2_paths[index];
+  const PathKey& path = facts_->paths[index];
   const std::int32_t segment = segment_of(path.segment);
   if (segment < 0) {
     out = {};
     return true;
   }
-  const PathKey key = facts_->paths[index];
   const auto in_segment = static_cast<std::uint32_t>(segment);
-  const std::uint64_t place = std::uint64_t{in_segment} << 32 | key.path;
-  Looked& looked = looked_[(key.hash + in_segment * 11) % kLooked];
+  const std::uint64_t place = std::uint64_t{in_segment} << 32 | path.path;
+  Looked& looked = looked_[(path.hash + in_segment * 11) % kLooked];
   if (looked.place == place) {
     out = looked.text;
     return true;
@@ -88,9 +87,9 @@ inline bool Run::look_field(ir::Index index, Text& out) {
   return true;
 }
 
-inline bool Run::look_in_field(const ir::V2Path& path, const SegmentInfo& in, Text& out) {
+inline bool Run::look_in_field(const PathKey& path, const SegmentInfo& in, Text& out) {
   const Hl7Ref field = field_of(in, path.field);
-  const bool whole = path.repetition != ir::RepKind::index;
+  const bool whole = !path.index;
   const std::uint32_t size = field.end - field.begin;
   if (size <= Block::kBytes && field.begin + Block::kBytes <= size_) {
     const Block block = Block::load(bytes_ + field.begin);

@@ -117,11 +117,27 @@ __attribute__((target("sha,sse4.1,ssse3"))) void block_sha(State& state, const u
 
 using Block = void (*)(State&, const unsigned char*);
 
+void first_block(State& state, const unsigned char* data, Block block, FirstBlock& first) {
+  if (first.known && std::memcmp(first.bytes.data(), data, first.bytes.size()) == 0) {
+    state = first.state;
+    return;
+  }
+  block(state, data);
+  std::memcpy(first.bytes.data(), data, first.bytes.size());
+  first.state = state;
+  first.known = true;
+}
+
 /// The five words of the hash.
-State digest(std::string_view bytes, Block block) {
+State digest(std::string_view bytes, Block block, FirstBlock* first = nullptr) {
   State state = kStart;
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
   std::size_t left = bytes.size();
+  if (first != nullptr && left >= 64) {
+    first_block(state, data, block, *first);
+    left -= 64;
+    data += 64;
+  }
   for (; left >= 64; left -= 64, data += 64) block(state, data);
   unsigned char tail[128] = {};
   if (left > 0) std::memcpy(tail, data, left);
@@ -165,20 +181,36 @@ std::array<unsigned char, 20> sha1(std::string_view bytes) {
 
 namespace {
 
-/// The two digits of each byte.
-constexpr std::array<char, 512> kHexPairs = [] {
+/// 16 bytes as 32 digits.
+void put_hex(const unsigned char* bytes, char* out) {
+#if defined(__SSE2__)
+  const __m128i nibble = _mm_set1_epi8(0x0F), nine = _mm_set1_epi8(9);
+  const auto digits = [&](__m128i values) {
+    const __m128i letters = _mm_and_si128(_mm_cmpgt_epi8(values, nine), _mm_set1_epi8('a' - '0' - 10));
+    return _mm_add_epi8(_mm_add_epi8(values, _mm_set1_epi8('0')), letters);
+  };
+  const __m128i in = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+  const __m128i low = digits(_mm_and_si128(in, nibble));
+  const __m128i high = digits(_mm_and_si128(_mm_srli_epi16(in, 4), nibble));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_unpacklo_epi8(high, low));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_unpackhi_epi8(high, low));
+#else
   constexpr char kHex[] = "0123456789abcdef";
-  std::array<char, 512> pairs{};
-  for (std::size_t i = 0; i < 256; ++i) {
-    pairs[2 * i] = kHex[i >> 4];
-    pairs[2 * i + 1] = kHex[i & 15];
+  for (int i = 0; i < 16; ++i) {
+    out[2 * i] = kHex[bytes[i] >> 4];
+    out[2 * i + 1] = kHex[bytes[i] & 15];
   }
-  return pairs;
-}();
+#endif
+}
 
 }  // namespace
 
 void uuid5_into(std::string_view name, char* out) {
+  FirstBlock first;
+  uuid5_into(name, out, first);
+}
+
+void uuid5_into(std::string_view name, char* out, FirstBlock& first) {
   char buffer[512];
   std::string large;
   std::string_view seed;
@@ -190,11 +222,14 @@ void uuid5_into(std::string_view name, char* out) {
     large.assign(kNamespace, 16).append(name);
     seed = large;
   }
-  std::array<unsigned char, 20> hash = sha1(seed);
+  std::array<unsigned char, 20> hash = as_bytes(digest(seed, best_block(), &first));
   hash[6] = static_cast<unsigned char>((hash[6] & 0x0F) | 0x50);
   hash[8] = static_cast<unsigned char>((hash[8] & 0x3F) | 0x80);
-  constexpr std::uint8_t kAt[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
-  for (std::size_t i = 0; i < 16; ++i) std::memcpy(out + kAt[i], kHexPairs.data() + 2 * hash[i], 2);
+  char digits[32];
+  put_hex(hash.data(), digits);
+  std::memcpy(out, digits, 8);
+  for (int i = 0; i < 3; ++i) std::memcpy(out + 9 + 5 * i, digits + 8 + 4 * i, 4);
+  std::memcpy(out + 24, digits + 20, 12);
   out[8] = out[13] = out[18] = out[23] = '-';
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/text.h"
+#include "mappings/targets/kept_object.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -311,7 +312,30 @@ bool FhirTarget::print_member(const OutputNode& node, const MemberFacts& member)
   return printed;
 }
 
+std::string_view FhirTarget::print_apart(Run& run, const OutputNode& object, OutputBuffer& out,
+                                         std::vector<LineageRecord>& lineage) {
+  FhirTarget target(run, out, true);
+  run.result_.lineage.swap(lineage);
+  const bool printed = target.print_object(object);
+  run.result_.lineage.swap(lineage);
+  return printed ? out.text() : std::string_view();
+}
+
+/// As it printed before; only its places are others.
+void FhirTarget::print_kept(const OutputNode& object) {
+  const KeptUse& use = KeptUse::of(object);
+  const auto at = static_cast<std::uint32_t>(out_.size());
+  out_.put(use.object->printed);
+  if (!lineage_) return;
+  for (const KeptRecord& record : use.object->records)
+    run_.result_.lineage.push_back({record.rule, at + record.output, use.source_of(record)});
+}
+
 inline bool FhirTarget::print_object(const OutputNode& object) {
+  if (object.kept) {
+    print_kept(object);
+    return true;
+  }
   const std::size_t mark = out_.size();
   if (!print_members(object)) return false;
   out_.replace(mark, '{');  // the comma of its first member

@@ -14,12 +14,17 @@ namespace kiln::mappings::detail {
 class FhirTarget {
  public:
   /// Prints into `out`, which it empties first.
-  FhirTarget(Run& run, OutputBuffer& out) : run_(run), out_(out), lineage_(run.context_->lineage) {
-    out_.clear();
-  }
+  FhirTarget(Run& run, OutputBuffer& out) : FhirTarget(run, out, run.context_->lineage) {}
   void print();
+  /// Prints an object without references by itself; empty when it prints nothing. Valid until the next use of
+  /// `out`.
+  static std::string_view print_apart(Run& run, const OutputNode& object, OutputBuffer& out,
+                                      std::vector<LineageRecord>& lineage);
 
  private:
+  FhirTarget(Run& run, OutputBuffer& out, bool lineage) : run_(run), out_(out), lineage_(lineage) {
+    out_.clear();
+  }
   void merge_duplicates();
   OutputNode* other_variant(OutputNode& object, std::uint32_t at) const;
   static bool contradict(const OutputNode& a, const OutputNode& b);
@@ -39,6 +44,7 @@ class FhirTarget {
   void print_resource(const OutputNode& object, std::string_view id);
   bool print_members(const OutputNode& object);
   bool print_object(const OutputNode& object);
+  void print_kept(const OutputNode& object);
   bool print_member(const OutputNode& node, const MemberFacts& member);
   bool print_value(const OutputNode& node, const MemberFacts& member);
   bool print_items(const OutputNode& list, const MemberFacts& member);

@@ -2,9 +2,9 @@
 
 #include <bit>
 #include <charconv>
-#include <functional>
 
 #include "mappings/detail/sha1.h"
+#include "mappings/detail/text_hash.h"
 #include "mappings/targets/fhir.h"
 
 namespace kiln::mappings::detail {
@@ -53,9 +53,9 @@ bool FhirTarget::contradict(const OutputNode& a, const OutputNode& b) {
   return false;
 }
 
-/// Adds what `from` has and `into` has not. What differs takes the later value, because a message tells things
-/// in the order in which they came about (an order, then its cancellation), and is noted; an object in it whole,
-/// so that no code stands beside the display of another.
+/// Adds what `from` has and `into` has not. What differs takes the later value, because a message tells
+/// things in the order in which they came about (an order, then its cancellation), and is noted; an object in
+/// it whole, so that no code stands beside the display of another.
 void FhirTarget::merge(OutputNode& into, OutputNode& from) {
   const auto replace = [&](OutputNode& to, OutputNode& by) {
     clear(to);
@@ -67,6 +67,7 @@ void FhirTarget::merge(OutputNode& into, OutputNode& from) {
     run_.note(RunDiagnostic::Level::note, "identity-conflict",
               "two creates of one identity differ; the last value stays", nullptr);
   };
+  if (from.kept) own_members(run_.arena_, from);
   for (std::uint32_t i = 0; i < from.size; ++i) {
     OutputNode* part = from.slots[i];
     if (part == nullptr || is_vacant(*part)) continue;
@@ -111,10 +112,9 @@ bool same_identity(const CreatedNode& a, const CreatedNode& b) {
 CreatedNode* FhirTarget::first_with_identity(CreatedNode& node) {
   std::vector<CreatedNode*>& known = run_.identities_;
   const std::size_t mask = known.size() - 1;
-  const std::hash<std::string_view> hash;
-  for (std::size_t at = hash(node.value) + hash(node.resource_type);; ++at) {
+  for (std::size_t at = hash_text(node.resource_type.size(), node.value);; ++at) {
     CreatedNode*& place = known[at & mask];
-    if (place == nullptr) place = &node;
+    if (place == nullptr) return place = &node;
     if (same_identity(*place, node)) return place;
   }
 }
@@ -230,7 +230,7 @@ void FhirTarget::name_resources() {
     }
     if (node->is_bundle()) continue;
     node->entry = entry++;
-    uuid5_into(seed_of(*node), node->uuid);
+    uuid5_into(seed_of(*node), node->uuid, run_.first_block_);
   }
   for (const CreatedNode* node : run_.created_) {
     const CreatedNode& kept = survivor(*node);

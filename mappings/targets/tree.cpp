@@ -1,5 +1,7 @@
 #include "mappings/targets/tree.h"
 
+#include "mappings/targets/kept_object.h"
+
 namespace kiln::mappings {
 
 OutputNode& item(Arena& arena, OutputNode& list, std::uint32_t index) {
@@ -19,6 +21,7 @@ void clear(OutputNode& node) {
   node.pending = false;
   node.needs_live = false;
   node.quoted = false;
+  node.kept = false;
   node.source = 0;
 }
 
@@ -32,27 +35,35 @@ void adopt(OutputNode& to, const OutputNode& from) {
   to.type = from.type;
   to.rule = from.rule;
   to.source = from.source;
-  for (std::uint32_t i = next_slot(from, 0); i < from.size; i = next_slot(from, i + 1))
+  to.kept = from.kept;
+  for (std::uint32_t i = next_slot(from, 0); i < from.size && !from.kept; i = next_slot(from, i + 1))
     to.slots[i]->parent = &to;
   if (from.live) mark_live(&to);
   if (from.pending) mark_pending(&to);
 }
 
-void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
+namespace {
+
+/// `kept`: the use of the kept object that `from` is a part of.
+void graft_part(Arena& arena, OutputNode& to, const OutputNode& from, const KeptUse* kept) {
+  if (from.kept && to.kind == NodeKind::empty) {
+    const KeptUse& use = KeptUse::of(from);
+    return use_kept(arena, to, *use.object, use.bases);
+  }
   to.needs_live = to.needs_live || from.needs_live;
   to.type = from.type;
   to.rule = from.rule;
-  to.source = from.source;
+  to.source = kept == nullptr ? from.source : kept->source_of(from);
   switch (from.kind) {
     case NodeKind::object:
       make_object(arena, to, from.shape, from.size);
       for (std::uint32_t i = next_slot(from, 0); i < from.size && i < to.size; i = next_slot(from, i + 1)) {
-        graft(arena, slot(arena, to, i), *from.slots[i]);
+        graft_part(arena, slot(arena, to, i), *from.slots[i], from.kept ? &KeptUse::of(from) : kept);
       }
       break;
     case NodeKind::list:
       for (const OutputNode* child = from.first; child; child = child->next) {
-        graft(arena, append_item(arena, to), *child);
+        graft_part(arena, append_item(arena, to), *child, kept);
       }
       break;
     default:
@@ -64,6 +75,42 @@ void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
   }
   if (from.live) mark_live(&to);
   if (from.pending) mark_pending(&to);
+}
+
+}  // namespace
+
+void graft(Arena& arena, OutputNode& to, const OutputNode& from) {
+  graft_part(arena, to, from, nullptr);
+}
+
+void own_members(Arena& arena, OutputNode& object) {
+  const KeptUse& use = KeptUse::of(object);  // in front of the slots, which stay where they are
+  object.kept = false;
+  for_each_slot(object, [&](std::uint32_t i) {
+    OutputNode& own = new_node(arena, &object);
+    graft_part(arena, own, *object.slots[i], &use);
+    object.slots[i] = &own;
+  });
+}
+
+void use_kept(Arena& arena, OutputNode& node, const KeptObject& object, std::span<const SourceRef> bases) {
+  const OutputNode& from = *object.node;
+  auto& use =
+      *new (arena.allocate(sizeof(KeptUse) + sizeof(OutputNode*) * from.size, alignof(KeptUse))) KeptUse;
+  use.object = &object;
+  for (std::size_t i = 0; i < bases.size(); ++i) use.bases[i] = bases[i];
+  node.slots = reinterpret_cast<OutputNode**>(&use + 1);
+  for (std::uint32_t i = 0; i < from.size; ++i) node.slots[i] = from.slots[i];
+  node.kind = NodeKind::object;
+  node.shape = from.shape;
+  node.size = from.size;
+  node.made = from.made;
+  node.rule = from.rule;
+  node.type = from.type;
+  node.source = use.source_of(from);
+  node.kept = true;
+  node.needs_live = node.needs_live || from.needs_live;
+  if (from.live) mark_live(&node);
 }
 
 /// is_vacant() of what is live, or need not be.

@@ -46,17 +46,21 @@ struct OutputNode {
   ir::Index shape = 0;     ///< object
   std::uint32_t rule = 0;  ///< the rule that wrote the value
   NodeKind kind = NodeKind::empty;
-  bool needs_live = false;  ///< some rule below is not constant: without a live value nothing is printed
-  bool live = false;        ///< a rule that is not constant wrote here or below
-  bool pending = false;     ///< holds a reference that is not settled yet
-  bool quoted = false;      ///< text: stands between quotes, ready to print (see facts.h)
-  ir::TypeId type = 0;      ///< of the value it was made from
+  bool needs_live = false;    ///< some rule below is not constant: without a live value nothing is printed
+  bool live = false;          ///< a rule that is not constant wrote here or below
+  bool pending = false;       ///< holds a reference that is not settled yet
+  bool quoted = false;        ///< text: stands between quotes, ready to print (see facts.h)
+  bool kept = false;          ///< object: its members belong to a memory (kept_object.h) until own_members()
+  ir::TypeId type = 0;        ///< of the value it was made from
+  std::uint8_t argument = 0;  ///< of a node in such a memory: what `source` is told from
   SourceRef source = 0;
 
   OutputNode() : slots(nullptr) {}
   std::string_view text() const { return {text_data, size}; }
   bool is_scalar() const { return kind >= NodeKind::text; }
 };
+
+static_assert(sizeof(OutputNode) == 64);
 
 /// Makes `node` an (empty) object of the shape with `members` slots; does nothing when it is one already.
 inline void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::uint32_t members) {
@@ -77,8 +81,14 @@ inline void make_object(Arena& arena, OutputNode& node, ir::Index shape, std::ui
   return node;
 }
 
+/// Gives an object that is `kept` members that may be changed.
+[[gnu::cold]] void own_members(Arena& arena, OutputNode& object);
+
 /// The node in a slot, made when missing.
 [[gnu::always_inline]] inline OutputNode& slot(Arena& arena, OutputNode& object, std::uint32_t index) {
+  if (object.kept) [[unlikely]] {
+    own_members(arena, object);
+  }
   OutputNode*& at = object.slots[index];
   if (at == nullptr) at = &new_node(arena, &object);
   if (index < 64)

@@ -1,5 +1,6 @@
 // The whole engine under load: durable MLLP acknowledgements per second against a raw group-commit log on the
 // same disk in the same run; time to start and memory at rest.
+// K15: also at 256 connections, and beside the raw log of the same run.
 //   bench_engine KILN [--seconds S] [--folder F] [--only intake|quickstart] [--connections N]
 // F is on the disk that is measured; a folder of its own is made there and removed at the end.
 
@@ -19,7 +20,7 @@ namespace {
 
 using namespace kiln;
 namespace fs = std::filesystem;
-constexpr std::size_t kConcurrency[] = {1, 8, 32, 128};
+constexpr std::size_t kConcurrency[] = {1, 8, 32, 128, 256};
 constexpr std::uint64_t kPatients = 5000;
 
 struct Plan {
@@ -86,7 +87,7 @@ void make_intake_site(const fs::path& folder, const Ports& ports) {
   write_file(folder / "channels/intake.channel",
              "module bench.channels\n\nchannel intake {\n  source mllp {\n    port " +
                  std::to_string(ports.adt) +
-                 "\n    connections_per_peer 200\n  }\n  accept hl7 ADT_A01 2.5.1\n  ack original on stored\n"
+                 "\n    connections_per_peer 300\n  }\n  accept hl7 ADT_A01 2.5.1\n  ack original on stored\n"
                  "  to nowhere: drop from source {}\n}\n");
 }
 
@@ -107,7 +108,7 @@ void make_quickstart_site(const fs::path& folder, const Ports& ports, std::uint1
       const auto at = text.find(port);
       if (at != std::string::npos) text.replace(at, port.size(), std::to_string(with) + more);
     };
-    swap_port("2575", ports.adt, "\n    connections_per_peer 200");
+    swap_port("2575", ports.adt, "\n    connections_per_peer 300");
     swap_port("2576", bench::free_port(), "");
     swap_port("2577", bench::free_port(), "");
     swap_port("2600", receiver, "");

@@ -88,6 +88,12 @@ class EngineProcess {
   EngineProcess(const EngineProcess&) = delete;
   EngineProcess& operator=(const EngineProcess&) = delete;
 
+  /// As kill -9 does it.
+  void kill() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
   bool is_up() const { return start_ms_ > 0; }
   double start_ms() const { return start_ms_; }
   /// A line of /proc/PID/status in MB, for example VmRSS; 0 when there is none.

@@ -7,6 +7,7 @@
 
 #include <cctype>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -266,14 +267,43 @@ std::vector<Shape> shapes(std::uint64_t patients) {
   };
 }
 
-void bench_searches(const Plan& plan, const Site& site) {
-  HttpLoadPlan mix;
-  const auto all = shapes(plan.patients);
+/// The mix of fhir.md section 17: each kind of parameter, the prefixes of dates, :contains and :missing, pages of 100.
+std::vector<Shape> designed_mix(std::uint64_t patients) {
+  const auto pick = [patients](std::uint64_t n) { return mixed(n + 55) % patients; };
+  const auto patient = [](const std::string& query) { return "/Patient?_count=100&" + query; };
+  const auto observation = [](const std::string& query) { return "/Observation?_count=100&" + query; };
+  return {
+      {"string", [=](std::uint64_t n) { return patient("family=" + Population::family(pick(n))); }},
+      {"string :contains", [=](std::uint64_t n) { return patient("_total=none&family:contains=" + Population::family(pick(n)).substr(2)); }},
+      {"date eq", [=](std::uint64_t n) { return patient("birthdate=" + Population::birth(pick(n))); }},
+      {"date ne", [=](std::uint64_t n) { return patient("_total=none&birthdate=ne" + Population::birth(pick(n))); }},
+      {"date lt", [=](std::uint64_t n) { return patient("_total=none&birthdate=lt" + Population::birth(pick(n))); }},
+      {"date gt", [=](std::uint64_t n) { return observation("_total=none&date=gt" + Population::birth(pick(n))); }},
+      {"reference", [=](std::uint64_t n) { return observation("subject=Patient/" + Population::patient_id(pick(n))); }},
+      {"token", [=](std::uint64_t n) { return patient("identifier=urn:invented:mrn%7C" + std::to_string(pick(n))); }},
+      {"token of many", [=](std::uint64_t n) { return observation(std::string("_total=none&code=http://loinc.org%7C") + kCodes[n % 8]); }},
+      {"quantity", [=](std::uint64_t n) { return observation("_total=none&value-quantity=" + std::to_string(n % 200) + "." + std::to_string(n / 200 % 10)); }},
+      {"composite", [=](std::uint64_t n) { return observation(std::string("_total=none&code-value-quantity=http://loinc.org%7C") + kCodes[n % 8] + "$" + std::to_string(n % 200) + ".5"); }},
+      {":missing", [=](std::uint64_t n) { return n % 2 ? patient("_total=none&death-date:missing=true") : observation("_total=none&value-string:missing=false"); }},
+  };
+}
+
+double own_cpu_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+/// `name` at ten clients, what one request costs server and client, and each shape by itself.
+void bench_mix(const Plan& plan, const Site& site, const char* name, const std::vector<Shape>& all) {
+  const double server = site.engine().cpu_seconds(), client = own_cpu_seconds();
   const HttpLoadResult mixed_result =
       load(site, 10, plan.seconds, [&](std::uint64_t n) { return http_request("GET", all[n % all.size()].target(n)); });
-  figure("search mix, 10 clients", mixed_result.per_second(), "/s", 2000, true);
+  const double answers = static_cast<double>(std::max<std::uint64_t>(mixed_result.answers, 1));
+  figure(std::string(name) + ", 10 clients", mixed_result.per_second(), "/s", 2000, true);
   figure("  p50", mixed_result.quantile(0.5), "ms", 0, false);
   figure("  p99", mixed_result.quantile(0.99), "ms", 20, false);
+  figure("  processor time of the server, a request", (site.engine().cpu_seconds() - server) * 1000 / answers, "ms", 0, false);
+  figure("  processor time of the client, a request", (own_cpu_seconds() - client) * 1000 / answers, "ms", 0, false);
+  figure("  bytes of an answer", static_cast<double>(mixed_result.bytes) / answers, "", 0, false);
   for (const Shape& shape : all) {
     const HttpLoadResult one = load(site, 4, std::min(plan.seconds, 0.5),
                                     [&](std::uint64_t n) { return http_request("GET", shape.target(n)); });
@@ -341,7 +371,8 @@ void bench_large(const Plan& plan) {
   const Site site(plan, plan.data);
   figure("start", site.engine().start_ms(), "ms", 1000, false);
   ask_once(site.port(), "/metadata");
-  bench_searches(plan, site);
+  bench_mix(plan, site, "search mix, pages of 100", designed_mix(plan.patients));
+  bench_mix(plan, site, "search mix, pages of 20", shapes(plan.patients));
   bench_links(plan, site);
   bench_paging(site, "pages of Observation, 50 each", "/Observation?_count=50&_total=none");
   bench_paging(site, "pages of the history of everything, 50 each", "/_history?_count=50");

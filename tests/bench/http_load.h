@@ -33,7 +33,7 @@ struct HttpLoadPlan {
 };
 
 struct HttpLoadResult {
-  std::uint64_t answers = 0, failed = 0;
+  std::uint64_t answers = 0, failed = 0, bytes = 0;
   double seconds = 0;
   std::vector<double> ms;  ///< sorted
   std::string first_failure;
@@ -158,6 +158,7 @@ inline HttpLoadResult run_http_load(const HttpLoadPlan& plan) {
       HttpAnswer answer;
       if (!detail::take_answer(one.in, answer)) continue;
       ++result.answers;
+      result.bytes += one.in.size();
       result.ms.push_back((now_s() - one.begin) * 1000);
       const bool good = plan.check ? plan.check(one.number, answer) : answer.status >= 200 && answer.status < 300;
       if (!good && result.failed++ == 0) result.first_failure = one.in.substr(0, 600);

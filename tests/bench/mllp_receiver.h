@@ -2,6 +2,7 @@
 // A receiver that answers every message with AA, on a thread of its own: what a channel forwards to.
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -12,9 +13,11 @@ namespace kiln::bench {
 
 class MllpReceiver {
  public:
-  MllpReceiver() {
+  /// `on_message` gets each MSH-10, on the receiver's thread.
+  explicit MllpReceiver(std::uint16_t port = 0, std::function<void(const std::string&)> on_message = {})
+      : on_message_(std::move(on_message)) {
     auto listener = net_.listen(
-        "127.0.0.1", 0, [this](base::StreamPtr stream) { base::spawn(serve(this, std::move(stream))); });
+        "127.0.0.1", port, [this](base::StreamPtr stream) { base::spawn(serve(this, std::move(stream))); });
     if (!listener) std::abort();
     listener_ = std::move(*listener);
     thread_ = std::thread([this] { net_.run(); });
@@ -46,6 +49,7 @@ class MllpReceiver {
         if (event->kind != hl7::mllp::EventKind::frame) continue;
         ++self->received_;
         const std::string id = control_id(event->bytes);
+        if (self->on_message_) self->on_message_(id);
         out += *hl7::mllp::encode_frame("MSH|^~\\&|R|R|K|K|20260101||ACK|A" + id + "|P|2.5.1\rMSA|AA|" + id +
                                         "\r");
       }
@@ -57,6 +61,7 @@ class MllpReceiver {
     stream->close();
   }
 
+  std::function<void(const std::string&)> on_message_;
   channels::Net net_;
   std::unique_ptr<base::Listener> listener_;
   std::atomic<std::uint64_t> received_ = 0;

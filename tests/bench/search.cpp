@@ -197,7 +197,7 @@ int main(int argc, char** argv) {
   std::printf("journal: %llu messages, %.0f a second\n", static_cast<unsigned long long>(messages), rate);
   {
     const double began = now();
-    Indexer indexer({&base::system_env(), folder + "/journal", folder + "/index", rules()});
+    Indexer indexer({&base::system_env(), folder + "/journal", folder + "/index", rules(), {}});
     check(indexer.catch_up());
     std::printf("index: %.1f s\n", now() - began);
   }

@@ -118,6 +118,36 @@ TEST_CASE("a reference without value, or of the wrong type, is named", "[site]")
   CHECK(wrong.error().message().find("secret-nonsense") == std::string::npos);
 }
 
+TEST_CASE("what a reference stands for is checked when it is filled in", "[site]") {
+  const auto refused = [](const char* server, const char* source, const char* destination) {
+    const SiteLoad loaded = load_site_texts({{"kiln.conf", std::string("server { ") + server + " }"},
+                                             {"channels/c.channel", std::string("channel c {\n  source mllp { port 2575 ") + source +
+                                                                        " }\n  accept hl7 ADT_A01 2.5.1\n  to out: http from source { " +
+                                                                        destination + " }\n}\n"}});
+    REQUIRE(loaded.site);
+    CHECK(loaded.diagnostics.ok());
+    ReferenceSource references;
+    references.environment = [](const char* name) -> const char* {
+      const std::string asked(name);
+      return asked == "BIND" ? "0.0.0.0" : asked == "LISTEN" ? "0.0.0.0:9464" : asked == "URL" ? "http://pas.example.org" : "secret";
+    };
+    const auto done = resolve_site(*loaded.site, base::system_env(), references);
+    return done ? std::string("served") : std::string(done.error().info().code);
+  };
+  const char* const kUrl = "url \"https://pas.example.org\"";
+  CHECK(refused("", "", kUrl) == "served");
+  CHECK(refused("", "; bind env(\"BIND\")", kUrl) == "E0911");
+  CHECK(refused("", "; bind env(\"BIND\"); insecure accept_risk", kUrl) == "served");
+  CHECK(refused("http { listen env(\"LISTEN\") }", "", kUrl) == "E0911");
+  CHECK(refused("console { listen env(\"LISTEN\") }", "", kUrl) == "E0911");
+  CHECK(refused("health { listen env(\"LISTEN\") }", "", kUrl) == "E0911");
+  CHECK(refused("notify a { webhook env(\"URL\"); authorization env(\"T\") }", "", kUrl) == "E0910");
+  CHECK(refused("", "", "url \"http://127.0.0.1:80\"; token env(\"T\")") == "served");
+  CHECK(refused("", "", "url env(\"URL\")") == "served");
+  CHECK(refused("", "", "url env(\"URL\"); token env(\"T\")") == "E0910");
+  CHECK(refused("", "", "url env(\"URL\"); token env(\"T\"); insecure accept_risk") == "served");
+}
+
 TEST_CASE("the example channels of the design check without findings", "[site]") {
   const std::string folder = std::string(KILN_SOURCE_DIR) + "/../shared/design/hmap-examples/";
   if (!base::system_env().exists(folder)) {
@@ -155,12 +185,32 @@ std::string unavailable(const std::string& channel, const std::string& server = 
 TEST_CASE("what is not in this version is said by the check already", "[site]") {
   const std::string source = "source mllp { port 2575 }\naccept hl7 ADT_A01 2.5.1\n", sink = "to out: drop from source { }";
   CHECK(unavailable(source + sink) == "");
-  CHECK(unavailable(source + "ack original on delivered\n" + sink) == "`ack … on delivered`\n");
+  CHECK(unavailable(source + "ack original on delivered\n" + sink) == "");
   CHECK(unavailable(source + "to out: mllp from source { host \"127.0.0.1\"; port 2600; connections 4; order by PID-3[1].1 }") ==
         "");
   CHECK(unavailable(source + sink, "journal { durability relaxed }") == "`durability relaxed`\n");
   CHECK(unavailable(source + sink, "journal { durability full }") == "");
   CHECK(unavailable(source + sink, "journal { retention 30d; metadata 90d; sent drop }") == "");
+}
+
+TEST_CASE("what an env() names is compared with egress at the start", "[site]") {
+  const auto start = [](const char* host) {
+    ::setenv("KILN_TEST_HOST", host, 1);
+    const SiteLoad loaded = load_site_texts({{"kiln.conf", "server { egress { allow \"127.0.0.1:2600\" } }\n"},
+                                             {"channels/c.channel", R"(channel c {
+  source mllp { port 2575 }
+  accept hl7 ADT_A01 2.5.1
+  to out: mllp from source { host env("KILN_TEST_HOST"); port 2600 }
+}
+)"}});
+    REQUIRE(loaded.site);
+    return resolve_site(*loaded.site, base::system_env(), process_references());
+  };
+  CHECK(start("127.0.0.1"));
+  const auto refused = start("10.0.0.1");
+  REQUIRE_FALSE(refused);
+  CHECK((refused.error().code == base::ErrorCode::egress_denied));
+  CHECK(refused.error().remedy.find("10.0.0.1:2600") != std::string::npos);
 }
 
 TEST_CASE("encrypted listeners and destinations are in this version", "[site]") {
@@ -181,20 +231,41 @@ TEST_CASE("a time zone of the server that does not exist is found", "[site]") {
   CHECK((loaded.diagnostics.list()[0].code == base::ErrorCode::E0917));
 }
 
-TEST_CASE("an acknowledgement after delivery is refused at start", "[site]") {
-  const SiteLoad loaded = load_site_texts({{"channels/c.channel", R"(channel c {
-  source mllp { port 2575 }
-  accept hl7 ADT_A01 2.5.1
-  ack original on delivered
-  to out: mllp from source { host "pas.example.org"; port 2600 }
+TEST_CASE("what an acknowledgement that waits or is made needs", "[site]") {
+  const auto found = [](const std::string& source, const std::string& ack, const std::string& more) {
+    const SiteLoad loaded = load_site_texts({{"channels/c.channel", R"(module t
+map made(msg: hl7 ADT_A01 2.5.1) -> hl7 ACK 2.5.1 {
+  MSA-1 = "AA"
+}
+map told(msg: hl7 ACK 2.5.1) -> hl7 ACK 2.5.1 {
+  MSA-1 = MSA-1
+}
+channel c {
+  source )" + source + "\n  accept hl7 ADT_A01 2.5.1\n  " + ack + "\n  " + more + "\n" + R"(  to out: mllp from source { host "127.0.0.1"; port 2600 }
 }
 )"}});
-  INFO(base::render(loaded.diagnostics, loaded.library->sources()));
-  REQUIRE(loaded.site);
-  const auto refused = resolve_site(*loaded.site, base::system_env(), ReferenceSource());
-  REQUIRE_FALSE(refused);
-  CHECK((refused.error().code == base::ErrorCode::E0915));
-  CHECK(refused.error().remedy.find("on mapped") != std::string::npos);
+    std::string out;
+    for (const auto& one : loaded.diagnostics.list())
+      if (one.severity == base::Severity::error) out += std::string(base::error_info(one.code).code) + " " + one.message + "\n";
+    return out;
+  };
+  const std::string mllp = "mllp { port 2575 }", delivered = "ack auto on delivered ";
+  CHECK(found(mllp, delivered, "") == "");
+  CHECK(found(mllp, delivered + "{ timeout 10s; late AA; of out }", "") == "");
+  CHECK(found(mllp, delivered + "{ late close; reply answer }", "map answer = told of out") == "");
+  CHECK(found(mllp, "ack original on mapped { reply answer }", "map answer = made") == "");
+  CHECK(found(mllp, "ack original on mapped { timeout 10s }", "") == "E0900 `timeout` needs `on delivered`\n");
+  CHECK(found(mllp, delivered + "{ late AX }", "").starts_with("E0917 `late`"));
+  CHECK(found(mllp, delivered + "{ of pas }", "") == "E0901 `of`: this channel has no destination `pas`\n");
+  CHECK(found(mllp, delivered + "{ reply nothing }", "") == "E0901 `reply`: no `map` of this channel sets `nothing`\n");
+  CHECK(found(mllp, "ack original on mapped { reply answer }", "map answer = told of out") ==
+        "E0902 what `out` answers is known when it has the message\n");
+  CHECK(found(mllp, delivered, "map answer = told of out") == "E0902 nobody waits for the reply of `out`\n");
+  CHECK(found(mllp, "ack original on stored { reply answer }", "map answer = made") ==
+        "E0902 `reply` is known when the maps have run\n");
+  CHECK(found(mllp, "ack none on delivered", "") == "E0902 `ack none` answers nobody\n");
+  CHECK(found(mllp, delivered, "to back: mllp from ack { host \"127.0.0.1\"; port 2601 }") ==
+        "E0902 `from ack` is queued when the message is mapped, and `ack … on delivered` knows later\n");
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ struct ContractRig {
   /// Of a listener: a message larger than its `max_message` (1 kB); empty: it has none.
   std::string (*oversize)() = nullptr;
   ContentKind kind = ContentKind::hl7;
+  bool inside = false;    ///< a destination inside the process: nobody takes what it hands on here, so it waits
 };
 
 /// One for every connector of the build.

@@ -15,6 +15,9 @@ std::string port_text(std::uint16_t port) {
 std::string plain(World&, std::uint16_t) {
   return "{ }";
 }
+std::string next_channel(World&, std::uint16_t) {
+  return "{ name \"next\" }";
+}
 std::string folder(World&, std::uint16_t) {
   return "{ folder \"in\"; poll 10ms; stable 0s }";
 }
@@ -78,6 +81,8 @@ std::string large_post() {
 }
 
 constexpr ContractRig kRigs[] = {
+    {"channel", Role::destination, &next_channel, false, false, nullptr, ContentKind::hl7, true},
+    {"channel", Role::source, &plain},
     {"csv", Role::destination, &out_file, false, false, nullptr, ContentKind::csv},
     {"csv", Role::source, &folder},
     {"drop", Role::destination, &plain},

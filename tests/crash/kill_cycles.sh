@@ -8,8 +8,9 @@ hits the engine while it starts and recovers. At the end the engine drains its q
 and every acknowledged patient is looked up in the FHIR store. Every run prints its seed.
 
 With --failpoints it is crash_kiln that runs, and each cycle ends it at a named place of the program (engine/base/failpoint.h), one
-place after the other, the n-th time that it is passed; what does not end by itself is killed. 20,000 cycles by one command:
-kill_cycles.sh . build/release --failpoints --cycles 20000
+place after the other, the n-th time that it is passed; what does not end by itself is killed. 20,000 cycles by one command, in
+runs of 500 with a seed each, every one recorded: record.py . "kill -9 at failpoints" --times 40 -- tests/crash/kill_cycles.sh .
+build/release --failpoints --cycles 500. At low priority beside other work set KILN_PATIENCE (seconds; 30) higher.
 """
 import argparse
 import pathlib
@@ -108,8 +109,11 @@ ELSEWHERE = {
     "journal_failpoints_test": ["journal.migrate.", "journal.hold", "journal.job", "journal.note"],
     "vault_failpoints_test": ["prune.", "backup.", "restore."],
     "needs a file destination": ["env."],
+    "tests/e2e/replay.sh": ["quarantine."],
+    "tests/e2e/channels.sh": ["channel."],
 }
 ROTATE = "journal.rotate.now"  # torn: a change of files without waiting for midnight
+SELDOM = "journal.settled"  # once in 1,024 messages of one file
 OF_A_CHANGE = ("journal.rotate.", "journal.carry", "journal.create")
 
 
@@ -142,7 +146,7 @@ class Failpoints:
         if engine.is_running():
             engine.kill()
         engine.start({"KILN_FAILPOINTS": spec, "KILN_FAILPOINT_HITS": str(self.hits)}, ready=False)
-        wait_for("ready or ended", lambda: engine.is_ready() or not engine.is_running())
+        wait_for(f"ready or ended, with {spec}", lambda: engine.is_ready() or not engine.is_running())
         if name.startswith("journal.close") and engine.is_running():
             engine.process.terminate()
         try:
@@ -156,11 +160,12 @@ class Failpoints:
     def passed(self):
         return {line for line in self.hits.read_text().split()} if self.hits.exists() else set()
 
-    def report(self):
+    def report(self, messages):
         ended = [name for name, count in self.ended.items() if count]
         print(f"{len(self.all)} named places; {len(self.names)} of a load of messages, the process ended at {len(ended)} of them, "
               f"{sum(self.ended.values())} times")
-        never = [name for name in self.names if name not in self.passed()]
+        passed = self.passed() | ({SELDOM} if messages < 3000 * (min(self.changes, 60) + 1) else set())
+        never = [name for name in self.names if name not in passed]
         return [f"no message passes {name}" for name in never]
 
 
@@ -228,9 +233,9 @@ def main():
                 engine.start()
             stop.set()
             for sender in senders:
-                sender.join(60)
-            assert not any(s.is_alive() for s in senders), "a sender still waits for its acknowledgement 60 s after the last kill"
-        engine.wait_drained(120)
+                sender.join(2 * PATIENCE)
+            assert not any(s.is_alive() for s in senders), f"a sender still waits for its acknowledgement {2 * PATIENCE} s after the last kill"
+        engine.wait_drained(4 * PATIENCE)
         failures = [text for sender in senders for text in sender.failed]
         failures += check_store(engine, set().union(*(s.patients for s in senders)))
         code = engine.stop()
@@ -239,7 +244,7 @@ def main():
         if not run_checker(options.source, site, folder / "sent.log", {"load/sink": folder / "sink.log"}):
             failures.append("the checker has findings")
         if failpoints:
-            places = failpoints.report()
+            places = failpoints.report(sum(sender.count for sender in senders))
             if options.cycles >= 3 * len(failpoints.names):
                 failures += places
         assert not failures, f"{len(failures)} findings, repeat with --seed {seed}:\n" + "\n".join(failures[:20])

@@ -1,11 +1,14 @@
 // crash_power_loss: the journal on a disk that loses power, or that fails (reliability.md T2, T4, T6).
 //
 //   crash_power_loss power --states N [--seed S]     power cuts at every change of the disk, and then at random ones
+//                    [--messages M]                  a load of M messages (default: 200 in each eighth round, 20 to 60 in the others)
 //   crash_power_loss faults [--seed S] [--step N]    every n-th call fails, once and for ever, then power is cut
 //
-// A load of 200 messages runs once per round on the real journal; what it was told is noted between the changes of the disk.
+// A load runs once per round on the real journal; what it was told is noted between the changes of the disk. A small load gives as
+// many states in a fraction of the time, and each round begins on an empty disk with chances of its own.
 // Then the disk is built as it may be found after a cut, the journal is opened on it, and everything that was answered must be
 // there, byte for byte, once; no end that was confirmed may be pending again; the books must balance.
+#include <malloc.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -32,8 +35,9 @@ namespace {
 
 constexpr std::int64_t kStart = 1'795'000'000'000'000;
 constexpr std::int64_t kDay = 86'400'000'000;
-constexpr int kMessages = 200;
+constexpr std::uint64_t kMessages = 200;
 constexpr const char* kFolder = "journal";
+constexpr std::uint64_t kVerifyEvery = 4;  ///< states whose books are gone through by `verify` too; it costs as much as all else
 constexpr std::uint64_t kEnded = std::uint64_t{1} << 32;  ///< mark: the end of a delivery was confirmed
 constexpr std::uint64_t kHeld = std::uint64_t{1} << 33;   ///< mark: a hold was confirmed
 
@@ -120,20 +124,21 @@ void take(Machine& m, std::uint64_t number, test::Chance& chance, std::map<Messa
 }
 
 /// The load; ends early when the process is gone.
-void run(Machine& m, test::Chance& chance, std::map<MessageId, std::uint64_t>& content) {
+void run(Machine& m, test::Chance& chance, std::map<MessageId, std::uint64_t>& content, std::uint64_t messages = kMessages,
+         bool days = true) {
   if (!m.open()) return;
   std::unique_ptr<JournalReader> reader;
-  for (std::uint64_t number = 1; number <= kMessages && !m.stopped; ++number) {
+  for (std::uint64_t number = 1; number <= messages && !m.stopped; ++number) {
     take(m, number, chance, content);
-    if (number % 25 == 0) {  // somebody searches, and keeps the files open
+    if (number % std::max<std::uint64_t>(1, messages / 8) == 0) {  // somebody searches, and keeps the files open
       auto opened = JournalReader::open(*m.env, kFolder);
       if (opened) {
         reader = std::make_unique<JournalReader>(std::move(*opened));
         (void)reader->search({}, {});
       }
     }
-    if (number == 60 || number == 140) m.clock.set_wall({m.clock.wall().micros + kDay});
-    if (number == 100) {
+    if (days && (number == messages * 3 / 10 || number == messages * 7 / 10)) m.clock.set_wall({m.clock.wall().micros + kDay});
+    if (number == messages / 2) {
       Hold hold;
       hold.subject = "channel:adt_in";
       hold.state = HoldState::paused;
@@ -153,9 +158,10 @@ struct Totals {
 };
 
 /// The disk after a cut behind `count` changes, looked at by a machine that starts.
-void look(const Machine& m, std::size_t count, const std::map<MessageId, std::uint64_t>& content, std::uint64_t seed, Totals& totals) {
+void look(const Machine& m, test::CrashDisk::Cuts& cuts, std::size_t count, const std::map<MessageId, std::uint64_t>& content,
+          std::uint64_t seed, Totals& totals) {
   test::Chance chance(seed);
-  test::CrashDisk disk = test::CrashDisk::after_power_cut(m.log, count, chance);
+  test::CrashDisk disk = cuts.after(count, chance);
   test::CrashEnv env(disk);
   ++totals.states;
   std::set<MessageId> acked, ended;
@@ -219,8 +225,9 @@ void look(const Machine& m, std::size_t count, const std::map<MessageId, std::ui
   if (held && (*journal)->recovered().holds.empty()) ++totals.undone;
   if (!(*journal)->close()) ++totals.unopened;
   journal->reset();
+  if (totals.states % kVerifyEvery != 0) return;
   VerifyOptions verify;
-  verify.full = totals.states % 16 == 0;  // the structure of the files too
+  verify.full = totals.states % (4 * kVerifyEvery) == 0;  // the structure of the files too
   const auto report = verify_journal(env, kFolder, verify);
   if (!report || report->findings_total > 0) {
     ++totals.unbalanced;
@@ -240,31 +247,37 @@ int print(const Totals& totals, const char* what, std::uint64_t seed, double sec
   return totals.clean() && totals.acked > 0 ? 0 : 1;
 }
 
-int power(std::uint64_t wanted, std::uint64_t seed) {
+int power(std::uint64_t wanted, std::uint64_t seed, std::uint64_t messages) {
   const auto began = std::chrono::steady_clock::now();
+  const auto seconds = [began] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
   Totals totals;
   for (std::uint64_t round = 0; totals.states < wanted; ++round) {
     test::Chance chance(seed + round);
     Machine m;
     std::map<MessageId, std::uint64_t> content;
-    run(m, chance, content);
+    const std::uint64_t small = 20 + chance.below(41);
+    run(m, chance, content, messages != 0 ? messages : round % 8 == 0 ? kMessages : small, round % 3 != 1);
     m.journal.reset();
     // Behind every change once, then at random.
     const std::size_t all = m.log.size();
-    for (std::size_t cut = 1; cut <= all && totals.states < wanted; ++cut) {
-      if (m.log[cut - 1].kind == test::DiskOp::Kind::mark && cut != all) continue;
-      look(m, cut, content, chance.next(), totals);
-      if (!totals.clean()) {
-        std::printf("repeat with: power --states %llu --seed %llu\n", static_cast<unsigned long long>(totals.states),
-                    static_cast<unsigned long long>(seed + round));
-        return print(totals, "power loss", seed + round, 0, 0);
+    for (const bool every : {true, false}) {
+      test::CrashDisk::Cuts cuts(m.log);
+      std::vector<std::size_t> places;
+      for (std::size_t cut = 1; cut <= all; ++cut) {
+        if (!every) places.push_back(1 + chance.below(all));
+        if (every && (m.log[cut - 1].kind != test::DiskOp::Kind::mark || cut == all)) places.push_back(cut);
+      }
+      std::sort(places.begin(), places.end());
+      for (std::size_t i = 0; i < places.size() && totals.states < wanted; ++i) {
+        look(m, cuts, places[i], content, chance.next(), totals);
+        if (totals.clean()) continue;
+        std::printf("in round %llu; repeat with: power --states %llu --seed %llu\n", static_cast<unsigned long long>(round),
+                    static_cast<unsigned long long>(totals.states), static_cast<unsigned long long>(seed));
+        return print(totals, "power loss", seed, seconds(), 0);
       }
     }
-    for (std::size_t i = 0; i < all && totals.states < wanted; ++i)
-      look(m, 1 + chance.below(all), content, chance.next(), totals);
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  return print(totals, "power loss", seed, seconds, 0);
+  return print(totals, "power loss", seed, seconds(), 0);
 }
 
 /// Call n fails for n = 1, 2, 3, … until a load passes without the fault; behind each, power is cut at the end.
@@ -286,7 +299,8 @@ int faults(std::uint64_t seed, std::uint64_t step) {
         m.journal.reset();
         if (m.disk.failed == 0) break;
         ++failed;
-        look(m, m.log.size(), content, seed + n, totals);
+        test::CrashDisk::Cuts cuts(m.log);
+        look(m, cuts, m.log.size(), content, seed + n, totals);
         if (totals.clean()) continue;
         std::printf("fault %d at call %llu%s\n", static_cast<int>(fault), static_cast<unsigned long long>(n),
                     for_ever ? " and for ever" : "");
@@ -302,14 +316,17 @@ int faults(std::uint64_t seed, std::uint64_t step) {
 
 int main(int argc, char** argv) {
   base::set_log_level(base::LogLevel::error);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);  // a disk a state: memory that goes back to the system comes at once again
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
   const std::string mode = argc > 1 ? argv[1] : "";
-  std::uint64_t states = 20'000, seed = 1, step = 1;
+  std::uint64_t states = 20'000, seed = 1, step = 1, messages = 0;
   for (int i = 2; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
-    (name == "--states" ? states : name == "--step" ? step : seed) = std::strtoull(argv[i + 1], nullptr, 10);
+    (name == "--states" ? states : name == "--step" ? step : name == "--messages" ? messages : seed) =
+        std::strtoull(argv[i + 1], nullptr, 10);
   }
-  if (mode == "power") return power(states, seed);
+  if (mode == "power") return power(states, seed, messages);
   if (mode == "faults") return faults(seed, step == 0 ? 1 : step);
-  std::printf("crash_power_loss power [--states N] [--seed S] | faults [--step N] [--seed S]\n");
+  std::printf("crash_power_loss power [--states N] [--seed S] [--messages M] | faults [--step N] [--seed S]\n");
   return 64;
 }

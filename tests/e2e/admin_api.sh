@@ -360,6 +360,98 @@ def a_message_is_shown_in_all_its_forms():
     assert (status, part) == (206, b"MSH|"), (status, part)
 
 
+def searching_by_a_name_is_seeing_it():
+    """The viewer and the operator here lack phi.view; a query about content is refused wherever one can be asked."""
+    assert World.ann.call("POST", "/users", {"user": "olga", "role": "operator", "password": PASSWORD})[0] == 200
+    olga = Client(World.console)
+    assert olga.log_in("olga")[0] == 200
+    assert olga.call("POST", "/session/password", {"old": PASSWORD, "new": PASSWORD + " of hers"})[0] == 200
+    for query in ('name:"x"', "mrn:1", "account:7", "text:potassium", "path:PID-8=F", "type:ADT (id:1 OR NOT name:x)"):
+        asked = urllib.parse.quote(query)
+        for method, path, body in (("GET", f"/messages?q={asked}", None), ("GET", f"/quarantine?q={asked}", None),
+                                   ("GET", f"/quarantine/items?q={asked}", None),
+                                   ("POST", "/quarantine/note", {"query": query, "note": "x", "dry_run": True}),
+                                   ("POST", "/quarantine/drop", {"query": query, "reason": "x", "dry_run": True}),
+                                   ("POST", "/replay", {"query": query, "dry_run": True}),
+                                   ("POST", "/replay/jobs", {"query": query, "reason": "x"})):
+            status, answer = olga.call(method, path, body)
+            assert status == 403 and World.error(answer) == "right-missing", (method, path, query, status, answer)
+            if method == "GET":
+                assert World.ann.call(method, path)[0] == 200, (path, query)
+    for path in ("/messages?q=type:ADT", "/messages", "/quarantine?q=channel:adt_in", "/quarantine/items?q=since:2h"):
+        assert olga.call("GET", path)[0] == 200, path
+    assert olga.call("POST", "/replay", {"query": "type:ADT", "dry_run": True})[0] == 200
+    status, job = World.ann.call("POST", "/replay/jobs", {"query": "mrn:nobody-has-this", "reason": "to look"})
+    assert status == 200 and job["query"] == "mrn:nobody-has-this", job
+    for path in ("/replay/jobs", f"/replay/jobs/{job['id']}"):
+        seen = json.dumps(olga.get(path))
+        assert "nobody-has-this" not in seen and "phi.view" in seen, seen
+        assert "nobody-has-this" in json.dumps(World.ann.get(path)), path
+
+
+def a_revoked_token_ends_its_stream():
+    made = World.ann.call("POST", "/tokens", {"name": "stream", "rights": ["view"], "days": 1})[1]
+    with socket.create_connection(("127.0.0.1", World.console), timeout=PATIENCE) as connection:
+        connection.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{World.console}\r\nAuthorization: Bearer {made['token']}\r\n\r\n".encode())
+        assert b" 200 " in connection.recv(4096)
+        assert World.ann.call("DELETE", "/tokens/" + made["id"])[0] == 200
+        data = b""
+        while not data.endswith(b"\r\n0\r\n\r\n"):  # the last chunk
+            more = connection.recv(65536)
+            assert more, "the connection was cut, not ended"
+            data = (data + more)[-100:]
+
+
+def guesses_of_one_address_are_slowed_down_and_counted():
+    before = World.ann.get("/audit?limit=1000&action=session.login")["records"]
+    seen, texts = [], []
+
+    def guess(n):
+        status, answer = Client(World.console).log_in(f"guess-{n}", "wrong password")
+        seen.append(status)
+        texts.append(answer["error"]["text"])
+    # More at once than one address may ask for, whatever the machine takes for one.
+    for turn in range(20):
+        threads = [threading.Thread(target=guess, args=(turn * 100 + n,)) for n in range(16)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        if 429 in seen:
+            break
+    assert 429 in seen and 401 in seen and any("address" in t for t in texts), (seen, texts)
+    assert World.ann.get("/status"), "who is logged in goes on"
+    records = World.ann.get("/audit?limit=1000&action=session.login")["records"]
+    assert len(records) - len(before) <= seen.count(401), "what was not looked at is not in the trail"
+    _, _, metrics = World.ann.request("GET", "/metrics")
+    figures = {line.split(" ")[0]: float(line.split(" ")[1]) for line in metrics.decode().splitlines() if not line.startswith("#")}
+    assert figures['kiln_auth_failures_total{listener="console"}'] >= seen.count(401), figures
+    assert figures['kiln_rate_limited_total{listener="console"}'] >= 1
+    assert figures['kiln_connections_open{listener="console"}'] >= 1
+    # A lock is recorded once, however often somebody knocks.
+    client = Client(World.console)
+    knocks = []
+    while sum("names" in k for k in knocks) < 12:
+        error = client.log_in("locked-one", "wrong password")[1]["error"]
+        knocks.append("address" if "address" in error["text"] else "names" if error["code"] == "login-locked" else "wrong")
+        assert len(knocks) < 300, knocks
+    records = World.ann.get("/audit?limit=1000&action=session.login")["records"]
+    locked = [r for r in records if r["user"] == "locked-one" and "locked" in r.get("detail", "")]
+    # Each wrong password from the fifth on is a lock.
+    assert 1 <= len(locked) <= max(1, knocks.count("wrong") - 4) < 12, (knocks, locked)
+
+
+def an_emergency_access_is_in_the_figures():
+    def gauge():
+        _, _, text = World.ann.request("GET", "/metrics")
+        return next(float(line.split()[1]) for line in text.decode().splitlines() if line.startswith("kiln_breakglass_active "))
+    wait_for("no emergency access", lambda: gauge() == 0)
+    client = Client(World.console)
+    assert wait_for("a login", lambda: client.log_in("auditor", PASSWORD + " of mine")[0] == 200)
+    assert client.call("POST", "/session/break-glass", {"reason": "unconscious patient"})[0] == 200
+    wait_for("one emergency access", lambda: gauge() == 1)
+    assert client.call("DELETE", "/session")[0] == 200
+    wait_for("no emergency access", lambda: gauge() == 0)
+
+
 def a_message_is_edited_and_sent_again():
     good = World.engine.find("id:GOOD1")["id"]
     body = World.ann.get(f"/messages/{good}?body=true")["body"]
@@ -514,6 +606,15 @@ def the_verbs_speak_to_it():
     done = subprocess.run([engine.kiln, "status", "--server", f"http://127.0.0.1:{World.console}"], env={**os.environ, "KILN_TOKEN": token},
                           capture_output=True, timeout=60)
     assert done.returncode == 0 and b"adt_in" in done.stdout, done
+
+    def elsewhere(*words):
+        return subprocess.run([engine.kiln, *words, "--server", f"http://127.0.0.1:{World.console}"],
+                              env={**os.environ, "KILN_TOKEN": token}, capture_output=True, timeout=60)
+    found = elsewhere("search", "id:GOOD1", "--utc")
+    assert found.returncode == 0 and b"GOOD1" in found.stdout and re.search(rb"\d\d:\d\d:\d\dZ", found.stdout), found
+    assert elsewhere("search", "mrn:1").returncode == 77, "what one may not see is not searched for"
+    assert elsewhere("show", str(good)).returncode == 77
+    assert re.search(r"received\s+\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", engine.command("show", good, *site, "--utc"))
     engine.command("user", "remove", "carl", *site, code=64)
     engine.command("user", "remove", "carl", "--yes", *site)
     assert "session.login" in engine.command("audit", "list", *site, "--limit", "1000")
@@ -526,7 +627,7 @@ def the_verbs_speak_to_it():
 
 def a_session_ends_and_so_does_the_server():
     client = Client(World.console)
-    assert client.log_in("auditor", PASSWORD + " of mine")[0] == 200
+    wait_for("a login", lambda: client.log_in("auditor", PASSWORD + " of mine")[0] == 200)
     cookie = client.cookie
     assert client.call("DELETE", "/session")[0] == 200
     client.cookie = cookie
@@ -551,6 +652,9 @@ def main():
         wrong_passwords_lock_known_and_unknown_names_alike,
         tokens_have_their_rights_only,
         a_message_is_shown_in_all_its_forms,
+        searching_by_a_name_is_seeing_it,
+        a_revoked_token_ends_its_stream,
+        an_emergency_access_is_in_the_figures,
         a_message_is_edited_and_sent_again,
         a_large_message_comes_in_pages,
         maps_are_tried_on_drafts,
@@ -559,6 +663,7 @@ def main():
         everything_is_in_the_audit_trail,
         content_is_not_shown_when_it_cannot_be_recorded,
         the_verbs_speak_to_it,
+        guesses_of_one_address_are_slowed_down_and_counted,
         a_session_ends_and_so_does_the_server,
     ])
 

@@ -48,10 +48,11 @@ def a_failing_test_is_reported():
 
 
 def check_and_run_refuse_the_same():
-    site = write_site(temp_folder() / "site", {"channels/c.channel": """channel c {
+    site = write_site(temp_folder() / "site", {"kiln.conf": "server { journal { durability relaxed } }\n",
+                                               "channels/c.channel": """channel c {
   source mllp { port 2575 }
   accept hl7 ADT_A01 2.5.1
-  ack original on delivered
+  ack original on mapped
   to out: drop from source { }
 }
 """})

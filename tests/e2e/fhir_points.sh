@@ -18,7 +18,15 @@ from kiln_site import *  # noqa: E402,F403
 
 folder = temp_folder()
 http_port = free_port()
-site = write_site(folder / "site", {"kiln.conf": f'server {{\n  data "data"\n  http {{ listen 127.0.0.1:{http_port} }}\n}}\n'})
+site = write_site(folder / "site", {
+    "kiln.conf": f'server {{\n  data "data"\n  http {{ listen 127.0.0.1:{http_port} }}\n}}\n',
+    "channels/notes.channel": """module e2e.points
+channel notes {
+  source fhir { serve message; event "note" }
+  accept fhir Bundle
+  to keep: drop from source { }
+}
+"""})
 engine = Engine(build / "kiln", site)
 BASE = f"http://127.0.0.1:{http_port}/fhir"
 JSON, XML = "application/fhir+json", "application/fhir+xml"
@@ -117,6 +125,11 @@ def point_01_weak_etag_is_the_version():
     assert get(target, If_None_Match='W/"99"').status == 200
     assert get(target, If_Modified_Since=made.headers["Last-Modified"]).status == 304
     assert get(target + "/_history/1", If_None_Match='W/"1"').status == 304
+    assert send("HEAD", target, If_None_Match=f'W/"{version}"').status == 304
+    changed = send("PUT", target, {**made.json, "active": True})
+    assert changed.headers["ETag"] == 'W/"2"' and changed.json["meta"]["versionId"] == "2"
+    assert get(target, If_None_Match='W/"1"').status == 200 and get(target, If_None_Match='W/"1", W/"2"').status == 304
+    assert send("PUT", target, changed.json).headers["ETag"] == 'W/"2"'  # the same content: no new version
 
 
 def point_02_if_match():
@@ -128,6 +141,8 @@ def point_02_if_match():
     is_outcome(refused, 412)
     patch = [{"op": "remove", "path": "/active"}]
     assert send("PATCH", "/Patient/p2", patch, If_Match='W/"1"', Content_Type="application/json-patch+json").status == 412
+    is_outcome(send("PUT", "/Patient/p2", patient("p2"), If_None_Match="*"), 412)
+    assert get("/Patient/p2/_history").json["total"] == "2"
 
 
 def point_03_gone_is_not_missing():
@@ -172,6 +187,13 @@ def point_05_conditional_writes():
     for wrong in ("", "colour=red", "_count=1"):
         is_outcome(send("POST", "/Patient", patient(), If_None_Exist=wrong), 400)
     assert send("DELETE", "/Patient?identifier=urn:mrn|none").status == 204
+    put(patient("p5", mrn="five-c"))
+    is_outcome(send("PUT", "/Patient?identifier=urn:mrn|five-c", patient("other", mrn="five-c")), 400)
+    assert send("PUT", "/Patient?identifier=urn:mrn|five-d", patient("p5d", mrn="five-d")).headers["Location"] == f"{BASE}/Patient/p5d/_history/1"
+    assert send("DELETE", "/Patient?identifier=urn:mrn|five-c").status == 204 and get("/Patient/p5").status == 410
+    for query in ("", "colour=red", "_count=1", "name:fuzzy=x"):
+        is_outcome(send("PUT", "/Patient?" + query, patient()), 400)
+        is_outcome(send("DELETE", "/Patient?" + query), 400)
     # Atomic: of many at once one creates.
     race = {"If_None_Exist": "identifier=urn:mrn|five-race"}
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -209,6 +231,20 @@ def point_07_references_are_rewritten():
     assert kept["extension"][0]["valueUri"] == new and kept["extension"][1]["valueCanonical"] == urn
     is_outcome(send("POST", "/", bundle("transaction", entry("POST", "Observation", {**made, "subject": {"reference": urn}}))), 400,
                "Bundle.entry[0].resource.subject.reference")
+    # A relative reference is found against the fullUrl of its own entry; a versioned one stays versioned; urn:oid and img too.
+    other, oid = "http://elsewhere.test/fhir", "urn:oid:1.2.3.4"
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml"><img src="{oid}" alt="x"/></div>'
+    made = {**made, "subject": {"reference": "Patient/a7"}, "performer": [{"reference": "Practitioner/b7/_history/1"}], "text": {"status": "generated", "div": div}}
+    done = send("POST", "/", bundle("transaction", entry("POST", "Observation", made, f"{other}/Observation/o7"), entry("POST", "Patient", patient(), f"{other}/Patient/a7"),
+                                    entry("POST", "Practitioner", {"resourceType": "Practitioner"}, oid)))
+    assert done.status == 200, done.body
+    kept, new, who = (e["resource"] for e in done.json["entry"])
+    assert kept["subject"]["reference"] == f"Patient/{new['id']}" and kept["performer"][0]["reference"] == "Practitioner/b7/_history/1"
+    assert f'src="Practitioner/{who["id"]}"' in kept["text"]["div"]
+    for wrong in ("Patient?identifier=urn:mrn|nobody", "Patient?colour=red"):
+        refused = send("POST", "/", bundle("transaction", entry("POST", "Observation", {**made, "subject": {"reference": wrong}})))
+        assert refused.status in (400, 412), refused.body
+        is_outcome(refused, refused.status)
 
 
 def point_08_batch_and_failed_transaction():
@@ -216,6 +252,10 @@ def point_08_batch_and_failed_transaction():
     assert done.status == 200 and done.json["type"] == "batch-response"
     assert [e["response"]["status"][:3] for e in done.json["entry"]] == ["201", "404", "200"]
     assert done.json["entry"][1]["response"]["outcome"]["resourceType"] == "OperationOutcome"
+    urn = "urn:uuid:7f5a1f0a-0000-4000-8000-000000000008"
+    done = send("POST", "/", bundle("batch", entry("POST", "Patient", patient(), urn), entry("POST", "Observation", {k: v for k, v in observation(None, "eight", subject={"reference": urn}).items() if k != "id"}),
+                                    entry("GET", "Observation?code=eight"), entry("GET", "Patient/p8/_history"), entry("POST", "Patient/$validate", patient())))
+    assert [e["response"]["status"][:3] for e in done.json["entry"]] == ["201", "400", "200", "200", "200"], done.body
     failed = send("POST", "/", bundle("transaction", entry("PUT", "Patient/p8b", patient("p8b")), entry("PUT", "Patient/p8c", patient("p8c", gender="x"))))
     is_outcome(failed, 400, "Bundle.entry[1].resource.gender")
     is_outcome(get("/Patient/p8b"), 404)
@@ -282,6 +322,16 @@ def point_13_tokens():
     assert matches("/Patient?identifier=urn:13|") == ["p13a", "p13b"]
     assert matches("/Patient?gender:not=male&identifier=urn:13|") == ["p13b"]
     assert matches("/Patient?gender:missing=true&identifier=urn:13|") == ["p13b"]
+    coding = {"system": "urn:s13", "code": "x"}
+    put(patient("p13c", active=True, gender="female", telecom=[{"system": "phone", "value": "555-0113"}], communication=[{"language": {"coding": [coding]}}],
+                meta={"tag": [coding]}, identifier=[{"type": {"coding": [{"system": "urn:t13", "code": "MR"}]}, "system": "urn:13", "value": "c"}]))
+    put(observation("o13", "thirteen", valueCodeableConcept={"coding": [coding], "text": "Thirteen words"}))
+    for query in ("active=true", "active=http://terminology.hl7.org/CodeSystem/special-values|true", "gender=female", "gender=http://hl7.org/fhir/administrative-gender|female",
+                  "phone=555-0113", "language=urn:s13|x", "_tag=urn:s13|x", "identifier:of-type=urn:t13|MR|c"):
+        found = matches("/Patient?_id=p13c&" + query)
+        assert found == ["p13c"] or query.startswith("active=http"), (query, found)
+    assert matches("/Observation?_id=o13&value-concept=urn:s13|x") == ["o13"] and matches("/Observation?_id=o13&value-concept:text=thirteen") == ["o13"]
+    assert matches("/Observation?_id=o13&status=http://hl7.org/fhir/observation-status|final") == ["o13"]
 
 
 def point_14_strings():
@@ -400,6 +450,11 @@ def point_22_outcomes_and_prefer():
     assert send("POST", "/Patient", patient(), Prefer="return=OperationOutcome").json["resourceType"] == "OperationOutcome"
     assert send("POST", "/Patient", patient(), Prefer="return=representation").json["resourceType"] == "Patient"
     assert get("/metadata", X_Request_Id="mine-22").headers["X-Request-Id"] == "mine-22"
+    for target in ("/Patient", "/metadata", "/Patient/p22/_history", "/_history"):
+        put(patient("p22"))
+        assert send("HEAD", target).body == b"" and send("HEAD", target).status == get(target).status
+    for answer in (get("/Patient/none", Accept=XML), send("POST", "/Patient", patient(gender="x"), Accept=XML)):
+        assert answer.headers["Content-Type"] == f"{XML}; charset=UTF-8" and answer.body.startswith(b"<OperationOutcome"), answer.body
     ids = {get("/metadata").headers["X-Request-Id"] for _ in range(3)}
     assert len(ids) == 3
 
@@ -440,6 +495,13 @@ def point_25_post_search_operations_binary():
     assert send("POST", "/Patient/$validate", patient()).status == 200
     is_outcome(send("POST", "/$nonsense", patient()), 404)
     is_outcome(get("/$convert"), 405)
+    assert get("/ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender").json["resourceType"] == "ValueSet"
+    # The same message again is answered as before, and enters its channel once.
+    head = {"resourceType": "MessageHeader", "id": "h25", "eventCoding": {"code": "note"}, "source": {"endpoint": "http://sender/fhir"}}
+    said = {"resourceType": "Bundle", "id": "b25", "type": "message", "entry": [{"fullUrl": "urn:uuid:7f5a1f0a-0000-4000-8000-000000000025", "resource": head}]}
+    first, again = send("POST", "/$process-message", said), send("POST", "/$process-message", said)
+    assert first.status == again.status == 200 and first.json == again.json, (first.body, again.body)
+    assert len(engine.search("channel:notes")) == 1
     content = bytes(range(256))
     assert send("PUT", "/Binary/b25", content, Content_Type="image/png").status == 201
     native = get("/Binary/b25", Accept="image/png")

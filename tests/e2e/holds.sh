@@ -144,6 +144,32 @@ def a_paused_source_reads_nothing():
     assert case.engine.stop() == 0, "a paused source does not hold the stop up"
 
 
+def a_stop_and_a_paused_source_do_not_undo_each_other():
+    case = Case()
+
+    def held():
+        return sorted(h["what"] + " " + h["state"] for h in case.state()["held"])
+
+    case.kiln("channel", "pause", "in", "--source")
+    case.kiln("channel", "stop", "in")
+    assert held() == ["reading:in paused", "source:in stopped"], held()
+    assert "paused" in case.kiln("channel", "start", "in"), "it is open, and still reads nothing"
+    with Mllp(case.port) as one:
+        one.write(VT + adt("T1") + FS)
+        assert one.is_silent(0.4)
+        case.kiln("channel", "stop", "in")
+        case.kiln("channel", "resume", "in", "--source")
+    for restart in (case.engine.stop, case.engine.kill):
+        restart()
+        case.engine.start()
+        assert held() == ["source:in stopped"] and case.state()["state"] == "stopped", case.state()
+    assert "running" in case.kiln("channel", "start", "in")
+    case.send("T2")
+    wait_for("sent", lambda: "T2" in case.sink.controls())
+    case.engine.wait_drained()
+    assert case.engine.stop() == 0
+
+
 def retry_now_does_not_wait():
     up = threading.Event()
     case = Case(answer=lambda *_: "AA" if up.is_set() else "AE", backoff="1h..1h")
@@ -225,5 +251,6 @@ def several_connections_keep_the_order_of_each_key():
 
 
 sys.exit(run_cases([pause_keeps_accepting_and_outlives_restarts, stop_closes_the_listener_and_delivers_what_waits,
-                    drain_ends_when_nothing_waits, a_paused_source_reads_nothing, retry_now_does_not_wait,
+                    drain_ends_when_nothing_waits, a_paused_source_reads_nothing,
+                    a_stop_and_a_paused_source_do_not_undo_each_other, retry_now_does_not_wait,
                     a_block_outlives_a_restart, verbs_say_what_is_wrong, several_connections_keep_the_order_of_each_key]))

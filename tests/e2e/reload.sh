@@ -150,6 +150,34 @@ def a_listener_that_cannot_be_opened_changes_nothing():
     assert case.sink.controls() == ["P2", "P3"]
 
 
+def a_refused_swap_of_ports_leaves_both_listeners_open():
+    case = Case(start=False)
+    other = free_port()
+    case.write("other", to("sink", case.sink.port), port=other)
+    case.engine.start()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        case.write("in", to("sink", case.sink.port), port=other)
+        case.write("other", to("sink", case.sink.port))
+        case.write("third", to("sink", case.sink.port), port=taken.getsockname()[1])
+        text = case.reload(74)
+        assert "third" in text and "does not open again" not in text, text
+    for control, port in (("W1", case.port), ("W2", other)):
+        with Mllp(port) as one:
+            assert ack_code(one.send(adt(control))) == "AA", control
+    assert {m["control_id"]: m["channel"] for m in case.engine.search()} == {"W1": "in", "W2": "other"}
+    case.end()
+
+
+def a_new_channel_whose_destination_cannot_start_is_refused_whole():
+    case = Case()
+    (case.folder / "ca.pem").write_text("no certificate")
+    case.write("second", f'  to sink: mllp from source {{ host "127.0.0.1"; port 1; tls {{ ca file("{case.folder}/ca.pem") }} }}\n', port=free_port())
+    code, text = kiln(case.site, "reload")
+    assert code != 0 and "second, sink" in text, text
+    assert [c["name"] for c in case.engine.control("GET", "/api/v1/channels")[1]["channels"]] == ["in"]
+    case.end()
+
+
 def a_changed_destination_keeps_its_queue():
     case = Case(start=False)
     dead = free_port()
@@ -282,7 +310,8 @@ def a_dry_run_changes_nothing():
 
 
 sys.exit(run_cases([many_reloads_under_load_lose_nothing, an_invalid_site_never_replaces_the_running_one,
-                    a_listener_that_cannot_be_opened_changes_nothing, a_changed_destination_keeps_its_queue,
+                    a_listener_that_cannot_be_opened_changes_nothing, a_refused_swap_of_ports_leaves_both_listeners_open,
+                    a_new_channel_whose_destination_cannot_start_is_refused_whole, a_changed_destination_keeps_its_queue,
                     B7_messages_of_before_do_not_go_to_destinations_of_after, what_waits_for_a_removed_channel_is_told_and_kept,
                     a_removed_destination_and_over_a_restart, history_and_rollback,
                     changed_files_are_used_by_themselves_when_asked, a_dry_run_changes_nothing]))

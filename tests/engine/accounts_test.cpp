@@ -1,6 +1,7 @@
 // Accounts, logins and one-time codes.
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 
 #include "engine/base/text.h"
 #include "engine/limits.h"
@@ -165,6 +166,92 @@ TEST_CASE("a session ends when it is idle, old, its account is disabled, or logg
   CHECK(!f.who(fourth));
 }
 
+TEST_CASE("what a page asks by itself keeps no session alive") {
+  Fixture f;
+  f.add("ann", "operator");
+  const auto asks = [&](const std::string& cookie, const std::string& path, bool by_itself) {
+    base::HttpRequest request;
+    request.target = path;
+    request.headers.set("Cookie", "kiln_session=" + cookie);
+    if (by_itself) request.headers.set("X-Kiln-Background", "1");
+    return f.logins.identify(request).has_value();
+  };
+  for (const auto& [path, by_itself] : {std::pair("/api/v1/status", true), std::pair("/api/v1/events", false)}) {
+    INFO(path);
+    const std::string cookie = f.log_in("ann");
+    for (int i = 0; i < 14; ++i) {
+      f.clock.advance(std::chrono::minutes(1));
+      CHECK(asks(cookie, path, by_itself));
+    }
+    f.clock.advance(std::chrono::minutes(1));
+    CHECK_FALSE(asks(cookie, path, by_itself));
+  }
+  const std::string cookie = f.log_in("ann");
+  for (int i = 0; i < 20; ++i) {
+    f.clock.advance(std::chrono::minutes(1));
+    CHECK(asks(cookie, "/api/v1/status", false));
+  }
+}
+
+TEST_CASE("a stream ends with the session or token that opened it") {
+  Fixture f;
+  f.add("ann", "operator");
+  const Caller by_session = *f.who(f.log_in("ann"));
+  ApiToken token;
+  token.id = "7";
+  token.user = "ann";
+  token.hash = base::sha256_hex("kiln_x");
+  token.rights = Rights::all();
+  token.expires = {f.clock.wall().micros + 600'000'000};
+  REQUIRE(f.logins.accounts().keep(token));
+  base::HttpRequest request;
+  request.headers.set("Authorization", "Bearer kiln_x");
+  const Caller by_token = *f.logins.identify(request);
+  CHECK(f.logins.is_open(by_session));
+  CHECK(f.logins.is_open(by_token));
+  REQUIRE(f.logins.accounts().remove_token("7"));
+  CHECK_FALSE(f.logins.is_open(by_token));
+  REQUIRE(f.logins.accounts().keep(token));
+  CHECK(f.logins.is_open(by_token));
+  f.clock.advance(std::chrono::minutes(10));
+  CHECK_FALSE(f.logins.is_open(by_token));
+  REQUIRE(f.logins.accounts().remove_token("7"));
+  token.expires = {f.clock.wall().micros + 600'000'000};
+  REQUIRE(f.logins.accounts().keep(token));
+  Account ann = *f.logins.accounts().find("ann");
+  ann.disabled = true;
+  REQUIRE(f.logins.accounts().keep(ann));
+  CHECK_FALSE(f.logins.is_open(by_token));
+  CHECK_FALSE(f.logins.is_open(by_session));
+}
+
+TEST_CASE("a wrong password that is asked for again counts like a login") {
+  Fixture f;
+  f.add("ann", "operator");
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(f.logins.begin_login("ann"));
+    CHECK(f.logins.end_check("ann", true));
+  }
+  CHECK(f.logins.locked_until("ann").micros == 0);
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(f.logins.begin_login("ann"));
+    CHECK(f.logins.end_check("ann", false));
+  }
+  CHECK(f.logins.begin_login("ann").error().code == base::ErrorCode::login_locked);
+  CHECK(f.logins.end_check("ann", true).error().code == base::ErrorCode::login_locked);
+}
+
+TEST_CASE("of a lock one refusal is new") {
+  Fixture f;
+  for (int lock = 0; lock < 3; ++lock) {
+    while (f.logins.begin_login("eve")) (void)f.logins.end_login("eve", false, {});
+    CHECK(f.logins.is_first_refusal("eve"));
+    CHECK_FALSE(f.logins.is_first_refusal("eve"));
+    CHECK_FALSE(f.logins.is_first_refusal("eve"));
+    f.clock.advance(std::chrono::seconds(1000));
+  }
+}
+
 TEST_CASE("break-glass shows content for half an hour") {
   Fixture f;
   f.add("ann", "viewer");
@@ -172,12 +259,14 @@ TEST_CASE("break-glass shows content for half an hour") {
   CHECK(!f.who(cookie)->rights.has(AdminRight::phi_view));
   CHECK(f.logins.break_glass(f.who(cookie)->session).micros > f.clock.wall().micros);
   CHECK(f.who(cookie)->rights.has(AdminRight::phi_view));
+  CHECK(f.logins.open_break_glasses() == 1);
   for (int i = 0; i < 3; ++i) {
     f.clock.advance(std::chrono::minutes(10));
     (void)f.who(cookie);
   }
   f.clock.advance(std::chrono::seconds(1));
   CHECK(!f.who(cookie)->rights.has(AdminRight::phi_view));
+  CHECK(f.logins.open_break_glasses() == 0);
 }
 
 TEST_CASE("an authenticator is asked for, its codes are taken once") {
@@ -256,6 +345,37 @@ TEST_CASE("the cookie is for this server only") {
   CHECK(print_session_cookie("", false).find("Max-Age=0") != std::string::npos);
   CHECK(read_session_cookie("a=b;kiln_session=x; kiln_sessions=y") == "x");
   CHECK(read_session_cookie("xkiln_session=x").empty());
+}
+
+namespace {
+Fixture* login_fixture = nullptr;
+}
+
+/// What a login does until its answer is known; tests/e2e/login_work.sh counts the instructions in it.
+extern "C" [[gnu::noinline]] bool kiln_one_login(const char* name, const char* password) {
+  const auto hash = login_fixture->logins.begin_login(name);
+  if (!hash) return false;
+  const bool verified = verify_password(password, *hash);
+  return login_fixture->logins.end_login(name, verified, {}).has_value();
+}
+
+TEST_CASE("one login, for who counts its work", "[.][login-work]") {
+  const char* const name = std::getenv("KILN_LOGIN_NAME");
+  const char* const password = std::getenv("KILN_LOGIN_PASSWORD");
+  REQUIRE(name != nullptr);
+  REQUIRE(password != nullptr);
+  Fixture f;
+  const auto hash = hash_password("the right passphrase");
+  REQUIRE(hash);
+  f.add("ann", "viewer", *hash);
+  f.add("eve", "viewer", *hash);
+  Account eve = *f.logins.accounts().find("eve");
+  eve.disabled = true;
+  REQUIRE(f.logins.accounts().keep(eve));
+  (void)nobodys_hash();  // made once a process, by the first who asks
+  login_fixture = &f;
+  CHECK(kiln_one_login(name, password) == (std::string(password) == "the right passphrase"));
+  login_fixture = nullptr;
 }
 
 }  // namespace kiln::engine

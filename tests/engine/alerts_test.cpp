@@ -187,7 +187,7 @@ TEST_CASE("alerts: no traffic counts the hours in which there should be some") {
 TEST_CASE("alerts: calendars") {
   const auto utc = *base::TimeZone::find("UTC");
   auto active = [&](const char* text, std::int64_t at) {
-    auto calendar = Calendar::parse(text);
+    auto calendar = base::Calendar::parse(text);
     REQUIRE(calendar.has_value());
     return calendar->is_active({at}, utc);
   };
@@ -199,8 +199,8 @@ TEST_CASE("alerts: calendars") {
   CHECK(!active("Sun 22:00-06:00", kMonday + 6 * kHour));
   CHECK(!active("Sun 22:00-06:00", kMonday + 23 * kHour));
   for (const char* wrong : {"Mo", "Mon 7:00-19:00", "Mon 07:00", "Mon 25:00-26:00", "Mon-Tue-Wed", "Mon 07:00-07:00", "Mon 07:60-08:00", ","})
-    CHECK(!Calendar::parse(wrong).has_value());
-  Calendar calendar;
+    CHECK(!base::Calendar::parse(wrong).has_value());
+  base::Calendar calendar;
   CHECK(!calendar.add_holidays("2026-13-01\n").has_value());
   CHECK(calendar.add_holidays("\n# x\n2026-12-25 Christmas\n").has_value());
 }
@@ -307,4 +307,63 @@ TEST_CASE("alerts: notes are kept until they are taken, over a restart too") {
   CHECK(!s.alerts->silence("QueueAge:none", {kMonday}).has_value());
   base::spawn(stop(s.alerts.get(), &done));
   s.executor.run(seconds(5));
+}
+
+TEST_CASE("alerts: what fired is kept, with its end and its runbook") {
+  base::Metrics& metrics = base::Metrics::process();
+  base::Gauge& rows = metrics.gauge(Metric::books_imbalance);
+  Sending s;
+  const auto look = [&](double value, std::chrono::seconds time) {
+    rows.set(value);
+    for (std::int64_t i = 0; i < time.count(); i += 10) {
+      s.clock.advance(seconds(10));
+      s.alerts->look({});
+    }
+    s.executor.run(seconds(0));
+  };
+  const auto history = [&](std::size_t limit, std::uint64_t before) {
+    auto document = base::parse_json(s.alerts->print_history(limit, before));
+    REQUIRE(document);
+    return std::move(*document);
+  };
+  s.open();
+  look(0, seconds(20));
+  const auto none = history(10, 0);
+  CHECK(none.root()["history"].size() == 0);
+  look(3, seconds(120));
+  {
+    const auto one = history(10, 0);
+    REQUIRE(one.root()["history"].size() == 1);
+    CHECK(one.root()["history"].at(0)["alert"].text() == "BooksImbalance");
+    CHECK(!one.root()["history"].at(0)["until"]);
+  }
+  look(0, seconds(300));
+  look(4, seconds(120));
+  s.alerts.reset();
+  s.open();
+  const auto kept = history(1, 0);
+  REQUIRE(kept.root()["history"].size() == 1);
+  CHECK(kept.root()["history"].at(0)["n"].text() == "2");
+  CHECK(kept.root()["next"].text() == "2");
+  const auto older = history(1, 2);
+  CHECK(older.root()["history"].at(0)["n"].text() == "1");
+  CHECK(older.root()["history"].at(0)["until"]);
+  CHECK(!older.root()["next"]);
+  look(0, seconds(300));
+  rows.clear();
+}
+
+TEST_CASE("alerts: a runbook of the site goes with the alert") {
+  base::Metrics metrics;
+  base::ManualClock clock({kMonday});
+  auto settings = read_alert_settings(server("alert books_imbalance { runbook \"https://wiki.example.org/books\" }"), "", base::system_env());
+  REQUIRE(settings);
+  AlertRules rules(std::move(*settings));
+  metrics.gauge(Metric::books_imbalance).set(1.0);
+  const auto found = rules.look(metrics, {}, clock.wall(), clock.mono());
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].runbook == "https://wiki.example.org/books");
+  AlertNote note;
+  note.condition = found[0];
+  CHECK(print_alert_note(note, "h").find("https://wiki.example.org/books") != std::string::npos);
 }

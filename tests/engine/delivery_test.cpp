@@ -224,6 +224,25 @@ TEST_CASE("every output of a batch that may have arrived is marked, not only the
   CHECK(f.receiver.got[2].attempt == 1);
 }
 
+TEST_CASE("a stop with a doubt that the disk did not take is no orderly one", "[delivery]") {
+  Fixture f;
+  f.journal.fail_attempts = 1000;
+  f.receiver.answer = SendOutcome::Kind::in_doubt;
+  REQUIRE(f.queue->start(0, 0, true));
+  f.store(f.append());
+  f.push(1);
+  f.executor.run(milliseconds(50));
+  CHECK_FALSE(f.queue->is_orderly());
+  // The next attempt is noted, and with it the doubt.
+  f.journal.fail_attempts = 0;
+  f.executor.run(milliseconds(500));
+  CHECK(f.memory.records().at(1).pending.at("d").in_doubt);
+  CHECK(f.queue->is_orderly());
+  f.journal.fail_attempts = 1000;
+  f.executor.run(milliseconds(500));
+  f.stop();
+  CHECK_FALSE(f.queue->is_orderly());
+}
 TEST_CASE("a doubt outlives an orderly stop before the output was sent", "[delivery]") {
   Fixture f;
   for (int i = 0; i < 2; ++i) f.store(f.append());

@@ -193,6 +193,25 @@ TEST_CASE("fhir: pages can be walked back", "[fhir][limits]") {
   }
 }
 
+TEST_CASE("fhir: a paging link outlives a restart, not a day", "[fhir][limits]") {
+  FhirServer server;
+  for (int i = 0; i < 5; ++i) put(server, "Patient", "p" + std::to_string(i), R"("gender":"male")");
+  const std::string next = below_base(link_of(Json(server.send("GET", "/Patient?gender=male&_count=2").body), "next"));
+  REQUIRE_FALSE(next.empty());
+  CHECK(next.size() < 512);
+  server.open();
+  const auto page = server.send("GET", next);
+  REQUIRE(page.status == 200);
+  CHECK(entries_of(Json(page.body)) == 2);
+  server.clock.advance(std::chrono::hours(23));
+  CHECK(server.send("GET", next).status == 200);
+  server.clock.advance(std::chrono::hours(2));
+  const auto late = server.send("GET", next);
+  CHECK(late.status == 410);
+  CHECK(late.body.find("OperationOutcome") != std::string::npos);
+  CHECK(server.send("GET", "/Patient?gender=male&_count=2").status == 200);
+}
+
 TEST_CASE("fhir: a question that takes too long is ended with 503 too-costly", "[fhir][limits]") {
   FhirServer server;
   for (int i = 0; i < 400; ++i)

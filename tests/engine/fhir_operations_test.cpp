@@ -123,6 +123,35 @@ TEST_CASE("$expand of shipped, stored and sent value sets", "[operation]") {
   CHECK(server.send("GET", "/ValueSet/$expand?url=" + kGenderSet + "&count=x").status == 400);
 }
 
+TEST_CASE("$subsumes tells which of two codes is above the other, or that it cannot", "[operation]") {
+  FhirServer server;
+  const std::string system = "urn:invented:animals";
+  REQUIRE(server.send("PUT", "/CodeSystem/animals",
+                      R"({"resourceType":"CodeSystem","id":"animals","url":")" + system +
+                          R"(","status":"active","content":"complete","hierarchyMeaning":"is-a","concept":[{"code":"animal","concept":[)"
+                          R"({"code":"dog","concept":[{"code":"poodle"}]},{"code":"cat"}]}]})")
+              .status == 201);
+  const auto ask = [&](const std::string& a, const std::string& b) {
+    return server.send("GET", "/CodeSystem/$subsumes?system=" + system + "&codeA=" + a + "&codeB=" + b);
+  };
+  CHECK(value_of(ask("animal", "poodle"), "outcome") == "subsumes");
+  CHECK(value_of(ask("poodle", "dog"), "outcome") == "subsumed-by");
+  CHECK(value_of(ask("dog", "dog"), "outcome") == "equivalent");
+  CHECK(value_of(ask("dog", "cat"), "outcome") == "not-subsumed");
+  CHECK(ask("dog", "stone").status == 404);
+  CHECK(value_of(server.send("GET", "/CodeSystem/animals/$subsumes?codeA=animal&codeB=cat"), "outcome") == "subsumes");
+  const auto codings = [&](const std::string& other) {
+    return server.send("POST", "/CodeSystem/$subsumes",
+                       R"({"resourceType":"Parameters","parameter":[{"name":"codingA","valueCoding":{"system":")" + system +
+                           R"(","code":"dog"}},{"name":"codingB","valueCoding":{"system":")" + other + R"(","code":"animal"}}]})");
+  };
+  CHECK(value_of(codings(system), "outcome") == "subsumed-by");
+  CHECK(codings("urn:other").status == 400);
+  CHECK(server.send("GET", "/CodeSystem/$subsumes?system=http://loinc.org&codeA=1-8&codeB=2-6").status == 422);  // no false "no"
+  CHECK(server.send("GET", "/CodeSystem/$subsumes?codeA=dog&codeB=cat").status == 400);
+  CHECK(server.send("GET", "/CodeSystem/$subsumes?system=" + system + "&codeA=dog").status == 400);
+}
+
 TEST_CASE("$lookup, $validate-code, $translate", "[operation]") {
   FhirServer server;
   CHECK(value_of(server.send("GET", "/CodeSystem/$lookup?system=" + kGender + "&code=male"), "display") ==

@@ -143,6 +143,24 @@ TEST_CASE("number and quantity search by implied precision") {
   CHECK(search(server, "/Observation?value-quantity=-30||C") == "c ");
 }
 
+TEST_CASE("uri search: as it is, :below and :above") {
+  FhirServer server;
+  const auto value_set = [&](const std::string& id, const std::string& url) {
+    put(server, "ValueSet", id, R"("status":"active","url":")" + url + "\"");
+  };
+  value_set("a", "http://x.test/fhir");
+  value_set("b", "http://x.test/fhir/ValueSet/b");
+  value_set("c", "http://x.test/fhirish");
+  value_set("d", "urn:oid:1.2.3");
+  CHECK(search(server, "/ValueSet?url=http://x.test/fhir") == "a ");
+  CHECK(search(server, "/ValueSet?url=http://x.test/") == "");
+  CHECK(search(server, "/ValueSet?url:below=http://x.test/fhir/") == "b ");
+  CHECK(search(server, "/ValueSet?url:below=http://x.test/fhir/ValueSet") == "b ");
+  CHECK(search(server, "/ValueSet?url:above=http://x.test/fhir/ValueSet/b/c") == "a b ");
+  CHECK(search(server, "/ValueSet?url=urn:oid:1.2.3") == "d ");
+  CHECK(search(server, "/ValueSet?url:missing=false") == "a b c d ");
+}
+
 TEST_CASE("unknown parameters, modifiers and bad values") {
   FhirServer server;
   put(server, "Patient", "a", R"("gender":"male")");

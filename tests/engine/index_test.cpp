@@ -3,7 +3,9 @@
 #include "engine/base/random.h"
 #include "engine/index/index_plan.h"
 #include "engine/index/indexer.h"
+#include "engine/journal/day_file.h"
 #include "engine/journal/query.h"
+#include "engine/journal/query_sql.h"
 #include "engine/journal/reader.h"
 #include "engine/journal/sqlite_journal.h"
 #include "tests/support/temp_folder.h"
@@ -80,7 +82,7 @@ struct Site {
     journal->flush();
   }
   void index(const IndexRules& by) {
-    Indexer indexer({&base::system_env(), journal_folder, index_folder, by});
+    Indexer indexer({&base::system_env(), journal_folder, index_folder, by, {}});
     REQUIRE(indexer.catch_up().has_value());
   }
   JournalReader reader(bool with_index, const IndexRules& by) {
@@ -198,7 +200,7 @@ TEST_CASE("index: it goes on where it stopped, and is made anew when it is damag
 TEST_CASE("index: of a journal file that is gone goes too") {
   Site site;
   fill(site, 5, 30);
-  Indexer indexer({&base::system_env(), site.journal_folder, site.index_folder, rules()});
+  Indexer indexer({&base::system_env(), site.journal_folder, site.index_folder, rules(), {}});
   REQUIRE(indexer.catch_up().has_value());
   const auto files = base::system_env().list(site.journal_folder);
   const std::string gone = index_path(site.index_folder, 1);
@@ -233,6 +235,40 @@ TEST_CASE("index: a key is asked of the index, what is rare of its own index, no
   CHECK(plan("text:hans") == "journal");  // adt_in has no words in the index
   CHECK(plan("text:hans channel:lab_in") == "index, few");
   CHECK(plan("") == "journal");
+}
+
+TEST_CASE("search: what is pending is not looked for among what is settled") {
+  Site site;
+  constexpr std::int64_t kMessages = 600;
+  for (std::int64_t i = 0; i < kMessages; ++i) {
+    const MessageId id = site.add("adt_in", "ADT^A01", "M" + std::to_string(i), body("M", "1", "A^B", "1", "W"));
+    site.store(id, "adt_in");
+    site.end(id, "adt_in", DeliveryState::sent, 1, "AA");
+  }
+  REQUIRE(site.journal->close());
+  const auto files = base::system_env().list(site.journal_folder);
+  REQUIRE(files);
+  std::string path;
+  for (const auto& file : *files)
+    if (DayFileName::parse(file.name)) path = site.journal_folder + "/" + file.name;
+  base::DatabaseOptions options;
+  options.path = path;
+  auto file = base::Database::open(options);
+  REQUIRE(file);
+  // As the writer notes it every 1,024 messages.
+  REQUIRE(file->exec("UPDATE meta SET value='590' WHERE key='settled_to'"));
+  std::uint64_t steps = 0;
+  file->set_trace([&](const base::StatementCost& cost) { steps = cost.steps; });
+  const Query query = *parse_query_text("state:pending", site.clock.wall());
+  const QuerySql sql(query, {});
+  {
+    auto select = file->prepare(std::string(kQueryTables) + "SELECT m.id FROM msg m WHERE m.id BETWEEN ?1 AND ?2 AND " + sql.where());
+    REQUIRE(select);
+    sql.bind(*select);
+    REQUIRE(select->bind(1, 1).bind(2, kMessages).run());
+  }
+  CHECK(steps > 0);
+  CHECK(steps < 2 * kMessages);
 }
 
 TEST_CASE("index: no value of a message can be read in it") {

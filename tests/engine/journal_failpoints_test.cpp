@@ -40,6 +40,9 @@ struct Answers {
 base::Result<std::unique_ptr<SqliteJournal>> open(const std::string& folder, base::Clock& clock, base::Executor& committer) {
   JournalOptions options;
   options.folder = folder;
+  // Encrypted, with large parts apart: so that their places are among those at which the process ends.
+  options.files.master = *MasterKey::parse(std::string(64, 'e'), "test");
+  options.files.attachment_min = 10'000;
   return SqliteJournal::open(base::system_env(), clock, committer, options, [] { ::_exit(74); });
 }
 

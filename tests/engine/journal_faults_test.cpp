@@ -64,8 +64,14 @@ TEST_CASE("one failed sync of a checkpoint ends the process, and nobody is answe
   f.append();
   CHECK(f.stored == before);
   CHECK(f.refused == 0);
-  // What was answered is there after a start from the disk.
+  // What was answered is there after a start from the disk; new messages go to a new file, that of the failure is left as it is.
+  CHECK(f.env.exists(f.folder.path("journal/sync-failed")));
   REQUIRE(f.open().has_value());
+  f.append();
+  CHECK(f.env.exists(f.folder.path("journal/000002-20261118.db")));
+  CHECK_FALSE(f.env.exists(f.folder.path("journal/sync-failed")));
+  f.append();
+  CHECK_FALSE(f.env.exists(f.folder.path("journal/000003-20261118.db")));
   CHECK(f.journal->recovered().unprocessed.size() >= before);
 }
 
@@ -123,4 +129,23 @@ TEST_CASE("a stop whose last checkpoint is not confirmed says so") {
   const base::Status closed = f.journal->close();
   REQUIRE_FALSE(closed.has_value());
   CHECK(closed.error().code == base::ErrorCode::fsync_failed);
+}
+
+TEST_CASE("the reserve takes space while there is some, and comes back after it was given away") {
+  test::TempFolder folder;
+  const std::string path = folder.path("kiln.reserve");
+  Reserve reserve(path, 2u << 20);
+  REQUIRE(reserve.is_held());
+  CHECK_FALSE(reserve.is_released());
+  CHECK(base::system_env().info(path)->size == 2u << 20);
+  CHECK(reserve.release());
+  CHECK(reserve.is_released());
+  CHECK(base::system_env().info(path)->size == 0);
+  CHECK_FALSE(reserve.release());
+  CHECK(reserve.take());
+  CHECK_FALSE(reserve.is_released());
+  CHECK(Reserve(path, 2u << 20).is_held());  // the next start finds it
+  Reserve none;
+  CHECK_FALSE(none.release());
+  CHECK_FALSE(none.is_released());
 }

@@ -1,5 +1,5 @@
-// What format 3 of the journal keeps beside messages: holds, notes of quarantine, attempts, what was sent, jobs; and that a
-// file of format 2 is taken over (reliability.md R16).
+// What the journal keeps beside messages: holds, notes of quarantine, attempts, what was sent, jobs; and that files of formats
+// 2 and 3 are taken over (reliability.md R16).
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
@@ -7,9 +7,10 @@
 #include "engine/base/text.h"
 #include "engine/detail/memory_journal.h"
 #include "engine/journal/reader.h"
-#include "engine/journal/schema.h"
+#include "engine/journal/schema_history.h"
 #include "engine/journal/sqlite_journal.h"
 #include "engine/limits.h"
+#include "engine/vault/verify.h"
 #include "tests/support/temp_folder.h"
 
 using namespace kiln;
@@ -43,7 +44,7 @@ struct Fixture {
   void next_day() { clock.set_wall({clock.wall().micros + kDay}); }
   JournalReader reader() {
     auto r = JournalReader::open(base::system_env(), folder.path("journal"));
-    REQUIRE(r.has_value());
+    if (!r) FAIL(r.error().message());
     return std::move(*r);
   }
 };
@@ -131,8 +132,8 @@ base::Status note(Journal& journal, MessageId id, const std::string& destination
 }
 
 /// Puts a dump of a file where a journal is.
-void restore_dump(const test::TempFolder& folder, const std::string& name) {
-  std::ifstream in(std::string(KILN_SOURCE_DIR) + "/tests/golden/journal/2/" + name + ".sql");
+void restore_dump(const test::TempFolder& folder, const std::string& name, int format = 2) {
+  std::ifstream in(std::string(KILN_SOURCE_DIR) + "/tests/golden/journal/" + std::to_string(format) + "/" + name + ".sql");
   REQUIRE(in);
   std::stringstream text;
   text << in.rdbuf();
@@ -337,7 +338,7 @@ TEST_CASE("a message of another is marked so, and a scan gives every message in 
   CHECK(seen == "2B ");
 }
 
-TEST_CASE("a file of format 2 is read as it is and brought to format 3 when it is opened for writing") {
+TEST_CASE("a file of format 2 is read as it is and brought to the present format when it is opened for writing") {
   Fixture f(false);
   restore_dump(f.folder, "000001-20261123");
   {
@@ -374,7 +375,7 @@ TEST_CASE("a file of format 2 is read as it is and brought to format 3 when it i
   CHECK(note(*f.journal, 4, "adt_in/pas", {}).has_value());
 }
 
-TEST_CASE("an interrupted step to format 3 is done by the next start") {
+TEST_CASE("an interrupted step from format 2 is done by the next start") {
   Fixture f(false);
   restore_dump(f.folder, "000001-20261123");
   base::DatabaseOptions options;
@@ -390,11 +391,70 @@ TEST_CASE("an interrupted step to format 3 is done by the next start") {
   f.journal.reset();
   auto database = base::Database::open(options);
   REQUIRE(database.has_value());
-  REQUIRE(database->exec("UPDATE meta SET value='4' WHERE key='format'").has_value());
+  REQUIRE(database->exec("UPDATE meta SET value='5' WHERE key='format'").has_value());
   base::InlineExecutor committer;
   JournalOptions journal;
   journal.folder = f.folder.path("journal");
   const auto refused = SqliteJournal::open(base::system_env(), f.clock, committer, journal, [] {});
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code == base::ErrorCode::journal_format);
+}
+
+TEST_CASE("a file of format 3 is read as it is, brought to format 4 without a row changed, and goes on in it") {
+  Fixture f(false);
+  restore_dump(f.folder, "000001-20261123", 3);
+  const auto check = [&f] {
+    auto reader = f.reader();
+    CHECK(reader.message(8)->message.control_id == "M8");
+    CHECK(reader.message(8)->message.lookups == "[{\"name\":\"wards\",\"answer\":\"north\"}]");
+    CHECK(reader.summary(8)->size == reader.message(8)->message.body.size());
+    const auto summary = reader.summary(8);
+    REQUIRE(summary->destinations.size() == 2);
+    CHECK(summary->destinations[0].ending.reply.ends_with("MSA|AR|M8\r"));
+    REQUIRE(summary->destinations[0].note.has_value());
+    CHECK(summary->destinations[0].note->note == "asked the laboratory");
+    CHECK(reader.attempts(8, "adt_in/far")->at(0).reply == "MSA|AE|M8\r");
+    CHECK(reader.pending_output(8, "adt_in/far")->output.order_key == "4712");
+    CHECK(reader.pending_output(8, "adt_in/far")->output.body.ends_with("\"p4712\"}"));
+    CHECK(reader.pending_output(6, "adt_in/far")->output.body.starts_with("{\"resourceType\":\"Bundle\""));
+    const auto query = parse_query_text("id:M8", f.clock.wall());
+    CHECK(reader.search(*query, {})->size() == 1);
+    VerifyOptions options;
+    options.full = true;
+    const auto report = verify_journal(base::system_env(), f.folder.path("journal"), options);
+    REQUIRE(report.has_value());
+    CHECK(report->findings_total == 0);
+    CHECK(report->messages == 8);
+  };
+  check();
+  f.clock.set_wall({1'795'400'300'000'000});
+  f.open();
+  check();
+  REQUIRE(f.journal->recovered().holds.size() == 1);
+  REQUIRE(f.journal->recovered().jobs.size() == 1);
+  CHECK(f.journal->recovered().jobs[0].spec == "{\"query\":\"mrn:4712\"}");
+  CHECK(pending(*f.journal, "far").size() == 7);
+  end(*f.journal, 8, ending("far", DeliveryState::sent, pending(*f.journal, "far")[6].output.body));
+  CHECK(note(*f.journal, 8, "adt_in/pas", {}).has_value());
+  const MessageId id = append(*f.journal, sample("N"));
+  CHECK(id == 9);
+  store(*f.journal, id, "{\"new\":true}", "k");
+  f.open();
+  CHECK(pending(*f.journal, "far").size() == 6);
+  CHECK(pending(*f.journal, "repo")[0].output.order_key == "k");
+}
+
+TEST_CASE("an interrupted step from format 3 is done by the next start") {
+  Fixture f(false);
+  restore_dump(f.folder, "000001-20261123", 3);
+  base::DatabaseOptions options;
+  options.path = f.folder.path("journal/000001-20261123.db");
+  {
+    auto database = base::Database::open(options);
+    REQUIRE(database.has_value());
+    REQUIRE(database->begin().has_value());
+    REQUIRE(raise_format(*database, 3).has_value());  // and the process ends before the commit
+  }
+  f.open();
+  CHECK(pending(*f.journal, "far").size() == 7);
 }

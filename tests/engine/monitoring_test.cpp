@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -6,6 +7,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/metrics.h"
+#include "engine/security/insecure_settings.h"
 
 using namespace kiln;
 
@@ -58,6 +60,29 @@ TEST_CASE("monitoring: every rule is about metrics that exist") {
   CHECK(count("summary: '") == rules_count);
 }
 
+TEST_CASE("monitoring: every metric of the table is written somewhere") {
+  // Where it is only looked at does not count.
+  std::string written;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(KILN_SOURCE_DIR "/engine")) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with("alert_rules") || !(name.ends_with(".cpp") || name.ends_with(".h"))) continue;
+    std::ifstream file(entry.path());
+    std::ostringstream text;
+    text << file.rdbuf();
+    written += text.str();
+  }
+  for (const base::MetricInfo& metric : base::all_metrics()) {
+    INFO(metric.name);
+    const std::string word = std::string("Metric::") + metric.name;
+    bool found = false;
+    for (auto at = written.find(word); at != std::string::npos && !found; at = written.find(word, at + 1)) {
+      const char next = at + word.size() < written.size() ? written[at + word.size()] : ' ';
+      found = next != '_' && (next < 'a' || next > 'z');
+    }
+    CHECK(found);
+  }
+}
+
 TEST_CASE("monitoring: every panel is about metrics that exist") {
   const auto dashboard = base::parse_json(read("kiln-dashboard.json"));
   REQUIRE(dashboard);
@@ -71,4 +96,24 @@ TEST_CASE("monitoring: every panel is about metrics that exist") {
     }
   }
   CHECK(panels >= 16);
+}
+
+TEST_CASE("monitoring: what a site gives up is listed wherever it stands") {
+  const auto loaded = channels::load_site_texts(
+      {{"kiln.conf",
+        "server { http { listen 0.0.0.0:8080; insecure accept_risk } health { listen 0.0.0.0:9464; insecure accept_risk }\n"
+        "  notify ops { webhook \"http://pager.example.org/\"; authorization env(\"T\"); insecure accept_risk } }"},
+       {"channels/lab.channel",
+        "channel lab {\n  source mllp { port 2575; bind \"0.0.0.0\"; insecure accept_risk }\n  accept hl7 ADT_A01 2.5.1\n"
+        "  to pas: http from source { url \"http://pas.example.org/\"; token env(\"T\"); insecure accept_risk }\n"
+        "  to kept: drop from source { }\n}\n"}});
+  REQUIRE(loaded.site);
+  std::string all;
+  for (const engine::InsecureSetting& one : engine::insecure_settings(*loaded.site)) all += one.place + ": " + one.text + "\n";
+  CHECK(all ==
+        "server: health { insecure accept_risk }\n"
+        "server: http { insecure accept_risk }\n"
+        "server: notify ops { insecure accept_risk }\n"
+        "lab: insecure accept_risk\n"
+        "lab/pas: insecure accept_risk\n");
 }

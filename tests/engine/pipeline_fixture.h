@@ -34,6 +34,7 @@ struct Receiver {
   bool up = true;
   std::string got;  ///< control ids
   std::function<void(const std::string&)> before_send;  ///< called with the control id; may be empty
+  std::function<SendOutcome(const channels::Outgoing&)> answer;  ///< empty: AA
 };
 
 class TestDestination final : public channels::Destination {
@@ -47,6 +48,7 @@ class TestDestination final : public channels::Destination {
     }
     if (receiver_.before_send) receiver_.before_send(message.control_id);
     receiver_.got += (message.destination == "d" ? "" : message.destination + ":") + message.control_id + " ";
+    if (receiver_.answer) co_return receiver_.answer(message);
     co_return SendOutcome::sent("AA");
   }
   base::Task<void> stop() override { co_return; }
@@ -57,8 +59,9 @@ class TestDestination final : public channels::Destination {
 };
 
 inline base::Task<void> offer(ChannelRuntime& channel, std::string bytes, base::WallTime at, Answer* answer, bool* done,
-                       std::string key = {}) {
+                       std::string key = {}, channels::EarlyAnswer early = {}) {
   channels::Inbound in;
+  in.early = std::move(early);
   in.key = std::move(key);
   in.bytes = std::move(bytes);
   in.peer = "test";

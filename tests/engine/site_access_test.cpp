@@ -246,4 +246,19 @@ TEST_CASE("access: requests of one client and of all are counted", "[access]") {
   CHECK(paced.enter("a"));
   CHECK(paced.enter("a"));
   CHECK_FALSE(paced.enter("a"));
+
+  engine::RequestQuota bursts({100, 100, 2, 20}, clock);
+  const auto taken = [&] {
+    int count = 0;
+    while (bursts.enter("a")) {
+      bursts.leave("a");
+      ++count;
+    }
+    return count;
+  };
+  CHECK(taken() == 20);
+  clock.advance(std::chrono::seconds(3));
+  CHECK(taken() == 6);
+  clock.advance(std::chrono::hours(1));
+  CHECK(taken() == 20);
 }

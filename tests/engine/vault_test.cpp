@@ -6,6 +6,7 @@
 #include "engine/base/text.h"
 #include "engine/journal/reader.h"
 #include "engine/vault/backup.h"
+#include "engine/vault/keeper.h"
 #include "engine/vault/retention.h"
 #include "tests/support/temp_folder.h"
 
@@ -196,6 +197,28 @@ TEST_CASE("a backup is one picture at a number, beside messages that come, and i
   CHECK(verify_backup(f.env, f.folder.path("data")).error().code == base::ErrorCode::backup_damaged);
 }
 
+TEST_CASE("a restored journal holds the channels whose messages were accepted and not yet mapped") {
+  Fixture f;
+  f.add();
+  NewMessage m;
+  m.channel = "lab";
+  m.received = f.clock.wall();
+  m.config_hash = "c1";
+  m.body = "MSH|^~\\&|LAB";
+  f.journal->append(m, [](auto id) { REQUIRE(id.has_value()); });
+  f.journal->flush();
+  f.backup("backup");
+  f.journal.reset();
+  const auto restored = restore_backup(f.env, f.folder.path("backup"), f.data(), true, f.clock.wall());
+  if (!restored) FAIL(restored.error().message());
+  CHECK(restored->held == std::vector<std::string>{"lab", "adt_in/pas"});
+  f.open(f.data());
+  CHECK(f.journal->recovered().unprocessed == std::vector<MessageId>{2});
+  std::vector<std::string> subjects;
+  for (const Hold& hold : f.journal->recovered().holds) subjects.push_back(hold.subject);
+  CHECK(subjects == std::vector<std::string>{"channel:lab", "destination:adt_in/pas"});
+}
+
 TEST_CASE("a restored journal starts with everything in doubt and every destination paused") {
   Fixture f;
   f.add();
@@ -221,4 +244,86 @@ TEST_CASE("a restored journal starts with everything in doubt and every destinat
     CHECK(outputs.value()[0].output.body == "out 2");
   });
   CHECK(verify_journal(f.env, f.files(), {})->findings_total == 0);
+}
+
+TEST_CASE("a numbered link that was silent for longer than messages are kept goes on at its number") {
+  Fixture f;
+  const auto step = [&f](const std::string& link, std::int64_t last) {
+    NewMessage m;
+    m.channel = "adt_in";
+    m.received = f.clock.wall();
+    m.config_hash = "c1";
+    m.body = "MSH|";
+    m.step.emplace();
+    m.step->link = link;
+    m.step->decision.next = {last, false, false};
+    MessageId id = 0;
+    f.journal->append(m, [&](auto r) { id = r.value(); });
+    Processed p;
+    p.id = id;
+    p.channel = "adt_in";
+    p.endings.resize(1);
+    p.endings[0].destination = kNoDestination;
+    p.endings[0].state = DeliveryState::filtered;
+    f.journal->store(p, [](auto s) { REQUIRE(s.has_value()); });
+    f.journal->flush();
+    return id;
+  };
+  step("adt_in/HIS|A", 6);
+  const MessageId silent = step("adt_in/HIS|A", 7);
+  step("adt_in/LAB|B", 3);
+  f.days_later(1);
+  step("adt_in/LAB|B", 4);
+  f.days_later(40);
+  f.add();
+  CHECK(f.prune_now() == std::vector<std::uint32_t>{1, 2});
+  const auto links = [&f] {
+    LinkStates out;
+    f.journal->read_links("adt_in", [&](auto r) { out = r.value(); });
+    return out;
+  };
+  REQUIRE(links().size() == 2);
+  CHECK(links().at("adt_in/HIS|A").state.last == 7);
+  CHECK(links().at("adt_in/LAB|B").state.last == 4);
+  // An operator resumes it: the row is found where it is now.
+  f.journal->set_link(silent, {9, true, false}, [](auto s) { REQUIRE(s.has_value()); });
+  f.open(f.data());
+  CHECK(links().at("adt_in/HIS|A").state.last == 9);
+  CHECK(verify_journal(f.env, f.files(), {})->findings_total == 0);
+}
+
+TEST_CASE("a backup that is asked to stop ends at its next part and is no backup") {
+  Fixture f;
+  for (int i = 0; i < 50; ++i) f.add();
+  int asked = 0;
+  f.journal->cut([&](base::Result<SqliteJournal::Cut> cut) {
+    BackupOptions options = f.backup_options("backup");
+    options.stop = [&asked] { return ++asked > 1; };
+    const auto made = make_backup(f.env, std::move(cut.value()), options);
+    REQUIRE_FALSE(made.has_value());
+    CHECK(made.error().code == base::ErrorCode::cancelled);
+  });
+  CHECK(asked == 2);
+  CHECK(verify_backup(f.env, f.folder.path("backup")).error().code == base::ErrorCode::backup_damaged);
+  // Retention too: nothing has gone.
+  f.days_later(40);
+  f.add();
+  const auto gone = prune(f.env, f.files(), *f.journal, f.plan(), [] { return true; });
+  REQUIRE_FALSE(gone.has_value());
+  CHECK(gone.error().code == base::ErrorCode::cancelled);
+  CHECK(f.env.exists(f.files() + "/000001-20261118.db"));
+  CHECK(f.prune_now().size() == 1);
+}
+
+TEST_CASE("a keeper that stops takes no more work and ends what is under way") {
+  Fixture f;
+  for (int i = 0; i < 20; ++i) f.add();
+  base::InlineExecutor work;
+  Keeper keeper({&f.env, &f.clock, f.journal.get(), nullptr, &work, f.data(), "test", {}, {}});
+  CHECK(keeper.backup_to(f.folder.path("one")).has_value());
+  bool ended = false;
+  keeper.stop([&] { ended = true; });
+  CHECK(ended);
+  CHECK(keeper.backup_to(f.folder.path("two")).error().code == base::ErrorCode::cancelled);
+  CHECK(keeper.prune_now({}).error().code == base::ErrorCode::cancelled);
 }

@@ -99,7 +99,8 @@ TEST_CASE("verify: books that balance, over two days and a skipped range, beside
   CHECK(report.last == 12);
   CHECK(report.books.at("adt_in/repo").ended[0] == 4);
   CHECK(report.books.at("adt_in/pas").pending == 4);
-  CHECK(report.records == 12);  // four messages, four that wait, four that were sent
+  CHECK(report.records == 16);  // four messages, four that wait, four that were sent, and how these ended
+  CHECK(report.locked == 0);
   CHECK(print_report(report).find("the books balance") != std::string::npos);
   CHECK(print_report_json(report).find("\"findings_total\":0") != std::string::npos);
 }
@@ -112,15 +113,18 @@ TEST_CASE("verify finds each kind of fault, and says so in the exit of the repor
       {"DELETE FROM outbox WHERE msg_id=2; DELETE FROM delivery WHERE msg_id=2;"
        " UPDATE waiting SET count=2; UPDATE meta SET value='3' WHERE key='settled_to'",
        "no-outcome 2; "},
-      {"INSERT INTO delivery SELECT msg_id, 'adt_in/pas', 0, 1, 0, '', '', NULL, NULL, 0 FROM outbox WHERE msg_id=2",
+      {"INSERT INTO delivery(msg_id, dest, state, attempts, in_doubt, code, detail, sent_hash, reply, updated_us) SELECT msg_id, 'adt_in/pas', 0, 1, 0, '', '', NULL, NULL, 0 FROM outbox WHERE msg_id=2",
        "two-states 2; "},
       {"UPDATE outbox SET msg_id=99 WHERE msg_id=3; UPDATE meta SET value='0' WHERE key='settled_to'",
-       "orphan-output 99; corrupt-record 99; "},
+       "orphan-output 99; "},
       {"UPDATE delivery SET msg_id=99 WHERE msg_id=3", "orphan-outcome 99; "},
+      {"UPDATE output SET id=99*1024 WHERE id=3072", "orphan-record 99; "},
+      {"UPDATE delivery SET code='AE' WHERE msg_id=3", "corrupt-record 3; "},
+      {"UPDATE msg SET channel='lab_in' WHERE id=3", "corrupt-record 3; corrupt-record 3; "},
       {"UPDATE waiting SET count=7", "wrong-count 0; "},
       {"UPDATE msg SET body=x'4142' WHERE id=1", "corrupt-record 1; corrupt-record 1; "},
       {"UPDATE output SET body=x'4142' WHERE id=1024", "corrupt-record 1; "},
-      {"UPDATE delivery SET sent_hash=zeroblob(32) WHERE msg_id=1 AND dest='adt_in/repo'", "sent-altered 1; "},
+      {"UPDATE delivery SET sent_hash=zeroblob(32), sum=NULL WHERE msg_id=1 AND dest='adt_in/repo'", "sent-altered 1; "},
   };
   for (const auto& [sql, expected] : kFaults) {
     INFO(sql);

@@ -79,7 +79,7 @@ TEST_CASE("why: it waits and is tried again") {
   one.pending = true;
   one.attempts = 2;
   one.in_doubt = true;
-  s.facts.queues = {{"adt_in/pas", false, false, 4711, 3, 90'000, "the connection could not be made"}};
+  s.facts.queues = {{"adt_in/pas", false, false, {}, 4711, 3, 90'000, "the connection could not be made"}};
   s.facts.attempts = {
       {"adt_in/pas",
        {{1, false, {1}, 2'000, "connect-failed", "no route", {}}, {2, true, {2}, 2'000, "timeout", {}, {}}}}};
@@ -99,7 +99,7 @@ TEST_CASE("why: it waits and is tried again") {
 TEST_CASE("why: another is before it, blocked, paused, nobody runs") {
   Story s;
   s.at("adt_in/pas").pending = true;
-  s.facts.queues = {{"adt_in/pas", false, false, 4000, 12, 500, "timeout"}};
+  s.facts.queues = {{"adt_in/pas", false, false, {}, 4000, 12, 500, "timeout"}};
   CHECK(has(s.text(), "Message 4000 is before it, 12 messages wait there, and the order is kept."));
   CHECK(advises(s.tell(), "kiln why 4000"));
   s.facts.queues[0].blocked = true;

@@ -244,9 +244,12 @@ int x_full_path(sqlite3_vfs*, const char* name, int size, char* out) {
 }
 
 /// Salts of the log differ from one run to the next as they do on a real machine.
-int x_randomness(sqlite3_vfs*, int size, char* out) {
+Chance& salts() {
   static Chance chance(42);
-  for (int i = 0; i < size; ++i) out[i] = static_cast<char>(chance.next());
+  return chance;
+}
+int x_randomness(sqlite3_vfs*, int size, char* out) {
+  for (int i = 0; i < size; ++i) out[i] = static_cast<char>(salts().next());
   return size;
 }
 int x_sleep(sqlite3_vfs*, int micros) {
@@ -282,67 +285,96 @@ bool CrashDisk::fails(Fault of_kind) {
   return true;
 }
 
-CrashDisk CrashDisk::after_power_cut(const std::vector<DiskOp>& log, std::size_t count, Chance& chance) {
-  /// Of one file: its durable bytes, and what came since its last sync.
-  struct State {
-    std::string bytes;
-    std::vector<const DiskOp*> open;
-    bool linked = false;  ///< its name is durable
-    bool removed = false;
-  };
-  std::map<std::string, State> states;
-  for (std::size_t i = 0; i < count && i < log.size(); ++i) {
-    const DiskOp& op = log[i];
-    switch (op.kind) {
-      case Kind::create: {
-        State& state = states[op.file];
-        if (state.removed) state = {};
-        break;
-      }
-      case Kind::write:
-      case Kind::truncate:
-        states[op.file].open.push_back(&op);
-        break;
-      case Kind::sync: {
-        State& state = states[op.file];
-        std::vector<const DiskOp*> stuck;
-        for (const DiskOp* one : state.open) {
-          if (one->stuck)
-            stuck.push_back(one);
-          else
-            write_through(state.bytes, *one);
-        }
-        state.open = std::move(stuck);
-        // SQLite syncs the folder with the first sync of a log or rollback journal it has made.
-        if (op.file.ends_with("-wal") || op.file.ends_with("-journal")) state.linked = true;
-        break;
-      }
-      case Kind::remove:
-        if (op.offset != 0)
-          states[op.file] = {{}, {}, false, true};
-        else
-          states[op.file].removed = true;
-        break;
-      case Kind::sync_folder:
-        for (auto& [name, state] : states) {
-          if (!name.starts_with(op.file + "/")) continue;
-          state.linked = !state.removed;
-          if (state.removed) state = {{}, {}, false, true};
-        }
-        break;
-      case Kind::mark:
-        break;
+/// Of one file: its durable bytes, and what came since its last sync.
+struct CrashDisk::Cuts::State {
+  std::string bytes;
+  std::vector<const DiskOp*> open;
+  bool linked = false;  ///< its name is durable
+  bool removed = false;
+};
+
+CrashDisk::Cuts::Cuts(const std::vector<DiskOp>& log) : log_(log) {}
+CrashDisk::Cuts::~Cuts() = default;
+
+void CrashDisk::Cuts::take(const DiskOp& op) {
+  switch (op.kind) {
+    case Kind::create: {
+      State& state = states_[op.file];
+      if (state.removed) state = {};
+      break;
     }
+    case Kind::write:
+    case Kind::truncate:
+      states_[op.file].open.push_back(&op);
+      break;
+    case Kind::sync: {
+      State& state = states_[op.file];
+      std::vector<const DiskOp*> stuck;
+      for (const DiskOp* one : state.open) {
+        if (one->stuck)
+          stuck.push_back(one);
+        else
+          write_through(state.bytes, *one);
+      }
+      state.open = std::move(stuck);
+      // SQLite syncs the folder with the first sync of a log or rollback journal it has made.
+      if (op.file.ends_with("-wal") || op.file.ends_with("-journal")) state.linked = true;
+      break;
+    }
+    case Kind::remove:
+      if (op.offset != 0)
+        states_[op.file] = {{}, {}, false, true};
+      else
+        states_[op.file].removed = true;
+      break;
+    case Kind::sync_folder:
+      for (auto& [name, state] : states_) {
+        if (!name.starts_with(op.file + "/")) continue;
+        state.linked = !state.removed;
+        if (state.removed) state = {{}, {}, false, true};
+      }
+      break;
+    case Kind::mark:
+      break;
   }
+}
+
+CrashDisk CrashDisk::Cuts::after(std::size_t count, Chance& chance) {
+  for (; taken_ < count && taken_ < log_.size(); ++taken_) take(log_[taken_]);
   CrashDisk out;
-  for (auto& [name, state] : states) {
+  for (const auto& [name, state] : states_) {
     // A name, or its removal, that no sync of the folder confirmed is there by chance.
     const bool there = state.removed ? state.linked && chance.below(2) == 0 : state.linked || chance.below(2) == 0;
     if (!there) continue;
-    for (const DiskOp* op : state.open) settle(state.bytes, *op, chance);
-    out.files[name].bytes = std::move(state.bytes);
+    std::string& bytes = out.files[name].bytes;
+    bytes = state.bytes;
+    for (const DiskOp* op : state.open) settle(bytes, *op, chance);
   }
   return out;
+}
+
+CrashDisk CrashDisk::after_power_cut(const std::vector<DiskOp>& log, std::size_t count, Chance& chance) {
+  Cuts cuts(log);
+  return cuts.after(count, chance);
+}
+
+std::vector<DiskOp> CrashDisk::as_log() const {
+  std::vector<DiskOp> out;
+  std::string folder;
+  for (const auto& [path, file] : files) {
+    out.push_back({Kind::create, path, 0, {}, false});
+    out.push_back({Kind::write, path, 0, file.bytes, false});
+    out.push_back({Kind::sync, path, 0, {}, false});
+    if (folder == base::folder_of(path)) continue;
+    folder = base::folder_of(path);
+    out.push_back({Kind::sync_folder, folder, 0, {}, false});
+  }
+  if (!folder.empty()) out.push_back({Kind::sync_folder, folder, 0, {}, false});
+  return out;
+}
+
+void CrashEnv::seed_salts(std::uint64_t seed) {
+  salts() = Chance(seed);
 }
 
 CrashEnv::CrashEnv(CrashDisk& disk) : disk_(disk) {

@@ -46,12 +46,17 @@ class CrashDisk {
 
   /// The picture after a power cut behind the first `count` changes of `log`.
   static CrashDisk after_power_cut(const std::vector<DiskOp>& log, std::size_t count, Chance& chance);
+  /// The same again and again without beginning anew: each call looks at the same log, behind as many changes as the last or more.
+  class Cuts;
+  /// A log that makes this disk, all of it durable: what a machine begins with after a cut.
+  std::vector<DiskOp> as_log() const;
 
   struct File {
     std::string bytes;
   };
   std::map<std::string, File> files;
   std::vector<DiskOp>* log = nullptr;  ///< where changes are noted; nullptr: nowhere
+  std::function<void()> on_change;     ///< called behind each change that is noted; may be empty
 
   enum class Fault : std::uint8_t { none, io, full, sync, short_read };
   Fault fault = Fault::none;
@@ -61,10 +66,26 @@ class CrashDisk {
   std::uint64_t failed = 0;       ///< calls that failed
 
   void note(DiskOp op) {
-    if (log != nullptr) log->push_back(std::move(op));
+    if (log == nullptr) return;
+    log->push_back(std::move(op));
+    if (on_change) on_change();
   }
   /// True when this call has to fail.
   bool fails(Fault of_kind);
+};
+
+class CrashDisk::Cuts {
+ public:
+  explicit Cuts(const std::vector<DiskOp>& log);
+  ~Cuts();
+  CrashDisk after(std::size_t count, Chance& chance);
+
+ private:
+  struct State;
+  void take(const DiskOp& op);
+  const std::vector<DiskOp>& log_;
+  std::map<std::string, State> states_;
+  std::size_t taken_ = 0;
 };
 
 /// The files of a CrashDisk as an Env, with the SQLite file system "kiln-crash". One at a time and one thread; the disk must
@@ -73,6 +94,8 @@ class CrashEnv final : public base::Env {
  public:
   explicit CrashEnv(CrashDisk& disk);
   ~CrashEnv() override;
+  /// Where the numbers come from that SQLite asks for (salts of its logs); the same seed, the same run.
+  static void seed_salts(std::uint64_t seed);
 
   base::Result<std::string> read_file(const std::string& path, std::uint64_t max_bytes) override;
   base::Status write_file_atomic(const std::string& path, std::string_view bytes) override;

@@ -1,8 +1,10 @@
 #pragma once
 // A journal that fails where a test says so and passes everything else on.
 
+#include <functional>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "engine/base/executor.h"
 #include "engine/journal/journal.h"
@@ -18,12 +20,19 @@ class FaultJournal final : public engine::Journal {
   std::map<engine::MessageId, int> fail_end;    ///< the same of end()
   std::function<void(const engine::Processed&)> before_store;  ///< called first; may be empty
   int fail_append = 0;                          ///< how many more append() calls fail
+  int fail_hold = 0;                            ///< of set_hold()
+  int fail_attempts = 0;                        ///< how many more note_attempt() calls fail
+  bool hold_appends = false;                    ///< append() calls wait for release_appends()
   base::ErrorCode error = base::ErrorCode::disk_full;
   base::Executor* later = nullptr;  ///< where failures are told; nullptr: inside the call
 
   void append(engine::NewMessage message, std::function<void(base::Result<engine::MessageId>)> done) override {
     if (fail_append > 0 && fail_append-- > 0) return tell(std::move(done));
-    inner_.append(std::move(message), std::move(done));
+    if (!hold_appends) return inner_.append(std::move(message), std::move(done));
+    held_.push_back([this, message = std::move(message), done = std::move(done)] { inner_.append(message, done); });
+  }
+  void release_appends() {
+    for (const auto& one : std::exchange(held_, {})) one();
   }
   void append_with_next(engine::NewMessage message,
                         std::function<void(base::Result<engine::MessageId>)> done) override {
@@ -43,9 +52,15 @@ class FaultJournal final : public engine::Journal {
   using Journal::note_attempt;
   void note_attempt(engine::MessageId id, std::string channel, std::string destination, engine::Attempt attempt,
                     std::function<void(base::Status)> done) override {
+    if (fail_attempts > 0) {
+      --fail_attempts;
+      if (done) tell(std::move(done));
+      return;
+    }
     inner_.note_attempt(id, std::move(channel), std::move(destination), std::move(attempt), std::move(done));
   }
   void set_hold(engine::Hold hold, std::function<void(base::Status)> done) override {
+    if (fail_hold > 0 && fail_hold-- > 0) return tell(std::move(done));
     inner_.set_hold(std::move(hold), std::move(done));
   }
   void read_holds(std::function<void(base::Result<std::vector<engine::Hold>>)> done) override {
@@ -119,6 +134,7 @@ class FaultJournal final : public engine::Journal {
   }
 
   engine::Journal& inner_;
+  std::vector<std::function<void()>> held_;
 };
 
 }  // namespace kiln::test

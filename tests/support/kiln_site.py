@@ -21,7 +21,7 @@ import urllib.parse
 
 VT, FS = b"\x0b", b"\x1c\r"
 SKIPPED = 4
-PATIENCE = 30  # seconds that anything may take on a busy machine
+PATIENCE = int(os.environ.get("KILN_PATIENCE", 30))  # seconds that anything may take on a busy machine
 
 
 def free_port():

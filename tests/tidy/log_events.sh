@@ -10,7 +10,7 @@ for folder in ("engine", "channels", "mappings", "fhir", "hl7"):
     for file in sorted((root / folder).rglob("*.cpp")):
         text = file.read_text(encoding="utf-8")
         # base::log(LEVEL, EVENT, {fields}): the event may be a choice between two.
-        for call in re.finditer(r"\bbase::log\(([^{;]{1,300}?)(?:\{|\);)", text):
+        for call in re.finditer(r"\b(?:base::log|begin_line)\(([^{;]{1,300}?)(?:\{|\);)", text):
             for event in re.findall(r"\"([a-z0-9]+(?:-[a-z0-9]+)*)\"", call.group(1)):
                 used.setdefault(event, file.relative_to(root).as_posix())
 page = (root / "engine/observe/README.md").read_text(encoding="utf-8").split("## Log events", 1)[-1]

@@ -53,6 +53,11 @@ base::Task<void> pause(base::TimerExecutor* executor, std::int64_t ms) {
   co_await wait;
 }
 
+bool is_this_machine(std::string_view host) {
+  return host == "localhost" || host == "::1" || host == "[::1]" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
 std::string site_path(const Surroundings& around, const std::string& path) {
   return base::join_path(around.site, path);
 }

@@ -40,6 +40,15 @@ class SharedSource final : public Source {
   std::shared_ptr<T> source_;
 };
 
+/// Whether a connection to `host` does not leave this machine.
+bool is_this_machine(std::string_view host);
+inline constexpr const char* kAcceptRisk[] = {"accept_risk"};
+/// Of destinations that say who they are.
+inline constexpr FieldSpec kInsecureLogin = {.name = "insecure",
+                                             .type = FieldType::word,
+                                             .summary = "a password or token in plain text beyond this machine, knowingly",
+                                             .words = kAcceptRisk};
+
 /// A path of an option: absolute, or below the site.
 std::string site_path(const Surroundings& around, const std::string& path);
 

@@ -46,6 +46,20 @@ void authorize(base::HttpHeaders& headers, const Options& options) {
     headers.set("Authorization", basic_authorization(options.text("user"), options.text("password")));
 }
 
+namespace {
+
+bool is_in_the_clear(const std::string& url) {
+  const auto parsed = HttpUrl::parse(url);
+  return parsed && !parsed->https && !is_this_machine(parsed->host);
+}
+
+bool shows_a_secret(const Options& options) {
+  return options.has("token") || options.has("password") ||
+         (find_field(options.fields(), "oauth") != nullptr && options.has("oauth"));
+}
+
+}  // namespace
+
 std::vector<OptionProblem> check_remote(const Options& options, const char* form) {
   std::vector<OptionProblem> out;
   if (options.has("user") != options.has("password"))
@@ -60,11 +74,19 @@ std::vector<OptionProblem> check_remote(const Options& options, const char* form
     if (token_url != nullptr && token_url->resolved && !HttpUrl::parse(token_url->text))
       out.push_back({ErrorCode::E0917, "oauth", "`token_url` is no address", "token_url \"https://host/token\""});
   }
+  const bool accepted = options.has("insecure");
+  if (find_field(options.fields(), "oauth") != nullptr && options.has("oauth") && !accepted) {
+    const auto* token_url = options.block("oauth").find("token_url");
+    if (token_url != nullptr && token_url->resolved && is_in_the_clear(token_url->text))
+      out.push_back({ErrorCode::E0910, "oauth", "a token is not fetched without encryption", "token_url \"https://…\"; or insecure accept_risk"});
+  }
   const auto* url = options.find("url");
   if (url == nullptr || !url->resolved) return out;
   const auto parsed = HttpUrl::parse(url->text);
   if (!parsed) {
     out.push_back({ErrorCode::E0917, "url", parsed.error().text, form});
+  } else if (!accepted && shows_a_secret(options) && is_in_the_clear(url->text)) {
+    out.push_back({ErrorCode::E0910, "url", "a password or token is not sent without encryption", "https://…; or insecure accept_risk"});
   } else if (!parsed->https && options.has("tls")) {
     out.push_back({ErrorCode::E0917, "url", "`tls` is given, and the address is not encrypted", "https://…"});
   }

@@ -19,6 +19,8 @@ struct MllpSlot {
   bool ready = false;
   bool close = false;
   bool durable = false;  ///< what the commit answer of release 2 says
+  bool begun = false;    ///< the accept acknowledgement is out, or on its way: what follows has a place of its own
+  bool follows = false;  ///< such a place: the commit answer of release 2 was with the first
   std::string reply;
 };
 

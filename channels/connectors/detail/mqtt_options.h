@@ -2,6 +2,7 @@
 // What the `mqtt` source and destination share: how the server is reached.
 
 #include "channels/connector.h"
+#include "channels/connectors/detail/common.h"
 #include "channels/net/mqtt_client.h"
 #include "channels/tls_fields.h"
 #include "channels/tls_settings.h"
@@ -25,6 +26,15 @@ inline constexpr FieldSpec kMqttTimeout{.name = "timeout",
                                         .summary = "wait for the connection and for each answer",
                                         .default_value = "10s",
                                         .min = 100};
+
+/// A password does not go over the network in plain text.
+inline void check_mqtt_login(const Options& options, std::vector<OptionProblem>& out) {
+  const auto* host = options.find("host");
+  const bool beyond = host != nullptr && host->resolved && !is_this_machine(host->text);
+  if (beyond && options.has("password") && !options.has("tls") && !options.has("insecure"))
+    out.push_back({base::ErrorCode::E0910, "host", "a password is not sent without encryption",
+                   "`tls { … }`, or insecure accept_risk"});
+}
 
 /// Where a client connects to. `suffix` tells two connections of one channel from each other.
 inline MqttServer mqtt_server(const Options& options, const Surroundings& around, const std::shared_ptr<TlsSettings>& tls,

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/mllp_batch.h"
 #include "hl7/batch.h"
 
 namespace kiln::channels::detail {
@@ -57,6 +58,7 @@ class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
     archive_ = sub_folder("archive");
     failed_ = sub_folder("failed");
     work_ = sub_folder("work");
+    if (options_.has("results")) results_ = sub_folder("results");
   }
 
   base::Status start(Intake& intake);
@@ -71,19 +73,21 @@ class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
   base::Status make_folders();
   Look look();
   std::optional<Picked> pick(const std::string& name);
-  std::vector<Inbound> messages_of(const Picked& file, std::vector<Unframed>* noise) const;
+  std::vector<Inbound> messages_of(Picked& file, std::vector<Unframed>* noise) const;
+  std::vector<Inbound> parts_of(Picked& file, Inbound message, const std::string& key, std::vector<Unframed>* noise) const;
   void note_error(const base::Error& error) { status_.last_error = error.message(); }
 
   static base::Task<void> run(std::shared_ptr<PolledFolder> self);
   static base::Task<void> take_file(std::shared_ptr<PolledFolder> self, std::string name);
   static base::Task<Taken> give(std::shared_ptr<PolledFolder> self, Picked file);
+  static base::Task<bool> tell(std::shared_ptr<PolledFolder> self, Picked file, std::vector<Answer> answers);
   static base::Task<void> finish(std::shared_ptr<PolledFolder> self, std::string name, Taken taken);
 
   Options options_;
   Surroundings around_;
   FolderInput input_;
   bool folders_made_ = false;  ///< used in file work only
-  std::string folder_, archive_, failed_, work_;
+  std::string folder_, archive_, failed_, work_, results_;  ///< `results_` may be empty: none are wanted
   std::map<std::string, Seen> seen_;  ///< used in file work only, one at a time
   Intake* intake_ = nullptr;
   base::Event changed_;
@@ -93,7 +97,8 @@ class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
 
 base::Status PolledFolder::make_folders() {
   if (folders_made_) return {};
-  for (const std::string& path : {archive_, failed_, work_}) TRY_VOID(around_.env.make_folders(path));
+  for (const std::string& path : {archive_, failed_, work_, results_})
+    if (!path.empty()) TRY_VOID(around_.env.make_folders(path));
   folders_made_ = true;
   return {};
 }
@@ -182,7 +187,35 @@ std::optional<Picked> PolledFolder::pick(const std::string& name) {
   return out;
 }
 
-std::vector<Inbound> PolledFolder::messages_of(const Picked& file, std::vector<Unframed>* noise) const {
+/// The parts of a file that `split` tells apart. The same file gives the same parts, so that each is known by its place.
+std::vector<Inbound> PolledFolder::parts_of(Picked& file, Inbound message, const std::string& key,
+                                            std::vector<Unframed>* noise) const {
+  auto split = split_file(split_of(options_), file.bytes);
+  std::vector<Inbound> out;
+  if (!split) {
+    file.error = split.error();
+    return out;
+  }
+  for (SplitItem& item : split->items) {
+    Inbound one = message;
+    one.key = key + "#" + std::to_string(out.size() + 1);
+    if (!item.name.empty()) one.name = std::move(item.name);
+    one.bytes = std::move(item.bytes);
+    out.push_back(std::move(one));
+  }
+  for (std::string& note : split->notes) {
+    Unframed what;
+    what.kind = Unframed::Kind::unreadable;
+    what.peer = input_.peer;
+    what.name = file.name;
+    what.detail = std::move(note);
+    what.received_at = message.received_at;
+    noise->push_back(std::move(what));
+  }
+  return out;
+}
+
+std::vector<Inbound> PolledFolder::messages_of(Picked& file, std::vector<Unframed>* noise) const {
   const std::string key =
       file.name + ":" + std::to_string(file.info.size) + ":" + std::to_string(file.info.modified.micros);
   std::vector<Inbound> out;
@@ -191,6 +224,7 @@ std::vector<Inbound> PolledFolder::messages_of(const Picked& file, std::vector<U
   message.peer = input_.peer;
   message.name = file.name;
   message.received_at = around_.clock.wall();
+  if (input_.splits && split_of(options_) != Split::none) return parts_of(file, std::move(message), key, noise);
   if (!input_.split_batches) {
     message.key = key;
     message.bytes = file.bytes;
@@ -230,7 +264,9 @@ base::Task<Taken> PolledFolder::give(std::shared_ptr<PolledFolder> self, Picked 
     what.bytes = file.info.size;
     what.peer = self->input_.peer;
     what.name = file.name;
-    what.detail = file.error ? base::error_info(file.error->code).text : "no message in the file";
+    what.detail = !file.error                ? "no message in the file"
+                  : file.error->text.empty() ? base::error_info(file.error->code).text
+                                             : file.error->text;
     what.received_at = self->around_.clock.wall();
     reports.push_back(std::move(what));
   }
@@ -241,6 +277,7 @@ base::Task<Taken> PolledFolder::give(std::shared_ptr<PolledFolder> self, Picked 
   }
   if (messages.empty()) co_return Taken::refused;
   Taken worst = Taken::stored;
+  std::vector<Answer> all;
   for (std::size_t begin = 0; begin < messages.size() && worst != Taken::not_stored;) {
     while (!self->intake_->has_room()) {
       auto room = self->intake_->room();
@@ -250,12 +287,39 @@ base::Task<Taken> PolledFolder::give(std::shared_ptr<PolledFolder> self, Picked 
     std::vector<Inbound> some(std::make_move_iterator(messages.begin() + static_cast<std::ptrdiff_t>(begin)),
                               std::make_move_iterator(messages.begin() + static_cast<std::ptrdiff_t>(end)));
     auto accepting = accept_all(self->intake_, &self->around_.network.executor(), std::move(some));
-    const auto answers = co_await std::move(accepting);
+    std::vector<Answer> answers = co_await std::move(accepting);
     for (const Answer& answer : answers) worst = std::max(worst, answer.taken);
     self->status_.messages += answers.size();
+    if (!self->results_.empty())
+      all.insert(all.end(), std::make_move_iterator(answers.begin()), std::make_move_iterator(answers.end()));
     begin = end;
   }
-  co_return worst;
+  if (worst == Taken::not_stored || self->results_.empty()) co_return worst;
+  auto telling = tell(self, std::move(file), std::move(all));
+  const bool told = co_await std::move(telling);
+  // The messages are known by their places: the next look gives them again and gets the same answers.
+  co_return told ? worst : Taken::not_stored;
+}
+
+/// What became of each message of the file, before the file leaves the work folder.
+base::Task<bool> PolledFolder::tell(std::shared_ptr<PolledFolder> self, Picked file, std::vector<Answer> answers) {
+  std::string lines = print_results(answers), acks;
+  if (self->input_.split_batches) {
+    Inbound whole;
+    whole.bytes = std::move(file.bytes);
+    whole.received_at = file.info.modified;
+    const hl7::Batch batch = hl7::split_batch(whole.bytes);
+    acks = batch_answer(whole, batch, std::move(answers), false);
+  }
+  std::function<base::Status()> write = [self, name = file.name, lines = std::move(lines), acks = std::move(acks)]() -> base::Status {
+    const std::string path = base::join_path(self->results_, name);
+    TRY_VOID(self->around_.env.write_file_atomic(path + ".results.jsonl", lines));
+    return acks.empty() ? base::Status() : self->around_.env.write_file_atomic(path + ".ack", acks);
+  };
+  const auto writing = offload(self->around_.file_work, self->around_.network.executor(), std::move(write));
+  const auto written = co_await writing;
+  if (!written) self->note_error(written.error());
+  co_return written.has_value();
 }
 
 base::Task<void> PolledFolder::finish(std::shared_ptr<PolledFolder> self, std::string name, Taken taken) {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "channels/connector.h"
+#include "channels/connectors/detail/split.h"
 
 namespace kiln::channels::detail {
 
@@ -52,6 +53,7 @@ inline constexpr FieldSpec kMaxFileOption{.name = "max_file",
 struct FolderInput {
   ContentKind content = ContentKind::hl7;
   bool split_batches = false;
+  bool splits = false;  ///< the connector has `split` and `results`
   std::string peer = "file";  ///< Inbound::peer
   /// The files are a server's: it need not be there at the start, and folders are made when it is.
   bool remote = false;

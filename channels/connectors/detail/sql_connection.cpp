@@ -9,7 +9,7 @@ using base::ErrorCode;
 namespace {
 
 bool is_local(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.") || host.starts_with("/");
+  return is_this_machine(host) || host.starts_with("/");
 }
 
 }  // namespace

@@ -12,6 +12,13 @@ using base::Result;
 
 Result<Reply> list(const Call& call) { return json_reply(call.gateway->observer().alerts()->print()); }
 
+Result<Reply> history(const Call& call) {
+  constexpr std::uint64_t kMost = 200;
+  TRY(const std::uint64_t limit, call.number("limit", 50, kMost));
+  TRY(const std::uint64_t before, call.number("before", 0, INT64_MAX));
+  return json_reply(call.gateway->observer().alerts()->print_history(limit, before));
+}
+
 Result<Reply> test(const Call& call) {
   return json_reply("{\"routes\":" + std::to_string(call.gateway->observer().alerts()->test()) + "}");
 }
@@ -30,6 +37,8 @@ Result<Reply> own(const Call& call) {
   return json_reply("{\"ok\":true}");
 }
 
+constexpr ParameterSpec kHistory[] = {{"limit", "integer", "most alerts (50; at most 200)"},
+                                      {"before", "integer", "only those with a smaller n: `next` of the page before"}};
 constexpr ErrorCode kErrors[] = {ErrorCode::bad_value, ErrorCode::no_such_thing};
 constexpr RouteSpec kRoutes[] = {
     {.method = "GET",
@@ -37,9 +46,17 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::view,
      .summary = "what fires now, the newest first, and where notes go",
      .answer = "{alerts: [{id: string, alert: string, subject: string, level: string, state: string, since: time, text: string, "
-               "remedy: string, flapping: boolean, owner?: string, silent_until?: time}], routes: [{name: string, level: string}], "
+               "remedy: string, flapping: boolean, owner?: string, runbook?: string, silent_until?: time}], routes: [{name: string, level: string}], "
                "waiting: integer}",
      .run = list},
+    {.method = "GET",
+     .path = "/alerts/history",
+     .right = AdminRight::view,
+     .summary = "alerts that fired, the newest first",
+     .parameters = kHistory,
+     .answer = "{history: [{n: integer, id: string, alert: string, subject: string, level: string, since: time, until?: time, text: "
+               "string, owner?: string}], next?: integer}",
+     .run = history},
     {.method = "POST",
      .path = "/alerts/test",
      .right = AdminRight::operate,

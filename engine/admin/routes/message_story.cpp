@@ -126,6 +126,7 @@ std::vector<QueueFacts> queue_facts(const Gateway& gateway) {
       one.destination = channel->definition().name + "/" + queue->name();
       one.blocked = status.blocked;
       one.paused = status.paused;
+      one.closed = status.closed;
       one.head = status.head;
       one.pending = status.pending;
       one.next_try_ms = status.next_try_ms;

@@ -5,6 +5,7 @@
 
 #include "engine/admin/message_json.h"
 #include "engine/admin/message_pages.h"
+#include "engine/admin/query_rights.h"
 #include "engine/admin/route.h"
 #include "engine/base/limits.h"
 #include "engine/gateway.h"
@@ -21,6 +22,7 @@ Result<Reply> search(const Call& call) {
   TRY(const std::uint64_t limit, call.number("limit", 50, base::limits::kSearchCountMax));
   TRY(options.before, call.number("before", 0, INT64_MAX));
   options.limit = static_cast<std::size_t>(limit);
+  TRY_VOID(check_query(call, call.value("q")));
   TRY(const Query query, parse_query_text(call.value("q"), call.gateway->clock().wall()));
   TRY(JournalReader * reader, call.gateway->journal_reader());
   options.clock = &call.gateway->clock();

@@ -1,6 +1,7 @@
 // What was set aside and waits for a decision.
 
 #include "engine/admin/operator.h"
+#include "engine/admin/query_rights.h"
 #include "engine/admin/route.h"
 #include "engine/quarantine.h"
 
@@ -14,6 +15,8 @@ using base::Task;
 constexpr std::uint64_t kItemsMax = 1000;
 
 Task<Result<Reply>> list(Call call) {
+  const base::Status allowed = check_query(call, call.value("q"));
+  if (!allowed) co_return base::fail(allowed.error());
   auto working = list_quarantine(call.gateway, std::string(call.value("q")));
   Result<std::string> found = co_await std::move(working);
   if (!found) co_return base::fail(found.error());
@@ -39,6 +42,8 @@ Task<Result<Reply>> list_items(Call call) {
   if (!limit) co_return base::fail(limit.error());
   const Result<std::uint64_t> before = call.number("before", 0, ~std::uint64_t{0});
   if (!before) co_return base::fail(before.error());
+  const base::Status allowed = check_query(call, call.value("q"));
+  if (!allowed) co_return base::fail(allowed.error());
   auto working = list_quarantine_items(call.gateway, query_of(call), *limit, *before);
   Result<std::string> found = co_await std::move(working);
   if (!found) co_return base::fail(found.error());
@@ -47,6 +52,7 @@ Task<Result<Reply>> list_items(Call call) {
 
 Result<QuarantineRequest> read_request(const Call& call, std::string action) {
   const base::JsonView body = call.body();
+  TRY_VOID(check_query(call, body["query"].text()));
   const Operator who = operator_of(call);
   QuarantineRequest out;
   out.action = std::move(action);

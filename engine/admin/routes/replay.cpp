@@ -1,6 +1,7 @@
 // Replay of messages that a query finds: at once, or as a journaled job.
 
 #include "engine/admin/operator.h"
+#include "engine/admin/query_rights.h"
 #include "engine/admin/replay.h"
 #include "engine/admin/route.h"
 
@@ -12,6 +13,7 @@ using base::Task;
 
 Result<ReplayRequest> read_request(const Call& call) {
   const base::JsonView root = call.body();
+  TRY_VOID(check_query(call, root["query"].text()));
   ReplayRequest request;
   request.query = root["query"].text();
   for (const base::JsonView name : root["to"]) request.to.emplace_back(name.text());
@@ -48,18 +50,20 @@ Task<Result<Reply>> replay(Call call) {
 Task<Result<Reply>> begin_job(Call call) {
   Result<ReplaySpec> spec = read_spec(call.request.body.empty() ? std::string("{}") : call.request.body);
   if (!spec) co_return base::fail(spec.error());
+  const base::Status allowed = check_query(call, spec->query);
+  if (!allowed) co_return base::fail(allowed.error());
   const Operator who = operator_of(call);
   auto working = call.gateway->replays().create(std::move(*spec), who.name, who.reason);
   Result<std::string> done = co_await std::move(working);
   if (!done) co_return base::fail(done.error());
-  co_return json_reply(std::move(*done));
+  co_return json_reply(shown_jobs(call.caller, std::move(*done)));
 }
 
 Task<Result<Reply>> list_jobs(Call call) {
   auto working = call.gateway->replays().list();
   Result<std::string> done = co_await std::move(working);
   if (!done) co_return base::fail(done.error());
-  co_return json_reply(std::move(*done));
+  co_return json_reply(shown_jobs(call.caller, std::move(*done)));
 }
 
 Result<JobId> job_of(const Call& call) {
@@ -76,16 +80,17 @@ Task<Result<Reply>> show_job(Call call) {
   auto working = call.gateway->replays().show(*id);
   Result<std::string> done = co_await std::move(working);
   if (!done) co_return base::fail(done.error());
-  co_return json_reply(std::move(*done));
+  co_return json_reply(shown_jobs(call.caller, std::move(*done)));
 }
 
 Task<Result<Reply>> control_job(Call call) {
   const Result<JobId> id = job_of(call);
   if (!id) co_return base::fail(id.error());
-  auto working = call.gateway->replays().control(*id, std::string(call.value("action")));
+  const std::string action(call.value("action"));
+  auto working = call.gateway->replays().control(*id, action);
   Result<std::string> done = co_await std::move(working);
   if (!done) co_return base::fail(done.error());
-  co_return json_reply(std::move(*done));
+  co_return json_reply(shown_jobs(call.caller, std::move(*done)));
 }
 
 constexpr base::ErrorCode kErrors[] = {base::ErrorCode::query_syntax, base::ErrorCode::limit_exceeded,

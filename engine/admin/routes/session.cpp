@@ -63,7 +63,14 @@ Task<Result<Reply>> greet(Call call, Logins::Entered entered, std::string action
   co_return out;
 }
 
+/// Of a locked name only the first is recorded: the trail is no place that strangers can fill.
 Task<void> record_refusal(Call call, std::string user, base::Error why) {
+  if (why.code == ErrorCode::login_locked) {
+    std::function<bool(Logins&, AuditLog&)> ask = [user](Logins& logins, AuditLog&) { return logins.is_first_refusal(user); };
+    auto asking = call.admin->with_accounts(std::move(ask));
+    const bool first = co_await std::move(asking);
+    if (!first) co_return;
+  }
   Caller who = call.caller;
   who.user = std::move(user);
   auto recording =
@@ -83,7 +90,7 @@ Task<Result<Reply>> log_in(Call call) {
   const Result<std::string> hash = co_await std::move(beginning);
   Result<Logins::Entered> entered = base::fail(ErrorCode::login_refused);
   if (hash) {
-    auto verifying = call.admin->verify(password, *hash);
+    auto verifying = call.admin->verify(password, *hash, call.request.peer);
     const Result<bool> right = co_await std::move(verifying);
     if (!right) co_return base::fail(right.error());
     const bool verified = *right;
@@ -112,7 +119,7 @@ Task<Result<Reply>> set_up(Call call) {
   if (!named) co_return base::fail(named.error());
   const base::Status strong = check_password(password, user);
   if (!strong) co_return base::fail(strong.error());
-  auto hashing = call.admin->hash(password);
+  auto hashing = call.admin->hash(password, call.request.peer);
   Result<std::string> hash = co_await std::move(hashing);
   if (!hash) co_return base::fail(hash.error());
   Account account;
@@ -125,7 +132,8 @@ Task<Result<Reply>> set_up(Call call) {
   Result<Logins::Entered> entered = co_await std::move(making);
   if (!entered) {
     const base::Error why = entered.error();
-    auto recording = record_refusal(call, user, why);
+    AdminService::count_refusal();
+    auto recording = record_refusal(call, Logins::kSetUp, why);
     co_await std::move(recording);
     co_return base::fail(why);
   }
@@ -155,8 +163,16 @@ Task<Result<bool>> is_own_password(Call call, std::string password) {
   auto asking = call.admin->with_accounts(std::move(ask));
   const Result<std::string> hash = co_await std::move(asking);
   if (!hash) co_return base::fail(hash.error());
-  auto verifying = call.admin->verify(std::move(password), *hash);
+  auto verifying = call.admin->verify(std::move(password), *hash, call.request.peer);
   Result<bool> right = co_await std::move(verifying);
+  if (!right) co_return right;
+  const bool verified = *right;
+  std::function<base::Status(Logins&, AuditLog&)> end = [user = call.caller.user, verified](Logins& logins, AuditLog&) {
+    return logins.end_check(user, verified);
+  };
+  auto ending = call.admin->with_accounts(std::move(end));
+  const base::Status counted = co_await std::move(ending);
+  if (!counted) co_return base::fail(counted.error());
   co_return right;
 }
 
@@ -189,7 +205,7 @@ Task<Result<Reply>> change_password(Call call) {
   const Result<bool> right = co_await std::move(asking);
   if (!right) co_return base::fail(right.error());
   if (!*right) co_return base::fail(ErrorCode::login_refused, "the old password is wrong");
-  auto hashing = call.admin->hash(wanted);
+  auto hashing = call.admin->hash(wanted, call.request.peer);
   Result<std::string> hash = co_await std::move(hashing);
   if (!hash) co_return base::fail(hash.error());
   Change change = [hash = std::move(*hash)](Account& account) -> base::Status {
@@ -263,6 +279,7 @@ Task<Result<Reply>> break_glass(Call call) {
       [session = call.caller.session](Logins& logins, AuditLog&) { return logins.break_glass(session); };
   auto working = call.admin->with_accounts(std::move(work));
   const base::WallTime until = co_await std::move(working);
+  call.admin->collect_accounts();
   co_return json_reply("{\"until\":\"" + print_time(until) + "\"}");
 }
 
@@ -270,7 +287,7 @@ constexpr ErrorCode kLogin[] = {ErrorCode::login_refused, ErrorCode::login_locke
                                 ErrorCode::too_many_clients};
 constexpr ErrorCode kSetUp[] = {ErrorCode::login_refused, ErrorCode::login_locked, ErrorCode::password_weak,
                                 ErrorCode::already_exists};
-constexpr ErrorCode kOwn[] = {ErrorCode::login_refused, ErrorCode::password_weak, ErrorCode::not_as_it_was};
+constexpr ErrorCode kOwn[] = {ErrorCode::login_refused, ErrorCode::login_locked, ErrorCode::password_weak, ErrorCode::not_as_it_was};
 
 constexpr RouteSpec kRoutes[] = {
     {.method = "GET",

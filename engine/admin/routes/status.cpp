@@ -70,6 +70,7 @@ constexpr RouteSpec kRoutes[] = {
      .summary = "channels, queues, problems, disk and certificates",
      .answer = "{version: string, fhir: string, config: string, now: time, started: time, uptime_seconds: integer, "
                "totals: {*: integer}, disk: {free_bytes: integer, total_bytes: integer, full_at?: time}, "
+               "scrub?: {file?: string, at: integer, records: integer, damaged: integer, last_full?: time}, "
                "certificates: [{where: string, subject: string, expires: time, days: integer}], insecure: [string], "
                "verdict: {level: \"ok\"|\"warn\"|\"bad\", text: string}, problems: [{level: string, channel?: string, "
                "destination?: string, text: string, doing: string, can: string, command?: string, waiting: integer}], "

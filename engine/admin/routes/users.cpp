@@ -74,7 +74,7 @@ Task<Result<Reply>> add_user(Call call) {
   for (const base::Status& checked : {check_user_name(account.user), check_role(call.caller, account.role),
                                       check_password(password, account.user)})
     if (!checked) co_return base::fail(checked.error());
-  auto hashing = call.admin->hash(password);
+  auto hashing = call.admin->hash(password, {});
   Result<std::string> hash = co_await std::move(hashing);
   if (!hash) co_return base::fail(hash.error());
   account.password_hash = std::move(*hash);
@@ -123,7 +123,7 @@ Task<Result<Reply>> change_user(Call call) {
     const std::string password(call.body()["password"].text());
     const base::Status strong = check_password(password, call.value("user"));
     if (!strong) co_return base::fail(strong.error());
-    auto hashing = call.admin->hash(password);
+    auto hashing = call.admin->hash(password, {});
     Result<std::string> hashed = co_await std::move(hashing);
     if (!hashed) co_return base::fail(hashed.error());
     hash = std::move(*hashed);

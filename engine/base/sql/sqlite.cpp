@@ -390,7 +390,7 @@ Status Database::checkpoint() {
   return failpoint("sql.checkpoint.after");
 }
 
-Status Database::copy_to(const std::string& path, bool gentle, const std::function<void(std::int64_t)>& progress) {
+Status Database::copy_to(const std::string& path, bool gentle, const std::function<bool()>& stop) {
   sqlite3* target = nullptr;
   int code = sqlite3_open_v2(path.c_str(), &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE, nullptr);
   sqlite3_backup* backup = code == SQLITE_OK ? sqlite3_backup_init(target, "main", state_->handle, "main") : nullptr;
@@ -399,13 +399,17 @@ Status Database::copy_to(const std::string& path, bool gentle, const std::functi
     return fail(ErrorCode::io_failed, "the copy could not be begun", path);
   }
   constexpr int kPages = 256;
+  bool stopped = false;
   do {
+    stopped = stop && stop();
+    if (stopped) break;
     code = sqlite3_backup_step(backup, kPages);
-    if (progress) progress(sqlite3_backup_remaining(backup));
     if (gentle && code == SQLITE_OK) sqlite3_sleep(2);
   } while (code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED);
   sqlite3_backup_finish(backup);
-  Status done = code == SQLITE_DONE ? Status{} : Status(fail(error_of(*state_, code)));
+  Status done = stopped              ? Status(fail(ErrorCode::cancelled, "the copy was stopped", path))
+                : code == SQLITE_DONE ? Status{}
+                                      : Status(fail(error_of(*state_, code)));
   if (sqlite3_close_v2(target) != SQLITE_OK && done) done = fail(ErrorCode::io_failed, "the copy could not be closed", path);
   return done;
 }

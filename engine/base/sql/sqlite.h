@@ -133,8 +133,9 @@ class Database {
   Status checkpoint();
   /// Copies the database, as this connection sees it, into a new file, which is synced; the picture of a read transaction
   /// that is open is what is copied. In parts of some pages with a pause in between when `gentle`, so that a disk that
-  /// others write to is not taken up. Errors: disk_full, io_failed, fsync_failed.
-  Status copy_to(const std::string& path, bool gentle, const std::function<void(std::int64_t left)>& progress = {});
+  /// others write to is not taken up. `stop` is asked between the parts and may be empty. Errors: disk_full, io_failed,
+  /// fsync_failed; cancelled when `stop` said so (what was begun is left).
+  Status copy_to(const std::string& path, bool gentle, const std::function<bool()>& stop = {});
   std::int64_t last_insert_rowid() const;
   std::int64_t changes() const;  ///< rows changed by the last statement
   Result<std::int64_t> pragma_integer(const char* name);

@@ -39,7 +39,7 @@ export function lineageOf(message) {
     values: [
       { path: 'Patient.identifier[0].value', value: String(700000 + message.id), rule: 'identifier', place: 'maps/admissions.hmap:12:3', expression: 'PID-3.1', from: [{ path: 'PID-3.1', value: String(700000 + message.id), name: 'ID Number' }] },
       { path: 'Patient.name[0].family', value: message.hostile ? kMarkup : 'EXAMPLE', rule: 'name', place: 'maps/admissions.hmap:15:3', expression: 'PID-5.1', from: [{ path: 'PID-5.1', value: message.hostile ? kMarkup : 'EXAMPLE', name: 'Family Name' }] },
-      { path: 'Patient.birthDate', value: '1980-02-29', rule: 'birthDate', place: 'maps/admissions.hmap:18:3', expression: 'date(PID-7)', from: [{ path: 'PID-7', value: '19800229', name: 'Date/Time of Birth' }], conversion: 'date' },
+      { path: 'Patient.birthDate', value: '1980-02-29', rule: 'birthDate', place: 'maps/admissions.hmap:18:3', expression: 'date(PID-7)', from: [{ path: 'PID-7', value: '19800229', line: 2, column: 8, name: 'Date/Time of Birth' }], conversion: 'date' },
       { path: 'Patient.gender', value: 'female', rule: 'gender', place: 'maps/admissions.hmap:19:3', expression: 'PID-8 via Gender', from: [{ path: 'PID-8', value: 'F', name: 'Administrative Sex' }], conversion: 'table Gender' },
     ],
     unread: [{ path: 'NK1-2.1', value: 'EXAMPLE', name: 'Family Name' }, { path: 'PV1-7.2', value: 'HOUSE', name: 'Family Name' }],

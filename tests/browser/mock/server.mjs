@@ -32,6 +32,8 @@ export class MockEngine {
     this.session = person();
     this.setup = false;
     this.calls = [];
+    this.background = new Set(); // paths that were asked for without the person having done anything
+    this.foreground = new Set();
     this.violations = [];
     this.streams = new Set();
     this.silent = false; // no events: the data on the screen grows old
@@ -104,6 +106,7 @@ export class MockEngine {
     const answer = (status, body, headers = {}) => response.writeHead(status, { 'Content-Type': 'application/json; charset=UTF-8', ...headers }).end(JSON.stringify(body));
     try {
       const body = text ? JSON.parse(text) : undefined;
+      (request.headers['x-kiln-background'] ? this.background : this.foreground).add(path);
       if (request.method !== 'GET') this.calls.push({ method: request.method, path: decodeURIComponent(path), body });
       const open = path === '/session' || path === '/setup';
       if (!open && !this.session) throw new Failure(401, 'login-needed', 'log in first');

@@ -93,7 +93,7 @@ export async function run({ browser, packed }) {
     await page.getByText('create Patient as patient').waitFor();
   }));
 
-  await test('quarantine: try one, release all after its dry run, assign, note, drop with reason and typed count', on('quarantine', async (page) => {
+  await test('quarantine: try one, release all and resolve after their dry run, assign, note, drop with reason and typed count', on('quarantine', async (page) => {
     const dialog = page.getByRole('dialog');
     await page.getByText('25 messages wait for a decision').waitFor();
     await page.getByRole('button', { name: 'Try one…' }).first().click();
@@ -116,20 +116,46 @@ export async function run({ browser, packed }) {
     await waitFor('assigned', () => last('/quarantine/assign')?.owner === 'ann');
     await page.getByRole('button', { name: 'Note…' }).first().click();
     await dialog.getByLabel('Note').fill('asked the ward');
-    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByRole('button', { name: 'Note' }).click();
     await waitFor('noted', () => last('/quarantine/note')?.note === 'asked the ward');
+    await page.getByRole('button', { name: 'Resolve…' }).first().click();
+    check(await dialog.getByRole('button', { name: 'Resolve' }).isDisabled(), 'resolved without a reason');
+    await dialog.getByLabel('Reason').fill('entered by hand at the receiver');
+    check(await dialog.getByRole('button', { name: 'Resolve' }).isDisabled(), 'all of them resolved without a dry run');
+    await dialog.getByRole('button', { name: 'Dry run' }).click();
+    await dialog.getByText('23 messages would be resolved').waitFor();
+    check(last('/quarantine/resolve').dry_run === true, 'the dry run was none');
+    await dialog.getByRole('button', { name: 'Resolve' }).click();
+    await page.getByText('23 messages resolved').waitFor();
+    check(last('/quarantine/resolve').dry_run === false && last('/quarantine/resolve').reason === 'entered by hand at the receiver', 'not as asked');
     await page.getByRole('button', { name: 'Drop…' }).first().click();
     await dialog.getByLabel('Reason').fill('test messages');
+    await dialog.getByRole('button', { name: 'Dry run' }).click();
+    await dialog.getByText('23 messages would be dropped').waitFor();
     check(await dialog.getByRole('button', { name: 'Drop' }).isDisabled(), 'dropped without typing the count');
     await dialog.getByLabel('Type 23 to go on').fill('23');
     await dialog.getByRole('button', { name: 'Drop' }).click();
     await waitFor('dropped', () => last('/quarantine/drop')?.reason === 'test messages');
     await page.getByRole('button', { name: 'Show the messages' }).first().click();
-    await page.getByRole('region', { name: 'Messages of mapping-require' }).waitFor();
+    const items = page.getByRole('region', { name: 'Messages of mapping-require' });
+    await items.waitFor();
+    await items.getByLabel('Choose 427').check();
+    await items.getByLabel('Choose 216').check();
+    await page.getByText('2 chosen').waitFor();
+    await page.getByRole('button', { name: 'Release chosen…' }).click();
+    await dialog.getByLabel('Reason').fill('two of them');
+    await dialog.getByRole('button', { name: 'Dry run' }).click();
+    await dialog.getByText('2 messages would be released').waitFor();
+    await dialog.getByRole('button', { name: 'Release' }).click();
+    await waitFor('released', () => last('/quarantine/release')?.dry_run === false && last('/quarantine/release').ids?.join() === '427,216');
+    await items.getByLabel('Choose all').check();
+    await page.getByText('3 chosen').waitFor();
   }));
 
   await test('replay jobs: progress, pause, cancel', on('jobs', async (page) => {
     await page.getByText('channel:lab_in state:quarantined').waitFor();
+    check(engine.foreground.has('/replay/jobs'), 'the first look is no polling');
+    await waitFor('polling says what it is, so that it keeps no session alive', () => engine.background.has('/replay/jobs'));
     check((await page.locator('progress').first().getAttribute('value')) === '1903', 'the progress counts other messages');
     await page.getByRole('button', { name: 'Pause job 7' }).click();
     await waitFor('paused', () => engine.called('POST', '/replay/jobs/7/pause').length === 1);
@@ -148,6 +174,11 @@ export async function run({ browser, packed }) {
     await page.getByRole('button', { name: 'Silence DestinationDown' }).click();
     await page.getByRole('dialog').getByLabel('For').selectOption('12');
     await page.getByRole('dialog').getByRole('button', { name: 'Silence' }).click();
+    check((await page.getByRole('link', { name: 'Runbook of DestinationDown' }).getAttribute('href')) === 'https://wiki.north.example/kiln/destination-down', 'the runbook is not linked');
+    const past = page.getByRole('region', { name: 'Alerts before' });
+    check((await past.locator('tbody tr').count()) === 6, 'the history is not there');
+    await page.getByRole('button', { name: 'Older' }).click();
+    await past.getByText('CertExpiry').waitFor();
     await waitFor('silenced', () => Date.parse(last('/alerts/a1/silence')?.until ?? '') > Date.now() + 11 * 3_600_000);
   }));
 

@@ -44,7 +44,6 @@ kiln_test(fhir DIRS tests/fhir LINK kiln_fhir pugixml::pugixml)
 kiln_test(mappings DIRS tests/mappings LINK kiln_mappings)
 kiln_test(channels DIRS tests/channels tests/contract LINK kiln_channels)
 kiln_test(engine DIRS tests/engine LINK kiln_engine)
-kiln_test(simulation DIRS tests/simulation LINK kiln_engine)
 
 # The comparison with the naive reader at its full length: 6.7 million messages.
 add_test(NAME hl7_exhaustive COMMAND test_hl7 "exhaustive*" WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
@@ -92,6 +91,12 @@ kiln_script_tests(tests/bench fast)
 kiln_script_tests(tests/e2e e2e)
 kiln_script_tests(tests/browser e2e)
 kiln_script_tests(tests/crash slow)
+kiln_script_tests(tests/simulation e2e)
+
+# The simulated engine; seeds.sh beside it runs it.
+file(GLOB simulation_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/simulation/*.cpp")
+add_executable(simulation ${simulation_sources})
+target_link_libraries(simulation PRIVATE kiln_engine kiln_test_support)
 
 # Tools: each tests/bench/*.cpp, and tests/crash/*.cpp is a program of its own.
 foreach(kind bench crash)

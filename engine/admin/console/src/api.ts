@@ -17,11 +17,24 @@ export class ApiError extends Error {
 
 const kBase = '/api/v1';
 let csrf = '';
+let user: string | null = null;
 let onLoginNeeded: () => void = () => undefined;
 
 /** Called when an answer says that the session has ended. */
 export function whenLoginNeeded(action: () => void): void {
   onLoginNeeded = action;
+}
+
+let background = false;
+
+/** Asks without the person having done anything: that does not keep the session alive. */
+export function inBackground<T>(ask: () => T): T {
+  background = true;
+  try {
+    return ask();
+  } finally {
+    background = false;
+  }
 }
 
 type Query = Record<string, string | number | boolean | undefined>;
@@ -35,6 +48,7 @@ export function queryText(query: Query): string {
 
 async function send(method: string, path: string, body?: unknown): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' };
+  if (background) headers['X-Kiln-Background'] = '1';
   if (method !== 'GET') headers['X-Kiln-CSRF'] = csrf;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   try {
@@ -65,13 +79,28 @@ async function readError(response: Response): Promise<ApiError> {
 }
 
 async function call<R>(method: string, path: string, body?: unknown): Promise<R> {
-  const response = await send(method, kBase + path, body);
+  let response = await send(method, kBase + path, body);
+  if (response.status === 403 && method !== 'GET' && (await readError(response.clone())).code === 'csrf-refused') {
+    await renewCsrf();
+    response = await send(method, kBase + path, body);
+  }
   if (!response.ok) {
     const error = await readError(response);
     if (error.code === 'login-needed') onLoginNeeded();
     throw error;
   }
   return (await response.json()) as R;
+}
+
+/** Another tab has logged in anew: its session is this browser's. Of the same person it is taken over, of another it is not. */
+async function renewCsrf(): Promise<void> {
+  const fresh = (await (await send('GET', `${kBase}/session`)).json()) as T.Session;
+  if (fresh.user === user) {
+    csrf = fresh.csrf ?? '';
+    return;
+  }
+  onLoginNeeded();
+  throw new ApiError(403, 'another-login', 'Another account has logged in in this browser', undefined, 'Nothing was done. Reload the page to go on as that account.');
 }
 
 const get = <R>(path: string, query: Query = {}) => call<R>('GET', path + queryText(query));
@@ -86,6 +115,7 @@ function parts(destination: string): string {
 async function keepCsrf(answer: Promise<T.Session>): Promise<T.Session> {
   const session = await answer;
   csrf = session.csrf ?? '';
+  user = session.user;
   return session;
 }
 
@@ -108,8 +138,7 @@ export const api = {
   logIn: async (body: { user: string; password: string; code?: string }) => {
     const answer = await post<T.Session & { code_needed?: boolean }>('/session', body);
     if (answer.code_needed) return 'code-needed' as const;
-    csrf = answer.csrf ?? '';
-    return answer as T.Session;
+    return keepCsrf(Promise.resolve(answer as T.Session));
   },
   logOff: () => call<unknown>('DELETE', '/session'),
   changePassword: (old: string, fresh: string) => post<unknown>('/session/password', { old, new: fresh }),
@@ -133,12 +162,12 @@ export const api = {
   queryTerms: () => get<{ terms: A.QueryTerm[] }>('/query/terms'),
   search: (q: string, before?: number, limit = 100) => get<T.SearchAnswer>('/messages', { q, before, limit }),
   message: (id: number) => get<T.Message>(`/messages/${id}`),
-  body: (id: number, offset: number, limit = 65536) => get<T.BodyPage>(`/messages/${id}/body`, { offset, limit }),
+  body: (id: number, offset: number, limit: number) => get<T.BodyPage>(`/messages/${id}/body`, { offset, limit }),
   rawUrl: (id: number) => `${kBase}/messages/${id}/raw`,
-  segments: (id: number, offset = 0, limit = 500) => get<T.SegmentsAnswer>(`/messages/${id}/segments`, { offset, limit }),
+  segments: (id: number, offset: number, limit: number) => get<T.SegmentsAnswer>(`/messages/${id}/segments`, { offset, limit }),
   tree: (id: number) => get<{ structure?: string; items: T.TreeItem[] }>(`/messages/${id}/tree`),
   outputs: (id: number) => get<{ outputs: T.Output[] }>(`/messages/${id}/outputs`),
-  output: (id: number, destination: string, what: 'sent' | 'reply', offset: number, limit = 65536) =>
+  output: (id: number, destination: string, what: 'sent' | 'reply', offset: number, limit: number) =>
     get<T.BodyPage>(`/messages/${id}/outputs/${parts(destination)}/${what}`, { offset, limit }),
   timeline: (id: number) => get<{ events: T.TimelineEvent[] }>(`/messages/${id}/timeline`),
   lineage: (id: number, map?: string) => get<T.Lineage>(`/messages/${id}/lineage`, { map }),
@@ -196,6 +225,14 @@ export const api = {
   prune: (body: { dry_run: boolean; confirm?: boolean; reason?: string }) => post<A.Pruned>('/storage/prune', body),
   backup: (folder: string, reason: string) => post<A.Backup>('/storage/backup', { folder, reason }),
   alerts: () => get<A.Alerts>('/alerts'),
+  alertHistory: async (before?: string | number) => {
+    try {
+      return await get<{ history: A.PastAlert[]; next?: string | number }>('/alerts/history', { limit: 50, before });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null; // an engine that keeps none
+      throw error;
+    }
+  },
   testAlert: () => post<{ routes: number }>('/alerts/test'),
   silenceAlert: (id: string, until: string) => post<unknown>(`/alerts/${part(id)}/silence`, { until }),
   ownAlert: (id: string, owner: string) => post<unknown>(`/alerts/${part(id)}/own`, { owner }),

@@ -1,12 +1,13 @@
 // The frame around the pages: asks who is there, shows login, navigation and the open page.
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, whenLoginNeeded } from './api';
-import { Empty, ErrorBox } from './components/basics';
+import { ApiError, api, whenLoginNeeded } from './api';
+import { Empty, ErrorBox, PageHead } from './components/basics';
 import { Bar } from './components/bar';
 import { Help } from './components/help';
+import { Lost } from './components/lost';
 import { Nav } from './components/nav';
-import { Toasts } from './components/toast';
+import { say, Toasts } from './components/toast';
 import { useShortcuts } from './keys';
 import { startLive, stopLive } from './live';
 import { asApiError } from './load';
@@ -14,8 +15,10 @@ import { Login } from './pages/login';
 import { pages, type PageSpec } from './pages';
 import { go, link, useRoute } from './router';
 import { askSession, session } from './session';
+import { Password, SecondFactor } from './settings/account';
 import { useStore } from './store';
 import { nextTheme } from './theme';
+import type { Session } from './types';
 
 const loaded = new Map<string, ComponentType>();
 
@@ -70,6 +73,7 @@ function Frame() {
         Skip to the page
       </a>
       <Bar onMenu={() => setMenu(!menu)} onHelp={() => setHelp(true)} />
+      <Lost />
       <Nav open={menu} page={route.page} />
       <button type="button" class={`veil ${menu ? 'open' : ''}`} aria-label="Close the menu" tabIndex={-1} onClick={() => setMenu(false)} />
       <main class="main" id="main" tabIndex={-1}>
@@ -79,6 +83,45 @@ function Frame() {
       </main>
       {help ? <Help onClose={() => setHelp(false)} /> : null}
     </div>
+  );
+}
+
+function mustFirst(who: Session): boolean {
+  return (who.must_change_password ?? false) || ((who.mfa_required ?? false) && !who.mfa);
+}
+
+/** An account whose password somebody else has set, or whose role needs a second factor, holds no right before that is done. */
+function FirstSteps() {
+  const who = useStore(session);
+  const logOff = () => {
+    api.logOff().then(
+      () => session.set({ user: null, setup: false, version: who?.version ?? '' }),
+      (caught: unknown) => say(asApiError(caught).message, 'bad'),
+    );
+  };
+  return (
+    <main class="main first-steps" id="main">
+      <div class="stack">
+        <PageHead title="Before you begin">
+          <span class="grow" />
+          <span>{who?.name || who?.user}</span>
+          <button type="button" class="small" onClick={logOff}>
+            Log off
+          </button>
+        </PageHead>
+        {who?.must_change_password ? (
+          <>
+            <p>Your password was set by somebody else. Choose one that only you know; until then the account may do nothing.</p>
+            <Password />
+          </>
+        ) : (
+          <>
+            <p>Accounts of your role need a second factor. Set it up; until then the account may do nothing.</p>
+            <SecondFactor />
+          </>
+        )}
+      </div>
+    </main>
   );
 }
 
@@ -98,7 +141,7 @@ export function App() {
   }, []);
   return (
     <>
-      {who?.user ? <Frame /> : null}
+      {who?.user ? mustFirst(who) ? <FirstSteps /> : <Frame /> : null}
       {who && !who.user ? <Login setup={who.setup ?? false} /> : null}
       {error && !who ? <div class="login"><ErrorBox error={error} retry={ask} /></div> : null}
       <Toasts />

@@ -88,3 +88,13 @@ export function millis(value: number | undefined): string {
   if (value < 10) return `${value.toFixed(1)} ms`;
   return value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
 }
+
+/** "connect-failed: connect-failed: no route" says its code once. */
+export function once(text: string): string {
+  return text.replace(/(^|[\s,])([\w-]+)[:,] (?=\2: )/g, '$1');
+}
+
+/** "1 message waits", "3 messages wait" */
+export function verb(value: number, one: string, many: string): string {
+  return value === 1 ? one : many;
+}

@@ -1,5 +1,5 @@
 // The live state of the engine: one event stream, merged into one status; and how old what stands on the screen is.
-import { ApiError, api } from './api';
+import { ApiError, api, inBackground } from './api';
 import { say } from './components/toast';
 import { askSession } from './session';
 import { Store } from './store';
@@ -16,6 +16,7 @@ const kRetryMs = 2000;
 const kPoints = 180;
 
 export const live = new Store<Live>({ status: null, at: 0, stale: true });
+export const firing = new Store<number>(0); // alerts, for the navigation
 export const trends = new Store<Map<string, Trend>>(new Map());
 let source: EventSource | null = null;
 let timer = 0;
@@ -37,8 +38,11 @@ function merge(status: Status, delta: Delta): Status {
   };
 }
 
+/** Messages a second to each "channel/destination", over the last ten seconds or so. */
+export const outflow = new Store<ReadonlyMap<string, number>>(new Map());
 let lastTrend = 0;
 let base = new Map<string, { received: number; sent: number }>();
+let baseOut = new Map<string, number>();
 
 /** One point each 10 s of what came and went, for the small curves. */
 function addTrend(status: Status): void {
@@ -60,6 +64,9 @@ function addTrend(status: Status): void {
       p99: add(old.p99, channel.latency_ms?.p99 ?? 0),
     });
   }
+  const out = new Map(status.channels.flatMap((channel) => channel.destinations.map((one) => [`${channel.name}/${one.name}`, one.sent] as const)));
+  if (seconds > 0) outflow.set(new Map([...out].flatMap(([name, sent]) => (baseOut.has(name) ? [[name, Math.max(0, sent - (baseOut.get(name) ?? 0)) / seconds] as const] : []))));
+  baseOut = out;
   lastTrend = now;
   base = fresh;
   trends.set(next);
@@ -78,12 +85,32 @@ function onDelta(text: string): void {
 function onAlert(text: string): void {
   const note = JSON.parse(text) as { name?: string; state?: string; text?: string };
   const ended = note.state === 'end';
+  void countAlerts();
   say(`${ended ? 'Over: ' : 'Alert: '}${note.name ?? ''} ${note.text ?? ''}`, ended ? 'ok' : 'bad');
+}
+
+async function countAlerts(): Promise<void> {
+  try {
+    firing.set((await inBackground(() => api.alerts())).alerts.length);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error; // it stands on the page of alerts
+  }
+}
+
+/** The whole state, at each connect: what happened while there was no stream is in it, and the curves are asked for again. */
+function onStatus(text: string): void {
+  const gap = live.value.at > 0 && Date.now() - live.value.at > kStaleMs;
+  if (gap) {
+    lastTrend = 0;
+    void loadTrends(true);
+  }
+  void countAlerts();
+  keep(JSON.parse(text) as Status);
 }
 
 function open(): void {
   source = new EventSource(api.eventsUrl);
-  source.addEventListener('status', (event) => keep(JSON.parse(String(event.data)) as Status));
+  source.addEventListener('status', (event) => onStatus(String(event.data)));
   source.addEventListener('delta', (event) => onDelta(String(event.data)));
   source.addEventListener('alert', (event) => onAlert(String(event.data)));
   source.addEventListener('error', () => {
@@ -97,7 +124,7 @@ function open(): void {
 async function reopen(): Promise<void> {
   if (source || timer === 0) return;
   try {
-    await askSession();
+    await inBackground(askSession);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     setTimeout(() => void reopen(), kRetryMs);
@@ -114,13 +141,20 @@ function readHistory(history: History): Map<string, Trend> {
   );
 }
 
-async function loadTrends(): Promise<void> {
+async function loadTrends(anew = false): Promise<void> {
   try {
-    const history = await api.history(30);
-    if (trends.value.size === 0) trends.set(readHistory(history));
+    const history = await inBackground(() => api.history(30));
+    if (anew || trends.value.size === 0) trends.set(readHistory(history));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error; // the curves begin with what comes now
   }
+}
+
+/** Does not wait for the next try of the browser. */
+export function reconnect(): void {
+  source?.close();
+  source = null;
+  void reopen();
 }
 
 export function startLive(): void {

@@ -1,6 +1,6 @@
 // Asking the engine for what a page shows.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError } from './api';
+import { ApiError, inBackground } from './api';
 
 export interface Loaded<T> {
   data: T | null;
@@ -19,10 +19,10 @@ export function asApiError(error: unknown): ApiError {
 export function useLoad<T>(load: () => Promise<T>, depends: readonly unknown[], everyMs = 0): Loaded<T> {
   const [state, setState] = useState<Omit<Loaded<T>, 'reload'>>({ data: null, error: null, loading: true, at: 0 });
   const turn = useRef(0);
-  const run = useCallback((keep: boolean) => {
+  const run = useCallback((keep: boolean, byItself = false) => {
     const mine = ++turn.current;
-    setState((old) => ({ data: keep ? old.data : null, error: null, loading: true, at: keep ? old.at : 0 }));
-    load().then(
+    setState((old) => ({ data: keep ? old.data : null, error: keep ? old.error : null, loading: true, at: keep ? old.at : 0 }));
+    (byItself ? inBackground(load) : load()).then(
       (data) => {
         if (mine === turn.current) setState({ data, error: null, loading: false, at: Date.now() });
       },
@@ -33,7 +33,7 @@ export function useLoad<T>(load: () => Promise<T>, depends: readonly unknown[], 
   }, depends);
   useEffect(() => {
     run(false);
-    const timer = everyMs > 0 ? setInterval(() => run(true), everyMs) : 0;
+    const timer = everyMs > 0 ? setInterval(() => run(true, true), everyMs) : 0;
     return () => {
       turn.current += 1;
       clearInterval(timer);

@@ -118,6 +118,19 @@ export interface Alert {
   flapping?: boolean;
   owner?: string;
   silent_until?: string;
+  runbook?: string; // an address, or words
+}
+
+/** One that has begun, and perhaps ended. */
+export interface PastAlert {
+  id: string;
+  alert: string;
+  subject: string;
+  level: string;
+  since: string;
+  until?: string;
+  text?: string;
+  owner?: string;
 }
 
 export interface Alerts {

@@ -56,6 +56,7 @@ export interface Component {
   path: string;
   name?: string;
   datatype?: string;
+  table?: string;
   text: string;
   meaning?: string;
 }

@@ -54,10 +54,16 @@ export function ErrorBox(props: { error: ApiError | null; retry?: () => void }) 
   return (
     <div class="message-box bad" role="alert">
       <div>
-        <strong>{error.message}</strong>
+        <strong>
+          <Words text={error.message} />
+        </strong>
         {error.place ? <span class="mono"> {error.place}</span> : null}
       </div>
-      {error.remedy ? <div>{error.remedy}</div> : null}
+      {error.remedy ? (
+        <div>
+          <Words text={error.remedy} />
+        </div>
+      ) : null}
       <div class="row dim">
         <span>{error.code}</span>
         {props.retry ? (
@@ -94,6 +100,25 @@ export function PageHead(props: { title: ComponentChildren; children?: Component
     <div class="page-head">
       <h1>{props.title}</h1>
       {props.children}
+    </div>
+  );
+}
+
+/** A sentence of the engine: what stands between back quotes is code. */
+export function Words(props: { text: string }) {
+  return (
+    <>
+      {props.text.split('`').map((part, n) => (n % 2 === 1 ? <code key={n}>{part}</code> : part))}
+    </>
+  );
+}
+
+/** A page before its first answer, and when there is none: it keeps its title. */
+export function Unready(props: { title: ComponentChildren; loading: boolean; error: ApiError | null; retry: () => void }) {
+  return (
+    <div class="stack">
+      <PageHead title={props.title} />
+      <Pending loading={props.loading} error={props.error} retry={props.retry} />
     </div>
   );
 }

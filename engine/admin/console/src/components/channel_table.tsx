@@ -1,6 +1,6 @@
 // All channels as one dense table with their destinations below them; filter and order for sites with hundreds.
 import { useMemo, useState } from 'preact/hooks';
-import { count, duration, rate } from '../format';
+import { count, duration, once, rate } from '../format';
 import { trends } from '../live';
 import { link } from '../router';
 import { useStore } from '../store';
@@ -12,7 +12,8 @@ import { ChannelActions } from './channel_actions';
 const kShownMax = 150; // rows at once; the filter finds the others
 
 function badness(channel: ChannelStatus): number {
-  const blocked = channel.destinations.some((one) => one.blocked || (one.connector.state === 'down' && one.pending > 0));
+  // Who paused something knows that it waits.
+  const blocked = channel.destinations.some((one) => one.blocked || (one.state === 'running' && one.connector.state === 'down' && one.pending > 0));
   const down = channel.state === 'running' && channel.source.state === 'down';
   return (blocked ? 8 : 0) + (down ? 8 : 0) + ((channel.oldest_pending_seconds ?? 0) > 60 ? 4 : 0) + (channel.quarantined > 0 ? 2 : 0) + (channel.state !== 'running' ? 1 : 0);
 }
@@ -44,26 +45,26 @@ function Row(props: { channel: ChannelStatus }) {
     <>
       <tr>
         <th scope="row">
-          <a href={link('channels', [channel.name])}>{channel.name}</a> <span class="dim">{channel.kind}</span>
+          <a href={link('channels', [channel.name])}>{channel.name}</a> <span class="dim wide-only">{channel.kind}</span>
         </th>
         <td>{sourceState(channel)}</td>
-        <td>
+        <td class="wide-only">
           <Spark values={series?.received ?? []} label={`messages a second into ${channel.name}`} />
         </td>
-        <td class="num">{rate(channel.rate?.m1)}</td>
-        <td class="num">{count(channel.received)}</td>
-        <td class="num">{count(channel.filtered)}</td>
-        <td class="num">{count(channel.sent)}</td>
+        <td class="num wide-only">{rate(channel.rate?.m1)}</td>
+        <td class="num wide-only">{count(channel.received)}</td>
+        <td class="num wide-only">{count(channel.filtered)}</td>
+        <td class="num wide-only">{count(channel.sent)}</td>
         <td class="num">{count(channel.pending)}</td>
         <td class="num">
           <Age seconds={channel.oldest_pending_seconds} />
         </td>
-        <td class="num">{channel.quarantined > 0 ? <a href={link('messages', [], { q: `channel:${channel.name} state:quarantined` })}>{count(channel.quarantined)}</a> : '0'}</td>
-        <td>
+        <td class="num wide-only">{channel.quarantined > 0 ? <a href={link('messages', [], { q: `channel:${channel.name} state:quarantined` })}>{count(channel.quarantined)}</a> : '0'}</td>
+        <td class="wide-only">
           <Spark values={series?.p99 ?? []} label={`latency of ${channel.name}`} />
         </td>
-        <td class="num">{latency(channel.latency_ms)}</td>
-        <td>
+        <td class="num wide-only">{latency(channel.latency_ms)}</td>
+        <td class="wide-only">
           <Time at={channel.last_received} how="relative" />
         </td>
         <td>
@@ -79,18 +80,18 @@ function Row(props: { channel: ChannelStatus }) {
             {one.name}
           </td>
           <td>{destinationState(one)}</td>
-          <td colSpan={4} class="dim">
-            {one.last_failure && one.pending > 0 ? one.last_failure : ''}
+          <td colSpan={4} class="dim wide-only">
+            <div class="slim">{one.last_failure && one.pending > 0 ? once(one.last_failure) : ''}</div>
           </td>
-          <td class="num">{count(one.sent)}</td>
+          <td class="num wide-only">{count(one.sent)}</td>
           <td class="num">{count(one.pending)}</td>
           <td class="num">
             <Age seconds={one.oldest_pending_seconds} />
           </td>
-          <td class="num">{count(one.quarantined)}</td>
-          <td />
-          <td class="num">{latency(one.latency_ms)}</td>
-          <td>
+          <td class="num wide-only">{count(one.quarantined)}</td>
+          <td class="wide-only" />
+          <td class="num wide-only">{latency(one.latency_ms)}</td>
+          <td class="wide-only">
             <Time at={one.last_sent} how="relative" />
           </td>
           <td />
@@ -132,17 +133,17 @@ export function ChannelTable(props: { channels: ChannelStatus[] }) {
             <tr>
               <th scope="col">Channel</th>
               <th scope="col">State</th>
-              <th scope="col">Intake</th>
-              <th scope="col" class="num">/s</th>
-              <th scope="col" class="num">Received</th>
-              <th scope="col" class="num">Filtered</th>
-              <th scope="col" class="num">Sent</th>
+              <th scope="col" class="wide-only">Intake</th>
+              <th scope="col" class="num wide-only">/s</th>
+              <th scope="col" class="num wide-only">Received</th>
+              <th scope="col" class="num wide-only">Filtered</th>
+              <th scope="col" class="num wide-only">Sent</th>
               <th scope="col" class="num">Waiting</th>
               <th scope="col" class="num">Oldest</th>
-              <th scope="col" class="num">Quarantine</th>
-              <th scope="col">Latency</th>
-              <th scope="col" class="num">p50 / p99 ms</th>
-              <th scope="col">Last</th>
+              <th scope="col" class="num wide-only">Quarantine</th>
+              <th scope="col" class="wide-only">Latency</th>
+              <th scope="col" class="num wide-only">p50 / p99 ms</th>
+              <th scope="col" class="wide-only">Last</th>
               <th scope="col">
                 <span class="hidden-text">Control</span>
               </th>

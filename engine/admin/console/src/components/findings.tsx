@@ -1,5 +1,5 @@
 import type { Finding } from '../types';
-import { Empty, State } from './basics';
+import { Empty, State, Words } from './basics';
 
 /** What a check has found, with its place and help. */
 export function Findings(props: { findings: Finding[]; none: string; onOpen?: (file: string, line: number) => void }) {
@@ -19,13 +19,19 @@ export function Findings(props: { findings: Finding[]; none: string; onOpen?: (f
             )}
             <span class="dim mono">{one.code}</span>
           </div>
-          <p class="wrap">{one.text}</p>
+          <p class="wrap">
+            <Words text={one.text} />
+          </p>
           {one.notes?.map((note, k) => (
             <p key={k} class="dim wrap">
               {note}
             </p>
           ))}
-          {one.help ? <p>{one.help}</p> : null}
+          {one.help ? (
+            <p>
+              <Words text={one.help} />
+            </p>
+          ) : null}
         </li>
       ))}
     </ul>

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { count } from '../format';
-import { live } from '../live';
+import { firing, live } from '../live';
 import { pages } from '../pages';
 import { link } from '../router';
 import { session } from '../session';
@@ -14,6 +14,7 @@ export function Nav(props: { open: boolean; page: string }) {
   const who = useStore(session);
   const { status } = useStore(live);
   const shade = useStore(theme);
+  const alerts = useStore(firing);
   const [asking, setAsking] = useState(false);
   const quarantined = status?.totals?.quarantined ?? 0;
   return (
@@ -30,6 +31,7 @@ export function Nav(props: { open: boolean; page: string }) {
                   <a href={link(one.name)} {...(one.name === props.page || (one.name === 'messages' && props.page === 'message') ? { 'aria-current': 'page' as const } : {})}>
                     {one.title}
                     {one.name === 'quarantine' && quarantined > 0 ? <span class="count">{count(quarantined)}</span> : null}
+                    {one.name === 'alerts' && alerts > 0 ? <span class="count">{count(alerts)}</span> : null}
                   </a>
                 </li>
               ))}

@@ -1,6 +1,6 @@
 // The site as a picture: sources, maps, destinations, with what flows now. It is a drawing of the table below it.
-import { rate } from '../format';
-import { live } from '../live';
+import { count, rate } from '../format';
+import { live, outflow } from '../live';
 import { go, link } from '../router';
 import { useStore } from '../store';
 import type { ChannelStatus } from '../types';
@@ -21,8 +21,8 @@ function toneOf(status: ChannelStatus | undefined, destination?: string): string
   if (destination === undefined) return status.state !== 'running' ? 'warn' : status.source.state === 'up' ? 'ok' : 'bad';
   const found = status.destinations.find((one) => one.name === destination);
   if (!found) return 'idle';
-  if (found.blocked || (found.connector.state === 'down' && found.pending > 0)) return 'bad';
-  return found.state === 'paused' ? 'warn' : 'ok';
+  if (found.state === 'paused') return 'warn';
+  return found.blocked || (found.connector.state === 'down' && found.pending > 0) ? 'bad' : 'ok';
 }
 
 function short(text: string, length: number): string {
@@ -33,6 +33,7 @@ function Box(props: { at: Placed; title: string; note: string; tone: string; onO
   const { at, title, note, tone } = props;
   return (
     <g class={`node ${tone}`} onClick={props.onOpen}>
+      <title>{`${title}: ${note}`}</title>
       <rect x={at.x} y={at.y} width={kWidth} height={kBox} rx="5" />
       <rect class="mark" x={at.x} y={at.y} width="5" height={kBox} rx="2" />
       <text x={at.x + 14} y={at.y + 20}>
@@ -62,6 +63,7 @@ function Edge(props: { from: Placed; to: Placed; text: string; tone: string }) {
 
 export function SitePicture(props: { channels: SiteChannel[] }) {
   const { status } = useStore(live);
+  const flow = useStore(outflow);
   let y = 8;
   const drawn = props.channels.map((channel) => {
     const rows = Math.max(1, channel.maps.length, channel.destinations.length);
@@ -82,13 +84,18 @@ export function SitePicture(props: { channels: SiteChannel[] }) {
         {drawn.map(({ channel, live: now, source, maps, ends }) => (
           <g key={channel.name}>
             {maps.map(({ map, at }) => (
-              <Edge key={map.name} from={source} to={at} text={`${rate(now?.rate?.m1)}/s`} tone={toneOf(now)} />
+              <Edge key={map.name} from={source} to={at} text="" tone={toneOf(now)} />
             ))}
             {ends.map(({ end, at }) => {
               const from = maps.find(({ map }) => map.result === end.from)?.at ?? (end.from === 'message' || end.from === 'source' ? source : (maps[0]?.at ?? source));
               const waiting = now?.destinations.find((one) => one.name === end.name)?.pending ?? 0;
-              return <Edge key={end.name} from={from} to={at} text={waiting > 0 ? `${waiting} wait` : ''} tone={toneOf(now, end.name)} />;
+              const leaves = flow.get(`${channel.name}/${end.name}`);
+              const text = [leaves === undefined ? '' : `${rate(leaves)}/s`, waiting > 0 ? `${count(waiting)} wait` : ''].filter(Boolean).join(', ');
+              return <Edge key={end.name} from={from} to={at} text={text} tone={toneOf(now, end.name)} />;
             })}
+            <text class="flow" x={source.x + kWidth + 8} y={source.y + kBox / 2 - 5}>
+              {`${rate(now?.rate?.m1)}/s`}
+            </text>
             <Box at={source} title={channel.name} note={`${channel.source.kind} ${channel.source.summary ?? ''}`} tone={toneOf(now)} onOpen={() => go(link('channels', [channel.name]))} />
             {maps.map(({ map, at }) => (
               <Box key={map.name} at={at} title={map.name.split('.').pop() ?? map.name} note="map" tone="plain" onOpen={() => go(link('playground', [], { map: map.name }))} />

@@ -1,11 +1,11 @@
 // One channel: its counters and curves, its destinations with the head of the queue and the next try, its text.
 import { api } from '../api';
-import { PageHead, Panel, Pending, State, Time } from '../components/basics';
+import { Empty, PageHead, Panel, Pending, State, Time } from '../components/basics';
 import { ChannelActions, DestinationActions } from '../components/channel_actions';
 import { Chart } from '../components/chart';
 import { connectionState } from '../components/connection_state';
 import { DataTable } from '../components/data_table';
-import { count, duration, millis, rate } from '../format';
+import { count, duration, millis, once, rate } from '../format';
 import { live, trends } from '../live';
 import { useLoad } from '../load';
 import { link } from '../router';
@@ -101,7 +101,16 @@ function Source(props: { name: string }) {
 export function ChannelPage(props: { name: string }) {
   const { status, stale } = useStore(live);
   const channel = status?.channels.find((one) => one.name === props.name);
-  if (!channel) return <Pending loading={!status} error={null} />;
+  if (!status) return <Pending loading error={null} />;
+  if (!channel)
+    return (
+      <div class="stack">
+        <PageHead title={props.name} />
+        <Empty>
+          There is no channel of this name. <a class="up" href={link('channels')}>All channels</a>
+        </Empty>
+      </div>
+    );
   return (
     <div class={`stack ${stale ? 'stale' : ''}`}>
       <PageHead
@@ -162,7 +171,7 @@ export function ChannelPage(props: { name: string }) {
             { title: 'Next try', cell: (one) => (one.next_try_ms === undefined ? '–' : `in ${duration(one.next_try_ms / 1000)}`) },
             { title: 'Sent', num: true, cell: (one) => count(one.sent) },
             { title: 'Quarantined', num: true, cell: (one) => count(one.quarantined) },
-            { title: 'Last failure', cell: (one) => one.last_failure ?? '' },
+            { title: 'Last failure', cell: (one) => once(one.last_failure ?? '') },
             { title: '', cell: (one) => <DestinationActions channel={channel.name} destination={one} /> },
           ]}
         />

@@ -8,6 +8,7 @@ import { DiffView } from '../components/diff_view';
 import { Findings } from '../components/findings';
 import { say } from '../components/toast';
 import { readUnified } from '../diff';
+import { plural } from '../format';
 import { useLoad } from '../load';
 import { useRight } from '../session';
 import type { ConfigVersion } from '../types_admin';
@@ -57,6 +58,7 @@ export function ConfigPanel() {
     diff.reload();
     history.reload();
   };
+  const findings = check.data?.findings.length ?? 0;
   const errors = check.data?.findings.filter((one) => one.severity === 'error').length ?? 0;
   return (
     <div class="stack">
@@ -107,7 +109,7 @@ export function ConfigPanel() {
           </div>
         )}
       </Panel>
-      <Panel title="Check of the files on disk" tools={check.data ? <State state={check.data.ok ? 'ok' : errors > 0 ? 'error' : 'warning'} text={check.data.ok ? 'clean' : `${check.data.findings.length} findings`} /> : null}>
+      <Panel title="Check of the files on disk" tools={check.data ? <State state={findings === 0 ? 'ok' : errors > 0 ? 'error' : 'warning'} text={findings === 0 ? 'clean' : errors > 0 ? plural(errors, 'error') : plural(findings, 'finding')} /> : null}>
         {check.data ? (
           <Findings findings={check.data.findings} none="Nothing to find fault with." />
         ) : (

@@ -15,7 +15,7 @@ export function FileText(props: { path: string; line?: number }) {
     );
   return (
     <pre class="code" tabIndex={0} aria-label={props.path}>
-      {data.text.split('\n').map((line, n) => (
+      {data.text.replace(/\n$/, '').split('\n').map((line, n) => (
         <span key={n} class={n + 1 === props.line ? 'marked' : ''}>
           <span class="line-number">{String(n + 1).padStart(4)} </span>
           {line}

@@ -5,6 +5,7 @@ import { Empty, ErrorBox, Field, Panel, Pending, Time } from '../components/basi
 import { DataTable } from '../components/data_table';
 import { useAction, useLoad } from '../load';
 import { link, useRoute, replace } from '../router';
+import { session } from '../session';
 import type { Json } from '../types';
 import { Outcome } from './outcome';
 import { afterBase, label, list, member, text } from './values';
@@ -52,12 +53,18 @@ function Results(props: { bundle: Json; onPage: (path: string) => void }) {
   );
 }
 
+/** The last search of this login, for the way back from a resource. In memory only. */
+let last: { by: string | undefined; type: string; criteria: Criterion[]; bundle: Json | null } | null = null;
+
 export function Search() {
   const route = useRoute();
   const metadata = useLoad(() => api.fhir('metadata'), []);
-  const [type, setType] = useState(route.query.get('type') ?? 'Patient');
-  const [criteria, setCriteria] = useState<Criterion[]>([{ name: '', value: '' }]);
-  const [bundle, setBundle] = useState<Json | null>(null);
+  const by = session.value?.csrf;
+  const before = last?.by === by && last?.type === (route.query.get('type') ?? last?.type) ? last : null;
+  const [type, setType] = useState(route.query.get('type') ?? before?.type ?? 'Patient');
+  const [criteria, setCriteria] = useState<Criterion[]>(before?.criteria ?? [{ name: '', value: '' }]);
+  const [bundle, setBundle] = useState<Json | null>(before?.bundle ?? null);
+  last = { by, type, criteria, bundle };
   const resources = useMemo(() => list(member(list(member(metadata.data?.json, 'rest'))[0], 'resource')), [metadata.data]);
   const known = resources.find((one) => text(member(one, 'type')) === type);
   const parameters = list(member(known, 'searchParam'));
@@ -80,7 +87,10 @@ export function Search() {
         >
           <Field label="Type">
             {(id) => (
-              <select id={id} value={type} onChange={(event) => setType(event.currentTarget.value)}>
+              <select id={id} value={type} onChange={(event) => {
+                  setType(event.currentTarget.value);
+                  setBundle(null);
+                }}>
                 {resources.map((one) => (
                   <option key={text(member(one, 'type'))}>{text(member(one, 'type'))}</option>
                 ))}

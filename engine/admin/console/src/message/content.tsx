@@ -7,7 +7,7 @@ import { Tabs } from '../components/tabs';
 import { useLoad } from '../load';
 import type { LineageValue, TreeItem } from '../types';
 import { LineageView } from './lineage';
-import { fieldOf, Segments, useSegments } from './segments';
+import { Segments, useSegments } from './segments';
 
 function Branch(props: { items: TreeItem[]; names: Map<number, string>; onOpen: (segment: number) => void }) {
   return (
@@ -49,7 +49,12 @@ export function Content(props: { id: number; kind: string }) {
   const [map, setMap] = useState('');
   const segments = useSegments(props.id);
   const lineage = useLoad(() => api.lineage(props.id, map || undefined), [props.id, map]);
-  const marked = new Set(value?.from.map((one) => fieldOf(one.path)) ?? []);
+  const marked = value?.from.map((one) => one.path) ?? [];
+  const choose = (path: string) => {
+    setField(path);
+    setValue(null);
+    setView('segments');
+  };
   const names = new Map(segments.answer?.segments?.map((one) => [one.n, one.name ?? '']) ?? []);
   const isHl7 = segments.answer?.segments !== undefined;
   const openSegment = (n: number) => {
@@ -71,14 +76,11 @@ export function Content(props: { id: number; kind: string }) {
             state={segments}
             marked={marked}
             chosen={field}
-            onChoose={(path) => {
-              setField(path);
-              setValue(null);
-            }}
+            onChoose={choose}
           />
         ) : null}
         {view === 'tree' ? <Tree id={props.id} names={names} onOpen={openSegment} /> : null}
-        {view === 'raw' ? <BodyText label="Raw message" depends={[props.id]} load={(offset) => api.body(props.id, offset)} /> : null}
+        {view === 'raw' ? <BodyText label="Raw message" depends={[props.id]} load={(offset, limit) => api.body(props.id, offset, limit)} /> : null}
       </Panel>
       <Panel label="What the map made">
         <LineageView
@@ -89,9 +91,10 @@ export function Content(props: { id: number; kind: string }) {
           chosenValue={value}
           onValue={(next) => {
             setValue(next);
-            const [source] = next.from;
-            if (source) setField(fieldOf(source.path));
+            setField(next.from[0]?.path ?? '');
+            if (isHl7) setView('segments');
           }}
+          onField={choose}
         />
       </Panel>
     </div>

@@ -60,7 +60,11 @@ export function Edit(props: { message: Message }) {
         </div>
       </Panel>
       <Panel title="Change and check">
-        <DiffView label="Your change" lines={diffLines(before.replace(/\r\n?/g, '\n'), shown)} />
+        {body === before ? (
+          <p class="dim body">Nothing is changed yet. What you change stands here, line by line; “Check” parses and maps it, and sends nothing.</p>
+        ) : (
+          <DiffView label="Your change" lines={diffLines(before.replace(/\r\n?/g, '\n'), shown)} />
+        )}
         {checked ? (
           <div class="body stack tight" role="status">
             <p>

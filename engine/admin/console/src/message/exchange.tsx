@@ -1,7 +1,7 @@
 // What each destination was sent and what it answered, side by side; and the difference of any two texts of the message.
 import { useState } from 'preact/hooks';
 import { api } from '../api';
-import { BodyText, visibleText } from '../components/body_text';
+import { BodyText, prettyText } from '../components/body_text';
 import { ErrorBox, Panel, State } from '../components/basics';
 import { DiffView } from '../components/diff_view';
 import { diffLines, type DiffLine } from '../diff';
@@ -22,7 +22,7 @@ function OneExchange(props: { id: number; output: Output }) {
         tools={sent?.from === 'derived' ? <State state="info" text={sent.same === false ? 'made again: differs from what was sent' : 'made again by the map'} tone={sent.same === false ? 'warn' : 'info'} /> : null}
       >
         {sent?.available ? (
-          <BodyText label={`Sent to ${output.destination}`} depends={[id, output.destination]} load={(offset) => api.output(id, output.destination, 'sent', offset)} />
+          <BodyText label={`Sent to ${output.destination}`} depends={[id, output.destination]} load={(offset, limit) => api.output(id, output.destination, 'sent', offset, limit)} />
         ) : (
           <p class="body dim">{sent?.why ?? 'Nothing was kept of what was sent.'}</p>
         )}
@@ -36,9 +36,9 @@ function OneExchange(props: { id: number; output: Output }) {
         tools={<State state={output.state} />}
       >
         {reply?.available ? (
-          <BodyText label={`Answer of ${output.destination}`} depends={[id, output.destination]} load={(offset) => api.output(id, output.destination, 'reply', offset)} />
+          <BodyText label={`Answer of ${output.destination}`} depends={[id, output.destination]} load={(offset, limit) => api.output(id, output.destination, 'reply', offset, limit)} />
         ) : (
-          <p class="body dim">No answer yet.</p>
+          <p class="body dim">{output.state === 'pending' || output.state === 'retrying' ? 'No answer yet.' : 'This destination gave no answer.'}</p>
         )}
       </Panel>
     </div>
@@ -57,7 +57,7 @@ function Compare(props: { sources: Source[] }) {
   const [lines, setLines] = useState<DiffLine[] | null>(null);
   const { run, busy, error } = useAction(async () => {
     const [a, b] = await Promise.all([sources[left]?.load(), sources[right]?.load()]);
-    setLines(diffLines(visibleText(a ?? ''), visibleText(b ?? '')));
+    setLines(diffLines(prettyText(a ?? ''), prettyText(b ?? '')));
   });
   const select = (label: string, value: number, set: (n: number) => void) => (
     <select

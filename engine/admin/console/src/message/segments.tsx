@@ -1,30 +1,32 @@
-// The message as segments and fields: each field is a button with its dictionary name; the chosen one is explained below.
-import { useEffect, useState } from 'preact/hooks';
+// The message as it is written: segments, fields and components. What is under the pointer or the cursor is named below by the
+// dictionary; the chosen field is explained. Arrow keys move between fields.
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, type ApiError } from '../api';
+import { visibleText } from '../components/body_text';
 import { ErrorBox, Panel, Pending, State } from '../components/basics';
+import { bytes } from '../format';
 import { asApiError } from '../load';
-import type { Field, SegmentsAnswer } from '../types';
+import type { Component, Field, SegmentsAnswer } from '../types';
 import { JsonView } from '../components/json_view';
+import { fieldOf, overlaps, partsOf } from './place';
 
-/** "PID-3[2].1" and "PID[2]-3.1" both lie in the field PID-3. */
-export function fieldOf(path: string): string {
-  const found = /^([A-Z][A-Z0-9]{2})(?:\[\d+\])?-(\d+)/.exec(path);
-  return found ? `${found[1]}-${found[2]}` : path;
-}
+const kFieldMax = 400; // characters of a field in the line; the rest stands in the raw view
 
-function title(field: Field): string {
-  const parts = [`${field.path} ${field.name ?? ''}`.trim(), field.datatype, field.table ? `table ${field.table}` : '', field.meaning ? `= ${field.meaning}` : ''];
+type Named = Pick<Component, 'name' | 'datatype' | 'table' | 'meaning'>;
+
+function title(path: string, named: Named): string {
+  const parts = [`${path} ${named.name ?? ''}`.trim(), named.datatype, named.table ? `table ${named.table}` : '', named.meaning ? `= ${named.meaning}` : ''];
   return parts.filter(Boolean).join(' · ');
 }
 
-function FieldDetail(props: { field: Field }) {
+function FieldDetail(props: { field: Field; chosen: string }) {
   const { field } = props;
   return (
     <div class="body detail">
       <h3>
         <span class="mono">{field.path}</span> {field.name} <span class="dim">{field.datatype}</span>
       </h3>
-      <p class="mono wrap">{field.text}</p>
+      <p class="mono wrap">{visibleText(field.raw.slice(0, 4 * kFieldMax))}</p>
       {field.meaning ? (
         <p>
           means <strong>{field.meaning}</strong> {field.table ? <span class="dim">(table {field.table})</span> : null}
@@ -35,7 +37,7 @@ function FieldDetail(props: { field: Field }) {
           {field.components.map((one) => (
             <>
               <dt class="mono">{one.path}</dt>
-              <dd>
+              <dd class={props.chosen !== field.path && overlaps(one.path, props.chosen) ? 'marked' : ''}>
                 <span class="mono">{one.text}</span> <span class="dim">{[one.name, one.datatype, one.meaning].filter(Boolean).join(' · ')}</span>
               </dd>
             </>
@@ -56,7 +58,9 @@ export interface SegmentsState {
   more: () => void;
 }
 
-/** Pages of 500 segments, appended. */
+const kPage = 200; // segments; more at once would hold up the page
+
+/** Pages of segments, appended. */
 export function useSegments(id: number): SegmentsState {
   const [answer, setAnswer] = useState<SegmentsAnswer | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
@@ -65,7 +69,7 @@ export function useSegments(id: number): SegmentsState {
     setBusy(true);
     setError(null);
     try {
-      const next = await api.segments(id, offset);
+      const next = await api.segments(id, offset, kPage);
       setAnswer(before ? { ...next, segments: [...(before.segments ?? []), ...(next.segments ?? [])], findings: before.findings ?? [] } : next);
     } catch (caught) {
       setError(asApiError(caught));
@@ -97,42 +101,137 @@ function Rows(props: { rows: string[][] }) {
   );
 }
 
-export function Segments(props: { state: SegmentsState; marked: ReadonlySet<string>; chosen: string; onChoose: (path: string) => void }) {
+/** One field: its leaves can be pointed at; those in `marked` are lit. */
+function FieldButton(props: { field: Field; first: boolean; delimiters: string; marked: readonly string[]; chosen: string; current: boolean; onChoose: (path: string) => void }) {
+  const { field, marked } = props;
+  const isChosen = props.chosen !== '' && fieldOf(props.chosen) === fieldOf(field.path);
+  const cut = field.length > kFieldMax;
+  const shown = visibleText(field.raw.slice(0, kFieldMax));
+  const parts = field.components ? partsOf(field.path, shown, props.delimiters) : [{ text: shown, path: field.path }];
+  return (
+    <span>
+      <span class="dim" aria-hidden="true">
+        {props.first ? '' : '|'}
+      </span>
+      <button
+        type="button"
+        class={`hl7-field${isChosen ? ' chosen' : ''}`}
+        data-path={field.path}
+        tabIndex={props.current ? 0 : -1}
+        aria-label={`${title(field.path, field)}: ${shown.slice(0, 80)}`}
+        aria-pressed={isChosen}
+        onClick={(event) => {
+          const leaf = event.detail > 0 && event.target instanceof HTMLElement ? event.target.closest<HTMLElement>('[data-path]')?.dataset['path'] : undefined;
+          props.onChoose(leaf ?? field.path);
+        }}
+      >
+        <sup>{field.n}</sup>
+        {parts.map((part, n) =>
+          part.path === '' ? (
+            <span key={n} class="dim">
+              {part.text}
+            </span>
+          ) : (
+            <span key={n} data-path={part.path} class={marked.some((one) => overlaps(one, part.path)) ? 'marked' : ''}>
+              {part.text}
+            </span>
+          ),
+        )}
+      </button>
+      {cut ? <span class="dim"> … {bytes(field.length)} in all, see Raw</span> : null}
+    </span>
+  );
+}
+
+/** The name of what is pointed at, as the dictionary has it. */
+function nameOf(answer: SegmentsAnswer, path: string): string {
+  const field = answer.segments?.flatMap((one) => one.fields).find((one) => fieldOf(one.path) === fieldOf(path));
+  if (!field) return path;
+  const leaf = path === field.path ? undefined : field.components?.find((one) => overlaps(one.path, path));
+  return leaf ? `${title(leaf.path, leaf)}  in ${field.name ?? fieldOf(path)}` : title(field.path, field);
+}
+
+function moveFocus(box: HTMLElement, key: string): boolean {
+  const rows = [...box.querySelectorAll<HTMLElement>('.segment')].map((row) => [...row.querySelectorAll<HTMLElement>('.hl7-field')]);
+  const y = rows.findIndex((row) => row.some((one) => one === document.activeElement));
+  const x = rows[y]?.findIndex((one) => one === document.activeElement) ?? -1;
+  const all = rows.flat();
+  const at = all.findIndex((one) => one === document.activeElement);
+  const number = Number(rows[y]?.[x]?.querySelector('sup')?.textContent ?? 1);
+  const near = (row: HTMLElement[] | undefined) => row?.find((one) => Number(one.querySelector('sup')?.textContent) >= number) ?? row?.at(-1);
+  const next: Record<string, HTMLElement | undefined> = {
+    ArrowRight: all[at + 1],
+    ArrowLeft: all[at - 1],
+    ArrowDown: near(rows[y + 1]),
+    ArrowUp: y > 0 ? near(rows[y - 1]) : undefined,
+    Home: rows[y]?.[0],
+    End: rows[y]?.at(-1),
+  };
+  if (!(key in next)) return false;
+  next[key]?.focus();
+  return true;
+}
+
+export function Segments(props: { state: SegmentsState; marked: readonly string[]; chosen: string; onChoose: (path: string) => void }) {
   const { answer, error, busy, more } = props.state;
+  const box = useRef<HTMLDivElement>(null);
+  const [pointed, setPointed] = useState('');
+  const [current, setCurrent] = useState('');
+  useEffect(() => {
+    const lit = box.current?.querySelector<HTMLElement>('.marked');
+    if (lit && props.marked.length > 0) lit.scrollIntoView({ block: 'nearest' });
+  }, [props.marked.join()]);
   if (!answer) return <Pending loading={busy} error={error} />;
   if (answer.json !== undefined) return <JsonView value={answer.json} />;
   if (answer.rows) return <Rows rows={answer.rows} />;
   if (answer.lines) return <Rows rows={answer.lines.map((line) => [line])} />;
   const segments = answer.segments ?? [];
-  const chosen = segments.flatMap((one) => one.fields).find((one) => one.path === props.chosen);
+  const chosen = props.chosen === '' ? undefined : segments.flatMap((one) => one.fields).find((one) => fieldOf(one.path) === fieldOf(props.chosen));
+  const first = segments[0]?.fields[0]?.path ?? '';
+  const point = (target: EventTarget | null) => setPointed(target instanceof Element ? (target.closest<HTMLElement>('[data-path]')?.dataset['path'] ?? '') : '');
+  const markedIn = new Map<string, string[]>();
+  for (const path of props.marked) markedIn.set(fieldOf(path), [...(markedIn.get(fieldOf(path)) ?? []), path]);
   return (
     <>
-      <div class="segments" tabIndex={0} role="region" aria-label="Segments">
+      <div
+        class="segments"
+        role="region"
+        aria-label="Segments"
+        ref={box}
+        onMouseOver={(event) => point(event.target)}
+        onMouseLeave={() => setPointed('')}
+        onFocusCapture={(event) => {
+          point(event.target);
+          const path = event.target instanceof HTMLElement ? event.target.dataset['path'] : undefined;
+          if (path) setCurrent(path);
+        }}
+        onKeyDown={(event) => {
+          if (box.current && !event.ctrlKey && !event.metaKey && moveFocus(box.current, event.key)) event.preventDefault();
+        }}
+      >
         {segments.map((segment) => (
           <div key={segment.n} class="segment">
             <span class="segment-id" title={segment.name}>
               {segment.id}
             </span>
-            {segment.fields.map((field) => (
-              <span key={field.n}>
-                <span class="dim" aria-hidden="true">
-                  {field.n > 1 ? '|' : ''}
-                </span>
-                <button
-                  type="button"
-                  class={`hl7-field${props.marked.has(field.path) ? ' marked' : ''}${field.path === props.chosen ? ' chosen' : ''}`}
-                  title={title(field)}
-                  aria-label={`${title(field)}: ${field.text}`}
-                  onClick={() => props.onChoose(field.path)}
-                >
-                  <sup>{field.n}</sup>
-                  {field.text}
-                </button>
-              </span>
+            {segment.fields.map((field, n) => (
+              <FieldButton
+                key={field.n}
+                field={field}
+                first={n === 0 && field.n === 1}
+                delimiters={answer.delimiters ?? '|^~\\&'}
+                marked={markedIn.get(fieldOf(field.path)) ?? []}
+                chosen={props.chosen}
+                current={field.path === (current || first)}
+                onChoose={props.onChoose}
+              />
             ))}
           </div>
         ))}
       </div>
+      <p class="pointed mono" aria-hidden="true">
+        {pointed ? nameOf(answer, pointed) : 'Point at a value, or move with the arrow keys, for its name.'}
+      </p>
       {answer.next !== undefined ? (
         <div class="row body">
           <span class="dim">
@@ -144,7 +243,7 @@ export function Segments(props: { state: SegmentsState; marked: ReadonlySet<stri
         </div>
       ) : null}
       <ErrorBox error={error} />
-      {chosen ? <FieldDetail field={chosen} /> : <p class="dim body">Choose a field for its name, meaning and use.</p>}
+      {chosen ? <FieldDetail field={chosen} chosen={props.chosen} /> : <p class="dim body">Choose a field for its components, its meaning, and what the map made of it.</p>}
       {answer.findings && answer.findings.length > 0 ? (
         <Panel title="Findings" class="flat">
           <ul class="body">

@@ -1,13 +1,39 @@
 // Why the message is where it is, what happened to it, and where it went: from records only, without its content.
+import { useState } from 'preact/hooks';
 import { api } from '../api';
-import { Panel, Pending, State, Time } from '../components/basics';
-import { millis } from '../format';
+import { Panel, Pending, State, Time, Words } from '../components/basics';
+import { millis, once } from '../format';
 import { useAction, useLoad, type Loaded } from '../load';
 import { link } from '../router';
 import { useRight } from '../session';
 import type { Message, Output, Why } from '../types';
 import { ErrorBox } from '../components/basics';
 import { say } from '../components/toast';
+
+interface Run<T> {
+  first: T;
+  last: T;
+  count: number;
+}
+
+/** Equal ones that follow each other become one, with their number. */
+function fold<T>(items: T[], key: (item: T) => string): Run<T>[] {
+  const out: Run<T>[] = [];
+  for (const item of items) {
+    const run = out.at(-1);
+    if (run && key(run.first) === key(item)) {
+      run.last = item;
+      run.count += 1;
+    } else out.push({ first: item, last: item, count: 1 });
+  }
+  return out;
+}
+
+/** A detail that begins with the code does not say it again. */
+function detailOf(code: string | undefined, detail: string | undefined): string {
+  const text = once(detail ?? '');
+  return code && text.startsWith(`${code}: `) ? text.slice(code.length + 2) : text;
+}
 
 function NextStep(props: { why: Why; message: Message; onReplay: () => void; onEdit: () => void }) {
   const { why } = props;
@@ -69,27 +95,32 @@ export function WhyPanel(props: { id: number; message: Message; onReplay: () => 
               ) : null}
             </p>
             {data.text.map((sentence, n) => (
-              <p key={n}>{sentence}</p>
+              <p key={n} class="wrap">
+                <Words text={once(sentence)} />
+              </p>
             ))}
             {data.doing ? (
               <p>
                 <strong>Kiln:</strong> {data.doing}
-                {data.next ? `; ${data.next}` : ''}
                 {data.next_try ? (
                   <>
-                    {' '}
-                    <Time at={data.next_try} how="relative" />
+                    ; the next try is <Time at={data.next_try} how="relative" />
                   </>
-                ) : null}
+                ) : data.next ? (
+                  `; ${data.next}`
+                ) : (
+                  ''
+                )}
               </p>
             ) : null}
             {data.can && data.can.length > 0 ? <h3>You can</h3> : null}
             <NextStep why={data} message={props.message} onReplay={props.onReplay} onEdit={props.onEdit} />
             <h3>Its way</h3>
             <ol class="steps">
-              {data.steps.map((one, n) => (
+              {fold(data.steps, (one) => `${one.what}${one.text.replace(/\d+/, '')}`).map(({ first, last, count }, n) => (
                 <li key={n}>
-                  <span class="dim">{one.what}</span> {one.text} {one.place ? <code class="dim">{one.place}</code> : null}
+                  <span class="dim">{first.what}</span> <Words text={once(count > 1 ? last.text : first.text)} /> {first.place ? <code class="dim">{first.place}</code> : null}
+                  {count > 1 ? <span class="dim"> and {count - 1} before it, the same way</span> : null}
                 </li>
               ))}
             </ol>
@@ -102,8 +133,20 @@ export function WhyPanel(props: { id: number; message: Message; onReplay: () => 
 
 export function Timeline(props: { id: number }) {
   const { data, error, loading, reload } = useLoad(() => api.timeline(props.id), [props.id]);
+  const [all, setAll] = useState(false);
+  const runs = fold(data?.events ?? [], (one) => (all ? String(Math.random()) : `${one.what}|${one.destination}|${one.code}|${one.text?.replace(/\d+/, '')}`));
+  const isFolded = all || runs.length < (data?.events.length ?? 0);
   return (
-    <Panel title="Timeline">
+    <Panel
+      title="Timeline"
+      tools={
+        isFolded ? (
+          <button type="button" class="small" aria-pressed={all} onClick={() => setAll(!all)}>
+            {all ? 'Fold what repeats' : `Show all ${data?.events.length ?? 0}`}
+          </button>
+        ) : null
+      }
+    >
       {data ? (
         <div class="table-box">
           <table>
@@ -117,17 +160,23 @@ export function Timeline(props: { id: number }) {
               </tr>
             </thead>
             <tbody>
-              {data.events.map((one, n) => (
+              {runs.map(({ first: one, last, count }, n) => (
                 <tr key={n}>
                   <td>
                     <Time at={one.at} />
+                    {count > 1 ? (
+                      <span class="dim">
+                        {' '}
+                        to <Time at={last.at} />, {count} times
+                      </span>
+                    ) : null}
                   </td>
                   <td>{one.what}</td>
                   <td>{one.destination}</td>
                   <td class="wrap">
-                    {one.text} {one.code ? <strong>{one.code}</strong> : null}
+                    {detailOf(one.code, one.text)} {one.code ? <strong>{one.code}</strong> : null}
                   </td>
-                  <td class="num">{one.ms === undefined ? '' : millis(one.ms)}</td>
+                  <td class="num">{one.ms === undefined || count > 1 ? '' : millis(one.ms)}</td>
                 </tr>
               ))}
             </tbody>
@@ -147,9 +196,17 @@ function Tries(props: { output: Output }) {
   if (tries.length === 0) return null;
   return (
     <ol class="steps">
-      {tries.map((one) => (
-        <li key={one.n}>
-          <Time at={one.at} /> {one.code ? <strong>{one.code}</strong> : null} {one.detail} {one.ms === undefined ? '' : millis(one.ms)} {one.in_doubt ? <State state="in_doubt" /> : null}
+      {fold(tries, (one) => `${one.code}|${one.detail}|${one.in_doubt}`).map(({ first, last, count }) => (
+        <li key={first.n}>
+          {count > 1 ? <strong>{count} times, </strong> : null}
+          <Time at={first.at} />
+          {count > 1 ? (
+            <>
+              {' '}
+              to <Time at={last.at} />
+            </>
+          ) : null}{' '}
+          {first.code ? <strong>{first.code}</strong> : null} {detailOf(first.code, first.detail)} {first.ms === undefined || count > 1 ? '' : millis(first.ms)} {first.in_doubt ? <State state="in_doubt" /> : null}
         </li>
       ))}
     </ol>
@@ -169,9 +226,9 @@ export function Destinations(props: { outputs: Loaded<{ outputs: Output[] }> }) 
                 <strong class="wrap">{one.destination}</strong>
                 {one.code ? <span class="mono">{one.code}</span> : null}
                 {one.attempts ? <span class="dim">{one.attempts === 1 ? '1 attempt' : `${one.attempts} attempts`}</span> : null}
-                <Time at={one.updated} />
+                {one.updated ? <Time at={one.updated} /> : null}
               </div>
-              {one.detail ? <p class="wrap">{one.detail}</p> : null}
+              {one.detail && (one.tries ?? []).length === 0 ? <p class="wrap">{detailOf(one.code, one.detail)}</p> : null}
               <Tries output={one} />
             </li>
           ))}

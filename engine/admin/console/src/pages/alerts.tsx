@@ -1,15 +1,15 @@
 // What is firing, since when, what to do, who has it; silence always ends by itself.
 import { useState } from 'preact/hooks';
 import { api } from '../api';
-import { ErrorBox, Field, PageHead, Panel, Pending, State, Time } from '../components/basics';
+import { ErrorBox, Field, PageHead, Panel, Pending, State, Time, Unready, Words } from '../components/basics';
 import { DataTable } from '../components/data_table';
 import { Confirm } from '../components/dialog';
 import { say } from '../components/toast';
-import { plural } from '../format';
-import { asApiError, useLoad } from '../load';
+import { duration, plural, verb } from '../format';
+import { asApiError, useAction, useLoad } from '../load';
 import { session, useRight } from '../session';
 import { useStore } from '../store';
-import type { Alert } from '../types_admin';
+import type { Alert, PastAlert } from '../types_admin';
 
 const kHours = [1, 4, 12, 24, 72];
 
@@ -62,6 +62,70 @@ function Own(props: { alert: Alert; onClose: () => void; onDone: () => void }) {
   );
 }
 
+function Runbook(props: { runbook: string | undefined; alert: string }) {
+  const { runbook, alert } = props;
+  if (!runbook) return null;
+  if (!/^https?:\/\//.test(runbook)) return <div class="dim">Runbook: {runbook}</div>;
+  return (
+    <div>
+      <a class="up" href={runbook} target="_blank" rel="noreferrer noopener">
+        Runbook of {alert}
+      </a>
+    </div>
+  );
+}
+
+/** What has fired and ended, the newest first. */
+function History() {
+  const { data, error, loading, reload } = useLoad(() => api.alertHistory(), [], 30_000);
+  const [older, setOlder] = useState<PastAlert[]>([]);
+  const [next, setNext] = useState<string | number | undefined>(undefined);
+  const more = useAction(async () => {
+    const last = older.length > 0 ? next : data?.next;
+    const page = await api.alertHistory(last);
+    setOlder([...older, ...(page?.history ?? [])]);
+    setNext(page?.next);
+  });
+  if (data === null && !loading && !error) return null;
+  const isMore = older.length > 0 ? next !== undefined : data?.next !== undefined;
+  return (
+    <Panel title="History">
+      {data ? (
+        <>
+          <DataTable
+            label="Alerts before"
+            items={[...data.history, ...older]}
+            id={(one) => `${one.id} ${one.since} ${one.until ?? ''}`}
+            empty="No alert has fired yet."
+            columns={[
+              { title: 'Level', cell: (one) => <State state={one.level} /> },
+              { title: 'Alert', cell: (one) => <strong>{one.alert}</strong> },
+              { title: 'Where', cell: (one) => one.subject || '–' },
+              { title: 'What', cell: (one) => one.text },
+              { title: 'Began', cell: (one) => <Time at={one.since} /> },
+              { title: 'Ended', cell: (one) => (one.until ? <Time at={one.until} /> : <State state="firing" />) },
+              { title: 'Lasted', num: true, cell: (one) => duration(((one.until ? Date.parse(one.until) : Date.now()) - Date.parse(one.since)) / 1000) },
+              { title: 'Owner', cell: (one) => one.owner ?? 'nobody' },
+            ]}
+          />
+          {isMore ? (
+            <p class="body">
+              <button type="button" disabled={more.busy} onClick={() => void more.run()}>
+                Older
+              </button>
+            </p>
+          ) : null}
+          <ErrorBox error={more.error} />
+        </>
+      ) : (
+        <div class="body">
+          <Pending loading={loading} error={error} retry={reload} />
+        </div>
+      )}
+    </Panel>
+  );
+}
+
 export default function AlertsPage() {
   const { data, error, loading, reload } = useLoad(() => api.alerts(), [], 5000);
   const [asked, setAsked] = useState<{ what: 'silence' | 'own'; alert: Alert } | null>(null);
@@ -72,7 +136,7 @@ export default function AlertsPage() {
       (caught: unknown) => say(asApiError(caught).message, 'bad'),
     );
   };
-  if (!data) return <Pending loading={loading} error={error} retry={reload} />;
+  if (!data) return <Unready title="Alerts" loading={loading} error={error} retry={reload} />;
   const close = () => setAsked(null);
   return (
     <div class="stack">
@@ -94,13 +158,18 @@ export default function AlertsPage() {
           columns={[
             { title: 'Level', cell: (one) => <State state={one.level} /> },
             { title: 'Alert', cell: (one) => <strong>{one.alert}</strong> },
-            { title: 'Where', cell: (one) => <span class="wrap">{one.subject || '–'}</span> },
+            { title: 'Where', cell: (one) => <span class="nowrap">{one.subject || '–'}</span> },
             {
               title: 'What, and what to do',
               cell: (one) => (
                 <>
                   <div>{one.text}</div>
-                  {one.remedy ? <div class="dim">You can: {one.remedy}</div> : null}
+                  {one.remedy ? (
+                    <div class="dim">
+                      You can: <Words text={one.remedy} />
+                    </div>
+                  ) : null}
+                  <Runbook runbook={one.runbook} alert={one.alert} />
                 </>
               ),
             },
@@ -143,8 +212,9 @@ export default function AlertsPage() {
             { title: 'From level', cell: (one) => <State state={one.level} /> },
           ]}
         />
-        {data.waiting ? <p class="body">{plural(data.waiting, 'note')} wait to be sent.</p> : null}
+        {data.waiting ? <p class="body">{plural(data.waiting, 'note')} {verb(data.waiting, 'waits', 'wait')} to be sent.</p> : null}
       </Panel>
+      <History />
       {asked?.what === 'silence' ? <Silence alert={asked.alert} onClose={close} onDone={reload} /> : null}
       {asked?.what === 'own' ? <Own alert={asked.alert} onClose={close} onDone={reload} /> : null}
     </div>

@@ -54,7 +54,7 @@ function Overview() {
 
 export default function Channels() {
   const route = useRoute();
-  const [tab, setTab] = useState('site');
+  const tab = route.query.get('tab') ?? 'site';
   const mayConfigure = useRight('configure');
   const [name] = route.parts;
   const { status } = useStore(live);
@@ -71,10 +71,7 @@ export default function Channels() {
       <Tabs
         label="Parts of the site"
         open={tab}
-        onOpen={(next) => {
-          setTab(next);
-          replace(link('channels'));
-        }}
+        onOpen={(next) => replace(link('channels', [], { tab: next === 'site' ? undefined : next }))}
         tabs={[{ name: 'site', title: 'Site' }, { name: 'config', title: 'Check, reload and versions' }, ...(mayConfigure ? [{ name: 'files', title: 'Files' }] : [])]}
       />
       {tab === 'site' ? <Overview /> : null}

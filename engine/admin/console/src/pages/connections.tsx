@@ -1,7 +1,7 @@
 // Both sides of every channel: what listens, what is connected, who was refused, what went wrong last.
 import { useState } from 'preact/hooks';
 import { api } from '../api';
-import { ErrorBox, PageHead, Panel, Pending, State, Time } from '../components/basics';
+import { ErrorBox, PageHead, Panel, State, Time, Unready } from '../components/basics';
 import { connectionState } from '../components/connection_state';
 import { DataTable } from '../components/data_table';
 import { count } from '../format';
@@ -24,7 +24,7 @@ export default function Connections() {
   const { data, error, loading, reload } = useLoad(() => api.connections(), [], 5000);
   const { status, stale } = useStore(live);
   const [filter, setFilter] = useState('');
-  if (!data) return <Pending loading={loading} error={error} retry={reload} />;
+  if (!data) return <Unready title="Connections" loading={loading} error={error} retry={reload} />;
   const wanted = filter.toLowerCase();
   const shown = data.connections.filter((one) => `${one.channel} ${one.destination ?? ''} ${one.listener ?? ''} ${one.peer} ${one.last_error ?? ''}`.toLowerCase().includes(wanted));
   const sum = (pick: (one: Connection) => number) => shown.reduce((all, one) => all + pick(one), 0);

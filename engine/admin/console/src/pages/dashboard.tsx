@@ -2,7 +2,7 @@
 import { State, Time, Empty, PageHead, Panel } from '../components/basics';
 import { Age } from '../components/age';
 import { ChannelTable } from '../components/channel_table';
-import { bytes, count, duration, plural, rate } from '../format';
+import { bytes, count, duration, once, plural, rate } from '../format';
 import { live } from '../live';
 import { link } from '../router';
 import { useStore } from '../store';
@@ -10,6 +10,12 @@ import type { Problem, Status } from '../types';
 
 function target(problem: Problem): string {
   return problem.channel ? link('channels', [problem.channel]) : link('alerts');
+}
+
+/** What it is about, unless its text begins with that. */
+function subject(problem: Problem): string {
+  const name = problem.channel ? `${problem.channel}${problem.destination ? `/${problem.destination}` : ''}` : '';
+  return name === '' || problem.text.startsWith(name) ? '' : `${name}: `;
 }
 
 function Problems(props: { problems: Problem[] }) {
@@ -22,7 +28,10 @@ function Problems(props: { problems: Problem[] }) {
             <State state={one.level} text={one.level === 'bad' ? 'act now' : 'look'} />
             <div>
               <div class="what">
-                <a href={target(one)}>{one.text}</a>
+                <a href={target(one)}>
+                  {subject(one)}
+                  {once(one.text)}
+                </a>
               </div>
               {one.doing ? <div>Kiln: {one.doing}</div> : null}
               {one.can ? (
@@ -144,7 +153,7 @@ export default function Dashboard() {
       <h1 class="hidden-text">Dashboard</h1>
       <div class={`verdict ${level}`} role="status">
         <State state={level} tone={stale ? 'idle' : level === 'idle' ? 'idle' : level} text={stale ? 'unknown' : level === 'ok' ? 'all well' : level === 'warn' ? 'look' : 'act now'} />
-        <span class="grow">{stale ? `No data. Before: ${status.verdict.text}` : status.verdict.text}</span>
+        <span class="grow">{stale ? `No data. Before: ${once(status.verdict.text)}` : once(status.verdict.text)}</span>
         <span class="age">
           as of <Time at={status.now} />
         </span>

@@ -1,7 +1,7 @@
 // Replay jobs: how far, how fast, by whom; pause, resume, cancel.
 import { useState } from 'preact/hooks';
 import { api } from '../api';
-import { ErrorBox, PageHead, Panel, Pending, State, Time } from '../components/basics';
+import { ErrorBox, PageHead, Panel, State, Time, Unready } from '../components/basics';
 import { DataTable } from '../components/data_table';
 import { Confirm } from '../components/dialog';
 import { say } from '../components/toast';
@@ -34,7 +34,7 @@ export default function Jobs() {
       (caught: unknown) => say(asApiError(caught).message, 'bad'),
     );
   };
-  if (!data) return <Pending loading={loading} error={error} retry={reload} />;
+  if (!data) return <Unready title="Replay jobs" loading={loading} error={error} retry={reload} />;
   return (
     <div class="stack">
       <PageHead title="Replay jobs">

@@ -1,7 +1,7 @@
 // One message: where it is and why, its content beside what the maps made of it, what was sent and answered, and what to do.
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api';
-import { Empty, PageHead, Pending, State, Time } from '../components/basics';
+import { Empty, PageHead, Pending, State, Time, Unready } from '../components/basics';
 import { ReplayDialog } from '../components/replay_dialog';
 import { Tabs } from '../components/tabs';
 import { bytes } from '../format';
@@ -144,7 +144,7 @@ export default function MessagePage() {
     ],
     [id, open],
   );
-  if (!data) return <Pending loading={loading} error={error} retry={reload} />;
+  if (!data) return <Unready title={`Message ${id}`} loading={loading} error={error} retry={reload} />;
   return (
     <div class="stack">
       <Head message={data} onReplay={() => setReplaying(true)} />

@@ -1,11 +1,13 @@
 // Search over all messages: query, endless list, and what to do with many at once.
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, type ApiError } from '../api';
-import { Empty, ErrorBox, PageHead, State, Time } from '../components/basics';
+import { Check, Empty, ErrorBox, PageHead, State, Time } from '../components/basics';
+import { Dialog } from '../components/dialog';
 import { QueryBar } from '../components/query_bar';
 import { ReplayDialog } from '../components/replay_dialog';
 import { VirtualList } from '../components/virtual_list';
-import { bytes, count, plural } from '../format';
+import { bytes, count, once, plural } from '../format';
 import { useShortcuts } from '../keys';
 import { live } from '../live';
 import { asApiError } from '../load';
@@ -14,8 +16,93 @@ import { useRight } from '../session';
 import type { SearchAnswer, Summary } from '../types';
 
 const kPage = 200;
-const kColumns = '32px 76px 152px minmax(90px, 1fr) minmax(90px, 1fr) minmax(110px, 1.3fr) 130px minmax(120px, 2fr) 72px';
-const kNarrow = '20px 56px minmax(64px, 1fr) minmax(70px, 1fr) 104px';
+
+interface Column {
+  name: string;
+  title: string;
+  width: string;
+  num?: boolean;
+  cell: (one: Summary) => ComponentChildren;
+}
+
+/** The structure (third component) says what the type says; it stands on the page of the message. */
+const shortType = (type: string) => type.split('^').slice(0, 2).join('^');
+
+function lastChange(one: Summary): string | undefined {
+  return one.destinations.map((to) => to.updated ?? '').sort().pop() || undefined;
+}
+
+const kAll: Column[] = [
+  { name: 'number', title: 'Number', width: '76px', cell: (one) => (
+      <a class="mono" href={link('message', [one.id])} tabIndex={-1}>
+        {one.id}
+      </a>
+    ) },
+  { name: 'received', title: 'Received', width: '142px', cell: (one) => <Time at={one.received} /> },
+  { name: 'channel', title: 'Channel', width: 'minmax(80px, 1fr)', cell: (one) => one.channel },
+  { name: 'type', title: 'Type', width: '92px', cell: (one) => <span title={one.type}>{shortType(one.type)}</span> },
+  { name: 'control', title: 'Control id', width: 'minmax(100px, 1fr)', cell: (one) => <span class="mono">{one.control_id}</span> },
+  { name: 'state', title: 'State', width: '118px', cell: (one) => <State state={one.state} /> },
+  { name: 'where', title: 'Where, and why', width: 'minmax(140px, 2.4fr)', cell: (one) => {
+      const detail = once(one.destinations.find((to) => to.detail)?.detail ?? '');
+      const origin = one.replay_of ? `replay of ${one.replay_of} · ` : one.edited_from ? `edited from ${one.edited_from} · ` : '';
+      const text = origin + (detail || one.destinations.map((to) => to.destination.split('/')[1]).join(', '));
+      return (
+        <span class="dim" title={text}>
+          {text}
+        </span>
+      );
+    } },
+  { name: 'peer', title: 'From', width: 'minmax(100px, 1fr)', cell: (one) => <span class="mono">{one.peer || one.name || '–'}</span> },
+  { name: 'code', title: 'Answer', width: '72px', cell: (one) => one.destinations.map((to) => to.code).filter(Boolean).join(' ') || '–' },
+  { name: 'attempts', title: 'Tries', width: '48px', num: true, cell: (one) => count(Math.max(0, ...one.destinations.map((to) => to.attempts ?? 0))) },
+  { name: 'changed', title: 'Last change', width: '142px', cell: (one) => <Time at={lastChange(one)} /> },
+  { name: 'size', title: 'Size', width: '66px', num: true, cell: (one) => bytes(one.size) },
+];
+const kUsual = ['number', 'received', 'channel', 'type', 'control', 'state', 'where', 'size'];
+const kKept = 'kiln.columns'; // names of columns only: nothing of a message is kept in the browser
+
+function keptColumns(): string[] {
+  try {
+    const kept = JSON.parse(localStorage.getItem(kKept) ?? 'null') as unknown;
+    const known = Array.isArray(kept) ? kAll.map((one) => one.name).filter((name) => kept.includes(name)) : [];
+    return known.length > 0 ? known : kUsual;
+  } catch {
+    return kUsual;
+  }
+}
+
+function ChooseColumns(props: { shown: string[]; onChange: (names: string[]) => void; onClose: () => void }) {
+  const { shown } = props;
+  return (
+    <Dialog
+      title="Columns"
+      onClose={props.onClose}
+      footer={
+        <>
+          <button type="button" onClick={() => props.onChange(kUsual)}>
+            The usual ones
+          </button>
+          <button type="button" class="primary" onClick={props.onClose}>
+            Done
+          </button>
+        </>
+      }
+    >
+      {kAll.map((one) => (
+        <Check
+          key={one.name}
+          label={one.title}
+          checked={shown.includes(one.name)}
+          disabled={one.name === 'number'}
+          onChange={(on) => props.onChange(kAll.map((each) => each.name).filter((name) => (name === one.name ? on : shown.includes(name))))}
+        />
+      ))}
+    </Dialog>
+  );
+}
+
+const kNarrow: Record<string, string> = { number: '52px', received: 'minmax(60px, 1fr)', type: '78px', state: '108px' };
 
 interface Found {
   messages: Summary[];
@@ -63,43 +150,18 @@ function destinationsOf(messages: Summary[]): string[] {
   return [...new Set(messages.flatMap((one) => one.destinations.map((to) => to.destination.split('/')[1] ?? '')))].filter((name) => name !== '' && name !== '-').sort();
 }
 
-function Cells(props: { one: Summary; narrow: boolean; chosen: boolean; onChoose: () => void }) {
-  const { one, narrow } = props;
-  const detail = one.destinations.find((to) => to.detail)?.detail;
+function Cells(props: { one: Summary; columns: Column[]; chosen: boolean; onChoose: () => void }) {
+  const { one } = props;
   return (
     <>
       <span role="gridcell">
         <input type="checkbox" tabIndex={-1} aria-label={`Choose message ${one.id}`} checked={props.chosen} onChange={props.onChoose} />
       </span>
-      <span role="gridcell" class="mono">
-        <a href={link('message', [one.id])} tabIndex={-1}>
-          {one.id}
-        </a>
-      </span>
-      <span role="gridcell">
-        <Time at={one.received} />
-      </span>
-      {narrow ? null : <span role="gridcell">{one.channel}</span>}
-      <span role="gridcell">{one.type}</span>
-      {narrow ? null : (
-        <span role="gridcell" class="mono">
-          {one.control_id}
+      {props.columns.map((column) => (
+        <span key={column.name} role="gridcell" class={column.num ? 'num' : ''}>
+          {column.cell(one)}
         </span>
-      )}
-      <span role="gridcell">
-        <State state={one.state} />
-      </span>
-      {narrow ? null : (
-        <>
-          <span role="gridcell" class="dim">
-            {one.replay_of ? `replay of ${one.replay_of} · ` : ''}
-            {detail || one.destinations.map((to) => to.destination.split('/')[1]).join(', ')}
-          </span>
-          <span role="gridcell" class="num">
-            {bytes(one.size)}
-          </span>
-        </>
-      )}
+      ))}
     </>
   );
 }
@@ -120,6 +182,8 @@ export default function Messages() {
   const { found, error, busy, again, more } = useSearch(q);
   const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
   const [replaying, setReplaying] = useState<string | null>(null);
+  const [names, setNames] = useState(keptColumns);
+  const [choosing, setChoosing] = useState(false);
   const narrow = useNarrow();
   const mayReplay = useRight('replay');
   const seesContent = useRight('phi.view');
@@ -143,7 +207,15 @@ export default function Messages() {
   };
   const ids = [...chosen].sort((a, b) => a - b);
   const bulkQuery = ids.length > 0 ? ids.join(' OR ') : q;
-  const heads = ['', 'Number', 'Received', ...(narrow ? [] : ['Channel']), 'Type', ...(narrow ? [] : ['Control id']), 'State', ...(narrow ? [] : ['Where', 'Size'])];
+  const columns = kAll.filter((one) => (narrow ? one.name in kNarrow : names.includes(one.name)));
+  const showColumns = (next: string[]) => {
+    setNames(next);
+    try {
+      localStorage.setItem(kKept, JSON.stringify(next));
+    } catch {
+      // Only this page keeps them then.
+    }
+  };
   return (
     <div class="messages-page">
       <PageHead title="Messages" />
@@ -164,8 +236,13 @@ export default function Messages() {
             </button>
           </>
         ) : null}
+        {narrow ? null : (
+          <button type="button" class="small" onClick={() => setChoosing(true)}>
+            Columns…
+          </button>
+        )}
         {mayReplay ? (
-          <button type="button" class="small" disabled={bulkQuery === '' || messages.length === 0} onClick={() => setReplaying(bulkQuery)}>
+          <button type="button" class="small" title={bulkQuery === '' ? 'Choose messages, or narrow the search first' : ''} disabled={bulkQuery === '' || messages.length === 0} onClick={() => setReplaying(bulkQuery)}>
             Replay {chosen.size > 0 ? 'chosen' : 'all'}…
           </button>
         ) : null}
@@ -182,24 +259,28 @@ export default function Messages() {
           label="Messages found"
           items={messages}
           rowHeight={32}
-          columns={narrow ? kNarrow : kColumns}
+          columns={`${narrow ? '18px' : '24px'} ${columns.map((one) => (narrow ? kNarrow[one.name] : one.width)).join(' ')}`}
           id={(one) => one.id}
           head={
             <>
-              {heads.map((text, n) => (
-                <span key={n} role="columnheader" class={text === 'Size' ? 'num' : ''}>
-                  {text || <span class="hidden-text">Chosen</span>}
+              <span role="columnheader">
+                <span class="hidden-text">Chosen</span>
+              </span>
+              {columns.map((one) => (
+                <span key={one.name} role="columnheader" class={one.num ? 'num' : ''}>
+                  {one.title}
                 </span>
               ))}
             </>
           }
-          row={(one) => <Cells one={one} narrow={narrow} chosen={chosen.has(one.id)} onChoose={() => toggle(one)} />}
+          row={(one) => <Cells one={one} columns={columns} chosen={chosen.has(one.id)} onChoose={() => toggle(one)} />}
           isChosen={(one) => chosen.has(one.id)}
           onChoose={toggle}
           onOpen={(one) => go(link('message', [one.id]))}
           onEnd={more}
         />
       ) : null}
+      {choosing ? <ChooseColumns shown={names} onChange={showColumns} onClose={() => setChoosing(false)} /> : null}
       {replaying !== null ? (
         <ReplayDialog query={replaying} what={ids.length > 0 ? plural(ids.length, 'message') : 'what this query finds'} destinations={destinationsOf(messages.slice(0, 500))} onClose={() => setReplaying(null)} />
       ) : null}

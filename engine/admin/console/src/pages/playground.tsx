@@ -11,7 +11,7 @@ import { Editor } from '../playground/editor';
 import { LspClient, type LspDiagnostic } from '../playground/lsp_client';
 import { Tests } from '../playground/tests';
 import { useRoute } from '../router';
-import type { Lineage, LineageValue } from '../types';
+import type { Lineage, LineageValue, SourceValue } from '../types';
 import type { PlaygroundFiles, TestAnswer } from '../types_admin';
 
 const kPauseMs = 500; // of typing, before the map runs again
@@ -32,7 +32,7 @@ function Select(props: { label: string; value: string; values: string[]; empty?:
   return (
     <label class="check">
       <span>{props.label}</span>
-      <select value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
+      <select aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
         {props.empty ? <option value="">{props.empty}</option> : null}
         {props.values.map((one) => (
           <option key={one}>{one}</option>
@@ -61,6 +61,9 @@ function Workbench(props: { lists: PlaygroundFiles }) {
   const [tests, setTests] = useState<TestAnswer | null>(null);
   const [tab, setTab] = useState('result');
   const [value, setValue] = useState<LineageValue | null>(null);
+  const [running, setRunning] = useState(false);
+  const [goTo, setGoTo] = useState<{ path: string; line: number } | null>(null);
+  const sampleBox = useRef<HTMLTextAreaElement>(null);
   const client = useMemo(() => new LspClient((file, found) => setDiagnostics((old) => ({ ...old, [file]: found }))), []);
   const turn = useRef(0);
   const fail = (caught: unknown) => setError(asApiError(caught));
@@ -84,15 +87,18 @@ function Workbench(props: { lists: PlaygroundFiles }) {
   const run = async () => {
     if (map === '' || sample === '') return;
     const mine = ++turn.current;
-    setError(null);
+    setRunning(true);
     try {
       const next = await api.runMap({ map, sample, files: drafts });
       if (mine === turn.current) {
+        setError(null);
         setResult(next);
         setValue(null);
       }
     } catch (caught) {
       if (mine === turn.current) fail(caught);
+    } finally {
+      if (mine === turn.current) setRunning(false);
     }
   };
   useEffect(() => {
@@ -108,10 +114,26 @@ function Workbench(props: { lists: PlaygroundFiles }) {
     setDrafts({ ...drafts, [path]: text });
     void client.setText(path, text).catch(fail);
   };
+  /** Chooses the text of a field in the sample; `column` counts characters from 1. */
+  const showInSample = (from: SourceValue) => {
+    const box = sampleBox.current;
+    if (!box || from.line === undefined) return;
+    const lines = sample.split('\n');
+    const start = lines.slice(0, from.line - 1).reduce((all, line) => all + line.length + 1, 0) + (from.column ?? 1) - 1;
+    const end = start + Math.max(1, /^[^|^~&]*/.exec((lines[from.line - 1] ?? '').slice((from.column ?? 1) - 1))?.[0].length ?? 1);
+    box.focus();
+    box.setSelectionRange(start, end);
+    box.scrollTop = Math.max(0, (start / Math.max(1, sample.length)) * box.scrollHeight - box.clientHeight / 2);
+  };
+  const openFile = (file: string, line: number) => {
+    if (!lists.files.includes(file)) return;
+    setPath(file);
+    setGoTo({ path: file, line });
+  };
   const changed = Object.keys(drafts).length;
   return (
     <div class="stack">
-      <div class="row">
+      <div class="row tools">
         <Select label="Map" value={map} values={lists.maps} onChange={chooseMap} />
         <Select label="File" value={path} values={lists.files} onChange={setPath} />
         <Select label="Sample" value={samplePath} values={lists.samples} empty="your own" onChange={setSamplePath} />
@@ -119,7 +141,7 @@ function Workbench(props: { lists: PlaygroundFiles }) {
           Run
         </button>
         <button type="button" disabled={testing.busy} onClick={() => void testing.run()}>
-          Run the tests
+          {testing.busy ? 'Tests run…' : 'Run the tests'}
         </button>
         {changed > 0 ? (
           <>
@@ -146,7 +168,7 @@ function Workbench(props: { lists: PlaygroundFiles }) {
         <div class="stack">
           <Panel title={<code>{path}</code>} class="editor-panel">
             {base && base.path === path ? (
-              <Editor path={path} text={drafts[path] ?? base.text} client={client} diagnostics={diagnostics[path] ?? []} label={`Editor of ${path}`} onText={onText} onRun={() => void run()} />
+              <Editor path={path} text={drafts[path] ?? base.text} client={client} diagnostics={diagnostics[path] ?? []} label={`Editor of ${path}`} onText={onText} onRun={() => void run()} goTo={goTo?.path === path ? goTo.line : undefined} />
             ) : (
               <div class="body">
                 <Pending loading error={null} />
@@ -154,7 +176,7 @@ function Workbench(props: { lists: PlaygroundFiles }) {
             )}
           </Panel>
           <Panel title="Sample">
-            <textarea class="bare" aria-label="Sample message" rows={9} spellcheck={false} value={sample} onInput={(event) => setSample(event.currentTarget.value)} />
+            <textarea ref={sampleBox} class="bare" aria-label="Sample message" rows={9} spellcheck={false} value={sample} onInput={(event) => setSample(event.currentTarget.value)} />
           </Panel>
         </div>
         <Panel label="Result">
@@ -168,11 +190,15 @@ function Workbench(props: { lists: PlaygroundFiles }) {
             ]}
           />
           {tab === 'tests' ? <Tests answer={tests} /> : null}
-          {tab === 'result' && result?.findings ? <Findings findings={result.findings} none="" onOpen={(file) => lists.files.includes(file) && setPath(file)} /> : null}
+          {tab === 'result' && result?.findings ? <Findings findings={result.findings} none="" onOpen={openFile} /> : null}
           {tab === 'result' && result && !result.findings ? (
-            <LineageView lineage={{ data: result, error: null, loading: false, at: 0, reload: () => void run() }} map={map} onMap={chooseMap} chosenField="" chosenValue={value} onValue={setValue} />
+            <LineageView lineage={{ data: result, error: null, loading: false, at: 0, reload: () => void run() }} map={map} onMap={chooseMap} chosenField="" chosenValue={value} onValue={setValue} onShow={showInSample} />
           ) : null}
-          {tab === 'result' && !result ? <p class="body dim">Choose a sample or paste a message.</p> : null}
+          {tab === 'result' && !result && !error ? (
+            <p class="body dim" role="status">
+              {running || (sample === '' && samplePath !== '') ? 'The map runs…' : 'Choose a sample or paste a message.'}
+            </p>
+          ) : null}
         </Panel>
       </div>
     </div>

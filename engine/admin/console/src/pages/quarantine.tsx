@@ -1,120 +1,44 @@
-// Messages that wait for a person, grouped by cause: try one, then release all; assign, note, or drop with a reason.
+// Messages that wait for a person, grouped by cause: try one, then release all; resolve or drop with a reason; assign, note. Whatever
+// touches more than one runs dry first.
 import { useState } from 'preact/hooks';
 import { api } from '../api';
-import { Empty, ErrorBox, Field, PageHead, Panel, Pending, State, Time } from '../components/basics';
+import { Empty, ErrorBox, PageHead, Panel, Pending, State, Time, Unready } from '../components/basics';
 import { DataTable } from '../components/data_table';
-import { Confirm, Dialog } from '../components/dialog';
-import { say } from '../components/toast';
-import { count, plural } from '../format';
-import { useAction, useLoad } from '../load';
+import { count, once, plural, verb } from '../format';
+import { useLoad } from '../load';
 import { link } from '../router';
-import { session, useRight } from '../session';
-import { useStore } from '../store';
-import type { BulkAnswer, QuarantineGroup, QuarantineItem } from '../types';
-
-const kTypedAbove = 1000;
+import { useRight } from '../session';
+import { kActs, QuarantineAct, type Act, type Chosen } from '../components/quarantine_act';
+import type { QuarantineGroup } from '../types';
 
 function groupQuery(group: QuarantineGroup): string {
   const term = (name: string, value: string) => (/^[\w.^-]+$/.test(value) ? `${name}:${value}` : `${name}:"${value}"`);
   return [term('channel', group.channel), 'state:quarantined', ...(group.destination && group.destination !== '-' ? [term('dest', group.destination)] : []), ...(group.code ? [term('code', group.code)] : [])].join(' ');
 }
 
-interface Chosen {
-  title: string;
-  ids?: number[];
-  query?: string;
-  destination?: string;
-  size: number;
-}
+type OnAct = (what: Act, chosen: Chosen) => void;
 
-/** Release: the dry run comes by itself, the button after it. */
-function Release(props: { chosen: Chosen; onClose: () => void; onDone: () => void }) {
-  const { chosen } = props;
-  const [answer, setAnswer] = useState<BulkAnswer | null>(null);
-  const [reason, setReason] = useState('');
-  const [typed, setTyped] = useState('');
-  const target = {
-    ...(chosen.ids ? { ids: chosen.ids } : { query: chosen.query ?? '' }),
-    ...(chosen.destination && chosen.destination !== '-' ? { destination: chosen.destination } : {}),
-  };
-  const dry = useAction(async () => setAnswer(await api.quarantineAction('release', { ...target, reason, dry_run: true })));
-  const real = useAction(async () => {
-    const done = await api.quarantineAction('release', { ...target, reason: reason.trim(), dry_run: false });
-    say(`${plural(done.done, 'message')} released, ${done.failed} failed`, done.failed > 0 ? 'warn' : 'ok');
-    props.onDone();
-    props.onClose();
-  });
-  const large = answer !== null && answer.matched > kTypedAbove;
-  const ready = answer !== null && answer.matched > 0 && reason.trim() !== '' && (!large || typed === String(answer.matched));
+/** Buttons of what the account may do with these. */
+function Acts(props: { chosen: Chosen; onAct: OnAct; word: string }) {
+  const operate = useRight('operate');
+  const mayDrop = useRight('replay');
+  if (!operate) return null;
+  const shown = (Object.keys(kActs) as Act[]).filter((act) => act !== 'drop' || mayDrop);
   return (
-    <Dialog
-      title={`Release ${chosen.title}`}
-      wide
-      onClose={props.onClose}
-      onSubmit={() => void (ready ? real.run() : dry.run())}
-      footer={
-        <>
-          <button type="button" onClick={props.onClose}>
-            Close
-          </button>
-          <button type="button" disabled={dry.busy} onClick={() => void dry.run()}>
-            Dry run
-          </button>
-          <button type="button" class="primary" disabled={!ready || real.busy} onClick={() => void real.run()}>
-            Release
-          </button>
-        </>
-      }
-    >
-      <p>Each goes through the running configuration again, as a new message; what fails again is quarantined again.</p>
-      <Field label="Reason" hint="Kept in the audit log.">
-        {(id) => <input id={id} value={reason} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} />}
-      </Field>
-      {large ? <Field label={`Type ${answer.matched} to go on`}>{(id) => <input id={id} value={typed} onInput={(event) => setTyped(event.currentTarget.value)} />}</Field> : null}
-      <ErrorBox error={dry.error ?? real.error} />
-      {answer ? (
-        <>
-          <div class="message-box ok" role="status">
-            <strong>Dry run: {plural(answer.matched, 'message')} would be released.</strong>
-          </div>
-          <ul class="scroll-box">
-            {answer.items.slice(0, 100).map((one) => (
-              <li key={one.id}>
-                <a href={link('message', [one.id])}>{one.id}</a> {one.text}
-              </li>
-            ))}
-          </ul>
-        </>
-      ) : null}
-    </Dialog>
+    <>
+      {shown.map((act) => (
+        <button key={act} type="button" class="small" onClick={() => props.onAct(act, props.chosen)}>
+          {act === 'release' ? `Release ${props.word}…` : `${kActs[act].label}…`}
+        </button>
+      ))}
+    </>
   );
 }
 
-function AssignOrNote(props: { what: 'assign' | 'note'; chosen: Chosen; onClose: () => void; onDone: () => void }) {
-  const { what, chosen } = props;
-  const who = useStore(session);
-  const [text, setText] = useState(what === 'assign' ? (who?.user ?? '') : '');
-  const target = chosen.ids ? { ids: chosen.ids } : { query: chosen.query ?? '' };
-  return (
-    <Confirm
-      title={what === 'assign' ? `Who takes ${chosen.title}?` : `Note on ${chosen.title}`}
-      text={what === 'assign' ? 'The owner is shown to everybody.' : 'Write no patient data into a note.'}
-      action={what === 'assign' ? 'Assign' : 'Save'}
-      onClose={props.onClose}
-      onDone={props.onDone}
-      run={async () => {
-        await api.quarantineAction(what, { ...target, ...(what === 'assign' ? { owner: text.trim() } : { note: text.trim() }) });
-        say(what === 'assign' ? `Assigned to ${text.trim()}` : 'Noted');
-      }}
-    >
-      <Field label={what === 'assign' ? 'Owner' : 'Note'}>{(id) => <input id={id} value={text} onInput={(event) => setText(event.currentTarget.value)} />}</Field>
-    </Confirm>
-  );
-}
-
-function Items(props: { group: QuarantineGroup; onAct: (what: Act, chosen: Chosen) => void; version: number }) {
+function Items(props: { group: QuarantineGroup; onAct: OnAct; version: number }) {
   const { group } = props;
   const { data, error, loading } = useLoad(() => api.quarantineItems(group), [group.channel, group.destination, group.code, props.version]);
+  const [chosen, setChosen] = useState<Set<string | number>>(new Set());
   const operate = useRight('operate');
   if (!data)
     return (
@@ -122,136 +46,109 @@ function Items(props: { group: QuarantineGroup; onAct: (what: Act, chosen: Chose
         <Pending loading={loading} error={error} />
       </div>
     );
-  const one = (item: QuarantineItem): Chosen => ({ title: `message ${item.id}`, ids: [item.id], destination: group.destination, size: 1 });
+  const ids = data.items.map((item) => item.id).filter((id) => chosen.has(id));
   return (
-    <DataTable
-      label={`Messages of ${group.code}`}
-      items={data.items}
-      id={(item) => item.id}
-      empty="None is left."
-      columns={[
-        { title: 'Message', cell: (item) => <a href={link('message', [item.id])}>{item.id}</a> },
-        { title: 'Received', cell: (item) => <Time at={item.received} /> },
-        { title: 'Type', cell: (item) => item.type },
-        { title: 'Control id', cell: (item) => <code>{item.control_id}</code> },
-        { title: 'Reason', cell: (item) => item.reason },
-        { title: 'Owner', cell: (item) => item.owner ?? '–' },
-        { title: 'Note', cell: (item) => item.note ?? '' },
-        {
-          title: '',
-          cell: (item) =>
-            operate ? (
-              <span class="row">
-                <button type="button" class="small" aria-label={`Release ${item.id}`} onClick={() => props.onAct('release', one(item))}>
-                  Release…
-                </button>
-                <button type="button" class="small" aria-label={`Drop ${item.id}`} onClick={() => props.onAct('drop', one(item))}>
-                  Drop…
-                </button>
-              </span>
-            ) : null,
-        },
-      ]}
-    />
+    <>
+      <div class="row body" role="status">
+        {ids.length > 0 ? (
+          <>
+            <strong>{ids.length} chosen</strong>
+            <Acts word="chosen" onAct={props.onAct} chosen={{ title: plural(ids.length, 'chosen message'), ids, destination: group.destination, size: ids.length }} />
+          </>
+        ) : (
+          <span class="dim">
+            {data.items.length < group.count ? `The newest ${data.items.length} of ${count(group.count)}. ` : ''}
+            {operate ? 'Choose some to decide on them apart from the others.' : ''}
+          </span>
+        )}
+      </div>
+      <DataTable
+        label={`Messages of ${group.code}`}
+        items={data.items}
+        id={(item) => item.id}
+        empty="None is left."
+        {...(operate ? { chosen, onChoose: setChosen } : {})}
+        columns={[
+          { title: 'Message', cell: (item) => <a href={link('message', [item.id])}>{item.id}</a> },
+          { title: 'Received', cell: (item) => <Time at={item.received} /> },
+          { title: 'Type', cell: (item) => item.type.split('^').slice(0, 2).join('^') },
+          { title: 'Control id', cell: (item) => <code>{item.control_id}</code> },
+          { title: 'Reason', cell: (item) => once(item.reason) },
+          { title: 'Owner', cell: (item) => item.owner ?? '–' },
+          { title: 'Note', cell: (item) => item.note ?? '' },
+        ]}
+      />
+    </>
   );
 }
 
-type Act = 'release' | 'drop' | 'assign' | 'note';
+function Group(props: { group: QuarantineGroup; version: number; onAct: OnAct }) {
+  const { group } = props;
+  const [open, setOpen] = useState(false);
+  const operate = useRight('operate');
+  const all: Chosen = { title: `${group.count === 1 ? 'the one' : `all ${count(group.count)}`} of ${group.code}`, query: groupQuery(group), destination: group.destination, size: group.count };
+  const example: Chosen = { title: `message ${group.example}`, ids: [group.example], destination: group.destination, size: 1 };
+  return (
+    <Panel
+      title={
+        <>
+          <State state="quarantined" text={count(group.count)} /> {group.code}{' '}
+          <span class="dim">
+            {group.channel}
+            {group.destination && group.destination !== '-' ? ` → ${group.destination}` : ''}
+          </span>
+        </>
+      }
+      tools={
+        <>
+          {operate ? (
+            <button type="button" class="small" onClick={() => props.onAct('release', example)}>
+              Try one…
+            </button>
+          ) : null}
+          <Acts word="all" onAct={props.onAct} chosen={all} />
+        </>
+      }
+    >
+      <div class="body stack tight">
+        {group.detail ? <p class="wrap">{once(group.detail)}</p> : null}
+        <p class="dim">
+          first <Time at={group.first} /> · last <Time at={group.last} /> · owner {group.owner ?? 'nobody'}
+          {group.note ? ` · ${group.note}` : ''} · example <a href={link('message', [group.example])}>{group.example}</a>
+        </p>
+        <p>
+          <button type="button" class="small" aria-expanded={open} onClick={() => setOpen(!open)}>
+            {open ? 'Hide the messages' : 'Show the messages'}
+          </button>
+        </p>
+      </div>
+      {open ? <Items group={group} version={props.version} onAct={props.onAct} /> : null}
+    </Panel>
+  );
+}
 
 export default function Quarantine() {
   const { data, error, loading, reload } = useLoad(() => api.quarantine(), [], 15_000);
-  const [open, setOpen] = useState<string | null>(null);
   const [act, setAct] = useState<{ what: Act; chosen: Chosen } | null>(null);
   const [version, setVersion] = useState(0);
-  const operate = useRight('operate');
-  const mayDrop = useRight('replay');
   const done = () => {
     reload();
     setVersion(version + 1);
   };
-  const close = () => setAct(null);
-  if (!data) return <Pending loading={loading} error={error} retry={reload} />;
+  if (!data) return <Unready title="Quarantine" loading={loading} error={error} retry={reload} />;
   return (
     <div class="stack">
       <PageHead title="Quarantine">
-        <span class="dim">{plural(data.open, 'message')} wait for a decision. Nothing leaves here by itself.</span>
+        <span class="dim">
+          {plural(data.open, 'message')} {verb(data.open, 'waits', 'wait')} for a decision. Nothing leaves here by itself.
+        </span>
       </PageHead>
       <ErrorBox error={error} retry={reload} />
       {data.groups.length === 0 ? <Empty>Nothing is quarantined.</Empty> : null}
-      {data.groups.map((group) => {
-        const key = `${group.channel}/${group.destination}/${group.code}`;
-        const all: Chosen = { title: `all ${group.count} of ${group.code}`, query: groupQuery(group), destination: group.destination, size: group.count };
-        const example: Chosen = { title: `message ${group.example}`, ids: [group.example], destination: group.destination, size: 1 };
-        return (
-          <Panel
-            key={key}
-            title={
-              <>
-                <State state="quarantined" text={count(group.count)} /> {group.code}{' '}
-                <span class="dim">
-                  {group.channel}
-                  {group.destination && group.destination !== '-' ? ` → ${group.destination}` : ''}
-                </span>
-              </>
-            }
-            tools={
-              operate ? (
-                <>
-                  <button type="button" class="small" onClick={() => setAct({ what: 'release', chosen: example })}>
-                    Try one…
-                  </button>
-                  <button type="button" class="small" onClick={() => setAct({ what: 'release', chosen: all })}>
-                    Release all…
-                  </button>
-                  <button type="button" class="small" onClick={() => setAct({ what: 'assign', chosen: all })}>
-                    Assign…
-                  </button>
-                  <button type="button" class="small" onClick={() => setAct({ what: 'note', chosen: all })}>
-                    Note…
-                  </button>
-                  {mayDrop ? (
-                    <button type="button" class="small" onClick={() => setAct({ what: 'drop', chosen: all })}>
-                      Drop…
-                    </button>
-                  ) : null}
-                </>
-              ) : null
-            }
-          >
-            <div class="body stack tight">
-              {group.detail ? <p class="wrap">{group.detail}</p> : null}
-              <p class="dim">
-                first <Time at={group.first} /> · last <Time at={group.last} /> · owner {group.owner ?? 'nobody'}
-                {group.note ? ` · ${group.note}` : ''} · example <a href={link('message', [group.example])}>{group.example}</a>
-              </p>
-              <p>
-                <button type="button" class="small" aria-expanded={open === key} onClick={() => setOpen(open === key ? null : key)}>
-                  {open === key ? 'Hide the messages' : 'Show the messages'}
-                </button>
-              </p>
-            </div>
-            {open === key ? <Items group={group} version={version} onAct={(what, chosen) => setAct({ what, chosen })} /> : null}
-          </Panel>
-        );
-      })}
-      {act?.what === 'release' ? <Release chosen={act.chosen} onClose={close} onDone={done} /> : null}
-      {act && (act.what === 'assign' || act.what === 'note') ? <AssignOrNote what={act.what} chosen={act.chosen} onClose={close} onDone={done} /> : null}
-      {act?.what === 'drop' ? (
-        <Confirm
-          title={`Drop ${act.chosen.title}?`}
-          text="They will never be delivered. Their content stays in the journal until retention removes it."
-          action="Drop"
-          danger
-          reason="needed"
-          {...(act.chosen.size > 1 ? { typed: act.chosen.size } : {})}
-          onClose={close}
-          onDone={done}
-          run={async (reason) => {
-            const answer = await api.quarantineAction('drop', { ...(act.chosen.ids ? { ids: act.chosen.ids } : { query: act.chosen.query ?? '' }), reason });
-            say(`${plural(answer.done, 'message')} dropped`);
-          }}
-        />
-      ) : null}
+      {data.groups.map((group) => (
+        <Group key={`${group.channel}/${group.destination}/${group.code}`} group={group} version={version} onAct={(what, chosen) => setAct({ what, chosen })} />
+      ))}
+      {act ? <QuarantineAct what={act.what} chosen={act.chosen} onClose={() => setAct(null)} onDone={done} /> : null}
     </div>
   );
 }

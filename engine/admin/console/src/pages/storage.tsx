@@ -1,7 +1,7 @@
 // What lies on disk: the day files of the journal, what keeps them, how long the disk lasts; prune and backup.
 import { useState } from 'preact/hooks';
 import { api } from '../api';
-import { Check, ErrorBox, Field, PageHead, Panel, Pending, State } from '../components/basics';
+import { Check, ErrorBox, Field, PageHead, Panel, Pending, State, Unready } from '../components/basics';
 import { DataTable } from '../components/data_table';
 import { Confirm } from '../components/dialog';
 import { say } from '../components/toast';
@@ -83,7 +83,7 @@ export default function StoragePage() {
   const { status } = useStore(live);
   const admin = useRight('admin');
   const [asked, setAsked] = useState<'prune' | 'backup' | null>(null);
-  if (!data) return <Pending loading={loading} error={error} retry={reload} />;
+  if (!data) return <Unready title="Storage" loading={loading} error={error} retry={reload} />;
   const total = status?.disk?.total_bytes;
   const left = data.disk_full ? (Date.parse(data.disk_full) - Date.now()) / 1000 : undefined;
   const held = data.plan.files.filter((one) => one.verdict === 'held').length;

@@ -90,6 +90,7 @@ export function Editor(props: {
   label: string;
   onText: (text: string) => void;
   onRun: () => void;
+  goTo?: number | undefined; // a line
 }) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
@@ -135,5 +136,12 @@ export function Editor(props: {
     const editor = view.current;
     if (editor) editor.dispatch(setDiagnostics(editor.state, asDiagnostics(editor.state.doc, props.diagnostics)));
   }, [props.diagnostics, props.path]);
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor || props.goTo === undefined) return;
+    const line = editor.state.doc.line(Math.max(1, Math.min(editor.state.doc.lines, props.goTo)));
+    editor.dispatch({ selection: { anchor: line.from }, effects: EditorView.scrollIntoView(line.from, { y: 'center' }) });
+    editor.focus();
+  }, [props.goTo, props.path]);
   return <div class="editor" ref={host} />;
 }

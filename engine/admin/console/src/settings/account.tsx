@@ -6,7 +6,7 @@ import { useAction } from '../load';
 import { askSession, session } from '../session';
 import { useStore } from '../store';
 
-function Password() {
+export function Password() {
   const [old, setOld] = useState('');
   const [fresh, setFresh] = useState('');
   const [again, setAgain] = useState('');
@@ -44,7 +44,7 @@ function Password() {
   );
 }
 
-function SecondFactor() {
+export function SecondFactor() {
   const who = useStore(session);
   const [enrolment, setEnrolment] = useState<{ secret: string; uri: string } | null>(null);
   const [code, setCode] = useState('');

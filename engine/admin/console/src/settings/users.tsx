@@ -9,6 +9,7 @@ import { useAction, useLoad } from '../load';
 import { session } from '../session';
 import type { User } from '../types_admin';
 
+const kOwner = { name: 'owner', may: 'all of it: the first account' };
 const kRoles: { name: string; may: string }[] = [
   { name: 'viewer', may: 'dashboard, metrics, search without content' },
   { name: 'operator', may: 'also start, stop, pause, release, replay, edit and resend, drop' },
@@ -131,7 +132,7 @@ export function Users() {
       </Panel>
       <Panel title="Roles">
         <dl class="facts body">
-          {kRoles.map((role) => (
+          {[...kRoles, kOwner].map((role) => (
             <>
               <dt>{role.name}</dt>
               <dd>{role.may}</dd>

@@ -1,4 +1,4 @@
-#include "engine/observe/calendar.h"
+#include "engine/base/calendar.h"
 
 #include <algorithm>
 #include <array>
@@ -6,18 +6,15 @@
 
 #include "engine/base/text.h"
 
-namespace kiln::engine {
+namespace kiln::base {
 namespace {
-
-using base::ErrorCode;
-using base::Result;
 
 constexpr std::array<std::string_view, 7> kDays = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 constexpr int kDayMinutes = 1'440;
 constexpr std::int64_t kMicrosAMinute = 60'000'000;
 
 std::optional<int> day_of(std::string_view text) {
-  const std::string name = base::lower_ascii(base::trim(text));
+  const std::string name = lower_ascii(trim(text));
   for (std::size_t i = 0; i < kDays.size(); ++i)
     if (name == kDays[i]) return static_cast<int>(i);
   return std::nullopt;
@@ -26,7 +23,7 @@ std::optional<int> day_of(std::string_view text) {
 /// "07:00" -> 420.
 std::optional<int> minute_of(std::string_view text) {
   constexpr std::size_t kLength = 5;
-  text = base::trim(text);
+  text = trim(text);
   if (text.size() != kLength || text[2] != ':') return std::nullopt;
   for (const std::size_t i : {0U, 1U, 3U, 4U})
     if (text[i] < '0' || text[i] > '9') return std::nullopt;
@@ -35,16 +32,16 @@ std::optional<int> minute_of(std::string_view text) {
   return hour * 60 + minute;
 }
 
-tl::unexpected<base::Error> bad(std::string_view part) {
-  return base::fail(ErrorCode::bad_value, "this is no time of the week", std::string(part),
+tl::unexpected<Error> bad(std::string_view part) {
+  return fail(ErrorCode::bad_value, "this is no time of the week", std::string(part),
                     "Mon-Fri 07:00-19:00, Sat 08:00-12:00");
 }
 
 /// 0 = Monday.
-int weekday(const base::PartialDate& date) {
+int weekday(const PartialDate& date) {
   constexpr std::int64_t kMicrosADay = 86'400'000'000;
-  base::PartialDate day = date;
-  day.precision = base::DatePrecision::day;
+  PartialDate day = date;
+  day.precision = DatePrecision::day;
   day.has_offset = false;
   const std::int64_t days = day.lowest_micros() / kMicrosADay;  // 1970-01-01 was a Thursday
   return static_cast<int>(((days + 3) % 7 + 7) % 7);
@@ -54,12 +51,12 @@ int weekday(const base::PartialDate& date) {
 
 Result<Calendar> Calendar::parse(std::string_view active) {
   Calendar out;
-  if (base::trim(active).empty()) return out;
-  for (const std::string_view part : base::split(active, ',')) {
-    const std::string_view text = base::trim(part);
+  if (trim(active).empty()) return out;
+  for (const std::string_view part : split(active, ',')) {
+    const std::string_view text = trim(part);
     const auto space = text.find(' ');
     Span span;
-    const auto days = base::split(text.substr(0, space), '-');
+    const auto days = split(text.substr(0, space), '-');
     const auto first = day_of(days.front()), last = day_of(days.back());
     if (!first || !last || days.size() > 2) return bad(text);
     for (int day = *first;; day = (day + 1) % 7) {
@@ -67,7 +64,7 @@ Result<Calendar> Calendar::parse(std::string_view active) {
       if (day == *last) break;
     }
     if (space != std::string_view::npos) {
-      const auto times = base::split(text.substr(space + 1), '-');
+      const auto times = split(text.substr(space + 1), '-');
       const auto from = minute_of(times.front()), to = minute_of(times.back());
       if (times.size() != 2 || !from || !to || *from == *to) return bad(text);
       span.from = *from;
@@ -78,22 +75,22 @@ Result<Calendar> Calendar::parse(std::string_view active) {
   return out;
 }
 
-base::Status Calendar::add_holidays(std::string_view text) {
+Status Calendar::add_holidays(std::string_view text) {
   int number = 0;
-  for (std::string_view line : base::split(text, '\n')) {
+  for (std::string_view line : split(text, '\n')) {
     ++number;
-    line = base::trim(line);
+    line = trim(line);
     if (line.empty() || line.front() == '#') continue;
     constexpr std::size_t kLength = 10;
-    const auto date = base::PartialDate::parse_fhir(line.substr(0, kLength));
-    if (!date || date->precision != base::DatePrecision::day)
-      return base::fail(ErrorCode::bad_date, "this is no day", "line " + std::to_string(number), "2026-12-25 Christmas");
+    const auto date = PartialDate::parse_fhir(line.substr(0, kLength));
+    if (!date || date->precision != DatePrecision::day)
+      return fail(ErrorCode::bad_date, "this is no day", "line " + std::to_string(number), "2026-12-25 Christmas");
     holidays_.insert(date->print_fhir());
   }
   return {};
 }
 
-bool Calendar::covers(const base::PartialDate& local) const {
+bool Calendar::covers(const PartialDate& local) const {
   if (spans_.empty()) return true;
   const int minute = local.hour * 60 + local.minute, day = weekday(local), before = (day + 6) % 7;
   for (const Span& span : spans_) {
@@ -107,13 +104,13 @@ bool Calendar::covers(const base::PartialDate& local) const {
   return false;
 }
 
-bool Calendar::is_active(base::WallTime at, const base::TimeZone& zone) const {
-  const base::PartialDate local = zone.local(at, base::DatePrecision::minute);
-  if (!holidays_.empty() && holidays_.contains(local.truncated(base::DatePrecision::day).print_fhir())) return false;
+bool Calendar::is_active(WallTime at, const TimeZone& zone) const {
+  const PartialDate local = zone.local(at, DatePrecision::minute);
+  if (!holidays_.empty() && holidays_.contains(local.truncated(DatePrecision::day).print_fhir())) return false;
   return covers(local);
 }
 
-std::int64_t Calendar::active_micros(base::WallTime at, std::int64_t micros, const base::TimeZone& zone) const {
+std::int64_t Calendar::active_micros(WallTime at, std::int64_t micros, const TimeZone& zone) const {
   if (spans_.empty() && holidays_.empty()) return micros;
   constexpr std::int64_t kMost = std::int64_t{7} * kDayMinutes * kMicrosAMinute;
   std::int64_t active = 0;
@@ -122,4 +119,24 @@ std::int64_t Calendar::active_micros(base::WallTime at, std::int64_t micros, con
   return active;
 }
 
-}  // namespace kiln::engine
+Result<OpenHours> OpenHours::parse(std::string_view text, std::string_view zone) {
+  TRY(Calendar calendar, Calendar::parse(text));
+  const auto found = TimeZone::find(zone.empty() ? std::string_view("UTC") : zone);
+  if (!found) return fail(ErrorCode::bad_value, "there is no such time zone", std::string(zone));
+  return OpenHours(std::move(calendar), *found, std::string(trim(text)));
+}
+
+std::string OpenHours::reason(WallTime at) const {
+  std::string out = "open " + text_ + " (" + std::string(zone_.name()) + ")";
+  const std::int64_t begin = at.micros - at.micros % kMicrosAMinute;
+  for (std::int64_t step = 1; step <= std::int64_t{8} * kDayMinutes; ++step) {
+    const WallTime then{begin + step * kMicrosAMinute};
+    if (!open(then)) continue;
+    std::string next = zone_.local(then, DatePrecision::minute).print_fhir().substr(0, 16);
+    next[10] = ' ';
+    return out + ", next at " + next;
+  }
+  return out;
+}
+
+}  // namespace kiln::base

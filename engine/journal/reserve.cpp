@@ -1,0 +1,58 @@
+#include "engine/journal/reserve.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "engine/base/env.h"
+#include "engine/limits.h"
+
+namespace kiln::engine {
+namespace {
+
+std::uint64_t free_at(const std::string& path) {
+  struct statvfs found {};
+  if (::statvfs(std::string(base::folder_of(path)).c_str(), &found) != 0) return 0;
+  return std::uint64_t{found.f_bavail} * found.f_frsize;
+}
+
+}  // namespace
+
+Reserve::Reserve(std::string path, std::uint64_t bytes) : path_(std::move(path)), bytes_(bytes) {
+  constexpr std::uint64_t kLeast = 1u << 20, kPart = 8;
+  struct stat there {};
+  const bool found = ::stat(path_.c_str(), &there) == 0 && there.st_size > 0;
+  if (found)
+    bytes_ = std::min(bytes_, static_cast<std::uint64_t>(there.st_size));
+  else
+    bytes_ = std::min(bytes_, free_at(path_) / kPart);
+  held_ = found;
+  if (bytes_ < kLeast) bytes_ = 0;
+  if (!found && bytes_ > 0) take();
+}
+
+bool Reserve::release() {
+  if (!held_) return false;
+  const int file = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+  const bool emptied = file >= 0 && ::ftruncate(file, 0) == 0;
+  if (file >= 0) ::close(file);
+  held_ = false;
+  released_ = true;
+  return emptied;
+}
+
+bool Reserve::take() {
+  if (bytes_ == 0 || free_at(path_) < bytes_ + std::min(limits::kReserveFreeBytes, bytes_)) return false;
+  const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  held_ = ::posix_fallocate(file, 0, static_cast<off_t>(bytes_)) == 0;
+  if (!held_ && ::ftruncate(file, 0) != 0) released_ = true;  // what it took in part is given back with the next try
+  ::close(file);
+  if (held_) released_ = false;
+  return held_;
+}
+
+}  // namespace kiln::engine

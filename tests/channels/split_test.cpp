@@ -1,0 +1,125 @@
+// Files in parts: rows, records, lines, entries, and what became of each.
+#include <catch2/catch.hpp>
+
+#include "channels/connectors/detail/split.h"
+#include "engine/base/json.h"
+#include "tests/channels/fixture.h"
+
+namespace kiln::channels {
+namespace {
+
+std::string parts(detail::Split how, std::string_view bytes) {
+  const auto split = detail::split_file(how, bytes);
+  if (!split) return std::string("error: ") + split.error().text;
+  std::string out;
+  for (const auto& item : split->items) out += "[" + item.bytes + (item.name.empty() ? "" : " @" + item.name) + "]";
+  for (const auto& note : split->notes) out += " note: " + note;
+  return out;
+}
+
+struct Folder {
+  test::World world;
+  std::unique_ptr<Source> source;
+  void start(const std::string& connector, const std::string& options) {
+    const auto& spec = *find_connector(ConnectorRole::source, connector);
+    source = spec.make_source(test::parse(spec, options), world.around());
+    REQUIRE(source->start(world.intake));
+  }
+  ~Folder() {
+    if (source) world.run(source->stop());
+  }
+  void put(const std::string& name, const std::string& text) {
+    REQUIRE(base::system_env().write_file_atomic(world.path(name), text));
+  }
+  bool has(const std::string& name) { return base::system_env().exists(world.path(name)); }
+  std::string read(const std::string& name) {
+    return base::system_env().read_file(world.path(name), 1 << 20).value_or("<none>");
+  }
+};
+
+TEST_CASE("each row is a message with the header before it", "[split]") {
+  CHECK(parts(detail::Split::rows, "id;name\r\n1;A\r\n2;B") == "[id;name\r\n1;A\r\n][id;name\r\n2;B]");
+  CHECK(parts(detail::Split::rows, "\xEF\xBB\xBFid\n1\n\n2\n") == "[id\n1\n][id\n2\n]");
+  CHECK(parts(detail::Split::rows, "id,note\n1,\"two\nlines \"\"x\"\"\"\n2,b\n") ==
+        "[id,note\n1,\"two\nlines \"\"x\"\"\"\n][id,note\n2,b\n]");
+  CHECK(parts(detail::Split::rows, "id\n") == "");
+  CHECK(parts(detail::Split::rows, "") == "");
+  CHECK(parts(detail::Split::records, "1\r2\r3") == "[1\r][2\r][3]");
+  CHECK(parts(detail::Split::rows, "id\n1\n\"2\n3\n") ==
+        "error: a quoted field does not end, so its records cannot be told apart");
+}
+
+TEST_CASE("each line, or each entry, is a resource; its numbers stay as they are", "[split]") {
+  CHECK(parts(detail::Split::lines, "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n\n no json \r\n") ==
+        "[{\"resourceType\":\"Patient\",\"id\":\"a\"} @Patient/a][no json]");
+  CHECK(parts(detail::Split::entries, R"({"resourceType":"Bundle","entry":[
+    {"resource":{"resourceType":"Observation","id":"o","valueQuantity":{"value":1.50}}},
+    {"request":{"method":"DELETE","url":"Patient/1"}},
+    {"resource":{"resourceType":"Patient","id":"p"}}]})") ==
+        "[{\"resourceType\":\"Observation\",\"id\":\"o\",\"valueQuantity\":{\"value\":1.50}} @Observation/o]"
+        "[{\"resourceType\":\"Patient\",\"id\":\"p\"} @Patient/p] note: entry 2 of the Bundle has no resource");
+  CHECK(parts(detail::Split::entries, "{\"resourceType\":\"Patient\"}") == "error: the file is no Bundle");
+  CHECK(parts(detail::Split::entries, "{").starts_with("error"));
+}
+
+TEST_CASE("rows of a file are taken one by one, and a file says what became of each", "[split][files]") {
+  Folder f;
+  int failures = 1;
+  f.world.intake.answer = [&](const Inbound& message) {
+    Answer out;
+    out.id = f.world.intake.messages.size();
+    const bool third = message.bytes.ends_with("3\n");
+    out.taken = third ? Taken::refused : message.bytes.ends_with("2\n") && failures-- > 0 ? Taken::not_stored : Taken::stored;
+    if (third) {
+      out.code = "mapping-require";
+      out.reason = "a column is missing";
+    }
+    return out;
+  };
+  f.put("in/a.csv", "id\n1\n2\n3\n");
+  f.start("csv", "{ folder \"in\"; poll 10ms; stable 0s; split rows; results \"results\" }");
+  REQUIRE(f.world.until([&] { return f.has("in/failed/a.csv"); }));
+  const auto& got = f.world.intake.messages;
+  REQUIRE(got.size() == 6);  // the disk was full for one: all come again, each under its key
+  CHECK(got[0].bytes == "id\n1\n");
+  CHECK(got[0].key == got[3].key);
+  CHECK(got[0].key != got[1].key);
+  CHECK(f.read("in/results/a.csv.results.jsonl") ==
+        "{\"item\":1,\"result\":\"stored\",\"message\":4}\n"
+        "{\"item\":2,\"result\":\"stored\",\"message\":5}\n"
+        "{\"item\":3,\"result\":\"refused\",\"message\":6,\"code\":\"mapping-require\",\"reason\":\"a column is missing\"}\n");
+}
+
+TEST_CASE("a file that cannot be split is refused whole", "[split][files]") {
+  Folder f;
+  f.put("in/a.csv", "id\n\"1\n");
+  f.start("csv", "{ folder \"in\"; poll 10ms; stable 0s; split rows }");
+  REQUIRE(f.world.until([&] { return f.has("in/failed/a.csv"); }));
+  CHECK(f.world.intake.messages.empty());
+  REQUIRE(f.world.intake.reports.size() == 1);
+  CHECK(f.world.intake.reports[0].detail.find("quoted field") != std::string::npos);
+}
+
+TEST_CASE("the acknowledgements of a batch file come as one batch", "[split][files]") {
+  Folder f;
+  f.world.intake.answer = [](const Inbound& message) {
+    Answer out;
+    out.taken = Taken::stored;
+    out.id = 7;
+    const std::string id = message.bytes.substr(message.bytes.find("|M") + 1, 2);
+    out.reply = "MSH|^~\\&|K|L|A|B|20260101||ACK|K7|P|2.5.1\rMSA|AA|" + id + "\r";
+    return out;
+  };
+  f.put("in/b.hl7", "FHS|^~\\&|A|B\rBHS|^~\\&|A|B\rMSH|^~\\&|A|B|K|L|20260101||ADT^A01|M1|P|2.5.1\r"
+                    "MSH|^~\\&|A|B|K|L|20260101||ADT^A01|M2|P|2.5.1\rBTS|2\rFTS|1\r");
+  f.start("file", "{ folder \"in\"; poll 10ms; stable 0s; results \"results\" }");
+  REQUIRE(f.world.until([&] { return f.has("in/archive/b.hl7"); }));
+  const std::string acks = f.read("in/results/b.hl7.ack");
+  CHECK(acks.starts_with("FHS|"));
+  CHECK(acks.find("MSA|AA|M1\r") < acks.find("MSA|AA|M2\r"));
+  CHECK(acks.find("BTS|2") != std::string::npos);
+  CHECK(f.read("in/results/b.hl7.results.jsonl").starts_with("{\"item\":1,\"result\":\"stored\",\"message\":7}\n"));
+}
+
+}  // namespace
+}  // namespace kiln::channels

@@ -1,0 +1,287 @@
+// Every bit that changes in a record is noticed, with the number of its message, and never delivered (reliability.md R14, T20).
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <map>
+
+#include "engine/base/text.h"
+#include "engine/journal/reader.h"
+#include "engine/journal/sqlite_journal.h"
+#include "engine/vault/scrub.h"
+#include "engine/vault/verify.h"
+#include "tests/support/crash_disk.h"
+#include "tests/support/temp_folder.h"
+
+using namespace kiln;
+using namespace kiln::engine;
+
+namespace {
+
+constexpr std::int64_t kStart = 1'795'000'000'000'000;
+
+struct Fixture {
+  test::TempFolder folder;
+  base::ManualClock clock{{kStart}};
+  base::InlineExecutor committer;
+  std::unique_ptr<SqliteJournal> journal;
+  MasterKeyPtr key;
+  std::map<MessageId, std::string> bodies;  ///< as they were taken
+
+  explicit Fixture(bool encrypts, int messages = 3) {
+    if (encrypts) key = *MasterKey::parse(std::string(64, 'd'), "test");
+    REQUIRE(open().has_value());
+    for (int i = 0; i < messages; ++i) add(i);
+    REQUIRE(journal->close().has_value());
+    journal.reset();
+  }
+  std::string files() const { return folder.path("journal"); }
+  std::string file() const { return files() + "/000001-20261118.db"; }
+  base::Status open() {
+    journal.reset();
+    JournalOptions options;
+    options.folder = files();
+    options.files.master = key;
+    options.files.attachment_min = 2000;
+    auto opened = SqliteJournal::open(base::system_env(), clock, committer, options, [] { FAIL("no sync fails here"); });
+    if (!opened) return base::fail(opened.error());
+    journal = std::move(*opened);
+    journal->keep_config("c1", "the site");
+    return {};
+  }
+  void add(int i) {
+    NewMessage m;
+    m.channel = "adt_in";
+    m.received = {kStart + i};
+    m.config_hash = "c1";
+    m.type = "ADT^A01";
+    m.control_id = "M" + std::to_string(i);
+    m.peer = "127.0.0.1:4";
+    m.name = "n";
+    m.action = "create";
+    m.dedupe[0] = static_cast<unsigned char>(i + 1);
+    m.body = "MSH|^~\\&|HIS|" + std::to_string(i) + "\rOBX|1|" + std::string(i == 1 ? 3000 : 20, 'x') + "\r";
+    MessageId id = 0;
+    journal->append(m, [&](auto r) { id = r.value(); });
+    bodies[id] = m.body;
+    Processed p;
+    p.id = id;
+    p.channel = "adt_in";
+    p.lookups = "[1]";
+    for (const char* name : {"same", "made", "sent"}) {
+      Output& output = p.outputs.emplace_back();
+      output.destination = name;
+      output.is_source = output.destination == "same";
+      output.control_id = "O";
+      output.order_key = "K";
+      if (!output.is_source) output.body = "made " + std::to_string(i);
+    }
+    journal->store(p, [](auto s) { REQUIRE(s.has_value()); });
+    Attempt attempt;
+    attempt.number = 1;
+    attempt.code = "AE";
+    attempt.reply = "MSA|AE";
+    journal->note_attempt(id, "adt_in", "sent", attempt, nullptr);
+    Ending e;
+    e.destination = "sent";
+    e.code = "AA";
+    e.reply = "MSA|AA";
+    e.sent_hash = base::sha256(p.outputs[2].body);
+    journal->end(id, "adt_in", e, [](auto s) { REQUIRE(s.has_value()); });
+    journal->flush();
+  }
+  base::Database database(bool read_only = false) {
+    base::DatabaseOptions options;
+    options.path = file();
+    options.read_only = read_only;
+    auto opened = base::Database::open(options);
+    REQUIRE(opened.has_value());
+    return std::move(*opened);
+  }
+  base::Result<VerifyReport> verify() {
+    VerifyOptions options;
+    options.full = true;
+    options.master = key;
+    return verify_journal(base::system_env(), files(), options);
+  }
+};
+
+/// Columns of a record that only its own check can know; what the books check, or what may change, is left out.
+const std::map<std::string, std::vector<std::string>> kColumns = {
+    {"msg", {"received_us", "channel", "kind", "type", "control_id", "peer", "name", "action", "dedupe", "crc", "key_id", "config",
+             "parent", "replay_of", "framing_fault", "size", "sum", "parts", "head", "body"}},
+    {"outbox", {"kind", "is_source", "control_id", "options", "crc", "packed", "okey", "slot", "key_id", "sum"}},
+    {"output", {"id", "dest", "kind", "control_id", "crc", "form", "key_id", "sum", "parts", "body"}},
+    {"delivery", {"dest", "state", "attempts", "in_doubt", "code", "detail", "sent_hash", "reply", "updated_us", "key_id", "sum"}},
+    {"attempt", {"dest", "n", "at_us", "took_us", "in_doubt", "code", "detail", "reply", "key_id", "sum"}},
+    {"lookup", {"crc", "key_id", "answers"}},
+    {"attachment", {"key_id", "crc", "body"}}};
+
+/// The number of the message a row is of, as SQL.
+std::string message_of(const std::string& table) {
+  if (table == "msg") return "id";
+  if (table == "output") return "id/1024";
+  return table == "attachment" ? "2" : "msg_id";
+}
+
+}  // namespace
+
+TEST_CASE("each byte of each column of a record is covered: a change is found under its message") {
+  for (const bool encrypts : {false, true}) {
+    Fixture f(encrypts);
+    const auto pristine = base::system_env().read_file(f.file(), 1 << 30);
+    REQUIRE(f.verify()->findings_total == 0);
+    std::size_t flips = 0;
+    for (const auto& [table, columns] : kColumns) {
+      for (const std::string& column : columns) {
+        // The value of one row, its type, and its key.
+        struct Cell {
+          std::string row, value;
+          std::int64_t number = 0, id = 0;
+          bool is_number = false, is_blob = false, is_null = false;
+        };
+        std::vector<Cell> cells;
+        {
+          base::Database database = f.database(true);
+          const bool has_rowid = table == "msg" || table == "output" || table == "lookup" || table == "attachment";
+          const std::string where = has_rowid ? "'rowid='||rowid" : "'msg_id='||msg_id||' AND dest='''||dest||''''";
+          auto select = database.prepare("SELECT " + where + ", " + message_of(table) + ", typeof(" + column + "), " + column +
+                                         " FROM " + table + " WHERE " + message_of(table) + "=2");
+          REQUIRE(select.has_value());
+          while (select->step().value()) {
+            Cell& cell = cells.emplace_back();
+            cell.row = select->text(0);
+            cell.id = select->integer(1);
+            const std::string type(select->text(2));
+            cell.is_number = type == "integer";
+            cell.is_blob = type == "blob";
+            cell.is_null = type == "null";
+            if (cell.is_number) cell.number = select->integer(3);
+            else cell.value = cell.is_blob ? select->blob(3) : select->text(3);
+          }
+        }
+        REQUIRE_FALSE(cells.empty());
+        for (const Cell& cell : cells) {
+          const std::size_t bytes = cell.is_number ? 2 : cell.is_null ? 1 : std::max<std::size_t>(1, cell.value.size());
+          for (std::size_t at = 0; at < bytes; at += std::max<std::size_t>(1, bytes / 5)) {
+            INFO(table + "." + column + " of " + cell.row + ", byte " + std::to_string(at) + (encrypts ? ", sealed" : ""));
+            {
+              base::Database database = f.database();
+              REQUIRE(database.exec("PRAGMA synchronous=OFF").has_value());
+              auto update = database.prepare("UPDATE " + table + " SET " + column + "=? WHERE " + cell.row);
+              REQUIRE(update.has_value());
+              std::string value = cell.value.empty() ? std::string("x") : cell.value;
+              if (!cell.value.empty()) value[at] = static_cast<char>(value[at] ^ 4);
+              if (cell.is_null && (column == "parent" || column == "replay_of")) update->bind(1, std::int64_t{1});
+              else if (cell.is_number) update->bind(1, cell.number ^ (at == 0 ? 1 : 64));
+              else if (cell.is_blob || cell.is_null) update->bind_blob(1, value);
+              else update->bind(1, std::string_view(value));
+              const base::Status done = update->run();
+              if (!done) continue;  // a constraint does not let it be so
+            }
+            const auto report = f.verify();
+            REQUIRE(report.has_value());
+            ++flips;
+            const bool found = std::any_of(report->findings.begin(), report->findings.end(), [&](const Finding& finding) {
+              return finding.id == static_cast<MessageId>(cell.id);
+            });
+            CHECK(found);
+            std::ofstream(f.file(), std::ios::binary | std::ios::trunc) << *pristine;
+          }
+        }
+      }
+    }
+    CHECK(flips > 150);
+  }
+}
+
+TEST_CASE("bits that change anywhere in a file: what is delivered is what was taken, or nothing") {
+  for (const bool encrypts : {false, true}) {
+    Fixture f(encrypts, 12);
+    const auto pristine = base::system_env().read_file(f.file(), 1 << 30);
+    test::Chance chance(encrypts ? 41 : 40);
+    std::size_t noticed = 0, harmless = 0;
+    for (int round = 0; round < 150; ++round) {
+      std::string bytes = *pristine;
+      std::size_t at = chance.below(bytes.size());
+      while (bytes[at] == 0) at = chance.below(bytes.size());  // most of a small file is empty pages
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << chance.below(8)));
+      INFO("byte " + std::to_string(at));
+      REQUIRE(base::system_env().write_file_atomic(f.file(), bytes).has_value());
+      const auto report = f.verify();
+      bool damaged = !report || report->findings_total > 0;
+      if (f.open()) {
+        const std::size_t before = f.bodies.size();
+        for (const auto& taken : f.bodies)
+          f.journal->read_message(taken.first, [&](auto r) {
+            if (r) CHECK(r->message.body == taken.second);
+            else damaged = true;
+          });
+        for (const char* destination : {"same", "made"}) {
+          std::size_t waiting = 0;
+          f.journal->read_pending("adt_in", destination, 0, 1000, 1 << 24, [&](auto r) {
+            if (!r) return;
+            waiting = r->size();
+            for (const PendingOutput& output : *r) {
+              const auto found = f.bodies.find(output.id);
+              REQUIRE(found != f.bodies.end());
+              CHECK(output.output.body ==
+                    (output.output.is_source ? found->second : "made " + std::to_string(output.id - 1)));
+              CHECK(output.output.control_id == "O");
+              CHECK(output.output.order_key == "K");
+            }
+          });
+          damaged = damaged || waiting < before;
+        }
+        f.journal.reset();
+      } else {
+        damaged = true;
+      }
+      ++(damaged ? noticed : harmless);
+      for (const char* beside : {"-wal", "-shm"})
+        if (base::system_env().exists(f.file() + beside)) REQUIRE(base::system_env().remove(f.file() + beside).has_value());
+      for (int generation = 2; generation < 4; ++generation) {
+        const std::string other = f.files() + "/00000" + std::to_string(generation) + "-20261118.db";
+        if (base::system_env().exists(other)) REQUIRE(base::system_env().remove(other).has_value());
+      }
+    }
+    CHECK(noticed > 50);
+    CHECK(noticed + harmless == 150);
+  }
+}
+
+TEST_CASE("the scrub finds a record that changed, names it once, and remembers how far it came") {
+  for (const bool encrypts : {false, true}) {
+    Fixture f(encrypts, 10);
+    {
+      base::Database database = f.database();
+      REQUIRE(database.exec("UPDATE msg SET body=zeroblob(length(body)) WHERE id=4;"
+                            "UPDATE delivery SET code='AE' WHERE msg_id=7").has_value());
+    }
+    const std::string note = f.folder.path("scrub.json");
+    Scrub::Parts parts{&base::system_env(), &f.clock, f.files(), note, f.key};
+    parts.messages_per_part = 3;
+    Scrub scrub(parts);
+    int steps = 0;
+    while (scrub.step().value()) ++steps;
+    CHECK(steps == 4);
+    Scrub::State state = scrub.state();
+    CHECK(state.last_full.micros == kStart);
+    CHECK(state.records > 40);
+    CHECK(state.locked == 0);
+    REQUIRE(state.faults.size() >= 2);
+    CHECK(state.faults.front().id == 4);
+    CHECK(state.faults.back().id == 7);
+    CHECK(state.faults.back().file == "000001-20261118.db");
+    const std::uint64_t total = state.faults_total;
+    while (scrub.step().value()) continue;
+    CHECK(scrub.state().faults_total == total);  // known already
+    CHECK(scrub.print_json().find("\"damaged\":" + std::to_string(total)) != std::string::npos);
+    CHECK(Scrub(parts).state().last_full.micros == kStart);
+    // Without the key the checksums tell.
+    parts.master = nullptr;
+    parts.note.clear();
+    Scrub blind(parts);
+    while (blind.step().value()) continue;
+    CHECK(blind.state().faults_total >= 2);
+    CHECK((blind.state().locked > 0) == encrypts);
+  }
+}
