@@ -52,7 +52,7 @@ def send_traffic(ports, ended):
         ended.wait(0.2)
 
 
-def listen(console, cookie, ended):
+def listen(console, cookie, ended, counted):
     connection = http.client.HTTPConnection("127.0.0.1", console, timeout=PATIENCE)
     connection.request("GET", "/api/v1/events", headers={"Cookie": cookie})
     answer = connection.getresponse()
@@ -74,12 +74,12 @@ ended, counted = threading.Event(), [0]
 threading.Thread(target=send_traffic, args=(ports, ended), daemon=True).start()
 time.sleep(1)
 without = busy_share(engine.pid(), SECONDS)
-for _ in range(dashboards):
-    threading.Thread(target=listen, args=(console, cookie, ended), daemon=True).start()
+for n in range(dashboards):
+    threading.Thread(target=listen, args=(console, cookie, ended, counted if n == 0 else [0]), daemon=True).start()
 time.sleep(1)
 counted[0] = 0
 with_them = busy_share(engine.pid(), SECONDS)
 print(f"{CHANNELS} channels, 50 messages a second: {without:.2%} of a core without, {with_them:.2%} with {dashboards} dashboard(s): "
-      f"{with_them - without:+.2%}; {counted[0] / SECONDS / 1000:.1f} kB/s of events")
+      f"{with_them - without:+.2%}; {counted[0] / SECONDS / 1000:.1f} kB/s of events each")
 ended.set()
 engine.stop()
