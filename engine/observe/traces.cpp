@@ -247,8 +247,11 @@ Traces::Send trace_transport(base::Network& network, const TraceSettings& settin
 
 void MessageTrace::end(std::uint64_t id, std::string_view channel, bool stored, bool refused) {
   Traces* all = traces();
-  if (all == nullptr || id == 0 || !all->takes(id, traceparent_)) return;
-  const TraceContext self = all->begin(id, traceparent_);
+  if (all == nullptr || id == 0) return;
+  const bool taken = all->takes(id, traceparent_);
+  if (!taken && traceparent_.empty()) return;
+  const TraceContext self = all->begin(id, traceparent_);  // also of one that is not to be traced: its attempts must know
+  if (!taken) return;
   const auto from = read_traceparent(traceparent_);
   TraceSpan root;
   root.self = self;

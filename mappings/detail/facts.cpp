@@ -2,9 +2,11 @@
 
 #include <re2/re2.h>
 
+#include <charconv>
 #include <initializer_list>
 #include <utility>
 
+#include "hl7/dictionary/dictionary.h"
 #include "mappings/detail/purity.h"
 
 namespace kiln::mappings::detail {
@@ -193,6 +195,26 @@ std::uint16_t slot_of(const ir::Unit& unit, ir::Index shape, std::string_view me
   return ir::kNoSlot;
 }
 
+namespace {
+
+/// "PV1-10", "PV1-15[*]" -> "http://terminology.hl7.org/CodeSystem/v2-0069".
+std::string field_system(std::string_view path) {
+  path = path.substr(0, path.find('['));
+  if (path.size() < 5 || path[3] != '-') return {};
+  int number = 0;
+  const auto parsed = std::from_chars(path.data() + 4, path.data() + path.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != path.data() + path.size()) return {};
+  for (const hl7::Version version : {hl7::Version::v2_5_1, hl7::Version::v2_3}) {
+    const auto segment = hl7::Dictionary(version).segment(path.substr(0, 3));
+    const auto field = segment ? segment->field(static_cast<std::size_t>(number)) : std::nullopt;
+    if (field && (field->datatype == "IS" || field->datatype == "ID") && !field->table.empty())
+      return "http://terminology.hl7.org/CodeSystem/v2-" + std::string(field->table);
+  }
+  return {};
+}
+
+}  // namespace
+
 std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   auto facts = std::make_shared<Facts>();
   derive_shapes(unit, *facts);
@@ -217,6 +239,8 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
     facts->tables.push_back(facts->codes.add(keys));
     facts->unmapped.push_back("the table " + std::string(unit.text(table.name)) + " has no such code");
   }
+  for (const ir::Lookup& lookup : unit.lookups)
+    facts->field_systems.push_back(lookup.original == ir::kNone ? "" : field_system(unit.text(lookup.text)));
   for (const ir::Constant& constant : unit.constants) facts->constants.push_back(value_of(unit, constant));
   for (const ir::Map& map : unit.maps) facts->structures.push_back(structure_of(unit, map));
   for (const ir::Map& map : unit.expressions) facts->expression_structures.push_back(structure_of(unit, map));

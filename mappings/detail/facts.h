@@ -79,6 +79,9 @@ struct Facts {
   std::vector<CodeIndex::Part> tables;                       ///< parallel to Unit::tables
   std::vector<std::string> unmapped;  ///< parallel to Unit::tables: what a diagnostic says of a missing row
   std::vector<Value> constants;       ///< parallel to Unit::constants
+  /// Parallel to Unit::lookups: the code system of HL7's table of the field, where it is or was a coded value without a
+  /// system of its own (IS, ID); empty otherwise.
+  std::vector<std::string> field_systems;
   std::vector<std::uint8_t> live_creates;  ///< parallel to Unit::creates: some rule in it is not constant
 };
 

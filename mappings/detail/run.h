@@ -326,7 +326,8 @@ class Run {
   struct Found;
   const ir::TableRow* literal_row(ir::Index table, std::string_view key) const;
   Found find_row(const ir::Expr& expr, const ir::Lookup& lookup, const Value& looked_up);
-  void add_original(const ir::Lookup& lookup, OutputNode& node);
+  void add_original(const ir::Lookup& lookup, std::string_view system, OutputNode& node);
+  void name_systems(std::string_view system, OutputNode& node);
   bool says_no_more(const OutputNode& translated, const OutputNode& original) const;
   Value typed_cell(const Value& cell, ir::Primitive type);
   Value table_column(const ir::Expr& expr);

@@ -220,7 +220,9 @@ bool Run::emit_found(const ir::Expr& expr, const Value& key, Dest& dest) {
     Dest inner = dest;
     inner.list = nullptr;
     inner.node = &node;
-    return emit(lookup.original, inner);
+    if (!emit(lookup.original, inner)) return false;
+    name_systems(facts_->field_systems[expr.a], node);
+    return true;
   }
   make_object(arena_, node, lookup.shape, members_of(lookup.shape));
   node.needs_live = true;
@@ -246,7 +248,8 @@ bool Run::emit_found(const ir::Expr& expr, const Value& key, Dest& dest) {
   write_part(unit_->coding_system, system);
   write_part(unit_->coding_code, code);
   write_part(unit_->coding_display, found.display);
-  if (concept_mode && found.hit && lookup.original != ir::kNone) add_original(lookup, node);
+  if (concept_mode && found.hit && lookup.original != ir::kNone)
+    add_original(lookup, facts_->field_systems[expr.a], node);
   if (!node.live && dest.list != nullptr) {
     dest.list->last = before;
     (before == nullptr ? dest.list->first : before->next) = nullptr;
@@ -269,7 +272,27 @@ bool Run::says_no_more(const OutputNode& translated, const OutputNode& original)
          (system.empty() || system == text_at(translated, unit_->coding_system));
 }
 
-void Run::add_original(const ir::Lookup& lookup, OutputNode& node) {
+/// A code of a field that has no place for a system is one of HL7's table of that field: a code without
+/// system says nothing.
+void Run::name_systems(std::string_view system, OutputNode& node) {
+  if (system.empty() || node.kind != NodeKind::object || unit_->concept_coding >= node.size) return;
+  if (node.kept) own_members(arena_, node);
+  const OutputNode* const codings = node.slots[unit_->concept_coding];
+  if (codings == nullptr || codings->kind != NodeKind::list) return;
+  for (OutputNode* item = codings->first; item != nullptr; item = item->next) {
+    if (item->kind != NodeKind::object || unit_->coding_code >= item->size) continue;
+    const OutputNode* const code = item->slots[unit_->coding_code];
+    if (code == nullptr || is_vacant(*code)) continue;
+    OutputNode& leaf = slot(arena_, *item, unit_->coding_system);
+    if (!is_vacant(leaf)) continue;
+    set_text(leaf, NodeKind::text, system);
+    leaf.rule = code->rule;
+    leaf.source = code->source;
+    mark_live(&leaf);
+  }
+}
+
+void Run::add_original(const ir::Lookup& lookup, std::string_view system, OutputNode& node) {
   OutputNode& apart = new_node(arena_, nullptr);
   Dest dest;
   static const ir::Write kPlain{};
@@ -277,6 +300,7 @@ void Run::add_original(const ir::Lookup& lookup, OutputNode& node) {
   dest.node = &apart;
   if (!emit(lookup.original, dest) || apart.kind != NodeKind::object || apart.shape != node.shape) return;
   if (apart.kept) own_members(arena_, apart);
+  name_systems(system, apart);
   for (std::uint32_t i = 0; i < apart.size; ++i) {
     if (apart.slots[i] == nullptr || is_vacant(*apart.slots[i])) continue;
     OutputNode& to = slot(arena_, node, i);

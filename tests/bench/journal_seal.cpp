@@ -1,6 +1,6 @@
 // What encryption at rest costs: the same messages into a journal without and with a master key, one after the other.
 //   bench_journal_seal [MESSAGES]             messages a second, median of five interleaved pairs
-//   bench_journal_seal --callgrind clear|sealed   for valgrind --toggle-collect='*Bench::once*': 500 messages
+//   bench_journal_seal --callgrind clear|sealed   for valgrind --toggle-collect='*Bench::once(int)': 500 messages
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -81,7 +81,7 @@ await real('a message: why, timeline, content, lineage both ways', async () => {
   await page.getByRole('button', { name: /^MSH-9 Message Type/ }).waitFor();
   const value = page.locator('.values button').filter({ hasText: 'birthDate' }).first();
   await value.click();
-  await page.locator('.hl7-field.marked').first().waitFor();
+  await page.locator('.hl7-field .marked').first().waitFor();
   await page.getByRole('tab', { name: 'Tree' }).click();
   await page.locator('.tree').first().waitFor();
   await page.getByRole('tab', { name: 'Raw' }).click();

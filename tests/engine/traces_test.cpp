@@ -122,6 +122,7 @@ TEST_CASE("traces: who began a trace goes on in it, and decides") {
   f.receive(1, kParent);
   CHECK(f.attempt(1).substr(3, 32) == "4bf92f3577b34da6a3ce929d0e0e4736");
   f.receive(1'000, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+  CHECK(f.attempt(1'000).empty());
   f.receive(2);  // one in a thousand
   CHECK(f.attempt(2).empty());
   f.receive(2'000);

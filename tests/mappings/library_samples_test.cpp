@@ -8,6 +8,7 @@
 #include <iostream>
 #include <set>
 
+#include "engine/base/text.h"
 #include "fhir/validation/validator.h"
 #include "hl7/message.h"
 #include "mappings/coverage.h"
@@ -75,6 +76,11 @@ void check_valid(const std::string& bundle) {
     INFO(issue.expression << ": " << issue.text);
     CHECK(false);
   }
+}
+
+std::string with_returns(std::string text) {
+  for (char& c : text) c = c == '\n' ? '\r' : c;
+  return text;
 }
 
 /// Every "reference" that is a urn, and every text of the node; `seen` is told.
@@ -161,6 +167,46 @@ TEST_CASE("samples of the shipped library", "[library]") {
     check_clean(bundle->root());
     check_sourced(result, bundle->root(), runner);
   }
+}
+
+// The messages beside this checkout, as many systems sent them.
+TEST_CASE("what the shipped library makes of the corpus is valid and holds together", "[library]") {
+  const std::vector<std::string> paths =
+      kiln::test::files_in(std::string(KILN_SOURCE_DIR) + "/../shared/corpus/hl7v2", ".hl7");
+  if (paths.empty()) {
+    std::cout << "skipped: the corpus is not beside this checkout\n";
+    return;
+  }
+  const Program package = shipped().compiled.program("std.v2fhir");
+  Runner runner;
+  std::size_t written = 0, refused = 0;
+  for (const std::string& path : paths) {
+    INFO(path);
+    const std::string whole = with_returns(read_text(path));
+    std::string text;
+    for (const std::string_view line : base::split(whole, '\r')) {
+      const std::string_view name = line.substr(0, 3);
+      const bool of_batch = name == "FHS" || name == "BHS" || name == "BTS" || name == "FTS";
+      if (!of_batch && !line.empty()) text.append(line).append("\r");
+    }
+    const auto message = hl7::Message::parse(text);
+    if (!message) continue;
+    const RunResult& result = runner.run(package, &*message, test_context());
+    CHECK(result.outcome != Outcome::failed);
+    if (!result.ok() || result.output.empty()) {
+      ++refused;
+      CHECK_FALSE(result.reason.empty());
+      continue;
+    }
+    ++written;
+    const auto bundle = base::parse_json(result.output);
+    REQUIRE(bundle);
+    check_valid(result.output);
+    check_clean(bundle->root());
+    check_sourced(result, bundle->root(), runner);
+  }
+  std::cout << "corpus: " << written << " messages mapped, valid and whole; " << refused << " refused with a reason\n";
+  CHECK(written > 500);
 }
 
 TEST_CASE("a message gives the same with only the map it needs compiled", "[library]") {

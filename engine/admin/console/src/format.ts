@@ -98,3 +98,10 @@ export function once(text: string): string {
 export function verb(value: number, one: string, many: string): string {
   return value === 1 ? one : many;
 }
+
+/** "3 / 41 ms"; nothing where nothing was delivered lately. */
+export function latency(value: { p50: number; p99: number } | undefined): string {
+  if (!value || value.p99 === 0) return '–';
+  const digits = value.p99 < 10 ? 1 : 0;
+  return `${value.p50.toFixed(digits)} / ${value.p99.toFixed(digits)} ms`;
+}

@@ -1,10 +1,10 @@
 // All channels as one dense table with their destinations below them; filter and order for sites with hundreds.
 import { useMemo, useState } from 'preact/hooks';
-import { count, duration, once, rate } from '../format';
+import { count, duration, latency, once, rate } from '../format';
 import { trends } from '../live';
 import { link } from '../router';
 import { useStore } from '../store';
-import type { ChannelStatus, DestinationStatus, Latency } from '../types';
+import type { ChannelStatus, DestinationStatus } from '../types';
 import { Empty, Panel, Spark, State, Time } from './basics';
 import { connectionState } from './connection_state';
 import { ChannelActions } from './channel_actions';
@@ -22,10 +22,6 @@ function Age(props: { seconds?: number | undefined }) {
   const { seconds } = props;
   if (seconds === undefined) return <>–</>;
   return seconds > 60 ? <State state="old" tone={seconds > 600 ? 'bad' : 'warn'} text={duration(seconds)} /> : <>{duration(seconds)}</>;
-}
-
-function latency(value: Latency | undefined): string {
-  return value ? `${Math.round(value.p50)} / ${Math.round(value.p99)}` : '–';
 }
 
 function destinationState(one: DestinationStatus) {
@@ -142,7 +138,7 @@ export function ChannelTable(props: { channels: ChannelStatus[] }) {
               <th scope="col" class="num">Oldest</th>
               <th scope="col" class="num wide-only">Quarantine</th>
               <th scope="col" class="wide-only">Latency</th>
-              <th scope="col" class="num wide-only">p50 / p99 ms</th>
+              <th scope="col" class="num wide-only">p50 / p99</th>
               <th scope="col" class="wide-only">Last</th>
               <th scope="col">
                 <span class="hidden-text">Control</span>

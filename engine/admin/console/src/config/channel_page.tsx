@@ -5,7 +5,7 @@ import { ChannelActions, DestinationActions } from '../components/channel_action
 import { Chart } from '../components/chart';
 import { connectionState } from '../components/connection_state';
 import { DataTable } from '../components/data_table';
-import { count, duration, millis, once, rate } from '../format';
+import { count, duration, latency, once, rate } from '../format';
 import { live, trends } from '../live';
 import { useLoad } from '../load';
 import { link } from '../router';
@@ -60,8 +60,7 @@ function Figures(props: { channel: ChannelStatus }) {
     ['Quarantined', count(channel.quarantined), `channel:${channel.name} state:quarantined`],
     ['Duplicates', count(channel.duplicates)],
     ['A second', rate(channel.rate?.m1)],
-    ['p50', millis(channel.latency_ms?.p50)],
-    ['p99', millis(channel.latency_ms?.p99)],
+    ['Latency p50 / p99', latency(channel.latency_ms)],
   ];
   return (
     <div class="tiles">

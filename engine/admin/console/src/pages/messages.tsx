@@ -102,7 +102,7 @@ function ChooseColumns(props: { shown: string[]; onChange: (names: string[]) => 
   );
 }
 
-const kNarrow: Record<string, string> = { number: '52px', received: 'minmax(60px, 1fr)', type: '78px', state: '108px' };
+const kNarrow: Record<string, string> = { number: '58px', received: 'minmax(62px, 1fr)', type: '74px', state: '102px' };
 
 interface Found {
   messages: Summary[];

@@ -196,7 +196,7 @@ function Workbench(props: { lists: PlaygroundFiles }) {
           ) : null}
           {tab === 'result' && !result && !error ? (
             <p class="body dim" role="status">
-              {running || (sample === '' && samplePath !== '') ? 'The map runs…' : 'Choose a sample or paste a message.'}
+              {running || sample !== '' || samplePath !== '' ? 'The map runs…' : 'Choose a sample or paste a message.'}
             </p>
           ) : null}
         </Panel>
