@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The web console in Chromium against a real engine: `kiln run` on a copy of examples/quickstart, with its samples sent.
+"""The web console in Chromium against a real engine with a working day behind it: `kiln run` on the site of busy_site.py.
 
     engine.sh SOURCE BUILD
 """
@@ -11,34 +11,13 @@ import subprocess
 import sys
 
 source, build = map(pathlib.Path, sys.argv[1:3])
-sys.path.insert(0, str(source / "tests/support"))
-from kiln_site import *  # noqa: E402,F403
+sys.path.insert(0, str(source / "tests/browser"))
+from busy_site import *  # noqa: E402,F403
 
 
 def skip(why):
     print(f"skipped: {why}")
     sys.exit(SKIPPED)
-
-
-def start_site():
-    """The engine on its copy of the site, and the port of its console."""
-    site = copy_quickstart(source, temp_folder())
-    port = free_port()
-    conf = site / "kiln.conf"
-    text = re.sub(r"\n[ \t]*console[ \t]*\{[^}]*\}[^\n]*", "", conf.read_text())
-    conf.write_text(text.replace("server {", f"server {{\n  console {{ listen 127.0.0.1:{port} }}", 1))
-    return site, port, Engine(build / "kiln", site).start()
-
-
-def send_samples(site):
-    sent = 0
-    for name in ("adt_in", "lab_in"):
-        port = int(re.search(r"\bport +(\d+)", (site / f"channels/{name}.channel").read_text()).group(1))
-        with Mllp(port) as client:
-            for sample in sorted((site / "samples" / name).glob("*.hl7")):
-                assert client.send(sample.read_bytes().replace(b"\r\n", b"\r").replace(b"\n", b"\r")), sample
-                sent += 1
-    assert sent > 3, f"only {sent} samples were sent"
 
 
 chromium = os.environ.get("KILN_CHROMIUM") or shutil.which("chromium")
@@ -51,11 +30,14 @@ if not (build / "kiln").exists():
 if not (build / "console/packed/assets").exists():
     skip("this build has no console (KILN_CONSOLE=OFF)")
 subprocess.run([str(source / "tests/browser/prepare"), str(source), str(build)], check=True)
-site, console, engine = start_site()
+site, ports = busy_site(source, temp_folder())
+receivers = [Receiver(robot(), ports["robot"]), Receiver(None, ports["pacs"])]
+engine = Engine(build / "kiln", site).start()
 token = re.search(rb"15 minutes\): ([0-9a-f]+)", engine.log.read_bytes())
 assert token, engine.tail()
-send_samples(site)
-result = subprocess.run(["node", str(source / "tests/browser/real.mjs"), f"http://127.0.0.1:{console}", token.group(1).decode(),
+engine.control("POST", "/api/v1/channels/radiology/pause", {"reason": "the archive is moved"})
+send_day(source, site, ports, 20)
+result = subprocess.run(["node", str(source / "tests/browser/real.mjs"), f"http://127.0.0.1:{ports['console']}", token.group(1).decode(),
                          str(build / "browser/screenshots")],
                         env={**os.environ, "KILN_CHROMIUM": chromium, "KILN_BROWSER_MODULES": str(build / "browser")}, timeout=300)
 if result.returncode != 0:
