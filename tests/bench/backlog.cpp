@@ -44,7 +44,7 @@ std::string message_of(const std::string& control) {
 }
 
 std::string queued(MessageId id) {
-  char out[16];
+  char out[24];
   std::snprintf(out, sizeof out, "Q%09llu", static_cast<unsigned long long>(id));
   return out;
 }

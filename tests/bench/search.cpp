@@ -141,7 +141,7 @@ double measure_lag(const std::string& folder, std::uint64_t first, double per_se
   auto journal = open_journal(folder + "/journal", clock, committer);
   double worst = 0;
   {
-    IndexService index({{&base::system_env(), folder + "/journal", folder + "/index", rules()}, &home, &clock,
+    IndexService index({{&base::system_env(), folder + "/journal", folder + "/index", rules(), {}}, &home, &clock,
                         [&] { return journal->last_id(); }});
     index.start();
     constexpr double kStep = 0.05;
