@@ -79,8 +79,19 @@ def rows(sql, *arguments):
 
 
 def messages(control_id):
-    """(id, framing_fault, body) of the journal."""
-    return rows("SELECT id, framing_fault, body FROM msg WHERE control_id=? ORDER BY id", control_id)
+    """(id, framing_fault, body) of the journal; large parts of a body stand in `attachment`."""
+    found = rows("SELECT id, framing_fault, body, parts FROM msg WHERE control_id=? ORDER BY id", control_id)
+    return [(id_, fault, joined(body, parts)) for id_, fault, body, parts in found]
+
+
+def joined(body, parts):
+    out = b""
+    for offset, length, attachment in (map(int, part.split(":")) for part in filter(None, parts.split(","))):
+        ((large,),) = rows("SELECT body FROM attachment WHERE id=?", attachment)
+        assert len(large) == length, parts
+        before = offset - len(out)
+        out, body = out + body[:before] + large, body[before:]
+    return out + body
 
 
 class Unframed:

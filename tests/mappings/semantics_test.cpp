@@ -54,7 +54,7 @@ TEST_CASE("semantics: a segment is read where it stands although the structure h
       "ORC|NW|2\rRXO|D2\r";
   const auto map = [](const std::string& declared, const std::string& place) {
     return declared + "map m(msg: hl7 ORM_O01 2.5.1) -> fhir Bundle transaction {\nfor each ORDER {\n" +
-           "create order: MedicationRequest {\n status = \"active\"\n intent = ORC-1.1\n for each ORDER_DETAIL {\n" + place +
+           "create order: MedicationRequest {\n status = \"active\"\n intent = \"order\"\n identifier += { value = ORC-2.1 }\n for each ORDER_DETAIL {\n" + place +
            "\n}\n}\n}\n}\n";
   };
   const std::string loop = "for each RXR { dosageInstruction += { route.text = RXR-1.1 } }";
