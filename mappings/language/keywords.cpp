@@ -28,7 +28,10 @@ constexpr LanguageWord kWords[] = {
      "map adt_a01(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle { … }"},
     {"module", declaration, "the package of this file", "module acme.maps"},
     {"row", declaration, "the columns of a lookup", "row MpiRow { eid : string }"},
-    {"segment", declaration, "a Z segment", "segment ZPI { 3 bedCode : CWE }"},
+    {"segment", declaration,
+     "a Z segment; without fields: a segment of the standard that is read in the group it stands in where the structure has no "
+     "place for it",
+     "segment ZPI { 3 bedCode : CWE }`, `segment RXR { }"},
     {"server", declaration, "the options of the engine (kiln.conf)", "server { data \"data\" }"},
     {"table", declaration, "a code table", "table YesNo { \"Y\" => \"true\"  _ => warn omit }"},
     {"test", declaration, "a test with given, run and expect", "test \"a name\" { … }"},
