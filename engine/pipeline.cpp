@@ -105,7 +105,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   const std::shared_ptr<const channels::Site> site = parts_.site;
   const channels::ChannelDefinition* const definition = parts_.definition;
   NewMessage message = make_message(std::move(in), *site);
-  const Opened opened = open_message(*site, *definition, message);
+  Opened opened = open_message(*site, *definition, message);
   identify(*definition, source_key, opened, message);
   if (links_ && opened && asks_for_number(*opened->hl7())) message.dedupe = {};  // the answer is another each time
   message.fragment = fragments_ && opened && detail::is_fragment(*definition, *opened->hl7());
@@ -166,7 +166,8 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
     finish(key, answer, bytes);
     co_return answer;
   }
-  parts_.budget->give_back(bytes);  // it is durable: what waits holds no memory
+  parts_.budget->give_back(bytes);  // it is durable: what waits holds no memory, and the answer reads it again
+  opened = base::fail(base::ErrorCode::cancelled);
   auto waiting = answer_when_delivered(*id, site, definition, std::move(ended), false, is_early ? early : nullptr);
   answer = co_await std::move(waiting);
   tell(trace, *definition, answer);

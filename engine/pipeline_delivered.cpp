@@ -23,6 +23,7 @@ struct ChannelRuntime::Deliveries {
   std::map<std::string, std::optional<Ending>> ends;  ///< by destination
   std::optional<Ending> whole;  ///< the message ended as a whole: no destination gets it
   std::size_t open = 0;
+  bool left = false;  ///< the source stops: the sender asks again
   base::Completion<bool> done;
 
   void note(const std::string& destination, const Ending& ending) {
@@ -98,7 +99,10 @@ Task<Answer> ChannelRuntime::answer_when_delivered(MessageId id, std::shared_ptr
   if (deliveries->whole || deliveries->open == 0) deliveries->done.set(true);
   if (repeated) read_ends(id, deliveries);
   // The answer of a stopping source does not wait: the sender asks again.
-  if (leaving_) deliveries->done.set(false);
+  if (leaving_) {
+    deliveries->left = true;
+    deliveries->done.set(false);
+  }
   parts_.journal->flush();
   const base::TimerId timer = parts_.executor->post_after(
       std::chrono::milliseconds(definition->ack_policy.timeout_ms), [deliveries] { deliveries->done.set(false); });
@@ -107,6 +111,11 @@ Task<Answer> ChannelRuntime::answer_when_delivered(MessageId id, std::shared_ptr
   delivering_.erase(deliveries);
   parts_.executor->cancel(timer);
   watches.clear();
+  if (deliveries->left && !deliveries->whole && deliveries->open != 0) {
+    Answer nothing;
+    nothing.close = true;
+    co_return nothing;
+  }
   base::Completion<Result<StoredMessage>> read(*parts_.executor);
   parts_.journal->read_message(id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
   const Result<StoredMessage> stored = co_await read;
@@ -161,6 +170,7 @@ Answer ChannelRuntime::answer_of(const channels::Site& site, const ChannelDefini
     }
   }
   if (late && verdict.code == hl7::AckCode::AA) {
+    answer.code = "late";
     answer.close = policy.late == AckLate::close;
     if (answer.close) return answer;
     const std::string text = "stored as message " + std::to_string(stored.id) + ", not delivered within " +
@@ -205,7 +215,10 @@ void ChannelRuntime::add_reply(const channels::Site& site, const ChannelDefiniti
 /// A stop does not wait for deliveries.
 void ChannelRuntime::end_waits() {
   const auto waiting = delivering_;
-  for (const auto& one : waiting) one->done.set(false);
+  for (const auto& one : waiting) {
+    one->left = true;
+    one->done.set(false);
+  }
 }
 
 }  // namespace kiln::engine

@@ -175,6 +175,9 @@ Task<Result<MessageId>> release(Gateway* gateway, QuarantineItem item) {
                                   [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
   Result<StoredMessage> stored = co_await read;
   if (!stored) co_return base::fail(stored.error());
+  if (item.state.destination == kNoDestination && stored->message.replay_of != 0)  // else it goes to all of them
+    co_return base::fail(ErrorCode::state_conflict, "it is a replay, and where it was to go is not known", {},
+                         "replay message " + std::to_string(stored->message.replay_of) + " with --to");
   ChannelRuntime* channel = nullptr;  // now: a reload may have changed them
   for (const auto& one : gateway->channels())
     if (one->definition().name == item.summary.channel) channel = one.get();

@@ -258,6 +258,8 @@ base::Task<base::HttpResponse> HttpSource::handle(std::shared_ptr<HttpSource> se
     auto room = self->intake_->room();
     co_await std::move(room);
   }
+  // Who gave up while nothing was taken sends it again: it is not stored twice.
+  if (peer.is_gone && peer.is_gone()) co_return plain(503, "nobody waits for the answer\n");
   if (self->content_ != ContentKind::hl7) {
     // No MSH-3 to compare: the certificate must be one of those that are named at all.
     if (self->senders_.restricts() && self->senders_.names_for(peer.certificate, peer.alternative_names).empty())
@@ -300,7 +302,7 @@ base::HttpResponse HttpSource::respond(Answer answer, bool has_header, detail::H
   base::HttpResponse response;
   if (const std::size_t at = answer.reply.find(kReplySeparator); at != answer.reply.npos)
     answer.reply.erase(0, at + kReplySeparator.size());  // one answer fits here: the last says more
-  if (answer.taken == Taken::not_stored) {
+  if (answer.taken == Taken::not_stored || answer.close) {  // asked again, it is told what became of it
     response.status = 503;
     response.headers.add("Retry-After", kRetryAfterSeconds);
   } else if (!has_header) {

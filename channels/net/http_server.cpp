@@ -79,6 +79,7 @@ std::optional<Incoming> check_head(const Parser& parser, const HttpLimits& limit
   if (count > limits.headers) return refuse(431, "too many header fields");
   if (lengths > 1) return refuse(400, "two Content-Length fields");
   if (encodings > 1 || (encodings == 1 && lengths == 1)) return refuse(400, "Transfer-Encoding is ambiguous");
+  if (encodings == 1 && message.version() < 11) return refuse(400, "Transfer-Encoding in HTTP/1.0");
   if (!plain_length) return refuse(400, "Content-Length is no number");
   if (!known_encoding) return refuse(501, "only the chunked transfer encoding is known");
   if (message.version() >= 11 && hosts != 1) return refuse(400, "exactly one Host field is needed");
@@ -171,7 +172,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
 
   void accept(base::StreamPtr stream) {
     const std::string address = limits.connections_per_address == 0 ? std::string() : address_of(stream->peer());
-    const bool crowded = !address.empty() && addresses[address] >= limits.connections_per_address;
+    const auto counted = addresses.find(address);
+    const bool crowded = counted != addresses.end() && counted->second >= limits.connections_per_address;
     if (stopping || connections.size() >= limits.connections || crowded) {
       ++counts.refused_connections;
       stream->close();

@@ -39,9 +39,10 @@ bool Reserve::release() {
   const int file = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
   const bool emptied = file >= 0 && ::ftruncate(file, 0) == 0;
   if (file >= 0) ::close(file);
+  if (!emptied) return false;  // tried again with the next full disk
   held_ = false;
   released_ = true;
-  return emptied;
+  return true;
 }
 
 bool Reserve::take() {

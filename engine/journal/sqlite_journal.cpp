@@ -242,7 +242,9 @@ void SqliteJournal::drain() {
 
 /// One commit per file that the group touches, in the order in which the group names them.
 void SqliteJournal::commit_group(std::vector<Job>& group) {
-  if (Status rotated = rotate_when_due(); !rotated) {
+  Status rotated = rotate_when_due();
+  if (!rotated && release_reserve(current(), {}, rotated)) rotated = rotate_when_due();
+  if (!rotated) {
     if (rotated.error().code == ErrorCode::fsync_failed) return stop_for_good(files_.rbegin()->first + 1);
     for (Job& job : group) finish(job, rotated);
     return;

@@ -60,6 +60,11 @@ Task<Result<FeedWindow::Batch>> FeedWindow::read(std::uint64_t after, std::int64
     Result<Batch> own = co_await std::move(reading);
     co_return own;
   }
+  if (reading_ && after < reading_after_) {  // that one waits for what comes later; here there is something
+    auto reading = read_feed(after, wait_ms);
+    Result<Batch> own = co_await std::move(reading);
+    co_return own;
+  }
   if (reading_) {
     auto wait = changed_.wait(std::chrono::milliseconds(wait_ms));
     co_await wait;
@@ -69,6 +74,7 @@ Task<Result<FeedWindow::Batch>> FeedWindow::read(std::uint64_t after, std::int64
   }
   if (after > end) clear();
   reading_ = true;
+  reading_after_ = after;
   auto reading = read_feed(after, wait_ms);
   Result<Batch> read = co_await std::move(reading);
   reading_ = false;

@@ -45,6 +45,7 @@ class FeedWindow {
   std::size_t bytes_ = 0;
   std::uint64_t feed_reads_ = 0;
   bool reading_ = false;  ///< somebody waits for what comes behind the last piece
+  std::uint64_t reading_after_ = 0;  ///< where that one reads
 };
 
 }  // namespace kiln::engine

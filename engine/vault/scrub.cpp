@@ -121,8 +121,7 @@ Status Scrub::look_at(MessageId id, std::uint64_t& bytes) {
 }
 
 void Scrub::end_file() {
-  // What was read once here pushes out of memory what is read often.
-  if (!newest_) drop_cached(base::join_path(parts_.folder, file_->name.print()));
+  // Its pages stay in the cache: opening and closing the file here would take SQLite's own locks off it.
   file_.reset();
   keep_note();
 }

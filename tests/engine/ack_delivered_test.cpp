@@ -154,7 +154,7 @@ TEST_CASE("only the destinations that are named are waited for", "[ack]") {
   CHECK(sender.code() == "AA");
 }
 
-TEST_CASE("a stop does not wait for deliveries", "[ack]") {
+TEST_CASE("a stop does not wait for deliveries: the sender asks again and is told", "[ack]") {
   Fixture f(channel_text("original on delivered { timeout 10m }"));
   f.start();
   f.receiver.up = false;
@@ -164,7 +164,9 @@ TEST_CASE("a stop does not wait for deliveries", "[ack]") {
   base::spawn(std::move(stopping));
   f.executor.run_ready();
   CHECK(sender.done);
-  CHECK(sender.code() == "AE");
+  CHECK(sender.answer.reply.empty());
+  CHECK(sender.answer.close);
+  CHECK(sender.answer.taken == channels::Taken::not_stored);
 }
 
 TEST_CASE("a map of the message makes the answer, the same for a repetition", "[ack]") {

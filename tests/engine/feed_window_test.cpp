@@ -131,6 +131,21 @@ TEST_CASE("who is behind, ahead or in the middle of what is known sees every cha
   CHECK((from_start.ended && middle.ended && ahead.ended));
 }
 
+TEST_CASE("who is behind hears of it while another waits at the head and nobody writes", "[feed]") {
+  Fixture all;
+  all.feed.last = 1000;
+  Follower ahead, behind;
+  ahead.at = 1000;
+  behind.at = 990;
+  base::spawn(follow(&all.window, &ahead));
+  base::spawn(follow(&all.window, &behind));
+  for (int i = 0; i < 3; ++i) all.home.run(std::chrono::seconds(1));
+  CHECK(behind.seen == up_to(991, 1000));
+  for (Follower* one : {&ahead, &behind}) one->stopping = true;
+  for (int i = 0; i < 3; ++i) all.home.run(std::chrono::seconds(2));
+  CHECK((ahead.ended && behind.ended));
+}
+
 TEST_CASE("a feed that fails stops nobody who waits", "[feed]") {
   Fixture all;
   Follower first, second;
