@@ -136,8 +136,11 @@ export async function run({ browser, packed, folder }) {
     await page.getByLabel('Sample message').fill('MSH|^~\\&|HIS\nPID|1||700412^^^NORTH^MR\n');
     await page.getByRole('button', { name: 'Run', exact: true }).click();
     await waitFor('run', () => last('POST', '/playground/run')?.sample.startsWith('MSH|^~\\&|HIS\nPID'));
-    await page.locator('.values button', { hasText: 'birthDate' }).click();
-    await page.getByRole('button', { name: 'show in the sample' }).click();
+    // The answer of the run may come between the two clicks and take the chosen value away.
+    await waitFor('the place of a value', async () => {
+      await page.locator('.values button', { hasText: 'birthDate' }).click();
+      return page.getByRole('button', { name: 'show in the sample' }).click({ timeout: 2000 }).then(() => true, () => false);
+    });
     const chosen = await page.getByLabel('Sample message').evaluate((box) => box.value.slice(box.selectionStart, box.selectionEnd));
     check(chosen === '700412', `chosen: ${chosen}`);
     const editor = page.getByLabel('Editor of maps/admissions.hmap');
