@@ -267,7 +267,9 @@ class Engine:
         return self
 
     def is_ready(self):
-        return b"ready (" in self.log.read_bytes()[self.mark:]
+        with open(self.log, "rb") as log:
+            log.seek(self.mark)
+            return b"ready (" in log.read()
 
     def wait_ready_or_ended(self):
         """True when it serves."""
@@ -329,11 +331,11 @@ class Engine:
     def wait_drained(self, seconds=PATIENCE):
         """Until every accepted message has ended everywhere: in the journal, and then in the counters. An acknowledgement may
         leave before the outputs of its message are queued, so the counters alone would not tell."""
-        wait_for("every message has ended", lambda: not self.search("state:pending"), seconds)
+        wait_for("every message has ended", lambda: not self.search("state:pending", 1) or time.sleep(0.1), seconds)
         wait_for("the counters say so too", lambda: self.pending() == 0)
 
-    def search(self, query=""):
-        return self.control("GET", "/api/v1/messages?limit=1000&q=" + urllib.parse.quote(query))[1]["messages"]
+    def search(self, query="", limit=1000):
+        return self.control("GET", f"/api/v1/messages?limit={limit}&q=" + urllib.parse.quote(query))[1]["messages"]
 
     def find(self, query):
         """The one message that matches."""
