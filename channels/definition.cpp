@@ -95,7 +95,7 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
     site->channels.push_back(std::move(channel.definition));
   site->library = library;
   site->compiled = compiled;
-  site->expressions = mappings::Program::of_expressions(compiled->unit);
+  site->expressions = compiled->expressions_program();
   site->tables = std::move(tables);
   site->files = files_of(*library, env);
   for (auto& profile : profiles) {
