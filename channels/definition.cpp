@@ -8,6 +8,7 @@
 #include "channels/detail/site_builder.h"
 #include "channels/detail/text_env.h"
 #include "channels/detail/validation.h"
+#include "channels/postgres_fields.h"
 #include "engine/base/text.h"
 #include "mappings/tables.h"
 
@@ -153,6 +154,14 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
   if (const auto* notify = site.server.all("notify"))
     for (const OptionValue& one : *notify)
       TRY_VOID(place(detail::check_egress(site.server, one.block.front()), "server, notify " + one.text));
+  if (const auto* queries = site.server.all("query"))
+    for (const OptionValue& one : *queries) {
+      const std::string where = "server, query " + one.text;
+      if (one.block.empty()) continue;
+      for (const OptionProblem& problem : check_sql(one.block.front()))
+        return base::fail(problem.code, problem.message, where, problem.help);
+      TRY_VOID(place(detail::check_egress(site.server, one.block.front()), where));
+    }
   for (ChannelDefinition& channel : site.channels) {
     if (channel.disabled) continue;
     const auto check_hours = [](const Options& options, const std::string& where) -> base::Status {

@@ -1,4 +1,5 @@
 #include "channels/definition.h"
+#include "channels/postgres_fields.h"
 #include "channels/tls_fields.h"
 #include "engine/base/limits.h"
 
@@ -384,10 +385,14 @@ constexpr FieldSpec kReload[] = {
      .max = 3'600'000},
 };
 constexpr FieldSpec kQuery[] = {
-    {.name = "file",
-     .type = FieldType::path,
-     .summary = "SQLite database, relative to the site; only read",
-     .required = true},
+    kSqlFile,
+    kSqlPostgres,
+    {.name = "timeout",
+     .type = FieldType::duration,
+     .summary = "PostgreSQL: for the connection and for each question; the message waits",
+     .default_value = "2s",
+     .min = 10,
+     .max = 30'000},
     {.name = "sql",
      .type = FieldType::string,
      .summary = "one SELECT; parameters by the names of the lookup: `:mrn`",

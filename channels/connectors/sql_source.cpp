@@ -15,8 +15,8 @@ using base::ErrorCode;
 
 constexpr const char* kContentWords[] = {"hl7", "fhir", "csv"};
 constexpr FieldSpec kOptions[] = {
-    detail::kSqlFile,
-    detail::kSqlPostgres,
+    kSqlFile,
+    kSqlPostgres,
     {.name = "query",
      .type = FieldType::string,
      .summary = "gives the rows to take, in order; `:after` is the `cursor` of the last row that was taken",
@@ -278,7 +278,7 @@ class SqlSource final : public std::enable_shared_from_this<SqlSource> {
 };
 
 std::vector<OptionProblem> check(const Options& options) {
-  std::vector<OptionProblem> out = detail::check_sql(options);
+  std::vector<OptionProblem> out = check_sql(options);
   if (!options.has("cursor") && !options.has("done"))
     out.push_back({ErrorCode::E0905, "", "sql needs `cursor` or `done`: without, every look takes the same rows", "cursor \"id\""});
   const auto* query = options.find("query");
