@@ -5,9 +5,9 @@
 #include <set>
 
 #include "channels/connectors/detail/common.h"
-#include "channels/detail/egress.h"
 #include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
+#include "channels/egress.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
 
@@ -346,6 +346,7 @@ class Checker {
           report(diagnostics_, ErrorCode::E0917, pattern.span, "`allow`: a host and a port are expected", "\"pas.example.org:2600\"");
     if (const auto* notify = site_.server.all("notify"))
       for (const OptionValue& one : *notify) check_remotes(one.block.front());
+    if (site_.server.has("trace")) check_remotes(site_.server.block("trace"));
     for (const PendingChannel& channel : site_.channels) {
       if (channel.definition.disabled) continue;
       check_remotes(channel.definition.source_options);
