@@ -438,7 +438,7 @@ constexpr FieldSpec kServer[] = {
     {.name = "replay", .type = FieldType::any, .summary = "pace of replays", .later = true},
     {.name = "egress",
      .type = FieldType::block,
-     .summary = "where channels and alerts may connect to; without the block anywhere the definitions say",
+     .summary = "where channels, alerts, traces and subscriptions may connect to; without the block anywhere the definitions say",
      .fields = kEgress,
      .optional_block = true},
     {.name = "admin", .type = FieldType::any, .summary = "users and roles", .later = true},

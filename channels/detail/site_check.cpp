@@ -5,9 +5,9 @@
 #include <set>
 
 #include "channels/connectors/detail/common.h"
-#include "channels/detail/egress.h"
 #include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
+#include "channels/egress.h"
 #include "channels/postgres_fields.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
@@ -362,6 +362,7 @@ class Checker {
     if (const auto* queries = site_.server.all("query"))
       for (const OptionValue& one : *queries)
         if (!one.block.empty()) check_remotes(one.block.front());
+    if (site_.server.has("trace")) check_remotes(site_.server.block("trace"));
     for (const PendingChannel& channel : site_.channels) {
       if (channel.definition.disabled) continue;
       check_remotes(channel.definition.source_options);
