@@ -5,6 +5,7 @@
 #include "channels/definition.h"
 #include "engine/base/env.h"
 #include "engine/command.h"
+#include "engine/security/insecure_settings.h"
 #include "mappings/compiler.h"
 #include "mappings/code_pages.h"
 #include "mappings/package.h"
@@ -17,12 +18,14 @@ struct Findings {
   base::Diagnostics diagnostics;
   std::shared_ptr<const mappings::Library> library;
   std::string note;  ///< of a site without errors; empty: none
+  std::vector<InsecureSetting> insecure;  ///< of a site, as far as it could be read
 };
 
 base::Result<Findings> check_site(const std::string& folder) {
   TRY(auto load, channels::load_site(base::system_env(), folder));
   for (const base::Diagnostic& finding : load.unavailable.list()) load.diagnostics.add(finding);
-  Findings out{std::move(load.diagnostics), std::move(load.library), {}};
+  Findings out{std::move(load.diagnostics), std::move(load.library), {}, {}};
+  if (load.site) out.insecure = insecure_settings(*load.site);
   if (load.site && !load.site->server.block("keys").has("master"))
     out.note = "messages are stored in the clear: `keys { master file(\"…\") }` in kiln.conf encrypts them";
   return out;
@@ -88,6 +91,9 @@ void print_findings(const std::string& path, const Findings& findings) {
         (warnings == 0 ? "" : ", " + std::to_string(warnings) + (warnings == 1 ? " warning" : " warnings")) +
         "\n");
   if (!findings.note.empty()) print(path + ": note: " + findings.note + "\n");
+  if (findings.insecure.empty()) return;
+  print(path + ": gives up protection, in writing:\n");
+  for (const InsecureSetting& one : findings.insecure) print("  " + one.place + ": " + one.text + "\n");
 }
 
 int run(const Arguments& arguments) {
@@ -113,6 +119,10 @@ int run(const Arguments& arguments) {
         .integer(static_cast<std::int64_t>(findings->diagnostics.errors()));
     one.key("warnings").integer(static_cast<std::int64_t>(findings->diagnostics.warnings()));
     if (!findings->note.empty()) one.member("note", findings->note);
+    one.key("insecure").begin_array();
+    for (const InsecureSetting& setting : findings->insecure)
+      one.begin_object().member("place", setting.place).member("text", setting.text).end_object();
+    one.end_array();
     one.key("findings")
         .raw(base::render_json(findings->diagnostics, findings->library->sources()))
         .end_object();

@@ -78,6 +78,12 @@ export const adminRoutes = [
   ['GET', /^\/fhir\/Patient\/(\w+)\/_history$/, (e, [id]) => ({ resourceType: 'Bundle', type: 'history', total: 3, entry: [3, 2, 1].map((version) => ({ resource: { resourceType: 'Patient', id, meta: { versionId: String(version), lastUpdated: ago(1000 - version) }, name: [{ family: version > 1 ? 'EXAMPLE' : 'EXAMPEL' }], ...(version > 2 ? { birthDate: '1980-02-29' } : {}) }, response: { lastModified: ago(1000 - version) } })) })],
   ['POST', /^\/fhir\/Patient\/\$validate$/, () => ({ resourceType: 'OperationOutcome', issue: [{ severity: 'warning', code: 'invariant', diagnostics: `dom-6: no narrative ${kMarkup}`, expression: ['Patient'] }] })],
 
+  ['GET', /^\/log$/, (e) => ({ levels: e.logLevels, dropped: 12 })],
+  ['POST', /^\/log$/, (e, _, q, body) => {
+    e.logLevels = e.logLevels.filter((one) => one.channel !== body.channel);
+    if (body.seconds > 0) e.logLevels.push({ channel: body.channel, level: body.level, until: ago(-body.seconds) });
+    return { levels: e.logLevels, dropped: 12 };
+  }],
   ['GET', /^\/certificates$/, (e) => ({ certificates: e.status.certificates })],
   ['GET', /^\/storage$/, () => ({ free_bytes: 41e9, disk_full: new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10), retention_days: 30, metadata_days: 365, plan: kPlan })],
   ['POST', /^\/storage\/prune$/, (e, _, q, body) => ({ plan: kPlan, removed: body.dry_run ? [] : [12], text: 'removes 2026-10-20: 804 000 messages', disk_full: '' })],

@@ -4,7 +4,7 @@ import { check, checkAccess, closePage, openPage, screenshot, test } from '../su
 
 const kPages = [
   'dashboard', 'messages', 'message/4711', 'message/4990/content', 'message/4990/exchange', 'message/4990/edit', 'quarantine', 'jobs', 'connections', 'alerts',
-  'channels', 'channels/orders', 'playground', 'fhir', 'fhir/Patient/1', 'storage', 'audit', 'settings', 'settings/users', 'settings/tokens', 'settings/certificates',
+  'channels', 'channels/orders', 'playground', 'fhir', 'fhir/Patient/1', 'storage', 'audit', 'settings', 'settings/users', 'settings/tokens', 'settings/certificates', 'settings/logs',
 ];
 const kModes = {
   light: { colorScheme: 'light' },

@@ -106,6 +106,17 @@ export interface Backup {
   bytes: number;
 }
 
+export interface LogLevel {
+  channel: string; // "*": every one
+  level: 'debug' | 'info' | 'warn' | 'error';
+  until: string;
+}
+
+export interface LogLevels {
+  levels: LogLevel[];
+  dropped: number; // lines that were lost because nobody read
+}
+
 export interface Alert {
   id: string;
   alert: string;
