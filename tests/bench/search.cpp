@@ -129,7 +129,7 @@ bool ask(const std::string& folder, const Question& question, std::uint64_t mess
   bool as_planned = true;
   if (std::strcmp(question.plan, "index") == 0) {
     auto index = take(IndexReader::open(base::system_env(), folder + "/index", 1));
-    as_planned = !take(plan_index(take(parse_query_text(question.text, {0})), index, rules())).tokens.empty();
+    as_planned = !take(plan_index(take(parse_query_text(question.text, {0})), index, rules())).keys.empty();
   }
   const bool good = took.back() <= question.limit_ms * patience && as_planned && complete;
   std::printf("%-58s %4zu found  median %8.2f ms  slowest %8.2f ms  %s\n", question.text, found, took[took.size() / 2], took.back(),
