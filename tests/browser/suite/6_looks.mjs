@@ -34,6 +34,16 @@ export async function run({ browser, packed, folder }) {
       await closePage(page);
     });
 
+  await test('phone: the open tab is in sight', async () => {
+    const page = await openPage(browser, engine, kModes.phone);
+    await page.goto(`${engine.url}/console/#/settings/logs`);
+    const tab = page.getByRole('tab', { name: 'Log levels', selected: true });
+    await tab.waitFor();
+    const box = await tab.boundingBox();
+    check(box.x >= 0 && box.x + box.width <= 391, `the tab is at ${box.x}`);
+    await closePage(page);
+  });
+
   await test('phone: the menu opens, goes to a page and closes', async () => {
     const page = await openPage(browser, engine, kModes.phone);
     await page.goto(`${engine.url}/console/`);
