@@ -10,6 +10,7 @@ namespace {
 constexpr const char* kDurabilityWords[] = {"full", "relaxed"};
 constexpr const char* kSentWords[] = {"keep", "drop"};
 constexpr const char* kInsecureWords[] = {"accept_risk"};
+constexpr const char* kProxyWords[] = {"x-forwarded-for", "forwarded"};
 
 constexpr const char* kClientWords[] = {"none", "optional", "required"};
 constexpr const char* kTlsVersions[] = {"1.2", "1.3"};
@@ -136,6 +137,10 @@ constexpr FieldSpec kConsole[] = {
      .type = FieldType::string,
      .summary = "a name that browsers use for it, beside the address itself",
      .repeated = true},
+    {.name = "proxy",
+     .type = FieldType::word,
+     .summary = "a proxy of this machine stands before it and writes its client in this header, which is believed of loopback alone",
+     .words = kProxyWords},
     {.name = "tls",
      .type = FieldType::block,
      .summary = "encryption; needed beyond loopback",
