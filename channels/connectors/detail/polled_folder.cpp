@@ -47,6 +47,20 @@ base::Status move_numbered(base::Env& env, const std::string& from, const std::s
   return base::fail(ErrorCode::io_failed, "too many files of one name", base::join_path(folder, name));
 }
 
+/// Beside those of an earlier file of the same name: "a.csv.results.jsonl", then "a.csv.2.results.jsonl", … What is there
+/// already with the same content was written before an interruption.
+base::Status write_results(base::Env& env, const std::string& path, const std::string& lines, const std::string& acks) {
+  for (int i = 1; i <= kNameTriesMax; ++i) {
+    const std::string stem = i == 1 ? path : path + "." + std::to_string(i);
+    const std::string results = stem + ".results.jsonl";
+    const bool is_new = !env.exists(results);
+    if (!is_new && env.read_file(results, lines.size()).value_or(std::string()) != lines) continue;
+    if (!acks.empty()) TRY_VOID(env.write_file_atomic(stem + ".ack", acks));
+    return is_new ? env.write_file_atomic(results, lines) : base::Status();
+  }
+  return base::fail(ErrorCode::io_failed, "too many results of one name", path);
+}
+
 class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
  public:
   PolledFolder(const Options& options, const Surroundings& around, FolderInput input)
@@ -190,7 +204,7 @@ std::optional<Picked> PolledFolder::pick(const std::string& name) {
 /// The parts of a file that `split` tells apart. The same file gives the same parts, so that each is known by its place.
 std::vector<Inbound> PolledFolder::parts_of(Picked& file, Inbound message, const std::string& key,
                                             std::vector<Unframed>* noise) const {
-  auto split = split_file(split_of(options_), file.bytes);
+  auto split = split_file(split_of(options_), file.bytes, delimiter_of(options_));
   std::vector<Inbound> out;
   if (!split) {
     file.error = split.error();
@@ -276,26 +290,22 @@ base::Task<Taken> PolledFolder::give(std::shared_ptr<PolledFolder> self, Picked 
     co_await std::move(reporting);
   }
   if (messages.empty()) co_return Taken::refused;
+  auto accepting = accept_in_steps(self->intake_, &self->around_.network.executor(), std::move(messages), !self->results_.empty());
+  std::vector<Answer> answers = co_await std::move(accepting);
   Taken worst = Taken::stored;
-  std::vector<Answer> all;
-  for (std::size_t begin = 0; begin < messages.size() && worst != Taken::not_stored;) {
-    while (!self->intake_->has_room()) {
-      auto room = self->intake_->room();
-      co_await std::move(room);
-    }
-    const std::size_t end = std::min(messages.size(), begin + base::limits::kMllpPipelinedMax);
-    std::vector<Inbound> some(std::make_move_iterator(messages.begin() + static_cast<std::ptrdiff_t>(begin)),
-                              std::make_move_iterator(messages.begin() + static_cast<std::ptrdiff_t>(end)));
-    auto accepting = accept_all(self->intake_, &self->around_.network.executor(), std::move(some));
-    std::vector<Answer> answers = co_await std::move(accepting);
-    for (const Answer& answer : answers) worst = std::max(worst, answer.taken);
-    self->status_.messages += answers.size();
-    if (!self->results_.empty())
-      all.insert(all.end(), std::make_move_iterator(answers.begin()), std::make_move_iterator(answers.end()));
-    begin = end;
+  bool pending = false;
+  for (const Answer& answer : answers) {
+    pending = pending || answer.pending;
+    if (answer.pending) continue;
+    worst = std::max(worst, answer.taken);
+    if (answer.taken != Taken::not_stored) ++self->status_.messages;
   }
+  // What is still on its way is asked for again at the next look, by its place in the file.
+  if (pending && worst != Taken::not_stored) self->status_.last_error = "messages of a file are not delivered yet";
+  if (pending) co_return Taken::not_stored;
+  if (worst == Taken::not_stored) self->status_.last_error = "the messages of a file were not stored; it will be tried again";
   if (worst == Taken::not_stored || self->results_.empty()) co_return worst;
-  auto telling = tell(self, std::move(file), std::move(all));
+  auto telling = tell(self, std::move(file), std::move(answers));
   const bool told = co_await std::move(telling);
   // The messages are known by their places: the next look gives them again and gets the same answers.
   co_return told ? worst : Taken::not_stored;
@@ -311,10 +321,8 @@ base::Task<bool> PolledFolder::tell(std::shared_ptr<PolledFolder> self, Picked f
     const hl7::Batch batch = hl7::split_batch(whole.bytes);
     acks = batch_answer(whole, batch, std::move(answers), false);
   }
-  std::function<base::Status()> write = [self, name = file.name, lines = std::move(lines), acks = std::move(acks)]() -> base::Status {
-    const std::string path = base::join_path(self->results_, name);
-    TRY_VOID(self->around_.env.write_file_atomic(path + ".results.jsonl", lines));
-    return acks.empty() ? base::Status() : self->around_.env.write_file_atomic(path + ".ack", acks);
+  std::function<base::Status()> write = [self, name = file.name, lines = std::move(lines), acks = std::move(acks)] {
+    return write_results(self->around_.env, base::join_path(self->results_, name), lines, acks);
   };
   const auto writing = offload(self->around_.file_work, self->around_.network.executor(), std::move(write));
   const auto written = co_await writing;
@@ -323,10 +331,7 @@ base::Task<bool> PolledFolder::tell(std::shared_ptr<PolledFolder> self, Picked f
 }
 
 base::Task<void> PolledFolder::finish(std::shared_ptr<PolledFolder> self, std::string name, Taken taken) {
-  if (taken == Taken::not_stored) {
-    self->status_.last_error = "the messages of a file were not stored; it will be tried again";
-    co_return;
-  }
+  if (taken == Taken::not_stored) co_return;
   const std::string target = taken == Taken::stored ? self->archive_ : self->failed_;
   std::function<base::Status()> move = [self, name, target] {
     return move_numbered(self->around_.env, base::join_path(self->work_, name), target, name);
