@@ -80,9 +80,17 @@ void SqliteJournal::find_duplicate(DedupeKey key, std::function<void(Result<Mess
     if (candidate == 0) return done(MessageId{0});
     auto file = file_of(candidate);
     if (!file) return done(MessageId{0});
-    auto stored = (*file)->message(candidate);
+    const auto stored = (*file)->dedupe_key(candidate);
+    // A page that is damaged stays so: of the key are 8 bytes known, and they are the same.
+    if (!stored && stored.error().code == ErrorCode::database_corrupt) return done(candidate);
+    if (!stored && stored.error().code == ErrorCode::message_not_found) return done(MessageId{0});
     if (!stored) return done(base::fail(stored.error()));
-    done(stored->message.dedupe == key ? candidate : MessageId{0});
+    if (*stored == key) return done(candidate);
+    // Its first 8 bytes were the same when it was stored, so what differs there is damage; behind them it may be another message.
+    constexpr std::size_t kHead = sizeof(std::uint64_t);
+    if (std::memcmp(stored->data(), key.data(), kHead) != 0) return done(candidate);
+    const auto whole = (*file)->message(candidate);
+    done(!whole && whole.error().code == ErrorCode::corrupt_record ? candidate : MessageId{0});
   });
 }
 
