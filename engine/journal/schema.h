@@ -1,5 +1,5 @@
 #pragma once
-// The tables of a journal file, format 4. README.md explains them; reader.cpp, rows*.cpp and day_file*.cpp are their
+// The tables of a journal file, format 5. README.md explains them; reader.cpp, rows*.cpp and day_file*.cpp are their
 // only users. schema_history.h has what older files lack.
 
 #include <cstdint>
@@ -75,6 +75,7 @@ CREATE TABLE unframed(
   detail TEXT NOT NULL,
   bytes INTEGER NOT NULL,
   key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER,
   head BLOB NOT NULL);
 CREATE VIEW unprocessed AS
   WITH RECURSIVE dests(dest) AS (
@@ -124,13 +125,15 @@ CREATE TABLE quarantine(
   changed_us INTEGER NOT NULL,
   released_as INTEGER NOT NULL,
   key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER,
   PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
 CREATE TABLE hold(
   subject TEXT PRIMARY KEY,
   state INTEGER NOT NULL,
   set_by TEXT NOT NULL,
   reason TEXT NOT NULL,
-  since_us INTEGER NOT NULL) WITHOUT ROWID;
+  since_us INTEGER NOT NULL,
+  sum INTEGER) WITHOUT ROWID;
 CREATE TABLE job(
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -145,11 +148,13 @@ CREATE TABLE job(
   detail TEXT NOT NULL,
   created_us INTEGER NOT NULL,
   changed_us INTEGER NOT NULL,
-  key_id INTEGER NOT NULL DEFAULT 0);
+  key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER);
 CREATE TABLE origin(
   msg_id INTEGER PRIMARY KEY,
   edited_from INTEGER NOT NULL,
-  job INTEGER NOT NULL);
+  job INTEGER NOT NULL,
+  sum INTEGER);
 )";
 
 /// Since format 4: keys, parts of large bodies, and what was asked for a message (in older files a table that came with its first
@@ -165,6 +170,7 @@ CREATE TABLE attachment(
   hash BLOB NOT NULL UNIQUE,
   key_id INTEGER NOT NULL,
   crc INTEGER NOT NULL,
+  uses INTEGER,
   body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS lookup(
   msg_id INTEGER PRIMARY KEY,
@@ -176,7 +182,7 @@ ALTER TABLE lookup ADD COLUMN key_id INTEGER NOT NULL DEFAULT 0;
 /// Made with its first row; one row per message of a numbered link.
 inline constexpr const char* kLinkSchema =
     "CREATE TABLE IF NOT EXISTS link(msg_id INTEGER PRIMARY KEY, name TEXT NOT NULL, verdict INTEGER NOT NULL,"
-    " reply TEXT NOT NULL, last INTEGER NOT NULL, resync INTEGER NOT NULL, frozen INTEGER NOT NULL)";
+    " reply TEXT NOT NULL, last INTEGER NOT NULL, resync INTEGER NOT NULL, frozen INTEGER NOT NULL, sum INTEGER)";
 
 /// Likewise; one row per fragment that waits for the rest of its message.
 inline constexpr const char* kFragmentSchema =
