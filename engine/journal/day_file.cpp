@@ -83,6 +83,7 @@ Status DayFile::create_schema(MessageId first_id) {
   TRY_VOID(database_.exec(kWaitingSchema));
   TRY_VOID(database_.exec(kRecordSchema));
   TRY_VOID(database_.exec(kFormat4Schema));
+  for (const char* table : kFormat5Schema) TRY_VOID(database_.exec(table));
   TRY(auto insert, database_.prepare("INSERT INTO meta(key, value) VALUES(?, ?)"));
   const std::pair<const char*, std::string> rows[] = {{"format", std::to_string(kJournalFormat)},
                                                       {"generation", std::to_string(name_.generation)},
@@ -217,8 +218,6 @@ Result<MessageId> DayFile::last_id() {
 }
 
 Status DayFile::insert_same_id(MessageId id, MessageId earlier) {
-  TRY(auto create, database_.cached(kSameIdSchema));
-  TRY_VOID(create.run());
   TRY(auto insert, database_.cached("INSERT INTO same_id(msg_id, earlier) VALUES(?, ?)"));
   return insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(earlier)).run();
 }
@@ -235,22 +234,16 @@ Result<bool> DayFile::has_control_id(MessageId id, const NewMessage& of) {
 }
 
 Status DayFile::insert_fragment(MessageId id, const std::string& channel) {
-  TRY(auto create, database_.cached(kFragmentSchema));
-  TRY_VOID(create.run());
   TRY(auto insert, database_.cached("INSERT INTO fragment(msg_id, channel) VALUES(?,?)"));
   return insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(channel)).run();
 }
 
 Status DayFile::delete_fragment(MessageId id) {
-  TRY(const bool has_fragments, has_table(database_, "fragment"));
-  if (!has_fragments) return {};
   TRY(auto remove, database_.cached("DELETE FROM fragment WHERE msg_id=?"));
   return remove.bind(1, static_cast<std::int64_t>(id)).run();
 }
 
 Status DayFile::fragments(const std::string& channel, std::vector<MessageId>& out) {
-  TRY(const bool has_fragments, has_table(database_, "fragment"));
-  if (!has_fragments) return {};
   TRY(auto select, database_.prepare("SELECT msg_id FROM fragment WHERE channel=? ORDER BY msg_id"));
   select.bind(1, std::string_view(channel));
   for (;;) {
@@ -261,8 +254,6 @@ Status DayFile::fragments(const std::string& channel, std::vector<MessageId>& ou
 }
 
 Status DayFile::insert_link_step(MessageId id, const LinkStep& step) {
-  TRY(auto create, database_.cached(kLinkSchema));
-  TRY_VOID(create.run());
   TRY(auto insert, database_.cached("INSERT INTO link(msg_id, name, verdict, reply, last, resync, frozen, sum)"
                                     " VALUES(?,?,?,?,?,?,?,?)"));
   const hl7::SequenceState& next = step.decision.next;
@@ -287,8 +278,6 @@ Status DayFile::update_link_step(MessageId id, const hl7::SequenceState& next) {
 }
 
 Result<bool> DayFile::has_link_step(MessageId id) {
-  TRY(const bool has_links, has_table(database_, "link"));
-  if (!has_links) return false;
   TRY(auto select, database_.cached("SELECT 1 FROM link WHERE msg_id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   select.reset();
@@ -296,9 +285,6 @@ Result<bool> DayFile::has_link_step(MessageId id) {
 }
 
 Status DayFile::take_links(DayFile& older, const LinkStates& known) {
-  TRY(const bool has_links, has_table(older.database_, "link"));
-  if (!has_links) return {};
-  TRY_VOID(database_.exec(kLinkSchema));
   TRY(auto select, older.database_.prepare("SELECT name, max(msg_id), verdict, reply, last, resync, frozen, sum FROM link"
                                            " GROUP BY name"));
   for (;;) {
@@ -315,8 +301,6 @@ Status DayFile::take_links(DayFile& older, const LinkStates& known) {
 }
 
 Status DayFile::links(const std::string& prefix, LinkStates& out) {
-  TRY(const bool has_links, has_table(database_, "link"));
-  if (!has_links) return {};
   TRY(auto select, database_.prepare("SELECT name, last, resync, frozen, max(msg_id), verdict, reply, sum FROM link"
                                      " WHERE substr(name, 1, ?)=? GROUP BY name"));
   select.bind(1, static_cast<std::int64_t>(prefix.size())).bind(2, std::string_view(prefix));

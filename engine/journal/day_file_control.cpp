@@ -241,8 +241,7 @@ Result<DayFile::Content> DayFile::content() {
     out.last = static_cast<MessageId>(select.integer(1));
     out.holds_back = select.integer(2) != 0;
   }
-  TRY(const bool has_fragments, has_table(database_, "fragment"));
-  if (has_fragments) {
+  {
     TRY(auto select, database_.prepare("SELECT EXISTS(SELECT 1 FROM fragment)"));
     TRY_VOID(select.step());
     out.holds_back = out.holds_back || select.integer(0) != 0;

@@ -7,6 +7,7 @@
 
 #include "engine/base/failpoint.h"
 #include "engine/base/text.h"
+#include "engine/journal/day_file.h"
 #include "engine/journal/rows.h"
 #include "engine/security/random_key.h"
 
@@ -42,6 +43,8 @@ Result<FileKeys> FileKeys::load(base::Database& database, std::uint32_t generati
   out.master_ = std::move(master);
   out.place_ = kSealedAs + std::to_string(generation) + "\n";
   TRY_VOID(out.read_keys(database));
+  TRY(auto format, database.prepare("SELECT 1 FROM meta WHERE key='format' AND CAST(value AS INTEGER)>=?"));
+  TRY(out.whole_, format.bind(1, kJournalFormat).step());
   return out;
 }
 

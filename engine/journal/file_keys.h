@@ -33,6 +33,9 @@ class FileKeys {
   /// Counts what the transaction under way has sealed beyond what is noted, in it. Call before it is committed.
   base::Status note_over(base::Database& database);
 
+  /// The file was of the present format when this was loaded: every table is there.
+  bool is_whole() const { return whole_; }
+
   /// journal_key, with what to do, when a key of the file cannot be opened.
   base::Status usable() const;
   bool has_keys() const { return !keys_.empty() || failure_.has_value(); }
@@ -62,6 +65,7 @@ class FileKeys {
   MasterKeyPtr master_;
   std::string place_;  ///< what every row name begins with: format and generation
   std::map<std::int64_t, Sealer> keys_;
+  bool whole_ = false;
   std::int64_t writing_ = 0;
   std::uint64_t used_ = 0;  ///< of that key, as noted in the file
   std::uint64_t left_ = 0;  ///< of what is noted, not used yet

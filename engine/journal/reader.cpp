@@ -147,7 +147,7 @@ Result<MessageSummary> JournalReader::summary_in(File& file, MessageId id) {
   MessageSummary summary = read_summary(file.rows(), select);
   select.reset();
   TRY_VOID(read_destinations(file.rows(), summary));
-  TRY(summary.same_id_as, read_same_id(database, summary.id));
+  TRY(summary.same_id_as, read_same_id(file.rows(), summary.id));
   for (DestinationState& state : summary.destinations) {
     if (state.pending) continue;
     auto note = read_quarantine_row(file.rows(), summary.id, state.destination);
@@ -155,7 +155,7 @@ Result<MessageSummary> JournalReader::summary_in(File& file, MessageId id) {
     if (!note && !unreadable) return base::fail(note.error());
     if (note) state.note = std::move(*note);  // without the key the rest of the message is shown
   }
-  const Status origin = read_origin(database, summary.id, summary.edited_from, summary.job);
+  const Status origin = read_origin(file.rows(), summary.id, summary.edited_from, summary.job);
   if (!origin && origin.error().code != ErrorCode::corrupt_record) return base::fail(origin.error());
   return summary;
 }

@@ -109,12 +109,17 @@ Result<bool> has_table(base::Database& database, std::string_view name) {
   return found;
 }
 
+Result<bool> has_table(RowSource file, std::string_view name) {
+  if (file.keys.is_whole()) return true;
+  return has_table(file.database, name);
+}
+
 /// What the protocol of a numbered link decided about the message.
-static Status read_link_step(base::Database& database, MessageId id, std::optional<LinkStep>& out) {
-  TRY(const bool has_links, has_table(database, "link"));
+static Status read_link_step(RowSource file, MessageId id, std::optional<LinkStep>& out) {
+  TRY(const bool has_links, has_table(file, "link"));
   if (!has_links) return {};
   TRY(auto select,
-      database.cached("SELECT name, verdict, reply, last, resync, frozen, sum FROM link WHERE msg_id=?"));
+      file.database.cached("SELECT name, verdict, reply, last, resync, frozen, sum FROM link WHERE msg_id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   if (!found) return {};
   const LinkRow row{static_cast<std::int64_t>(id), select.integer(1), select.integer(3), select.integer(4), select.integer(5),
@@ -135,7 +140,7 @@ static Status read_link_step(base::Database& database, MessageId id, std::option
 
 /// What was asked for the message; empty when nothing was, or when the file is older than lookups.
 static Result<std::string> read_lookups(RowSource file, MessageId id) {
-  TRY(const bool has_lookups, has_table(file.database, "lookup"));
+  TRY(const bool has_lookups, has_table(file, "lookup"));
   if (!has_lookups) return std::string();
   TRY(auto select, file.database.cached("SELECT crc, key_id, answers FROM lookup WHERE msg_id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
@@ -148,20 +153,20 @@ static Result<std::string> read_lookups(RowSource file, MessageId id) {
   return open_text(file, key, row_name("lookup", id), answers);
 }
 
-Result<MessageId> read_same_id(base::Database& database, MessageId id) {
-  TRY(const bool has_rows, has_table(database, "same_id"));
+Result<MessageId> read_same_id(RowSource file, MessageId id) {
+  TRY(const bool has_rows, has_table(file, "same_id"));
   if (!has_rows) return MessageId{0};
-  TRY(auto select, database.cached("SELECT earlier FROM same_id WHERE msg_id=?"));
+  TRY(auto select, file.database.cached("SELECT earlier FROM same_id WHERE msg_id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   const MessageId earlier = found ? static_cast<MessageId>(select.integer(0)) : 0;
   select.reset();
   return earlier;
 }
 
-Status read_origin(base::Database& database, MessageId id, MessageId& edited_from, JobId& job) {
-  TRY(const bool has_rows, has_table(database, "origin"));
+Status read_origin(RowSource file, MessageId id, MessageId& edited_from, JobId& job) {
+  TRY(const bool has_rows, has_table(file, "origin"));
   if (!has_rows) return {};
-  TRY(auto select, database.cached("SELECT edited_from, job, sum FROM origin WHERE msg_id=?"));
+  TRY(auto select, file.database.cached("SELECT edited_from, job, sum FROM origin WHERE msg_id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   if (found) {
     const OriginRow row{static_cast<std::int64_t>(id), select.integer(0), select.integer(1)};
@@ -207,10 +212,10 @@ static Result<std::string> open_body(RowSource file, const MessageRow& row, cons
 
 static Status read_beside(RowSource file, MessageId id, NewMessage& m) {
   TRY(m.lookups, read_lookups(file, id));
-  TRY(m.same_id_as, read_same_id(file.database, id));
-  TRY_VOID(read_link_step(file.database, id, m.step));
+  TRY(m.same_id_as, read_same_id(file, id));
+  TRY_VOID(read_link_step(file, id, m.step));
   // Where it comes from changes nothing of what becomes of it: damage there is for the checks to tell.
-  const Status origin = read_origin(file.database, id, m.edited_from, m.job);
+  const Status origin = read_origin(file, id, m.edited_from, m.job);
   return origin || origin.error().code == base::ErrorCode::corrupt_record ? Status{} : origin;
 }
 

@@ -152,15 +152,17 @@ struct RecordCheck {
 base::Result<RecordCheck> check_records(RowSource file, MessageId id);
 
 /// The earlier message with the MSH-10 of this one and another body; 0: there is none.
-base::Result<MessageId> read_same_id(base::Database& database, MessageId id);
+base::Result<MessageId> read_same_id(RowSource file, MessageId id);
 
 /// Rows that are of no single message: holds, jobs, bytes that made no message.
 base::Result<RecordCheck> check_control(RowSource file);
 
 /// What the message was edited from and the job that made it; 0 where there is none. Errors: corrupt_record.
-base::Status read_origin(base::Database& database, MessageId id, MessageId& edited_from, JobId& job);
+base::Status read_origin(RowSource file, MessageId id, MessageId& edited_from, JobId& job);
 
-/// Tables that came later are made with their first row.
+/// Tables that came later are not in every file of an older format.
 base::Result<bool> has_table(base::Database& database, std::string_view name);
+/// The same without a look at the catalogue of a file of the present format.
+base::Result<bool> has_table(RowSource file, std::string_view name);
 
 }  // namespace kiln::engine

@@ -58,7 +58,7 @@ class Check {
   }
 
   Status attempts() {
-    TRY(const bool has_attempts, has_table(file_.database, "attempt"));
+    TRY(const bool has_attempts, has_table(file_, "attempt"));
     if (!has_attempts) return {};
     std::vector<std::string> destinations;
     {
@@ -78,7 +78,7 @@ class Check {
   }
 
   Status outputs() {
-    TRY(const bool has_outputs, has_table(file_.database, "output"));
+    TRY(const bool has_outputs, has_table(file_, "output"));
     if (!has_outputs) return {};
     std::vector<std::string> destinations;
     {
@@ -107,9 +107,9 @@ class Check {
   Status beside() {
     MessageId edited_from = 0;
     JobId job = 0;
-    const Status origin = read_origin(file_.database, id_, edited_from, job);
+    const Status origin = read_origin(file_, id_, edited_from, job);
     if (!origin) TRY_VOID(count(origin, "where it comes from"));
-    TRY(const bool has_notes, has_table(file_.database, "quarantine"));
+    TRY(const bool has_notes, has_table(file_, "quarantine"));
     if (!has_notes) return {};
     std::vector<std::string> destinations;
     {
@@ -205,7 +205,7 @@ Status check_unframed(base::Database& database, RecordCheck& out) {
 
 Result<RecordCheck> check_control(RowSource file) {
   RecordCheck out;
-  TRY(const bool has_jobs, has_table(file.database, "job"));
+  TRY(const bool has_jobs, has_table(file, "job"));
   if (has_jobs) {
     TRY_VOID(check_holds(file.database, out));
     TRY_VOID(check_jobs(file.database, out));

@@ -84,16 +84,16 @@ enum PendingColumn : int { kId, kAttempts, kDoubt, kKind, kIsSource, kControlId,
                            kKey, kSum, kReceived, kOutput };
 
 /// A file of format 2 that only a reader has opened has neither keys nor a table of outputs.
-Result<base::Statement> select_pending(base::Database& database) {
+Result<base::Statement> select_pending(RowSource file) {
   static const std::string present =
       std::string("SELECT w.msg_id, w.attempts, w.in_doubt, w.kind, w.is_source, w.control_id, w.options, w.crc, w.packed, w.body,"
                   " w.okey, w.slot, w.key_id, w.sum, (SELECT received_us FROM msg WHERE id=w.msg_id), ") +
       kOutputColumns +
       " FROM outbox w LEFT JOIN output o ON o.id = w.msg_id * 1024 + w.slot AND o.dest = w.dest"
       " WHERE w.dest=? AND w.msg_id>? ORDER BY w.msg_id";
-  TRY(const bool has_outputs, has_table(database, "output"));
-  if (has_outputs) return database.cached(present);
-  return database.cached(
+  TRY(const bool has_outputs, has_table(file, "output"));
+  if (has_outputs) return file.database.cached(present);
+  return file.database.cached(
       "SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, packed, body, '', 0, 0, NULL,"
       " (SELECT received_us FROM msg WHERE id=msg_id), NULL FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id");
 }
@@ -145,7 +145,7 @@ Status take_pending(RowSource file, const base::Statement& select, const std::st
 
 Status read_pending_outputs(RowSource file, const std::string& key, MessageId after, std::size_t limit, std::size_t bytes_max,
                             std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt) {
-  TRY(auto select, select_pending(file.database));
+  TRY(auto select, select_pending(file));
   select.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(after));
   std::size_t bytes = 0;
   while (out.size() < limit && (bytes < bytes_max || out.empty())) {
@@ -173,7 +173,7 @@ Status read_pending_outputs(RowSource file, const std::string& key, MessageId af
 
 Result<std::optional<KeptOutput>> read_kept_output(RowSource file, MessageId id, const std::string& destination) {
   static const std::string sql = std::string("SELECT ") + kOutputColumns + " FROM output o WHERE o.id BETWEEN ? AND ? AND o.dest=?";
-  TRY(const bool has_outputs, has_table(file.database, "output"));
+  TRY(const bool has_outputs, has_table(file, "output"));
   if (!has_outputs) return std::optional<KeptOutput>();
   TRY(auto select, file.database.cached(sql));
   const std::int64_t first = static_cast<std::int64_t>(id) * kOutputSlots;
@@ -205,7 +205,7 @@ Result<Ending> take_delivery(RowSource file, MessageId id, const base::Statement
 
 Result<std::vector<Attempt>> read_attempts(RowSource file, MessageId id, const std::string& destination) {
   std::vector<Attempt> out;
-  TRY(const bool has_attempts, has_table(file.database, "attempt"));
+  TRY(const bool has_attempts, has_table(file, "attempt"));
   if (!has_attempts) return out;
   TRY(auto select, file.database.cached("SELECT n, at_us, took_us, in_doubt, code, detail, reply, key_id, sum,"
                                         " typeof(detail)='blob' FROM attempt"
@@ -231,7 +231,7 @@ Result<std::vector<Attempt>> read_attempts(RowSource file, MessageId id, const s
 }
 
 Result<std::optional<QuarantineNote>> read_quarantine_row(RowSource file, MessageId id, const std::string& destination) {
-  TRY(const bool has_notes, has_table(file.database, "quarantine"));
+  TRY(const bool has_notes, has_table(file, "quarantine"));
   if (!has_notes) return std::optional<QuarantineNote>();
   TRY(auto select, file.database.cached("SELECT resolution, owner, note, reason, changed_by, changed_us, released_as, key_id, sum"
                                         " FROM quarantine WHERE msg_id=? AND dest=?"));

@@ -37,6 +37,7 @@ Status raise_format(base::Database& database, std::int64_t format) {
     TRY(const bool there, has_table(database, added.table));
     if (there && (format == 4 || std::string_view(added.table) != "attachment")) TRY_VOID(add_columns(database, added));
   }
+  for (const char* table : kFormat5Schema) TRY_VOID(database.exec(table));
   TRY_VOID(database.exec(("UPDATE meta SET value='" + std::to_string(kJournalFormat) + "' WHERE key='format'").c_str()));
   return base::failpoint("journal.migrate.commit");
 }
