@@ -1,10 +1,12 @@
 #include "engine/journal/body_parts.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
 #include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
+#include "engine/base/log.h"
 #include "engine/base/text.h"
 #include "engine/limits.h"
 
@@ -12,6 +14,7 @@ namespace kiln::engine {
 
 using base::ErrorCode;
 using base::Result;
+using base::Status;
 
 namespace {
 
@@ -43,6 +46,22 @@ std::optional<std::vector<BodyPart>> parse_parts(std::string_view text) {
 
 tl::unexpected<base::Error> damaged() {
   return base::fail(ErrorCode::corrupt_record, "a part of the body");
+}
+
+/// The bytes of a part as they are stored: sealed, when the file has a key.
+Result<std::string> sealed_part(RowSource file, std::int64_t id, std::string_view bytes) {
+  if (file.keys.writing() == 0) return std::string(bytes);
+  return file.keys.seal(row_name("attachment", static_cast<std::uint64_t>(id)), bytes);
+}
+
+/// These bytes are those of row `id`, whose own are damaged: whatever refers to it is whole again.
+Result<std::int64_t> mend_attachment(RowSource file, std::int64_t id, std::string_view bytes) {
+  TRY(const std::string stored, sealed_part(file, id, bytes));
+  TRY(auto update, file.database.cached("UPDATE attachment SET key_id=?, crc=?, body=? WHERE id=?"));
+  update.bind(1, file.keys.writing()).bind(2, std::int64_t{sealed_crc(stored, file.keys.writing())});
+  TRY_VOID(update.bind_blob(3, stored).bind(4, id).run());
+  base::log(base::LogLevel::warn, "attachment-mended", {{"attachment", id}});
+  return id;
 }
 
 /// The stored bytes of one part, compared with their checksum, and the key they are sealed with.
@@ -98,12 +117,15 @@ Result<std::int64_t> keep_attachment(RowSource file, std::string_view bytes) {
   const std::string digest = base::sha256(bytes);
   const std::string hash = seals ? hmac_sha256(file.keys.token_key(), digest) : digest;
   {
-    TRY(auto find, file.database.cached("SELECT id FROM attachment WHERE hash=?"));
+    TRY(auto find, file.database.cached("SELECT id, key_id, crc, body FROM attachment WHERE hash=?"));
     TRY(const bool found, find.bind_blob(1, hash).step());
     if (found) {
       const std::int64_t id = find.integer(0);
+      const bool intact = sealed_crc(find.blob(3), find.integer(1)) == static_cast<std::uint32_t>(find.integer(2));
       find.reset();
-      return id;
+      TRY(auto count, file.database.cached("UPDATE attachment SET uses=uses+1 WHERE id=?"));
+      TRY_VOID(count.bind(1, id).run());
+      return intact ? Result<std::int64_t>(id) : mend_attachment(file, id, bytes);
     }
   }
   std::int64_t id = 0;
@@ -113,16 +135,28 @@ Result<std::int64_t> keep_attachment(RowSource file, std::string_view bytes) {
     id = last.integer(0);
     last.reset();
   }
-  std::string sealed;
-  if (seals) {
-    TRY(sealed, file.keys.seal(row_name("attachment", static_cast<std::uint64_t>(id)), bytes));
-  }
-  const std::string_view stored = seals ? std::string_view(sealed) : bytes;
+  TRY(const std::string stored, sealed_part(file, id, bytes));
   TRY_VOID(base::failpoint("journal.attachment"));
-  TRY(auto insert, file.database.cached("INSERT INTO attachment(id, hash, key_id, crc, body) VALUES(?,?,?,?,?)"));
+  TRY(auto insert, file.database.cached("INSERT INTO attachment(id, hash, key_id, crc, uses, body) VALUES(?,?,?,?,1,?)"));
   insert.bind(1, id).bind_blob(2, hash).bind(3, file.keys.writing()).bind(4, std::int64_t{sealed_crc(stored, file.keys.writing())});
   TRY_VOID(insert.bind_blob(5, stored).run());
   return id;
+}
+
+Status drop_attachments(base::Database& database, std::string_view parts, std::string_view kept) {
+  const auto list = parse_parts(parts), still = kept.empty() ? std::vector<BodyPart>() : parse_parts(kept);
+  if (!list || !still) return {};  // damaged: what it names stays
+  for (const BodyPart& part : *list) {
+    TRY(auto count, database.cached("UPDATE attachment SET uses=uses-1 WHERE id=? AND uses>0"));
+    TRY_VOID(count.bind(1, part.attachment).run());
+    const bool is_kept = std::any_of(still->begin(), still->end(), [&part](const BodyPart& other) {
+      return other.attachment == part.attachment;
+    });
+    if (is_kept) continue;
+    TRY(auto remove, database.cached("DELETE FROM attachment WHERE id=? AND uses=0"));
+    TRY_VOID(remove.bind(1, part.attachment).run());
+  }
+  return {};
 }
 
 Result<std::string> join_parts(RowSource file, std::string_view parts, std::string_view rest) {
@@ -134,7 +168,7 @@ Result<std::string> join_parts(RowSource file, std::string_view parts, std::stri
     std::int64_t key = 0;
     TRY(std::string bytes, read_attachment(file, part.attachment, key));
     if (key != 0) {
-      auto opened = file.keys.open(key, row_name("attachment", static_cast<std::uint64_t>(part.attachment)), bytes);
+      auto opened = open_sealed(file, key, row_name("attachment", static_cast<std::uint64_t>(part.attachment)), bytes);
       if (!opened && opened.error().code == ErrorCode::journal_key) {
         locked = base::fail(opened.error());
         continue;

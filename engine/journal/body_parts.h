@@ -27,8 +27,12 @@ std::string without_parts(std::string_view body, const std::vector<BodyPart>& pa
 /// "offset:length:attachment,…" as in the column `parts`.
 std::string print_parts(const std::vector<BodyPart>& parts);
 
-/// Stores one part, or finds it: its number. In the transaction under way.
+/// Stores one part, or finds it: its number. One that is there and damaged is written anew in its place. In the transaction under way.
 base::Result<std::int64_t> keep_attachment(RowSource file, std::string_view bytes);
+
+/// One body that had these parts goes: a part that nothing else has goes with it. `kept`: parts of the message itself, which stay
+/// whatever was counted. Parts of format 4 are not counted and stay. In the transaction under way.
+base::Status drop_attachments(base::Database& database, std::string_view parts, std::string_view kept);
 
 /// Puts the parts back where they were. Errors: corrupt_record; journal_key, after every checksum was right.
 base::Result<std::string> join_parts(RowSource file, std::string_view parts, std::string_view rest);

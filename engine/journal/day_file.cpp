@@ -6,9 +6,11 @@
 #include "engine/base/sql/timed_vfs.h"
 #include "engine/base/failpoint.h"
 #include "engine/base/limits.h"
+#include "engine/base/log.h"
 #include "engine/base/packing.h"
 #include "engine/base/partial_date.h"
 #include "engine/base/text.h"
+#include "engine/journal/body_parts.h"
 #include "engine/journal/rows.h"
 #include "engine/journal/schema.h"
 
@@ -81,6 +83,7 @@ Status DayFile::create_schema(MessageId first_id) {
   TRY_VOID(database_.exec(kWaitingSchema));
   TRY_VOID(database_.exec(kRecordSchema));
   TRY_VOID(database_.exec(kFormat4Schema));
+  for (const char* table : kFormat5Schema) TRY_VOID(database_.exec(table));
   TRY(auto insert, database_.prepare("INSERT INTO meta(key, value) VALUES(?, ?)"));
   const std::pair<const char*, std::string> rows[] = {{"format", std::to_string(kJournalFormat)},
                                                       {"generation", std::to_string(name_.generation)},
@@ -153,6 +156,7 @@ Status DayFile::commit() {
     TRY_VOID(write_number("settled_to", settled));
   }
   TRY_VOID(write_waiting());
+  TRY_VOID(secrets_.note_over(database_));
   TRY_VOID(base::failpoint("journal.commit.before"));
   TRY_VOID(database_.commit());
   base::failpoint_here("journal.commit.after");
@@ -214,8 +218,6 @@ Result<MessageId> DayFile::last_id() {
 }
 
 Status DayFile::insert_same_id(MessageId id, MessageId earlier) {
-  TRY(auto create, database_.cached(kSameIdSchema));
-  TRY_VOID(create.run());
   TRY(auto insert, database_.cached("INSERT INTO same_id(msg_id, earlier) VALUES(?, ?)"));
   return insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(earlier)).run();
 }
@@ -232,22 +234,16 @@ Result<bool> DayFile::has_control_id(MessageId id, const NewMessage& of) {
 }
 
 Status DayFile::insert_fragment(MessageId id, const std::string& channel) {
-  TRY(auto create, database_.cached(kFragmentSchema));
-  TRY_VOID(create.run());
   TRY(auto insert, database_.cached("INSERT INTO fragment(msg_id, channel) VALUES(?,?)"));
   return insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(channel)).run();
 }
 
 Status DayFile::delete_fragment(MessageId id) {
-  TRY(const bool has_fragments, has_table(database_, "fragment"));
-  if (!has_fragments) return {};
   TRY(auto remove, database_.cached("DELETE FROM fragment WHERE msg_id=?"));
   return remove.bind(1, static_cast<std::int64_t>(id)).run();
 }
 
 Status DayFile::fragments(const std::string& channel, std::vector<MessageId>& out) {
-  TRY(const bool has_fragments, has_table(database_, "fragment"));
-  if (!has_fragments) return {};
   TRY(auto select, database_.prepare("SELECT msg_id FROM fragment WHERE channel=? ORDER BY msg_id"));
   select.bind(1, std::string_view(channel));
   for (;;) {
@@ -258,29 +254,30 @@ Status DayFile::fragments(const std::string& channel, std::vector<MessageId>& ou
 }
 
 Status DayFile::insert_link_step(MessageId id, const LinkStep& step) {
-  TRY(auto create, database_.cached(kLinkSchema));
-  TRY_VOID(create.run());
-  TRY(auto insert, database_.cached("INSERT INTO link(msg_id, name, verdict, reply, last, resync, frozen)"
-                                    " VALUES(?,?,?,?,?,?,?)"));
+  TRY(auto insert, database_.cached("INSERT INTO link(msg_id, name, verdict, reply, last, resync, frozen, sum)"
+                                    " VALUES(?,?,?,?,?,?,?,?)"));
   const hl7::SequenceState& next = step.decision.next;
-  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(step.link));
-  insert.bind(3, static_cast<std::int64_t>(step.decision.verdict))
-      .bind(4, std::string_view(step.decision.reply));
-  return insert.bind(5, next.last)
-      .bind(6, std::int64_t{next.resync})
-      .bind(7, std::int64_t{next.frozen})
-      .run();
+  const LinkRow row{static_cast<std::int64_t>(id), static_cast<std::int64_t>(step.decision.verdict), next.last,
+                    std::int64_t{next.resync}, std::int64_t{next.frozen}, step.link, step.decision.reply};
+  insert.bind(1, row.id).bind(2, row.name).bind(3, row.verdict).bind(4, row.reply).bind(5, row.last).bind(6, row.resync);
+  return insert.bind(7, row.frozen).bind(8, row.sum()).run();
 }
 
 Status DayFile::update_link_step(MessageId id, const hl7::SequenceState& next) {
-  TRY(auto update, database_.cached("UPDATE link SET last=?, resync=?, frozen=? WHERE msg_id=?"));
-  update.bind(1, next.last).bind(2, std::int64_t{next.resync}).bind(3, std::int64_t{next.frozen});
-  return update.bind(4, static_cast<std::int64_t>(id)).run();
+  TRY(auto select, database_.cached("SELECT verdict, name, reply FROM link WHERE msg_id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  if (!found) return {};
+  // What an operator says mends a damaged row too.
+  const std::string name(select.text(1)), reply(select.text(2));
+  const LinkRow row{static_cast<std::int64_t>(id), select.integer(0), next.last, std::int64_t{next.resync},
+                    std::int64_t{next.frozen}, name, reply};
+  select.reset();
+  TRY(auto update, database_.cached("UPDATE link SET last=?, resync=?, frozen=?, sum=? WHERE msg_id=?"));
+  update.bind(1, row.last).bind(2, row.resync).bind(3, row.frozen).bind(4, row.sum());
+  return update.bind(5, row.id).run();
 }
 
 Result<bool> DayFile::has_link_step(MessageId id) {
-  TRY(const bool has_links, has_table(database_, "link"));
-  if (!has_links) return false;
   TRY(auto select, database_.cached("SELECT 1 FROM link WHERE msg_id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
   select.reset();
@@ -288,34 +285,36 @@ Result<bool> DayFile::has_link_step(MessageId id) {
 }
 
 Status DayFile::take_links(DayFile& older, const LinkStates& known) {
-  TRY(const bool has_links, has_table(older.database_, "link"));
-  if (!has_links) return {};
-  TRY_VOID(database_.exec(kLinkSchema));
-  TRY(auto select, older.database_.prepare("SELECT name, max(msg_id), verdict, reply, last, resync, frozen FROM link"
+  TRY(auto select, older.database_.prepare("SELECT name, max(msg_id), verdict, reply, last, resync, frozen, sum FROM link"
                                            " GROUP BY name"));
   for (;;) {
     TRY(const bool row, select.step());
     if (!row) return {};
     if (known.contains(std::string(select.text(0)))) continue;
-    TRY(auto insert, database_.cached("INSERT OR REPLACE INTO link(name, msg_id, verdict, reply, last, resync, frozen)"
-                                      " VALUES(?,?,?,?,?,?,?)"));
+    TRY(auto insert, database_.cached("INSERT OR REPLACE INTO link(name, msg_id, verdict, reply, last, resync, frozen, sum)"
+                                      " VALUES(?,?,?,?,?,?,?,?)"));
     insert.bind(1, select.text(0)).bind(2, select.integer(1)).bind(3, select.integer(2)).bind(4, select.text(3));
-    TRY_VOID(insert.bind(5, select.integer(4)).bind(6, select.integer(5)).bind(7, select.integer(6)).run());
+    insert.bind(5, select.integer(4)).bind(6, select.integer(5)).bind(7, select.integer(6));
+    if (select.is_null(7)) insert.bind_null(8); else insert.bind(8, select.integer(7));
+    TRY_VOID(insert.run());
   }
 }
 
 Status DayFile::links(const std::string& prefix, LinkStates& out) {
-  TRY(const bool has_links, has_table(database_, "link"));
-  if (!has_links) return {};
-  TRY(auto select, database_.prepare("SELECT name, last, resync, frozen, max(msg_id) FROM link"
+  TRY(auto select, database_.prepare("SELECT name, last, resync, frozen, max(msg_id), verdict, reply, sum FROM link"
                                      " WHERE substr(name, 1, ?)=? GROUP BY name"));
   select.bind(1, static_cast<std::int64_t>(prefix.size())).bind(2, std::string_view(prefix));
   for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) return {};
-    out.try_emplace(std::string(select.text(0)),
-                    LinkState{{select.integer(1), select.integer(2) != 0, select.integer(3) != 0},
-                              static_cast<MessageId>(select.integer(4))});
+    TRY(const bool more, select.step());
+    if (!more) return {};
+    const LinkRow row{select.integer(4), select.integer(5), select.integer(1), select.integer(2), select.integer(3), select.text(0),
+                      select.text(6)};
+    LinkState state{{row.last, row.resync != 0, row.frozen != 0}, static_cast<MessageId>(row.id)};
+    const bool is_new = out.try_emplace(std::string(row.name), state).second;
+    if (!is_new || row_fits(select, 7, row.sum())) continue;
+    // Its numbers may be wrong: an operator looks before anything is taken by them.
+    out[std::string(row.name)].state.frozen = true;
+    base::log(base::LogLevel::error, "link-damaged", {{"msg", row.id}});
   }
 }
 
@@ -328,10 +327,28 @@ Result<bool> DayFile::delete_output(MessageId id, const std::string& channel, co
   if (was_there) --changes_.waiting[key];
   TRY_VOID(base::failpoint("journal.taken_off"));
   if (keep) return was_there;
-  TRY(auto forget, database_.cached("DELETE FROM output WHERE id BETWEEN ? AND ? AND dest=?"));
-  const std::int64_t first = static_cast<std::int64_t>(id) * kOutputSlots;
-  TRY_VOID(forget.bind(1, first).bind(2, first + kOutputSlots - 1).bind(3, std::string_view(key)).run());
+  TRY_VOID(forget_output(id, key));
   return was_there;
+}
+
+/// With its large parts, where nothing else has them.
+Status DayFile::forget_output(MessageId id, const std::string& key) {
+  const std::int64_t first = static_cast<std::int64_t>(id) * kOutputSlots;
+  std::string parts, kept;
+  {
+    TRY(auto select, database_.cached("SELECT o.parts, m.parts FROM output o LEFT JOIN msg m ON m.id=? WHERE o.id BETWEEN ? AND ?"
+                                      " AND o.dest=? AND o.parts<>''"));
+    select.bind(1, static_cast<std::int64_t>(id)).bind(2, first).bind(3, first + kOutputSlots - 1);
+    TRY(const bool found, select.bind(4, std::string_view(key)).step());
+    if (found) {
+      parts = select.text(0);
+      kept = select.text(1);
+    }
+    select.reset();
+  }
+  TRY(auto forget, database_.cached("DELETE FROM output WHERE id BETWEEN ? AND ? AND dest=?"));
+  TRY_VOID(forget.bind(1, first).bind(2, first + kOutputSlots - 1).bind(3, std::string_view(key)).run());
+  return parts.empty() ? Status{} : drop_attachments(database_, parts, kept);
 }
 
 Status DayFile::update_attempts(MessageId id, const std::string& channel, const std::string& destination,

@@ -20,7 +20,7 @@ namespace kiln::engine {
 
 /// Format number of the files this version writes; files from kJournalFormatOldest on are read, and brought up to it when
 /// they are opened for writing. 1 was never released.
-inline constexpr std::int64_t kJournalFormat = 4;
+inline constexpr std::int64_t kJournalFormat = 5;
 inline constexpr std::int64_t kJournalFormatOldest = 2;
 
 /// "journal/000007-20261122.db" and what it says.
@@ -108,7 +108,7 @@ class DayFile {
   base::Result<std::optional<QuarantineNote>> quarantine_note(MessageId id, const std::string& destination);
   base::Status keep_job(const JobRecord& job);
   base::Status move_job(JobId id, MessageId position, base::WallTime at);
-  /// The newest first, added to `out` where their number is not known yet.
+  /// The newest first, added to `out` where their number is not known yet; a damaged one as JobRecord::damaged.
   base::Status jobs(std::size_t limit, std::vector<JobRecord>& out);
   base::Result<JobId> last_job();
   /// Takes over the holds, the jobs that go on and the newest that have ended from the file before it, in one
@@ -166,11 +166,13 @@ class DayFile {
   base::Status open_keys(const DayFileOptions& options);
   RowSource rows() { return {database_, secrets_}; }
   bool seals() const { return secrets_.writing() != 0; }
-  /// `text` as it is stored in a row of that name: sealed, or as it is.
+  /// `text` as it is stored in a row of that name: sealed, or as it is; an empty one stays empty.
   base::Result<std::string> sealed(const std::string& row, std::string text);
+  base::Statement& bind_column(base::Statement& statement, int index, std::string_view stored) const;
   /// Takes the large parts of a body out; what goes into column `parts`, and the rest.
   base::Result<std::pair<std::string, std::string>> keep_body(const std::string& body, channels::ContentKind kind);
   base::Status insert_body(MessageId id, const std::string& key, const Output& output, std::size_t slot);
+  base::Status forget_output(MessageId id, const std::string& key);
   base::Status insert_attempt(MessageId id, const std::string& key, const Attempt& attempt);
   base::Status load_open();
   base::Status load_unprocessed();
@@ -196,6 +198,9 @@ class DayFile {
   std::map<std::string, std::int64_t> waiting_;            ///< as written in `waiting`, by dest
   Changes changes_;
 };
+
+/// Logs those whose records are damaged; nothing else waits for them.
+void report_damaged(const std::vector<JobRecord>& jobs, const std::vector<Hold>& holds);
 
 /// "channel/destination", the key of outbox and delivery rows.
 std::string destination_key(const std::string& channel, const std::string& destination);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/base/failpoint.h"
+#include "engine/base/log.h"
 #include "engine/journal/day_file.h"
 #include "engine/journal/journal_files.h"
 #include "engine/journal/rows.h"
@@ -16,6 +17,13 @@ namespace kiln::engine {
 using base::Result;
 using base::Status;
 
+void report_damaged(const std::vector<JobRecord>& jobs, const std::vector<Hold>& holds) {
+  for (const JobRecord& job : jobs)
+    if (job.damaged) base::log(base::LogLevel::error, "job-damaged", {{"job", static_cast<std::int64_t>(job.id)}});
+  const auto damaged = std::count_if(holds.begin(), holds.end(), [](const Hold& hold) { return hold.damaged; });
+  if (damaged > 0) base::log(base::LogLevel::error, "hold-damaged", {{"holds", std::int64_t{damaged}}});
+}
+
 /// To the present format, whole or not at all: an interrupted one is begun again by the next start (reliability.md R16).
 Status DayFile::migrate() {
   TRY_VOID(database_.begin());
@@ -26,9 +34,9 @@ Status DayFile::migrate() {
 }
 
 Status DayFile::insert_origin(MessageId id, const NewMessage& m) {
-  TRY(auto insert, database_.cached("INSERT INTO origin(msg_id, edited_from, job) VALUES(?,?,?)"));
-  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, static_cast<std::int64_t>(m.edited_from));
-  return insert.bind(3, static_cast<std::int64_t>(m.job)).run();
+  TRY(auto insert, database_.cached("INSERT INTO origin(msg_id, edited_from, job, sum) VALUES(?,?,?,?)"));
+  const OriginRow row{static_cast<std::int64_t>(id), static_cast<std::int64_t>(m.edited_from), static_cast<std::int64_t>(m.job)};
+  return insert.bind(1, row.id).bind(2, row.edited_from).bind(3, row.job).bind(4, row.sum()).run();
 }
 
 /// An output that is tried for days keeps its first attempts and the newest.
@@ -40,14 +48,12 @@ Status DayFile::insert_attempt(MessageId id, const std::string& key, const Attem
   }
   TRY(auto insert, database_.cached("INSERT OR REPLACE INTO attempt(msg_id, dest, n, at_us, took_us, in_doubt, code,"
                                     " detail, reply, key_id, sum) VALUES(?,?,?,?,?,?,?,?,?,?,?)"));
-  std::string reply = attempt.reply.substr(0, limits::kAttemptReplyMax);
-  if (!reply.empty()) {
-    TRY(reply, sealed(row_name("attempt", id, key, attempt.number), std::move(reply)));
-  }
+  TRY(const std::string reply, sealed(row_name("attempt", id, key, attempt.number), attempt.reply.substr(0, limits::kAttemptReplyMax)));
+  TRY(const std::string detail, sealed(row_name("attempt detail", id, key, attempt.number), attempt.detail));
   const AttemptRow row{id, key, std::int64_t{attempt.number}, attempt.at.micros, attempt.took_us, std::int64_t{attempt.in_doubt},
-                       secrets_.writing(), attempt.code, attempt.detail, reply};
+                       secrets_.writing(), attempt.code, detail, reply};
   insert.bind(1, static_cast<std::int64_t>(id)).bind(2, row.dest).bind(3, row.n).bind(4, row.at_us).bind(5, row.took_us);
-  insert.bind(6, row.in_doubt).bind(7, row.code).bind(8, row.detail);
+  bind_column(insert.bind(6, row.in_doubt).bind(7, row.code), 8, row.detail);
   if (reply.empty())
     insert.bind_null(9);
   else
@@ -61,14 +67,16 @@ Status DayFile::set_hold(const Hold& hold) {
     TRY(auto remove, database_.prepare("DELETE FROM hold WHERE subject=?"));
     return remove.bind(1, std::string_view(hold.subject)).run();
   }
-  TRY(auto insert, database_.prepare("INSERT OR REPLACE INTO hold(subject, state, set_by, reason, since_us)"
-                                     " VALUES(?,?,?,?,?)"));
-  insert.bind(1, std::string_view(hold.subject)).bind(2, static_cast<std::int64_t>(hold.state));
-  return insert.bind(3, std::string_view(hold.by)).bind(4, std::string_view(hold.reason)).bind(5, hold.since.micros).run();
+  TRY(auto insert, database_.prepare("INSERT OR REPLACE INTO hold(subject, state, set_by, reason, since_us, sum)"
+                                     " VALUES(?,?,?,?,?,?)"));
+  const HoldRow row{hold.subject, hold.by, hold.reason, static_cast<std::int64_t>(hold.state), hold.since.micros};
+  insert.bind(1, row.subject).bind(2, row.state).bind(3, row.by).bind(4, row.reason).bind(5, row.since_us);
+  return insert.bind(6, row.sum()).run();
 }
 
+/// A damaged one holds on: whoever let go of it by mistake would send what somebody wanted to look at first.
 Result<std::vector<Hold>> DayFile::holds() {
-  TRY(auto select, database_.prepare("SELECT subject, state, set_by, reason, since_us FROM hold ORDER BY subject"));
+  TRY(auto select, database_.prepare("SELECT subject, state, set_by, reason, since_us, sum FROM hold ORDER BY subject"));
   std::vector<Hold> out;
   for (;;) {
     TRY(const bool row, select.step());
@@ -79,6 +87,9 @@ Result<std::vector<Hold>> DayFile::holds() {
     hold.by = select.text(2);
     hold.reason = select.text(3);
     hold.since = {select.integer(4)};
+    const HoldRow stored{hold.subject, hold.by, hold.reason, select.integer(1), hold.since.micros};
+    hold.damaged = !row_fits(select, 5, stored.sum());
+    if (hold.damaged && (hold.state < HoldState::paused || hold.state > HoldState::blocked)) hold.state = HoldState::paused;
   }
 }
 
@@ -93,20 +104,18 @@ Status DayFile::note_quarantine(MessageId id, const std::string& destination, co
   TRY_VOID(base::failpoint("journal.note"));
   TRY_VOID(resolve_ending(id, destination, note.resolution == Resolution::dropped));
   TRY(auto insert, database_.prepare("INSERT OR REPLACE INTO quarantine(msg_id, dest, resolution, owner, note, reason,"
-                                     " changed_by, changed_us, released_as, key_id) VALUES(?,?,?,?,?,?,?,?,?,?)"));
+                                     " changed_by, changed_us, released_as, key_id, sum) VALUES(?,?,?,?,?,?,?,?,?,?,?)"));
   // Free text of people: it may name a patient.
   std::string text = note.note;
   if (seals()) {
     TRY(text, secrets_.seal(row_name("quarantine", id, destination), join_texts({note.note, note.reason})));
   }
-  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination));
-  insert.bind(3, static_cast<std::int64_t>(note.resolution)).bind(4, std::string_view(note.owner));
-  if (seals())
-    insert.bind_blob(5, text).bind(6, "");
-  else
-    insert.bind(5, std::string_view(text)).bind(6, std::string_view(note.reason));
-  insert.bind(7, std::string_view(note.by)).bind(8, note.changed.micros);
-  return insert.bind(9, static_cast<std::int64_t>(note.released_as)).bind(10, secrets_.writing()).run();
+  const NoteRow row{id, destination, static_cast<std::int64_t>(note.resolution), note.changed.micros,
+                    static_cast<std::int64_t>(note.released_as), secrets_.writing(), note.owner, text,
+                    seals() ? std::string_view() : note.reason, note.by};
+  insert.bind(1, static_cast<std::int64_t>(id)).bind(2, row.dest).bind(3, row.resolution).bind(4, row.owner);
+  bind_column(insert, 5, row.note).bind(6, row.reason).bind(7, row.by).bind(8, row.changed_us);
+  return insert.bind(9, row.released_as).bind(10, row.key).bind(11, row.sum()).run();
 }
 
 /// The ending of what was quarantined, with `dropped` as removed.
@@ -141,21 +150,23 @@ Result<std::optional<QuarantineNote>> DayFile::quarantine_note(MessageId id, con
 Status DayFile::keep_job(const JobRecord& job) {
   TRY(auto insert, database_.prepare(
           "INSERT INTO job(id, kind, spec, state, position, total, done, skipped, requester, reason, detail,"
-          " created_us, changed_us, key_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET"
+          " created_us, changed_us, key_id, sum) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET"
+          " kind=excluded.kind, requester=excluded.requester, created_us=excluded.created_us, sum=excluded.sum,"
           " spec=excluded.spec, key_id=excluded.key_id, state=excluded.state, position=max(position, excluded.position), total=excluded.total,"
           " done=max(done, excluded.done), skipped=excluded.skipped, reason=excluded.reason, detail=excluded.detail,"
           " changed_us=excluded.changed_us"));
-  TRY(const std::string spec, sealed(row_name("job", job.id), job.spec));  // a query names patients
-  insert.bind(1, static_cast<std::int64_t>(job.id)).bind(2, std::string_view(job.kind));
-  if (seals())
-    insert.bind_blob(3, spec);
-  else
-    insert.bind(3, std::string_view(spec));
+  // A query names patients, and so may what people write about it.
+  TRY(const std::string spec, sealed(row_name("job", job.id), job.spec));
+  TRY(const std::string reason, sealed(row_name("job reason", job.id), job.reason));
+  TRY(const std::string detail, sealed(row_name("job detail", job.id), job.detail));
+  const JobRow row{static_cast<std::int64_t>(job.id), static_cast<std::int64_t>(job.total), job.created.micros, secrets_.writing(),
+                   job.kind, spec, job.requester, reason, detail};
+  bind_column(insert.bind(1, row.id).bind(2, row.kind), 3, row.spec);
   insert.bind(4, static_cast<std::int64_t>(job.state)).bind(5, static_cast<std::int64_t>(job.position));
-  insert.bind(6, static_cast<std::int64_t>(job.total)).bind(7, static_cast<std::int64_t>(job.done));
-  insert.bind(8, static_cast<std::int64_t>(job.skipped)).bind(9, std::string_view(job.requester));
-  insert.bind(10, std::string_view(job.reason)).bind(11, std::string_view(job.detail));
-  return insert.bind(12, job.created.micros).bind(13, job.changed.micros).bind(14, secrets_.writing()).run();
+  insert.bind(6, row.total).bind(7, static_cast<std::int64_t>(job.done));
+  insert.bind(8, static_cast<std::int64_t>(job.skipped)).bind(9, row.requester);
+  bind_column(bind_column(insert, 10, row.reason), 11, row.detail);
+  return insert.bind(12, row.created_us).bind(13, job.changed.micros).bind(14, row.key).bind(15, row.sum()).run();
 }
 
 Status DayFile::move_job(JobId id, MessageId position, base::WallTime at) {
@@ -165,29 +176,45 @@ Status DayFile::move_job(JobId id, MessageId position, base::WallTime at) {
   return update.bind(3, static_cast<std::int64_t>(id)).run();
 }
 
+/// The texts of the row that `select` is at, and its checksum.
+static Status open_job(RowSource file, const base::Statement& select, JobRecord& job) {
+  const JobRow row{select.integer(0), select.integer(5), select.integer(11), select.integer(13), job.kind, select.blob(2),
+                   job.requester, select.blob(9), select.blob(10)};
+  if (!row_fits(select, 14, row.sum())) return base::fail(base::ErrorCode::corrupt_record, "the job", "job " + std::to_string(job.id));
+  TRY(job.spec, open_text(file, row.key, row_name("job", job.id), row.spec));
+  TRY(job.reason, open_column(file, row.key, select.integer(15) != 0, row_name("job reason", job.id), row.reason));
+  TRY(job.detail, open_column(file, row.key, select.integer(16) != 0, row_name("job detail", job.id), row.detail));
+  return {};
+}
+
 Status DayFile::jobs(std::size_t limit, std::vector<JobRecord>& out) {
   TRY(auto select, database_.prepare("SELECT id, kind, spec, state, position, total, done, skipped, requester, reason,"
-                                     " detail, created_us, changed_us, key_id FROM job ORDER BY id DESC"));
+                                     " detail, created_us, changed_us, key_id, sum, typeof(reason)='blob', typeof(detail)='blob'"
+                                     " FROM job ORDER BY id DESC"));
   while (out.size() < limit) {
     TRY(const bool row, select.step());
     if (!row) return {};
     const auto id = static_cast<JobId>(select.integer(0));
     if (std::any_of(out.begin(), out.end(), [&](const JobRecord& job) { return job.id == id; })) continue;
-    TRY(std::string spec, open_text(rows(), select.integer(13), row_name("job", id), select.blob(2)));
-    JobRecord& job = out.emplace_back();
+    JobRecord job;
     job.id = id;
     job.kind = select.text(1);
-    job.spec = std::move(spec);
     job.state = static_cast<JobState>(select.integer(3));
     job.position = static_cast<MessageId>(select.integer(4));
     job.total = static_cast<std::uint64_t>(select.integer(5));
     job.done = static_cast<std::uint64_t>(select.integer(6));
     job.skipped = static_cast<std::uint64_t>(select.integer(7));
     job.requester = select.text(8);
-    job.reason = select.text(9);
-    job.detail = select.text(10);
     job.created = {select.integer(11)};
     job.changed = {select.integer(12)};
+    const Status opened = open_job(rows(), select, job);
+    if (!opened && opened.error().code != base::ErrorCode::corrupt_record) return opened;
+    if (!opened) {
+      job.damaged = true;
+      job.state = JobState::failed;
+      job.detail = "the record of the job is damaged";
+    }
+    out.push_back(std::move(job));
   }
   return {};
 }
@@ -214,8 +241,7 @@ Result<DayFile::Content> DayFile::content() {
     out.last = static_cast<MessageId>(select.integer(1));
     out.holds_back = select.integer(2) != 0;
   }
-  TRY(const bool has_fragments, has_table(database_, "fragment"));
-  if (has_fragments) {
+  {
     TRY(auto select, database_.prepare("SELECT EXISTS(SELECT 1 FROM fragment)"));
     TRY_VOID(select.step());
     out.holds_back = out.holds_back || select.integer(0) != 0;
@@ -239,6 +265,7 @@ Status DayFile::carry_from(DayFile& older) {
   TRY(const std::vector<AbsentRange> absent, read_absent_ranges(older.database_));
   std::vector<JobRecord> jobs;
   TRY_VOID(older.jobs(limits::kJobsKept, jobs));
+  report_damaged(jobs, holds);
   TRY_VOID(begin());
   Status done;
   for (std::size_t i = 0; done && i < holds.size(); ++i) done = set_hold(holds[i]);

@@ -46,8 +46,13 @@ void bind_bytes(base::Statement& statement, int index, std::string_view bytes) {
 }  // namespace
 
 Result<std::string> DayFile::sealed(const std::string& row, std::string text) {
-  if (!seals()) return text;
+  if (!seals() || text.empty()) return text;
   return secrets_.seal(row, text);
+}
+
+/// A column of texts, which is a BLOB where it is sealed.
+base::Statement& DayFile::bind_column(base::Statement& statement, int index, std::string_view stored) const {
+  return seals() && !stored.empty() ? statement.bind_blob(index, stored) : statement.bind(index, stored);
 }
 
 Result<std::pair<std::string, std::string>> DayFile::keep_body(const std::string& body, channels::ContentKind kind) {
@@ -170,14 +175,13 @@ Status DayFile::insert_ending(MessageId id, const std::string& channel, const En
           " sent_hash, reply, updated_us, key_id, sum) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"));
   const std::string key =
       e.destination == kNoDestination ? e.destination : destination_key(channel, e.destination);
-  std::string reply = e.reply;
-  if (!reply.empty()) {
-    TRY(reply, sealed(row_name("delivery", id, key), std::move(reply)));
-  }
+  TRY(const std::string detail, sealed(row_name("delivery detail", id, key), e.detail));
+  TRY(const std::string sent_hash, sealed(row_name("delivery hash", id, key), e.sent_hash));
+  TRY(const std::string reply, sealed(row_name("delivery", id, key), e.reply));
   const DeliveryRow row{id, key, static_cast<std::int64_t>(e.state), std::int64_t{e.attempts}, std::int64_t{e.in_doubt},
-                        at.micros, secrets_.writing(), e.code, e.detail, e.sent_hash, reply};
+                        at.micros, secrets_.writing(), e.code, detail, sent_hash, reply};
   insert.bind(1, static_cast<std::int64_t>(id)).bind(2, row.dest).bind(3, row.state).bind(4, row.attempts).bind(5, row.in_doubt);
-  insert.bind(6, row.code).bind(7, row.detail);
+  bind_column(insert.bind(6, row.code), 7, row.detail);
   bind_bytes(insert, 8, row.sent_hash);
   bind_bytes(insert, 9, row.reply);
   return insert.bind(10, row.updated_us).bind(11, row.key).bind(12, row.sum()).run();
@@ -203,14 +207,17 @@ Status DayFile::insert_unframed(const std::string& channel, const channels::Unfr
     id = last.integer(0);
     last.reset();
   }
-  TRY(const std::string head, sealed(row_name("unframed", static_cast<std::uint64_t>(id), channel), what.head));
+  const auto number = static_cast<std::uint64_t>(id);
+  TRY(const std::string head, sealed(row_name("unframed", number, channel), what.head));
+  TRY(const std::string name, sealed(row_name("unframed name", number, channel), what.name));
+  const UnframedRow row{id, what.received_at.micros, static_cast<std::int64_t>(what.bytes), secrets_.writing(), channel,
+                        channels::name_of(what.kind), what.peer, name, what.detail, head};
   TRY(auto insert,
-      database_.cached("INSERT INTO unframed(id, received_us, channel, kind, peer, name, detail, bytes, key_id, head)"
-                       " VALUES(?,?,?,?,?,?,?,?,?,?)"));
-  insert.bind(1, id).bind(2, what.received_at.micros).bind(3, std::string_view(channel));
-  insert.bind(4, channels::name_of(what.kind)).bind(5, std::string_view(what.peer)).bind(6, std::string_view(what.name));
-  insert.bind(7, std::string_view(what.detail)).bind(8, static_cast<std::int64_t>(what.bytes));
-  return insert.bind(9, secrets_.writing()).bind_blob(10, head).run();
+      database_.cached("INSERT INTO unframed(id, received_us, channel, kind, peer, name, detail, bytes, key_id, sum, head)"
+                       " VALUES(?,?,?,?,?,?,?,?,?,?,?)"));
+  insert.bind(1, id).bind(2, row.received_us).bind(3, row.channel).bind(4, row.kind).bind(5, row.peer);
+  bind_column(insert, 6, row.name).bind(7, row.detail).bind(8, row.bytes).bind(9, row.key).bind(10, row.sum());
+  return insert.bind_blob(11, row.head).run();
 }
 
 }  // namespace kiln::engine

@@ -118,7 +118,6 @@ Result<std::uint32_t> DayFile::count_processing(MessageId id) {
 Result<std::uint32_t> DayFile::count_sending(MessageId id, const std::string& channel,
                                              const std::string& destination) {
   TRY_VOID(base::failpoint("journal.sending.count"));
-  TRY_VOID(database_.exec(kSendingSchema));
   TRY(auto count, database_.cached("INSERT INTO sending(dest, msg_id, attempts) VALUES(?, ?, 1)"
                                    " ON CONFLICT(dest, msg_id) DO UPDATE SET attempts=attempts+1 RETURNING attempts"));
   const std::string key = destination_key(channel, destination);
@@ -129,8 +128,6 @@ Result<std::uint32_t> DayFile::count_sending(MessageId id, const std::string& ch
 }
 
 Status DayFile::forget_sending(MessageId id, const std::string& channel, const std::string& destination) {
-  TRY(const bool has_counts, has_table(database_, "sending"));
-  if (!has_counts) return {};
   TRY(auto remove, database_.cached("DELETE FROM sending WHERE dest=? AND msg_id=?"));
   const std::string key = destination_key(channel, destination);
   return remove.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(id)).run();

@@ -7,6 +7,7 @@
 
 #include "engine/base/failpoint.h"
 #include "engine/base/text.h"
+#include "engine/journal/day_file.h"
 #include "engine/journal/rows.h"
 #include "engine/security/random_key.h"
 
@@ -41,34 +42,43 @@ Result<FileKeys> FileKeys::load(base::Database& database, std::uint32_t generati
   FileKeys out;
   out.master_ = std::move(master);
   out.place_ = kSealedAs + std::to_string(generation) + "\n";
+  TRY_VOID(out.read_keys(database));
+  TRY(auto format, database.prepare("SELECT 1 FROM meta WHERE key='format' AND CAST(value AS INTEGER)>=?"));
+  TRY(out.whole_, format.bind(1, kJournalFormat).step());
+  return out;
+}
+
+/// Those that are not known yet.
+Status FileKeys::read_keys(base::Database& database) {
   TRY(const bool has_keys, has_table(database, "data_key"));
-  if (!has_keys) return out;
-  TRY(auto select, database.prepare("SELECT id, master, wrapped, used FROM data_key ORDER BY id"));
+  if (!has_keys) return {};
+  TRY(auto select, database.prepare("SELECT id, master, wrapped, used FROM data_key WHERE id>? ORDER BY id"));
+  select.bind(1, writing_);
   for (;;) {
     TRY(const bool row, select.step());
-    if (!row) return out;
+    if (!row) return {};
     const std::string wanted(select.text(1));
-    if (!out.master_) {
-      out.failure_ = base::Error{ErrorCode::journal_key, "the journal is encrypted with master key " + wanted + ", and none is given",
-                                 {}, "give it in kiln.conf: keys { master file(\"…\") }"};
+    if (!master_) {
+      failure_ = base::Error{ErrorCode::journal_key, "the journal is encrypted with master key " + wanted + ", and none is given",
+                             {}, "give it in kiln.conf: keys { master file(\"…\") }"};
       continue;
     }
-    if (wanted != out.master_->id()) {
-      out.failure_ = base::Error{ErrorCode::journal_key,
-                                 "the journal is encrypted with master key " + wanted + "; the one given is " + out.master_->id(),
-                                 {}, "give the key that the journal was written with"};
+    if (wanted != master_->id()) {
+      failure_ = base::Error{ErrorCode::journal_key,
+                             "the journal is encrypted with master key " + wanted + "; the one given is " + master_->id(),
+                             {}, "give the key that the journal was written with"};
       continue;
     }
     const std::int64_t id = select.integer(0);
-    auto key = out.master_->unwrap(select.blob(2), out.bound(key_name(id)));
+    auto key = master_->unwrap(select.blob(2), bound(key_name(id)));
     if (!key) {
-      out.failure_ = key.error();
-      out.failure_->remedy = "restore the file from a backup";
+      failure_ = key.error();
+      failure_->remedy = "restore the file from a backup";
       continue;
     }
-    out.take(id, std::move(*key));
+    take(id, std::move(*key));
     // What was noted and perhaps not used is not used again.
-    out.used_ = static_cast<std::uint64_t>(select.integer(3));
+    used_ = static_cast<std::uint64_t>(select.integer(3));
   }
 }
 
@@ -94,13 +104,13 @@ Status FileKeys::add_key(base::Database& database) {
   TRY_VOID(base::failpoint("journal.key"));
   TRY_VOID(database.commit());
   take(id, std::move(key));
-  used_ = 0;
+  used_ = over_ = 0;  // of the key before it all is noted
   return {};
 }
 
 Status FileKeys::prepare(base::Database& database, std::uint64_t records_max) {
   TRY_VOID(usable());
-  if (writing_ == 0 || used_ >= records_max) {
+  if (writing_ == 0 || used_ + over_ >= records_max) {
     TRY_VOID(database.begin());
     if (const Status added = add_key(database); !added) {
       database.rollback();
@@ -109,7 +119,7 @@ Status FileKeys::prepare(base::Database& database, std::uint64_t records_max) {
   }
   TRY_VOID(database.begin());
   TRY(auto note, database.cached("UPDATE data_key SET used=? WHERE id=?"));
-  const std::uint64_t block = std::min(kBlock, records_max), used = used_ + block;
+  const std::uint64_t block = std::min(kBlock, records_max), used = used_ + over_ + block;
   Status done = note.bind(1, static_cast<std::int64_t>(used)).bind(2, writing_).run();
   if (done) done = database.commit();
   if (!done) {
@@ -117,6 +127,7 @@ Status FileKeys::prepare(base::Database& database, std::uint64_t records_max) {
     return done;
   }
   used_ = used;
+  over_ = 0;
   left_ += block;
   reserve_ = std::min(kReserve, block / 2);
   return {};
@@ -125,7 +136,10 @@ Status FileKeys::prepare(base::Database& database, std::uint64_t records_max) {
 Result<std::string> FileKeys::seal(const std::string& row, std::string_view text) {
   const auto key = keys_.find(writing_);
   if (key == keys_.end()) return base::fail(ErrorCode::internal, "a record was to be encrypted without a key");
-  if (left_ > 0) --left_;
+  if (left_ > 0)
+    --left_;
+  else
+    ++over_;
   return key->second.seal(bound(row), text);
 }
 
@@ -134,6 +148,19 @@ Result<std::string> FileKeys::open(std::int64_t key, const std::string& row, std
   if (found != keys_.end()) return found->second.open(bound(row), sealed);
   TRY_VOID(usable());
   return base::fail(ErrorCode::corrupt_record, "a record names a key that the file does not have");
+}
+
+/// A transaction that is rolled back behind it has sealed all the same, and is counted again with the next one.
+Status FileKeys::note_over(base::Database& database) {
+  if (over_ == 0) return {};
+  TRY(auto note, database.cached("UPDATE data_key SET used=? WHERE id=?"));
+  return note.bind(1, static_cast<std::int64_t>(used_ + over_)).bind(2, writing_).run();
+}
+
+Result<std::string> open_sealed(RowSource file, std::int64_t key, const std::string& row, std::string_view sealed) {
+  // Whatever says a key of which nobody knows stands in a row that is newer than the keys here, or is damaged.
+  if (key > 0 && !file.keys.keys_.contains(key) && file.keys.master_) TRY_VOID(file.keys.read_keys(file.database));
+  return file.keys.open(key, row, sealed);
 }
 
 std::string FileKeys::control_token(std::string_view control_id) const {

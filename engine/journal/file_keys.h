@@ -30,6 +30,12 @@ class FileKeys {
   /// False after a change of the file: prepare() has something to do.
   bool is_prepared() const { return !master_ || (writing_ != 0 && left_ > reserve_); }
 
+  /// Counts what the transaction under way has sealed beyond what is noted, in it. Call before it is committed.
+  base::Status note_over(base::Database& database);
+
+  /// The file was of the present format when this was loaded: every table is there.
+  bool is_whole() const { return whole_; }
+
   /// journal_key, with what to do, when a key of the file cannot be opened.
   base::Status usable() const;
   bool has_keys() const { return !keys_.empty() || failure_.has_value(); }
@@ -38,7 +44,8 @@ class FileKeys {
 
   /// With the key writing(), which is not 0.
   base::Result<std::string> seal(const std::string& row, std::string_view text);
-  /// Errors: journal_key; corrupt_record, when it is not what was sealed for this row of this file.
+  /// Of a file that another connection may write to see open_sealed(). Errors: journal_key; corrupt_record, when it is not what was
+  /// sealed for this row of this file.
   base::Result<std::string> open(std::int64_t key, const std::string& row, std::string_view sealed);
 
   /// For tokens by which values are found that stand nowhere in the clear; empty: the file has no key.
@@ -49,16 +56,20 @@ class FileKeys {
  private:
   static constexpr std::uint64_t kBlock = 1u << 20;    ///< values that one note in `data_key.used` covers
   static constexpr std::uint64_t kReserve = 1u << 17;  ///< more than one transaction seals
+  friend base::Result<std::string> open_sealed(struct RowSource file, std::int64_t key, const std::string& row, std::string_view sealed);
   base::Status add_key(base::Database& database);
+  base::Status read_keys(base::Database& database);
   void take(std::int64_t id, std::string key);
   std::string bound(const std::string& row) const { return place_ + row; }
 
   MasterKeyPtr master_;
   std::string place_;  ///< what every row name begins with: format and generation
   std::map<std::int64_t, Sealer> keys_;
+  bool whole_ = false;
   std::int64_t writing_ = 0;
   std::uint64_t used_ = 0;  ///< of that key, as noted in the file
   std::uint64_t left_ = 0;  ///< of what is noted, not used yet
+  std::uint64_t over_ = 0;  ///< used and not noted yet
   std::uint64_t reserve_ = kReserve;
   std::string token_key_;
   std::optional<base::Error> failure_;
@@ -69,6 +80,9 @@ struct RowSource {
   base::Database& database;
   FileKeys& keys;
 };
+
+/// What was sealed for that row: with a key that another connection has added meanwhile too. Errors: as FileKeys::open().
+base::Result<std::string> open_sealed(RowSource file, std::int64_t key, const std::string& row, std::string_view sealed);
 
 /// Numbers and texts of a row, one after the other: the checksum of what stands beside a body.
 class RowSum {

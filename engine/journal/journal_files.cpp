@@ -41,7 +41,7 @@ Result<std::optional<JournalFile>> open_journal_file(base::Env& env, const std::
   if (file.format > kJournalFormat)
     return base::fail(base::ErrorCode::journal_format, "the journal file has format " + std::to_string(file.format),
                       name.print(), "use the version of Kiln that wrote it, or a newer one");
-  if (file.format < kJournalFormat) TRY_VOID(show_as_present(file.database));
+  if (file.format < kJournalFormat) TRY_VOID(show_as_present(file.database, file.format));
   TRY(file.keys, FileKeys::load(file.database, name.generation, master));
   return std::optional<JournalFile>(std::move(file));
 }

@@ -49,6 +49,7 @@ std::string real_path(const std::string& path) {
 
 MasterKey::MasterKey(std::string_view key)
     : wrapping_(hmac_sha256(key, "kiln wrap data keys")),
+      naming_(hmac_sha256(key, "kiln dedupe keys")),
       id_(base::hex(hmac_sha256(key, "kiln master key id").substr(0, 8))) {}
 
 Result<std::shared_ptr<const MasterKey>> MasterKey::parse(std::string_view text, const std::string& place) {

@@ -1,5 +1,5 @@
 #pragma once
-// The key of the site, `keys { master … }`: it opens the data keys of the journal files, and nothing else (security.md §7).
+// The key of the site, `keys { master … }`: it opens the data keys of the journal files and hides dedupe keys (security.md §7).
 
 #include <memory>
 #include <string>
@@ -23,10 +23,14 @@ class MasterKey {
   /// Error: journal_key.
   base::Result<std::string> unwrap(std::string_view wrapped, std::string_view of) const;
 
+  /// Of the codes that stand for dedupe keys; the same for every file of the site.
+  std::string_view naming_key() const { return naming_.view(); }
+
   explicit MasterKey(std::string_view key);
 
  private:
   SecretBytes wrapping_;  ///< made of the master key, so that what is wrapped never meets the key itself
+  SecretBytes naming_;
   std::string id_;
 };
 /// nullptr: none, and what is written is in the clear.

@@ -29,7 +29,7 @@ void open_names(RowSource file, const Statement& row, MessageSummary& out) {
   const std::int64_t key = row.integer(12);
   if (key == 0) return;
   out.control_id.clear();
-  const auto texts = file.keys.open(key, row_name("msg head", out.id, out.channel), row.blob(13));
+  const auto texts = open_sealed(file, key, row_name("msg head", out.id, out.channel), row.blob(13));
   if (!texts) return;
   std::string_view rest = *texts, control_id, name;
   if (!take_text(rest, control_id) || !take_text(rest, name)) return;
@@ -73,7 +73,8 @@ Status read_destinations(RowSource file, MessageSummary& summary) {
       state.ending.attempts = static_cast<std::uint32_t>(ended.integer(2));
       state.ending.in_doubt = ended.integer(3) != 0;
       state.ending.code = ended.text(4);
-      state.ending.detail = ending.error().code == ErrorCode::corrupt_record ? "this record is damaged" : ended.text(5);
+      const bool damaged = ending.error().code == ErrorCode::corrupt_record, sealed = ended.integer(11) != 0;
+      state.ending.detail = damaged ? "this record is damaged" : sealed ? std::string_view() : ended.text(5);
     }
     state.destination = state.ending.destination;
     state.attempts = state.ending.attempts;
@@ -146,7 +147,7 @@ Result<MessageSummary> JournalReader::summary_in(File& file, MessageId id) {
   MessageSummary summary = read_summary(file.rows(), select);
   select.reset();
   TRY_VOID(read_destinations(file.rows(), summary));
-  TRY(summary.same_id_as, read_same_id(database, summary.id));
+  TRY(summary.same_id_as, read_same_id(file.rows(), summary.id));
   for (DestinationState& state : summary.destinations) {
     if (state.pending) continue;
     auto note = read_quarantine_row(file.rows(), summary.id, state.destination);
@@ -154,7 +155,8 @@ Result<MessageSummary> JournalReader::summary_in(File& file, MessageId id) {
     if (!note && !unreadable) return base::fail(note.error());
     if (note) state.note = std::move(*note);  // without the key the rest of the message is shown
   }
-  TRY_VOID(read_origin(database, summary.id, summary.edited_from, summary.job));
+  const Status origin = read_origin(file.rows(), summary.id, summary.edited_from, summary.job);
+  if (!origin && origin.error().code != ErrorCode::corrupt_record) return base::fail(origin.error());
   return summary;
 }
 

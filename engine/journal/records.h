@@ -33,6 +33,7 @@ struct Hold {
   std::string by;      ///< user, or "policy", "restore"
   std::string reason;  ///< one line without patient data, may be empty
   base::WallTime since;
+  bool damaged = false;  ///< read back only: its record does not fit its checksum; it holds on
 };
 
 /// What became of a quarantined message or output.
@@ -84,6 +85,7 @@ struct JobRecord {
   std::string requester, reason;
   std::string detail;  ///< why it failed or was paused
   base::WallTime created, changed;
+  bool damaged = false;  ///< read back only: what it does cannot be read any more; it is then `failed`
 };
 
 }  // namespace kiln::engine

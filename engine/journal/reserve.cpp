@@ -13,6 +13,8 @@
 namespace kiln::engine {
 namespace {
 
+constexpr std::uint64_t kLeast = 1u << 20, kPart = 8;
+
 std::uint64_t free_at(const std::string& path) {
   struct statvfs found {};
   if (::statvfs(std::string(base::folder_of(path)).c_str(), &found) != 0) return 0;
@@ -21,17 +23,14 @@ std::uint64_t free_at(const std::string& path) {
 
 }  // namespace
 
-Reserve::Reserve(std::string path, std::uint64_t bytes) : path_(std::move(path)), bytes_(bytes) {
-  constexpr std::uint64_t kLeast = 1u << 20, kPart = 8;
+Reserve::Reserve(std::string path, std::uint64_t bytes) : path_(std::move(path)), wanted_(bytes) {
   struct stat there {};
-  const bool found = ::stat(path_.c_str(), &there) == 0 && there.st_size > 0;
-  if (found)
-    bytes_ = std::min(bytes_, static_cast<std::uint64_t>(there.st_size));
+  const auto found = ::stat(path_.c_str(), &there) == 0 ? static_cast<std::uint64_t>(there.st_size) : 0;
+  held_ = wanted_ > 0 && found >= kLeast;
+  if (held_)
+    bytes_ = std::min(wanted_, found);
   else
-    bytes_ = std::min(bytes_, free_at(path_) / kPart);
-  held_ = found;
-  if (bytes_ < kLeast) bytes_ = 0;
-  if (!found && bytes_ > 0) take();
+    take();
 }
 
 bool Reserve::release() {
@@ -46,6 +45,8 @@ bool Reserve::release() {
 }
 
 bool Reserve::take() {
+  if (bytes_ == 0) bytes_ = std::min(wanted_, free_at(path_) / kPart);
+  if (bytes_ < kLeast) bytes_ = 0;
   if (bytes_ == 0 || free_at(path_) < bytes_ + std::min(limits::kReserveFreeBytes, bytes_)) return false;
   const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return false;

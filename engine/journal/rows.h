@@ -85,12 +85,55 @@ struct AttemptRow {
   std::int64_t sum() const;
 };
 
+/// A `quarantine` row.
+struct NoteRow {
+  MessageId id = 0;
+  std::string_view dest;
+  std::int64_t resolution = 0, changed_us = 0, released_as = 0, key = 0;
+  std::string_view owner, note, reason, by;
+  std::int64_t sum() const;
+};
+/// Of a `job` row what does not change while the job runs.
+struct JobRow {
+  std::int64_t id = 0, total = 0, created_us = 0, key = 0;
+  std::string_view kind, spec, requester, reason, detail;
+  std::int64_t sum() const;
+};
+/// A `hold` row.
+struct HoldRow {
+  std::string_view subject, by, reason;
+  std::int64_t state = 0, since_us = 0;
+  std::int64_t sum() const;
+};
+/// A `link` row.
+struct LinkRow {
+  std::int64_t id = 0, verdict = 0, last = 0, resync = 0, frozen = 0;
+  std::string_view name, reply;
+  std::int64_t sum() const;
+};
+/// An `origin` row.
+struct OriginRow {
+  std::int64_t id = 0, edited_from = 0, job = 0;
+  std::int64_t sum() const;
+};
+/// An `unframed` row.
+struct UnframedRow {
+  std::int64_t id = 0, received_us = 0, bytes = 0, key = 0;
+  std::string_view channel, kind, peer, name, detail, head;
+  std::int64_t sum() const;
+};
+/// Rows of older formats have no checksum of their own: column `sum` is then NULL, and every row fits.
+bool row_fits(const base::Statement& select, int column, std::int64_t sum);
+
 /// Of a statement that selects kDeliveryColumns from `delivery`.
 inline constexpr const char* kDeliveryColumns =
-    "dest, state, attempts, in_doubt, code, detail, sent_hash, reply, updated_us, key_id, sum";
+    "dest, state, attempts, in_doubt, code, detail, sent_hash, reply, updated_us, key_id, sum, typeof(detail)='blob'";
 /// The row of message `id` that `select` is at: its checksum is compared and its reply opened. Errors: corrupt_record,
 /// journal_key.
 base::Result<Ending> take_delivery(RowSource file, MessageId id, const base::Statement& select);
+
+/// A text in a column that is a BLOB when it is sealed and a TEXT when it is not (in rows of format 4 always, whatever their key).
+base::Result<std::string> open_column(RowSource file, std::int64_t key, bool is_blob, const std::string& row, std::string_view stored);
 
 /// A text that may be sealed, as it stands in a row of that name. Errors: corrupt_record, journal_key.
 base::Result<std::string> open_text(RowSource file, std::int64_t key, const std::string& row, std::string_view stored);
@@ -109,12 +152,17 @@ struct RecordCheck {
 base::Result<RecordCheck> check_records(RowSource file, MessageId id);
 
 /// The earlier message with the MSH-10 of this one and another body; 0: there is none.
-base::Result<MessageId> read_same_id(base::Database& database, MessageId id);
+base::Result<MessageId> read_same_id(RowSource file, MessageId id);
 
-/// What the message was edited from and the job that made it; 0 where there is none.
-base::Status read_origin(base::Database& database, MessageId id, MessageId& edited_from, JobId& job);
+/// Rows that are of no single message: holds, jobs, bytes that made no message.
+base::Result<RecordCheck> check_control(RowSource file);
 
-/// Tables that came later are made with their first row.
+/// What the message was edited from and the job that made it; 0 where there is none. Errors: corrupt_record.
+base::Status read_origin(RowSource file, MessageId id, MessageId& edited_from, JobId& job);
+
+/// Tables that came later are not in every file of an older format.
 base::Result<bool> has_table(base::Database& database, std::string_view name);
+/// The same without a look at the catalogue of a file of the present format.
+base::Result<bool> has_table(RowSource file, std::string_view name);
 
 }  // namespace kiln::engine

@@ -21,6 +21,7 @@ class Check {
     TRY_VOID(deliveries());
     TRY_VOID(attempts());
     TRY_VOID(outputs());
+    TRY_VOID(beside());
     return waiting();
   }
 
@@ -57,7 +58,7 @@ class Check {
   }
 
   Status attempts() {
-    TRY(const bool has_attempts, has_table(file_.database, "attempt"));
+    TRY(const bool has_attempts, has_table(file_, "attempt"));
     if (!has_attempts) return {};
     std::vector<std::string> destinations;
     {
@@ -77,7 +78,7 @@ class Check {
   }
 
   Status outputs() {
-    TRY(const bool has_outputs, has_table(file_.database, "output"));
+    TRY(const bool has_outputs, has_table(file_, "output"));
     if (!has_outputs) return {};
     std::vector<std::string> destinations;
     {
@@ -98,6 +99,31 @@ class Check {
       for (const auto& [name, hash] : sent_)
         if (name == destination && !hash.empty() && base::sha256((*kept)->body) != hash)
           out_.faults.push_back({"sent-altered", "what is kept is not what was sent to " + destination});
+    }
+    return {};
+  }
+
+  /// What stands beside it and is read apart.
+  Status beside() {
+    MessageId edited_from = 0;
+    JobId job = 0;
+    const Status origin = read_origin(file_, id_, edited_from, job);
+    if (!origin) TRY_VOID(count(origin, "where it comes from"));
+    TRY(const bool has_notes, has_table(file_, "quarantine"));
+    if (!has_notes) return {};
+    std::vector<std::string> destinations;
+    {
+      TRY(auto select, file_.database.cached("SELECT dest FROM quarantine WHERE msg_id=?"));
+      select.bind(1, static_cast<std::int64_t>(id_));
+      for (;;) {
+        TRY(const bool row, select.step());
+        if (!row) break;
+        destinations.emplace_back(select.text(0));
+      }
+    }
+    for (const std::string& destination : destinations) {
+      const auto note = read_quarantine_row(file_, id_, destination);
+      TRY_VOID(count(note ? Status{} : Status(base::fail(note.error())), "what was noted"));
     }
     return {};
   }
@@ -135,6 +161,58 @@ class Check {
 };
 
 }  // namespace
+
+namespace {
+
+void count_row(const base::Statement& select, int column, std::int64_t sum, std::string what, RecordCheck& out) {
+  ++out.compared;
+  if (!row_fits(select, column, sum)) out.faults.push_back({"corrupt-record", std::move(what)});
+}
+
+Status check_holds(base::Database& database, RecordCheck& out) {
+  TRY(auto select, database.cached("SELECT subject, state, set_by, reason, since_us, sum FROM hold"));
+  for (;;) {
+    TRY(const bool more, select.step());
+    if (!more) return {};
+    const HoldRow row{select.text(0), select.text(2), select.text(3), select.integer(1), select.integer(4)};
+    count_row(select, 5, row.sum(), "what is held back", out);
+  }
+}
+
+Status check_jobs(base::Database& database, RecordCheck& out) {
+  TRY(auto select, database.cached("SELECT id, total, created_us, key_id, kind, spec, requester, reason, detail, sum FROM job"));
+  for (;;) {
+    TRY(const bool more, select.step());
+    if (!more) return {};
+    const JobRow row{select.integer(0), select.integer(1), select.integer(2), select.integer(3), select.text(4),
+                     select.blob(5), select.text(6), select.blob(7), select.blob(8)};
+    count_row(select, 9, row.sum(), "job " + std::to_string(row.id), out);
+  }
+}
+
+Status check_unframed(base::Database& database, RecordCheck& out) {
+  TRY(auto select, database.cached("SELECT id, received_us, bytes, key_id, channel, kind, peer, name, detail, head, sum FROM unframed"));
+  for (;;) {
+    TRY(const bool more, select.step());
+    if (!more) return {};
+    const UnframedRow row{select.integer(0), select.integer(1), select.integer(2), select.integer(3), select.text(4), select.text(5),
+                          select.text(6), select.blob(7), select.text(8), select.blob(9)};
+    count_row(select, 10, row.sum(), "bytes that made no message, row " + std::to_string(row.id), out);
+  }
+}
+
+}  // namespace
+
+Result<RecordCheck> check_control(RowSource file) {
+  RecordCheck out;
+  TRY(const bool has_jobs, has_table(file, "job"));
+  if (has_jobs) {
+    TRY_VOID(check_holds(file.database, out));
+    TRY_VOID(check_jobs(file.database, out));
+  }
+  TRY_VOID(check_unframed(file.database, out));
+  return out;
+}
 
 Result<RecordCheck> check_records(RowSource file, MessageId id) {
   RecordCheck out;

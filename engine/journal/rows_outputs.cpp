@@ -19,10 +19,7 @@ using base::Status;
 
 namespace {
 
-/// Rows of older formats have no checksum of their own.
-bool fits(const base::Statement& select, int column, std::int64_t sum) {
-  return select.is_null(column) || select.integer(column) == sum;
-}
+constexpr std::size_t kHashBytes = 32;  ///< of a SHA-256 in the clear; a sealed one is longer
 
 tl::unexpected<base::Error> corrupt(std::string what, MessageId id) {
   return base::fail(ErrorCode::corrupt_record, std::move(what), "message " + std::to_string(id));
@@ -56,12 +53,12 @@ Result<KeptOutput> take_output(RowSource file, const base::Statement& select, in
   const OutputRow row{select.integer(column(0)), select.integer(column(2)), select.integer(column(4)), select.integer(column(5)),
                       select.integer(column(6)), dest, out.control_id, parts};
   const auto id = static_cast<MessageId>(row.id / kOutputSlots);
-  if (!fits(select, column(7), row.sum()) || base::crc32c(stored) != static_cast<std::uint32_t>(row.crc))
+  if (!row_fits(select, column(7), row.sum()) || base::crc32c(stored) != static_cast<std::uint32_t>(row.crc))
     return corrupt("what was made for " + dest, id);
   std::string_view packed = stored;
   std::string opened;
   if (row.key != 0) {
-    auto text = file.keys.open(row.key, row_name("output", static_cast<std::uint64_t>(row.id), dest), stored);
+    auto text = open_sealed(file, row.key, row_name("output", static_cast<std::uint64_t>(row.id), dest), stored);
     if (!text && text.error().code == ErrorCode::journal_key && !parts.empty()) {
       const auto joined = join_parts(file, parts, {});  // the checksums of the parts
       if (!joined && joined.error().code == ErrorCode::corrupt_record) return base::fail(joined.error());
@@ -87,16 +84,16 @@ enum PendingColumn : int { kId, kAttempts, kDoubt, kKind, kIsSource, kControlId,
                            kKey, kSum, kReceived, kOutput };
 
 /// A file of format 2 that only a reader has opened has neither keys nor a table of outputs.
-Result<base::Statement> select_pending(base::Database& database) {
+Result<base::Statement> select_pending(RowSource file) {
   static const std::string present =
       std::string("SELECT w.msg_id, w.attempts, w.in_doubt, w.kind, w.is_source, w.control_id, w.options, w.crc, w.packed, w.body,"
                   " w.okey, w.slot, w.key_id, w.sum, (SELECT received_us FROM msg WHERE id=w.msg_id), ") +
       kOutputColumns +
       " FROM outbox w LEFT JOIN output o ON o.id = w.msg_id * 1024 + w.slot AND o.dest = w.dest"
       " WHERE w.dest=? AND w.msg_id>? ORDER BY w.msg_id";
-  TRY(const bool has_outputs, has_table(database, "output"));
-  if (has_outputs) return database.cached(present);
-  return database.cached(
+  TRY(const bool has_outputs, has_table(file, "output"));
+  if (has_outputs) return file.database.cached(present);
+  return file.database.cached(
       "SELECT msg_id, attempts, in_doubt, kind, is_source, control_id, options, crc, packed, body, '', 0, 0, NULL,"
       " (SELECT received_us FROM msg WHERE id=msg_id), NULL FROM outbox WHERE dest=? AND msg_id>? ORDER BY msg_id");
 }
@@ -108,14 +105,14 @@ Status take_pending(RowSource file, const base::Statement& select, const std::st
                       select.integer(kPacked), select.integer(kSlot), select.integer(kKey), select.text(kControlId),
                       select.blob(kOptions), select.text(kOrderKey)};
   const std::string what = "the output that waits for " + key;
-  if (!fits(select, kSum, row.sum())) return corrupt(what, entry.id);
+  if (!row_fits(select, kSum, row.sum())) return corrupt(what, entry.id);
   std::string texts;
   std::string_view options = row.options;
   output.control_id = row.control_id;
   output.order_key = row.order_key;
   if (row.key != 0) {
     if (base::crc32c(row.options) != static_cast<std::uint32_t>(row.crc)) return corrupt(what, entry.id);
-    auto opened = file.keys.open(row.key, row_name("outbox", entry.id, key), row.options);
+    auto opened = open_sealed(file, row.key, row_name("outbox", entry.id, key), row.options);
     if (!opened && row.packed == kBodyElsewhere && !select.is_null(kOutput)) TRY_VOID(take_output(file, select, kOutput));
     if (!opened) return base::fail(opened.error());
     texts = std::move(*opened);
@@ -148,7 +145,7 @@ Status take_pending(RowSource file, const base::Statement& select, const std::st
 
 Status read_pending_outputs(RowSource file, const std::string& key, MessageId after, std::size_t limit, std::size_t bytes_max,
                             std::vector<PendingOutput>& out, std::vector<MessageId>& corrupt) {
-  TRY(auto select, select_pending(file.database));
+  TRY(auto select, select_pending(file));
   select.bind(1, std::string_view(key)).bind(2, static_cast<std::int64_t>(after));
   std::size_t bytes = 0;
   while (out.size() < limit && (bytes < bytes_max || out.empty())) {
@@ -176,7 +173,7 @@ Status read_pending_outputs(RowSource file, const std::string& key, MessageId af
 
 Result<std::optional<KeptOutput>> read_kept_output(RowSource file, MessageId id, const std::string& destination) {
   static const std::string sql = std::string("SELECT ") + kOutputColumns + " FROM output o WHERE o.id BETWEEN ? AND ? AND o.dest=?";
-  TRY(const bool has_outputs, has_table(file.database, "output"));
+  TRY(const bool has_outputs, has_table(file, "output"));
   if (!has_outputs) return std::optional<KeptOutput>();
   TRY(auto select, file.database.cached(sql));
   const std::int64_t first = static_cast<std::int64_t>(id) * kOutputSlots;
@@ -196,20 +193,22 @@ Result<Ending> take_delivery(RowSource file, MessageId id, const base::Statement
   out.attempts = static_cast<std::uint32_t>(select.integer(2));
   out.in_doubt = select.integer(3) != 0;
   out.code = select.text(4);
-  out.detail = select.text(5);
-  out.sent_hash = select.blob(6);
   const DeliveryRow row{id, out.destination, select.integer(1), select.integer(2), select.integer(3), select.integer(8),
-                        select.integer(9), out.code, out.detail, out.sent_hash, select.blob(7)};
-  if (!fits(select, 10, row.sum())) return corrupt("how it ended at " + out.destination, id);
+                        select.integer(9), out.code, select.blob(5), select.blob(6), select.blob(7)};
+  if (!row_fits(select, 10, row.sum())) return corrupt("how it ended at " + out.destination, id);
+  TRY(out.detail, open_column(file, row.key, select.integer(11) != 0, row_name("delivery detail", id, out.destination), row.detail));
+  TRY(out.sent_hash, open_column(file, row.key, row.sent_hash.size() > kHashBytes, row_name("delivery hash", id, out.destination),
+                                 row.sent_hash));
   TRY(out.reply, open_text(file, row.reply.empty() ? 0 : row.key, row_name("delivery", id, out.destination), row.reply));
   return out;
 }
 
 Result<std::vector<Attempt>> read_attempts(RowSource file, MessageId id, const std::string& destination) {
   std::vector<Attempt> out;
-  TRY(const bool has_attempts, has_table(file.database, "attempt"));
+  TRY(const bool has_attempts, has_table(file, "attempt"));
   if (!has_attempts) return out;
-  TRY(auto select, file.database.cached("SELECT n, at_us, took_us, in_doubt, code, detail, reply, key_id, sum FROM attempt"
+  TRY(auto select, file.database.cached("SELECT n, at_us, took_us, in_doubt, code, detail, reply, key_id, sum,"
+                                        " typeof(detail)='blob' FROM attempt"
                                         " WHERE msg_id=? AND dest=? ORDER BY n"));
   select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination));
   for (;;) {
@@ -221,23 +220,30 @@ Result<std::vector<Attempt>> read_attempts(RowSource file, MessageId id, const s
     attempt.took_us = select.integer(2);
     attempt.in_doubt = select.integer(3) != 0;
     attempt.code = select.text(4);
-    attempt.detail = select.text(5);
     const AttemptRow row{id, destination, select.integer(0), select.integer(1), select.integer(2), select.integer(3),
-                         select.integer(7), attempt.code, attempt.detail, select.blob(6)};
-    if (!fits(select, 8, row.sum())) return corrupt("an attempt to send it to " + destination, id);
+                         select.integer(7), attempt.code, select.blob(5), select.blob(6)};
+    if (!row_fits(select, 8, row.sum())) return corrupt("an attempt to send it to " + destination, id);
+    TRY(attempt.detail, open_column(file, row.key, select.integer(9) != 0,
+                                    row_name("attempt detail", id, destination, attempt.number), row.detail));
     TRY(attempt.reply, open_text(file, row.reply.empty() ? 0 : row.key, row_name("attempt", id, destination, attempt.number),
                                  row.reply));
   }
 }
 
 Result<std::optional<QuarantineNote>> read_quarantine_row(RowSource file, MessageId id, const std::string& destination) {
-  TRY(const bool has_notes, has_table(file.database, "quarantine"));
+  TRY(const bool has_notes, has_table(file, "quarantine"));
   if (!has_notes) return std::optional<QuarantineNote>();
-  TRY(auto select, file.database.cached("SELECT resolution, owner, note, reason, changed_by, changed_us, released_as, key_id"
+  TRY(auto select, file.database.cached("SELECT resolution, owner, note, reason, changed_by, changed_us, released_as, key_id, sum"
                                         " FROM quarantine WHERE msg_id=? AND dest=?"));
   TRY(const bool found,
       select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination)).step());
   if (!found) return std::optional<QuarantineNote>();
+  const NoteRow row{id, destination, select.integer(0), select.integer(5), select.integer(6), select.integer(7), select.text(1),
+                    select.blob(2), select.text(3), select.text(4)};
+  if (!row_fits(select, 8, row.sum())) {
+    select.reset();
+    return corrupt("what was noted at " + destination, id);
+  }
   QuarantineNote out;
   out.resolution = static_cast<Resolution>(select.integer(0));
   out.owner = select.text(1);

@@ -1,5 +1,5 @@
 #pragma once
-// The tables of a journal file, format 4. README.md explains them; reader.cpp, rows*.cpp and day_file*.cpp are their
+// The tables of a journal file, format 5. README.md explains them; reader.cpp, rows*.cpp and day_file*.cpp are their
 // only users. schema_history.h has what older files lack.
 
 #include <cstdint>
@@ -75,6 +75,7 @@ CREATE TABLE unframed(
   detail TEXT NOT NULL,
   bytes INTEGER NOT NULL,
   key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER,
   head BLOB NOT NULL);
 CREATE VIEW unprocessed AS
   WITH RECURSIVE dests(dest) AS (
@@ -124,13 +125,15 @@ CREATE TABLE quarantine(
   changed_us INTEGER NOT NULL,
   released_as INTEGER NOT NULL,
   key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER,
   PRIMARY KEY(msg_id, dest)) WITHOUT ROWID;
 CREATE TABLE hold(
   subject TEXT PRIMARY KEY,
   state INTEGER NOT NULL,
   set_by TEXT NOT NULL,
   reason TEXT NOT NULL,
-  since_us INTEGER NOT NULL) WITHOUT ROWID;
+  since_us INTEGER NOT NULL,
+  sum INTEGER) WITHOUT ROWID;
 CREATE TABLE job(
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -145,11 +148,13 @@ CREATE TABLE job(
   detail TEXT NOT NULL,
   created_us INTEGER NOT NULL,
   changed_us INTEGER NOT NULL,
-  key_id INTEGER NOT NULL DEFAULT 0);
+  key_id INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER);
 CREATE TABLE origin(
   msg_id INTEGER PRIMARY KEY,
   edited_from INTEGER NOT NULL,
-  job INTEGER NOT NULL);
+  job INTEGER NOT NULL,
+  sum INTEGER);
 )";
 
 /// Since format 4: keys, parts of large bodies, and what was asked for a message (in older files a table that came with its first
@@ -165,6 +170,7 @@ CREATE TABLE attachment(
   hash BLOB NOT NULL UNIQUE,
   key_id INTEGER NOT NULL,
   crc INTEGER NOT NULL,
+  uses INTEGER,
   body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS lookup(
   msg_id INTEGER PRIMARY KEY,
@@ -173,27 +179,32 @@ CREATE TABLE IF NOT EXISTS lookup(
 ALTER TABLE lookup ADD COLUMN key_id INTEGER NOT NULL DEFAULT 0;
 )";
 
-/// Made with its first row; one row per message of a numbered link.
+// In files older than format 5 these were made with their first row.
+
+/// One row per message of a numbered link.
 inline constexpr const char* kLinkSchema =
     "CREATE TABLE IF NOT EXISTS link(msg_id INTEGER PRIMARY KEY, name TEXT NOT NULL, verdict INTEGER NOT NULL,"
-    " reply TEXT NOT NULL, last INTEGER NOT NULL, resync INTEGER NOT NULL, frozen INTEGER NOT NULL)";
+    " reply TEXT NOT NULL, last INTEGER NOT NULL, resync INTEGER NOT NULL, frozen INTEGER NOT NULL, sum INTEGER)";
 
-/// Likewise; one row per fragment that waits for the rest of its message.
+/// One row per fragment that waits for the rest of its message.
 inline constexpr const char* kFragmentSchema =
     "CREATE TABLE IF NOT EXISTS fragment(msg_id INTEGER PRIMARY KEY, channel TEXT NOT NULL)";
 
-/// Likewise; one row per message whose MSH-3, MSH-4 and MSH-10 an earlier one had with another body.
+/// One row per message whose MSH-3, MSH-4 and MSH-10 an earlier one had with another body.
 inline constexpr const char* kSameIdSchema =
     "CREATE TABLE IF NOT EXISTS same_id(msg_id INTEGER PRIMARY KEY, earlier INTEGER NOT NULL)";
 
-/// Likewise; how many rows of `outbox` each destination has, kept in the commits that change it.
+/// How many rows of `outbox` each destination has, kept in the commits that change it.
 inline constexpr const char* kWaitingSchema =
     "CREATE TABLE waiting(dest TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID";
 
-/// Likewise; sends of an output that may have ended the process, since one last ended in another way.
+/// Sends of an output that may have ended the process, since one last ended in another way.
 inline constexpr const char* kSendingSchema =
     "CREATE TABLE IF NOT EXISTS sending(dest TEXT NOT NULL, msg_id INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " PRIMARY KEY(dest, msg_id)) WITHOUT ROWID";
+
+/// Every table of a file of this format is there from its beginning: reading a message asks the catalogue for none.
+inline constexpr const char* kFormat5Schema[] = {kLinkSchema, kFragmentSchema, kSameIdSchema, kSendingSchema};
 
 /// Whether retention must leave the file alone: something is not processed, waits, or is quarantined and nobody has decided
 /// about it. Unprocessed messages are those above `settled_to` without rows, so a file that is settled is quickly asked.

@@ -1,6 +1,7 @@
 #pragma once
 // What journal files of older formats lack, and the steps that bring them up to the present one (README.md of this folder).
 
+#include <cstdint>
 #include <string>
 
 #include "engine/base/sql/sqlite.h"
@@ -92,10 +93,21 @@ inline constexpr AddedColumns kFormat3To4[] = {
     {"lookup", {nullptr, nullptr, nullptr, nullptr}, "0 AS key_id"},
 };
 
+/// What a file of format 4 lacks, likewise; an older one gets its attachments with it.
+inline constexpr AddedColumns kFormat4To5[] = {
+    {"attachment", {"uses INTEGER", nullptr, nullptr, nullptr}, "NULL AS uses"},
+    {"quarantine", {"sum INTEGER", nullptr, nullptr, nullptr}, "NULL AS sum"},
+    {"hold", {"sum INTEGER", nullptr, nullptr, nullptr}, "NULL AS sum"},
+    {"job", {"sum INTEGER", nullptr, nullptr, nullptr}, "NULL AS sum"},
+    {"origin", {"sum INTEGER", nullptr, nullptr, nullptr}, "NULL AS sum"},
+    {"unframed", {"sum INTEGER", nullptr, nullptr, nullptr}, "NULL AS sum"},
+    {"link", {"sum INTEGER", nullptr, nullptr, nullptr}, "NULL AS sum"},
+};
+
 /// Brings a file to the present format, in the transaction under way. `format`: of the file.
 base::Status raise_format(base::Database& database, std::int64_t format);
 
-/// Lets a connection that only reads see a file of an older format as one of the present: views of this connection alone.
-base::Status show_as_present(base::Database& database);
+/// Lets a connection that only reads see a file of that older format as one of the present: views of this connection alone.
+base::Status show_as_present(base::Database& database, std::int64_t format);
 
 }  // namespace kiln::engine

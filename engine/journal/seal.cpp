@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -119,6 +118,26 @@ Result<std::string> Sealer::open(std::string_view of, std::string_view sealed) {
     OPENSSL_cleanse(out.data(), out.size());
     return base::fail(ErrorCode::corrupt_record, "an encrypted record does not match its tag");
   }
+  return out;
+}
+
+struct BlockCode::State {
+  Context context{EVP_CIPHER_CTX_new()};
+};
+
+BlockCode::BlockCode(std::string_view key) : state_(std::make_unique<State>()) {
+  must(key.size() == kKeyBytes);
+  must(EVP_EncryptInit_ex(state_->context.get(), EVP_aes_256_ecb(), nullptr, bytes_of(key), nullptr) == 1);
+  must(EVP_CIPHER_CTX_set_padding(state_->context.get(), 0) == 1);
+}
+BlockCode::BlockCode(BlockCode&&) noexcept = default;
+BlockCode& BlockCode::operator=(BlockCode&&) noexcept = default;
+BlockCode::~BlockCode() = default;
+
+BlockCode::Block BlockCode::of(const Block& block) {
+  Block out{};
+  int written = 0;
+  must(EVP_EncryptUpdate(state_->context.get(), out.data(), &written, block.data(), static_cast<int>(block.size())) == 1);
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // AES-256-GCM (NIST SP 800-38D) for records of the journal and for keys (security.md §7).
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,6 +45,22 @@ class Sealer {
   base::Result<std::string> open(std::string_view of, std::string_view sealed);
   /// With a nonce of the caller's choice, for test vectors.
   std::string seal_with(std::string_view nonce, std::string_view of, std::string_view text);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// AES-256 of single blocks: a code of 16 bytes that is the same each time and tells nothing of them without the key. One thread at
+/// a time.
+class BlockCode {
+ public:
+  using Block = std::array<unsigned char, 16>;
+  explicit BlockCode(std::string_view key);
+  BlockCode(BlockCode&&) noexcept;
+  BlockCode& operator=(BlockCode&&) noexcept;
+  ~BlockCode();
+  Block of(const Block& block);
 
  private:
   struct State;

@@ -49,19 +49,11 @@ SqliteJournal::SqliteJournal(base::Env& env, const base::Clock& clock, base::Exe
       options_(std::move(options)),
       fail_stop_(std::move(fail_stop)),
       names_(options_.dedupe_ids),
-      seen_(options_.dedupe_ids) {}
+      seen_(options_.dedupe_ids) {
+  if (options_.files.master) naming_.emplace(options_.files.master->naming_key());
+}
 
 SqliteJournal::~SqliteJournal() = default;
-
-Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(base::Env& env, const base::Clock& clock,
-                                                           base::Executor& committer, JournalOptions options,
-                                                           std::function<void()> fail_stop) {
-  std::unique_ptr<SqliteJournal> journal(
-      new SqliteJournal(env, clock, committer, std::move(options), std::move(fail_stop)));
-  TRY_VOID(journal->open_files());
-  journal->last_id_ = journal->next_id_ - 1;
-  return journal;
-}
 
 std::string SqliteJournal::today() const {
   return base::PartialDate::from_wall(clock_.wall(), base::DatePrecision::day).print_hl7();
@@ -70,8 +62,6 @@ std::string SqliteJournal::today() const {
 Status SqliteJournal::open_files() {
   next_id_ = options_.used_up_to + 1;
   current_since_ = clock_.mono();
-  TRY_VOID(env_.make_folders(options_.folder));
-  if (options_.reserve_bytes > 0) reserve_ = Reserve(options_.reserve_path, options_.reserve_bytes);
   forget_cached();
   TRY(const auto entries, env_.list(options_.folder));
   TRY_VOID(drop_unborn(env_, options_.folder, entries));
@@ -379,6 +369,7 @@ SqliteJournal::Job SqliteJournal::append_job(NewMessage message,
   Job job;
   job.intake = true;
   job.bytes = message.body.size();
+  message.dedupe = stored_key(message.dedupe);
   auto id = std::make_shared<MessageId>(0);
   const std::uint64_t key = key_head(message.dedupe);
   job.change = [this, id, message = std::move(message)](DayFile& file) -> Status {
@@ -455,9 +446,23 @@ void SqliteJournal::keep_config(std::string hash, std::string text) {
   enqueue(std::move(job));
 }
 
-bool SqliteJournal::maybe_seen(const DedupeKey& key) const {
+/// The first 4 bytes, of the name alone, stay those of a name (SeenSet::kNameBytes).
+DedupeKey SqliteJournal::stored_key(const DedupeKey& key) const {
+  if (!naming_ || key == DedupeKey{}) return key;
+  DedupeKey name{};
+  std::copy_n(key.begin(), SeenSet::kNameBytes, name.begin());
   const std::lock_guard lock(seen_mutex_);
-  return seen_.find(key_head(key)) != 0;
+  const DedupeKey of_name = naming_->of(name);
+  DedupeKey out = naming_->of(key);
+  std::copy_n(of_name.begin(), SeenSet::kNameBytes, out.begin());
+  return out;
+}
+
+/// Messages from before the master key have their key as it is.
+bool SqliteJournal::maybe_seen(const DedupeKey& key) const {
+  const std::uint64_t stored = key_head(stored_key(key));
+  const std::lock_guard lock(seen_mutex_);
+  return seen_.find(stored) != 0 || (naming_ && seen_.find(key_head(key)) != 0);
 }
 
 }  // namespace kiln::engine

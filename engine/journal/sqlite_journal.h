@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "engine/base/clock.h"
@@ -191,7 +192,11 @@ class SqliteJournal final : public Journal {
   /// The newest last; messages that were under way when a new version came still refer to an older one.
   std::deque<KeptConfig> configs_;
 
+  /// As it stands in the files: with a master key a code of it, so that nobody can compare it with the hash of a message he has.
+  DedupeKey stored_key(const DedupeKey& key) const;
+
   mutable std::mutex seen_mutex_;
+  mutable std::optional<BlockCode> naming_;
   SeenSet seen_;
 };
 

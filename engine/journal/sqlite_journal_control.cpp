@@ -17,6 +17,7 @@ Status SqliteJournal::recover_control() {
   if (files_.size() > 1) TRY_VOID(current().carry_from(std::next(files_.rbegin())->second));
   TRY(recovered_.holds, current().holds());
   TRY_VOID(current().jobs(limits::kJobsKept, recovered_.jobs));
+  report_damaged(recovered_.jobs, recovered_.holds);
   std::erase_if(recovered_.jobs, [](const JobRecord& job) {
     return job.state != JobState::running && job.state != JobState::paused;
   });

@@ -8,6 +8,7 @@
 namespace kiln::engine {
 
 using base::ErrorCode;
+using base::Result;
 using base::Status;
 
 /// Pages of a sync that failed may be in memory, counted as written, and not be on the disk: after an unclean stop they are
@@ -25,9 +26,9 @@ void SqliteJournal::forget_cached() {
   }
 }
 
-/// While the reserve is given back; looks now and then whether it can be taken again.
+/// While the reserve is given back; looks now and then whether it can be taken again, or at last.
 bool SqliteJournal::refuses_intake() {
-  if (!reserve_.is_released()) return false;
+  if (reserve_.is_held() || !reserve_.is_wanted()) return false;
   const base::MonoTime now = clock_.mono();
   if (now - reserve_looked_ >= std::chrono::milliseconds(limits::kReserveLookMs)) {
     reserve_looked_ = now;
@@ -37,6 +38,31 @@ bool SqliteJournal::refuses_intake() {
     }
   }
   return reserve_.is_released();
+}
+
+/// A start writes too: the reserve is given back for it, and what it opened in part is opened again.
+Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(base::Env& env, const base::Clock& clock, base::Executor& committer,
+                                                           JournalOptions options, std::function<void()> fail_stop) {
+  TRY_VOID(env.make_folders(options.folder));
+  Reserve reserve;
+  if (options.reserve_bytes > 0) reserve = Reserve(options.reserve_path, options.reserve_bytes);
+  const auto make = [&] {
+    return std::unique_ptr<SqliteJournal>(new SqliteJournal(env, clock, committer, options, fail_stop));
+  };
+  std::unique_ptr<SqliteJournal> journal = make();
+  Status opened = journal->open_files();
+  if (!opened && opened.error().code == ErrorCode::disk_full && reserve.release()) {
+    base::log(base::LogLevel::error, "journal-reserve-released", {});
+    journal = make();
+    opened = journal->open_files();
+  }
+  if (!opened) return base::fail(opened.error());
+  journal->reserve_ = std::move(reserve);
+  journal->reserve_looked_ = clock.mono();
+  journal->meter_.reserve_released(journal->reserve_.is_released());
+  journal->writable_.store(!journal->reserve_.is_released(), std::memory_order_relaxed);
+  journal->last_id_ = journal->next_id_ - 1;
+  return journal;
 }
 
 /// The disk is full: what it held back is for what concerns messages that are taken already. True: `jobs` have been seen to.

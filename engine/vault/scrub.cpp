@@ -66,6 +66,32 @@ void Scrub::keep_note() const {
   (void)parts_.env->write_file_atomic(parts_.note, json.take() + "\n");
 }
 
+/// Whether a place that could not be read is left behind: at once when it is damaged, and at the second try when the disk said so,
+/// which may have other causes too.
+bool Scrub::gives_up(const base::Error& error, const std::string& place) {
+  if (error.code == base::ErrorCode::database_corrupt) return true;
+  if (error.code != base::ErrorCode::io_failed) return false;
+  if (tried_ == place) return true;
+  tried_ = place;
+  return false;
+}
+
+/// False: it is being made.
+Result<bool> Scrub::open_file(const DayFileName& name, bool newest) {
+  TRY(auto file, open_journal_file(*parts_.env, parts_.folder, name, parts_.master, kCacheKib));
+  if (!file) return false;
+  TRY(const MessageId last, last_message(file->database));
+  generation_ = name.generation;
+  newest_ = newest;
+  file_ = std::move(*file);
+  const std::lock_guard lock(mutex_);
+  if (state_.file.empty()) state_.records = state_.locked = 0;
+  state_.file = name.print();
+  state_.at = 0;
+  state_.last = last;
+  return true;
+}
+
 /// False: there is no further one.
 Result<bool> Scrub::open_next() {
   TRY(const auto entries, parts_.env->list(parts_.folder));
@@ -75,20 +101,31 @@ Result<bool> Scrub::open_next() {
   std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.generation < b.generation; });
   for (const DayFileName& name : names) {
     if (name.generation <= generation_) continue;
-    TRY(auto file, open_journal_file(*parts_.env, parts_.folder, name, parts_.master, kCacheKib));
-    if (!file) return false;  // being made
+    auto opened = open_file(name, name.generation == names.back().generation);
+    if (opened || !gives_up(opened.error(), name.print())) return opened;
+    {
+      const std::lock_guard lock(mutex_);
+      state_.file = name.print();
+    }
+    found(0, "the file cannot be opened");
     generation_ = name.generation;
-    newest_ = name.generation == names.back().generation;
-    TRY(const MessageId last, last_message(file->database));
-    file_ = std::move(*file);
-    const std::lock_guard lock(mutex_);
-    if (state_.file.empty()) state_.records = state_.locked = 0;
-    state_.file = name.print();
-    state_.at = 0;
-    state_.last = last;
-    return true;
   }
   return false;
+}
+
+/// The message behind the last one; 0: there is none. Behind a place that cannot be read the search goes on in growing steps.
+Result<MessageId> Scrub::find_next() {
+  const MessageId at = state_.at;
+  MessageId from = at;
+  for (MessageId step = 1; from < state_.last; step *= 2) {
+    auto next = next_message(file_->database, from);
+    if (next) return next;
+    const std::string place = "behind message " + std::to_string(at);
+    if (from == at && !gives_up(next.error(), state_.file + " " + place)) return next;
+    if (from == at) found(0, "the file is damaged " + place);
+    from += step;
+  }
+  return MessageId{0};
 }
 
 void Scrub::found(MessageId id, const std::string& what) {
@@ -106,8 +143,8 @@ void Scrub::found(MessageId id, const std::string& what) {
 
 Status Scrub::look_at(MessageId id, std::uint64_t& bytes) {
   auto checked = check_records(file_->rows(), id);
-  if (!checked && checked.error().code == base::ErrorCode::database_corrupt) {
-    found(id, "the file is damaged where it stands");
+  if (!checked && gives_up(checked.error(), state_.file + " " + std::to_string(id))) {
+    found(id, checked.error().code == base::ErrorCode::io_failed ? "the disk does not give it back" : "the file is damaged where it stands");
     checked = RecordCheck{};
   }
   if (!checked) return base::fail(checked.error());
@@ -117,6 +154,20 @@ Status Scrub::look_at(MessageId id, std::uint64_t& bytes) {
   state_.at = id;
   state_.records += checked->compared;
   state_.locked += checked->locked;
+  return {};
+}
+
+/// What is of no message: jobs, holds, bytes that made none.
+Status Scrub::look_at_control() {
+  auto checked = check_control(file_->rows());
+  if (!checked && gives_up(checked.error(), state_.file + " control")) {
+    found(0, "its records beside messages cannot be read");
+    checked = RecordCheck{};
+  }
+  if (!checked) return base::fail(checked.error());
+  for (const RecordCheck::Fault& fault : checked->faults) found(0, fault.what);
+  const std::lock_guard lock(mutex_);
+  state_.records += checked->compared;
   return {};
 }
 
@@ -147,23 +198,13 @@ Result<bool> Scrub::step() {
   }
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < parts_.messages_per_part && bytes < parts_.bytes_per_part; ++i) {
-    auto next = next_message(file_->database, state_.at);
-    if (!next && next.error().code == base::ErrorCode::database_corrupt) {
-      found(0, "the file is damaged behind message " + std::to_string(state_.at));
-      next = MessageId{0};
-    }
-    if (!next || *next == 0 || *next > state_.last) {
-      const bool failed = !next.has_value();
-      const auto error = failed ? next.error() : base::Error{};
+    TRY(const MessageId next, find_next());
+    if (next == 0 || next > state_.last) {
+      TRY_VOID(look_at_control());
       end_file();
-      if (failed) return base::fail(error);
       return true;
     }
-    if (const Status looked = look_at(*next, bytes); !looked) {
-      file_.reset();
-      --generation_;  // this file once more
-      return base::fail(looked.error());
-    }
+    TRY_VOID(look_at(next, bytes));
   }
   return true;
 }

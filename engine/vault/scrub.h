@@ -29,8 +29,8 @@ class Scrub {
   };
   explicit Scrub(Parts parts);
 
-  /// One part of the walk over all files. False when the walk has come to its end; the next call begins another one. Errors: what
-  /// keeps it from reading; the next call tries again.
+  /// One part of the walk over all files. False when the walk has come to its end; the next call begins another one. What cannot be
+  /// read is tried once more by the next call, then told as a fault and left behind. Errors: what keeps it from reading.
   base::Result<bool> step();
 
   struct Fault {
@@ -52,7 +52,11 @@ class Scrub {
 
  private:
   base::Result<bool> open_next();
+  base::Result<bool> open_file(const DayFileName& name, bool newest);
   base::Status look_at(MessageId id, std::uint64_t& bytes);
+  base::Result<MessageId> find_next();
+  base::Status look_at_control();
+  bool gives_up(const base::Error& error, const std::string& place);
   void end_file();
   void end_walk();
   void keep_note() const;
@@ -61,6 +65,7 @@ class Scrub {
   Parts parts_;
   std::optional<JournalFile> file_;
   std::uint32_t generation_ = 0;  ///< of the file that was read last in this walk
+  std::string tried_;             ///< the place that could not be read by the last call
   bool newest_ = false;           ///< the file is the one that takes messages
   mutable std::mutex mutex_;      ///< of state_
   State state_;

@@ -32,7 +32,7 @@ struct Fixture {
   base::ManualClock clock{{kStart}};
   base::InlineExecutor committer;
   std::unique_ptr<SqliteJournal> journal;
-  bool encrypts = false;
+  bool encrypts = false, keep_sent = true;
 
   explicit Fixture(bool with_key = false) : encrypts(with_key) { open(); }
   MasterKeyPtr key() const {
@@ -43,6 +43,7 @@ struct Fixture {
     JournalOptions options;
     options.folder = folder.path("data/journal");
     options.files.master = key();
+    options.keep_sent = keep_sent;
     auto opened = SqliteJournal::open(base::system_env(), clock, committer, options, [] { FAIL("no sync fails here"); });
     if (!opened) FAIL(opened.error().message());
     journal = std::move(*opened);
@@ -68,6 +69,20 @@ struct Fixture {
     journal->store(p, [](auto s) { REQUIRE(s.has_value()); });
     journal->flush();
     return id;
+  }
+  void end(MessageId id, const std::string& destination) {
+    Ending e;
+    e.destination = destination;
+    journal->end(id, "lab_in", e, [](auto s) { REQUIRE(s.has_value()); });
+    journal->flush();
+  }
+  void harm(const std::string& sql) {
+    journal.reset();
+    base::DatabaseOptions options;
+    options.path = folder.path("data/journal/000001-20261118.db");
+    auto database = base::Database::open(options);
+    REQUIRE(database.has_value());
+    REQUIRE(database->exec(sql.c_str()).has_value());
   }
   std::string pending(const std::string& destination, MessageId id) {
     std::string out;
@@ -239,4 +254,60 @@ TEST_CASE("a backup holds the parts") {
   auto copy = JournalReader::open(base::system_env(), f.folder.path("backup/journal"));
   REQUIRE(copy.has_value());
   CHECK(copy->message(1)->message.body == body);
+}
+
+TEST_CASE("a document that is damaged on the disk is not taken for the same one that comes again, and is whole after it") {
+  for (const bool with_key : {false, true}) {
+    INFO(with_key);
+    Fixture f(with_key);
+    const std::string body = result_with(document('x'));
+    const MessageId id = f.add(body);
+    f.harm("UPDATE attachment SET body=zeroblob(length(body))");
+    f.open();
+    base::ErrorCode damaged = base::ErrorCode::internal;
+    f.journal->read_message(id, [&](auto r) { damaged = r.error().code; });
+    CHECK(damaged == base::ErrorCode::corrupt_record);
+    const MessageId again = f.add(body + "NTE|1\r");
+    JournalReader reader = f.reader();
+    CHECK(reader.message(again)->message.body == body + "NTE|1\r");
+    CHECK(reader.sent_output(again, "lab_in/made")->body == body + "NTE|1\r");
+    CHECK(reader.message(id)->message.body == body);
+    CHECK(f.number("SELECT count(*) FROM attachment") == 1);
+    CHECK(f.verify().findings_total == 0);
+  }
+}
+
+TEST_CASE("what nobody wants kept after it was sent goes with its large parts, but for those that something else has") {
+  for (const bool with_key : {false, true}) {
+    INFO(with_key);
+    Fixture f(with_key);
+    f.keep_sent = false;
+    f.open();
+    const std::string body = result_with(document('x')), made = result_with(document('y')), shared = result_with(document('z'));
+    const MessageId id = f.add(body, channels::ContentKind::hl7, made);     // a part of its own for what was made
+    const MessageId other = f.add(body, channels::ContentKind::hl7, shared);
+    const MessageId third = f.add(body, channels::ContentKind::hl7, shared);  // and one that two outputs have
+    CHECK(f.number("SELECT count(*) FROM attachment") == 3);
+    f.end(id, "made");
+    CHECK(f.number("SELECT count(*) FROM attachment") == 2);
+    f.end(other, "made");
+    CHECK(f.number("SELECT count(*) FROM attachment") == 2);
+    CHECK(f.pending("made", third) == shared);
+    f.end(third, "made");
+    CHECK(f.number("SELECT count(*) FROM attachment") == 1);
+    // The message itself stays whole, also when the count were wrong.
+    const MessageId same = f.add(body);
+    f.harm("UPDATE attachment SET uses=1");
+    f.open();
+    f.end(same, "made");
+    CHECK(f.reader().message(same)->message.body == body);
+    CHECK(f.number("SELECT count(*) FROM attachment") == 1);
+    // Parts from before they were counted stay.
+    f.harm("UPDATE attachment SET uses=NULL");
+    f.open();
+    const MessageId last = f.add("MSH|^~\\&|LAB\rOBX|1|", channels::ContentKind::hl7, body);
+    f.end(last, "made");
+    CHECK(f.reader().message(id)->message.body == body);
+    CHECK(f.verify().findings_total == 0);
+  }
 }

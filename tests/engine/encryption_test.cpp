@@ -96,11 +96,13 @@ struct Fixture {
     Attempt attempt;
     attempt.number = 1;
     attempt.code = "AE";
+    attempt.detail = "out/" + mark + ".hl7 is there already";
     attempt.reply = "MSA|AE|" + mark;
     journal->note_attempt(id, "adt_in", "repo", attempt, nullptr);
     Ending e;
     e.destination = "repo";
     e.state = DeliveryState::quarantined;
+    e.detail = "out/" + mark + ".hl7 cannot be written";
     e.reply = "MSA|AR|" + mark;
     e.sent_hash = base::sha256("{\"id\":\"" + mark + "\",\"for\":\"repo\"}");
     journal->end(id, "adt_in", e, [](auto s) { REQUIRE(s.has_value()); });
@@ -111,9 +113,12 @@ struct Fixture {
     JobRecord job;
     job.kind = "replay";
     job.spec = "{\"query\":\"mrn:" + mark + "\"}";
+    job.reason = mark + " was missing";
+    job.detail = mark + " stopped it";
     journal->keep_job(job, [](auto r) { REQUIRE(r.has_value()); });
     channels::Unframed unframed;
     unframed.head = "garbage " + mark;
+    unframed.name = mark + ".hl7";
     journal->note_unframed("adt_in", unframed);
     journal->flush();
     return id;
@@ -133,12 +138,15 @@ struct Fixture {
     CHECK(summary->size == stored->message.body.size());
     REQUIRE(summary->destinations.size() == 3);
     CHECK(summary->destinations[0].ending.reply == "MSA|AR|" + mark);
+    CHECK(summary->destinations[0].ending.detail == "out/" + mark + ".hl7 cannot be written");
+    CHECK(summary->destinations[0].ending.sent_hash == base::sha256("{\"id\":\"" + mark + "\",\"for\":\"repo\"}"));
     REQUIRE(summary->destinations[0].note.has_value());
     CHECK(summary->destinations[0].note->note == "asked about " + mark);
     CHECK(summary->destinations[0].note->reason == mark + " is known");
     CHECK(all.sent_output(id, "adt_in/repo")->body == "{\"id\":\"" + mark + "\",\"for\":\"repo\"}");
     CHECK(all.sent_output(id, "adt_in/repo")->control_id == "O" + mark);
     CHECK(all.attempts(id, "adt_in/repo")->at(0).reply == "MSA|AE|" + mark);
+    CHECK(all.attempts(id, "adt_in/repo")->at(0).detail == "out/" + mark + ".hl7 is there already");
     const auto waiting = all.pending_output(id, "adt_in/late");
     REQUIRE(waiting.has_value());
     CHECK(waiting->output.body == "{\"id\":\"" + mark + "\",\"for\":\"late\"}");
@@ -244,11 +252,15 @@ TEST_CASE("with a master key no text of a patient is on the disk, and all of it 
   f.check(key, id, "CANARY4711");
   CHECK(f.files_with("data", "CANARY4711") == "");
   CHECK(f.files_with("data", "dddddddddddddddd") == "");
+  // Nor can what was sent be told by the hash of a message that somebody has.
+  CHECK(f.files_with("data", base::sha256("{\"id\":\"CANARY4711\",\"for\":\"repo\"}")) == "");
   f.open(key);
   CHECK(f.files_with("data", "CANARY4711") == "");
   f.check(key, id, "CANARY4711");
   REQUIRE(f.journal->recovered().jobs.size() == 1);
   CHECK(f.journal->recovered().jobs[0].spec == "{\"query\":\"mrn:CANARY4711\"}");
+  CHECK(f.journal->recovered().jobs[0].reason == "CANARY4711 was missing");
+  CHECK(f.journal->recovered().jobs[0].detail == "CANARY4711 stopped it");
   // A new day takes the job over, sealed for its own file.
   f.clock.set_wall({kStart + kDay});
   f.add("CANARY4712");
@@ -287,6 +299,7 @@ TEST_CASE("an encrypted journal is not opened without its key, nor with another 
     CHECK(summary->type == "ADT^A01");
     CHECK(summary->control_id.empty());
     CHECK(summary->destinations[0].ending.reply.empty());
+    CHECK(summary->destinations[0].ending.detail.empty());
     CHECK(f.search("channel:adt_in", wrong, false) == "1 ");
     CHECK(f.search("mrn:M", wrong, false) == "journal-key");
     // Its checksums tell of damage all the same.
@@ -358,7 +371,10 @@ TEST_CASE("a sealed record that is moved, cut or of another file is never taken 
       {"UPDATE outbox SET options=(SELECT options FROM outbox WHERE msg_id=2 AND dest='adt_in/late'), crc=(SELECT crc FROM outbox"
        " WHERE msg_id=2 AND dest='adt_in/late'), sum=NULL WHERE msg_id=1 AND dest='adt_in/late'", 1},
       {"UPDATE delivery SET reply=(SELECT reply FROM delivery WHERE msg_id=2), sum=NULL WHERE msg_id=1", 1},
+      {"UPDATE delivery SET detail=(SELECT detail FROM delivery WHERE msg_id=2), sum=NULL WHERE msg_id=1", 1},
+      {"UPDATE delivery SET sent_hash=(SELECT sent_hash FROM delivery WHERE msg_id=2), sum=NULL WHERE msg_id=1", 1},
       {"UPDATE attempt SET reply=(SELECT reply FROM attempt WHERE msg_id=2), sum=NULL WHERE msg_id=1", 1},
+      {"UPDATE attempt SET detail=(SELECT detail FROM attempt WHERE msg_id=2), sum=NULL WHERE msg_id=1", 1},
       {"UPDATE msg SET key_id=7, sum=NULL WHERE id=1", 1},
   };
   const MasterKeyPtr key = key_of(kFirstKey);
@@ -399,6 +415,115 @@ TEST_CASE("a data key that has sealed enough is followed by another one") {
   auto keys = database->prepare("SELECT count(*), count(DISTINCT m.key_id) FROM data_key k JOIN msg m ON m.key_id=k.id");
   REQUIRE(keys->step().value());
   CHECK(keys->integer(1) >= 4);
+}
+
+TEST_CASE("what a key seals beyond what was noted is counted, and a reader that is open knows a key that comes later") {
+  Fixture f;
+  f.records_per_key = 60;
+  const MasterKeyPtr key = key_of(kFirstKey);
+  f.open(key);
+  f.add("FIRST");
+  JournalReader open_before = f.reader(key);
+  REQUIRE(open_before.message(1).has_value());
+  // One transaction that seals ten times what a key may.
+  for (int i = 0; i < 300; ++i) {
+    NewMessage m;
+    m.channel = "adt_in";
+    m.config_hash = "c1";
+    m.control_id = "G" + std::to_string(i);
+    m.body = "MSH|";
+    f.journal->append_with_next(m, [](auto r) { REQUIRE(r.has_value()); });
+  }
+  f.journal->flush();
+  const MessageId last = f.add("LAST");
+  CHECK(open_before.message(last)->message.control_id == "CLAST");
+  CHECK(open_before.message(150)->message.control_id == "G148");
+  base::DatabaseOptions options;
+  options.path = f.files() + "/000001-20261118.db";
+  options.read_only = true;
+  auto database = base::Database::open(options);
+  auto used = database->prepare("SELECT (SELECT max(used) FROM data_key),"
+                                " (SELECT 2*max(n) FROM (SELECT count(*) n FROM msg GROUP BY key_id)),"
+                                " (SELECT count(DISTINCT key_id) FROM msg)");
+  REQUIRE(used->step().value());
+  CHECK(used->integer(0) >= used->integer(1));
+  CHECK(used->integer(2) >= 2);
+}
+
+TEST_CASE("a repeated message is known by a code of its key: over a change of day, a restart, and from before the master key") {
+  Fixture f;
+  const MasterKeyPtr key = key_of(kFirstKey);
+  const auto dedupe = [](int n) {
+    const std::string hash = base::sha256("message " + std::to_string(n));
+    DedupeKey out;
+    std::copy_n(hash.begin(), out.size(), out.begin());
+    return out;
+  };
+  const auto add = [&](int n) {
+    NewMessage m;
+    m.channel = "adt_in";
+    m.config_hash = "c1";
+    m.dedupe = dedupe(n);
+    m.body = "MSH|";
+    f.journal->append(m, [](auto r) { REQUIRE(r.has_value()); });
+  };
+  const auto find = [&](int n) {
+    MessageId out = 99;
+    f.journal->find_duplicate(dedupe(n), [&](auto r) { out = r.value(); });
+    return f.journal->maybe_seen(dedupe(n)) ? out : 0;
+  };
+  const auto bytes_of = [&](int n) {
+    const DedupeKey bytes = dedupe(n);
+    return std::string(bytes.begin(), bytes.end());
+  };
+  f.open(nullptr);
+  add(1);
+  f.open(key);
+  add(2);
+  f.clock.set_wall({kStart + kDay});
+  add(3);
+  for (int round = 0; round < 2; ++round) {
+    CHECK(find(1) == 1);
+    CHECK(find(2) == 2);
+    CHECK(find(3) == 3);
+    CHECK(find(4) == 0);
+    f.open(key);
+  }
+  f.journal.reset();
+  CHECK(f.files_with("data", bytes_of(1)) != "");
+  CHECK(f.files_with("data", bytes_of(2)) == "");
+  CHECK(f.files_with("data", bytes_of(2).substr(0, 8)) == "");
+  CHECK(f.files_with("data", bytes_of(3)) == "");
+}
+
+TEST_CASE("a job whose record is damaged is set aside and told: intake goes on at midnight, and a start is not refused") {
+  for (const char* harm : {"UPDATE job SET spec=zeroblob(length(spec)), sum=NULL", "UPDATE job SET spec=zeroblob(length(spec))",
+                           "UPDATE job SET kind='other'"}) {
+    INFO(harm);
+    Fixture f;
+    const MasterKeyPtr key = key_of(kFirstKey);
+    f.open(key);
+    f.add("ONE");
+    f.harm(harm);
+    CHECK(f.verify(key).findings_total == 1);
+    f.open(key);
+    CHECK(f.journal->recovered().jobs.empty());
+    const auto look = [&f] {
+      std::vector<JobRecord> out;
+      f.journal->read_jobs(10, [&](auto r) { out = r.value(); });
+      return out;
+    };
+    REQUIRE(look().size() == 1);
+    CHECK(look()[0].damaged);
+    CHECK(look()[0].state == JobState::failed);
+    CHECK(look()[0].detail == "the record of the job is damaged");
+    f.clock.set_wall({kStart + kDay});
+    f.add("TWO");  // asserts that everything is taken
+    f.open(key);
+    REQUIRE(look().size() == 2);
+    CHECK(look()[0].state == JobState::running);
+    CHECK(look()[1].state == JobState::failed);
+  }
 }
 
 TEST_CASE("a backup of an encrypted journal is proven with and without the key, restored, and holds no key") {

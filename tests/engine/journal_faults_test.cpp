@@ -2,6 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "engine/journal/sqlite_journal.h"
+#include "engine/limits.h"
+#include "tests/support/crash_disk.h"
 #include "tests/support/fault_env.h"
 #include "tests/support/temp_folder.h"
 
@@ -148,4 +150,129 @@ TEST_CASE("the reserve takes space while there is some, and comes back after it 
   Reserve none;
   CHECK_FALSE(none.release());
   CHECK_FALSE(none.is_released());
+}
+
+TEST_CASE("a file that is too small for a reserve counts as none, and is made one when there is space") {
+  test::TempFolder folder;
+  const std::string path = folder.path("kiln.reserve");
+  REQUIRE(base::system_env().write_file_atomic(path, std::string(1000, 'x')).has_value());
+  Reserve reserve(path, 2u << 20);
+  CHECK(reserve.is_held());
+  CHECK(base::system_env().info(path)->size == 2u << 20);
+  CHECK(reserve.release());
+  CHECK(reserve.take());  // one that it took for a reserve of 1,000 bytes never came back, and nothing was taken from senders
+  CHECK_FALSE(reserve.is_released());
+  // No space for one at first: nothing is refused on its account, and it is taken when there is some.
+  Reserve none(folder.path("no/such/folder/kiln.reserve"), 2u << 20);
+  CHECK_FALSE(none.is_held());
+  CHECK_FALSE(none.is_released());
+  CHECK_FALSE(none.release());
+  REQUIRE(base::system_env().make_folders(folder.path("no/such/folder")).has_value());
+  CHECK(none.take());
+  CHECK(none.is_held());
+}
+
+namespace {
+
+/// The journal on a disk in memory whose next write finds it full, and a reserve on the real one.
+struct FullDisk {
+  test::TempFolder folder;
+  test::CrashDisk disk;
+  test::CrashEnv env{disk};
+  base::ManualClock clock{{kStart}};
+  base::InlineExecutor committer;
+  std::unique_ptr<SqliteJournal> journal;
+  const std::string reserve = folder.path("kiln.reserve");
+
+  ~FullDisk() { journal.reset(); }
+  base::Status open() {
+    journal.reset();
+    JournalOptions options;
+    options.folder = "journal";
+    options.reserve_path = reserve;
+    options.reserve_bytes = 2u << 20;
+    TRY(journal, SqliteJournal::open(env, clock, committer, options, [] { FAIL("no sync fails here"); }));
+    journal->keep_config("c1", "the site");
+    return {};
+  }
+  void fill(bool for_ever = false) {
+    disk.fault = test::CrashDisk::Fault::full;
+    disk.calls = 0;
+    disk.fail_at = 1;
+    disk.fail_for_ever = for_ever;
+  }
+  base::Result<MessageId> append() {
+    base::Result<MessageId> out = base::fail(base::ErrorCode::internal);
+    NewMessage m;
+    m.channel = "c";
+    m.config_hash = "c1";
+    m.body = "MSH|";
+    journal->append(std::move(m), [&out](base::Result<MessageId> id) { out = std::move(id); });
+    return out;
+  }
+  base::Status end(MessageId id) {
+    base::Status out = base::fail(base::ErrorCode::internal);
+    Ending e;
+    e.destination = "d";
+    journal->end(id, "c", e, [&out](base::Status done) { out = std::move(done); });
+    journal->flush();
+    return out;
+  }
+  std::uint64_t held() { return base::system_env().info(reserve)->size; }
+  void later() { clock.advance(std::chrono::milliseconds(limits::kReserveLookMs)); }
+};
+
+}  // namespace
+
+TEST_CASE("a disk that is full at the start gives the reserve back for it, and takes nothing new until it is there again") {
+  FullDisk f;
+  REQUIRE(f.open().has_value());
+  const MessageId id = f.append().value();
+  f.fill();
+  REQUIRE(f.open().has_value());
+  CHECK(f.held() == 0);
+  CHECK_FALSE(f.journal->is_writable());
+  CHECK(f.append().error().code == base::ErrorCode::disk_full);
+  CHECK(f.end(id).has_value());
+  f.later();
+  CHECK(f.append().value() == id + 1);
+  CHECK(f.held() == 2u << 20);
+  CHECK(f.journal->is_writable());
+  // A second time there is nothing to give back: the start is refused, and nothing is harmed.
+  f.fill(true);
+  CHECK(f.open().error().code == base::ErrorCode::disk_full);
+  f.disk.fault = test::CrashDisk::Fault::none;
+  REQUIRE(f.open().has_value());
+}
+
+TEST_CASE("a disk that is full at the change of day gives the reserve back, and what was taken ends") {
+  FullDisk f;
+  REQUIRE(f.open().has_value());
+  const MessageId id = f.append().value();
+  f.clock.set_wall({kStart + kDay});
+  f.fill();
+  CHECK(f.append().error().code == base::ErrorCode::disk_full);
+  CHECK(f.held() == 0);
+  CHECK(f.disk.files.contains("journal/000002-20261119.db"));
+  CHECK(f.end(id).has_value());
+  f.later();
+  CHECK(f.append().value() == id + 1);
+  CHECK(f.held() == 2u << 20);
+}
+
+TEST_CASE("a reserve that cannot be given back is tried again, and nothing is answered for it") {
+  FullDisk f;
+  REQUIRE(f.open().has_value());
+  const MessageId id = f.append().value();
+  // Something else stands in its place, which cannot be cut.
+  REQUIRE(base::system_env().rename(f.reserve, f.reserve + ".away", false).has_value());
+  REQUIRE(base::system_env().make_folders(f.reserve).has_value());
+  f.fill();
+  CHECK(f.end(id).error().code == base::ErrorCode::disk_full);
+  CHECK(f.append().has_value());  // it was full once only
+  REQUIRE(base::system_env().remove(f.reserve).has_value());
+  REQUIRE(base::system_env().rename(f.reserve + ".away", f.reserve, false).has_value());
+  f.fill();
+  CHECK(f.end(id).has_value());
+  CHECK(f.held() == 0);
 }
