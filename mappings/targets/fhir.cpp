@@ -96,10 +96,14 @@ void FhirTarget::print_bundle() {
   for (const CreatedNode* created : run_.created_) {
     const CreatedNode& node = *created;
     if (!node.exists || node.is_bundle()) continue;
-    out_.put(any ? std::string_view(",{\"fullUrl\":\"urn:uuid:") : ",\"entry\":[{\"fullUrl\":\"urn:uuid:");
+    if (node.amends) [[unlikely]] {  // the fullUrl is that of the `ensure`
+      out_.put(any ? std::string_view(",{\"resource\":") : ",\"entry\":[{\"resource\":");
+    } else {
+      out_.put(any ? std::string_view(",{\"fullUrl\":\"urn:uuid:") : ",\"entry\":[{\"fullUrl\":\"urn:uuid:");
+      out_.put(std::string_view(node.uuid, sizeof node.uuid));
+      out_.put("\",\"resource\":");
+    }
     any = true;
-    out_.put(std::string_view(node.uuid, sizeof node.uuid));
-    out_.put("\",\"resource\":");
     const ir::RequestKind request = node.create->request;
     if (requests && request == ir::RequestKind::patch) {
       print_patch(node);
