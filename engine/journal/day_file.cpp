@@ -374,6 +374,16 @@ Result<StoredMessage> DayFile::message(MessageId id) {
   return read_stored_message(rows(), id);
 }
 
+Result<DedupeKey> DayFile::dedupe_key(MessageId id) {
+  TRY(auto select, database_.cached("SELECT dedupe FROM msg WHERE id=?"));
+  TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
+  if (!found) return base::fail(base::ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  DedupeKey key{};
+  if (select.blob(0).size() == key.size()) std::memcpy(key.data(), select.blob(0).data(), key.size());
+  select.reset();
+  return key;
+}
+
 Result<std::optional<Ending>> DayFile::ending(MessageId id, const std::string& channel,
                                               const std::string& destination) {
   TRY(auto select, database_.cached(std::string("SELECT ") + kDeliveryColumns + " FROM delivery WHERE msg_id=? AND dest=?"));

@@ -126,6 +126,8 @@ class DayFile {
   base::Result<Content> content();
 
   base::Result<StoredMessage> message(MessageId id);
+  /// Its key alone, also of a message whose checksum is wrong. Errors: message_not_found; those of the database.
+  base::Result<DedupeKey> dedupe_key(MessageId id);
   base::Result<std::optional<Ending>> ending(MessageId id, const std::string& channel,
                                              const std::string& destination);
   base::Result<std::optional<std::string>> config(const std::string& hash);
