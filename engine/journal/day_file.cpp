@@ -377,7 +377,7 @@ Result<StoredMessage> DayFile::message(MessageId id) {
 Result<DedupeKey> DayFile::dedupe_key(MessageId id) {
   TRY(auto select, database_.cached("SELECT dedupe FROM msg WHERE id=?"));
   TRY(const bool found, select.bind(1, static_cast<std::int64_t>(id)).step());
-  if (!found) return base::fail(ErrorCode::message_not_found, "there is no message " + std::to_string(id));
+  if (!found) return base::fail(base::ErrorCode::message_not_found, "there is no message " + std::to_string(id));
   DedupeKey key{};
   if (select.blob(0).size() == key.size()) std::memcpy(key.data(), select.blob(0).data(), key.size());
   select.reset();

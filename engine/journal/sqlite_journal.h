@@ -194,6 +194,7 @@ class SqliteJournal final : public Journal {
 
   /// As it stands in the files: with a master key a code of it, so that nobody can compare it with the hash of a message he has.
   DedupeKey stored_key(const DedupeKey& key) const;
+  base::Result<MessageId> message_with(const DedupeKey& key);
 
   mutable std::mutex seen_mutex_;
   mutable std::optional<BlockCode> naming_;

@@ -68,29 +68,36 @@ void SqliteJournal::read_ending(MessageId id, std::string destination,
   });
 }
 
+/// `key` as it stands in the files.
+Result<MessageId> SqliteJournal::message_with(const DedupeKey& key) {
+  MessageId candidate = 0;
+  {
+    std::uint64_t head;
+    std::memcpy(&head, key.data(), sizeof head);
+    const std::lock_guard lock(seen_mutex_);
+    candidate = seen_.find(head);
+  }
+  if (candidate == 0) return MessageId{0};
+  auto file = file_of(candidate);
+  if (!file) return MessageId{0};
+  const auto stored = (*file)->dedupe_key(candidate);
+  // A page that is damaged stays so: of the key are 8 bytes known, and they are the same.
+  if (!stored && stored.error().code == ErrorCode::database_corrupt) return candidate;
+  if (!stored && stored.error().code == ErrorCode::message_not_found) return MessageId{0};
+  if (!stored) return base::fail(stored.error());
+  if (*stored == key) return candidate;
+  // Its first 8 bytes were the same when it was stored, so what differs there is damage; behind them it may be another message.
+  constexpr std::size_t kHead = sizeof(std::uint64_t);
+  if (std::memcmp(stored->data(), key.data(), kHead) != 0) return candidate;
+  const auto whole = (*file)->message(candidate);
+  return !whole && whole.error().code == ErrorCode::corrupt_record ? candidate : MessageId{0};
+}
+
 void SqliteJournal::find_duplicate(DedupeKey key, std::function<void(Result<MessageId>)> done) {
   enqueue_read([this, key, done = std::move(done)] {
-    MessageId candidate = 0;
-    {
-      std::uint64_t head;
-      std::memcpy(&head, key.data(), sizeof head);
-      const std::lock_guard lock(seen_mutex_);
-      candidate = seen_.find(head);
-    }
-    if (candidate == 0) return done(MessageId{0});
-    auto file = file_of(candidate);
-    if (!file) return done(MessageId{0});
-    const auto stored = (*file)->dedupe_key(candidate);
-    // A page that is damaged stays so: of the key are 8 bytes known, and they are the same.
-    if (!stored && stored.error().code == ErrorCode::database_corrupt) return done(candidate);
-    if (!stored && stored.error().code == ErrorCode::message_not_found) return done(MessageId{0});
-    if (!stored) return done(base::fail(stored.error()));
-    if (*stored == key) return done(candidate);
-    // Its first 8 bytes were the same when it was stored, so what differs there is damage; behind them it may be another message.
-    constexpr std::size_t kHead = sizeof(std::uint64_t);
-    if (std::memcmp(stored->data(), key.data(), kHead) != 0) return done(candidate);
-    const auto whole = (*file)->message(candidate);
-    done(!whole && whole.error().code == ErrorCode::corrupt_record ? candidate : MessageId{0});
+    Result<MessageId> found = message_with(stored_key(key));
+    if (found && *found == 0 && naming_) found = message_with(key);  // from before the master key
+    done(std::move(found));
   });
 }
 

@@ -1,7 +1,7 @@
 // crash_power_loss: the journal on a disk that loses power, or that fails (reliability.md T2, T4, T6).
 //
 //   crash_power_loss power --states N [--seed S]     power cuts at every change of the disk, and then at random ones
-//                    [--messages M]                  a load of M messages (default: 200 in each eighth round, 20 to 60 in the others)
+//                    [--messages M]                  a load of M messages (default: 200 in each 32nd round, 20 to 60 in the others)
 //   crash_power_loss faults [--seed S] [--step N]    every n-th call fails, once and for ever, then power is cut
 //
 // A load runs once per round on the real journal; what it was told is noted between the changes of the disk. A small load gives as
@@ -36,6 +36,7 @@ namespace {
 constexpr std::int64_t kStart = 1'795'000'000'000'000;
 constexpr std::int64_t kDay = 86'400'000'000;
 constexpr std::uint64_t kMessages = 200;
+constexpr std::uint64_t kLargeEvery = 32;  ///< rounds: a large load makes so many states that most would be of one
 constexpr const char* kFolder = "journal";
 constexpr std::uint64_t kVerifyEvery = 4;  ///< states whose books are gone through by `verify` too; it costs as much as all else
 constexpr std::uint64_t kEnded = std::uint64_t{1} << 32;  ///< mark: the end of a delivery was confirmed
@@ -256,7 +257,7 @@ int power(std::uint64_t wanted, std::uint64_t seed, std::uint64_t messages) {
     Machine m;
     std::map<MessageId, std::uint64_t> content;
     const std::uint64_t small = 20 + chance.below(41);
-    run(m, chance, content, messages != 0 ? messages : round % 8 == 0 ? kMessages : small, round % 3 != 1);
+    run(m, chance, content, messages != 0 ? messages : round % kLargeEvery == 0 ? kMessages : small, round % 2 == 0);
     m.journal.reset();
     // Behind every change once, then at random.
     const std::size_t all = m.log.size();

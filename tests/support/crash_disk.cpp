@@ -15,20 +15,27 @@ using Kind = DiskOp::Kind;
 
 constexpr std::size_t kSector = 512;
 
-void write_through(std::string& bytes, const DiskOp& op) {
-  if (op.kind == Kind::truncate) {
-    bytes.resize(op.offset);
+void write_at(std::string& bytes, std::size_t offset, std::string_view what) {
+  if (offset == bytes.size()) {
+    bytes.append(what);  // nothing is cleared first that is overwritten at once
     return;
   }
-  if (bytes.size() < op.offset + op.bytes.size()) bytes.resize(op.offset + op.bytes.size());
-  std::memcpy(bytes.data() + op.offset, op.bytes.data(), op.bytes.size());
+  if (bytes.size() < offset + what.size()) bytes.resize(offset + what.size());
+  std::memcpy(bytes.data() + offset, what.data(), what.size());
+}
+
+void write_through(std::string& bytes, const DiskOp& op) {
+  if (op.kind == Kind::truncate)
+    bytes.resize(op.offset);
+  else
+    write_at(bytes, op.offset, op.bytes);
 }
 
 /// Some sectors of a write arrived, others did not.
 void apply_torn(std::string& bytes, const DiskOp& op, Chance& chance) {
   for (std::size_t at = 0; at < op.bytes.size();) {
     const std::size_t end = std::min(op.bytes.size(), at + kSector - (op.offset + at) % kSector);
-    if (chance.below(2) == 0) write_through(bytes, {Kind::write, {}, op.offset + at, op.bytes.substr(at, end - at), false});
+    if (chance.below(2) == 0) write_at(bytes, op.offset + at, std::string_view(op.bytes).substr(at, end - at));
     at = end;
   }
 }
@@ -82,6 +89,7 @@ int x_read(sqlite3_file* file, void* to, int amount, sqlite3_int64 offset) {
   const std::string& bytes = bytes_of(file);
   const auto at = static_cast<std::size_t>(offset), wanted = static_cast<std::size_t>(amount);
   if (the_disk->fails(CrashDisk::Fault::short_read)) return SQLITE_IOERR_READ;
+  if (the_disk->is_bad && the_disk->is_bad(*of(file).path, at)) return SQLITE_IOERR_READ;
   const std::size_t got = at >= bytes.size() ? 0 : std::min(wanted, bytes.size() - at);
   std::memcpy(to, bytes.data() + (got == 0 ? 0 : at), got);
   std::memset(static_cast<char*>(to) + got, 0, wanted - got);
@@ -91,10 +99,10 @@ int x_read(sqlite3_file* file, void* to, int amount, sqlite3_int64 offset) {
 int x_write(sqlite3_file* file, const void* from, int amount, sqlite3_int64 offset) {
   if (the_disk->fails(CrashDisk::Fault::full)) return SQLITE_FULL;
   if (the_disk->fails(CrashDisk::Fault::io)) return SQLITE_IOERR_WRITE;
-  DiskOp op{Kind::write, *of(file).path, static_cast<std::uint64_t>(offset),
-            std::string(static_cast<const char*>(from), static_cast<std::size_t>(amount)), false};
-  write_through(bytes_of(file), op);
-  the_disk->note(std::move(op));
+  const std::string_view bytes(static_cast<const char*>(from), static_cast<std::size_t>(amount));
+  write_at(bytes_of(file), static_cast<std::size_t>(offset), bytes);
+  if (the_disk->log != nullptr)
+    the_disk->note({Kind::write, *of(file).path, static_cast<std::uint64_t>(offset), std::string(bytes), false});
   return SQLITE_OK;
 }
 
@@ -347,6 +355,8 @@ CrashDisk CrashDisk::Cuts::after(std::size_t count, Chance& chance) {
     const bool there = state.removed ? state.linked && chance.below(2) == 0 : state.linked || chance.below(2) == 0;
     if (!there) continue;
     std::string& bytes = out.files[name].bytes;
+    constexpr std::size_t kRoom = 8 * 16'384;  // of a file that is written on: it is not moved for it
+    bytes.reserve(state.bytes.size() + kRoom);
     bytes = state.bytes;
     for (const DiskOp* op : state.open) settle(bytes, *op, chance);
   }

@@ -72,6 +72,8 @@ class CrashDisk {
   }
   /// True when this call has to fail.
   bool fails(Fault of_kind);
+  /// Places of a file that SQLite cannot read, by its name and the offset; empty: none.
+  std::function<bool(const std::string&, std::uint64_t)> is_bad;
 };
 
 class CrashDisk::Cuts {
