@@ -146,9 +146,10 @@ std::optional<Declared> declared(const ast::Decl& decl, const std::string& packa
   if (const auto* fragment = decl.get_if<ast::FragmentDecl>())
     return Declared{"fragment " + fragment->name.text, package + ":" + fragment->name.text + ".", &fragment->body};
   if (const auto* datatype = decl.get_if<ast::DatatypeDecl>()) {
-    const std::string to = " -> " + datatype->target.name.text;
-    return Declared{"datatype " + datatype->source.text + to, package + ":" + datatype->source.text + to + ".",
-                    &datatype->body};
+    const std::string& from = datatype->source.text;
+    const std::string& to = datatype->target.name.text;
+    const std::string variant = datatype->variant ? "@" + datatype->variant->text : "";
+    return Declared{"datatype " + from + " -> " + to, package + ":" + from + variant + "->" + to + ".", &datatype->body};
   }
   if (const auto* fn = decl.get_if<ast::FnDecl>())
     return Declared{"fn " + fn->name.text, package + ":fn " + fn->name.text + ".", nullptr};
@@ -181,7 +182,9 @@ std::optional<std::vector<RowNote>> row_notes(std::string_view text) {
         note.rows.push_back(number);
       }
     }
-    if (note.rows.empty()) return std::nullopt;
+    // PID[Patient], ADT_A01: prose is no sheet.
+    const bool sheet = note.sheet.empty() || note.sheet.find_first_of("[_") != std::string::npos;
+    if (note.rows.empty() || !sheet) return std::nullopt;
     out.push_back(std::move(note));
   }
   return out;

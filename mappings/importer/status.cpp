@@ -32,8 +32,9 @@ class Status {
       paths.push_back("std/v2fhir/" + path);
       files.push_back({paths.back(), text});
     }
-    for (const base::EmbeddedFile& file : library)
-      if (!file.path.starts_with("std/v2fhir/gen/")) files.push_back(file);
+    for (const char* const part : {"std/v2fhir/overlay/", "std/v2fhir/beyond/"})
+      for (const base::EmbeddedFile& file : library)
+        if (file.path.starts_with(part)) files.push_back(file);
     for (const NamedRow& row : named_rows(sheets, files))
       named_.emplace(row.kind + "|" + row.sheet + "|" + std::to_string(row.row), row.file + " " + row.rule);
   }
