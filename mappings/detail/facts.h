@@ -66,7 +66,7 @@ struct Facts {
   std::vector<const hl7::Structure*> expression_structures;  ///< parallel to Unit::expressions
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
   std::vector<WriteFacts> writes;                            ///< parallel to Unit::writes
-  std::vector<Action> actions;                               ///< parallel to Unit::stmts
+  Actions actions;
   std::vector<std::uint8_t> splits;                          ///< parallel to Unit::functions (actions.h)
   std::vector<std::uint8_t> pure;                            ///< parallel to Unit::functions (purity.h)
   std::vector<std::uint8_t> text_fns;                        ///< parallel to Unit::functions (purity.h)

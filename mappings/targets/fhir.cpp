@@ -31,8 +31,21 @@ void put_percent(OutputBuffer& out, char c) {
   out.put(std::string_view(escaped, 3));
 }
 
+/// Nothing in it needs an escape: most numbers and the keys that maps join.
+bool is_unreserved(std::string_view text) {
+  bool all = true;
+  if (text.size() < Block::kBytes) {
+    for (const char c : text) all &= kUnreserved[static_cast<unsigned char>(c)];
+    return all;
+  }
+  const std::size_t last = text.size() - Block::kBytes;
+  for (std::size_t at = 0; at < last; at += Block::kBytes) all &= Block::load(text.data() + at).is_unreserved();
+  return all && Block::load(text.data() + last).is_unreserved();
+}
+
 /// One part of a token search value: FHIR escapes `\ , | $` with a backslash, then the URL escapes.
 void put_token(OutputBuffer& out, std::string_view text) {
+  if (is_unreserved(text)) return out.put(text);
   std::size_t plain = 0;  // where the run of characters that stand as they are begins
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
