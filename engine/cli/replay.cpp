@@ -76,7 +76,7 @@ int print_result(const Arguments& arguments, const std::string& text, bool dry_r
           " skipped, " + std::string(root["failed"].text()) + " failed\n");
     if (dry_run) detail::print_preview_totals(root);
   }
-  return failed || root["matched"].text() == "0" ? kExitFound : kExitOk;
+  return failed || root["replayed"].text() == "0" ? kExitFound : kExitOk;
 }
 
 void print_job(base::JsonView job) {
