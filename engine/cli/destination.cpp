@@ -10,6 +10,10 @@ namespace kiln::engine {
 namespace {
 
 int run(const Arguments& arguments) {
+  bool held = false;
+  const std::string action = arguments.text("ACTION");
+  if (action != "pause" && action != "resume" && action != "retry-now" && action != "skip")
+    return report({base::ErrorCode::usage, "a destination cannot `" + action + "`", {}, "pause, resume, retry-now or skip"}, arguments);
   for (const std::string& name : arguments.all("NAME")) {
     const std::size_t slash = name.find('/');
     if (slash == std::string::npos)
@@ -30,8 +34,10 @@ int run(const Arguments& arguments) {
       print(name + ": " + std::string(root["skipped"].text()) + " blocked messages are in quarantine\n");
     else
       print(name + ": " + std::string(root["state"].text()) + "\n");
+    held = held || root["held"].size() > 0;
+    if (!arguments.json()) detail::print_held(root);
   }
-  return kExitOk;
+  return held ? kExitFound : kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"ACTION", "pause, resume, retry-now or skip"},

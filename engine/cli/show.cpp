@@ -163,6 +163,12 @@ int run(const Arguments& arguments) {
   const bool raw = arguments.has("--raw");
   const auto text = fetch(arguments, arguments.text("ID"), raw);
   if (!text) return report(text.error(), arguments);
+  if (raw && arguments.json()) {
+    base::JsonWriter json;
+    json.begin_object().member("id", arguments.text("ID")).member("body_base64", base::base64_encode(*text)).end_object();
+    print(json.take() + "\n");
+    return kExitOk;
+  }
   if (raw || arguments.json()) {
     print(raw ? *text : *text + "\n");
     return kExitOk;

@@ -290,8 +290,12 @@ void AlertRules::add_error_acks(const Metrics& metrics, base::MonoTime mono, std
     const AlertSetting* own = setting(kErrorAcks, channel);
     if (refused == 0 || refused <= kPart * (refused + taken) || (own != nullptr && own->off)) continue;
     AlertCondition condition{"ErrorAcks", channel, AlertLevel::warn,
-                             number(refused) + " of " + number(refused + taken) + " messages of ten minutes were refused",
-                             "kiln search state:rejected since:10m lists them with the reason", std::chrono::seconds(0)};
+                             number(refused) + " of " + number(refused + taken) +
+                                 " answers of the last ten minutes were negative; a sender that repeats is counted each time",
+                             "kiln search channel:" + channel +
+                                 " since:10m NOT state:sent lists what did not go through; what is in no list was refused before it was "
+                                 "stored: kiln status says why",
+                             std::chrono::seconds(0)};
     adjust(kErrorAcks, condition);
     out.push_back(std::move(condition));
   }

@@ -167,7 +167,10 @@ void Observer::tick() {
     if (!journal->is_writable()) journal->probe();
     if (health_.has_started() && !stopped_) look_at_books();
   }
-  if (++ticks_ % kLookSeconds == 0) {
+  // The first look is what later ones are compared with: right after the start, not when much has happened.
+  const bool first = !looked_ && health_.has_started();
+  looked_ = looked_ || first;
+  if (++ticks_ % kLookSeconds == 0 || first) {
     sample();
     if (ticks_ % kCountSeconds == kLookSeconds && health_.has_started() && !stopped_) count_quarantine();
     if (alerts_ && health_.has_started() && !stopped_) {

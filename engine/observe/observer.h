@@ -83,6 +83,7 @@ class Observer {
   std::uint64_t ticks_ = 0;
   base::MonoTime clock_mono_{0};
   base::WallTime clock_wall_;
+  bool looked_ = false;
   bool books_asked_ = false;
   bool stopped_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -48,7 +48,7 @@ constexpr RouteSpec kRoutes[] = {
      .summary = "start, stop, pause, resume, drain, pause-source or resume-source of a channel; resume also lets frozen "
                 "numbered links go on",
      .body = "{reason?: string, by?: string}",
-     .answer = "{state: string, resumed?: integer}",
+     .answer = "{state: string, resumed?: integer, held?: [string]}",
      .errors = kChannelErrors,
      .recorded = Recorded::before,
      .action = "channel.control",
@@ -58,7 +58,7 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::operate,
      .summary = "pause, resume (also after a block), retry-now or skip (quarantines the blocked messages)",
      .body = "{reason?: string, by?: string}",
-     .answer = "{state: string, skipped?: integer}",
+     .answer = "{state?: string, resumed?: boolean, skipped?: integer, held?: [string]}",
      .errors = kDestinationErrors,
      .recorded = Recorded::before,
      .action = "destination.control",

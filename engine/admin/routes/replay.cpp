@@ -108,8 +108,8 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::replay,
      .summary = "send messages through their channel again, in their order; or say what that would do",
      .body = "{query: string, to?: [string], channel?: string, dry_run?: boolean, diff?: boolean, include_sent?: boolean, "
-             "allow_stale?: boolean, as_sent?: boolean, fresh_lookups?: boolean, rate?: integer, limit?: integer, reason?: "
-             "string, by?: string}",
+             "allow_stale?: boolean, as_sent?: boolean, fresh_lookups?: boolean, rate?: integer, limit?: integer, confirm?: integer, "
+             "reason?: string, by?: string}",
      .answer = "{dry_run: boolean, job?: integer, matched: integer, replayed: integer, skipped: integer, failed: integer, messages: [{id: "
                "integer, channel: string, type: string, new_id?: integer, verdict?: string, reason?: string, skipped?: string, "
                "error?: string, outputs?: [{destination: string, bytes: integer, sha256: string, compared?: string, paths?: [string], "
