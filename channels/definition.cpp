@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <set>
 
-#include "channels/detail/egress.h"
 #include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
 #include "channels/detail/text_env.h"
 #include "channels/detail/validation.h"
+#include "channels/egress.h"
+#include "channels/postgres_fields.h"
 #include "engine/base/text.h"
 #include "mappings/tables.h"
 
@@ -95,7 +96,7 @@ base::Result<SiteLoad> load_site(base::Env& env, const std::string& folder) {
     site->channels.push_back(std::move(channel.definition));
   site->library = library;
   site->compiled = compiled;
-  site->expressions = mappings::Program::of_expressions(compiled->unit);
+  site->expressions = compiled->expressions_program();
   site->tables = std::move(tables);
   site->files = files_of(*library, env);
   for (auto& profile : profiles) {
@@ -152,7 +153,17 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
                       "`durability full`");
   if (const auto* notify = site.server.all("notify"))
     for (const OptionValue& one : *notify)
-      TRY_VOID(place(detail::check_egress(site.server, one.block.front()), "server, notify " + one.text));
+      TRY_VOID(place(check_egress(site.server, one.block.front()), "server, notify " + one.text));
+  if (const auto* queries = site.server.all("query"))
+    for (const OptionValue& one : *queries) {
+      const std::string where = "server, query " + one.text;
+      if (one.block.empty()) continue;
+      for (const OptionProblem& problem : check_sql(one.block.front()))
+        return base::fail(problem.code, problem.message, where, problem.help);
+      TRY_VOID(place(check_egress(site.server, one.block.front()), where));
+    }
+  if (site.server.has("trace"))
+    TRY_VOID(place(check_egress(site.server, site.server.block("trace")), "server, trace"));
   for (ChannelDefinition& channel : site.channels) {
     if (channel.disabled) continue;
     const auto check_hours = [](const Options& options, const std::string& where) -> base::Status {
@@ -165,13 +176,13 @@ base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& ref
     TRY_VOID(check_hours(channel.source_options, source));
     TRY_VOID(place(check_connector(channel.source, channel.source_options), source));
     if (const auto exposure = detail::find_exposure(channel)) return place(refuse(*exposure), source);
-    TRY_VOID(place(detail::check_egress(site.server, channel.source_options), source));
+    TRY_VOID(place(check_egress(site.server, channel.source_options), source));
     for (DestinationDefinition& destination : channel.destinations) {
       const std::string where = "channel " + channel.name + ", destination " + destination.name;
       TRY_VOID(place(resolve(destination.options, env, references), where));
       TRY_VOID(check_hours(destination.options, where));
       TRY_VOID(place(check_connector(destination.connector, destination.options), where));
-      TRY_VOID(place(detail::check_egress(site.server, destination.options), where));
+      TRY_VOID(place(check_egress(site.server, destination.options), where));
       destination.connections = static_cast<std::uint32_t>(destination.options.number("connections"));
       if (destination.connections > 1 && !destination.ordered)
         return base::fail(ErrorCode::E0912, "several connections without `order by` can reorder messages", where,

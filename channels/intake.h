@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -65,6 +66,7 @@ struct Answer {
   std::uint64_t id = 0;
   /// Why the message ends without going anywhere: stable code and one line without content; else empty.
   std::string code, reason;
+  bool pending = false;  ///< stored and still on its way; who asks again with the same key is told the end
 };
 
 /// Bytes that did not make a message. The pipeline journals or counts them; nothing is dropped without a
@@ -106,6 +108,9 @@ class Intake {
   /// reading and awaits room().
   virtual bool has_room() const = 0;
   virtual base::Task<void> room() = 0;
+  /// Outside of the `hours` of the source: seconds until they begin, at least 1. For those who can tell a sender to come
+  /// back then; room() waits.
+  virtual std::optional<std::int64_t> closed_seconds() const { return std::nullopt; }
 
   /// Counts bytes of an unfinished message that the source holds, and takes them off again when the message
   /// is complete (accept() counts it from then on) or given up. They count for has_room() of everybody.

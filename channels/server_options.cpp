@@ -1,4 +1,5 @@
 #include "channels/definition.h"
+#include "channels/postgres_fields.h"
 #include "channels/tls_fields.h"
 #include "engine/base/limits.h"
 
@@ -9,6 +10,7 @@ namespace {
 constexpr const char* kDurabilityWords[] = {"full", "relaxed"};
 constexpr const char* kSentWords[] = {"keep", "drop"};
 constexpr const char* kInsecureWords[] = {"accept_risk"};
+constexpr const char* kProxyWords[] = {"x-forwarded-for", "forwarded"};
 
 constexpr const char* kClientWords[] = {"none", "optional", "required"};
 constexpr const char* kTlsVersions[] = {"1.2", "1.3"};
@@ -135,6 +137,10 @@ constexpr FieldSpec kConsole[] = {
      .type = FieldType::string,
      .summary = "a name that browsers use for it, beside the address itself",
      .repeated = true},
+    {.name = "proxy",
+     .type = FieldType::word,
+     .summary = "a proxy of this machine stands before it and writes its client in this header, which is believed of loopback alone",
+     .words = kProxyWords},
     {.name = "tls",
      .type = FieldType::block,
      .summary = "encryption; needed beyond loopback",
@@ -384,10 +390,14 @@ constexpr FieldSpec kReload[] = {
      .max = 3'600'000},
 };
 constexpr FieldSpec kQuery[] = {
-    {.name = "file",
-     .type = FieldType::path,
-     .summary = "SQLite database, relative to the site; only read",
-     .required = true},
+    kSqlFile,
+    kSqlPostgres,
+    {.name = "timeout",
+     .type = FieldType::duration,
+     .summary = "PostgreSQL: for the connection and for each question; the message waits",
+     .default_value = "2s",
+     .min = 10,
+     .max = 30'000},
     {.name = "sql",
      .type = FieldType::string,
      .summary = "one SELECT; parameters by the names of the lookup: `:mrn`",
@@ -433,7 +443,7 @@ constexpr FieldSpec kServer[] = {
     {.name = "replay", .type = FieldType::any, .summary = "pace of replays", .later = true},
     {.name = "egress",
      .type = FieldType::block,
-     .summary = "where channels and alerts may connect to; without the block anywhere the definitions say",
+     .summary = "where channels, alerts, traces and subscriptions may connect to; without the block anywhere the definitions say",
      .fields = kEgress,
      .optional_block = true},
     {.name = "admin", .type = FieldType::any, .summary = "users and roles", .later = true},

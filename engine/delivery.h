@@ -2,6 +2,7 @@
 // Delivery of one destination's queue: in order, one batch at a time, retried by policy (reliability.md R2,
 // R4, R6; operations.md §6).
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -80,22 +81,24 @@ class DeliveryQueue {
    public:
     Watch() = default;
     Watch(Watch&& other) noexcept
-        : queue_(std::exchange(other.queue_, nullptr)), alive_(std::move(other.alive_)), number_(other.number_) {}
+        : queue_(std::exchange(other.queue_, nullptr)), alive_(std::move(other.alive_)), id_(other.id_), number_(other.number_) {}
     Watch& operator=(Watch&&) = delete;
     ~Watch() {
-      if (queue_ != nullptr && *alive_) queue_->unwatch(number_);
+      if (queue_ != nullptr && *alive_) queue_->unwatch(id_, number_);
     }
 
    private:
     friend class DeliveryQueue;
-    Watch(DeliveryQueue* queue, std::uint64_t number) : queue_(queue), alive_(queue->alive_), number_(number) {}
+    Watch(DeliveryQueue* queue, MessageId id, std::uint64_t number)
+        : queue_(queue), alive_(queue->alive_), id_(id), number_(number) {}
     DeliveryQueue* queue_ = nullptr;
     std::shared_ptr<const bool> alive_;
+    MessageId id_ = 0;
     std::uint64_t number_ = 0;
   };
   [[nodiscard]] Watch watch(MessageId id, std::function<void(const Ending&)> done) {
     watchers_.emplace(id, Watcher{++watches_, std::move(done)});
-    return Watch(this, watches_);
+    return Watch(this, id, watches_);
   }
   /// Goes on after a block with a fresh attempt count. Does not end a pause.
   void resume();
@@ -211,8 +214,10 @@ class DeliveryQueue {
     std::uint64_t number;
     std::function<void(const Ending&)> done;
   };
-  void unwatch(std::uint64_t number) {
-    std::erase_if(watchers_, [number](const auto& one) { return one.second.number == number; });
+  void unwatch(MessageId id, std::uint64_t number) {
+    const auto [first, last] = watchers_.equal_range(id);
+    const auto found = std::find_if(first, last, [number](const auto& one) { return one.second.number == number; });
+    if (found != last) watchers_.erase(found);
   }
   std::multimap<MessageId, Watcher> watchers_;
   std::uint64_t watches_ = 0;

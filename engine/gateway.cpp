@@ -19,6 +19,7 @@ using base::Task;
 Gateway::Gateway(base::Env& env, std::shared_ptr<const channels::Site> site, GatewayOptions options)
     : env_(env),
       site_(std::move(site)),
+      data_folder_(site_->data_folder),
       options_(std::move(options)),
       budget_(net_.executor(), static_cast<std::size_t>(site_->server.block("limits").number("inflight"))) {
   processor_.use_lookups(&lookups_);
@@ -131,7 +132,7 @@ Task<void> Gateway::wind_down(bool started) {
 }
 
 base::Result<JournalReader*> Gateway::journal_reader() {
-  const std::string folder = base::join_path(site_->data_folder, "journal");
+  const std::string folder = base::join_path(data_folder_, "journal");
   TRY(const auto entries, env_.list(folder));
   std::string files;  // names, not their number: a day that comes and one that goes leave the number as it was
   for (const auto& entry : entries)
@@ -139,7 +140,7 @@ base::Result<JournalReader*> Gateway::journal_reader() {
   if (!reader_ || reader_files_ != files) {
     TRY(auto opened, JournalReader::open(env_, folder, master_key_));
     reader_ = std::make_unique<JournalReader>(std::move(opened));
-    reader_->use_index(env_, base::join_path(site_->data_folder, "index"), index_rules_);
+    reader_->use_index(env_, base::join_path(data_folder_, "index"), index_rules_);
     reader_files_ = std::move(files);
   }
   return reader_.get();

@@ -134,7 +134,8 @@ class Gateway {
   void say(const std::string& line) const;
 
   base::Env& env_;
-  std::shared_ptr<const channels::Site> site_;
+  std::shared_ptr<const channels::Site> site_;  ///< exchanged by reloads on the network loop: no other thread reads it
+  const std::string data_folder_;               ///< of the site as it was started, for all threads
   GatewayOptions options_;
   base::SystemClock clock_;
   base::SystemRandom random_, store_random_;

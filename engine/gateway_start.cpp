@@ -191,7 +191,7 @@ std::string Gateway::fhir_url() const {
 
 /// A lookup that cannot be asked is no reason not to start: its policy decides about each message.
 void Gateway::note_lookups() const {
-  SiteLookups lookups(lookup_queries(site_->server), site_->folder, env_, clock_);
+  SiteLookups lookups(lookup_queries(site_->server, site_->folder), site_->folder, env_, clock_);
   for (const mappings::LookupShape& shape : mappings::lookups_of(*site_->compiled->unit)) {
     const Status usable = lookups.check(shape);
     if (!usable) say("note: lookup " + shape.name + " cannot be asked now: " + usable.error().message());

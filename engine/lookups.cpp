@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "channels/postgres_fields.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/sql/sqlite.h"
+#include "engine/detail/lookup_postgres.h"
 #include "mappings/csv.h"
 
 namespace kiln::engine {
@@ -43,6 +45,7 @@ struct SiteLookups::Source {
   base::Statement statement;
   std::vector<int> parameters;  ///< of the statement, by parameter of the lookup; 0: not used
   std::vector<int> columns;     ///< of the statement, by column of the row
+  std::unique_ptr<detail::PostgresLookup> postgres;
   // csv
   mappings::CsvFile file;
   std::vector<std::size_t> cells;  ///< column of the file, by column of the row
@@ -63,13 +66,17 @@ struct SiteLookups::Source {
   ~Source() { close(); }
 };
 
-std::map<std::string, LookupQuery> lookup_queries(const channels::Options& server) {
+std::map<std::string, LookupQuery> lookup_queries(const channels::Options& server, const std::string& folder) {
   std::map<std::string, LookupQuery> out;
   const auto* queries = server.all("query");
   if (queries == nullptr) return out;
   for (const channels::OptionValue& query : *queries) {
     if (query.block.empty()) continue;
-    out[query.text] = {query.block.front().text("file"), query.block.front().text("sql")};
+    const channels::Options& options = query.block.front();
+    LookupQuery made{options.text("file"), options.text("sql"), {}};
+    if (options.has("postgres"))
+      made.postgres = channels::postgres_options(options.block("postgres"), folder, options.number("timeout"));
+    out[query.text] = std::move(made);
   }
   return out;
 }
@@ -152,12 +159,21 @@ Status SiteLookups::open_file(Source& source, const std::string& path) {
   return {};
 }
 
+Status SiteLookups::open_server(Source& source, const LookupQuery& query) {
+  if (!source.postgres)
+    source.postgres = std::make_unique<detail::PostgresLookup>(*query.postgres, query.sql, source.shape);
+  const Status opened = source.postgres->open(clock_.wall());
+  source.is_open = opened.has_value();
+  return opened;
+}
+
 Status SiteLookups::open(Source& source) {
   const LookupShape& shape = source.shape;
   const bool is_sql = shape.via == "sql";
   const auto query = queries_.find(shape.query);
   if (is_sql && query == queries_.end())
     return base::fail(ErrorCode::E0412, "kiln.conf has no query " + shape.query, shape.name);
+  if (is_sql && query->second.postgres) return open_server(source, query->second);
   const std::string path = base::join_path(folder_, is_sql ? query->second.file : shape.query);
   const auto info = env_.info(path);
   if (!info) {
@@ -217,7 +233,7 @@ LookupAnswer SiteLookups::ask(Source& source, const LookupKey& key) {
   LookupAnswer answer;
   answer.key = key;
   if (source.shape.via == "sql") {
-    auto asked = ask_database(source, key);
+    auto asked = source.postgres ? source.postgres->ask(key) : ask_database(source, key);
     if (asked) return std::move(*asked);
     complain(source, asked.error());
     source.close();  // opened again at the next message
@@ -285,7 +301,7 @@ mappings::LookupService* LookupPool::lookups(const channels::Site& site) {
   if (by_site_.size() >= kVersionsKept && !by_site_.contains(site.hash)) by_site_.clear();
   auto& service = by_site_[site.hash];
   if (!service)
-    service = std::make_unique<SiteLookups>(lookup_queries(site.server), site.folder, env_, clock_);
+    service = std::make_unique<SiteLookups>(lookup_queries(site.server, site.folder), site.folder, env_, clock_);
   return service.get();
 }
 

@@ -1,9 +1,10 @@
 #pragma once
-// The lookups of a site (hmap.md §8): rows of SQLite databases (`query` of kiln.conf) and of csv files,
-// fetched before a map runs.
+// The lookups of a site (hmap.md §8): rows of SQLite databases and PostgreSQL servers (`query` of kiln.conf) and of
+// csv files, fetched before a map runs.
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,16 +12,19 @@
 #include "channels/definition.h"
 #include "engine/base/clock.h"
 #include "engine/base/env.h"
+#include "engine/base/sql/sql_link.h"
 #include "mappings/lookup.h"
 
 namespace kiln::engine {
 
-/// `query NAME { file "…"; sql "…" }` of kiln.conf.
+/// `query NAME { file "…"; sql "…" }` of kiln.conf, or with `postgres { … }` instead of the file.
 struct LookupQuery {
   std::string file;  ///< relative to the site
   std::string sql;   ///< parameters by name: `:mrn`
+  std::optional<base::PostgresOptions> postgres;
 };
-std::map<std::string, LookupQuery> lookup_queries(const channels::Options& server);
+/// `server` is resolved where passwords are needed; `folder` is the site's.
+std::map<std::string, LookupQuery> lookup_queries(const channels::Options& server, const std::string& folder);
 
 /// Whoever gives the processor the lookups of a site.
 class LookupProvider {
@@ -30,7 +34,7 @@ class LookupProvider {
   virtual mappings::LookupService* lookups(const channels::Site& site) = 0;
 };
 
-/// Answers from databases and files. A file that is missing, locked, broken or of another form answers with
+/// Answers from databases and files. A server that does not answer, a file that is missing, locked, broken or of another form answers with
 /// State::failed and one line in the log; it is opened again at the next message. A changed file is noticed at
 /// the next message. One thread at a time; a query ends after kLookupStepsMax steps of the database.
 class SiteLookups final : public mappings::LookupService {
@@ -51,6 +55,7 @@ class SiteLookups final : public mappings::LookupService {
   base::Status open(Source& source);
   base::Status open_database(Source& source, const std::string& path);
   base::Status open_file(Source& source, const std::string& path);
+  base::Status open_server(Source& source, const LookupQuery& query);
   mappings::LookupAnswer ask(Source& source, const mappings::LookupKey& key);
   base::Result<mappings::LookupAnswer> ask_database(Source& source, const mappings::LookupKey& key);
   void complain(Source& source, const base::Error& error);

@@ -83,7 +83,7 @@ namespace {
 
 /// To traces and, at level debug, to the log.
 void tell(MessageTrace& trace, const channels::ChannelDefinition& definition, const Answer& answer) {
-  const bool stored = answer.taken != channels::Taken::not_stored;
+  const bool stored = answer.taken != channels::Taken::not_stored || answer.pending;
   trace.end(answer.id, definition.name, stored, answer.taken == channels::Taken::refused);
   base::log(base::LogLevel::debug, "message-taken",
             {{"channel", base::Safe::name(definition.name)}, {"msg", static_cast<std::int64_t>(answer.id)}});
@@ -110,27 +110,14 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   if (links_ && opened && asks_for_number(*opened->hl7())) message.dedupe = {};  // the answer is another each time
   message.fragment = fragments_ && opened && detail::is_fragment(*definition, *opened->hl7());
   const DedupeKey key = message.dedupe;
+  const std::size_t bytes = message.body.size();
+  const std::uint64_t stops = stops_;
   if (key != DedupeKey{}) {
-    if (parts_.journal->maybe_seen(key)) {
-      auto known = stored_answer(message, source_key.empty(), early);
-      std::optional<Answer> answer = co_await std::move(known);
-      if (answer) {
-        ++counters_.duplicates;
-        meter_.answered(answer->reply);
-        co_return *answer;
-      }
-    }
-    if (const auto same = in_flight_.find(key); same != in_flight_.end()) {
-      ++counters_.duplicates;
-      base::Completion<Answer> first(*parts_.executor);
-      same->second.push_back(first);
-      Answer answer = co_await first;
-      meter_.answered(answer.reply);
-      co_return answer;
-    }
+    auto answering = answer_repeated(&message, &opened, source_key.empty(), early);
+    const std::optional<Answer> repeated = co_await std::move(answering);
+    if (repeated) co_return *repeated;
     in_flight_.try_emplace(key);
   }
-  const std::size_t bytes = message.body.size();
   parts_.budget->take(bytes);
   if (links_ && opened) {
     auto entering = links_->enter(opened->hl7());
@@ -150,7 +137,7 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   trace.map_ends();
   base::failpoint_here("pipeline.map.after");
   const Result<MessageId> id = co_await appended;
-  trace.durable();
+  trace.durable(id ? *id : 0);
   base::failpoint_here("pipeline.durable");
   if (message.step) links_->leave(*message.step, id ? *id : 0);
   if (message.fragment && id) base::spawn(fragments_->add(*id));
@@ -168,7 +155,10 @@ Task<Answer> ChannelRuntime::take(channels::Inbound in) {
   }
   parts_.budget->give_back(bytes);  // it is durable: what waits holds no memory, and the answer reads it again
   opened = base::fail(base::ErrorCode::cancelled);
-  auto waiting = answer_when_delivered(*id, site, definition, std::move(ended), false, is_early ? early : nullptr);
+  Waiting how;
+  how.early = is_early;
+  how.stops = stops;
+  auto waiting = answer_when_delivered(*id, site, definition, std::move(ended), std::move(how));
   answer = co_await std::move(waiting);
   tell(trace, *definition, answer);
   finish(key, answer, 0);
@@ -200,69 +190,6 @@ void ChannelRuntime::finish(const DedupeKey& key, const Answer& answer, std::siz
   const Waiters waiters = std::move(waiting->second);
   in_flight_.erase(waiting);
   for (const auto& waiter : waiters) waiter.set(answer);
-}
-
-/// The answer a stored message got, byte for byte (reliability.md R3), by the site version it is pinned to; nothing when
-/// no message has that key.
-/// A sender that repeats a message gets its refusal again; an input that a source knows by its place (a file
-/// that an operator moved back from failed/) is tried again, since it went nowhere.
-Task<std::optional<Answer>> ChannelRuntime::stored_answer(NewMessage message, bool keep_refusal, EarlyAnswer early) {
-  base::Completion<Result<MessageId>> found(*parts_.executor);
-  parts_.journal->find_duplicate(message.dedupe, [found](Result<MessageId> id) { found.set(std::move(id)); });
-  const Result<MessageId> id = co_await found;
-  if (!id || *id == 0) co_return std::nullopt;
-  base::Completion<Result<StoredMessage>> read(*parts_.executor);
-  parts_.journal->read_message(*id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
-  const Result<StoredMessage> original = co_await read;
-  if (!original) co_return std::nullopt;
-  base::Completion<Result<std::optional<Ending>>> ended(*parts_.executor);
-  parts_.journal->read_ending(
-      *id, kNoDestination, [ended](Result<std::optional<Ending>> ending) { ended.set(std::move(ending)); });
-  const Result<std::optional<Ending>> ending = co_await ended;
-  // How it was answered is not readable now: the sender keeps it and asks again.
-  if (!ending) {
-    const Opened opened = open_message(*parts_.site, *parts_.definition, message);
-    Answer refused = refuse(message, opened, ending.error());
-    co_return refused;
-  }
-  Answer answer;
-  answer.taken = Taken::stored;
-  answer.id = *id;
-  if (*ending) {
-    answer.code = (*ending)->code;
-    answer.reason = (*ending)->detail;
-  }
-  if (*ending && (*ending)->state == DeliveryState::rejected) {
-    if (!keep_refusal || (*ending)->code == kSequenceCode) co_return std::nullopt;
-    answer.taken = Taken::refused;
-    answer.reply = (*ending)->reply;
-  } else {
-    std::shared_ptr<const channels::Site> site = parts_.site;
-    const channels::ChannelDefinition* definition = parts_.definition;
-    if (original->message.config_hash != site->hash && parts_.version_of) {
-      auto loading = parts_.version_of(original->message.config_hash);
-      const std::shared_ptr<const channels::Site> pinned = co_await std::move(loading);
-      const channels::ChannelDefinition* of_then = pinned ? find_channel(*pinned, message.channel) : nullptr;
-      if (of_then != nullptr) {
-        site = pinned;
-        definition = of_then;
-      }
-    }
-    const Opened opened = open_message(*site, *definition, original->message);
-    if (waits_for_deliveries(*definition, original->message, opened)) {
-      const bool is_early = answer_early(*definition, original->message, opened, *id, early);
-      std::vector<Ending> known_ends;
-      if (*ending) known_ends.push_back(**ending);
-      auto waiting = answer_when_delivered(*id, site, definition, std::move(known_ends), true, is_early ? early : nullptr);
-      Answer told = co_await std::move(waiting);
-      co_return told;
-    }
-    detail::ReplyVerdict verdict;
-    if (!definition->ack_policy.reply.empty() && opened)
-      verdict.made = parts_.processor->process(*site, *definition, original->message, opened).reply;
-    answer.reply = make_reply(*definition, original->message, opened, *id, std::move(verdict));
-  }
-  co_return answer;
 }
 
 /// Whoever is answered when the message is stored cannot be told of a rejection any more: it is quarantined

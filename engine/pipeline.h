@@ -216,6 +216,7 @@ class ChannelRuntime final : public channels::Intake {
   void hold(std::size_t bytes) override { parts_.budget->take(bytes); }
   void release(std::size_t bytes) override { parts_.budget->give_back(bytes); }
   base::Task<void> room() override;
+  std::optional<std::int64_t> closed_seconds() const override;
 
   /// Sends a stored message through the current site as a new message linked to it.
   base::Task<base::Result<ReplayOutcome>> replay(StoredMessage original, ReplayOrder order);
@@ -246,8 +247,12 @@ class ChannelRuntime final : public channels::Intake {
  private:
   using Waiters = std::vector<base::Completion<channels::Answer>>;
   NewMessage make_message(channels::Inbound in, const channels::Site& site) const;
-  base::Task<std::optional<channels::Answer>> stored_answer(NewMessage message, bool keep_refusal,
-                                                            channels::EarlyAnswer early);
+  struct Known;
+  base::Task<base::Result<Known>> find_known(DedupeKey key, bool keep_refusal);
+  base::Task<std::optional<channels::Answer>> answer_repeated(NewMessage* message, Opened* opened, bool keep_refusal,
+                                                              channels::EarlyAnswer early);
+  base::Task<channels::Answer> answer_known(NewMessage* message, Opened* opened, Known known, channels::EarlyAnswer early,
+                                            std::uint64_t stops);
   Plan process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened);
   static bool is_rejected(const Plan& plan, const channels::ChannelDefinition& definition);
   Processed take_outcome(Plan& plan, const channels::ChannelDefinition& definition) const;
@@ -257,13 +262,19 @@ class ChannelRuntime final : public channels::Intake {
   // pipeline_delivered.cpp: answers that wait for deliveries, or that a map makes.
   using EarlyAnswer = channels::EarlyAnswer;
   struct Deliveries;
+  struct Waiting {
+    bool repeated = false;    ///< the message was stored before, so the journal knows more
+    bool early = false;       ///< its accept acknowledgement has left
+    std::uint64_t stops = 0;  ///< `stops_` when it came: a source that stopped since then has nobody who waits
+    std::shared_ptr<const NewMessage> copy = {};  ///< of a message whose record cannot be read any more
+  };
   static bool waits_for_deliveries(const channels::ChannelDefinition& definition, const NewMessage& message,
                                    const Opened& opened);
   static bool answer_early(const channels::ChannelDefinition& definition, const NewMessage& message,
                            const Opened& opened, MessageId id, const EarlyAnswer& early);
   base::Task<channels::Answer> answer_when_delivered(MessageId id, std::shared_ptr<const channels::Site> site,
                                                      const channels::ChannelDefinition* definition,
-                                                     std::vector<Ending> ended, bool repeated, EarlyAnswer early);
+                                                     std::vector<Ending> ended, Waiting how);
   void read_ends(MessageId id, std::shared_ptr<Deliveries> deliveries);
   channels::Answer answer_of(const channels::Site& site, const channels::ChannelDefinition& definition,
                              const StoredMessage& stored, const Opened& opened, const Deliveries& deliveries,
@@ -321,6 +332,7 @@ class ChannelRuntime final : public channels::Intake {
   std::size_t under_way_ = 0;   ///< calls of accept() and replay(), joined fragments
   std::size_t users_ = 0;       ///< of Use
   std::set<std::shared_ptr<Deliveries>> delivering_;  ///< answers that wait
+  std::uint64_t stops_ = 0;                           ///< of its source
   bool stopped_ = false, draining_ = false, source_paused_ = false, paused_ = false;
   std::optional<base::OpenHours> hours_;  ///< of the source
   bool source_closed_ = false;            ///< outside of these

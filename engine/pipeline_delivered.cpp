@@ -75,10 +75,10 @@ bool ChannelRuntime::answer_early(const ChannelDefinition& definition, const New
   return true;
 }
 
-/// `ended`: what is known of ends already. `repeated`: the message was stored before, so the journal knows more.
+/// `ended`: what is known of ends already.
 Task<Answer> ChannelRuntime::answer_when_delivered(MessageId id, std::shared_ptr<const channels::Site> site,
                                                    const ChannelDefinition* definition, std::vector<Ending> ended,
-                                                   bool repeated, EarlyAnswer early) {
+                                                   Waiting how) {
   const auto deliveries = std::make_shared<Deliveries>(*parts_.executor);
   std::vector<DeliveryQueue::Watch> watches;
   for (const auto& destination : definition->destinations) {
@@ -97,9 +97,9 @@ Task<Answer> ChannelRuntime::answer_when_delivered(MessageId id, std::shared_ptr
     deliveries->note(one.destination, one);
   }
   if (deliveries->whole || deliveries->open == 0) deliveries->done.set(true);
-  if (repeated) read_ends(id, deliveries);
-  // The answer of a stopping source does not wait: the sender asks again.
-  if (leaving_) {
+  if (how.repeated) read_ends(id, deliveries);
+  // The answer of a source that stops, or has stopped since the message came, does not wait: the sender asks again.
+  if (leaving_ || how.stops != stops_) {
     deliveries->left = true;
     deliveries->done.set(false);
   }
@@ -113,12 +113,14 @@ Task<Answer> ChannelRuntime::answer_when_delivered(MessageId id, std::shared_ptr
   watches.clear();
   if (deliveries->left && !deliveries->whole && deliveries->open != 0) {
     Answer nothing;
-    nothing.close = true;
+    nothing.id = id;
+    nothing.close = nothing.pending = true;
     co_return nothing;
   }
   base::Completion<Result<StoredMessage>> read(*parts_.executor);
   parts_.journal->read_message(id, [read](Result<StoredMessage> stored) { read.set(std::move(stored)); });
-  const Result<StoredMessage> stored = co_await read;
+  Result<StoredMessage> stored = co_await read;
+  if (!stored && how.copy) stored = StoredMessage{id, *how.copy};
   if (!stored) {  // nothing can be told of it now: the sender asks again
     Answer nothing;
     nothing.taken = Taken::not_stored;
@@ -126,7 +128,7 @@ Task<Answer> ChannelRuntime::answer_when_delivered(MessageId id, std::shared_ptr
     co_return nothing;
   }
   const Opened opened = open_message(*site, *definition, stored->message);
-  co_return answer_of(*site, *definition, *stored, opened, *deliveries, early != nullptr);
+  co_return answer_of(*site, *definition, *stored, opened, *deliveries, how.early);
 }
 
 /// The ends that the journal has, beside those that come while it is asked.
@@ -171,6 +173,7 @@ Answer ChannelRuntime::answer_of(const channels::Site& site, const ChannelDefini
   }
   if (late && verdict.code == hl7::AckCode::AA) {
     answer.code = "late";
+    answer.pending = policy.late != AckLate::accept;
     answer.close = policy.late == AckLate::close;
     if (answer.close) return answer;
     const std::string text = "stored as message " + std::to_string(stored.id) + ", not delivered within " +

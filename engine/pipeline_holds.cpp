@@ -63,6 +63,15 @@ std::string ChannelRuntime::closed() const {
   return source_closed_ ? hours_->reason(parts_.clock->wall()) : std::string();
 }
 
+/// Nothing when they have begun and watch_hours() has not seen it yet: that is soon.
+std::optional<std::int64_t> ChannelRuntime::closed_seconds() const {
+  constexpr std::int64_t kMicros = 1'000'000, kDay = 86'400;
+  const base::WallTime now = parts_.clock->wall();
+  if (!source_closed_ || hours_->open(now)) return std::nullopt;
+  const auto next = hours_->next(now);
+  return next ? (next->micros - now.micros + kMicros - 1) / kMicros : kDay;
+}
+
 void ChannelRuntime::pause_source(bool paused) {
   source_paused_ = paused;
   if (!paused) source_resumed_.notify();

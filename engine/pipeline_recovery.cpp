@@ -111,6 +111,7 @@ Status ChannelRuntime::start_source() {
 
 Task<void> ChannelRuntime::stop_source() {
   leaving_ = true;
+  ++stops_;
   source_resumed_.notify();
   end_waits();
   if (source_) co_await source_->stop();
@@ -127,6 +128,8 @@ void ChannelRuntime::use_site(std::shared_ptr<const channels::Site> site) {
     if (candidate.name != parts_.definition->name) continue;
     parts_.definition = &candidate;
     parts_.site = std::move(site);
+    hours_ = channels::hours_of(*parts_.site, candidate, candidate.source_options);  // in the zone of the server, maybe
+    if (source_runs_) watch_hours();
     return;
   }
 }

@@ -50,9 +50,15 @@ void print_options(const Site& site, const Options& options, std::string& out) {
          std::to_string(static_cast<int>(options.nak.on_mismatch));
 }
 
-std::string print_destination(const Site& site, const DestinationDefinition& destination) {
+/// Where its `hours` are, which the options of the source or of the server may say.
+std::string zone_of_hours(const Site& site, const ChannelDefinition& channel, const Options& options) {
+  const auto hours = channels::hours_of(site, channel, options);
+  return hours ? std::string(hours->zone()) : std::string();
+}
+
+std::string print_destination(const Site& site, const ChannelDefinition& channel, const DestinationDefinition& destination) {
   std::string out = std::string(destination.connector->name) + '\x1e' + destination.order_id + '\x1e' +
-                    std::to_string(destination.connections) + '\x1e';
+                    std::to_string(destination.connections) + '\x1e' + zone_of_hours(site, channel, destination.options) + '\x1e';
   print_options(site, destination.options, out);
   return out;
 }
@@ -211,11 +217,14 @@ class Differ {
                           "): it gets messages from now on");
         continue;
       }
-      if (print_destination(running_, *old) == print_destination(wanted_, destination)) continue;
+      if (print_destination(running_, was, *old) == print_destination(wanted_, is, destination)) continue;
       change.changed.insert(destination.name);
       std::string what = changed_options(running_, old->options, wanted_, destination.options);
       if (old->connector != destination.connector)
         what = std::string(old->connector->name) + " -> " + destination.connector->name;
+      const std::string before = zone_of_hours(running_, was, old->options), after = zone_of_hours(wanted_, is, destination.options);
+      if (before != after && !before.empty() && !after.empty())
+        what += (what.empty() ? "" : ", ") + std::string("zone of its hours ") + before + " -> " + after;
       if (what.empty()) what = "order by, retry or nak";
       tell(is.name, "destination " + destination.name + " changes (" + what +
                         "): its queue stays, the connection is exchanged between two sends");

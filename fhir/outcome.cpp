@@ -1,5 +1,7 @@
 #include "fhir/outcome.h"
 
+#include <algorithm>
+
 namespace kiln::fhir {
 
 std::string_view name_of(IssueSeverity severity) {
@@ -16,14 +18,41 @@ std::string_view name_of(IssueSeverity severity) {
   return "error";
 }
 
+namespace {
+
+/// "Patient.name[0].given[1]": nothing that a FHIRPath of elements has not.
+bool is_path(std::string_view text) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !text.empty() && is_letter(text.front()) && std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '[' || c == ']' || c == '_' || c == '-';
+  });
+}
+
+/// "line 1, column 38, Patient.active": the path is the expression, where it stands in a text belongs to the diagnostics.
+void add_place(Issue& issue, std::string_view place) {
+  std::string other;
+  while (!place.empty()) {
+    const std::size_t comma = place.find(", ");
+    const std::string_view part = place.substr(0, comma);
+    place = comma == place.npos ? std::string_view() : place.substr(comma + 2);
+    if (is_path(part))
+      issue.expression = part;
+    else
+      other.append(other.empty() ? "; " : ", ").append(part);
+  }
+  issue.diagnostics += other;
+}
+
+}  // namespace
+
 Issue issue_of(const base::Error& error) {
   Issue issue;
   issue.code = error.info().issue_type;
   // What broke inside is for the log, not for a client.
   const bool internal = error.info().http_status >= 500;
   issue.text = internal || error.text.empty() ? error.info().text : error.text;
-  if (!internal) issue.expression = error.place;
   issue.diagnostics = error.info().code;
+  if (!internal) add_place(issue, error.place);
   if (!error.remedy.empty() && !internal) issue.diagnostics += "; " + error.remedy;
   return issue;
 }

@@ -44,8 +44,8 @@ struct Failure {
 template <class T>
 using Answer = tl::expected<T, Failure>;
 
-/// Of an error: severity error, the table's issue type, text, place as expression, code and remedy as
-/// diagnostics.
+/// Of an error: severity error, the table's issue type, text, place as expression when that is a FHIRPath; code, place in
+/// a text and remedy as diagnostics.
 Issue issue_of(const base::Error& error);
 /// An OperationOutcome as compact JSON; with no issue it says "All OK" (information).
 std::string print_outcome(const std::vector<Issue>& issues);

@@ -240,7 +240,6 @@ Answer<Reply> run(const HttpRequest& request, const Principal& principal, Store&
   base::JsonDocument document;
   TRY_VOID(read_request_body(**interaction, unpacked ? *unpacked : request.body, call, document));
   if ((*interaction)->body == BodyKind::form) TRY_VOID(choose_answer(request, call.query, call, *interaction, wanted));
-  TRY_VOID(check_texts(call.query));
   take_parameter(call.query, "_format");
   take_parameter(call.query, "_pretty");
   TRY(Reply reply, detail::run_interaction(**interaction, call));
@@ -383,6 +382,7 @@ Answer<Reply> run_interaction(const Interaction& interaction, const Call& call) 
   for (const auto& [name, value] : call.query) query += (query.empty() ? "" : "&") + name + "=" + value;
   if (!access || !access->allow(*call.principal, interaction.name, call.type, query))
     return fail(ErrorCode::fhir_not_allowed);
+  TRY_VOID(check_texts(call.query));
   if (!interaction.writes) return interaction.run(call);
   TRY(StoreScope scope, StoreScope::open(*call.store));
   TRY(Reply reply, interaction.run(call));

@@ -82,7 +82,7 @@ struct Match {
 
 struct SearchPage {
   std::vector<StoredVersion> rows;  ///< in the order of the query
-  /// Sort keys of the first and the last row: SearchQuery::after goes on there.
+  /// Sort keys of the first and the last row (of a search sorted by values: their seq): SearchQuery::after goes on there.
   std::int64_t first_key = 0, last_key = 0;
   bool more = false;
 };

@@ -29,9 +29,12 @@ class Matcher {
   void take(std::uint32_t index) {
     index_ = index;
     const std::uint32_t segment = segments_[index];
+    if (segment == again_.segment && again_.symbol != kNoNode)
+      return place(again_.level, again_.position, again_.symbol, Pass::strict);
     const std::uint16_t known = structure_.symbol_of(segment);
     // A profile may give a Z segment a place; without one it stays where it stands.
     if (is_local(segment) && known == kNoNode) return attach(Placing::local);
+    again_.symbol = kNoNode;
     const auto any = static_cast<std::uint16_t>(structure_.symbols_.size());
     if (known != kNoNode && (structure_.forks_[known] ? try_places(known) : try_frames(known, Pass::strict)))
       return;
@@ -69,7 +72,11 @@ class Matcher {
     for (std::size_t level = depth_ + 1; level-- > outermost;) {
       const int position = find(frames_[level], symbol, pass);
       if (position < 0) continue;
-      place(level, position, symbol, pass);
+      if (pass == Pass::strict) {
+        place_only_way(level, position, symbol);
+      } else {
+        place(level, position, symbol, pass);
+      }
       return true;
     }
     return false;
@@ -92,8 +99,12 @@ class Matcher {
         if (count < ways.size() && is_strict(frame, candidate)) ways[count++] = {level, candidate.position};
     }
     if (count == 0) return false;
+    if (count == 1) {
+      place_only_way(ways[0].level, ways[0].position, symbol);
+      return true;
+    }
     std::size_t best = 0;
-    if (count > 1) {
+    {
       while (best < count && !opened_by(ways[best], segments_[index_])) ++best;
       if (best == count) best = 0;
       const std::size_t preferred = best;
@@ -189,6 +200,23 @@ class Matcher {
     return -1;
   }
 
+  /// The frames alone have said where the segment goes. When they are the same behind it, the next one of its kind goes
+  /// there as well: most messages are long because one group repeats.
+  void place_only_way(std::size_t level, int position, std::uint16_t symbol) {
+    constexpr std::size_t kGroups = 2;
+    const std::size_t depth = depth_;
+    const bool repeats = frames_[level].position == position && depth - level <= kGroups;
+    std::array<Frame, kGroups> before;
+    for (std::size_t i = 0; repeats && i < depth - level; ++i) before[i] = frames_[level + 1 + i];
+    place(level, position, symbol, Pass::strict);
+    if (!repeats || depth_ != depth) return;
+    for (std::size_t i = 0; i < depth - level; ++i) {
+      const Frame& now = frames_[level + 1 + i];
+      if (now.compound != before[i].compound || now.position != before[i].position) return;
+    }
+    again_ = {segments_[index_], symbol, level, position};
+  }
+
   void place(std::size_t level, int position, std::uint16_t symbol, Pass pass) {
     pop_to(level);
     if (pass != Pass::backward) frames_[level].position = position;
@@ -243,6 +271,13 @@ class Matcher {
   std::array<Frame, kDepthMax> frames_;  ///< 0 … depth_ are in use
   std::size_t depth_ = 0;
   std::uint32_t index_ = 0;
+  struct Again {
+    std::uint32_t segment = 0;
+    std::uint16_t symbol = kNoNode;  ///< kNoNode: none
+    std::size_t level = 0;
+    int position = 0;
+  };
+  Again again_;  ///< where the next segment of that kind goes
 };
 
 void match(const Structure* structure, std::span<const std::uint32_t> segments, GroupTree& tree) {

@@ -5,6 +5,7 @@
 
 #include "mappings/detail/declarations.h"
 #include "mappings/detail/extend.h"
+#include "mappings/detail/facts.h"
 
 namespace kiln::mappings {
 
@@ -85,6 +86,7 @@ CompiledLibrary compile(const Library& library, base::Diagnostics& diagnostics,
   result.overridden = std::move(state.overridden);
   state.builder.finish();
   result.unit = std::make_shared<const ir::Unit>(std::move(state.unit()));
+  result.facts = std::make_shared<detail::SharedFacts>();
   return result;
 }
 
@@ -112,11 +114,19 @@ std::vector<const MapInfo*> CompiledLibrary::find_package(std::string_view name)
 }
 
 Program CompiledLibrary::program(std::string_view name) const {
-  if (const MapInfo* map = find_map(name)) return Program(unit, map->map);
+  if (const MapInfo* map = find_map(name)) return program_of(map->map);
   std::vector<std::uint32_t> indexes;
   for (const auto* map : find_package(name)) indexes.push_back(map->map);
   if (indexes.empty()) return {};
-  return Program(unit, std::string(name), std::move(indexes));
+  return Program(unit, facts->of(*unit), std::string(name), std::move(indexes));
+}
+
+Program CompiledLibrary::program_of(std::uint32_t map) const {
+  return Program(unit, facts->of(*unit), map);
+}
+
+Program CompiledLibrary::expressions_program() const {
+  return Program(unit, facts->of(*unit), "", {});
 }
 
 }  // namespace kiln::mappings

@@ -20,6 +20,9 @@
 namespace kiln::mappings {
 
 class Library;
+namespace detail {
+class SharedFacts;
+}
 
 /// What a map takes and gives, for channels and the CLI.
 struct MapInfo {
@@ -86,6 +89,14 @@ class CompiledLibrary {
   std::vector<const MapInfo*> find_package(std::string_view name) const;
   /// A runnable map or package of that name; empty Program when there is neither.
   Program program(std::string_view map_or_package) const;
+  /// The map with that index in Unit::maps.
+  Program program_of(std::uint32_t map) const;
+  /// No map: for Runner::evaluate_condition and evaluate_text of the unit's standalone expressions.
+  Program expressions_program() const;
+
+  /// What the programs of the unit share: derived when the first is asked for, since a library that is only
+  /// checked runs none. Thread-safe.
+  std::shared_ptr<detail::SharedFacts> facts;
 };
 
 /// Compiles every declaration of the library's files. Findings go to `diagnostics`; with errors among them

@@ -46,14 +46,13 @@ struct DataType {
 class Program {
  public:
   Program() = default;
-  /// The map with index `map` of the unit.
-  Program(std::shared_ptr<const ir::Unit> unit, std::uint32_t map);
+  /// The map with index `map` of the unit. `facts` are the unit's, shared by all its programs.
+  Program(std::shared_ptr<const ir::Unit> unit, std::shared_ptr<const detail::Facts> facts,
+          std::uint32_t map);
   /// A package: the maps with these indexes. A run picks the one whose source fits; none: outcome rejected
   /// with E0914.
-  Program(std::shared_ptr<const ir::Unit> unit, std::string package, std::vector<std::uint32_t> maps);
-
-  /// No map: for Runner::evaluate_condition and evaluate_text of the unit's standalone expressions.
-  static Program of_expressions(std::shared_ptr<const ir::Unit> unit);
+  Program(std::shared_ptr<const ir::Unit> unit, std::shared_ptr<const detail::Facts> facts,
+          std::string package, std::vector<std::uint32_t> maps);
 
   explicit operator bool() const { return unit_ != nullptr; }
   const std::string& name() const { return name_; }  ///< qualified name of the map or package

@@ -38,22 +38,20 @@ std::vector<std::string> Runner::source_paths(std::uint64_t source) const {
   return state_->source_paths(source);
 }
 
-Program::Program(std::shared_ptr<const ir::Unit> unit, std::uint32_t map)
+Program::Program(std::shared_ptr<const ir::Unit> unit, std::shared_ptr<const detail::Facts> facts,
+                 std::uint32_t map)
     : unit_(std::move(unit)),
-      facts_(detail::derive_facts(*unit_)),
+      facts_(std::move(facts)),
       name_(unit_->text(unit_->maps[map].name)),
       maps_{map} {}
 
-Program::Program(std::shared_ptr<const ir::Unit> unit, std::string package, std::vector<std::uint32_t> maps)
+Program::Program(std::shared_ptr<const ir::Unit> unit, std::shared_ptr<const detail::Facts> facts,
+                 std::string package, std::vector<std::uint32_t> maps)
     : unit_(std::move(unit)),
-      facts_(detail::derive_facts(*unit_)),
+      facts_(std::move(facts)),
       name_(std::move(package)),
       maps_(std::move(maps)),
       is_package_(true) {}
-
-Program Program::of_expressions(std::shared_ptr<const ir::Unit> unit) {
-  return Program(std::move(unit), "", {});
-}
 
 DataType Program::input() const {
   if (maps_.empty()) return {};

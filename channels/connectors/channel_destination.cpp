@@ -97,9 +97,12 @@ class ChannelDestination final : public Destination, public std::enable_shared_f
   }
 
   SendOutcome outcome_of(const Answer& answer) {
+    const std::string where = "message " + std::to_string(answer.id) + " of " + name_;
+    // It is there, and the next attempt has the same key, so it is told the end. Set aside before, it is in doubt.
+    if (answer.pending)
+      return SendOutcome::failed(Kind::in_doubt, {base::ErrorCode::timeout, where + " is not delivered yet", {}, {}});
     if (answer.taken == Taken::not_stored)
       return SendOutcome::failed(Kind::retry, {base::ErrorCode::io_failed, "channel " + name_ + " could not store it", {}, {}});
-    const std::string where = "message " + std::to_string(answer.id) + " of " + name_;
     if (answer.taken == Taken::refused) {
       SendOutcome out = SendOutcome::failed(Kind::negative, {base::ErrorCode::peer_negative, where + ": " + answer.reason, {}, {}});
       const hl7::AckOutcome ack = hl7::parse_ack(answer.reply, {});

@@ -19,6 +19,7 @@ constexpr FieldSpec kOptions[] = {
     detail::kWorkOption,
     detail::kMaxFileOption,
     detail::kSplitOption,
+    detail::kDelimiterOption,
     detail::kResultsOption,
 };
 constexpr ConnectorExample kExamples[] = {

@@ -227,19 +227,8 @@ base::Task<void> FhirSource::run(std::shared_ptr<FhirSource> self) {
   self->changed_.notify();
 }
 
-class Handle final : public Source {
- public:
-  explicit Handle(std::shared_ptr<FhirSource> source) : source_(std::move(source)) {}
-  base::Status start(Intake& intake) override { return source_->start(intake); }
-  base::Task<void> stop() override { return source_->stop(); }
-  ConnectorStatus status() const override { return source_->status(); }
-
- private:
-  std::shared_ptr<FhirSource> source_;
-};
-
 std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<Handle>(std::make_shared<FhirSource>(options, around, around.channel));
+  return std::make_unique<detail::SharedSource<FhirSource>>(std::make_shared<FhirSource>(options, around, around.channel));
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ constexpr FieldSpec kOptions[] = {
     detail::kWorkOption,
     detail::kMaxFileOption,
     detail::kSplitOption,
+    detail::kDelimiterOption,
     detail::kResultsOption,
     detail::kValidateOption,
 };

@@ -208,7 +208,7 @@ void MllpSource::stop_holding(const ConnectionPtr& connection) {
 base::Task<void> MllpSource::read_loop(std::shared_ptr<MllpSource> self, ConnectionPtr connection) {
   std::string buffer(kReadBytesMin, '\0');
   while (!connection->read_ended) {
-    while (connection->unanswered.size() >= self->unanswered_max_ && !connection->read_ended) {
+    while (connection->busy() >= self->unanswered_max_ && !connection->read_ended) {
       auto wait = connection->drained.wait(std::chrono::nanoseconds(-1));
       co_await wait;
     }
@@ -346,6 +346,7 @@ base::Task<void> MllpSource::run_batch(std::shared_ptr<MllpSource> self, Connect
       detail::batch_answer(whole, batch, std::move(answers), self->options_.text("batch_answer") == "errors");
   slot->ready = true;
   --connection->running;
+  connection->drained.notify();
   self->flush(connection);
 }
 
@@ -383,6 +384,7 @@ base::Task<void> MllpSource::run_accept(std::shared_ptr<MllpSource> self, Connec
   slot->durable = answer.taken != Taken::not_stored;
   slot->ready = true;
   --connection->running;
+  connection->drained.notify();
   self->flush(connection);
 }
 
@@ -391,6 +393,7 @@ base::Task<void> MllpSource::run_report(std::shared_ptr<MllpSource> self, Connec
   auto reporting = self->intake_->report(std::move(what));
   Answer answer = co_await std::move(reporting);
   --connection->running;
+  connection->drained.notify();
   if (slot) {
     slot->reply = std::move(answer.reply);
     slot->close = answer.close || slot->reply.empty();

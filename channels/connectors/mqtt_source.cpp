@@ -1,6 +1,6 @@
 // Messages of an MQTT server (QoS 1, kept session): confirmed when they are durable, so what was not comes again.
 
-#include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/loop_source.h"
 #include "channels/connectors/detail/mqtt_options.h"
 #include "channels/detail/validation.h"
 
@@ -59,54 +59,41 @@ constexpr ConnectorExample kExamples[] = {
     {"{ host \"127.0.0.1\" }", false},
 };
 
-class MqttSource final : public std::enable_shared_from_this<MqttSource> {
+class MqttSource final : public detail::LoopSource {
  public:
-  MqttSource(const Options& options, const Surroundings& around)
-      : options_(options), around_(around), changed_(around.network.executor()) {
+  MqttSource(const Options& options, const Surroundings& around) : LoopSource(options, around) {
     const std::string content = options.text("content");
     content_ = content == "fhir" ? ContentKind::fhir : content == "csv" ? ContentKind::csv : ContentKind::hl7;
   }
-
-  base::Status start(Intake& intake) {
-    if (options_.has("tls")) {
-      auto tls = TlsSettings::client(options_.block("tls"), around_.env, around_.clock, around_.channel);
-      if (!tls) return detail::option_error("tls", tls.error());
-      tls_ = std::move(*tls);
-    }
-    intake_ = &intake;
-    stopping_ = false;
-    running_ = true;
-    status_.state = ConnectorStatus::State::up;
-    base::spawn(run(shared_from_this()));
-    return {};
-  }
-  base::Task<void> stop() { return end(shared_from_this()); }
-  ConnectorStatus status() const {
+  ConnectorStatus status() const override {
     ConnectorStatus out = status_;
     out.connections = client_ && client_->is_open() ? 1 : 0;
     return out;
   }
 
  private:
-  static base::Task<void> end(std::shared_ptr<MqttSource> self) {
-    self->stopping_ = true;
-    self->changed_.notify();
-    // Messages under way are confirmed before the connection goes.
-    while (self->accepting_ != 0) {
-      auto wait = self->changed_.wait(std::chrono::nanoseconds(-1));
-      co_await wait;
-    }
-    if (self->client_) self->client_->close();
-    self->changed_.notify();
-    while (self->running_) {
-      auto wait = self->changed_.wait(std::chrono::nanoseconds(-1));
-      co_await wait;
-    }
-    self->status_.state = ConnectorStatus::State::down;
+  base::Status prepare() override {
+    if (!options_.has("tls")) return {};
+    auto tls = TlsSettings::client(options_.block("tls"), around_.env, around_.clock, around_.channel);
+    if (!tls) return detail::option_error("tls", tls.error());
+    tls_ = std::move(*tls);
+    return {};
   }
 
+  /// Messages under way are confirmed before the connection goes.
+  base::Task<void> settle() override {
+    while (accepting_ != 0) {
+      auto wait = changed_.wait(std::chrono::nanoseconds(-1));
+      co_await wait;
+    }
+    if (client_) client_->close();
+    changed_.notify();
+  }
+
+  std::shared_ptr<MqttSource> me() { return std::static_pointer_cast<MqttSource>(shared_from_this()); }
+
   /// In order of arrival: the next is given before the first is answered, so that one commit may hold several.
-  static base::Task<void> accept(std::shared_ptr<MqttSource> self, std::shared_ptr<MqttClient> client, MqttMessage message) {
+  static base::Task<void> take(std::shared_ptr<MqttSource> self, std::shared_ptr<MqttClient> client, MqttMessage message) {
     ++self->accepting_;
     Inbound in;
     in.bytes = std::move(message.payload);
@@ -127,17 +114,17 @@ class MqttSource final : public std::enable_shared_from_this<MqttSource> {
     self->changed_.notify();
   }
 
-  static base::Task<base::Status> connect(std::shared_ptr<MqttSource> self) {
-    MqttServer server = detail::mqtt_server(self->options_, self->around_, self->tls_, "");
-    server.message_max = static_cast<std::size_t>(self->options_.number("max_message"));
-    const auto client = MqttClient::make(self->around_.network, std::move(server));
-    self->client_ = client;
-    const std::weak_ptr<MqttSource> weak = self;
+  base::Task<base::Status> connect() {
+    MqttServer server = detail::mqtt_server(options_, around_, tls_, "");
+    server.message_max = static_cast<std::size_t>(options_.number("max_message"));
+    const auto client = MqttClient::make(around_.network, std::move(server));
+    client_ = client;
+    const std::weak_ptr<MqttSource> weak = me();
     const std::weak_ptr<MqttClient> weak_client = client;
     MqttClient::OnMessage on_message = [weak, weak_client](MqttMessage message) {
       const auto source = weak.lock();
       const auto from = weak_client.lock();
-      if (source && from && !source->stopping_) base::spawn(accept(source, from, std::move(message)));
+      if (source && from && !source->stopping()) base::spawn(take(source, from, std::move(message)));
     };
     MqttClient::OnEnd on_end = [weak](const base::Error& why) {
       const auto source = weak.lock();
@@ -148,48 +135,40 @@ class MqttSource final : public std::enable_shared_from_this<MqttSource> {
     auto connecting = client->connect(std::move(on_message), std::move(on_end));
     base::Status done = co_await std::move(connecting);
     if (!done) co_return done;
-    ++self->status_.connections_total;
+    ++status_.connections_total;
     std::vector<std::string> topics;
-    for (const OptionValue& topic : *self->options_.all("topic")) topics.push_back(topic.text);
+    for (const OptionValue& topic : *options_.all("topic")) topics.push_back(topic.text);
     auto subscribing = client->subscribe(std::move(topics));
     done = co_await std::move(subscribing);
     co_return done;
   }
 
-  static base::Task<void> run(std::shared_ptr<MqttSource> self) {
-    while (!self->stopping_) {
-      self->again_ = false;
-      auto connecting = connect(self);
-      const base::Status connected = co_await std::move(connecting);
-      if (connected) self->status_.last_error.clear();
-      if (!connected) self->status_.last_error = connected.error().message();
-      while (connected && !self->stopping_ && !self->again_ && self->client_->is_open()) {
-        auto wait = self->changed_.wait(std::chrono::nanoseconds(-1));
-        co_await wait;
-      }
-      if (self->stopping_) break;
-      self->client_->close();
-      const auto until = self->around_.clock.mono() + std::chrono::milliseconds(self->options_.number("reconnect"));
-      while (!self->stopping_ && self->around_.clock.mono() < until) {
-        auto wait = self->changed_.wait(until - self->around_.clock.mono());
-        co_await wait;
-      }
+  /// One connection, and the pause behind it.
+  base::Task<std::int64_t> round() override {
+    again_ = false;
+    auto connecting = connect();
+    const base::Status connected = co_await std::move(connecting);
+    if (connected) status_.last_error.clear();
+    if (!connected) status_.last_error = connected.error().message();
+    while (connected && !stopping() && !again_ && client_->is_open()) {
+      auto wait = changed_.wait(std::chrono::nanoseconds(-1));
+      co_await wait;
     }
-    self->running_ = false;
-    self->changed_.notify();
+    if (stopping()) co_return 0;
+    client_->close();
+    const auto until = around_.clock.mono() + std::chrono::milliseconds(options_.number("reconnect"));
+    while (!stopping() && around_.clock.mono() < until) {
+      auto wait = changed_.wait(until - around_.clock.mono());
+      co_await wait;
+    }
+    co_return 0;
   }
 
-  Options options_;
-  Surroundings around_;
   ContentKind content_ = ContentKind::hl7;
   std::shared_ptr<TlsSettings> tls_;
   std::shared_ptr<MqttClient> client_;
-  Intake* intake_ = nullptr;
-  base::Event changed_;
   std::size_t accepting_ = 0;
-  bool running_ = false, stopping_ = false;
   bool again_ = false;  ///< the connection is to be made anew, so that the server repeats what was not confirmed
-  ConnectorStatus status_;
 };
 
 std::vector<OptionProblem> check(const Options& options) {
@@ -205,10 +184,6 @@ std::vector<OptionProblem> check(const Options& options) {
   return out;
 }
 
-std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<detail::SharedSource<MqttSource>>(std::make_shared<MqttSource>(options, around));
-}
-
 }  // namespace
 
 const ConnectorSpec& mqtt_source_spec() {
@@ -219,7 +194,7 @@ const ConnectorSpec& mqtt_source_spec() {
                                   .options = kOptions,
                                   .examples = kExamples,
                                   .check = &check,
-                                  .make_source = &make};
+                                  .make_source = &detail::make_looping<MqttSource>};
   return spec;
 }
 

@@ -1,8 +1,6 @@
 // Runs a program again and again; what it writes are messages.
 
-#include <atomic>
-
-#include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/loop_source.h"
 #include "channels/connectors/detail/process_options.h"
 #include "channels/detail/validation.h"
 #include "engine/base/text.h"
@@ -50,40 +48,20 @@ constexpr ConnectorExample kExamples[] = {
     {"{ program \"tools/census\"; content pdf }", false},
 };
 
-class ProcessSource final : public std::enable_shared_from_this<ProcessSource> {
+class ProcessSource final : public detail::LoopSource {
  public:
   ProcessSource(const Options& options, const Surroundings& around)
-      : options_(options),
-        around_(around),
+      : LoopSource(options, around),
         run_(detail::child_run(options, around)),
-        thread_(std::make_unique<base::ThreadExecutor>("kiln-process")),
-        changed_(around.network.executor()) {
+        thread_(std::make_unique<base::ThreadExecutor>("kiln-process")) {
     const std::string content = options.text("content");
     content_ = content == "fhir" ? ContentKind::fhir : content == "csv" ? ContentKind::csv : ContentKind::hl7;
   }
 
-  base::Status start(Intake& intake) {
-    if (!around_.env.exists(run_.command.front()))
-      return base::fail(ErrorCode::file_not_found, "option program: there is no such program", run_.command.front());
-    intake_ = &intake;
-    stop_ = false;
-    running_ = true;
-    status_.state = ConnectorStatus::State::up;
-    base::spawn(run(shared_from_this()));
-    return {};
-  }
-  base::Task<void> stop() { return end(shared_from_this()); }
-  ConnectorStatus status() const { return status_; }
-
  private:
-  static base::Task<void> end(std::shared_ptr<ProcessSource> self) {
-    self->stop_ = true;
-    self->changed_.notify();
-    while (self->running_) {
-      auto wait = self->changed_.wait(std::chrono::nanoseconds(-1));
-      co_await wait;
-    }
-    self->status_.state = ConnectorStatus::State::down;
+  base::Status prepare() override {
+    if (around_.env.exists(run_.command.front())) return {};
+    return base::fail(ErrorCode::file_not_found, "option program: there is no such program", run_.command.front());
   }
 
   std::vector<Inbound> messages_of(const std::string& output) const {
@@ -106,96 +84,75 @@ class ProcessSource final : public std::enable_shared_from_this<ProcessSource> {
   }
 
   /// Output that nothing can be made of is kept as a note; so is a run that failed.
-  static base::Task<void> report(std::shared_ptr<ProcessSource> self, std::string output, std::string why) {
+  Unframed note_of(const std::string& output, std::string why) const {
     Unframed what;
     what.kind = Unframed::Kind::unreadable;
     what.bytes = output.size();
     what.head = output.substr(0, base::limits::kMllpGarbageMax);
     what.peer = "process";
-    what.detail = why;
-    what.received_at = self->around_.clock.wall();
-    ++self->status_.unframed;
-    self->status_.last_error = std::move(why);
-    auto reporting = self->intake_->report(std::move(what));
-    co_await std::move(reporting);
+    what.detail = std::move(why);
+    what.received_at = around_.clock.wall();
+    return what;
   }
 
-  static base::Task<void> once(std::shared_ptr<ProcessSource> self) {
+  base::Task<std::int64_t> round() override {
     using End = base::Result<detail::ChildEnd>;
-    // Not `self`: the last owner of the source must not be its own thread. This coroutine keeps it while the work runs.
-    std::function<std::shared_ptr<End>()> work = [source = self.get()] {
-      return std::make_shared<End>(detail::run_child(source->run_, source->stop_));
-    };
-    const auto running = detail::offload(*self->thread_, self->around_.network.executor(), std::move(work));
+    const std::int64_t every = options_.number("every");
+    std::function<std::shared_ptr<End>()> work = [this] { return std::make_shared<End>(detail::run_child(run_, stopping_)); };
+    const auto running = detail::offload(*thread_, around_.network.executor(), std::move(work));
     const std::shared_ptr<End> ended = co_await running;
     if (!*ended) {
-      self->status_.last_error = ended->error().message();
-      co_return;
+      status_.last_error = ended->error().message();
+      co_return every;
     }
-    std::string output = std::move((*ended)->output);
-    if ((*ended)->exit_code != 0) {
-      auto reporting = report(self, std::move(output), "the program ended with " + std::to_string((*ended)->exit_code));
+    const std::string output = std::move((*ended)->output);
+    std::vector<Inbound> messages;
+    if ((*ended)->exit_code == 0) messages = messages_of(output);
+    std::string wrong;
+    if ((*ended)->exit_code != 0)
+      wrong = "the program ended with " + std::to_string((*ended)->exit_code);
+    else if (messages.empty() && !base::trim(output).empty())
+      wrong = "no message in what the program wrote";
+    if (!wrong.empty()) {
+      auto reporting = report(note_of(output, std::move(wrong)));
       co_await std::move(reporting);
-      co_return;
+      co_return every;
     }
-    std::vector<Inbound> messages = self->messages_of(output);
-    if (messages.empty() && !base::trim(output).empty()) {
-      auto reporting = report(self, std::move(output), "no message in what the program wrote");
-      co_await std::move(reporting);
-      co_return;
-    }
-    self->status_.last_error.clear();
-    while (!messages.empty() && !self->intake_->has_room()) {
-      auto room = self->intake_->room();
+    status_.last_error.clear();
+    auto giving = give(std::move(messages));
+    co_await std::move(giving);
+    co_return every;
+  }
+
+  /// The program has given them away: they are held until they are durable, or the engine ends.
+  base::Task<void> give(std::vector<Inbound> messages) {
+    while (!messages.empty() && !intake_->has_room()) {
+      auto room = intake_->room();
       co_await std::move(room);
     }
     while (!messages.empty()) {
-      auto accepting = detail::accept_all(self->intake_, &self->around_.network.executor(), messages);
+      auto accepting = detail::accept_all(intake_, &around_.network.executor(), messages);
       const auto answers = co_await std::move(accepting);
       std::vector<Inbound> left;
       for (std::size_t i = 0; i < answers.size(); ++i) {
         if (answers[i].taken == Taken::not_stored)
           left.push_back(std::move(messages[i]));
         else
-          ++self->status_.messages;
+          ++status_.messages;
       }
       messages = std::move(left);
-      if (messages.empty()) break;
-      // The program has given them away: they are held until they are durable, or the engine ends.
-      self->status_.last_error = "messages could not be stored; they are held in memory and tried again";
-      if (self->stop_) break;
-      auto wait = self->changed_.wait(std::chrono::milliseconds(kAgainMs));
-      co_await wait;
+      if (messages.empty()) co_return;
+      status_.last_error = "messages could not be stored; they are held in memory and tried again";
+      if (stopping()) co_return;
+      auto resting = rest(kAgainMs);
+      co_await std::move(resting);
     }
   }
 
-  static base::Task<void> run(std::shared_ptr<ProcessSource> self) {
-    while (!self->stop_) {
-      auto running = once(self);
-      co_await std::move(running);
-      if (self->stop_) break;
-      auto wait = self->changed_.wait(std::chrono::milliseconds(self->options_.number("every")));
-      co_await wait;
-    }
-    self->running_ = false;
-    self->changed_.notify();
-  }
-
-  Options options_;
-  Surroundings around_;
   detail::ChildRun run_;
   ContentKind content_ = ContentKind::hl7;
-  std::atomic<bool> stop_{false};
   std::unique_ptr<base::ThreadExecutor> thread_;
-  Intake* intake_ = nullptr;
-  base::Event changed_;
-  bool running_ = false;
-  ConnectorStatus status_;
 };
-
-std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<detail::SharedSource<ProcessSource>>(std::make_shared<ProcessSource>(options, around));
-}
 
 }  // namespace
 
@@ -206,7 +163,7 @@ const ConnectorSpec& process_source_spec() {
                                   .content = {.hl7 = true, .fhir = true, .csv = true},
                                   .options = kOptions,
                                   .examples = kExamples,
-                                  .make_source = &make};
+                                  .make_source = &detail::make_looping<ProcessSource>};
   return spec;
 }
 

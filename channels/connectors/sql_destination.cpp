@@ -13,8 +13,8 @@ using base::ErrorCode;
 using Kind = SendOutcome::Kind;
 
 constexpr FieldSpec kOptions[] = {
-    detail::kSqlFile,
-    detail::kSqlPostgres,
+    kSqlFile,
+    kSqlPostgres,
     {.name = "statement",
      .type = FieldType::string,
      .summary = "run for each row of a csv, with its columns as `:column`; for hl7 and fhir once, with `:message`, "
@@ -133,7 +133,7 @@ class SqlDestination final : public Destination {
 };
 
 std::vector<OptionProblem> check(const Options& options) {
-  std::vector<OptionProblem> out = detail::check_sql(options);
+  std::vector<OptionProblem> out = check_sql(options);
   const std::string delimiter = options.text("delimiter");
   if (delimiter.size() != 1 && delimiter != "\\t")
     out.push_back({ErrorCode::E0917, "delimiter", "one character is expected", "\";\""});

@@ -1,6 +1,6 @@
 // Rows of somebody's database as messages: a query that is asked again and again, with the place it came to.
 
-#include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/loop_source.h"
 #include "channels/connectors/detail/sql_connection.h"
 #include "channels/detail/validation.h"
 #include "channels/limits.h"
@@ -15,8 +15,8 @@ using base::ErrorCode;
 
 constexpr const char* kContentWords[] = {"hl7", "fhir", "csv"};
 constexpr FieldSpec kOptions[] = {
-    detail::kSqlFile,
-    detail::kSqlPostgres,
+    kSqlFile,
+    kSqlPostgres,
     {.name = "query",
      .type = FieldType::string,
      .summary = "gives the rows to take, in order; `:after` is the `cursor` of the last row that was taken",
@@ -75,40 +75,17 @@ struct Look {
   std::optional<base::Error> error;
 };
 
-class SqlSource final : public std::enable_shared_from_this<SqlSource> {
+class SqlSource final : public detail::LoopSource {
  public:
   SqlSource(const Options& options, const Surroundings& around)
-      : options_(options),
-        around_(around),
-        database_(options, around, options.text("done").empty()),
-        changed_(around.network.executor()) {
+      : LoopSource(options, around), database_(options, around, options.text("done").empty()) {
     const std::string content = options.text("content");
     content_ = content == "hl7" ? ContentKind::hl7 : content == "fhir" ? ContentKind::fhir : ContentKind::csv;
     format_.delimiter = options.text("delimiter") == "\\t" ? '\t' : options.text("delimiter").front();
   }
 
-  base::Status start(Intake& intake) {
-    intake_ = &intake;
-    stopping_ = false;
-    running_ = true;
-    status_.state = ConnectorStatus::State::up;
-    base::spawn(run(shared_from_this()));
-    return {};
-  }
-  base::Task<void> stop() { return end(shared_from_this()); }
-  ConnectorStatus status() const { return status_; }
-
  private:
-  static base::Task<void> end(std::shared_ptr<SqlSource> self) {
-    self->stopping_ = true;
-    self->changed_.notify();
-    if (self->running_) self->database_.interrupt();
-    while (self->running_) {
-      auto wait = self->changed_.wait(std::chrono::nanoseconds(-1));
-      co_await wait;
-    }
-    self->status_.state = ConnectorStatus::State::down;
-  }
+  void interrupt() override { database_.interrupt(); }
 
   std::string position_file() const { return base::join_path(around_.state, around_.channel + ".position"); }
 
@@ -169,7 +146,7 @@ class SqlSource final : public std::enable_shared_from_this<SqlSource> {
   }
 
   /// The rows were taken: their statement, then the position.
-  base::Status finish(const base::SqlRows& rows, std::size_t count) {
+  base::Status finish_rows(const base::SqlRows& rows, std::size_t count) {
     const std::string done = options_.text("done");
     if (!done.empty()) {
       TRY(base::SqlLink* const link, database_.link());
@@ -212,73 +189,51 @@ class SqlSource final : public std::enable_shared_from_this<SqlSource> {
   }
 
   /// Gives the rows to the channel, in order. How many of them are durable: all up to the first that is not.
-  static base::Task<std::size_t> give(std::shared_ptr<SqlSource> self, std::shared_ptr<const Look> look) {
+  base::Task<std::size_t> give(std::shared_ptr<const Look> look) {
     const std::size_t all = look->found.rows.size();
     std::size_t taken = 0;
-    while (taken < all && !self->stopping_) {
-      while (!self->intake_->has_room()) {
-        auto room = self->intake_->room();
-        co_await std::move(room);
-      }
+    while (taken < all && !stopping()) {
       const std::size_t end = std::min(all, taken + base::limits::kMllpPipelinedMax);
       std::vector<Inbound> some;
-      for (std::size_t row = taken; row < end; ++row) some.push_back(self->message_of(look->found, row));
-      auto accepting = detail::accept_all(self->intake_, &self->around_.network.executor(), std::move(some));
+      for (std::size_t row = taken; row < end; ++row) some.push_back(message_of(look->found, row));
+      auto accepting = detail::accept_in_steps(intake_, &around_.network.executor(), std::move(some), false);
       const auto answers = co_await std::move(accepting);
       for (const Answer& answer : answers) {
         if (answer.taken == Taken::not_stored) co_return taken;
         ++taken;
-        ++self->status_.messages;
+        ++status_.messages;
       }
     }
     co_return taken;
   }
 
-  static base::Task<bool> take(std::shared_ptr<SqlSource> self) {
-    // Not `self`: the last owner of the source must not be its own thread. This coroutine keeps it while the work runs.
-    std::function<std::shared_ptr<const Look>()> ask = [source = self.get()] { return std::make_shared<const Look>(source->look()); };
-    const auto asking = detail::offload(self->database_.thread(), self->around_.network.executor(), std::move(ask));
+  base::Task<std::int64_t> round() override {
+    const std::int64_t poll = options_.number("poll");
+    std::function<std::shared_ptr<const Look>()> ask = [this] { return std::make_shared<const Look>(look()); };
+    const auto asking = detail::offload(database_.thread(), around_.network.executor(), std::move(ask));
     const std::shared_ptr<const Look> found = co_await asking;
-    self->status_.last_error = found->error ? found->error->message() : std::string();
-    if (found->error || found->found.rows.empty()) co_return false;
-    auto giving = give(self, found);
+    status_.last_error = found->error ? found->error->message() : std::string();
+    if (found->error || found->found.rows.empty()) co_return poll;
+    auto giving = give(found);
     const std::size_t taken = co_await std::move(giving);
-    if (taken == 0) co_return false;
-    std::function<base::Status()> finish = [source = self.get(), found, taken] { return source->finish(found->found, taken); };
-    const auto finishing = detail::offload(self->database_.thread(), self->around_.network.executor(), std::move(finish));
+    if (taken == 0) co_return poll;
+    std::function<base::Status()> finish = [this, found, taken] { return finish_rows(found->found, taken); };
+    const auto finishing = detail::offload(database_.thread(), around_.network.executor(), std::move(finish));
     const base::Status finished = co_await finishing;
     // The same rows come again, are known by their keys, and this is tried again.
-    if (!finished) self->status_.last_error = finished.error().message();
-    co_return finished && taken == found->found.rows.size();
+    if (!finished) status_.last_error = finished.error().message();
+    const bool more = finished && taken == found->found.rows.size();
+    co_return more ? 0 : poll;
   }
 
-  static base::Task<void> run(std::shared_ptr<SqlSource> self) {
-    while (!self->stopping_) {
-      auto taking = take(self);
-      const bool more = co_await std::move(taking);
-      if (self->stopping_) break;
-      if (more) continue;
-      auto wait = self->changed_.wait(std::chrono::milliseconds(self->options_.number("poll")));
-      co_await wait;
-    }
-    self->running_ = false;
-    self->changed_.notify();
-  }
-
-  Options options_;
-  Surroundings around_;
   detail::SqlConnection database_;
   ContentKind content_ = ContentKind::csv;
   mappings::CsvFormat format_;
   std::optional<std::string> position_;  ///< used on the database's thread only
-  Intake* intake_ = nullptr;
-  base::Event changed_;
-  bool running_ = false, stopping_ = false;
-  ConnectorStatus status_;
 };
 
 std::vector<OptionProblem> check(const Options& options) {
-  std::vector<OptionProblem> out = detail::check_sql(options);
+  std::vector<OptionProblem> out = check_sql(options);
   if (!options.has("cursor") && !options.has("done"))
     out.push_back({ErrorCode::E0905, "", "sql needs `cursor` or `done`: without, every look takes the same rows", "cursor \"id\""});
   const auto* query = options.find("query");
@@ -291,10 +246,6 @@ std::vector<OptionProblem> check(const Options& options) {
   return out;
 }
 
-std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<detail::SharedSource<SqlSource>>(std::make_shared<SqlSource>(options, around));
-}
-
 }  // namespace
 
 const ConnectorSpec& sql_source_spec() {
@@ -305,7 +256,7 @@ const ConnectorSpec& sql_source_spec() {
                                   .options = kOptions,
                                   .examples = kExamples,
                                   .check = &check,
-                                  .make_source = &make};
+                                  .make_source = &detail::make_looping<SqlSource>};
   return spec;
 }
 

@@ -1,22 +1,29 @@
 // A message at regular times: what starts a query, a report or a process that nobody sends anything for.
 
-#include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/day_times.h"
+#include "channels/connectors/detail/loop_source.h"
+#include "engine/base/partial_date.h"
 
 namespace kiln::channels {
 
 namespace {
 
+constexpr std::int64_t kMinuteMicros = 60'000'000, kDayMicros = 1'440 * kMinuteMicros;
 constexpr const char* kContentWords[] = {"csv", "hl7", "fhir"};
 constexpr FieldSpec kOptions[] = {
     {.name = "every",
      .type = FieldType::duration,
      .summary = "from one message to the next; they come at whole multiples of it since 1970 (UTC): `1h` on the hour",
-     .required = true,
      .min = 100,
      .max = 366LL * 86'400'000},
+    {.name = "at",
+     .type = FieldType::string,
+     .summary = "instead of `every`: times of the day in `timezone`, \"06:30\" or \"Mon-Fri 18:00, Sat 12:00\"; one "
+                "that the clock skips in spring comes an hour later"},
     {.name = "content",
      .type = FieldType::word,
-     .summary = "what the message is; csv: a row with `time` (UTC) and `number`, unless `text` gives another",
+     .summary = "what the message is; csv: a row with `time` (UTC) and `number` (of the moment since 1970; of `at` the "
+                "minute), unless `text` gives another",
      .default_value = "csv",
      .words = kContentWords},
     {.name = "text", .type = FieldType::string, .summary = "the message; line ends of hl7 may be \\n"},
@@ -31,122 +38,94 @@ constexpr FieldSpec kOptions[] = {
 constexpr ConnectorExample kExamples[] = {
     {"{ every 15m }"},
     {"{ every 1d; content fhir; text \"{\\\"resourceType\\\":\\\"Parameters\\\"}\" }"},
+    {"{ at \"Mon-Fri 06:30, Sat 08:00\"; timezone \"Europe/Berlin\" }"},
     {"{ every 1h; content hl7 }", false},
+    {"{ every 1h; at \"06:30\"; timezone \"UTC\" }", false},
+    {"{ at \"06:30\" }", false},
+    {"{ at \"25:00\"; timezone \"UTC\" }", false},
     {"{ }", false},
 };
 
-class TimerSource final : public std::enable_shared_from_this<TimerSource> {
+class TimerSource final : public detail::LoopSource {
  public:
   TimerSource(const Options& options, const Surroundings& around)
-      : options_(options), around_(around), changed_(around.network.executor()) {
+      : LoopSource(options, around), every_(options.number("every") * 1'000) {
     const std::string content = options.text("content");
     content_ = content == "fhir" ? ContentKind::fhir : content == "hl7" ? ContentKind::hl7 : ContentKind::csv;
   }
 
-  base::Status start(Intake& intake) {
-    intake_ = &intake;
-    stopping_ = false;
-    running_ = true;
-    status_.state = ConnectorStatus::State::up;
-    base::spawn(run(shared_from_this()));
+ private:
+  base::Status prepare() override {
+    if (options_.has("at")) {
+      auto times = detail::DayTimes::parse(options_.text("at"), options_.text("timezone"));
+      if (!times) return detail::option_error("at", times.error());
+      times_ = std::move(*times);
+    }
+    last_ = last(around_.clock.wall());  // the moment that has begun is over: the first message is the next one
     return {};
   }
-  base::Task<void> stop() { return end(shared_from_this()); }
-  ConnectorStatus status() const { return status_; }
 
- private:
-  static base::Task<void> end(std::shared_ptr<TimerSource> self) {
-    self->stopping_ = true;
-    self->changed_.notify();
-    while (self->running_) {
-      auto wait = self->changed_.wait(std::chrono::nanoseconds(-1));
-      co_await wait;
-    }
-    self->status_.state = ConnectorStatus::State::down;
+  base::WallTime last(base::WallTime at) const { return times_ ? times_->last(at) : base::WallTime{at.micros / every_ * every_}; }
+  base::WallTime next(base::WallTime after) const {
+    return times_ ? times_->next(after) : base::WallTime{after.micros / every_ * every_ + every_};
   }
-
-  std::int64_t now_ms() const { return around_.clock.wall().micros / 1'000; }
 
   /// "2026-01-01T12:00:00Z"
-  static std::string print_time(std::int64_t ms) {
-    const std::chrono::sys_seconds time{std::chrono::seconds(ms / 1'000)};
-    const auto day = std::chrono::floor<std::chrono::days>(time);
-    const std::chrono::year_month_day date(day);
-    const std::chrono::hh_mm_ss clock(time - day);
-    char out[32];
-    std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                  static_cast<int>(clock.seconds().count()));
-    return out;
-  }
+  static std::string print_time(base::WallTime at) { return base::PartialDate::from_wall(at).print_fhir(); }
 
   /// The same moment is the same message, also after a restart within it.
-  Inbound message_at(std::int64_t slot) const {
+  Inbound message_at(base::WallTime at) const {
     Inbound out;
     out.kind = content_;
     out.peer = "timer";
     out.received_at = around_.clock.wall();
-    const std::int64_t at = slot * options_.number("every");
     out.name = print_time(at);
-    out.key = "timer:" + std::to_string(at);
+    out.key = "timer:" + std::to_string(at.micros / 1'000);
     out.bytes = options_.text("text");
-    if (out.bytes.empty()) out.bytes = "time,number\r\n" + out.name + "," + std::to_string(slot) + "\r\n";
+    const std::int64_t number = at.micros / (times_ ? kMinuteMicros : every_);
+    if (out.bytes.empty()) out.bytes = "time,number\r\n" + out.name + "," + std::to_string(number) + "\r\n";
     if (content_ == ContentKind::hl7)
       for (char& c : out.bytes)
         if (c == '\n') c = '\r';
     return out;
   }
 
-  static base::Task<void> run(std::shared_ptr<TimerSource> self) {
-    const std::int64_t every = self->options_.number("every");
-    std::int64_t last = self->now_ms() / every;  // the moment that has begun is over: the first message is the next one
-    while (!self->stopping_) {
-      const std::int64_t now = self->now_ms();
-      const std::int64_t slot = now / every;
-      // A clock that was set back does not repeat what was sent; one that jumped ahead sends one message, not all between.
-      if (slot > last || slot + 1 < last) {
-        const bool forward = slot > last;
-        last = slot;
-        if (!forward) continue;
-        while (!self->intake_->has_room()) {
-          auto room = self->intake_->room();
-          co_await std::move(room);
-        }
-        auto accepting = self->intake_->accept(self->message_at(slot));
-        const Answer answer = co_await std::move(accepting);
-        if (answer.taken == Taken::not_stored)
-          self->status_.last_error = "the message of " + print_time(slot * every) + " was not stored";
-        else
-          self->status_.last_error.clear();
-        if (answer.taken != Taken::not_stored) ++self->status_.messages;
-        continue;
-      }
-      // Not longer than a minute, so that a clock that was set is noticed.
-      const std::int64_t left = std::clamp<std::int64_t>((last + 1) * every - now, 1, 60'000);
-      auto wait = self->changed_.wait(std::chrono::milliseconds(left));
-      co_await wait;
+  base::Task<std::int64_t> round() override {
+    const base::WallTime now = around_.clock.wall(), at = last(now);
+    // A clock that was set back does not repeat what was sent; one that jumped ahead sends one message, not all between.
+    if (now.micros + (times_ ? kDayMicros : every_) < last_.micros) last_ = at;
+    if (at.micros > last_.micros) {
+      last_ = at;
+      auto accepting = accept(message_at(at));
+      const Answer answer = co_await std::move(accepting);
+      status_.last_error.clear();
+      if (answer.taken == Taken::not_stored) status_.last_error = "the message of " + print_time(at) + " was not stored";
+      co_return 0;
     }
-    self->running_ = false;
-    self->changed_.notify();
+    // Not longer than a minute, so that a clock that was set is noticed.
+    co_return std::clamp<std::int64_t>((next(last_).micros - now.micros + 999) / 1'000, 1, 60'000);
   }
 
-  Options options_;
-  Surroundings around_;
+  std::int64_t every_;  ///< microseconds
   ContentKind content_ = ContentKind::csv;
-  Intake* intake_ = nullptr;
-  base::Event changed_;
-  bool running_ = false, stopping_ = false;
-  ConnectorStatus status_;
+  std::optional<detail::DayTimes> times_;
+  base::WallTime last_;  ///< the newest moment that is over
 };
 
 std::vector<OptionProblem> check(const Options& options) {
-  if (options.text("content") == "csv" || options.has("text")) return {};
-  return {{base::ErrorCode::E0905, "", "timer with `content " + options.text("content") + "` needs `text`", "text \"…\""}};
-}
-
-std::unique_ptr<Source> make(const Options& options, const Surroundings& around) {
-  return std::make_unique<detail::SharedSource<TimerSource>>(std::make_shared<TimerSource>(options, around));
+  std::vector<OptionProblem> out;
+  if (options.text("content") != "csv" && !options.has("text"))
+    out.push_back({base::ErrorCode::E0905, "", "timer with `content " + options.text("content") + "` needs `text`",
+                   "text \"…\""});
+  if (options.has("every") == options.has("at"))
+    out.push_back({base::ErrorCode::E0905, options.has("at") ? "at" : "", "timer needs `every` or `at`, one of them", "every 15m"});
+  if (options.has("at") && !options.has("timezone"))
+    out.push_back({base::ErrorCode::E0905, "at", "`at` needs `timezone`: whose clock it is", "timezone \"Europe/Berlin\""});
+  const auto* at = options.find("at");
+  if (at == nullptr || !at->resolved) return out;
+  if (const auto times = detail::DayTimes::parse(at->text, "UTC"); !times)
+    out.push_back({base::ErrorCode::E0917, "at", times.error().text + ": " + times.error().place, "\"Mon-Fri 06:30, Sat 08:00\""});
+  return out;
 }
 
 }  // namespace
@@ -159,7 +138,7 @@ const ConnectorSpec& timer_source_spec() {
                                   .options = kOptions,
                                   .examples = kExamples,
                                   .check = &check,
-                                  .make_source = &make};
+                                  .make_source = &detail::make_looping<TimerSource>};
   return spec;
 }
 

@@ -5,9 +5,10 @@
 #include <set>
 
 #include "channels/connectors/detail/common.h"
-#include "channels/detail/egress.h"
 #include "channels/detail/exposure.h"
 #include "channels/detail/site_builder.h"
+#include "channels/egress.h"
+#include "channels/postgres_fields.h"
 #include "engine/base/text.h"
 #include "fhir/definitions/definitions.h"
 
@@ -115,6 +116,7 @@ class Checker {
     check_chains();
     check_cycles();
     check_lookups();
+    check_queries();
   }
 
  private:
@@ -207,6 +209,17 @@ class Checker {
                                  (lookup->params.empty() ? std::string("key") : lookup->params.front().name.text) +
                                  "\" }"
                            : did_you_mean(lookup->query.text, names));
+    }
+  }
+
+  void check_queries() {
+    const auto* queries = site_.server.all("query");
+    if (queries == nullptr) return;
+    for (const OptionValue& query : *queries) {
+      if (query.block.empty()) continue;
+      for (const OptionProblem& problem : check_sql(query.block.front()))
+        report(diagnostics_, problem.code, span_of(query.block.front(), problem.option, query.span), problem.message,
+               problem.help);
     }
   }
 
@@ -346,6 +359,10 @@ class Checker {
           report(diagnostics_, ErrorCode::E0917, pattern.span, "`allow`: a host and a port are expected", "\"pas.example.org:2600\"");
     if (const auto* notify = site_.server.all("notify"))
       for (const OptionValue& one : *notify) check_remotes(one.block.front());
+    if (const auto* queries = site_.server.all("query"))
+      for (const OptionValue& one : *queries)
+        if (!one.block.empty()) check_remotes(one.block.front());
+    if (site_.server.has("trace")) check_remotes(site_.server.block("trace"));
     for (const PendingChannel& channel : site_.channels) {
       if (channel.definition.disabled) continue;
       check_remotes(channel.definition.source_options);

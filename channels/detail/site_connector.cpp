@@ -97,7 +97,7 @@ class Connector {
       return compiled_.program(qualified);
     }
     const auto made = compiled_.specialised[*pending.arguments];
-    return made ? mappings::Program(compiled_.unit, *made) : mappings::Program();
+    return made ? compiled_.program_of(*made) : mappings::Program();
   }
 
   void connect_route(PendingChannel& channel, const PendingRoute& pending) {

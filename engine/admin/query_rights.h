@@ -16,4 +16,10 @@ std::string shown_query(const Caller& caller, std::string_view query);
 /// A job of print(), or {"jobs":[…]} of them, with each query as the caller may see it.
 std::string shown_jobs(const Caller& caller, std::string json);
 
+/// `name=value` as the trail keeps it, where the next one begins behind "; ": a value that could be taken for more is quoted.
+std::string print_detail(std::string_view name, std::string_view value);
+/// What a record says, as the caller may see it: not the terms about content of searches and of the FHIR browser to who lacks
+/// phi.view.
+std::string shown_detail(const Caller& caller, std::string_view action, std::string_view detail);
+
 }  // namespace kiln::engine

@@ -8,6 +8,7 @@
 #include "channels/definition.h"
 #include "engine/admin/events.h"
 #include "engine/admin/lsp_sessions.h"
+#include "engine/admin/query_rights.h"
 #include "engine/admin/status_json.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
@@ -90,7 +91,7 @@ Result<base::JsonDocument> parse_body(const RouteSpec& route, const HttpRequest&
 std::string audit_detail(const Call& call) {
   std::string out;
   const auto add = [&out](std::string_view name, std::string_view value) {
-    if (!value.empty()) out += (out.empty() ? "" : "; ") + std::string(name) + "=" + std::string(value);
+    if (!value.empty()) out += (out.empty() ? "" : "; ") + print_detail(name, value);
   };
   for (const auto& [name, value] : base::parse_query(call.request.query()))
     if (base::is_valid_utf8(value)) add(name, value);
@@ -321,7 +322,7 @@ void AdminService::leave_login(const std::string& address) {
 }
 
 Task<Result<bool>> AdminService::verify(std::string password, std::string hash, std::string from) {
-  const std::string address(host_of(from));
+  const std::string address = from.empty() ? std::string() : quota_key(from);
   const Status entered = enter_login(address);
   if (!entered) co_return base::fail(entered.error());
   base::Completion<bool> done(parts_.net->executor());
@@ -335,7 +336,7 @@ Task<Result<bool>> AdminService::verify(std::string password, std::string hash, 
 }
 
 Task<Result<std::string>> AdminService::hash(std::string password, std::string from) {
-  const std::string address(host_of(from));
+  const std::string address = from.empty() ? std::string() : quota_key(from);
   const Status entered = enter_login(address);
   if (!entered) co_return base::fail(entered.error());
   base::Completion<Result<std::string>> done(parts_.net->executor());

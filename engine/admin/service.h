@@ -18,6 +18,7 @@
 #include "engine/base/executor.h"
 #include "engine/security/audit_log.h"
 #include "engine/security/certificates.h"
+#include "engine/security/client_address.h"
 #include "engine/security/logins.h"
 #include "engine/security/request_quota.h"
 
@@ -119,6 +120,7 @@ class AdminService {
   std::unique_ptr<LspSessions> lsp_;
   std::unique_ptr<channels::HttpServer> console_;
   std::set<std::string> hosts_;  ///< Host fields that are this console's
+  ProxyHeader proxy_ = ProxyHeader::none;
   std::size_t verifying_ = 0;
   RequestQuota login_quota_;
   bool stopping_ = false;

@@ -86,6 +86,9 @@ std::set<std::string> own_hosts(const Address& address, std::uint16_t port,
   if (const auto* given = console.all("host"))
     for (const auto& one : *given) names.push_back(base::lower_ascii(one.text));
   std::set<std::string> out;
+  // Behind a proxy its port counts: `host` says it, or it is that of http or https.
+  if (const auto* given = console.all("host"); given != nullptr && console.has("proxy"))
+    for (const auto& one : *given) out.insert(base::lower_ascii(one.text));
   for (const std::string& name : names) {
     out.insert(name + ":" + std::to_string(port));
     if (port == 80 || port == 443) out.insert(name);
@@ -113,7 +116,10 @@ Status AdminService::listen() {
   limits.body_bytes = engine::limits::kAdminBodyBytesMax;
   limits.clock = parts_.clock;
   limits.connections = engine::limits::kAdminConnectionsMax;
-  limits.connections_per_address = engine::limits::kAdminConnectionsPerAddressMax;
+  proxy_ = proxy_header(console);
+  // Behind a proxy everybody comes from one address.
+  limits.connections_per_address =
+      proxy_ == ProxyHeader::none ? engine::limits::kAdminConnectionsPerAddressMax : engine::limits::kAdminConnectionsMax;
   limits.gate = [this](const HttpRequest& head, const channels::HttpPeer&) { return check_size(head); };
   limits.refusal = [](int status, const std::string& why) {
     HttpResponse out = plain_error(Error{ErrorCode::bad_value, why, {}, {}});
@@ -190,6 +196,9 @@ std::optional<HttpResponse> AdminService::check_size(const HttpRequest& head) co
 }
 
 Task<HttpResponse> AdminService::handle_console(HttpRequest request, channels::HttpPeer peer) {
+  const ForwardedClient client = forwarded_client(request, proxy_);
+  if (!client.address.empty()) request.peer = client.address;
+  peer.encrypted = peer.encrypted || client.encrypted;
   const bool secure = peer.encrypted;
   HttpResponse response;
   const auto foreign = check_origin(request, secure);

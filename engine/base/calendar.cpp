@@ -126,17 +126,22 @@ Result<OpenHours> OpenHours::parse(std::string_view text, std::string_view zone)
   return OpenHours(std::move(calendar), *found, std::string(trim(text)));
 }
 
-std::string OpenHours::reason(WallTime at) const {
-  std::string out = "open " + text_ + " (" + std::string(zone_.name()) + ")";
+std::optional<WallTime> OpenHours::next(WallTime at) const {
   const std::int64_t begin = at.micros - at.micros % kMicrosAMinute;
   for (std::int64_t step = 1; step <= std::int64_t{8} * kDayMinutes; ++step) {
     const WallTime then{begin + step * kMicrosAMinute};
-    if (!open(then)) continue;
-    std::string next = zone_.local(then, DatePrecision::minute).print_fhir().substr(0, 16);
-    next[10] = ' ';
-    return out + ", next at " + next;
+    if (open(then)) return then;
   }
-  return out;
+  return std::nullopt;
+}
+
+std::string OpenHours::reason(WallTime at) const {
+  const std::string out = "open " + text_ + " (" + std::string(zone_.name()) + ")";
+  const auto opens = next(at);
+  if (!opens) return out;
+  std::string text = zone_.local(*opens, DatePrecision::minute).print_fhir().substr(0, 16);
+  text[10] = ' ';
+  return out + ", next at " + text;
 }
 
 }  // namespace kiln::base

@@ -3,6 +3,7 @@
 // (operations.md §7).
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -43,7 +44,10 @@ class OpenHours {
   static Result<OpenHours> parse(std::string_view text, std::string_view zone);
 
   bool open(WallTime at) const { return calendar_.is_active(at, zone_); }
-  /// "open Mon-Fri 07:00-19:00 (Europe/Berlin), next at 2026-11-23 07:00", of a time when it is closed; a week is looked at.
+  /// When it opens, of a time when it is closed, to the minute; a week is looked at.
+  std::optional<WallTime> next(WallTime at) const;
+  std::string_view zone() const { return zone_.name(); }
+  /// "open Mon-Fri 07:00-19:00 (Europe/Berlin), next at 2026-11-23 07:00", of a time when it is closed.
   std::string reason(WallTime at) const;
 
  private:

@@ -40,17 +40,16 @@ const char* name_of(LogLevel level) {
 void LogWriter::log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (level < bar_.load(std::memory_order_relaxed)) return;
   std::string_view channel;
-  std::string texts;
+  std::string kind(event);
   for (const LogField& field : fields) {
     if (field.kind != LogField::Kind::text) continue;
     if (std::string_view(field.key) == "channel") channel = field.text.text();
-    texts.append(field.key).append("\n").append(field.text.text()).append("\n");
+    kind.append("\n").append(field.key).append("\n").append(field.text.text());
   }
   const std::lock_guard lock(mutex_);
   if (!is_wanted(level, channel)) return;
   const MonoTime now = clock_.mono();
   const WallTime wall = clock_.wall();
-  std::string kind = std::string(event) + "\n" + texts;
   auto at = repeats_.find(kind);
   if (at != repeats_.end() && now - at->second.began >= kRepeatWindow) {
     tell(at->second);
@@ -63,7 +62,8 @@ void LogWriter::log(LogLevel level, std::string_view event, std::initializer_lis
     first.since = wall;
     first.level = level;
     first.event = event;
-    first.texts = texts;
+    for (const LogField& field : fields)
+      if (field.kind == LogField::Kind::text) first.texts.emplace_back(field.key, field.text.text());
     at = repeats_.emplace(std::move(kind), std::move(first)).first;
   }
   if (at != repeats_.end() && ++at->second.written > kRepeatsWritten) {
@@ -80,12 +80,7 @@ void LogWriter::tell(const Repeats& repeats) {
   if (repeats.left_out == 0) return;
   JsonWriter json;
   begin_line(json, clock_.wall(), repeats.level, repeats.event);
-  std::string_view left = repeats.texts;
-  while (!left.empty()) {
-    const auto middle = left.find('\n'), end = left.find('\n', middle + 1);
-    json.member(left.substr(0, middle), left.substr(middle + 1, end - middle - 1));
-    left.remove_prefix(end + 1);
-  }
+  for (const auto& [key, text] : repeats.texts) json.member(key, text);
   json.key("repeated").integer(static_cast<std::int64_t>(repeats.left_out)).member("since", print_time(repeats.since));
   write_line(json.end_object().take());
 }
@@ -160,6 +155,12 @@ Status LogWriter::set_channel_level(std::string_view channel, LogLevel level, st
   channels_[std::string(channel)] = {std::string(channel), level, {clock_.wall().micros + seconds * 1'000'000}};
   lower_bar();
   return {};
+}
+
+void LogWriter::reset_channel_level(std::string_view channel) {
+  const std::lock_guard lock(mutex_);
+  if (const auto own = channels_.find(channel); own != channels_.end()) channels_.erase(own);
+  lower_bar();
 }
 
 std::vector<LogWriter::ChannelLevel> LogWriter::channel_levels() {

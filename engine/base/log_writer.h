@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/clock.h"
@@ -36,6 +37,8 @@ class LogWriter {
   void set_level(LogLevel level);
   /// Lines with that channel, for so long; "*": every line. Errors: limit_exceeded.
   Status set_channel_level(std::string_view channel, LogLevel level, std::int64_t seconds);
+  /// As it was before; also when it had none.
+  void reset_channel_level(std::string_view channel);
   struct ChannelLevel {
     std::string channel;
     LogLevel level = LogLevel::info;
@@ -51,7 +54,8 @@ class LogWriter {
     MonoTime began{0};
     WallTime since;
     LogLevel level = LogLevel::info;
-    std::string event, texts;  ///< of the fields, as JSON members
+    std::string event;
+    std::vector<std::pair<std::string, std::string>> texts;  ///< fields
     std::uint32_t written = 0;
     std::uint64_t left_out = 0;
   };

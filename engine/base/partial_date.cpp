@@ -99,9 +99,13 @@ bool settle_time(PartialDate& d) {
   return true;
 }
 
+/// `value` is not negative; `width` 1 to 9, more digits than that are written too.
 void append_number(std::string& out, int value, int width) {
   char buffer[16];
-  out.append(buffer, static_cast<std::size_t>(std::snprintf(buffer, sizeof buffer, "%0*d", width, value)));
+  char* const end = buffer + sizeof buffer;
+  char* at = end;
+  for (; value != 0 || end - at < width; value /= 10) *--at = static_cast<char>('0' + value % 10);
+  out.append(at, end);
 }
 
 void append_fraction(std::string& out, const PartialDate& d) {

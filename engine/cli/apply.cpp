@@ -1,7 +1,7 @@
 // kiln apply: as reload, but the difference is shown first.
 
+#include "engine/detail/admin_client.h"
 #include "engine/detail/reload_cli.h"
-#include "engine/detail/site_data.h"
 
 namespace kiln::engine {
 namespace {
@@ -16,7 +16,7 @@ int run(const Arguments& arguments) {
 
 constexpr OptionSpec kOptions[] = {
     detail::kSiteOption,
-    detail::kDataOption,
+    detail::kDataOption, detail::kServerOption,
     {"--dry-run", nullptr, "check and say what would change; exit 1 when something would"},
     {"--reason", "TEXT", "why; kept in the history"}};
 constexpr ExampleSpec kExamples[] = {

@@ -3,8 +3,8 @@
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
+#include "engine/detail/admin_client.h"
 #include "engine/detail/operator.h"
-#include "engine/detail/site_data.h"
 
 namespace kiln::engine {
 namespace {
@@ -36,11 +36,9 @@ void print_list(base::JsonView root) {
 }
 
 int run(const Arguments& arguments) {
-  const auto data = detail::data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
   const std::string action = arguments.text("ACTION");
   if (action == "list") {
-    const auto listed = detail::ask_engine(*data, "GET", "/api/v1/channels", {});
+    const auto listed = detail::ask_admin(arguments, "/channels");
     if (!listed) return report(listed.error(), arguments);
     if (arguments.json()) return print(*listed + "\n"), kExitOk;
     const auto document = base::parse_json(*listed);
@@ -54,9 +52,9 @@ int run(const Arguments& arguments) {
   if (source && action != "pause" && action != "resume")
     return report({base::ErrorCode::usage, "--source goes with pause and resume", {}, {}}, arguments);
   for (const std::string& name : arguments.all("NAME")) {
-    const std::string target = "/api/v1/channels/" + base::percent_encode(name) + "/" +
+    const std::string target = "/channels/" + base::percent_encode(name) + "/" +
                                base::percent_encode(action) + (source ? "-source" : "");
-    const auto done = detail::ask_engine(*data, "POST", target, detail::operator_body(arguments));
+    const auto done = detail::ask_admin(arguments, "POST", target, detail::operator_body(arguments));
     if (!done) return report(done.error(), arguments);
     if (arguments.json()) {
       print(*done + "\n");
@@ -74,6 +72,7 @@ constexpr ArgumentSpec kArguments[] = {{"ACTION", "list, start, stop, pause, res
 constexpr OptionSpec kOptions[] = {
     detail::kSiteOption,
     detail::kDataOption,
+    detail::kServerOption,
     {"--source", nullptr, "pause: connections stay open, nothing is read; resume: read again"},
     {"--reason", "TEXT", "why; kept with the hold"}};
 constexpr ExampleSpec kExamples[] = {

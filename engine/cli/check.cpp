@@ -5,6 +5,8 @@
 #include "channels/definition.h"
 #include "engine/base/env.h"
 #include "engine/command.h"
+#include "engine/detail/environment.h"
+#include "engine/security/insecure_settings.h"
 #include "mappings/compiler.h"
 #include "mappings/code_pages.h"
 #include "mappings/package.h"
@@ -17,12 +19,15 @@ struct Findings {
   base::Diagnostics diagnostics;
   std::shared_ptr<const mappings::Library> library;
   std::string note;  ///< of a site without errors; empty: none
+  std::vector<InsecureSetting> insecure;  ///< of a site, as far as it could be read
+  std::optional<std::vector<detail::EnvironmentFinding>> environment;  ///< with --env, of a site
 };
 
 base::Result<Findings> check_site(const std::string& folder) {
   TRY(auto load, channels::load_site(base::system_env(), folder));
   for (const base::Diagnostic& finding : load.unavailable.list()) load.diagnostics.add(finding);
-  Findings out{std::move(load.diagnostics), std::move(load.library), {}};
+  Findings out{std::move(load.diagnostics), std::move(load.library), {}, {}, {}};
+  if (load.site) out.insecure = insecure_settings(*load.site);
   if (load.site && !load.site->server.block("keys").has("master"))
     out.note = "messages are stored in the clear: `keys { master file(\"…\") }` in kiln.conf encrypts them";
   return out;
@@ -64,6 +69,9 @@ base::Result<Findings> check_path(const Arguments& arguments, const std::string&
   TRY(const auto info, base::system_env().info(path));
   TRY(Findings findings, info.is_directory ? check_site(path) : check_file(path));
   TRY_VOID(check_more(arguments, findings));
+  if (arguments.has("--env") && info.is_directory && findings.diagnostics.ok()) {
+    TRY(findings.environment, detail::look_at_environment(arguments, path));
+  }
   return findings;
 }
 
@@ -88,6 +96,9 @@ void print_findings(const std::string& path, const Findings& findings) {
         (warnings == 0 ? "" : ", " + std::to_string(warnings) + (warnings == 1 ? " warning" : " warnings")) +
         "\n");
   if (!findings.note.empty()) print(path + ": note: " + findings.note + "\n");
+  if (!findings.insecure.empty()) print(path + ": gives up protection, in writing:\n");
+  for (const InsecureSetting& one : findings.insecure) print("  " + one.place + ": " + one.text + "\n");
+  if (findings.environment) print(detail::print_findings(*findings.environment, true));
 }
 
 int run(const Arguments& arguments) {
@@ -102,6 +113,7 @@ int run(const Arguments& arguments) {
     if (!findings) return report(findings.error(), arguments), kExitUsageFile;
     const bool strict = arguments.has("--strict") && findings->diagnostics.warnings() > 0;
     bad = bad || !findings->diagnostics.ok() || strict;
+    bad = bad || (findings->environment && detail::has_error(*findings->environment));
     if (!arguments.json()) {
       print_findings(path, *findings);
       continue;
@@ -113,6 +125,11 @@ int run(const Arguments& arguments) {
         .integer(static_cast<std::int64_t>(findings->diagnostics.errors()));
     one.key("warnings").integer(static_cast<std::int64_t>(findings->diagnostics.warnings()));
     if (!findings->note.empty()) one.member("note", findings->note);
+    one.key("insecure").begin_array();
+    for (const InsecureSetting& setting : findings->insecure)
+      one.begin_object().member("place", setting.place).member("text", setting.text).end_object();
+    one.end_array();
+    if (findings->environment) detail::write_findings(one.key("environment"), *findings->environment);
     one.key("findings")
         .raw(base::render_json(findings->diagnostics, findings->library->sources()))
         .end_object();
@@ -125,6 +142,7 @@ int run(const Arguments& arguments) {
 constexpr ArgumentSpec kArguments[] = {
     {"PATH", "site folders, or single .hmap and .channel files", false, true}};
 constexpr OptionSpec kOptions[] = {
+    {"--env", nullptr, "look at the machine, too: disk, ports, names, keys and certificates, as `kiln doctor`"},
     {"--strict", nullptr, "warnings fail the check too; repetitions have to be chosen (E0107)"},
     {"--versions", "RANGE", "list paths that are missing or retyped in any of them: 2.3..2.8"},
     {"--explain", "CODE", "what a code means and what to do about it"}};
@@ -132,6 +150,7 @@ constexpr ExampleSpec kExamples[] = {
     {"kiln check examples/quickstart", "a whole site: maps, tables, channels, ports"},
     {"kiln check maps/adt.hmap --json", "one file, findings for an editor"},
     {"kiln check --versions 2.3..2.8 examples/quickstart", "what senders of other versions cannot fill"},
+    {"kiln check --env /etc/kiln/site", "also whether this machine can run it"},
     {"kiln check --explain E0105", "the page of a code"}};
 
 }  // namespace
@@ -140,7 +159,8 @@ const CommandSpec& check_spec() {
   static const CommandSpec spec{"check",
                                 "Config",
                                 "check a site or map files without running anything",
-                                "Needs no database, network or credential. Exit 78 when there are errors.",
+                                "Without --env it needs no database, network or credential. What a site gives up of its protection is listed each time. Exit 78\n"
+                                "when there are errors.",
                                 kArguments,
                                 kOptions,
                                 kExamples,

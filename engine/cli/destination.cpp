@@ -3,25 +3,23 @@
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
+#include "engine/detail/admin_client.h"
 #include "engine/detail/operator.h"
-#include "engine/detail/site_data.h"
 
 namespace kiln::engine {
 namespace {
 
 int run(const Arguments& arguments) {
-  const auto data = detail::data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
   for (const std::string& name : arguments.all("NAME")) {
     const std::size_t slash = name.find('/');
     if (slash == std::string::npos)
       return report({base::ErrorCode::usage, "a destination is named CHANNEL/DESTINATION", name,
                      "kiln channel list names them"},
                     arguments);
-    const std::string target = "/api/v1/destinations/" + base::percent_encode(name.substr(0, slash)) + "/" +
+    const std::string target = "/destinations/" + base::percent_encode(name.substr(0, slash)) + "/" +
                                base::percent_encode(name.substr(slash + 1)) + "/" +
                                base::percent_encode(arguments.text("ACTION"));
-    const auto done = detail::ask_engine(*data, "POST", target, detail::operator_body(arguments));
+    const auto done = detail::ask_admin(arguments, "POST", target, detail::operator_body(arguments));
     if (!done) return report(done.error(), arguments);
     const auto document = base::parse_json(*done);
     if (!document) return report(document.error(), arguments);
@@ -39,7 +37,7 @@ int run(const Arguments& arguments) {
 constexpr ArgumentSpec kArguments[] = {{"ACTION", "pause, resume, retry-now or skip"},
                                        {"NAME", "CHANNEL/DESTINATION", true, true}};
 constexpr OptionSpec kOptions[] = {
-    detail::kSiteOption, detail::kDataOption, {"--reason", "TEXT", "why; kept with the hold"}};
+    detail::kSiteOption, detail::kDataOption, detail::kServerOption, {"--reason", "TEXT", "why; kept with the hold"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln destination pause adt_in/pas --reason \"maintenance until 18:00\"",
      "keep accepting, send nothing there"},

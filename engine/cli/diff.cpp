@@ -1,12 +1,12 @@
 // kiln diff: what the engine runs against what is on disk.
 
+#include "engine/detail/admin_client.h"
 #include "engine/detail/reload_cli.h"
-#include "engine/detail/site_data.h"
 
 namespace kiln::engine {
 namespace {
 
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption};
+constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption};
 constexpr ExampleSpec kExamples[] = {
     {"kiln diff --site /etc/kiln/site", "changed lines, and what a reload would do with them"},
     {"kiln diff --json", "the same for a program"}};

@@ -2,15 +2,13 @@
 
 #include "engine/base/json.h"
 #include "engine/command.h"
-#include "engine/detail/site_data.h"
+#include "engine/detail/admin_client.h"
 
 namespace kiln::engine {
 namespace {
 
 int run(const Arguments& arguments) {
-  const auto data = detail::data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
-  const auto listed = detail::ask_engine(*data, "GET", "/api/v1/config/history", {});
+  const auto listed = detail::ask_admin(arguments, "/config/history");
   if (!listed) return report(listed.error(), arguments);
   if (arguments.json()) return print(*listed + "\n"), kExitOk;
   const auto document = base::parse_json(*listed);
@@ -26,7 +24,7 @@ int run(const Arguments& arguments) {
   return kExitOk;
 }
 
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption};
+constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption};
 constexpr ExampleSpec kExamples[] = {{"kiln history", "number, time, hash, who and why; the newest first"},
                                      {"kiln history --json", "the same for a program"}};
 

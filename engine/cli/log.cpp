@@ -39,6 +39,11 @@ int run(const Arguments& arguments) {
   const std::string action = arguments.text("ACTION", "list");
   if (action == "list") return show(detail::ask_admin(arguments, "/log"), arguments);
   const std::string channel = arguments.text("CHANNEL"), level = arguments.text("LEVEL");
+  if (action == "reset" && !channel.empty() && level.empty()) {
+    base::JsonWriter body;
+    body.begin_object().member("channel", channel).member("level", "info").key("seconds").integer(0).end_object();
+    return show(detail::ask_admin(arguments, "POST", "/log", body.str()), arguments);
+  }
   if (action != "level" || channel.empty() || level.empty())
     return report({base::ErrorCode::usage, "what is to be logged?", {}, "kiln log level CHANNEL debug --for 15m"}, arguments);
   const auto seconds = seconds_of(arguments.text("--for", "15m"));
@@ -48,14 +53,15 @@ int run(const Arguments& arguments) {
   return show(detail::ask_admin(arguments, "POST", "/log", body.str()), arguments);
 }
 
-constexpr ArgumentSpec kArguments[] = {{"ACTION", "level, or list (what is set)", false},
+constexpr ArgumentSpec kArguments[] = {{"ACTION", "level, reset (as it was before), or list (what is set)", false},
                                        {"CHANNEL", "name of a channel; *: all", false},
                                        {"LEVEL", "debug, info, warn or error", false}};
 constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption, detail::kUtcOption,
                                    {"--for", "TIME", "how long (default 15m, at most 24h); then it is as before"}};
 constexpr ExampleSpec kExamples[] = {{"kiln log level lab_in debug --for 30m", "each message and attempt of one channel"},
                                      {"kiln log level noisy error --for 2h", "only errors of another"},
-                                     {"kiln log", "what is set, and until when"}};
+                                     {"kiln log reset lab_in", "as it was before, now"},
+                                    {"kiln log", "what is set, and until when"}};
 
 }  // namespace
 

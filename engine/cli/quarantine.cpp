@@ -3,8 +3,8 @@
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
+#include "engine/detail/admin_client.h"
 #include "engine/detail/operator.h"
-#include "engine/detail/site_data.h"
 
 namespace kiln::engine {
 namespace {
@@ -17,9 +17,8 @@ std::string joined(const std::vector<std::string>& terms) {
   return out;
 }
 
-Result<base::JsonDocument> ask(const std::string& data, const char* method, std::string target,
-                               std::string body, const Arguments& arguments) {
-  TRY(const std::string text, detail::ask_engine(data, method, std::move(target), std::move(body)));
+Result<base::JsonDocument> ask(const char* method, const std::string& target, const std::string& body, const Arguments& arguments) {
+  TRY(const std::string text, detail::ask_admin(arguments, method, target, body));
   if (arguments.json()) print(text + "\n");
   return base::parse_json(text);
 }
@@ -64,13 +63,12 @@ std::string change_body(const Arguments& arguments, const std::string& query, bo
   return detail::operator_body(arguments, members.substr(1, members.size() - 2));
 }
 
-int change(const Arguments& arguments, const std::string& data, const std::string& action,
-           const std::string& query) {
+int change(const Arguments& arguments, const std::string& action, const std::string& query) {
   const bool ends = action == "drop" || action == "release";
   bool dry_run = arguments.has("--dry-run");
-  const std::string target = "/api/v1/quarantine/" + base::percent_encode(action);
+  const std::string target = "/quarantine/" + base::percent_encode(action);
   if (ends && !dry_run && !arguments.has("--yes")) {
-    const auto looked = detail::ask_engine(data, "POST", target, change_body(arguments, query, true));
+    const auto looked = detail::ask_admin(arguments, "POST", target, change_body(arguments, query, true));
     if (!looked) return report(looked.error(), arguments);
     const auto document = base::parse_json(*looked);
     const std::string count = document ? std::string(document->root()["matched"].text()) : "0";
@@ -81,7 +79,7 @@ int change(const Arguments& arguments, const std::string& data, const std::strin
                      "look at --dry-run, then add --yes"},
                     arguments);
   }
-  const auto done = ask(data, "POST", target, change_body(arguments, query, dry_run), arguments);
+  const auto done = ask("POST", target, change_body(arguments, query, dry_run), arguments);
   if (!done) return report(done.error(), arguments);
   const base::JsonView root = done->root();
   if (!arguments.json()) {
@@ -97,21 +95,19 @@ int change(const Arguments& arguments, const std::string& data, const std::strin
 }
 
 int run(const Arguments& arguments) {
-  const auto data = detail::data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
   const std::string action = arguments.text("ACTION"), query = joined(arguments.all("QUERY"));
   if (action == "list" || action == "show") {
     const std::string target =
         action == "list"
-            ? "/api/v1/quarantine?q="
-            : "/api/v1/quarantine/items?limit=" + base::percent_encode(arguments.text("--limit", "50")) +
+            ? "/quarantine?q="
+            : "/quarantine/items?limit=" + base::percent_encode(arguments.text("--limit", "50")) +
                   "&q=";
-    const auto found = ask(*data, "GET", target + base::percent_encode(query), {}, arguments);
+    const auto found = ask("GET", target + base::percent_encode(query), {}, arguments);
     if (!found) return report(found.error(), arguments);
     if (!arguments.json()) action == "list" ? print_groups(found->root()) : print_items(found->root());
     return kExitOk;
   }
-  return change(arguments, *data, action, query);
+  return change(arguments, action, query);
 }
 
 constexpr ArgumentSpec kArguments[] = {
@@ -120,6 +116,7 @@ constexpr ArgumentSpec kArguments[] = {
 constexpr OptionSpec kOptions[] = {
     detail::kSiteOption,
     detail::kDataOption,
+    detail::kServerOption,
     {"--dest", "DEST", "only what was set aside at this destination; `-`: messages as a whole"},
     {"--owner", "NAME", "assign: who takes care of it"},
     {"--note", "TEXT", "note: what is known about it"},

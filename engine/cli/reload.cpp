@@ -1,7 +1,7 @@
 // kiln reload: the running engine takes the files of its site as they are now.
 
+#include "engine/detail/admin_client.h"
 #include "engine/detail/reload_cli.h"
-#include "engine/detail/site_data.h"
 
 namespace kiln::engine {
 namespace {
@@ -11,7 +11,7 @@ int run(const Arguments& arguments) {
 }
 
 constexpr OptionSpec kOptions[] = {
-    detail::kSiteOption, detail::kDataOption, {"--reason", "TEXT", "why; kept in the history"}};
+    detail::kSiteOption, detail::kDataOption, detail::kServerOption, {"--reason", "TEXT", "why; kept in the history"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln reload --site /etc/kiln/site", "use changed channels, maps and tables without a restart"},
     {"kiln reload --reason \"ticket 4711\"", "the same, with a reason for `kiln history`"}};

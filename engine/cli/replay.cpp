@@ -5,6 +5,7 @@
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
+#include "engine/detail/admin_client.h"
 #include "engine/detail/operator.h"
 #include "engine/detail/replay_diff.h"
 #include "engine/detail/site_data.h"
@@ -92,16 +93,16 @@ void print_job(base::JsonView job) {
 }
 
 /// `kiln replay status|pause|resume|cancel [JOB]`.
-int run_job(const Arguments& arguments, const std::string& data) {
+int run_job(const Arguments& arguments) {
   const auto words = arguments.all("QUERY");
   const std::string& action = words.front();
-  std::string target = "/api/v1/replay/jobs";
+  std::string target = "/replay/jobs";
   if (words.size() > 1) target += "/" + base::percent_encode(words[1]);
   if (action != "status" && words.size() < 2)
     return report({base::ErrorCode::usage, "which job?", {}, "kiln replay status names them"}, arguments);
   const bool changes = action != "status";
   const auto text =
-      detail::ask_engine(data, changes ? "POST" : "GET", changes ? target + "/" + action : target,
+      detail::ask_admin(arguments, changes ? "POST" : "GET", changes ? target + "/" + action : target,
                          changes ? detail::operator_body(arguments) : std::string());
   if (!text) return report(text.error(), arguments);
   if (arguments.json()) return print(*text + "\n"), kExitOk;
@@ -115,8 +116,8 @@ int run_job(const Arguments& arguments, const std::string& data) {
 }
 
 /// A job, and its progress until it ends. Ending this program does not end the job.
-int run_at_rate(const Arguments& arguments, const std::string& data, const std::string& body) {
-  const auto begun = detail::ask_engine(data, "POST", "/api/v1/replay/jobs", body);
+int run_at_rate(const Arguments& arguments, const std::string& body) {
+  const auto begun = detail::ask_admin(arguments, "POST", "/replay/jobs", body);
   if (!begun) return report(begun.error(), arguments);
   const auto document = base::parse_json(*begun);
   if (!document) return report(document.error(), arguments);
@@ -125,7 +126,7 @@ int run_at_rate(const Arguments& arguments, const std::string& data, const std::
   Progress progress("job " + id);
   std::string text = *begun;
   while (!arguments.has("--background")) {
-    const auto asked = detail::ask_engine(data, "GET", "/api/v1/replay/jobs/" + id, {});
+    const auto asked = detail::ask_admin(arguments, "/replay/jobs/" + id);
     if (!asked) return report(asked.error(), arguments);
     text = *asked;
     const auto job = base::parse_json(text);
@@ -150,11 +151,9 @@ int run(const Arguments& arguments) {
   const bool dry_run = arguments.has("--dry-run");
   if (arguments.has("--map") || (arguments.has("--diff") && !dry_run))
     return detail::run_replay_diff(arguments);
-  const auto data = detail::data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
   const std::string first = arguments.all("QUERY").front();
   if (first == "status" || first == "pause" || first == "resume" || first == "cancel")
-    return run_job(arguments, *data);
+    return run_job(arguments);
   if (!dry_run && !arguments.has("--yes") &&
       std::strtoull(arguments.text("--limit", "1000").c_str(), nullptr, 10) > kConfirmAbove)
     return report({base::ErrorCode::usage,
@@ -164,8 +163,8 @@ int run(const Arguments& arguments) {
                   arguments);
   const auto body = request_body(arguments, dry_run);
   if (!body) return report(body.error(), arguments);
-  if (arguments.has("--rate") && !dry_run) return run_at_rate(arguments, *data, *body);
-  const auto text = detail::ask_engine(*data, "POST", "/api/v1/replay", *body);
+  if (arguments.has("--rate") && !dry_run) return run_at_rate(arguments, *body);
+  const auto text = detail::ask_admin(arguments, "POST", "/replay", *body);
   if (!text) return report(text.error(), arguments);
   return print_result(arguments, *text, dry_run);
 }
@@ -177,6 +176,7 @@ constexpr ArgumentSpec kArguments[] = {
 constexpr OptionSpec kOptions[] = {
     detail::kSiteOption,
     detail::kDataOption,
+    detail::kServerOption,
     {"--to", "DEST",
      "only to this destination (repeatable); `all`: wherever the maps send it; default: where it failed",
      false, true},

@@ -3,29 +3,22 @@
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
-#include "engine/detail/site_data.h"
+#include "engine/detail/admin_client.h"
 
 namespace kiln::engine {
 namespace {
 
-base::Result<std::string> resume(const std::string& data, const std::string& name) {
-  base::HttpRequest request;
-  request.method = "POST";
+base::Result<std::string> resume(const Arguments& arguments, const std::string& name) {
   const std::size_t slash = name.find('/');
-  request.target = slash == std::string::npos
-                       ? "/api/v1/channels/" + base::percent_encode(name) + "/resume"
-                       : "/api/v1/destinations/" + base::percent_encode(name.substr(0, slash)) + "/" +
-                             base::percent_encode(name.substr(slash + 1)) + "/resume";
-  TRY(auto response, detail::control_request(data, request));
-  TRY_VOID(detail::control_status(response));
-  return std::move(response.body);
+  return detail::ask_admin(arguments, "POST",
+                           slash == std::string::npos ? "/channels/" + base::percent_encode(name) + "/resume"
+                                                      : "/destinations/" + base::percent_encode(name.substr(0, slash)) + "/" +
+                                                            base::percent_encode(name.substr(slash + 1)) + "/resume");
 }
 
 int run(const Arguments& arguments) {
-  const auto data = detail::data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
   for (const std::string& name : arguments.all("NAME")) {
-    const auto done = resume(*data, name);
+    const auto done = resume(arguments, name);
     if (!done) return report(done.error(), arguments);
     if (arguments.json()) {
       print(*done + "\n");
@@ -47,7 +40,7 @@ int run(const Arguments& arguments) {
 constexpr ArgumentSpec kArguments[] = {
     {"NAME", "CHANNEL/DESTINATION: a destination that is blocked; CHANNEL: its frozen numbered links", true,
      true}};
-constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption};
+constexpr OptionSpec kOptions[] = {detail::kSiteOption, detail::kDataOption, detail::kServerOption};
 constexpr ExampleSpec kExamples[] = {
     {"kiln resume adt_in/pas --site examples/quickstart",
      "try the first waiting message of a destination now"},

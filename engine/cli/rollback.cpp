@@ -1,8 +1,8 @@
 // kiln rollback: an earlier version of the site, out of the journal.
 
 #include "engine/base/json.h"
+#include "engine/detail/admin_client.h"
 #include "engine/detail/reload_cli.h"
-#include "engine/detail/site_data.h"
 
 namespace kiln::engine {
 namespace {
@@ -20,7 +20,7 @@ int run(const Arguments& arguments) {
 constexpr ArgumentSpec kArguments[] = {{"VERSION", "number of `kiln history`, or the beginning of its hash"}};
 constexpr OptionSpec kOptions[] = {
     detail::kSiteOption,
-    detail::kDataOption,
+    detail::kDataOption, detail::kServerOption,
     {"--dry-run", nullptr, "check and say what would change; exit 1 when something would"},
     {"--reason", "TEXT", "why; kept in the history"}};
 constexpr ExampleSpec kExamples[] = {{"kiln rollback 12", "run version 12 again, now"},

@@ -75,7 +75,91 @@ void print_text(base::JsonView m, const Arguments& arguments) {
   print(readable(m["body"] ? m["body"].text() : std::string_view(decoded)));
 }
 
+void print_tree(base::JsonView items, const base::JsonView segments, std::size_t depth) {
+  for (const base::JsonView item : items) {
+    const std::string indent(depth * 2, ' ');
+    if (item["group"]) {
+      print(indent + std::string(item["group"].text()) + "\n");
+      print_tree(item["items"], segments, depth + 1);
+      continue;
+    }
+    std::string line = indent + std::string(item["id"].text());
+    if (item["unplaced"].boolean()) line += "  (not where the structure has it)";
+    print(line + "\n");
+    for (const base::JsonView segment : segments) {
+      if (segment["n"].text() != item["segment"].text()) continue;
+      for (const base::JsonView field : segment["fields"]) {
+        if (field["text"].text().empty()) continue;
+        std::string text = indent + "  " + std::string(field["path"].text());
+        if (!field["name"].text().empty()) text += " " + std::string(field["name"].text());
+        print(text + ": " + std::string(field["text"].text()) + "\n");
+      }
+    }
+  }
+}
+
+/// Groups, segments and fields with their names.
+Result<int> show_tree(const Arguments& arguments, const std::string& path) {
+  TRY(const auto tree, detail::ask_admin_json(arguments, path + "/tree"));
+  if (arguments.json()) return print(base::print_json(tree.root()) + "\n"), kExitOk;
+  TRY(const auto segments, detail::ask_admin_json(arguments, path + "/segments?limit=1000"));
+  if (!tree.root()["structure"].text().empty()) print(std::string(tree.root()["structure"].text()) + "\n");
+  print_tree(tree.root()["items"], segments.root()["segments"], 1);
+  if (segments.root()["next"]) print("  … only the fields of the first 1000 segments are shown; `--raw` has all\n");
+  return kExitOk;
+}
+
+/// All pages of what was sent there, or answered.
+Result<std::string> read_pages(const Arguments& arguments, const std::string& path) {
+  std::string out;
+  for (;;) {
+    TRY(const auto page, detail::ask_admin_json(arguments, path + "?offset=" + std::to_string(out.size())));
+    const base::JsonView root = page.root();
+    std::string bytes(root["text"].text());
+    if (root["base64"]) base::base64_decode(root["base64"].text(), bytes);
+    out += bytes;
+    if (root["end"].boolean() || bytes.empty()) return out;
+  }
+}
+
+/// `what`: sent or reply. Of the destinations that --dest names, or all.
+Result<int> show_output(const Arguments& arguments, const std::string& path, const char* what) {
+  TRY(const auto listed, detail::ask_admin_json(arguments, path + "/outputs"));
+  base::JsonWriter json;
+  json.begin_array();
+  std::size_t shown = 0;
+  const std::string wanted = arguments.text("--dest");
+  for (const base::JsonView one : listed.root()["outputs"]) {
+    const std::string name(one["destination"].text());
+    const std::size_t slash = name.find('/');
+    if (slash == std::string::npos || (!wanted.empty() && wanted != name && wanted != name.substr(slash + 1))) continue;
+    if (!one[what]["available"].boolean()) {
+      if (!arguments.json()) print(name + ": " + std::string(one["state"].text()) + ", nothing is kept" +
+                                   (one[what]["why"] ? " (" + std::string(one[what]["why"].text()) + ")" : "") + "\n");
+      continue;
+    }
+    TRY(const std::string bytes, read_pages(arguments, path + "/outputs/" + base::percent_encode(name.substr(0, slash)) + "/" +
+                                                           base::percent_encode(name.substr(slash + 1)) + "/" + what));
+    ++shown;
+    json.begin_object().member("destination", name).member("state", one["state"].text());
+    json.member("bytes_base64", base::base64_encode(bytes)).end_object();
+    if (!arguments.json()) print((wanted.empty() ? name + ": " + std::string(one["state"].text()) + "\n" : std::string()) + readable(bytes));
+  }
+  if (arguments.json()) print(json.end_array().take() + "\n");
+  return shown > 0 ? kExitOk : kExitFound;
+}
+
+Result<int> show_part(const Arguments& arguments) {
+  const std::string path = "/messages/" + base::percent_encode(arguments.text("ID"));
+  if (arguments.has("--tree")) return show_tree(arguments, path);
+  return show_output(arguments, path, arguments.has("--sent") ? "sent" : "reply");
+}
+
 int run(const Arguments& arguments) {
+  if (arguments.has("--tree") || arguments.has("--sent") || arguments.has("--response")) {
+    const auto done = show_part(arguments);
+    return done ? *done : report(done.error(), arguments);
+  }
   const bool raw = arguments.has("--raw");
   const auto text = fetch(arguments, arguments.text("ID"), raw);
   if (!text) return report(text.error(), arguments);
@@ -92,10 +176,15 @@ int run(const Arguments& arguments) {
 
 constexpr ArgumentSpec kArguments[] = {{"ID", "sequence number of the message"}};
 constexpr OptionSpec kOptions[] = {
-    detail::kSiteOption, detail::kDataOption, detail::kServerOption, detail::kUtcOption, {"--raw", nullptr, "only the bytes as received"}};
+    detail::kSiteOption, detail::kDataOption, detail::kServerOption, detail::kUtcOption, {"--raw", nullptr, "only the bytes as received"},
+    {"--tree", nullptr, "groups, segments and fields with their names; needs a running engine, as what follows"},
+    {"--sent", nullptr, "what each destination got, or will get"},
+    {"--response", nullptr, "what each destination answered"},
+    {"--dest", "DEST", "--sent, --response: only of this destination, its bytes alone"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln show 4711 --site examples/quickstart", "state at each destination and the message"},
-    {"kiln show 4711 --raw > a01.hl7", "the bytes as received"}};
+    {"kiln show 4711 --raw > a01.hl7", "the bytes as received"},
+    {"kiln show 4711 --response --dest pas", "the acknowledgement of one receiver"}};
 
 }  // namespace
 

@@ -23,7 +23,7 @@ std::map<std::string, LookupQuery> read_queries(base::Env& env, const std::strin
   auto text = env.read_file(base::join_path(site, "kiln.conf"), base::limits::kHmapFileBytesMax);
   if (!text) return {};
   const channels::SiteLoad load = channels::load_site_texts({{"kiln.conf", std::move(*text)}});
-  return load.site ? lookup_queries(load.site->server) : std::map<std::string, LookupQuery>();
+  return load.site ? lookup_queries(load.site->server, site) : std::map<std::string, LookupQuery>();
 }
 
 const base::Clock& lookup_clock() {

@@ -1,18 +1,16 @@
 #include "engine/detail/reload_cli.h"
 
 #include "engine/base/json.h"
+#include "engine/detail/admin_client.h"
 #include "engine/detail/operator.h"
-#include "engine/detail/site_data.h"
 
 namespace kiln::engine::detail {
 
 int run_reload(const Arguments& arguments, const char* target, const std::string& members, bool dry_run) {
-  const auto data = data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
   std::string more = dry_run ? "\"dry_run\":true" : "\"dry_run\":false";
   if (!members.empty()) more += "," + members;
   const auto done =
-      ask_engine(*data, "POST", std::string("/api/v1/config/") + target, operator_body(arguments, more));
+      ask_admin(arguments, "POST", std::string("/config/") + target, operator_body(arguments, more));
   if (!done) return report(done.error(), arguments);
   const auto document = base::parse_json(*done);
   if (!document) return report(document.error(), arguments);
@@ -30,9 +28,7 @@ int run_reload(const Arguments& arguments, const char* target, const std::string
 }
 
 int run_diff(const Arguments& arguments) {
-  const auto data = data_folder(arguments);
-  if (!data) return report(data.error(), arguments);
-  const auto done = ask_engine(*data, "GET", "/api/v1/config/diff", {});
+  const auto done = ask_admin(arguments, "/config/diff");
   if (!done) return report(done.error(), arguments);
   const auto document = base::parse_json(*done);
   if (!document) return report(document.error(), arguments);

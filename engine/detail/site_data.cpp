@@ -46,7 +46,10 @@ static Result<std::shared_ptr<channels::Site>> read_conf(const std::string& site
 
 Result<std::string> data_folder(const Arguments& arguments) {
   if (arguments.has("--data")) return arguments.text("--data");
-  const std::string site = arguments.text("--site", ".");
+  return data_folder_of(arguments.text("--site", "."));
+}
+
+Result<std::string> data_folder_of(const std::string& site) {
   TRY(const auto conf, read_conf(site));
   return base::join_path(site, conf->data_folder);
 }

@@ -15,6 +15,9 @@ namespace kiln::engine::detail {
 /// do not matter.
 base::Result<std::string> data_folder(const Arguments& arguments);
 
+/// Of the site in that folder.
+base::Result<std::string> data_folder_of(const std::string& site);
+
 /// The key of the site's journal, when it has one; with --data, that of --site when there is one. Errors: journal_key,
 /// config_unresolved.
 base::Result<MasterKeyPtr> master_key(const Arguments& arguments);

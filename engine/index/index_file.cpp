@@ -16,7 +16,6 @@ namespace {
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE VIRTUAL TABLE keys USING fts5(k, content='', detail='none', columnsize=0, tokenize='ascii');
 CREATE TABLE type(name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE channel(name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE block(first INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL);
@@ -108,13 +107,9 @@ Result<IndexWriter> IndexWriter::open(base::Env& env, const std::string& folder,
 Status IndexWriter::create(const std::string& rules) {
   TRY_VOID(database_.begin());
   TRY_VOID(database_.exec(kSchema));
+  TRY_VOID(database_.exec(kPostingSchema));
   TRY_VOID(write_meta(database_, "format", std::to_string(kIndexFormat)));
   TRY_VOID(write_meta(database_, "rules", rules));
-  // Few large segments: a search asks each, and they are merged in small steps as messages come.
-  TRY_VOID(database_.exec("INSERT INTO keys(keys, rank) VALUES('pgsz', 8192);"
-                          "INSERT INTO keys(keys, rank) VALUES('automerge', 8);"
-                          "INSERT INTO keys(keys, rank) VALUES('crisismerge', 32);"
-                          "INSERT INTO keys(keys, rank) VALUES('hashsize', 16777216)"));
   return database_.commit();
 }
 
@@ -122,6 +117,7 @@ Status IndexWriter::begin() {
   types_.clear();
   channels_.clear();
   blocks_.clear();
+  postings_.clear();
   return database_.begin();
 }
 
@@ -134,19 +130,13 @@ Status IndexWriter::add(MessageId id, base::WallTime received, const IndexedMess
   bool full = false;
   visit_keys(message, rules, rules.has_text(message.channel), [&](std::string_view kind, std::string_view value) {
     if (full) return;
-    hashes_.push_back(key_hash(kind, value, secret_));
+    hashes_.push_back(static_cast<std::int64_t>(key_hash(kind, value, secret_)));
     if (hashes_.size() < 2 * limits::kIndexTokensMax) return;
     drop_repeats();
     full = hashes_.size() >= limits::kIndexTokensMax;
   });
   drop_repeats();
-  tokens_.clear();
-  for (const std::uint64_t hash : hashes_) {
-    append_token(hash, tokens_);
-    tokens_ += ' ';
-  }
-  TRY(auto insert, database_.cached("INSERT INTO keys(rowid, k) VALUES(?, ?)"));
-  TRY_VOID(insert.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(tokens_)).run());
+  for (const std::int64_t hash : hashes_) postings_.emplace_back(hash, id);
   ++types_[std::string(message.type)];
   ++channels_[std::string(message.channel)];
   Block& block = blocks_[id / kIndexBlock * kIndexBlock];
@@ -177,6 +167,7 @@ Status IndexWriter::write_counts() {
 }
 
 Status IndexWriter::commit(MessageId cursor) {
+  TRY_VOID(writer_.write(database_, cursor_ + 1, cursor, postings_));
   TRY_VOID(write_counts());
   TRY_VOID(write_meta(database_, "cursor", std::to_string(cursor)));
   TRY_VOID(database_.commit());
@@ -186,6 +177,19 @@ Status IndexWriter::commit(MessageId cursor) {
 
 void IndexWriter::rollback() {
   database_.rollback();
+}
+
+Result<bool> IndexWriter::tidy(std::size_t postings) {
+  TRY_VOID(database_.begin());
+  Result<bool> more = writer_.tidy(database_, postings);
+  if (more) {
+    const Status done = database_.commit();
+    if (done) return more;
+    more = base::fail(done.error());
+  }
+  database_.rollback();
+  writer_.forget();
+  return more;
 }
 
 Result<IndexReader> IndexReader::open(base::Env& env, const std::string& folder, std::uint32_t generation,
@@ -198,7 +202,7 @@ Result<IndexReader> IndexReader::open(base::Env& env, const std::string& folder,
   options.vfs = env.sqlite_vfs();
   if (!env.exists(options.path)) return base::fail(ErrorCode::file_not_found, {}, options.path);
   TRY(reader.database_, Database::open(options));
-  TRY(auto tables, reader.database_.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='keys')"));
+  TRY(auto tables, reader.database_.prepare("SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='run')"));
   TRY_VOID(tables.step());
   const bool made = tables.integer(0) != 0;
   tables.reset();
@@ -235,20 +239,12 @@ Result<std::map<std::string, std::int64_t>> IndexReader::channels() {
   }
 }
 
-Result<std::vector<MessageId>> IndexReader::find(const std::string& tokens, MessageId from, MessageId to, bool oldest_first,
-                                                 std::size_t limit) {
-  std::vector<MessageId> out;
-  TRY(auto select, database_.cached(oldest_first ? "SELECT rowid FROM keys WHERE keys MATCH ?1 AND rowid BETWEEN ?2 AND ?3"
-                                                   " ORDER BY rowid LIMIT ?4"
-                                                 : "SELECT rowid FROM keys WHERE keys MATCH ?1 AND rowid BETWEEN ?2 AND ?3"
-                                                   " ORDER BY rowid DESC LIMIT ?4"));
-  select.bind(1, std::string_view(tokens)).bind(2, static_cast<std::int64_t>(from));
-  select.bind(3, static_cast<std::int64_t>(std::min<MessageId>(to, INT64_MAX))).bind(4, static_cast<std::int64_t>(limit));
-  for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) return out;
-    out.push_back(static_cast<MessageId>(select.integer(0)));
-  }
+KeyNode IndexReader::key(std::string_view kind, std::string_view value) const {
+  return {KeyNode::Kind::key, static_cast<std::int64_t>(key_hash(kind, value, secret_)), {}};
+}
+
+Result<std::vector<MessageId>> IndexReader::find(const KeyNode& keys, MessageId from, MessageId to, bool oldest_first, std::size_t limit) {
+  return find_postings(database_, keys, from, to, oldest_first, limit);
 }
 
 Status IndexReader::narrow(std::int64_t low, std::int64_t high, MessageId& from, MessageId& to) {

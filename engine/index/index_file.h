@@ -3,7 +3,7 @@
 // dropped with its journal file.
 //
 //   meta(key, value)      format, rules (IndexRules::print), cursor: every message of the journal file up to it is here
-//   keys                  FTS5 without content: rowid = message number, one token for each key (key_token)
+//   run, page, garbage    which messages have a key (postings.h); keys are known by their hash (key_hash)
 //   type(name, count)     types of messages that came: what the beginning of a type means
 //   channel(name, count)  messages of each channel
 //   block(first, low, high)  of each 1,024 numbers: earliest and latest receipt, µs
@@ -15,11 +15,12 @@
 #include "engine/base/env.h"
 #include "engine/base/sql/sqlite.h"
 #include "engine/index/keys.h"
+#include "engine/index/postings.h"
 #include "engine/journal/day_file.h"
 
 namespace kiln::engine {
 
-inline constexpr std::int64_t kIndexFormat = 1;
+inline constexpr std::int64_t kIndexFormat = 2;
 inline constexpr MessageId kIndexBlock = 1024;
 
 /// "DATA/index" + generation 7 -> "DATA/index/000007.db".
@@ -40,6 +41,10 @@ class IndexWriter {
   base::Status add(MessageId id, base::WallTime received, const IndexedMessage& message, const IndexRules& rules);
   /// Every message up to `cursor` is in it.
   base::Status commit(MessageId cursor);
+  /// A step of what makes searches quick and can wait; about so many postings. False: there is nothing to do.
+  base::Result<bool> tidy(std::size_t postings);
+  /// Since begin().
+  std::size_t postings() const { return postings_.size(); }
   /// Undoes begin() and what came after.
   void rollback();
 
@@ -55,8 +60,9 @@ class IndexWriter {
     std::int64_t low = INT64_MAX, high = INT64_MIN;
   };
   std::map<MessageId, Block> blocks_;  ///< since begin(), by first number
-  std::vector<std::uint64_t> hashes_;  ///< of the message in add(); kept for their room
-  std::string tokens_;
+  std::vector<std::int64_t> hashes_;  ///< of the message in add(); kept for their room
+  std::vector<Posting> postings_;     ///< since begin()
+  PostingWriter writer_;
 };
 
 /// Reading, on any other connection; one thread.
@@ -70,15 +76,15 @@ class IndexReader {
 
   /// Every message of the journal file up to this number is here; read anew.
   base::Result<MessageId> cursor();
-  /// The token of a key in this file.
-  std::string token(std::string_view kind, std::string_view value) const { return key_token(kind, value, secret_); }
+  /// A key in this file.
+  KeyNode key(std::string_view kind, std::string_view value) const;
   /// Whether it was made by these rules: by others it may lack keys.
   base::Result<bool> made_by(const IndexRules& rules);
   /// The types that begin with a text.
   base::Result<std::vector<std::string>> types(std::string_view beginning);
   base::Result<std::map<std::string, std::int64_t>> channels();
-  /// Messages with these keys (an FTS5 expression of tokens), `from` to `to` both included, newest or oldest first.
-  base::Result<std::vector<MessageId>> find(const std::string& tokens, MessageId from, MessageId to, bool oldest_first,
+  /// Messages with these keys, `from` to `to` both included, newest or oldest first.
+  base::Result<std::vector<MessageId>> find(const KeyNode& keys, MessageId from, MessageId to, bool oldest_first,
                                             std::size_t limit);
   /// Cuts [from, to] to the blocks in which a message received in [low, high] can be.
   base::Status narrow(std::int64_t low, std::int64_t high, MessageId& from, MessageId& to);

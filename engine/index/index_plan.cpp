@@ -32,17 +32,17 @@ class Planner {
     if (node.kind == Kind::term) return term(node.term);
     IndexPlan out;
     const bool all = node.kind == Kind::all;
+    out.keys.kind = all ? KeyNode::Kind::all : KeyNode::Kind::any;
     out.selective = !all;
     for (const QueryNode& part : node.parts) {
       TRY(IndexPlan inner, this->node(part));
-      if (inner.tokens.empty()) {
+      if (inner.keys.empty()) {
         if (!all) return IndexPlan{};
         continue;
       }
-      out.tokens += (out.tokens.empty() ? "" : all ? " AND " : " OR ") + inner.tokens;
+      out.keys.parts.push_back(std::move(inner.keys));
       out.selective = all ? out.selective || inner.selective : out.selective && inner.selective;
     }
-    if (!out.tokens.empty()) out.tokens = "(" + out.tokens + ")";
     return out;
   }
 
@@ -52,18 +52,16 @@ class Planner {
     IndexPlan out;
     if (term.field == Field::type) {
       TRY(const auto types, index_.types(term.text));
-      for (const std::string& type : types) out.tokens += (out.tokens.empty() ? "" : " OR ") + index_.token("type", type);
+      out.keys.kind = KeyNode::Kind::any;
+      for (const std::string& type : types) out.keys.parts.push_back(index_.key("type", type));
       // No message has it: neither has one this key.
-      if (types.empty()) out.tokens = index_.token("type", "");
-      if (types.size() > 1) out.tokens = "(" + out.tokens + ")";
+      if (types.empty()) out.keys.parts.push_back(index_.key("type", ""));
       out.selective = types.empty();
       return out;
     }
     const auto wanted = wanted_keys(term, rules_);
     if (!wanted) return out;
-    for (const std::string& value : wanted->values)
-      out.tokens += (out.tokens.empty() ? "" : " AND ") + index_.token(wanted->kind, value);
-    if (wanted->values.size() > 1) out.tokens = "(" + out.tokens + ")";
+    for (const std::string& value : wanted->values) out.keys.parts.push_back(index_.key(wanted->kind, value));
     out.selective = term.field != Field::channel;
     return out;
   }

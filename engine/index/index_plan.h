@@ -1,16 +1,14 @@
 #pragma once
 // What the index can say about a query.
 
-#include <string>
-
 #include "engine/index/index_file.h"
 #include "engine/journal/query.h"
 
 namespace kiln::engine {
 
 struct IndexPlan {
-  /// An FTS5 expression that every message for which the query holds fits, and others may; empty: the index cannot help.
-  std::string tokens;
+  /// Holds for every message for which the query does, and may for others; empty: the index cannot help.
+  KeyNode keys;
   /// Something in it is of few messages: a control id, a patient, a word; not only a channel or a type.
   bool selective = false;
 };

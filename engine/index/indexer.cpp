@@ -16,7 +16,7 @@ using base::Status;
 namespace {
 
 constexpr int kSmallCacheKib = 1024;
-constexpr std::chrono::milliseconds kLook(200);
+constexpr std::chrono::milliseconds kLook(100);
 
 }  // namespace
 
@@ -100,6 +100,9 @@ Result<std::size_t> Indexer::feed(File& file) {
     return base::fail(status.error());
   }
   newest_received_.store(rows.back().received.micros, std::memory_order_relaxed);
+  // In step with what came, so that merges never fall behind; each posting is merged about three times.
+  constexpr std::size_t kTimes = 4;
+  TRY_VOID(file.index.tidy(kTimes * file.index.postings()));
   return rows.size();
 }
 
@@ -113,6 +116,15 @@ Result<bool> Indexer::round() {
     }
     if (std::next(at) == files_.end()) indexed_to_.store(at->second->index.cursor(), std::memory_order_relaxed);
     if (*fed > 0) return true;
+  }
+  for (auto at = files_.begin(); at != files_.end(); ++at) {
+    constexpr std::size_t kStep = 50'000;  // some ten milliseconds: a message that comes meanwhile does not wait for more
+    const auto tidied = at->second->index.tidy(kStep);
+    if (!tidied) {
+      files_.erase(at);
+      return base::fail(tidied.error());
+    }
+    if (*tidied) return true;
   }
   return false;
 }

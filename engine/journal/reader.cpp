@@ -248,6 +248,15 @@ Result<std::vector<Attempt>> JournalReader::attempts(MessageId id, const std::st
 }
 
 /// By the index of what is rare.
+Result<std::string> JournalReader::config(const std::string& hash) {
+  for (const auto& file : files_) {
+    TRY(auto select, file->database.cached("SELECT text FROM config WHERE hash=?"));
+    TRY(const bool found, select.bind(1, std::string_view(hash)).step());
+    if (found) return std::string(select.text(0));
+  }
+  return base::fail(ErrorCode::message_not_found, "no journal file has this version of the site", hash);
+}
+
 Result<std::map<std::string, std::uint64_t>> JournalReader::open_quarantine() {
   std::map<std::string, std::uint64_t> out;
   for (const auto& file : files_) {

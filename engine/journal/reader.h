@@ -94,6 +94,8 @@ class JournalReader {
   /// What was sent, or will be, to a destination ("adt_in/pas"): the bytes of its request. Errors: message_not_found
   /// when it was not kept; corrupt_record, also when the SHA-256 of the delivery is another one.
   base::Result<KeptOutput> sent_output(MessageId id, const std::string& destination);
+  /// The text of a version of the site that messages were taken by. Error: message_not_found.
+  base::Result<std::string> config(const std::string& hash);
   /// Attempts of an output that did not end it, in order; the one that ended it is its DestinationState.
   base::Result<std::vector<Attempt>> attempts(MessageId id, const std::string& destination);
   /// Messages that are quarantined, as a whole or at a destination, and about which nobody has decided: how often, by channel.

@@ -193,7 +193,7 @@ Status look_by_index(IndexReader& index, FileSearch& search, const IndexPlan& pl
                      std::vector<MessageId>& found) {
   constexpr std::size_t kCandidates = 200;
   while (!part.empty() && found.size() < options.limit) {
-    TRY(const auto candidates, index.find(plan.tokens, part.from, part.to, options.oldest_first, kCandidates));
+    TRY(const auto candidates, index.find(plan.keys, part.from, part.to, options.oldest_first, kCandidates));
     for (const MessageId id : candidates) {
       TRY_VOID(search.look({id, id}, std::min(options.limit, found.size() + 1), found));
       if (found.size() >= options.limit) return {};
@@ -256,7 +256,7 @@ Result<SearchAnswer> JournalReader::find(const Query& query, const SearchOptions
       TRY(plan, plan_index(query, *index, rules_));
       TRY(known, index->cursor());
     }
-    if (plan.tokens.empty() || (!plan.selective && search.is_selective())) {
+    if (plan.keys.empty() || (!plan.selective && search.is_selective())) {
       TRY_VOID(walk.go(range, search.step(), found, scan, options.ids_per_read));
     } else {
       constexpr MessageId kIndexStep = 2'000'000;

@@ -232,10 +232,11 @@ void Observer::look_at_books() {
       });
 }
 
-/// The journal knows what is set aside; it is asked where searches run.
+/// The journal knows what is set aside; it is asked where searches run. The read may end after this observer: it uses the gateway
+/// alone, which waits for its threads.
 void Observer::count_quarantine() {
-  gateway_.reader_executor().post([this, alive = alive_, home = &gateway_.executor()] {
-    auto reader = gateway_.journal_reader();
+  gateway_.reader_executor().post([this, gateway = &gateway_, alive = alive_, home = &gateway_.executor()] {
+    auto reader = gateway->journal_reader();
     if (!reader) return;
     auto counts = (*reader)->open_quarantine();
     if (!counts) return;

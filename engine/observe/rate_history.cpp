@@ -25,9 +25,22 @@ void RateHistory::add(const std::string& name, double total, base::WallTime wall
   channel.sum += more;
   const std::int64_t hour = hour_of(wall);
   channel.hours[hour] += more;
-  while (!channel.hours.empty() && channel.hours.begin()->first < hour - kWeeks * kWeekHours) channel.hours.erase(channel.hours.begin());
+  while (!channel.hours.empty() && channel.hours.begin()->first < hour - kWeeks * kWeekHours - 1) channel.hours.erase(channel.hours.begin());
   if (channel.recent.empty() || mono - channel.recent.back().at >= kSampleEvery) channel.recent.push_back({mono, channel.sum});
   while (channel.recent.size() > 1 && mono - channel.recent[1].at >= kWindow) channel.recent.pop_front();
+}
+
+/// Of that hour in the weeks before; nothing when less than two such hours were seen.
+std::optional<double> RateHistory::median(const Channel& channel, std::int64_t hour) {
+  std::vector<double> same;
+  for (std::int64_t week = 1; week <= kWeeks; ++week) {
+    const auto found = channel.hours.find(hour - week * kWeekHours);
+    if (found != channel.hours.end()) same.push_back(found->second);
+  }
+  if (same.size() < 2) return std::nullopt;
+  std::sort(same.begin(), same.end());
+  const std::size_t middle = same.size() / 2;
+  return same.size() % 2 == 1 ? same[middle] : (same[middle - 1] + same[middle]) / 2;
 }
 
 std::optional<RateHistory::Rate> RateHistory::rate(const std::string& name, base::WallTime wall, base::MonoTime mono) const {
@@ -35,16 +48,14 @@ std::optional<RateHistory::Rate> RateHistory::rate(const std::string& name, base
   if (found == channels_.end() || found->second.recent.empty()) return std::nullopt;
   const Channel& channel = found->second;
   if (mono - channel.recent.front().at < kWindow) return std::nullopt;
-  std::vector<double> same;
-  for (std::int64_t week = 1; week <= kWeeks; ++week) {
-    const auto hour = channel.hours.find(hour_of(wall) - week * kWeekHours);
-    if (hour != channel.hours.end()) same.push_back(hour->second);
-  }
-  if (same.size() < 2) return std::nullopt;
-  std::sort(same.begin(), same.end());
-  const double median = same.size() % 2 == 1 ? same[same.size() / 2] : (same[same.size() / 2 - 1] + same[same.size() / 2]) / 2;
+  // The window reaches back into the hour before, which may be a much quieter one.
+  constexpr double kWindowMicros = std::chrono::duration<double, std::micro>(kWindow).count();
+  const auto in_this = std::min(static_cast<double>(wall.micros % kHourMicros), kWindowMicros);
+  const auto this_hour = median(channel, hour_of(wall));
+  const auto hour_before = in_this < kWindowMicros ? median(channel, hour_of(wall) - 1) : std::optional(0.0);
+  if (!this_hour || !hour_before) return std::nullopt;
   Rate out;
-  out.expected = median / 2;
+  out.expected = (*this_hour * in_this + *hour_before * (kWindowMicros - in_this)) / static_cast<double>(kHourMicros);
   out.got = channel.sum - channel.recent.front().sum;
   if (out.expected < kLeastExpected) return std::nullopt;
   return out;

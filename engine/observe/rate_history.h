@@ -24,7 +24,7 @@ class RateHistory {
   void add(const std::string& channel, double total, base::WallTime wall, base::MonoTime mono);
   struct Rate {
     double got = 0;       ///< in the last half hour
-    double expected = 0;  ///< half of the median of this hour in the last four weeks
+    double expected = 0;  ///< then, by the medians of this hour of the week and of the one before, as long as it reaches into each
   };
   /// Nothing while it is not known: looked at for less than half an hour, or less than two such hours were seen, or few came in
   /// them.
@@ -44,6 +44,7 @@ class RateHistory {
     std::optional<double> last;            ///< the counter
     double sum = 0;
   };
+  static std::optional<double> median(const Channel& channel, std::int64_t hour);
   std::map<std::string, Channel> channels_;
 };
 

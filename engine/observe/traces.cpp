@@ -245,13 +245,21 @@ Traces::Send trace_transport(base::Network& network, const TraceSettings& settin
   return [network = &network, settings](std::string body) { return Post::go(network, settings, std::move(body)); };
 }
 
-void MessageTrace::end(std::uint64_t id, std::string_view channel, bool stored, bool refused) {
+void MessageTrace::durable(std::uint64_t id) {
   Traces* all = traces();
-  if (all == nullptr || id == 0) return;
+  if (all == nullptr) return;
+  mark(durable_);
+  if (id == 0) return;
   const bool taken = all->takes(id, traceparent_);
   if (!taken && traceparent_.empty()) return;
   const TraceContext self = all->begin(id, traceparent_);  // also of one that is not to be traced: its attempts must know
-  if (!taken) return;
+  if (taken) self_ = self;
+}
+
+void MessageTrace::end(std::uint64_t id, std::string_view channel, bool stored, bool refused) {
+  Traces* all = traces();
+  if (all == nullptr || !self_) return;
+  const TraceContext& self = *self_;
   const auto from = read_traceparent(traceparent_);
   TraceSpan root;
   root.self = self;

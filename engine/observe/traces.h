@@ -130,7 +130,8 @@ class MessageTrace {
   }
   void map_begins() { mark(map_began_); }
   void map_ends() { mark(map_ended_); }
-  void durable() { mark(durable_); }
+  /// From now on attempts to deliver it are of its trace. `id` 0: it was not stored.
+  void durable(std::uint64_t id);
   /// With its answer. `id` 0: it was not stored.
   void end(std::uint64_t id, std::string_view channel, bool stored, bool refused);
 
@@ -140,6 +141,7 @@ class MessageTrace {
   }
   base::WallTime received_, map_began_, map_ended_, durable_;
   std::string traceparent_;
+  std::optional<TraceContext> self_;  ///< of a message that is traced
 };
 
 /// A request of the FHIR API; what it asks for is no part of its span.

@@ -12,7 +12,7 @@ struct InsecureSetting {
   std::string place;  ///< "server", "lab_in", "lab_in/pas"
   std::string text;   ///< "health { insecure accept_risk }"
 };
-/// Every `insecure` that is written, in order; then `durability relaxed`.
+/// Every `insecure` that is written, in order; then `loopback open`, a long `idle_logoff`, `durability relaxed`.
 std::vector<InsecureSetting> insecure_settings(const channels::Site& site);
 
 }  // namespace kiln::engine

@@ -4,6 +4,7 @@
 
 #include "engine/base/text.h"
 #include "engine/limits.h"
+#include "engine/security/client_address.h"
 #include "engine/security/password.h"
 #include "engine/security/random_key.h"
 
@@ -129,9 +130,42 @@ base::Error Logins::locked(const std::string& user) const {
   return {ErrorCode::login_locked, {}, {}, std::to_string(seconds)};
 }
 
-bool Logins::is_first_refusal(const std::string& user) {
-  const auto found = failures_.find(user);
-  return found == failures_.end() || !std::exchange(found->second.told, true);
+/// A bucket of limits::kRefusalsTold that gets one more a minute.
+bool Logins::take_refusal(const std::string& address) {
+  constexpr double kASecond = 1.0 / 60;
+  constexpr auto kMost = static_cast<double>(limits::kRefusalsTold);
+  const base::MonoTime now = clock_->mono();
+  if (strangers_.size() >= limits::kStrangersRemembered && !strangers_.contains(address)) {
+    constexpr std::chrono::seconds kFull(static_cast<std::int64_t>(kMost / kASecond));
+    std::erase_if(strangers_, [&](const auto& one) { return now - one.second.seen > kFull; });
+  }
+  // A flood from ever other addresses shares one bucket.
+  const bool crowded = strangers_.size() >= limits::kStrangersRemembered && !strangers_.contains(address);
+  const auto [found, is_new] = strangers_.try_emplace(crowded ? std::string() : address);
+  Stranger& one = found->second;
+  const double passed = std::chrono::duration<double>(now - one.seen).count();
+  one.allowance = is_new ? kMost : std::min(kMost, one.allowance + passed * kASecond);
+  one.seen = now;
+  if (one.allowance < 1) return false;
+  one.allowance -= 1;
+  return true;
+}
+
+std::optional<std::uint64_t> Logins::tell_refusal(const std::string& user, const std::string& address, ErrorCode why) {
+  if (why == ErrorCode::login_locked) {
+    const auto found = failures_.find(user);
+    if (found != failures_.end() && std::exchange(found->second.told, true)) return std::nullopt;
+  }
+  if (accounts_.find(user) != nullptr) return 0;
+  if (take_refusal(quota_key(address))) return std::exchange(untold_, 0);
+  ++untold_;
+  return std::nullopt;
+}
+
+base::Status Logins::check_set_up() const {
+  if (!accounts_.all().empty()) return base::fail(ErrorCode::already_exists, "there is an account already; log in");
+  if (locked_until(kSetUp).micros != 0) return base::fail(locked(kSetUp));
+  return {};
 }
 
 base::Status Logins::end_check(const std::string& user, bool verified) {
@@ -186,9 +220,7 @@ Result<Logins::Entered> Logins::end_login(const std::string& user, bool verified
 Result<Logins::Entered> Logins::set_up(const std::string& token, Account account) {
   const bool in_time = !bootstrap_hash_.empty() &&
                        seconds_between(bootstrap_made_, clock_->mono()) < limits::kBootstrapSeconds;
-  if (!accounts_.all().empty())
-    return base::fail(ErrorCode::already_exists, "there is an account already; log in");
-  if (locked_until(kSetUp).micros != 0) return base::fail(locked(kSetUp));
+  TRY_VOID(check_set_up());
   if (!in_time || !equals_in_constant_time(bootstrap_hash_, base::sha256_hex(token))) {
     count_failure(kSetUp);
     return base::fail(ErrorCode::login_refused, "the one-time token is wrong or older than 15 minutes", {},

@@ -67,8 +67,12 @@ class Logins {
   base::Result<Entered> set_up(const std::string& token, Account account);
   /// After begin_login(), of a password that was asked for again: a wrong one counts like a failed login. Error: login_locked.
   base::Status end_check(const std::string& user, bool verified);
-  /// True for the first refusal of a lock: what follows says nothing new.
-  bool is_first_refusal(const std::string& user);
+  /// Whether the trail takes the record of a refused login, or set_up(). Of an account: all but what follows in a lock. Of names
+  /// that nobody has: limits::kRefusalsTold of an address, then one a minute; strangers could fill it otherwise. What it holds
+  /// then: how many before were left out.
+  std::optional<std::uint64_t> tell_refusal(const std::string& user, const std::string& address, base::ErrorCode why);
+  /// Whether set_up() may be tried now. Errors: already_exists, login_locked.
+  base::Status check_set_up() const;
   /// The name that failures of set_up() are counted under.
   static constexpr const char* kSetUp = "the first account";
   /// Sessions with phi.view for a while.
@@ -93,6 +97,11 @@ class Logins {
     base::WallTime locked_until;
     bool told = false;  ///< that it is locked
   };
+  struct Stranger {
+    double allowance = 0;
+    base::MonoTime seen{0};
+  };
+  bool take_refusal(const std::string& address);
   base::Result<Entered> enter(const Account& account);
   void count_failure(const std::string& user);
   Caller caller_of(const Account& account, const std::string& key, const Session& session) const;
@@ -104,6 +113,8 @@ class Logins {
   LoginRules rules_;
   std::map<std::string, Session> sessions_;  ///< by SHA-256 of the cookie, hexadecimal
   std::map<std::string, Failures> failures_;
+  std::map<std::string, Stranger> strangers_;  ///< by quota_key()
+  std::uint64_t untold_ = 0;                   ///< refusals that the trail did not take
   std::string bootstrap_hash_;
   base::MonoTime bootstrap_made_{0};
 };

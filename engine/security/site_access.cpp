@@ -99,8 +99,13 @@ const Role* standard_role(std::string_view name) {
   static const std::set<std::string, std::less<>> questions = {"$expand",     "$lookup",   "$validate-code",
                                                                "$translate",  "$validate", "$meta", "$subsumes",
                                                                "$everything", "$match",    "$convert"};
+  static const std::set<std::string, std::less<>> changes = [] {
+    auto list = questions;
+    list.insert({"$meta-add", "$meta-delete"});
+    return list;
+  }();
   static const std::map<std::string, Role, std::less<>> roles = {
-      {"reader", {all, {}, questions}}, {"writer", {all, all, questions}}, {"admin", {all, all, all}}};
+      {"reader", {all, {}, questions}}, {"writer", {all, all, changes}}, {"admin", {all, all, all}}};
   const auto found = roles.find(name);
   return found == roles.end() ? nullptr : &found->second;
 }

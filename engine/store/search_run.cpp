@@ -207,7 +207,8 @@ Status SearchRun::make_sets() {
   inside_->count_again();
   const std::int64_t size = inside_->size();
   const bool is_walk_of_all = !led_.has_value();
-  if (by_seq() && is_page() ? size >= kWideRows : !is_walk_of_all && size >= kWideRows) return {};
+  const bool has_order = is_page() && (by_seq() || is_sorted());
+  if (has_order ? size >= kWideRows : !is_walk_of_all && size >= kWideRows) return {};
   if (led_) parts_[*led_].done = false;  // in order, so it has a probe
   led_.reset();
   list_ = std::move(inside_);
@@ -215,6 +216,19 @@ Status SearchRun::make_sets() {
   outside_.reset();
   source_size_ = size;
   return {};
+}
+
+Status SearchRun::collect_rest() {
+  std::vector<std::size_t> rest;
+  if (!use_sets_) rest = left_;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    if (parts_[i].done) continue;
+    parts_[i].done = true;
+    rest.push_back(i);
+  }
+  if (rest.empty()) return {};
+  left_ = std::move(rest);
+  return make_sets();
 }
 
 }  // namespace kiln::engine

@@ -14,6 +14,7 @@
 
 namespace kiln::engine {
 
+class SortedRun;
 class SqliteConnection;
 
 /// Lives as long as its question; `query` and the connection outlive it.
@@ -38,6 +39,7 @@ class SearchRun {
   base::Result<std::int64_t> count(std::int64_t limit);
 
  private:
+  friend class SortedRun;
   struct Part {
     const fhir::SearchClause* clause = nullptr;
     std::vector<SeqRange> seq_ranges;  ///< of _lastUpdated
@@ -61,7 +63,7 @@ class SearchRun {
   base::Status choose_of_all_wide();
   base::Status lead(std::size_t part);
   base::Result<std::size_t> fewest(std::int64_t limit, bool all, std::vector<std::int64_t>& found);
-  bool is_walked(const Part& part) const { return part.in_order && (!by_seq() || !is_page()); }
+  bool is_walked(const Part& part) const { return part.in_order && !(is_page() && (by_seq() || is_sorted())); }
   base::Status take_left();
   base::Result<RidSet> collect(const Part& part);
   /// At most `limit`.
@@ -78,9 +80,13 @@ class SearchRun {
   base::Result<bool> passes_body(Hit& hit);
   bool sets_are_cheaper() const;
   base::Status make_sets();
+  /// Every clause as bits.
+  base::Status collect_rest();
 
   bool by_seq() const { return query_.sort == fhir::SortKey::last_updated; }
   bool is_page() const { return want_ == Want::page; }
+  /// By values: then SortedRun walks.
+  bool is_sorted() const { return is_page() && !query_.order.empty(); }
 
   SqliteConnection& connection_;
   const fhir::SearchQuery& query_;

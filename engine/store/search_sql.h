@@ -34,6 +34,7 @@ class SearchSql {
   std::int64_t type() const { return type_; }
   /// Number of the parameter of a clause about a value.
   std::int64_t param_of(const fhir::SearchClause& clause) const { return param(*clause.parameter); }
+  std::int64_t param_of(const fhir::Parameter& parameter) const { return param(parameter); }
   /// "SELECT rid FROM …" of the resources that have a row as the clause wants (of a negative clause: of those
   /// that must not be hits). `seq_ranges`: of a _lastUpdated clause, per value.
   base::Result<SqlText> rows_of(const fhir::SearchClause& clause,

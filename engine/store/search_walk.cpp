@@ -6,6 +6,7 @@
 #include "engine/base/limits.h"
 #include "engine/store/body_members.h"
 #include "engine/store/search_run.h"
+#include "engine/store/search_sorted.h"
 #include "engine/store/sqlite_connection.h"
 
 namespace kiln::engine {
@@ -19,6 +20,7 @@ using fhir::SearchClause;
 
 Status SearchRun::hits(const OnHit& on_hit) {
   TRY_VOID(prepare());
+  if (is_sorted()) return SortedRun(*this).hits(on_hit);
   for (End end = End::again; end == End::again;) {
     if (!list_) {
       TRY(end, walk(on_hit));

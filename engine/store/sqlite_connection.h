@@ -82,6 +82,7 @@ class SqliteConnection final : public fhir::Store {
 
  private:
   friend class SearchRun;  // a question at work
+  friend class SortedRun;
 
   /// The budget of one question: virtual machine steps (0: any number), limits::kSearchMs, stop_, and no new
   /// words in the dictionary. Off again however the question ends, since writes use the same connection. One

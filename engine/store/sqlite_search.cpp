@@ -150,7 +150,7 @@ Result<fhir::StoredVersion> SqliteConnection::current_version(const std::string&
   version.seq = hit.seq;
   TRY(auto select, database_.cached("SELECT updated_us, method, body FROM version WHERE seq=?"));
   select.bind(1, version.seq);
-  TRY(const bool found, select.step());
+  TRY(const bool found, step(select));
   if (!found) return fail(ErrorCode::database_corrupt, "a current version is missing");
   version.updated.micros = select.integer(0);
   version.method = static_cast<fhir::WriteMethod>(select.integer(1));
@@ -175,7 +175,8 @@ Result<fhir::SearchPage> SqliteConnection::search(const SearchQuery& query) {
     bytes += version.body.size();
     page.more = query.bytes_max > 0 && bytes > query.bytes_max && !page.rows.empty();
     if (page.more) return false;
-    page.last_key = query.sort == fhir::SortKey::last_updated ? hit.seq : hit.rid;
+    const bool by_rid = query.sort == fhir::SortKey::rid && query.order.empty();
+    page.last_key = by_rid ? hit.rid : hit.seq;
     if (page.rows.empty()) page.first_key = page.last_key;
     page.rows.push_back(std::move(version));
     return true;

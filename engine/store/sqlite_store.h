@@ -21,6 +21,8 @@ struct StoreOptions {
   int cache_kib = 64 * 1024;           ///< page cache of the writer; a reader gets a quarter
   base::StatementTrace trace;          ///< of the writer and the readers it opens; for tests
   int checkpoint_pages = 1000;         ///< of the log, after which a commit moves it into the file
+  /// Steps of SQLite's virtual machine after which the walk of a sorted search is made with the matches as bits.
+  std::uint64_t sort_walk_steps = 1'500'000;
   std::shared_ptr<TextColumns> texts;  ///< shared by the readers that a store opens; empty: it makes some
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "channels/egress.h"
 #include "engine/base/limits.h"
 #include "engine/base/partial_date.h"
 #include "engine/base/text.h"
@@ -183,6 +184,10 @@ Answer<HttpUrl> allowed_endpoint(std::string_view text, const SubscriptionRules&
   if (!listed)
     return no(ErrorCode::fhir_endpoint_refused, "the endpoint is not allowed by this site",
               "list it in kiln.conf: server { fhir { subscriptions { allow \"URL\" } } }");
+  if (rules.may_connect && !rules.may_connect(*url)) {
+    const std::string remote = url->host + ":" + std::to_string(url->port);
+    return no(ErrorCode::egress_denied, "`egress` of this site does not list " + remote, "kiln.conf: egress { allow \"" + remote + "\" }");
+  }
   return *url;
 }
 
@@ -230,6 +235,16 @@ Result<SubscriptionRules> read_subscription_rules(const channels::Options& serve
   SubscriptionRules out;
   out.base_url = std::move(base_url);
   const channels::Options& options = server.block("fhir").block("subscriptions");
+  if (server.has("egress")) {
+    std::vector<std::string> patterns;
+    if (const auto* allow = server.block("egress").all("allow"))
+      for (const auto& one : *allow) patterns.push_back(one.text);
+    out.may_connect = [patterns = std::move(patterns)](const HttpUrl& endpoint) {
+      const channels::Remote remote{endpoint.host, std::to_string(endpoint.port), {}};
+      return std::any_of(patterns.begin(), patterns.end(),
+                         [&](const std::string& one) { return channels::matches_remote(one, remote); });
+    };
+  }
   out.timeout_ms = options.has("timeout") ? options.number("timeout") : limits::kSubscriptionTimeoutMs;
   out.retry = options.retry;
   const std::string refused = options.has("refused") ? options.text("refused") : "retry";

@@ -2,6 +2,7 @@
 // A Subscription as the engine reads it, and what a site allows (fhir.md §13). Pure.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,6 +29,8 @@ struct SubscriptionTopic {
 /// `fhir { subscriptions { … } }` of kiln.conf.
 struct SubscriptionRules {
   std::vector<std::string> allow;  ///< URLs that endpoints must begin with
+  /// `egress` of the site, which endpoints must be in as well; empty: everything is.
+  std::function<bool(const channels::HttpUrl& endpoint)> may_connect;
   std::vector<SubscriptionTopic> topics;
   std::int64_t timeout_ms = 0;
   channels::RetryPolicy retry;

@@ -14,9 +14,10 @@ namespace {
 using base::ErrorCode;
 using base::fail;
 
-constexpr std::string_view kJsonPatch = "application/json-patch+json";
+constexpr std::string_view kJsonPatch = "application/json-patch+json", kXmlPatch = "application/xml-patch+xml";
 
 base::Result<Tree> apply_document(Node resource, const PatchDocument& patch) {
+  if (!patch.xml_patch.empty()) return apply_xml_patch(resource, patch.xml_patch);
   if (!patch.parameters) return apply_json_patch(resource, patch.json_patch);
   TRY(const Tree parameters, read_json(base::print_json(patch.parameters)));
   return apply_path_patch(resource, parameters.root());
@@ -60,11 +61,16 @@ Answer<PatchDocument> patch_of_body(const Call& call, base::JsonDocument& docume
     patch.json_patch = call.raw_body;
     return patch;
   }
+  if (media_type(content_type) == kXmlPatch) {
+    patch.xml_patch = call.raw_body;
+    if (patch.xml_patch.empty()) return fail(ErrorCode::fhir_patch, "the body is empty");
+    return patch;
+  }
   const auto format = body_format(content_type);
   if (!format || base::trim(content_type).empty())
     return fail(
         ErrorCode::fhir_media_type, "the Content-Type is no patch format", {},
-        "application/json-patch+json, or Parameters as application/fhir+json or application/fhir+xml");
+        "application/json-patch+json, application/xml-patch+xml, or Parameters as application/fhir+json or application/fhir+xml");
   TRY(document, parse_body(call.raw_body, *format));
   patch.parameters = document.root();
   if (patch.parameters["resourceType"].text() != "Parameters")
@@ -79,11 +85,13 @@ Answer<PatchDocument> patch_of_entry(base::JsonView resource) {
     patch.parameters = resource;
     return patch;
   }
-  if (type != "Binary" || media_type(resource["contentType"].text()) != kJsonPatch)
+  const std::string format = media_type(resource["contentType"].text());
+  if (type != "Binary" || (format != kJsonPatch && format != kXmlPatch))
     return fail(ErrorCode::fhir_patch,
-                "a PATCH entry holds Parameters, or a Binary of type application/json-patch+json",
+                "a PATCH entry holds Parameters, or a Binary of type application/json-patch+json or application/xml-patch+xml",
                 "resource");
-  if (!base::base64_decode(std::string(resource["data"].text()), patch.json_patch))
+  std::string& into = format == kXmlPatch ? patch.xml_patch : patch.json_patch;
+  if (!base::base64_decode(std::string(resource["data"].text()), into) || into.empty())
     return fail(ErrorCode::fhir_patch, "the data of the Binary is not base64", "resource.data");
   return patch;
 }

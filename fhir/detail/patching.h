@@ -8,15 +8,15 @@
 
 namespace kiln::fhir::detail {
 
-/// A patch as it came: a JSON Patch as text, or a FHIRPath Patch as Parameters.
+/// A patch as it came: a JSON Patch or an XML Patch as text, or a FHIRPath Patch as Parameters.
 struct PatchDocument {
-  std::string json_patch;
-  base::JsonView parameters;  ///< absent for a JSON Patch
+  std::string json_patch, xml_patch;
+  base::JsonView parameters;  ///< absent for the two others
 };
 
-/// Of the body of a PATCH; `document` owns the Parameters. fhir_media_type for other formats (XML Patch too).
+/// Of the body of a PATCH; `document` owns the Parameters. fhir_media_type for other formats.
 Answer<PatchDocument> patch_of_body(const Call& call, base::JsonDocument& document);
-/// Of the resource of a Bundle entry: Parameters, or a Binary that holds a JSON Patch.
+/// Of the resource of a Bundle entry: Parameters, or a Binary that holds a JSON Patch or an XML Patch.
 Answer<PatchDocument> patch_of_entry(base::JsonView resource);
 
 /// The resource after the patch. Failures: fhir_patch (400), fhir_patch_failed (422) also for a result that

@@ -54,7 +54,7 @@ Answer<SearchJob> make_job(const Call& call, const QueryPairs& pairs, const std:
     job.parts.push_back(std::move(part));
   }
   if (job.parts.empty()) return fail(ErrorCode::fhir_not_allowed);
-  if (job.parts.size() > 1 && (!job.parts[0].sort.empty() || job.parts[0].query.sort != SortKey::rid))
+  if (job.parts.size() > 1 && (!job.parts[0].query.order.empty() || job.parts[0].query.sort != SortKey::rid))
     return fail(ErrorCode::fhir_search_invalid, "parameter '_sort': only searches over one type are sorted");
   if (!named.empty()) {
     std::string list;

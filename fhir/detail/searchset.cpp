@@ -7,7 +7,6 @@
 #include "fhir/detail/includes.h"
 #include "fhir/detail/operations.h"
 #include "fhir/detail/paging.h"
-#include "fhir/detail/sorting.h"
 #include "fhir/validation/validator.h"
 
 namespace kiln::fhir::detail {
@@ -115,14 +114,16 @@ Answer<std::int64_t> count_total(const Call& call, const SearchJob& job, const P
 
 /// The page of a search that is sorted by values; it has one part.
 Answer<Page> read_sorted(const Call& call, const SearchJob& job, const PageState& state) {
-  ParsedSearch search = job.parts.front();
-  search.query.up_to_seq = state.up_to_seq;
-  TRY(SortedPage found, sorted_page(*call.store, search, state.after.value_or(0), call.server->base_url));
+  SearchQuery query = job.parts.front().query;
+  query.up_to_seq = state.up_to_seq;
+  query.after = state.after;
+  query.bytes_max = base::limits::kPageBytesMax;
+  TRY(SearchPage found, call.store->search(query));
   Page page;
   page.rows = std::move(found.rows);
   if (!found.more) return page;
   page.next = state;
-  page.next->after = found.last_seq;
+  page.next->after = found.last_key;
   return page;
 }
 
@@ -221,7 +222,7 @@ Answer<Reply> run_job(const Call& call, SearchJob job, std::string_view page_tok
   }
   Page page;
   if (!first.query.count_only) {
-    TRY(page, !first.sort.empty()      ? read_sorted(call, job, state)
+    TRY(page, !first.query.order.empty() ? read_sorted(call, job, state)
               : job.parts.size() == 1 ? read_either_way(call, job, state)
                                       : read_page(call, job, state));
   }

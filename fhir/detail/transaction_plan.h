@@ -28,11 +28,10 @@ struct PlannedEntry {
   std::optional<std::string> query;  ///< criteria of PUT and DELETE, still encoded
   std::string full_url, base;        ///< base: fullUrl without Type/id, when it is an http URL
   std::optional<SearchQuery> criteria;
-  bool matched = false;        ///< conditional create that found a resource: nothing is written
+  bool matched = false;        ///< nothing is written: a conditional create that found a resource, a patch of a new one
   base::JsonDocument patched;  ///< of a patch: owns `resource` from the moment its identity is known
   bool writes() const {
-    return (method == EntryMethod::post && !matched) || method == EntryMethod::put ||
-           method == EntryMethod::patch;
+    return !matched && (method == EntryMethod::post || method == EntryMethod::put || method == EntryMethod::patch);
   }
 };
 
@@ -58,6 +57,8 @@ class TransactionRun {
   Answer<void> decide_identity(PlannedEntry& entry);
   Answer<void> claim(PlannedEntry& entry);
   Answer<void> decide_patch(PlannedEntry& entry, const std::optional<Match>& match);
+  /// The conditional create of this Bundle whose condition is that of the patch, when it creates.
+  PlannedEntry* created_under(const PlannedEntry& patch);
   /// Criteria that another entry's new content would meet as well.
   Answer<void> check_criteria_overlap();
   Answer<void> map_full_urls();

@@ -161,13 +161,33 @@ Answer<void> TransactionRun::decide_identity(PlannedEntry& entry) {
   return {};
 }
 
+PlannedEntry* TransactionRun::created_under(const PlannedEntry& patch) {
+  for (PlannedEntry& entry : entries_)
+    if (entry.method == EntryMethod::post && !entry.matched && entry.type == patch.type &&
+        entry.request["ifNoneExist"].text() == *patch.query)
+      return &entry;
+  return nullptr;
+}
+
 /// A patch becomes the update it stands for as soon as its resource is known: what it changes is not written
 /// by any other entry.
 Answer<void> TransactionRun::decide_patch(PlannedEntry& entry, const std::optional<Match>& match) {
-  if (entry.query) {
-    if (!match) return fail(ErrorCode::fhir_not_found, "the criteria match no resource", "request.url");
-    entry.id = match->id;
+  if (entry.query && !match) {
+    PlannedEntry* const made = created_under(entry);
+    if (made == nullptr) return fail(ErrorCode::fhir_not_found, "the criteria match no resource", "request.url");
+    // "Create it where it is not known, change it where it is": what is new is created as the patch has it.
+    StoredVersion fresh;
+    fresh.type = made->type;
+    fresh.id = made->id;
+    fresh.body = base::print_json(made->resource);
+    TRY(const PatchDocument patch, patch_of_entry(entry.resource));
+    TRY(made->patched, apply_patch(fresh, patch, server_));
+    made->resource = made->patched.root();
+    entry.id = made->id;
+    entry.matched = true;
+    return {};
   }
+  if (entry.query) entry.id = match->id;
   TRY(const auto current, store_.read(entry.type, entry.id));
   if (!current) return fail(ErrorCode::fhir_not_found);
   if (current->deleted()) return tl::unexpected(gone(*current));

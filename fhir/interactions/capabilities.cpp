@@ -142,7 +142,7 @@ void write_formats(JsonWriter& out) {
   for (const char* format : {"application/fhir+json", "application/fhir+xml", "json", "xml"})
     out.string(format);
   out.end_array().key("patchFormat").begin_array();
-  for (const char* format : {"application/json-patch+json", "application/fhir+json", "application/fhir+xml"})
+  for (const char* format : {"application/json-patch+json", "application/xml-patch+xml", "application/fhir+json", "application/fhir+xml"})
     out.string(format);
   out.end_array();
 }

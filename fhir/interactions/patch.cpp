@@ -9,6 +9,7 @@ Answer<Reply> run(const Call& call) {
 
 constexpr InteractionExample kExamples[] = {
     {"PATCH /Patient/p1 with a JSON Patch", "application/json-patch+json (RFC 6902)"},
+    {"PATCH /Patient/p1 with an XML Patch", "application/xml-patch+xml (RFC 5261)"},
     {"PATCH /Patient/p1 with Parameters", "a FHIRPath Patch"}};
 
 }  // namespace

@@ -226,16 +226,20 @@ Result<std::string> apply_json_patch(std::string_view document, std::string_view
   return patcher.print();
 }
 
-Result<Tree> apply_json_patch(Node resource, std::string_view patch) {
-  TRY(const std::string patched, apply_json_patch(write_json(resource), patch));
-  TRY(Tree result, read_json(patched));
-  const Node root = result.root();
+Status check_same_resource(Node resource, Node root) {
   if (root.type() != resource.type())
     return base::fail(ErrorCode::fhir_patch_failed, "the patch changes the type of the resource");
   if (root["id"].text() != resource["id"].text())
     return base::fail(ErrorCode::fhir_patch_failed, "the patch changes the id of the resource");
   if (root["meta"]["versionId"].text() != resource["meta"]["versionId"].text())
     return base::fail(ErrorCode::fhir_patch_failed, "the patch changes meta.versionId");
+  return {};
+}
+
+Result<Tree> apply_json_patch(Node resource, std::string_view patch) {
+  TRY(const std::string patched, apply_json_patch(write_json(resource), patch));
+  TRY(Tree result, read_json(patched));
+  TRY_VOID(check_same_resource(resource, result.root()));
   return result;
 }
 

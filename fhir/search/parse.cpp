@@ -2,6 +2,7 @@
 
 #include "engine/base/http_message.h"
 #include "engine/base/limits.h"
+#include "engine/base/text.h"
 #include "fhir/search/detail/parse_parts.h"
 #include "fhir/search/query.h"
 
@@ -42,6 +43,8 @@ Answer<ParsedSearch> parse_search(std::string_view type,
   search.query.type = parameters->type();
   search.query.count = base::limits::kSearchCountDefault;
   for (const auto& [name, value] : pairs) {
+    if (!base::is_valid_utf8(name) || !base::is_valid_utf8(value))
+      return fail(ErrorCode::fhir_search_invalid, "a parameter is not UTF-8");
     if (value.empty()) continue;  // Q2: an empty value is ignored
     TRY(auto clause, detail::parse_clause(*parameters, name, value, context, 0));
     if (clause) {

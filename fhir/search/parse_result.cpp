@@ -21,9 +21,12 @@ Answer<void> parse_count(SearchQuery& query, std::string_view value) {
   return {};
 }
 
-/// One key that follows the order of the store needs no sorting; any other list is sorted by values.
+/// _lastUpdated alone is the order of the store; any other list is sorted by values.
 Answer<void> parse_sort(ParsedSearch& search, const TypeParameters& type, std::string_view value) {
-  search.sort.clear();
+  std::vector<SortTerm>& order = search.query.order;
+  order.clear();
+  search.query.sort = SortKey::rid;
+  search.query.descending = false;
   for (std::string_view key : base::split(value, ',')) {
     key = base::trim(key);
     if (key.empty()) continue;
@@ -33,14 +36,14 @@ Answer<void> parse_sort(ParsedSearch& search, const TypeParameters& type, std::s
     term.parameter = type.find(key);
     if (!term.parameter)
       return fail(invalid_parameter("_sort", "not a parameter of the type that can be sorted by"));
-    search.sort.push_back(term);
+    order.push_back(term);
   }
-  if (search.sort.size() > base::limits::kSearchSortKeysMax)
+  if (order.size() > base::limits::kSearchSortKeysMax)
     return fail(invalid_parameter("_sort", "too many keys"));
-  if (search.sort.size() != 1 || search.sort[0].parameter->kind != ParameterKind::last_updated) return {};
+  if (order.size() != 1 || order[0].parameter->kind != ParameterKind::last_updated) return {};
   search.query.sort = SortKey::last_updated;
-  search.query.descending = search.sort[0].descending;
-  search.sort.clear();
+  search.query.descending = order[0].descending;
+  order.clear();
   return {};
 }
 

@@ -81,23 +81,29 @@ struct SearchLink {
 
 enum class SortKey : std::uint8_t { rid, last_updated };
 
-struct SearchQuery {
-  std::string type;
-  std::vector<SearchClause> clauses;  ///< all must hold
-  SortKey sort = SortKey::rid;  ///< _sort=_lastUpdated; _id sorts like creation (server ids are time-ordered)
-  bool descending = false;
-  std::size_t count = 0;              ///< page size
-  std::size_t bytes_max = 0;          ///< of the bodies of a page, which holds one in any case; 0: no limit
-  bool count_only = false;            ///< _summary=count or _count=0
-  std::optional<std::int64_t> after;  ///< sort key of the last row of the page before
-  std::int64_t up_to_seq =
-      0;  ///< of a later page: rows changed after the first page are left out; 0: no bound
-};
-
 /// One key of a _sort that is not answered from the order of the store.
 struct SortTerm {
   const Parameter* parameter = nullptr;
   bool descending = false;
+};
+
+struct SearchQuery {
+  std::string type;
+  std::vector<SearchClause> clauses;  ///< all must hold
+  SortKey sort = SortKey::rid;  ///< last_updated: _sort=_lastUpdated
+  bool descending = false;      ///< of `sort`
+  /// By values: then `sort` does not count. A resource with several values of a key counts by the one that comes first in
+  /// that order (a period by its start), one without comes last; equal ones come in the order in which they were made,
+  /// reversed when the last key descends.
+  std::vector<SortTerm> order;
+  std::size_t count = 0;              ///< page size
+  std::size_t bytes_max = 0;          ///< of the bodies of a page, which holds one in any case; 0: no limit
+  bool count_only = false;            ///< _summary=count or _count=0
+  /// Sort key of the last row of the page before; with `order` its seq: its values in that version count, whatever has
+  /// become of it since.
+  std::optional<std::int64_t> after;
+  std::int64_t up_to_seq =
+      0;  ///< of a later page: rows changed after the first page are left out; 0: no bound
 };
 
 /// One _include or _revinclude.
@@ -113,7 +119,6 @@ enum class Total : std::uint8_t { unless_costly, none, estimate, accurate };
 
 struct ParsedSearch {
   SearchQuery query;
-  std::vector<SortTerm> sort;  ///< empty: query.sort
   std::vector<Include> includes;
   Subset subset;
   std::vector<std::pair<std::string, std::string>> self;  ///< the parameters used, decoded

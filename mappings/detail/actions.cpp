@@ -1,5 +1,7 @@
 #include "mappings/detail/actions.h"
 
+#include <utility>
+
 namespace kiln::mappings::detail {
 namespace {
 
@@ -190,22 +192,109 @@ std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<Te
   return all;
 }
 
-std::vector<Action> derive_actions(const ir::Unit& unit, std::vector<WriteFacts>& writes) {
-  const std::vector<StatementGuard> guards = statement_guards(unit);
-  std::vector<Action> actions(unit.stmts.size());
-  for (std::size_t i = 0; i < actions.size(); ++i) {
-    actions[i].op = unit.stmts[i].op;
-    actions[i].index = unit.stmts[i].index;
-    actions[i].guard = guards[i];
-    if (actions[i].op == ir::StmtOp::create) actions[i].creates = unit.creates[actions[i].index].reg;
-    if (actions[i].op != ir::StmtOp::write) continue;
-    WriteFacts& write = writes[actions[i].index];
-    const bool looked_at =
-        guards[i].of == write.write->guard_segment && guards[i].mask == write.write->guard_mask;
-    write.late_guard = write.late_guard && !looked_at;
-    actions[i].kind = write.kind;
+namespace {
+
+class Bodies {
+ public:
+  Bodies(const ir::Unit& unit, const std::vector<ConditionFacts>& conditions, std::vector<WriteFacts>& writes)
+      : unit_(unit), conditions_(conditions), guards_(statement_guards(unit)), writes_(writes) {
+    made_.bodies.resize(unit.stmts.size());
   }
-  return actions;
+
+  void add(ir::Range body) {
+    if (body.count == 0) return;
+    const auto first = static_cast<ir::Index>(made_.all.size());
+    pending_ = 0;
+    append(body);
+    const auto count = static_cast<ir::Index>(made_.all.size()) - first;
+    made_.bodies[body.first] = {first, count};
+    find_runs(first, count);
+  }
+  Actions take() { return std::move(made_); }
+
+ private:
+  /// The branch of a `when` that every run takes, kNone when that is not known; `steps`: what telling it costs.
+  static constexpr ir::Index kNoBranch = ir::kNone - 1;
+  ir::Index branch_of(const ir::When& when, std::uint8_t& steps) const {
+    for (ir::Index i = 0; i < when.branches.count; ++i) {
+      const ir::Index branch = when.branches.first + i, condition = unit_.when_branches[branch].condition;
+      if (condition == ir::kNone) return branch;
+      ++steps;
+      if (conditions_[condition].kind == ConditionKind::always) return branch;
+      if (conditions_[condition].kind != ConditionKind::never) return ir::kNone;
+    }
+    return kNoBranch;
+  }
+
+  void append(ir::Range body) {
+    for (ir::Index i = body.first; i < body.first + body.count; ++i) {
+      if (unit_.stmts[i].op == ir::StmtOp::when) {
+        std::uint8_t steps = 1;
+        const ir::Index branch = branch_of(unit_.whens[unit_.stmts[i].index], steps);
+        if (branch != ir::kNone) {
+          pending_ = static_cast<std::uint8_t>(pending_ + steps);
+          if (branch != kNoBranch) append(unit_.when_branches[branch].body);
+          continue;
+        }
+      }
+      append(i);
+    }
+  }
+
+  void append(ir::Index statement) {
+    Action& action = made_.all.emplace_back();
+    action.op = unit_.stmts[statement].op;
+    action.index = unit_.stmts[statement].index;
+    action.steps = static_cast<std::uint8_t>(action.steps + pending_);
+    pending_ = 0;
+    const StatementGuard& guard = guards_[statement];
+    action.guard_of = guard.of;
+    action.mask = guard.mask;
+    if (action.op == ir::StmtOp::create) action.creates = unit_.creates[action.index].reg;
+    if (action.op != ir::StmtOp::write) return;
+    WriteFacts& write = writes_[action.index];
+    const bool looked_at = guard.of == write.write->guard_segment && guard.mask == write.write->guard_mask;
+    write.late_guard = write.late_guard && !looked_at;
+  }
+
+  void find_runs(ir::Index first, ir::Index count) {
+    constexpr std::uint8_t kLongest = 255;
+    for (ir::Index i = first + count; i-- > first;) {
+      Action& action = made_.all[i];
+      action.run_creates = action.creates != ir::kNoSlot;
+      action.run_steps = action.steps;
+      action.run_mask = action.mask;
+      if (i + 1 == first + count) continue;
+      const Action& next = made_.all[i + 1];
+      if (next.guard_of != action.guard_of || next.run == kLongest) continue;
+      action.run = static_cast<std::uint8_t>(next.run + 1);
+      action.run_creates = action.run_creates || next.run_creates;
+      action.run_steps = static_cast<std::uint16_t>(next.run_steps + action.steps);
+      action.run_mask |= next.run_mask;
+    }
+  }
+
+  const ir::Unit& unit_;
+  const std::vector<ConditionFacts>& conditions_;
+  const std::vector<StatementGuard> guards_;
+  std::vector<WriteFacts>& writes_;
+  std::uint8_t pending_ = 0;  ///< steps of `when`s that the next statement takes over
+  Actions made_;
+};
+
+}  // namespace
+
+Actions derive_actions(const ir::Unit& unit, const std::vector<ConditionFacts>& conditions,
+                       std::vector<WriteFacts>& writes) {
+  Bodies bodies(unit, conditions, writes);
+  for (const ir::Function& function : unit.functions) bodies.add(function.body);
+  for (const ir::Create& create : unit.creates) bodies.add(create.body);
+  for (const ir::Add& add : unit.adds) bodies.add(add.body);
+  for (const ir::Emit& emit : unit.emits) bodies.add(emit.body);
+  for (const ir::Loop& loop : unit.loops) bodies.add(loop.body);
+  for (const ir::WhenBranch& branch : unit.when_branches) bodies.add(branch.body);
+  for (const ir::Object& object : unit.objects) bodies.add(object.body);
+  return bodies.take();
 }
 
 }  // namespace kiln::mappings::detail

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "mappings/detail/conditions.h"
 #include "mappings/detail/guards.h"
 #include "mappings/detail/ir.h"
 #include "mappings/detail/plans.h"
@@ -52,14 +53,29 @@ struct alignas(64) WriteFacts {
   const ir::Write* write = nullptr;
 };
 
-/// One statement.
+/// One statement, as those of a body stand one behind the other.
 struct Action {
   ir::StmtOp op = ir::StmtOp::let;
-  WriteKind kind = WriteKind::general;  ///< of a write
+  std::uint8_t steps = 1;  ///< what reaching it costs
   std::uint16_t creates =
       ir::kNoSlot;  ///< register of a `create`: it holds nothing when the statement is passed over
   ir::Index index = ir::kNone;  ///< as Stmt::index
-  StatementGuard guard;
+  ir::Index guard_of = StatementGuard::kNothing;
+  /// So many statements from here on, this one included, have a guard of the same: the run.
+  std::uint8_t run = 1;
+  bool run_creates = false;     ///< one of the run is a `create`
+  std::uint16_t run_steps = 1;  ///< what passing over the run costs
+  std::uint64_t mask = 1;      ///< StatementGuard::mask
+  std::uint64_t run_mask = 1;  ///< of the whole run
+};
+static_assert(sizeof(Action) == 32);
+
+/// The statements of a unit. A `when` whose branch is known before the run is gone: the statements of the branch stand
+/// in its place.
+struct Actions {
+  std::vector<Action> all;
+  /// Parallel to Unit::stmts: where the actions of the body stand that begins with that statement.
+  std::vector<ir::Range> bodies;
 };
 
 /// Parallel to Unit::writes. `splits`, parallel to Unit::functions, becomes 1 for a fn whose objects read the
@@ -67,7 +83,8 @@ struct Action {
 std::vector<WriteFacts> derive_writes(const ir::Unit& unit, const std::vector<TextPlan>& plans,
                                       const std::vector<std::uint8_t>& texts,
                                       std::vector<std::uint8_t>& splits);
-/// Parallel to Unit::stmts. Guards that become those of a statement are taken from its write.
-std::vector<Action> derive_actions(const ir::Unit& unit, std::vector<WriteFacts>& writes);
+/// Guards that become those of a statement are taken from its write.
+Actions derive_actions(const ir::Unit& unit, const std::vector<ConditionFacts>& conditions,
+                       std::vector<WriteFacts>& writes);
 
 }  // namespace kiln::mappings::detail

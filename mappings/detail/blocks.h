@@ -35,6 +35,19 @@ class Block {
     const __m128i slash = _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\\'));
     return _mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, slash))) != 0;
   }
+  /// Every byte is unreserved in a URL (RFC 3986 section 2.3).
+  bool is_unreserved() const {
+    const auto between = [](__m128i bytes, char first, char last) {
+      const __m128i from_first = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
+      const auto most = static_cast<char>(last - first);
+      return _mm_cmpeq_epi8(_mm_min_epu8(from_first, _mm_set1_epi8(most)), from_first);
+    };
+    const __m128i letter = between(_mm_or_si128(bytes_, _mm_set1_epi8(0x20)), 'a', 'z');
+    const __m128i digit = _mm_or_si128(between(bytes_, '0', '9'), between(bytes_, '-', '.'));
+    const __m128i other = _mm_or_si128(_mm_cmpeq_epi8(bytes_, _mm_set1_epi8('_')),
+                                       _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('~')));
+    return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), other)) == 0xFFFF;
+  }
 
  private:
   explicit Block(__m128i bytes) : bytes_(bytes) {}
@@ -67,6 +80,14 @@ class Block {
     bool special = false;
     for (const char c : bytes_) special |= static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
     return special;
+  }
+  bool is_unreserved() const {
+    bool all = true;
+    for (const char c : bytes_) {
+      const char small = static_cast<char>(c | 0x20);
+      all &= (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    }
+    return all;
   }
 
  private:

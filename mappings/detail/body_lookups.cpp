@@ -31,11 +31,12 @@ LookupModel& CompilerState::lookup(const Declaration& declaration) {
   model = std::make_unique<LookupModel>();
   const auto& decl = *declaration.decl->get_if<ast::LookupDecl>();
   model->decl = &decl;
-  const bool later = decl.via.text == "http" || decl.via.text == "postgres";
-  if (later) {
-    report(ErrorCode::E0990, decl.via.span,
-           "lookups via `" + decl.via.text + "` are not available in this version")
-        .helps.push_back("via sql (SQLite) or via csv");
+  if (decl.via.text == "http") {
+    report(ErrorCode::E0990, decl.via.span, "lookups via `http` are not available in this version")
+        .helps.push_back("via sql (SQLite, PostgreSQL) or via csv");
+  } else if (decl.via.text == "postgres") {
+    report(ErrorCode::E0412, decl.via.span, "there are no lookups via `postgres`")
+        .helps.push_back("via sql \"" + decl.query.text + "\", and `postgres { … }` in that query of kiln.conf");
   } else if (decl.via.text != "sql" && decl.via.text != "csv") {
     report(ErrorCode::E0412, decl.via.span, "there are no lookups via `" + decl.via.text + "`")
         .notes.push_back("via sql \"query of kiln.conf\", via csv \"file\"");

@@ -114,7 +114,9 @@ std::optional<SegmentModel> Body::segment_model(std::string_view id, base::Span 
     return model;
   }
   model.standard = hl7::Dictionary(version_).segment(id);
-  for (std::size_t v = hl7::kVersionCount; !model.standard && any_version_ && v-- > 0;) {
+  // `segment PRT {}` in a file whose maps are of a version that has no PRT yet: as the newest version has it.
+  const bool any = any_version_ || declared.found != nullptr;
+  for (std::size_t v = hl7::kVersionCount; !model.standard && any && v-- > 0;) {
     model.standard = hl7::Dictionary(hl7::kVersions[v]).segment(id);
   }
   if (model.standard) return model;

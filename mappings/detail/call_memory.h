@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mappings/arena.h"
+#include "mappings/detail/asked_before.h"
 #include "mappings/program.h"
 
 namespace kiln::mappings::detail {
@@ -50,11 +51,16 @@ class CallMemory {
   /// Valid, texts too, until the next keep() or clear(), its texts until the next clear() or renew(); nullptr
   /// when it is not known.
   const Call* find(std::uint32_t function, std::string_view key) const;
+  /// Whether the call was asked for in a run before: what comes in one message only is not worth keeping.
+  bool comes_again(std::uint32_t function, std::string_view key) {
+    return asked_.comes_again(hash(function, key));
+  }
   /// Longer texts are not kept.
   void keep(const Call& call);
   void clear();
   /// Between two runs: clear() when there is no room any more.
   void renew() {
+    asked_.next_run();
     if (calls_.size() == kCallsMax) clear();
   }
 
@@ -66,6 +72,7 @@ class CallMemory {
 
   std::vector<Call> calls_;
   std::vector<std::uint16_t> places_;  ///< open-addressed: 1 + index in calls_; 0: free
+  AskedBefore asked_;
   Arena texts_;
 };
 

@@ -231,7 +231,7 @@ std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit) {
   facts->object_fns = object_functions(unit);
   facts->object_lookups = object_lookups(unit);
   facts->writes = derive_writes(unit, facts->plans, facts->text_fns, facts->splits);
-  facts->actions = derive_actions(unit, facts->writes);
+  facts->actions = derive_actions(unit, facts->conditions, facts->writes);
   for (const ir::Table& table : unit.tables) {
     std::vector<std::string_view> keys;
     for (ir::Index i = 0; i < table.rows.count; ++i)

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,7 +66,7 @@ struct Facts {
   std::vector<const hl7::Structure*> expression_structures;  ///< parallel to Unit::expressions
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
   std::vector<WriteFacts> writes;                            ///< parallel to Unit::writes
-  std::vector<Action> actions;                               ///< parallel to Unit::stmts
+  Actions actions;
   std::vector<std::uint8_t> splits;                          ///< parallel to Unit::functions (actions.h)
   std::vector<std::uint8_t> pure;                            ///< parallel to Unit::functions (purity.h)
   std::vector<std::uint8_t> text_fns;                        ///< parallel to Unit::functions (purity.h)
@@ -86,6 +87,21 @@ struct Facts {
 };
 
 std::shared_ptr<const Facts> derive_facts(const ir::Unit& unit);
+
+/// The facts of one unit for all who ask. Thread-safe.
+class SharedFacts {
+ public:
+  /// `unit` is the same each time.
+  std::shared_ptr<const Facts> of(const ir::Unit& unit) {
+    std::call_once(derived_, [&] { facts_ = derive_facts(unit); });
+    return facts_;
+  }
+
+ private:
+  std::once_flag derived_;
+  std::shared_ptr<const Facts> facts_;
+};
+
 /// Slot of the member with that name; kNoSlot when the shape has none.
 std::uint16_t slot_of(const ir::Unit& unit, ir::Index shape, std::string_view member);
 

@@ -19,14 +19,6 @@ const KeptObject* ObjectMemory::find(const ObjectKey& key, std::size_t hash) con
   }
 }
 
-bool ObjectMemory::comes_again(std::size_t hash) {
-  std::uint32_t& asked = asked_[hash % asked_.size()];
-  const auto mark = static_cast<std::uint32_t>(hash >> 8);
-  if (asked == mark) return true;
-  asked = mark;
-  return false;
-}
-
 void ObjectMemory::keep(const ObjectKey& key, std::size_t hash, const KeptObject& object) {
   if (is_full()) return;
   if (places_.empty()) places_.resize(kPlaces);

@@ -3,13 +3,13 @@
 // a message and in the next one, and what is made of them is the same each time (see run_objects.cpp for what
 // is kept).
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "mappings/arena.h"
+#include "mappings/detail/asked_before.h"
 #include "mappings/targets/kept_object.h"
 
 namespace kiln::mappings::detail {
@@ -31,8 +31,9 @@ class ObjectMemory {
   /// nullptr when it is not known; without a node: known as one that cannot be kept. Valid until the next
   /// clear() or renew().
   const KeptObject* find(const ObjectKey& key, std::size_t hash) const;
-  /// Whether a key of this hash was asked for before, a short while ago: what comes once need not be kept.
-  bool comes_again(std::size_t hash);
+  /// Whether a key of this hash was asked for in a run before, a short while ago: keeping what comes in one message
+  /// only, be it twice, costs more than making it.
+  bool comes_again(std::size_t hash) { return asked_.comes_again(hash); }
   bool is_full() const { return entries_.size() == kObjectsMax; }
   /// All that `object` refers to is of arena().
   void keep(const ObjectKey& key, std::size_t hash, const KeptObject& object);
@@ -40,6 +41,7 @@ class ObjectMemory {
   void clear();
   /// Between two runs: clear() when there is no room any more.
   void renew() {
+    asked_.next_run();
     if (is_full() || arena_.used() > kBytesMax) clear();
   }
 
@@ -52,7 +54,7 @@ class ObjectMemory {
   };
   std::vector<Entry> entries_;
   std::vector<std::uint16_t> places_;  ///< open-addressed: 1 + index in entries_; 0: free
-  std::array<std::uint32_t, 1024> asked_{};
+  AskedBefore asked_;
   Arena arena_;
 };
 

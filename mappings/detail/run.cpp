@@ -254,9 +254,10 @@ void Run::no_map(const Program& program) {
 
 /// Of a map: its registers say which resources have been created.
 Frame Run::new_map_frame(const ir::Function& function) {
-  Frame frame = new_frame(function);
-  std::fill_n(frame.locals, function.locals, Value());
-  std::fill_n(frame.objects, std::max<std::size_t>(function.objects, 1), nullptr);
+  const std::size_t objects = std::max<std::size_t>(function.objects, 1);
+  Frame frame;
+  frame.locals = arena_.array<Value>(function.locals).data();
+  frame.objects = arena_.array<OutputNode*>(objects).data();
   return frame;
 }
 

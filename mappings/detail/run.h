@@ -99,6 +99,7 @@ class Run {
   std::uint64_t valued_of(ir::Index guard_of);
   void exec_other(const Action& action);
   void exec_write(const WriteFacts& write);
+  void write_found(const WriteFacts& write, OutputNode& base);
   bool part_text(std::uint32_t part, std::string_view& text);
   bool write_part(const WriteFacts& write, OutputNode& object);
   bool passes(const WriteFacts& write);
@@ -287,6 +288,8 @@ class Run {
 
   // run_text.h, run_text.cpp
   bool look(ir::Index expr, Text& out);
+  bool look_known(const TextPlan& plan, Text& out);
+  bool look_more(const TextPlan& plan, Text& out);
   bool look_by(const TextPlan& first, Text& out);
   bool look_leaf(Hl7Ref range, std::uint32_t end, Hl7Level level, Text& out);
   bool look_part(const TextPlan& plan, const Parts& parts, Text& out);

@@ -61,6 +61,7 @@ bool Run::truth(ir::Index expr) {
   if (++steps_ > steps_max_ && over_budget()) return false;
   const ConditionFacts& facts = facts_->conditions[expr];
   Text found;
+  const auto finds = [&](const TextPlan& plan) { return look_known(plan, found) || look_more(plan, found); };
   switch (facts.kind) {
     case ConditionKind::always:
       return true;
@@ -73,14 +74,14 @@ bool Run::truth(ir::Index expr) {
     case ConditionKind::inverse:
       return !truth(facts.a);
     case ConditionKind::equals:
-      if (!look(facts.a, found)) break;
+      if (!finds(facts_->plans[facts.a])) break;
       return (found.size != 0 && is_same(found.view(), text(facts.literal))) == facts.wanted;
     case ConditionKind::among:
-      if (!look(facts.a, found)) break;
+      if (!finds(facts_->plans[facts.a])) break;
       return found.size != 0 && (facts.marks >> text_mark(found.view()) & 1) != 0 &&
              is_among(found.view(), facts.b);
     case ConditionKind::valued:
-      if (!is_sent(facts_->plans[facts.a]) || !look(facts.a, found)) break;
+      if (!is_sent(facts_->plans[facts.a]) || !finds(facts_->plans[facts.a])) break;
       if (const Hl7Ref range = hl7_range(found.source); found.size != 0) mark_read(range.begin, range.end);
       return (found.size != 0) == facts.wanted;
     case ConditionKind::general:

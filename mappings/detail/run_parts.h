@@ -24,11 +24,13 @@ struct CreatedNode : OutputNode {
   std::string_view authority;      ///< what stands for the system in the seed when the system has no URI
   OutputNode* identity = nullptr;  ///< the Identifier to add
   CreatedNode* merged_into = nullptr;
+  CreatedNode* amended_by = nullptr;  ///< of an `ensure`: the patch of its identity behind it
   std::uint32_t first_loop = 0, loops = 0;  ///< range in Run::loop_numbers_
   std::uint32_t entry = 0;
   std::uint32_t sequence = 0;  ///< in order of creation, from 1
   bool skipped = false;
   bool exists = false;
+  bool amends = false;  ///< a patch whose resource is an `ensure` of the same Bundle
   /// The Bundle that is made, in a map that makes one: its own elements, no entry.
   bool is_bundle() const { return resource_type == "Bundle"; }
   char uuid[36] = {};

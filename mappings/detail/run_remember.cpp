@@ -180,6 +180,12 @@ Called Run::remembered(CallMemory& memory, const CallKey& key, const Call& call)
   const CallMemory::Call* const known = memory.find(key.function, key.text);
   // A call in which the steps end is made, so that it ends where it did without a memory.
   if (known != nullptr && steps_ + known->steps <= steps_max_) return recalled(*known, key.arguments);
+  const bool only_now = &memory == &pure_calls_ && !pure_calls_.comes_again(key.function, key.text);
+  if (known != nullptr || only_now) {
+    Called called;
+    called.result = call();
+    return called;
+  }
   CallMemory::Call made;
   made.function = key.function;
   made.key = key.text;
@@ -200,7 +206,7 @@ Called Run::remembered(CallMemory& memory, const CallKey& key, const Call& call)
   each_part([&](std::size_t i, Hl7Ref range) { put_read(range.begin, before[i] | made.read[i]); });
   const Value& result = called.result;
   const bool text = result.is_absent() || (result.kind == ValueKind::string && result.flags == 0);
-  if (known != nullptr || !text || !recording.fits || halt_ != Halt::none || is_asking()) return called;
+  if (!text || !recording.fits || halt_ != Halt::none || is_asking()) return called;
   if (!find_source(result.source, key.arguments, made.source) ||
       !find_source(recording.source, key.arguments, recording.note.source))
     return called;

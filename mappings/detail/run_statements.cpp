@@ -12,7 +12,7 @@ void Run::exec_other(const Action& action) {
       return;
     }
     case ir::StmtOp::write:
-      return exec_write(facts_->writes[action.index]);
+      return;  // exec_body() knows them
     case ir::StmtOp::create:
       return exec_create(unit_->creates[action.index]);
     case ir::StmtOp::add:
@@ -33,6 +33,29 @@ void Run::exec_other(const Action& action) {
   }
 }
 
+inline void Run::exec_write(const WriteFacts& write) {
+  OutputNode* const base = frame_.objects[write.base];
+  if (base == nullptr) return;
+  if ((write.test != TestKind::none || write.late_guard) && !passes(write)) return;
+  rule_ = write.rule;
+  switch (write.kind) {
+    case WriteKind::part:
+    case WriteKind::text:
+      return write_found(write, *base);
+    case WriteKind::value:
+      if (write.only_if_unset && is_written(*base, write.slot)) return;
+      return write_value(write, *base, eval_common(write.value));
+    case WriteKind::object:
+      return write_object(write, *base);
+    case WriteKind::reference:
+      return write_reference(write, *base);
+    case WriteKind::call:
+      return write_call(write, *base);
+    case WriteKind::general:
+      return write_general(write, *base);
+  }
+}
+
 /// Which of the places that a guard is of hold something; all of them where that is not known.
 inline std::uint64_t Run::valued_of(ir::Index guard_of) {
   if (guard_of == StatementGuard::kNothing) return ~std::uint64_t{0};
@@ -41,24 +64,35 @@ inline std::uint64_t Run::valued_of(ir::Index guard_of) {
   return segment < 0 ? 0 : info(static_cast<std::uint32_t>(segment)).valued;
 }
 
-/// A statement whose guard holds nothing costs one AND: neighbours mostly look at the same segment or value,
-/// which no statement of the body changes.
+/// A statement whose guard holds nothing costs one AND, and so does a run of them: neighbours mostly look at
+/// the same segment or value, which no statement of the body changes.
 void Run::exec_body(ir::Range body) {
-  if (halt_ != Halt::none) return;
-  const Action* at = facts_->actions.data() + body.first;
+  if (halt_ != Halt::none || body.count == 0) return;
+  const ir::Range made = facts_->actions.bodies[body.first];
+  const Action* at = facts_->actions.all.data() + made.first;
   ir::Index looked_at = StatementGuard::kNothing;
   std::uint64_t valued = ~std::uint64_t{0};
-  for (const Action* const end = at + body.count; at != end; ++at) {
-    if (at->guard.of != looked_at) {
-      looked_at = at->guard.of;
+  for (const Action* const end = at + made.count; at != end; ++at) {
+    if (at->guard_of != looked_at) {
+      looked_at = at->guard_of;
       valued = valued_of(looked_at);
     }
-    if ((valued & at->guard.mask) == 0) {
-      ++steps_;
-      if (at->creates != ir::kNoSlot) frame_.objects[at->creates] = nullptr;
+    if ((valued & at->mask) == 0) {
+      if ((valued & at->run_mask) != 0) {
+        steps_ += at->steps;
+        if (at->creates != ir::kNoSlot) frame_.objects[at->creates] = nullptr;
+        continue;
+      }
+      steps_ += at->run_steps;
+      const Action* const last = at + at->run - 1;
+      for (; at <= last && at->run_creates; ++at) {
+        if (at->creates != ir::kNoSlot) frame_.objects[at->creates] = nullptr;
+      }
+      at = last;
       continue;
     }
-    if (++steps_ > steps_max_ && over_budget()) [[unlikely]]
+    steps_ += at->steps;
+    if (steps_ > steps_max_ && over_budget()) [[unlikely]]
       return;
     if (at->op == ir::StmtOp::write) {
       exec_write(facts_->writes[at->index]);

@@ -7,7 +7,12 @@
 namespace kiln::mappings::detail {
 
 bool Run::look(ir::Index expr, Text& out) {
-  return look_by(facts_->plans[expr], out);
+  const TextPlan& plan = facts_->plans[expr];
+  return look_known(plan, out) || look_more(plan, out);
+}
+
+bool Run::look_more(const TextPlan& plan, Text& out) {
+  return look_by(plan, out);
 }
 
 /// A field with separators in it, or a long one.

@@ -106,6 +106,26 @@ inline bool Run::look_in_field(const PathKey& path, const SegmentInfo& in, Text&
   return look_composite(path, field, out);
 }
 
+/// look() of what was looked at before, and of a field that holds nothing: most looks, told without a frame.
+[[gnu::always_inline]] inline bool Run::look_known(const TextPlan& plan, Text& out) {
+  if (!plan.direct) return false;
+  const PathKey& path = facts_->paths[plan.index];
+  const std::int32_t segment = segment_registers_[path.segment - segment_base_];
+  if (segment < 0) return false;
+  const auto in_segment = static_cast<std::uint32_t>(segment);
+  const Looked& looked = looked_[(path.hash + in_segment * 11) % kLooked];
+  if (looked.place == (std::uint64_t{in_segment} << 32 | path.path) && looked.text.size != 0) {
+    out = looked.text;
+  } else {
+    const SegmentInfo& in = segments_[in_segment];
+    const bool other = plan.otherwise != ir::kNone || plan.absent != ir::kNone;
+    if (other || !in.opened || (in.valued >> (path.field - 1) & 1) != 0) return false;
+    out = {};
+  }
+  ++steps_;
+  return true;
+}
+
 /// text_of(eval(expr)) of the expression that the plan is of, and its source, by a look; size 0: absent.
 /// False: nothing is known and nothing was done.
 [[gnu::always_inline]] inline bool Run::look_by(const TextPlan& first, Text& out) {

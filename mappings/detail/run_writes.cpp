@@ -46,15 +46,6 @@ inline void Run::write_text(OutputNode& object, std::uint16_t at, const Text& te
   if (!constant) mark_live(&node);
 }
 
-namespace {
-
-bool is_written(const OutputNode& object, std::uint16_t at) {
-  const OutputNode* const node = object.slots[at];
-  return node != nullptr && !is_vacant(*node);
-}
-
-}  // namespace
-
 /// Kind part. False: nothing was done, the general way has to be gone.
 inline bool Run::write_part(const WriteFacts& write, OutputNode& object) {
   std::string_view sent;
@@ -76,38 +67,19 @@ inline bool Run::write_part(const WriteFacts& write, OutputNode& object) {
   return true;
 }
 
-void Run::exec_write(const WriteFacts& write) {
-  OutputNode* base = frame_.objects[write.base];
-  if (base == nullptr) return;
-  if ((write.test != TestKind::none || write.late_guard) && !passes(write)) return;
-  rule_ = write.rule;
-  switch (write.kind) {
-    case WriteKind::part:
-      if (write_part(write, *base)) return;
-      [[fallthrough]];
-    case WriteKind::text: {
-      if (write.only_if_unset && is_written(*base, write.slot)) return;
-      if (Text found; row_loops_ == 0 && look_by(write.plan, found)) {
-        if (found.size == 0) return;
-        if (write.walks) base = walk(*base, {write.write->path.first, write.write->path.count - 1});
-        if (base != nullptr) write_text(*base, write.slot, found, write.constant);
-        return;
-      }
-      if (write.builds) return write_general(write, *base);
-      return write_value(write, *base, eval_common(write.value));
-    }
-    case WriteKind::value:
-      if (write.only_if_unset && is_written(*base, write.slot)) return;
-      return write_value(write, *base, eval_common(write.value));
-    case WriteKind::object:
-      return write_object(write, *base);
-    case WriteKind::reference:
-      return write_reference(write, *base);
-    case WriteKind::call:
-      return write_call(write, *base);
-    case WriteKind::general:
-      return write_general(write, *base);
+/// Kinds part and text: most writes.
+void Run::write_found(const WriteFacts& write, OutputNode& base) {
+  if (write.kind == WriteKind::part && write_part(write, base)) return;
+  if (write.only_if_unset && is_written(base, write.slot)) return;
+  if (Text found; row_loops_ == 0 && (look_known(write.plan, found) || look_by(write.plan, found))) {
+    if (found.size == 0) return;
+    OutputNode* object = &base;
+    if (write.walks) object = walk(base, {write.write->path.first, write.write->path.count - 1});
+    if (object != nullptr) write_text(*object, write.slot, found, write.constant);
+    return;
   }
+  if (write.builds) return write_general(write, base);
+  write_value(write, base, eval_common(write.value));
 }
 
 /// A scalar is evaluated before its place is made: most rules of a map find nothing to write.

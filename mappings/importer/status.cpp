@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <optional>
 #include <vector>
 
 #include "mappings/importer/code_tables.h"
 #include "mappings/importer/decisions.h"
 #include "mappings/importer/generated_maps.h"
-#include "mappings/importer/library_pieces.h"
+#include "mappings/importer/named_rows.h"
 #include "mappings/package.h"
 
 namespace kiln::mappings {
@@ -21,49 +20,23 @@ std::string field_of_csv(std::string_view text) {
   return out.find_first_of(",;") == std::string::npos ? out : "\"" + out + "\"";
 }
 
-/// "identifier[2].type.coding.code" -> "identifier"; choices by their base name as far as that can be told.
-std::string element_of(std::string_view target) {
-  std::string out;
-  for (const char c : target) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter) break;
-    out += c;
-  }
-  for (const char* const choice :
-       {"value", "effective", "onset", "occurrence", "performed", "deceased", "multipleBirth"})
-    if (out.starts_with(choice)) return choice;
-  return out;
-}
-
 class Status {
  public:
   Status(std::span<const GuideSheet> sheets, std::span<const base::EmbeddedFile> library,
          std::string_view decisions)
-      : pieces_(library_pieces(library)),
-        decisions_(decisions),
-        generated_(generated_maps(sheets, library, decisions_)) {
-    // What a declaration includes of the generated fragments is its own.
-    std::map<std::string, std::string_view> fragments;
+      : decisions_(decisions), generated_(generated_maps(sheets, library, decisions_)) {
+    // What a build has embedded of gen/ may be older than what the guide gives now.
+    std::vector<base::EmbeddedFile> files;
+    std::deque<std::string> paths;
     for (const auto& [path, text] : generated_.files) {
-      const std::string_view view(text);
-      for (std::size_t at = view.find("\nfragment "); at != std::string_view::npos;
-           at = view.find("\nfragment ", at + 1)) {
-        const std::string_view body = view.substr(at, view.find("\n}", at) - at);
-        fragments.emplace(body.substr(10, body.find('(') - 10), body);
-      }
+      paths.push_back("std/v2fhir/" + path);
+      files.push_back({paths.back(), text});
     }
-    constexpr std::string_view kInclude = "include guide.";
-    for (LibraryPiece& piece : pieces_) {
-      std::string whole(piece.text);
-      for (std::size_t at = piece.text.find(kInclude); at != std::string_view::npos;
-           at = piece.text.find(kInclude, at + 1)) {
-        const std::string_view rest = piece.text.substr(at + kInclude.size());
-        const auto found = fragments.find(std::string(rest.substr(0, rest.find_first_of("( \n"))));
-        if (found != fragments.end()) whole += found->second;
-      }
-      texts_.push_back(std::move(whole));
-      piece.text = texts_.back();
-    }
+    for (const char* const part : {"std/v2fhir/overlay/", "std/v2fhir/beyond/"})
+      for (const base::EmbeddedFile& file : library)
+        if (file.path.starts_with(part)) files.push_back(file);
+    for (const NamedRow& row : named_rows(sheets, files))
+      named_.emplace(row.kind + "|" + row.sheet + "|" + std::to_string(row.row), row.file + " " + row.rule);
   }
 
   std::string text(std::span<const GuideSheet> sheets) {
@@ -103,96 +76,21 @@ class Status {
 
   Decision decide(const GuideSheet& sheet, const GuideRow& row) const {
     const std::string key = row_key(sheet, row.row);
-    if (const auto made = generated_.places.find(key); made != generated_.places.end())
-      return {"generated", made->second, ""};
+    const auto named = named_.find(key);
+    const std::string where = named == named_.end() ? "" : named->second;
+    if (generated_.places.count(key) != 0) return {"generated", where, ""};
     const Decision* one = decisions_.row(sheet.kind, sheet.name, row.row);
-    const Decision* all = decisions_.sheet(sheet.kind, sheet.name);
     if (one != nullptr && one->status != "overlaid") return *one;
-    if (one == nullptr && all != nullptr && all->status != "overlaid") return *all;
-    const bool redirected = all != nullptr;
-    std::vector<std::string> names;
-    if (redirected && all->where == "language") return {"overlaid", "language", all->reason};
-    if (redirected) {
-      for (const std::string_view name : lines_of(replaced(all->where, '+', '\n'))) names.emplace_back(name);
-    } else {
-      names = usual(sheet, row);
-    }
-    Decision found = found_in(names, sheet, row);
-    if (found.status == "overlaid" && one != nullptr) found.reason = one->reason;
+    if (!where.empty()) return {"overlaid", where, one == nullptr ? "" : one->reason};
+    const Decision* all = decisions_.sheet(sheet.kind, sheet.name);
+    if (all != nullptr) return {all->status, all->where, all->reason};
     const auto reason = generated_.by_hand.find(key);
-    if (found.status == "deferred" && reason != generated_.by_hand.end())
-      found.reason += ": " + reason->second;
-    return found;
+    return {"deferred", "", reason == generated_.by_hand.end() ? "no rule names it" : reason->second};
   }
 
-  static const std::string& replaced(std::string_view text, char from, char to) {
-    thread_local std::string out;
-    out.assign(text);
-    std::replace(out.begin(), out.end(), from, to);
-    return out;
-  }
-
-  /// Where the library keeps a sheet when nothing else is said.
-  static std::vector<std::string> usual(const GuideSheet& sheet, const GuideRow& row) {
-    if (sheet.kind == "segments") return {"fragment " + table_name(sheet.name)};
-    if (sheet.kind == "messages") {
-      std::string map = "map ";
-      for (const char c : sheet.name) map += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-      return {std::move(map)};
-    }
-    const std::size_t open = sheet.name.find('['), dash = sheet.name.find_first_of("-]", open);
-    if (open == std::string::npos) return {};
-    static_cast<void>(row);
-    return {"datatype " + sheet.name.substr(0, open) + " -> " + sheet.name.substr(open + 1, dash - open - 1)};
-  }
-
-  Decision found_in(const std::vector<std::string>& names, const GuideSheet& sheet,
-                    const GuideRow& row) const {
-    bool known = false;
-    for (const LibraryPiece& piece : pieces_) {
-      if (std::find(names.begin(), names.end(), piece.name) == names.end()) continue;
-      known = true;
-      if (reads(piece, sheet, row)) return {"overlaid", piece.place + " " + piece.name, ""};
-    }
-    return {"deferred", "", known ? "no rule reads it" : "no declaration for this sheet"};
-  }
-
-  bool reads(const LibraryPiece& piece, const GuideSheet& sheet, const GuideRow& row) const {
-    if (sheet.kind == "messages") {
-      if (row.map.empty()) return false;
-      const std::string fragment = table_name(row.map), type = element_of(row.target);
-      return holds_token(piece.text, "include " + fragment) || uses_type(piece, sheet, row, type);
-    }
-    const std::size_t number = row.source.find_first_of("-.");
-    if (number == std::string::npos) return holds_token(piece.text, element_of(row.target));
-    if (sheet.kind == "segments") return holds_token(piece.text, row.source);
-    const std::string component = "." + row.source.substr(number + 1);
-    return holds_token(piece.text, component);
-  }
-
-  /// The sheet of this row lies elsewhere (decisions.csv): then the map makes such a resource and reads the
-  /// segment.
-  bool uses_type(const LibraryPiece& piece, const GuideSheet& sheet, const GuideRow& row,
-                 std::string_view type) const {
-    static_cast<void>(sheet);
-    const std::size_t dot = row.source.rfind('.');
-    const std::string segment = dot == std::string::npos ? row.source : row.source.substr(dot + 1);
-    const Decision* moved = decisions_.sheet("segments", row.map);
-    if (moved == nullptr || moved->status != "overlaid") return false;
-    for (const std::string_view name : lines_of(replaced(moved->where, '+', '\n'))) {
-      if (name == piece.name)
-        return holds_token(piece.text, std::string(": ") + std::string(type)) ||
-               piece.text.find(segment + "-") != std::string_view::npos;
-      if (name.starts_with("fragment ") && holds_token(piece.text, "include " + std::string(name.substr(9))))
-        return true;
-    }
-    return false;
-  }
-
-  std::vector<LibraryPiece> pieces_;
   Decisions decisions_;
   GeneratedMaps generated_;
-  std::deque<std::string> texts_;  ///< what pieces_ show
+  std::map<std::string, std::string> named_;  ///< "kind|map|row" -> file and rule that names it first
   std::string out_;
 };
 

@@ -10,10 +10,11 @@
 
 namespace kiln::mappings {
 
-/// STATUS.csv: kind,map,row,source,target,status,where,reason. The status is found by looking, not by
-/// promise: `generated` rows are in gen/, an `overlaid` row has a declaration of the library that reads its
-/// field (or writes its element, where the row has no field); every other row with a target is `deferred`, or
-/// `rejected-as-defect` where overlay/decisions.csv says why. `no-target`: the guide maps nothing there.
+/// STATUS.csv: kind,map,row,source,target,status,where,reason. The status is found by looking, not by promise:
+/// `generated` rows are in gen/, an `overlaid` row has a rule written by hand that names it (named_rows.h), or is
+/// what the language does anyway (`language`); `where` is the file and the address of that rule. Every other row
+/// with a target is `deferred`, or `rejected-as-defect` where overlay/decisions.csv says why. `no-target`: the
+/// guide maps nothing there.
 std::string status_csv(std::span<const GuideSheet> sheets, std::span<const base::EmbeddedFile> library,
                        std::string_view decisions);
 

@@ -31,8 +31,21 @@ void put_percent(OutputBuffer& out, char c) {
   out.put(std::string_view(escaped, 3));
 }
 
+/// Nothing in it needs an escape: most numbers and the keys that maps join.
+bool is_unreserved(std::string_view text) {
+  bool all = true;
+  if (text.size() < Block::kBytes) {
+    for (const char c : text) all &= kUnreserved[static_cast<unsigned char>(c)];
+    return all;
+  }
+  const std::size_t last = text.size() - Block::kBytes;
+  for (std::size_t at = 0; at < last; at += Block::kBytes) all &= Block::load(text.data() + at).is_unreserved();
+  return all && Block::load(text.data() + last).is_unreserved();
+}
+
 /// One part of a token search value: FHIR escapes `\ , | $` with a backslash, then the URL escapes.
 void put_token(OutputBuffer& out, std::string_view text) {
+  if (is_unreserved(text)) return out.put(text);
   std::size_t plain = 0;  // where the run of characters that stand as they are begins
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -96,10 +109,14 @@ void FhirTarget::print_bundle() {
   for (const CreatedNode* created : run_.created_) {
     const CreatedNode& node = *created;
     if (!node.exists || node.is_bundle()) continue;
-    out_.put(any ? std::string_view(",{\"fullUrl\":\"urn:uuid:") : ",\"entry\":[{\"fullUrl\":\"urn:uuid:");
+    if (node.amends) [[unlikely]] {  // the fullUrl is that of the `ensure`
+      out_.put(any ? std::string_view(",{\"resource\":") : ",\"entry\":[{\"resource\":");
+    } else {
+      out_.put(any ? std::string_view(",{\"fullUrl\":\"urn:uuid:") : ",\"entry\":[{\"fullUrl\":\"urn:uuid:");
+      out_.put(std::string_view(node.uuid, sizeof node.uuid));
+      out_.put("\",\"resource\":");
+    }
     any = true;
-    out_.put(std::string_view(node.uuid, sizeof node.uuid));
-    out_.put("\",\"resource\":");
     const ir::RequestKind request = node.create->request;
     if (requests && request == ir::RequestKind::patch) {
       print_patch(node);

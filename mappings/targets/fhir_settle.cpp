@@ -125,8 +125,19 @@ void FhirTarget::merge_duplicates() {
     if (node->skipped || node->value.empty()) continue;
     CreatedNode* const first = first_with_identity(*node);
     if (first == node) continue;
-    node->merged_into = first;
-    if (first->shape == node->shape) merge(*first, *node);
+    CreatedNode* into = first;
+    // A patch behind an `ensure` is for what is known already: both are asked for.
+    if (node->create->request == ir::RequestKind::patch && first->create->request == ir::RequestKind::ensure &&
+        conditional(*node)) {
+      into = first->amended_by;
+      if (into == nullptr) {
+        first->amended_by = node;
+        node->amends = true;
+        continue;
+      }
+    }
+    node->merged_into = into;
+    if (into->shape == node->shape) merge(*into, *node);
   }
 }
 

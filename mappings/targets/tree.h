@@ -174,6 +174,11 @@ inline bool is_vacant(const OutputNode& node) {
   }
   return holds_nothing(node);
 }
+/// Something would be printed for that member.
+inline bool is_written(const OutputNode& object, std::uint32_t index) {
+  const OutputNode* const node = object.slots[index];
+  return node != nullptr && !is_vacant(*node);
+}
 /// Same printed content. Both of the same shape.
 bool equal_content(const OutputNode& a, const OutputNode& b);
 

@@ -102,11 +102,13 @@ void make_quickstart_site(const fs::path& folder, const Ports& ports, std::uint1
   std::string conf = read_file(from / "kiln.conf");
   replace(conf, "127.0.0.1:8080", "127.0.0.1:" + std::to_string(ports.http));
   write_file(folder / "kiln.conf", conf);
+  fs::copy_file(from / "hmap.lock", folder / "hmap.lock");
   for (const auto& entry : fs::directory_iterator(folder / "channels")) {
     std::string text = read_file(entry.path());
+    // Whole: a port that was put in may hold the digits of one that is still looked for.
     const auto swap_port = [&](const std::string& port, std::uint16_t with, const std::string& more) {
-      const auto at = text.find(port);
-      if (at != std::string::npos) text.replace(at, port.size(), std::to_string(with) + more);
+      const auto at = text.find(" " + port + "\n");
+      if (at != std::string::npos) text.replace(at + 1, port.size(), std::to_string(with) + more);
     };
     swap_port("2575", ports.adt, "\n    connections_per_peer 300");
     swap_port("2576", bench::free_port(), "");

@@ -329,6 +329,28 @@ void bench_links(const Plan& plan, const Site& site) {
   }
 }
 
+/// Sorted by values: everything, what a clause leaves, and what one patient has.
+void bench_sorts(const Plan& plan, const Site& site) {
+  const auto pick = [&](std::uint64_t n) { return mixed(n + 33) % plan.patients; };
+  const auto same = [](const char* target) { return [target](std::uint64_t) { return std::string(target); }; };
+  const std::vector<Shape> all = {
+      {"_sort=-date", same("/Observation?_count=50&_total=none&_sort=-date")},
+      {"_sort=family", same("/Patient?_count=50&_total=none&_sort=family")},
+      {"_sort=-_id", same("/Patient?_count=50&_total=none&_sort=-_id")},
+      {"_sort=-date with a code", [](std::uint64_t n) { return std::string("/Observation?_count=50&_total=none&_sort=-date&code=http://loinc.org%7C") + kCodes[n % 8]; }},
+      {"_sort=status,-date", same("/Observation?_count=50&_total=none&_sort=status,-date")},
+      {"_sort=family,-birthdate", same("/Patient?_count=50&_total=none&_sort=family,-birthdate")},
+      {"_sort=-date of a patient", [=](std::uint64_t n) { return "/Observation?_count=50&_sort=-date&patient=" + Population::patient_id(pick(n)); }},
+      {"_sort=date from a day on", [](std::uint64_t n) { return "/Observation?_count=50&_total=none&_sort=date&date=ge20" + std::to_string(16 + n % 8) + "-03-01"; }},
+  };
+  for (const Shape& shape : all) {
+    const HttpLoadResult one =
+        load(site, 4, std::min(plan.seconds, 1.0), [&](std::uint64_t n) { return http_request("GET", shape.target(n)); });
+    figure(shape.name, one.quantile(0.5), "ms p50", 50, false);
+    figure("  p99", one.quantile(0.99), "ms", 0, false);
+  }
+}
+
 std::string next_of(const std::string& bundle) {
   const std::size_t at = bundle.find("\"relation\":\"next\",\"url\":\"");
   if (at == bundle.npos) return {};
@@ -374,6 +396,9 @@ void bench_large(const Plan& plan) {
   bench_mix(plan, site, "search mix, pages of 100", designed_mix(plan.patients));
   bench_mix(plan, site, "search mix, pages of 20", shapes(plan.patients));
   bench_links(plan, site);
+  bench_sorts(plan, site);
+  bench_paging(site, "pages of Observation by date, 50 each", "/Observation?_count=50&_total=none&_sort=-date");
+  bench_paging(site, "pages of Patient by family, 50 each", "/Patient?_count=50&_total=none&_sort=family");
   bench_paging(site, "pages of Observation, 50 each", "/Observation?_count=50&_total=none");
   bench_paging(site, "pages of the history of everything, 50 each", "/_history?_count=50");
   figure("memory after all of it (RSS)", site.engine().status_mb("VmRSS"), "MB", 256, false);

@@ -136,13 +136,25 @@ await real('FHIR browser: search, resource, history', async () => {
   await screenshot(page, folder, 'real-resource');
 });
 
-for (const name of ['quarantine', 'jobs', 'connections', 'alerts', 'storage', 'settings', 'settings/tokens', 'settings/certificates'])
+for (const name of ['quarantine', 'jobs', 'connections', 'alerts', 'storage', 'settings', 'settings/tokens', 'settings/certificates', 'settings/logs'])
   await real(`page ${name} has its data`, () => visit(name, name.replace('/', '-')));
 
 await real('audit: what was done is there, the chain is whole', async () => {
   await visit('audit', 'audit');
   await page.getByRole('button', { name: 'Verify the chain' }).click();
   await page.getByText('unbroken').first().waitFor();
+});
+
+await real('log levels: one is set and ended', async () => {
+  await visit('settings/logs', 'logs');
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'Set a level…' }).click();
+  await dialog.getByLabel('Log from').selectOption('error');
+  await dialog.getByRole('button', { name: 'Set', exact: true }).click();
+  await page.getByText('Everything from error on is logged').waitFor();
+  await page.getByRole('button', { name: 'End the level of every channel' }).click();
+  await dialog.getByRole('button', { name: 'End now', exact: true }).click();
+  await page.getByText('No channel has a level of its own.').waitFor();
 });
 
 await real('settings: an account and a token; log off and on', async () => {

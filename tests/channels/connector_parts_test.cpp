@@ -7,6 +7,7 @@
 #include "channels/connectors/detail/child_process.h"
 #include "channels/connectors/detail/sender_rule.h"
 #include "channels/connectors/detail/tcp_framing.h"
+#include "channels/doors.h"
 #include "channels/net/mqtt_client.h"
 #include "channels/net/oauth_client.h"
 #include "channels/net/smtp_client.h"
@@ -221,6 +222,44 @@ TEST_CASE("a program gets its input, its limits and nothing else", "[process]") 
   run.command = {"/bin/sleep", "60"};
   run.timeout_ms = 60'000;
   CHECK((detail::run_child(run, stop).error().code == base::ErrorCode::cancelled));
+}
+
+TEST_CASE("a chain asks again for what is still on its way, and says that it may be there", "[channel]") {
+  test::World world;
+  ChannelDoors doors;
+  doors.open("hub", world.intake);
+  Surroundings around = world.around();
+  around.doors = &doors;
+  const auto& spec = *find_connector(ConnectorRole::destination, "channel");
+  const auto destination = spec.make_destination(test::parse(spec, "{ name \"hub\" }"), around);
+  REQUIRE(destination->start());
+  Outgoing message;
+  message.msg_id = 7;
+  message.bytes = "MSH|";
+  bool late = true, stored = true;
+  world.intake.answer = [&](const Inbound&) {
+    Answer out;
+    out.id = 12;
+    out.taken = !stored ? Taken::not_stored : late ? Taken::refused : Taken::stored;
+    out.code = late ? "late" : "";
+    out.pending = late;
+    return out;
+  };
+  for (const bool is_stored : {true, false}) {  // as `late AE` says, and as a source says that stops
+    stored = is_stored;
+    const SendOutcome outcome = world.send(*destination, message);
+    CHECK((outcome.kind == SendOutcome::Kind::in_doubt));
+    CHECK((outcome.error == base::ErrorCode::timeout));
+    CHECK(outcome.detail.find("message 12 of hub is not delivered yet") != std::string::npos);
+  }
+  late = false;
+  CHECK((world.send(*destination, message).kind == SendOutcome::Kind::retry));
+  stored = true;
+  CHECK((world.send(*destination, message).kind == SendOutcome::Kind::sent));
+  const auto& messages = world.intake.messages;
+  REQUIRE(messages.size() == 4);
+  CHECK(messages[0].key == messages[3].key);
+  world.run(destination->stop());
 }
 
 }  // namespace

@@ -22,9 +22,11 @@ class RecordingIntake final : public Intake {
   base::Task<Answer> report(Unframed what) override;
   bool has_room() const override { return held < budget; }
   base::Task<void> room() override;
+  std::optional<std::int64_t> closed_seconds() const override { return closed; }
   void hold(std::size_t bytes) override { held_most = std::max(held_most, held += bytes); }
   void release(std::size_t bytes) override { held -= bytes; }
 
+  std::optional<std::int64_t> closed;  ///< outside of its hours, for so many seconds
   std::size_t budget = SIZE_MAX;  ///< bytes of unfinished messages; beyond, has_room() is false
   std::size_t held = 0, held_most = 0;
 

@@ -29,12 +29,13 @@ struct SourceFixture {
   }
   ~SourceFixture() { world.run(source->stop()); }
   base::HttpResponse post(const std::string& body, const std::string& type = "application/hl7-v2; charset=utf-8",
-                          const std::string& target = "/hl7", const std::string& method = "POST") {
+                          const std::string& target = "/hl7", const std::string& method = "POST", const std::string& repeats = "") {
     HttpClient client(world.net, "127.0.0.1", source->status().port);
     base::HttpRequest request;
     request.method = method;
     request.target = target;
     if (!type.empty()) request.headers.add("Content-Type", type);
+    if (!repeats.empty()) request.headers.add("Idempotency-Key", repeats);
     request.body = body;
     base::HttpResponse out;
     out.status = 0;
@@ -119,6 +120,108 @@ TEST_CASE("http source: plain text by option, v2.xml both ways", "[http]") {
   CHECK(fixture.post("<broken", "application/hl7-v2+xml", "/").status == 400);
   REQUIRE(fixture.world.intake.reports.size() == 1);  // nothing is dropped without a trace
   CHECK(fixture.world.intake.reports[0].head == "<broken");
+}
+
+TEST_CASE("http source: a batch is answered in an envelope like its own", "[http][batch]") {
+  SourceFixture fixture("{ port 0; path \"/hl7\"; http_status by_ack }");
+  fixture.world.intake.answer = [](const Inbound& message) {
+    const bool first = message.bytes.find("|ID1|") != std::string::npos;
+    return Answer{first ? Taken::stored : Taken::refused, ack(first ? "AA" : "AE", first ? "ID1" : "ID2"), false, 0, {}, {}};
+  };
+  std::string second = kMessage;
+  second.replace(second.find("ID1"), 3, "ID2");
+  const auto response = fixture.post("BHS|^~\\&|LAB|X|EHR|X|20250101||||B1\r" + kMessage + second + "BTS|2\r");
+  CHECK(response.status == 422);
+  CHECK(response.body.starts_with("BHS|"));
+  CHECK(response.body.find("MSA|AA|ID1\r") < response.body.find("MSA|AE|ID2\r"));
+  CHECK(response.body.find("BTS|2") != std::string::npos);
+  REQUIRE(fixture.world.intake.messages.size() == 2);
+  CHECK(fixture.world.intake.messages[0].bytes == kMessage);
+  fixture.answer(Taken::not_stored, "");
+  const auto again = fixture.post("BHS|^~\\&|LAB|X|EHR|X|20250101||||B1\r" + kMessage + "BTS|1\r");
+  CHECK(again.status == 503);
+  CHECK(again.headers.get("retry-after") == "10");
+}
+
+TEST_CASE("http source: rows and entries of a body are messages of their own", "[http][split]") {
+  SourceFixture fixture("{ port 0; content csv; split rows }");
+  fixture.world.intake.answer = [&](const Inbound& message) {
+    Answer out;
+    out.id = fixture.world.intake.messages.size();
+    out.taken = message.bytes.ends_with("2\n") ? Taken::refused : Taken::stored;
+    if (out.taken == Taken::refused) out.code = "mapping-require";
+    return out;
+  };
+  const auto response = fixture.post("id\n1\n2\n3\n", "text/csv", "/");
+  CHECK(response.status == 422);
+  CHECK(response.headers.get("content-type") == "application/x-ndjson");
+  CHECK(response.body ==
+        "{\"item\":1,\"result\":\"stored\",\"message\":1}\n{\"item\":2,\"result\":\"refused\",\"message\":2,\"code\":\"mapping-require\"}\n"
+        "{\"item\":3,\"result\":\"stored\",\"message\":3}\n");
+  CHECK(fixture.world.intake.messages.size() == 3);
+  CHECK(fixture.world.intake.messages[2].bytes == "id\n3\n");
+  CHECK(fixture.world.intake.messages[2].key.empty());
+  CHECK(fixture.post("id\n1\n\"2\n", "text/csv", "/").status == 400);
+  CHECK(fixture.post("id\n", "text/csv", "/").status == 400);
+  CHECK(fixture.world.intake.reports.size() == 2);
+  CHECK(fixture.world.intake.messages.size() == 3);
+  fixture.world.intake.answer = [](const Inbound&) { return Answer{}; };
+  const auto full = fixture.post("id\n1\n", "text/csv", "/");
+  CHECK(full.status == 503);
+  CHECK(full.headers.get("retry-after") == "10");
+}
+
+TEST_CASE("http source: FHIR comes in XML too, and a repeated request is known by its key", "[http][fhir]") {
+  SourceFixture fixture("{ port 0; content fhir; split entries }");
+  const std::string bundle =
+      "<Bundle xmlns=\"http://hl7.org/fhir\"><type value=\"collection\"/><entry><resource><Patient><id value=\"p\"/></Patient>"
+      "</resource></entry><entry><resource><Observation><id value=\"o\"/><status value=\"final\"/><code><text value=\"x\"/></code>"
+      "<valueQuantity><value value=\"1.50\"/></valueQuantity></Observation></resource></entry></Bundle>";
+  const auto first = fixture.post(bundle, "application/fhir+xml; charset=utf-8", "/", "POST", "k1");
+  CHECK(first.status == 200);
+  REQUIRE(fixture.world.intake.messages.size() == 2);
+  const auto& messages = fixture.world.intake.messages;
+  CHECK(messages[0].bytes == "{\"resourceType\":\"Patient\",\"id\":\"p\"}");
+  CHECK(messages[1].bytes.find("\"value\":1.50") != std::string::npos);
+  CHECK(messages[1].name == "Observation/o");
+  CHECK(messages[1].kind == ContentKind::fhir);
+  fixture.post(bundle, "text/xml", "/", "POST", "k1");
+  REQUIRE(messages.size() == 4);
+  CHECK(messages[0].key != messages[1].key);
+  CHECK(messages[1].key == messages[3].key);
+  CHECK(fixture.post("<Patient>", "application/fhir+xml", "/").status == 400);
+  CHECK(fixture.post("{}", "application/json", "/").status == 400);
+  CHECK(fixture.world.intake.reports.size() == 2);
+}
+
+TEST_CASE("http source: outside of its hours, and when it is late, it says when to come again", "[http]") {
+  SourceFixture fixture;
+  fixture.world.intake.closed = 1234;
+  const auto closed = fixture.post(kMessage);
+  CHECK(closed.status == 503);
+  CHECK(closed.headers.get("retry-after") == "1234");
+  CHECK(fixture.world.intake.messages.empty());
+  fixture.world.intake.closed.reset();
+  fixture.world.intake.answer = [](const Inbound&) { return Answer{Taken::stored, "", true, 7, "late", {}}; };  // `late close`
+  const auto late = fixture.post(kMessage);
+  CHECK(late.status == 503);
+  CHECK(late.headers.get("retry-after") == "10");
+  CHECK(late.body.empty());
+}
+
+TEST_CASE("http source: what a client sent that gave up while nothing was read is not taken", "[http]") {
+  SourceFixture fixture;
+  auto& world = fixture.world;
+  world.intake.budget = 0;
+  const std::string head = "POST /hl7 HTTP/1.1\r\nHost: x\r\nContent-Type: application/hl7-v2\r\nContent-Length: ";
+  const std::string request = head + std::to_string(kMessage.size()) + "\r\n\r\n" + kMessage;
+  CHECK(test::talk(world, fixture.source->status().port, request, 50).empty());
+  world.wait(20);
+  world.intake.budget = SIZE_MAX;
+  world.wait(50);
+  CHECK(world.intake.messages.empty());
+  CHECK(test::talk(world, fixture.source->status().port, request, 200).find("200 OK") != std::string::npos);
+  CHECK(world.intake.messages.size() == 1);
 }
 
 struct Server {

@@ -141,6 +141,35 @@ TEST_CASE("http server: so many connections of one address, any number of this m
   run_to_end(net, stop_server(server->get()));
 }
 
+TEST_CASE("http server: an address whose connections were refused has none", "[http]") {
+  Net net;
+  base::Network::OnAccept accept;
+  HttpLimits limits;
+  limits.connections = 1;
+  limits.connections_per_address = 1;
+  const HttpListen listen = [&accept](base::Network::OnAccept on_accept) -> base::Result<std::unique_ptr<base::Listener>> {
+    accept = std::move(on_accept);
+    return std::unique_ptr<base::Listener>(new NoListener);
+  };
+  auto server = HttpServer::start(net, listen, HttpHandler(&echo), limits);
+  REQUIRE(server);
+  std::vector<std::shared_ptr<SilentStream>> streams;
+  const auto connect = [&](const std::string& peer) {
+    streams.push_back(std::make_shared<SilentStream>(net, peer));
+    accept(streams.back());
+    return !streams.back()->closed;
+  };
+  CHECK(connect("10.0.0.1:1"));
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(connect("10.0.0.2:" + std::to_string(i)));  // over all
+  CHECK_FALSE(connect("10.0.0.1:2"));
+  streams[0]->close();
+  run_to_end(net, sleep_for(&net, 20));
+  CHECK(connect("10.0.0.2:9"));
+  CHECK((*server)->status().refused_connections == 4);
+  for (const auto& stream : streams) stream->close();
+  run_to_end(net, stop_server(server->get()));
+}
+
 TEST_CASE("http server answers requests, also pipelined and in any cut", "[http]") {
   Fixture fixture;
   const std::string two =
@@ -182,6 +211,7 @@ TEST_CASE("http server refuses what RFC 9112 forbids", "[http]") {
   CHECK(fixture.status(post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") == 400);
   CHECK(fixture.status(post + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n") == 400);
   CHECK(fixture.status(post + "Transfer-Encoding: gzip\r\n\r\n") == 501);
+  CHECK(fixture.status("POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") == 400);
   for (const char* list : {"gzip, chunked", "identity, chunked", "chunked, chunked", "chunked, identity"}) {
     // Nobody here undoes the first of them; what follows is not taken for a request.
     const std::string answers = fixture.raw({post + "Transfer-Encoding: " + list + "\r\n\r\n0\r\n\r\n" + get + "\r\n"}, 500);

@@ -37,6 +37,67 @@ TEST_CASE("mllp source answers pipelined frames in their order, however long eac
   CHECK(fixture.world.intake.messages[0].peer.starts_with("127.0.0.1:"));
 }
 
+/// Accepts at once, and answers when it is told to.
+class SlowIntake final : public Intake {
+ public:
+  explicit SlowIntake(Net& net) : go_(net.executor()) {}
+  base::Task<Answer> accept(Inbound message) override {
+    ++taken;
+    message.early("CA");
+    while (!open) {
+      auto wait = go_.wait(std::chrono::milliseconds(5));
+      co_await wait;
+    }
+    Answer out;
+    out.taken = Taken::stored;
+    out.reply = "AA";
+    co_return out;
+  }
+  base::Task<Answer> report(Unframed) override { co_return Answer(); }
+  bool has_room() const override { return true; }
+  base::Task<void> room() override { co_return; }
+  std::size_t taken = 0;
+  bool open = false;
+
+ private:
+  base::Event go_;
+};
+
+base::Task<void> push(Net* net, std::uint16_t port, std::string bytes, bool* written) {
+  auto connecting = net->connect("127.0.0.1", port, 1000);
+  auto stream = co_await std::move(connecting);
+  REQUIRE(stream);
+  auto writing = (*stream)->write_all(std::move(bytes), 60'000);
+  const auto done = co_await std::move(writing);
+  *written = done.has_value();
+  char chunk[4096];
+  for (;;) {
+    auto reading = (*stream)->read_some(chunk, sizeof chunk, 60'000);
+    const auto got = co_await std::move(reading);
+    if (!got || *got == 0) break;
+  }
+}
+
+TEST_CASE("mllp source: messages that wait for their second answer count for what a connection may send", "[mllp]") {
+  test::World world;
+  SlowIntake intake(world.net);
+  const auto& spec = *find_connector(ConnectorRole::source, "mllp");
+  const auto source = spec.make_source(test::parse(spec, "{ port 0 }"), world.around());
+  REQUIRE(source->start(intake));
+  constexpr std::size_t kFrames = 600, kMost = base::limits::kMllpPipelinedMax, kOneRead = 20;
+  std::string all;
+  for (std::size_t i = 0; i < kFrames; ++i) all += frame(std::string(20'000, 'x'));
+  bool written = false;
+  base::spawn(push(&world.net, source->status().port, std::move(all), &written));
+  CHECK(world.until([&] { return intake.taken >= kMost; }));
+  world.wait(100);
+  CHECK(intake.taken <= kMost + kOneRead);
+  CHECK_FALSE(written);
+  intake.open = true;
+  CHECK(world.until([&] { return intake.taken == kFrames && written; }));
+  world.run(source->stop());
+}
+
 TEST_CASE("mllp source: no reply, reply and close", "[mllp]") {
   SourceFixture fixture("{ port 0 }");
   fixture.world.intake.answer = [](const Inbound& message) {

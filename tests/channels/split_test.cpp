@@ -49,6 +49,17 @@ TEST_CASE("each row is a message with the header before it", "[split]") {
         "error: a quoted field does not end, so its records cannot be told apart");
 }
 
+TEST_CASE("a quote opens at the start of a cell only, as the reader of the rows has it", "[split]") {
+  CHECK(parts(detail::Split::rows, "id,size\n1,5\" disk\n2,3.5\" disk\n") == "[id,size\n1,5\" disk\n][id,size\n2,3.5\" disk\n]");
+  CHECK(parts(detail::Split::rows, "id,note\n1,\"a\"b\"\n2,c\n") == "[id,note\n1,\"a\"b\"\n][id,note\n2,c\n]");
+  CHECK(parts(detail::Split::rows, "id;note\n1;\"two\nlines\"\n2;x,\"y\n") == "[id;note\n1;\"two\nlines\"\n][id;note\n2;x,\"y\n]");
+  CHECK(parts(detail::Split::rows, "id\tnote\n1\t\"two\nlines\"\n") == "[id\tnote\n1\t\"two\nlines\"\n]");
+  const auto bars = detail::split_file(detail::Split::records, "1|\"two\nlines\"\n2|b\n", '|');
+  REQUIRE(bars);
+  CHECK(bars->items.size() == 2);
+  CHECK(parts(detail::Split::records, "1|\"two\nlines\"\n") == "[1|\"two\n][lines\"\n]");  // a comma is what it goes by
+}
+
 TEST_CASE("each line, or each entry, is a resource; its numbers stay as they are", "[split]") {
   CHECK(parts(detail::Split::lines, "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n\n no json \r\n") ==
         "[{\"resourceType\":\"Patient\",\"id\":\"a\"} @Patient/a][no json]");
@@ -60,6 +71,54 @@ TEST_CASE("each line, or each entry, is a resource; its numbers stay as they are
         "[{\"resourceType\":\"Patient\",\"id\":\"p\"} @Patient/p] note: entry 2 of the Bundle has no resource");
   CHECK(parts(detail::Split::entries, "{\"resourceType\":\"Patient\"}") == "error: the file is no Bundle");
   CHECK(parts(detail::Split::entries, "{").starts_with("error"));
+}
+
+TEST_CASE("results of files of one name are kept beside each other, and written once", "[split][files]") {
+  Folder f;
+  f.world.intake.answer = [&](const Inbound&) {
+    Answer out;
+    out.taken = Taken::stored;
+    out.id = f.world.intake.messages.size();
+    return out;
+  };
+  f.start("csv", "{ folder \"in\"; poll 10ms; stable 0s; split rows; results \"results\" }");
+  f.put("in/a.csv", "id\n1\n");
+  REQUIRE(f.world.until([&] { return f.has("in/archive/a.csv"); }));
+  f.put("in/a.csv", "id\n2\n3\n");
+  REQUIRE(f.world.until([&] { return f.has("in/archive/a.csv.2"); }));
+  CHECK(f.read("in/results/a.csv.results.jsonl") == "{\"item\":1,\"result\":\"stored\",\"message\":1}\n");
+  CHECK(f.read("in/results/a.csv.2.results.jsonl") ==
+        "{\"item\":1,\"result\":\"stored\",\"message\":2}\n{\"item\":2,\"result\":\"stored\",\"message\":3}\n");
+  // As after an end between the results and the move: the same answers are there already.
+  f.world.intake.messages.resize(1);
+  f.put("in/.taken/a.csv", "id\n2\n3\n");
+  REQUIRE(f.world.until([&] { return f.has("in/archive/a.csv.3"); }));
+  CHECK_FALSE(f.has("in/results/a.csv.3.results.jsonl"));
+}
+
+TEST_CASE("a file whose messages are still on their way stays, and asks again with the same keys", "[split][files]") {
+  Folder f;
+  int late = 2;
+  f.world.intake.answer = [&](const Inbound& message) {
+    Answer out;
+    out.id = 1;
+    out.taken = Taken::stored;
+    if (message.bytes.ends_with("2\n") && late-- > 0) {
+      out.taken = Taken::refused;  // as `late AE` tells a sender that cannot ask again
+      out.code = "late";
+      out.pending = true;
+    }
+    return out;
+  };
+  f.put("in/a.csv", "id\n1\n2\n3\n");
+  f.start("csv", "{ folder \"in\"; poll 10ms; stable 0s; split rows; results \"results\" }");
+  REQUIRE(f.world.until([&] { return f.has("in/archive/a.csv"); }));
+  CHECK_FALSE(f.has("in/failed/a.csv"));
+  const auto& messages = f.world.intake.messages;
+  REQUIRE(messages.size() == 9);
+  CHECK(messages[1].key == messages[7].key);
+  CHECK(f.read("in/results/a.csv.results.jsonl").find("late") == std::string::npos);
+  CHECK(f.source->status().messages >= 3);
 }
 
 TEST_CASE("rows of a file are taken one by one, and a file says what became of each", "[split][files]") {

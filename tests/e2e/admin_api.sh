@@ -18,7 +18,7 @@ sys.path.insert(0, str(source / "tests/support"))
 from kiln_site import *  # noqa: E402,F403
 
 SITE = {
-    "kiln.conf": 'server {{\n  data "data"\n  http {{ listen 127.0.0.1:{http} }}\n  console {{ listen 127.0.0.1:{console} }}\n}}\n',
+    "kiln.conf": 'server {{\n  data "data"\n  http {{ listen 127.0.0.1:{http} }}\n  console {{ listen 127.0.0.1:{console}; host "kiln.example.org"; proxy x-forwarded-for }}\n}}\n',
     "channels/adt_in.channel": """module e2e.admin
 
 channel adt_in {{
@@ -420,7 +420,12 @@ def guesses_of_one_address_are_slowed_down_and_counted():
     assert 429 in seen and 401 in seen and any("address" in t for t in texts), (seen, texts)
     assert World.ann.get("/status"), "who is logged in goes on"
     records = World.ann.get("/audit?limit=1000&action=session.login")["records"]
-    assert len(records) - len(before) <= seen.count(401), "what was not looked at is not in the trail"
+    # Names that nobody has: the first twenty, and then one a minute, which tells how many were left out.
+    assert len(records) - len(before) <= 25, "strangers fill the trail"
+    for n in range(60):
+        status, answer = Client(World.console).call("POST", "/setup", {"token": "0" * 32, "user": "eve", "password": PASSWORD})
+        assert status == 409, answer
+    assert len(World.ann.get("/audit?limit=1000&action=session.login")["records"]) - len(records) <= 2, "strangers fill the trail"
     _, _, metrics = World.ann.request("GET", "/metrics")
     figures = {line.split(" ")[0]: float(line.split(" ")[1]) for line in metrics.decode().splitlines() if not line.startswith("#")}
     assert figures['kiln_auth_failures_total{listener="console"}'] >= seen.count(401), figures
@@ -430,13 +435,52 @@ def guesses_of_one_address_are_slowed_down_and_counted():
     client = Client(World.console)
     knocks = []
     while sum("names" in k for k in knocks) < 12:
-        error = client.log_in("locked-one", "wrong password")[1]["error"]
+        error = client.log_in("developer", "wrong password")[1]["error"]
         knocks.append("address" if "address" in error["text"] else "names" if error["code"] == "login-locked" else "wrong")
         assert len(knocks) < 300, knocks
     records = World.ann.get("/audit?limit=1000&action=session.login")["records"]
-    locked = [r for r in records if r["user"] == "locked-one" and "locked" in r.get("detail", "")]
+    locked = [r for r in records if r["user"] == "developer" and "locked" in r.get("detail", "")]
     # Each wrong password from the fifth on is a lock.
     assert 1 <= len(locked) <= max(1, knocks.count("wrong") - 4) < 12, (knocks, locked)
+
+
+def behind_a_proxy_everybody_has_a_quota_of_their_own():
+    def by_proxy(address, **more):
+        return {"X-Forwarded-For": f"198.51.100.9, {address}", **more}
+    statuses = []
+
+    def guess(n):
+        statuses.append(Client(World.console).call("POST", "/session", {"user": f"far-{n}", "password": "wrong password"}, by_proxy("203.0.113.7"))[0])
+    for turn in range(20):
+        threads = [threading.Thread(target=guess, args=(turn * 100 + n,)) for n in range(16)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        if 429 in statuses:
+            break
+    assert 429 in statuses, statuses
+    # Somebody else behind the same proxy, by https.
+    near = Client(World.console)
+    https = by_proxy("203.0.113.8", **{"X-Forwarded-Proto": "https", "Host": "kiln.example.org", "Origin": "https://kiln.example.org"})
+    status, headers, text = near.request("POST", "/api/v1/session", {"user": "auditor", "password": PASSWORD + " of mine"}, https)
+    assert status == 200 and "; Secure" in headers["Set-Cookie"] and "Strict-Transport-Security" in headers, (status, text)
+    newest = World.ann.get("/audit?limit=1&action=session.login")["records"][0]
+    assert newest["from"] == "203.0.113.8" and newest["user"] == "auditor", newest
+    status, headers, text = near.request("POST", "/api/v1/session", {"user": "auditor", "password": "x"}, {**https, "Origin": "http://kiln.example.org"})
+    assert status == 403, text
+
+
+def auditors_do_not_read_names_in_the_trail():
+    assert World.ann.call("GET", "/messages?q=" + urllib.parse.quote('name:canaryname type:ADT'))[0] == 200
+    assert World.ann.call("GET", "/messages?q=" + urllib.parse.quote('text:"x; canaryname"'))[0] == 200
+    assert World.ann.request("GET", "/api/v1/fhir/Patient?family=canaryname&_count=3")[0] == 200
+    auditor = Client(World.console)
+    assert wait_for("a login", lambda: auditor.log_in("auditor", PASSWORD + " of mine")[0] == 200)
+    seen = json.dumps(auditor.get("/audit?limit=100"))
+    assert "canaryname" not in seen and "shown with phi.view" in seen and "_count=3" in seen, seen[:3000]
+    status, _, lines = auditor.request("GET", "/api/v1/audit/export")
+    assert status == 200 and b"canaryname" not in lines and b"shown with phi.view" in lines
+    assert "canaryname" in json.dumps(World.ann.get("/audit?limit=100"))
+    assert b"canaryname" in World.ann.request("GET", "/api/v1/audit/export")[2]
 
 
 def an_emergency_access_is_in_the_figures():
@@ -661,8 +705,10 @@ def main():
         events_tell_what_changes,
         one_can_look_at_the_fhir_store,
         everything_is_in_the_audit_trail,
+        auditors_do_not_read_names_in_the_trail,
         content_is_not_shown_when_it_cannot_be_recorded,
         the_verbs_speak_to_it,
+        behind_a_proxy_everybody_has_a_quota_of_their_own,
         guesses_of_one_address_are_slowed_down_and_counted,
         a_session_ends_and_so_does_the_server,
     ])

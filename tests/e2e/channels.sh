@@ -172,6 +172,37 @@ def the_chain_is_answered_by_its_end():
     case.end()
 
 
+def what_is_late_is_asked_for_again_by_chains_and_files():
+    """Neither sets it aside: a release would send it twice."""
+    up = threading.Event()
+    a, b = Receiver(lambda *_: "AA" if up.is_set() else "AE"), Receiver()
+    channels = chain(a, b, "delivered { timeout 20s }")
+    channels["hub"] = channels["hub"].replace("accept hl7 ADT_A01 2.5.1", "accept hl7 ADT_A01 2.5.1\n  ack original on delivered { timeout 200ms }")
+    case = Case(channels)
+    with Mllp(case.port) as one:
+        one.write(VT + adt("L1") + FS)
+        assert one.is_silent(1)
+        up.set()
+        assert ack_code(one.read()) == "AA"
+    assert len(case.of("hub")) == 1 and not case.engine.find("state:quarantined")
+    assert set(a.controls()) == {"L1"}
+    case.end()
+
+    up.clear()
+    a = Receiver(lambda *_: "AA" if up.is_set() else "AE")
+    case = Case({"in": 'source file { folder "in"; poll 50ms; stable 0s; results "results" }\n  accept hl7 ADT_A01 2.5.1\n'
+                       "  ack original on delivered { timeout 200ms }\n  " + sink("a", a)})
+    (case.site / "in/one.hl7").write_bytes(adt("F1"))
+    wait_for("it is tried", lambda: len(a.controls()) > 1)
+    time.sleep(0.6)
+    assert (case.site / "in/.taken/one.hl7").exists(), "it is not refused: it is on its way"
+    up.set()
+    wait_for("the file is done", lambda: (case.site / "in/archive/one.hl7").exists())
+    assert '"result":"stored"' in (case.site / "in/results/one.hl7.results.jsonl").read_text()
+    assert len(case.of("in")) == 1
+    case.end()
+
+
 def outside_of_its_hours_a_destination_waits_and_says_so():
     a = Receiver()
     other_day = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][(time.gmtime().tm_wday + 3) % 7]
@@ -235,5 +266,6 @@ def policies_of_answers_end_what_they_say():
 sys.exit(run_cases([a_chain_fans_out_and_can_be_followed_both_ways, a_stopped_channel_holds_those_before_it_in_order,
                     what_is_handed_on_when_the_process_ends_is_handed_on_once, an_answer_waits_until_it_is_delivered,
                     in_enhanced_mode_the_accept_acknowledgement_does_not_wait, the_chain_is_answered_by_its_end,
+                    what_is_late_is_asked_for_again_by_chains_and_files,
                     outside_of_its_hours_a_destination_waits_and_says_so, rows_of_a_file_are_messages_of_their_own,
                     policies_of_answers_end_what_they_say]))

@@ -1,17 +1,14 @@
 #!/usr/bin/env python3
 """Databases: rows in and out of SQLite files and of a PostgreSQL server that the test starts as an unprivileged user."""
-import glob
-import os
 import pathlib
-import pwd
 import shutil
 import sqlite3
-import subprocess
 import sys
 
 SOURCE, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE / "tests/support"))
 from kiln_site import (Engine, Mllp, Skipped, ack_code, adt, free_port, run_cases, temp_folder, wait_for, write_site)  # noqa: E402
+from postgres import Postgres  # noqa: E402
 
 KILN = BUILD / "kiln"
 MAPS = """module e2e
@@ -46,47 +43,6 @@ class Sqlite:
             rows = database.execute(sql).fetchall()
         database.close()
         return [tuple("" if v is None else str(v) for v in row) for row in rows]
-
-
-class Postgres:
-    """initdb and a server on a free port, as `nobody` when the test runs as root."""
-    kind = "PostgreSQL"
-
-    def __init__(self):
-        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
-        if not found:
-            raise Skipped("there is no PostgreSQL")
-        self.bin = pathlib.Path(found[-1]).parent
-        self.folder = temp_folder()
-        self.port = free_port()
-        self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
-        if self.user:
-            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
-        (self.folder / "password").write_text("very secret\n")
-        os.chmod(self.folder / "password", 0o644)
-        self.call(self.bin / "initdb", "-D", self.folder / "data", "-U", "kiln", "-A", "scram-sha-256", "--pwfile", self.folder / "password", "-E", "UTF8",
-                  "--no-sync")
-        self.start()
-        self.options = (f'postgres {{ host "127.0.0.1"; port {self.port}; database "postgres"; user "kiln"; '
-                        f'password file("{self.folder}/password") }}')
-
-    def call(self, *command):
-        identity = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, cwd=self.folder, **identity)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def start(self):
-        self.call(self.bin / "pg_ctl", "-D", self.folder / "data", "-w", "-l", self.folder / "log", "-o",
-                  f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off", "start")
-
-    def stop(self):
-        self.call(self.bin / "pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
-
-    def run(self, sql):
-        done = subprocess.run(["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "kiln", "-d", "postgres", "-At", "-F", "\x1f", "-c", sql],
-                              env={**os.environ, "PGPASSWORD": "very secret"}, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return [tuple(line.split("\x1f")) for line in done.stdout.splitlines() if line and not line.startswith(("INSERT", "CREATE", "DELETE"))]
 
 
 def site(files):

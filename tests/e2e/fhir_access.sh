@@ -4,6 +4,7 @@
     fhir_access.sh SOURCE BUILD
 """
 import hashlib
+import json
 import pathlib
 import ssl
 import sys
@@ -228,9 +229,9 @@ def secrets_are_nowhere():
                 assert secret.encode() not in path.read_bytes(), path
 
 
-def check(conf):
+def check(conf, *words):
     bad = write_site(temp_folder() / "bad", {"kiln.conf": conf})
-    done = subprocess.run([str(build / "kiln"), "check", str(bad)], capture_output=True, text=True, env={**os.environ, **SECRETS})
+    done = subprocess.run([str(build / "kiln"), "check", *words, str(bad)], capture_output=True, text=True, env={**os.environ, **SECRETS})
     return done.returncode, done.stdout + done.stderr
 
 
@@ -247,6 +248,11 @@ def an_open_listener_is_refused_unless_written_out():
                  "server { http { listen 0.0.0.0:8080; insecure accept_risk } }"):
         code, text = check(fine)
         assert code == 0, text
+        # What is accepted is listed, every time somebody looks.
+        risky = "accept_risk" in fine
+        assert ("gives up protection, in writing:\n  server: http { insecure accept_risk }" in text) == risky, text
+        listed = json.loads(check(fine, "--json")[1])[0]["insecure"]
+        assert listed == ([{"place": "server", "text": "http { insecure accept_risk }"}] if risky else []), listed
     for wrong in ('user a { token "0123456789abcdef"; role "reader" }', 'user a { token env("LAB_TOKEN"); role "nobody" }',
                   'user a { role "reader" }', 'user a { certificate "CN=a"; role "reader" }', 'role x { read "Patients" }'):
         code, text = check(f"server {{ fhir {{ access {{ {wrong} }} }} }}")

@@ -58,7 +58,9 @@ expect 0 '[true]' "$kiln" fhirpath --expr "gender.memberOf('http://hl7.org/fhir/
 expect 0 '[false]' "$kiln" fhirpath --load "$work/profile.json" --expr "conformsTo('urn:kiln:p')" --input "$samples/names.json"
 expect 1 'the profile is not known' "$kiln" fhirpath --expr "conformsTo('urn:kiln:p')" --input "$samples/names.json"
 printf '<diff xmlns:f="http://hl7.org/fhir"><remove sel="f:Patient/f:name"/></diff>' > "$work/diff.xml"
-expect 1 'XML Patch is not supported' "$kiln" fhir patch "$samples/names.json" "$work/diff.xml"
+expect 1 'leads to several' "$kiln" fhir patch "$samples/names.json" "$work/diff.xml"
+printf '<diff xmlns:f="http://hl7.org/fhir"><replace sel="f:Patient/f:name[1]/f:family/@value">Xmlpatched</replace></diff>' > "$work/diff.xml"
+expect 0 'Xmlpatched' "$kiln" fhir patch "$samples/names.json" "$work/diff.xml"
 # A stream of lines, one of them long, costs what it costs, not its square.
 { printf '{"resourceType":"Basic","id":"'; head -c 8000000 /dev/zero | tr '\0' x; printf '"}\n'; } > "$work/long.ndjson"
 for i in $(seq 2000); do echo '{"resourceType":"Basic","code":{"text":"x"}}'; done >> "$work/long.ndjson"

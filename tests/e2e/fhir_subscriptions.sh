@@ -18,9 +18,11 @@ folder = temp_folder()
 site = write_site(folder / "site", {"kiln.conf": f"""server {{
   data "data"
   http {{ listen 127.0.0.1:{port} }}
+  egress {{ allow "127.0.0.1:{hook_port}" }}
   fhir {{
     subscriptions {{
       allow "http://127.0.0.1:{hook_port}/hooks"
+      allow "http://127.0.0.1:{other_port}/outside"
       topic results {{ url "{TOPIC}"; criteria "Observation?status=final"; on create update; filter "code"; filter "patient" }}
       retry forever backoff 20ms..200ms
     }}
@@ -134,6 +136,23 @@ def endpoints_must_be_listed():
               "entry": [{"resource": resource, "request": {"method": "POST", "url": "Subscription"}}]}
     assert engine.fhir("", "POST", json.dumps(bundle))[0] == 422
     assert not engine.entries("Subscription")
+
+
+def an_endpoint_outside_of_egress_is_refused_and_not_called():
+    with socket.create_server(("127.0.0.1", other_port)) as listener:
+        listener.settimeout(1)
+        resource = subscription("x")
+        resource["channel"]["endpoint"] = f"http://127.0.0.1:{other_port}/outside/a"
+        status, _, outcome = post(resource)
+        issue = outcome["issue"][0]
+        assert status == 403 and issue["expression"] == ["Subscription.channel.endpoint"], (status, outcome)
+        assert "egress {" in json.dumps(outcome) and f"127.0.0.1:{other_port}" in json.dumps(outcome), outcome
+        assert not engine.entries("Subscription")
+        try:
+            listener.accept()
+            raise AssertionError("it was called")
+        except socket.timeout:
+            pass
 
 
 def what_cannot_be_done_is_refused():
@@ -316,7 +335,7 @@ def heartbeats_say_that_it_lives():
 
 
 engine.start()
-code = run_cases([endpoints_must_be_listed, what_cannot_be_done_is_refused, rest_hook_gets_what_meets_the_criteria,
+code = run_cases([endpoints_must_be_listed, an_endpoint_outside_of_egress_is_refused_and_not_called, what_cannot_be_done_is_refused, rest_hook_gets_what_meets_the_criteria,
                   nothing_is_dropped_while_the_endpoint_is_down, an_endpoint_that_refuses_is_tried_again,
                   off_ends_it_and_what_waits_is_set_aside, topic_style_notifies_with_bundles, a_handshake_that_fails_is_an_error,
                   a_filter_that_the_topic_does_not_have_is_refused, heartbeats_say_that_it_lives])

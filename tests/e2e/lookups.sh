@@ -10,6 +10,7 @@ import sys
 source, build = map(pathlib.Path, sys.argv[1:3])
 sys.path.insert(0, str(source / "tests/support"))
 from kiln_site import *  # noqa: E402,F403
+from postgres import Postgres  # noqa: E402
 
 SITE = {
     "kiln.conf": """server {{
@@ -117,6 +118,52 @@ def a_message_names_the_tables_it_was_mapped_with():
     assert engine.show(send("TABLE4"))["config"] == second, "the tables that are there stay"
 
 
-status = run_cases([an_answer_is_kept_and_asked_anew_on_request, a_message_names_the_tables_it_was_mapped_with])
+def a_postgres_server_is_asked_and_may_be_down():
+    server = Postgres()
+    server.run("create table mpi(mrn text, eid text)")
+    server.run("insert into mpi values('4711', 'E-7')")
+    own = {name: free_port() for name in ("http", "mllp")}
+    texts = {name: text.format(**own) for name, text in SITE.items()}
+    texts["kiln.conf"] = texts["kiln.conf"].replace('file "mpi.db";', server.options + "; timeout 1s;")
+    other = write_site(temp_folder() / "site", texts)
+    with Engine(build / "kiln", other).start() as kiln:
+        def take(control):
+            with Mllp(own["mllp"]) as sender:
+                return ack_code(sender.send(message(control)))
+
+        assert take("PG1") == "AA"
+        kiln.wait_drained()
+        assert kiln.entries("Patient?identifier=urn:eid|E-7")
+        server.stop()
+        take("PG2")
+        wait_for("without the server the policy of the map decides", lambda: kiln.find("id:PG2")["state"] == "quarantined")
+        assert "lookup-unavailable" in kiln.tail(50) and "4711" not in kiln.tail(200)
+        server.start()
+
+        def answered():
+            control = f"PG{time.monotonic_ns()}"
+            return take(control) == "AA" and kiln.find(f"id:{control}")["state"] != "quarantined"
+
+        wait_for("the server is found again", answered)
+        server.run("delete from mpi")
+
+
+def a_query_of_a_lookup_only_reads():
+    server = Postgres()
+    server.run("create table mpi(mrn text, eid text)")
+    own = {name: free_port() for name in ("http", "mllp")}
+    texts = {name: text.format(**own) for name, text in SITE.items()}
+    texts["kiln.conf"] = texts["kiln.conf"].replace('file "mpi.db";', server.options + ";").replace(
+        "select eid from mpi where mrn = :mrn", "insert into mpi values (:mrn, 'E-0') returning eid")
+    other = write_site(temp_folder() / "site", texts)
+    with Engine(build / "kiln", other).start() as kiln:
+        with Mllp(own["mllp"]) as sender:
+            sender.send(message("RO1"))
+        wait_for("the statement is refused", lambda: kiln.find("id:RO1")["state"] == "quarantined")
+    assert server.run("select count(*) from mpi") == [("0",)]
+
+
+status = run_cases([an_answer_is_kept_and_asked_anew_on_request, a_message_names_the_tables_it_was_mapped_with,
+                    a_postgres_server_is_asked_and_may_be_down, a_query_of_a_lookup_only_reads])
 engine.stop()
 sys.exit(status)

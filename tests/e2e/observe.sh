@@ -367,6 +367,8 @@ def the_log_tells_less_when_it_repeats_and_more_when_asked():
     command("log", "level", "in", "loud", code=1)
     assert "in  debug  until" in command("log", "level", "in", "debug", "--for", "30m")
     assert case.engine.command_json("log", "--site", case.site)["levels"][0]["channel"] == "in"
+    assert "no channel has a level of its own" in command("log", "reset", "in")
+    assert "in  debug  until" in command("log", "level", "in", "debug", "--for", "30m")
     with Mllp(case.port) as c:
         for number in range(30):
             assert ack_code(c.send(adt(f"L{number}"))) == "AA"

@@ -151,6 +151,27 @@ def a_release_that_was_cut_off_before_its_note_is_sent_once():
         case.end()
 
 
+def a_replay_that_was_set_aside_as_a_whole_is_not_released_everywhere():
+    """Where it was to go stands in its job, not in the message: a release would send it to every destination."""
+    site = dict(SITE)
+    site["channels/in.channel"] = site["channels/in.channel"].replace("to pas: mllp from source", "map out = e2e.copy.copy\n  to pas: mllp from out")
+    case = Case(site=site)
+    case.send("W1")
+    text = (case.site / "maps/copy.hmap").read_text()
+    (case.site / "maps/copy.hmap").write_text(text.replace('MSH-3.1 = "KILN"', 'require PV1-2 == "never" else quarantine "closed today"\n  MSH-3.1 = "KILN"'))
+    case.kiln("reload")
+    case.kiln("replay", "1", "--to", "pas", "--include-sent")
+    found = wait_for("it is set aside", lambda: case.engine.find("state:quarantined"))
+    assert found["replay_of"] == 1, found
+    (case.site / "maps/copy.hmap").write_text(text)
+    case.kiln("reload")
+    status, answer = case.engine.control("POST", "/api/v1/quarantine/release", {"ids": [found["id"]]})
+    assert "where it was to go is not known" in json.dumps(answer), (status, answer)
+    case.kiln("replay", "1", "--to", "pas", "--include-sent")
+    case.end()
+    assert case.pas.controls() == ["W1", "W1"] and case.log.controls() == ["W1"], (case.pas.controls(), case.log.controls())
+
+
 def a_dry_run_compares_with_what_was_sent():
     case = Case()
     case.send("D1", "D2")
@@ -277,7 +298,8 @@ def what_another_map_would_have_sent():
 
 
 sys.exit(run_cases([quarantine_from_cause_to_decision, a_release_asked_twice_at_once_is_sent_once,
-                    a_release_that_was_cut_off_before_its_note_is_sent_once, a_dry_run_compares_with_what_was_sent,
+                    a_release_that_was_cut_off_before_its_note_is_sent_once,
+                    a_replay_that_was_set_aside_as_a_whole_is_not_released_everywhere, a_dry_run_compares_with_what_was_sent,
                     a_stale_message_is_not_sent_over_a_newer_one, a_job_keeps_its_rate_and_is_paused_and_cancelled,
                     a_killed_job_goes_on_and_sends_nothing_twice_unmarked, as_sent_and_through_another_channel,
                     what_another_map_would_have_sent]))

@@ -243,13 +243,44 @@ TEST_CASE("a wrong password that is asked for again counts like a login") {
 
 TEST_CASE("of a lock one refusal is new") {
   Fixture f;
-  for (int lock = 0; lock < 3; ++lock) {
-    while (f.logins.begin_login("eve")) (void)f.logins.end_login("eve", false, {});
-    CHECK(f.logins.is_first_refusal("eve"));
-    CHECK_FALSE(f.logins.is_first_refusal("eve"));
-    CHECK_FALSE(f.logins.is_first_refusal("eve"));
-    f.clock.advance(std::chrono::seconds(1000));
-  }
+  f.add("ann", "operator");
+  for (const std::string user : {"eve", "ann"})
+    for (int lock = 0; lock < 3; ++lock) {
+      while (f.logins.begin_login(user)) (void)f.logins.end_login(user, false, {});
+      CHECK(f.logins.tell_refusal(user, "10.0.0.1:1", base::ErrorCode::login_locked));
+      CHECK_FALSE(f.logins.tell_refusal(user, "10.0.0.1:1", base::ErrorCode::login_locked));
+      CHECK_FALSE(f.logins.tell_refusal(user, "10.0.0.1:1", base::ErrorCode::login_locked));
+      f.clock.advance(std::chrono::seconds(1000));
+    }
+}
+
+TEST_CASE("strangers cannot fill the audit trail") {
+  Fixture f;
+  f.add("ann", "operator");
+  const auto refused = base::ErrorCode::login_refused;
+  const auto told = [&](int tries, const std::string& from) {
+    int out = 0;
+    for (int i = 0; i < tries; ++i) out += f.logins.tell_refusal("guess-" + std::to_string(i), from, refused).has_value() ? 1 : 0;
+    return out;
+  };
+  // Ever other names of one house; a second house is told apart.
+  CHECK(told(1'000, "[2001:db8:1:2::7]:4000") == limits::kRefusalsTold);
+  CHECK(told(1'000, "[2001:db8:1:2:ffff::1]:4000") == 0);
+  CHECK(f.logins.tell_refusal("eve", "10.0.0.2:4000", refused) == std::uint64_t{1'980});  // and it says what was left out
+  CHECK(told(5, "10.0.0.2:4000") == 5);
+  // Once there is an account, who asks for the first one is a stranger, too.
+  CHECK(f.logins.check_set_up().error().code == base::ErrorCode::already_exists);
+  CHECK_FALSE(f.logins.tell_refusal(Logins::kSetUp, "[2001:db8:1:2::7]:4000", base::ErrorCode::already_exists));
+  // An account's are all told, whatever else comes from there.
+  for (int i = 0; i < 50; ++i) CHECK(f.logins.tell_refusal("ann", "[2001:db8:1:2::7]:4000", refused) == std::uint64_t{0});
+  // Later one a minute, and it says how many were left out since.
+  f.clock.advance(std::chrono::seconds(60));
+  CHECK(f.logins.tell_refusal("eve", "[2001:db8:1:2::7]:4000", refused) == std::uint64_t{1});
+  CHECK_FALSE(f.logins.tell_refusal("eve", "[2001:db8:1:2::7]:4000", refused));
+  // A flood from ever other addresses is bounded as a whole.
+  int all = 0;
+  for (int i = 0; i < 5'000; ++i) all += told(1, "10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":1");
+  CHECK(all <= static_cast<int>(limits::kStrangersRemembered) + limits::kRefusalsTold);
 }
 
 TEST_CASE("break-glass shows content for half an hour") {

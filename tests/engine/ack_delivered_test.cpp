@@ -1,4 +1,7 @@
 // Answers that wait for deliveries, and answers that a map makes.
+#include "engine/base/json.h"
+#include "engine/base/sql/sqlite.h"
+#include "engine/observe/traces.h"
 #include "tests/engine/pipeline_fixture.h"
 
 using namespace kiln;
@@ -32,10 +35,10 @@ struct Sender {
   bool done = false;
   std::vector<std::string> early;
 
-  void send(Fixture& f, const std::string& bytes) {
+  void send(Fixture& f, const std::string& bytes, std::string traceparent = {}) {
     done = false;
     base::spawn(offer(*f.channel, bytes, f.clock.wall(), &answer, &done, {},
-                      [this](std::string reply) { early.push_back(std::move(reply)); }));
+                      [this](std::string reply) { early.push_back(std::move(reply)); }, std::move(traceparent)));
     f.executor.run_ready();
   }
   std::string code() const { return ack_code(answer); }
@@ -49,6 +52,11 @@ SendOutcome answered(const char* code, const std::string& reply = {}) {
   out.code = code;
   out.reply = reply;
   return out;
+}
+
+base::Task<bool> keep(std::string* into, std::string body) {
+  *into = std::move(body);
+  co_return true;
 }
 
 }  // namespace
@@ -82,12 +90,14 @@ TEST_CASE("what is late is answered as the channel says, delivered all the same,
   CHECK(sender.done);
   CHECK(sender.code() == code);
   CHECK(sender.answer.close == (late == "close"));
+  CHECK(sender.answer.pending == (late != "AA"));  // a source that can ask again does
   f.receiver.up = true;
   f.executor.run(seconds(1));
   CHECK(f.receiver.got == "M1 ");
   sender.send(f, adt("M1"));
   f.executor.run(seconds(1));
   CHECK(sender.code() == "AA");
+  CHECK_FALSE(sender.answer.pending);
   CHECK(f.receiver.got == "M1 ");  // once
 }
 
@@ -99,6 +109,7 @@ TEST_CASE("a repetition that comes while the first waits is told the same", "[ac
   first.send(f, adt("M1"));
   second.send(f, adt("M1"));
   f.executor.run(seconds(1));
+  CHECK(f.budget.used() == 0);  // nor does what waits for the same end
   f.receiver.up = true;
   f.executor.run(seconds(1));
   CHECK((first.done && second.done));
@@ -167,6 +178,118 @@ TEST_CASE("a stop does not wait for deliveries: the sender asks again and is tol
   CHECK(sender.answer.reply.empty());
   CHECK(sender.answer.close);
   CHECK(sender.answer.taken == channels::Taken::not_stored);
+}
+
+TEST_CASE("who came in before a source stopped is not waited for by the source that begins after it", "[ack]") {
+  Fixture f(channel_text("original on delivered { timeout 10m }"));
+  f.start();
+  REQUIRE(f.channel->start_source());
+  f.receiver.up = false;
+  f.journal->hold_appends = true;
+  Sender sender;
+  sender.send(f, adt("M1"));
+  auto stopping = f.channel->stop_source();  // nobody has begun to wait
+  base::spawn(std::move(stopping));
+  REQUIRE(f.channel->start_source());
+  f.journal->release_appends();
+  f.executor.run(seconds(1));
+  REQUIRE(sender.done);
+  CHECK(sender.answer.close);
+  CHECK(sender.answer.pending);
+  CHECK(sender.answer.taken == channels::Taken::not_stored);
+  f.journal->hold_appends = false;
+  f.receiver.up = true;
+  sender.send(f, adt("M1"));
+  f.executor.run(seconds(1));
+  CHECK(sender.code() == "AA");
+  CHECK(f.receiver.got == "M1 ");
+  auto ending = f.channel->stop_source();
+  base::spawn(std::move(ending));
+  f.executor.run(seconds(1));
+}
+
+TEST_CASE("attempts that come before the answer are of the trace of the message", "[ack][traces]") {
+  Fixture f(channel_text("original on delivered { timeout 5s }"));
+  Traces::Parts parts;
+  parts.settings.url = "http://127.0.0.1:1/v1/traces";
+  parts.seed = "seed";
+  parts.home = &f.executor;
+  parts.clock = &f.clock;
+  std::string sent;
+  parts.send = [&sent](std::string body) { return keep(&sent, std::move(body)); };
+  Traces traces(std::move(parts));
+  use_traces(&traces);
+  f.start();
+  std::string attempt;
+  f.receiver.answer = [&](const channels::Outgoing& message) {
+    attempt = message.traceparent;
+    return answered("AA");
+  };
+  Sender sender;
+  sender.send(f, adt("M1"), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  f.executor.run(seconds(3));
+  use_traces(nullptr);
+  CHECK(sender.code() == "AA");
+  CHECK(attempt.substr(0, 35) == "00-4bf92f3577b34da6a3ce929d0e0e4736");
+  const auto parsed = base::parse_json(sent);
+  REQUIRE(parsed);
+  std::map<std::string, base::JsonView> spans;
+  for (const base::JsonView span : parsed->root()["resourceSpans"].at(0)["scopeSpans"].at(0)["spans"])
+    spans.emplace(std::string(span["name"].text()), span);
+  REQUIRE((spans.count("send") == 1 && spans.count("receive") == 1));
+  CHECK(spans.at("send")["parentSpanId"].text() == spans.at("receive")["spanId"].text());
+  CHECK(spans.at("receive")["parentSpanId"].text() == "00f067aa0ba902b7");
+  CHECK(spans.at("send")["startTimeUnixNano"].text() >= spans.at("receive")["startTimeUnixNano"].text());
+}
+
+TEST_CASE("who repeats a message whose record is damaged is answered, and told", "[ack][dedupe]") {
+  const std::string moment = GENERATE("mapped", "delivered");
+  Fixture f(channel_text("original on " + moment));
+  f.start();
+  Sender sender;
+  sender.send(f, adt("M1"));
+  f.executor.run(seconds(1));
+  REQUIRE(sender.code() == "AA");
+  const MessageId id = sender.answer.id;
+  f.stop();
+  f.channel.reset();
+  f.journal.reset();
+  f.disk.reset();
+  {
+    base::DatabaseOptions options;
+    options.path = f.journal_folder + "/000001-20261118.db";
+    auto database = base::Database::open(options);
+    REQUIRE(database);
+    REQUIRE(database->exec("UPDATE msg SET body = zeroblob(length(body))").has_value());
+  }
+  f.open();
+  f.start();
+  sender.send(f, adt("M1"));
+  f.executor.run(seconds(1));
+  REQUIRE(sender.done);
+  CHECK(sender.code() == "AA");
+  CHECK(sender.answer.id == id);
+  CHECK(sender.answer.reply.find("|M1|") != std::string::npos);
+  CHECK(f.receiver.got == "M1 ");  // not a second time
+  if (moment == "mapped") {
+    CHECK(sender.answer.code == "corrupt-record");
+    CHECK(sender.answer.reply.find("repeats message " + std::to_string(id)) != std::string::npos);
+  }
+}
+
+TEST_CASE("a message that cannot be compared with what is stored is not taken", "[ack][dedupe]") {
+  Fixture f(channel_text("original on mapped"));
+  f.start();
+  f.send(adt("M1"));
+  f.journal->error = base::ErrorCode::io_failed;
+  f.journal->fail_find = 1;
+  const Answer answer = f.send(adt("M1"));
+  CHECK(answer.taken == channels::Taken::not_stored);
+  CHECK(ack_code(answer) == "AE");
+  CHECK(f.budget.used() == 0);
+  CHECK(ack_code(f.send(adt("M1"))) == "AA");
+  f.executor.run(seconds(1));
+  CHECK(f.receiver.got == "M1 ");
 }
 
 TEST_CASE("a map of the message makes the answer, the same for a repetition", "[ack]") {

@@ -190,7 +190,7 @@ TEST_CASE("PATCH with a JSON Patch", "[patch]") {
   CHECK(status("/Patient/p", R"({"op":"add"})") == 400);
   CHECK(status("/Patient/p", "[") == 400);
   CHECK(status("/Patient/none", "[]") == 404);
-  CHECK(status("/Patient/p", "[]", {{"Content-Type", "application/xml-patch+xml"}}) == 415);
+  CHECK(status("/Patient/p", "[]", {{"Content-Type", "application/merge-patch+json"}}) == 415);
   CHECK(status("/Patient/p", "[]", {}) == 415);
   Headers old = kJsonPatch;
   old.emplace_back("If-Match", "W/\"1\"");
@@ -219,6 +219,35 @@ TEST_CASE("PATCH with a FHIRPath Patch, in JSON and XML", "[patch]") {
   CHECK(server.send("PATCH", "/Patient/p", path_patch("Patient.colour", R"("valueString":"New")"), kFhirJson)
             .status >= 400);
   CHECK(server.send("PATCH", "/Patient/p", R"({"resourceType":"Patient"})", kFhirJson).status == 400);
+}
+
+TEST_CASE("PATCH with an XML Patch, also in a transaction", "[patch]") {
+  FhirServer server;
+  REQUIRE(server.send("PUT", "/Patient/p", kPatient).status == 201);
+  const Headers kXmlPatch = {{"Content-Type", "application/xml-patch+xml; charset=utf-8"}};
+  const auto diff = [](const std::string& operation) {
+    return R"(<?xml version="1.0"?><diff xmlns:f="http://hl7.org/fhir">)" + operation + "</diff>";
+  };
+  const auto send = [&](const std::string& operation) { return server.send("PATCH", "/Patient/p", diff(operation), kXmlPatch); };
+  const auto done = send(R"(<replace sel="f:Patient/f:name[1]/f:family/@value">New</replace>)");
+  INFO(done.body);
+  REQUIRE(done.status == 200);
+  CHECK(done.headers.get("ETag") == "W/\"2\"");
+  const Json patched(done.body);
+  CHECK(patched["name"].at(0)["family"].text() == "New");
+  CHECK_FALSE(patched["text"]);  // generated from the old data
+  CHECK(send(R"(<remove sel="f:Patient/f:colour"/>)").status == 422);
+  CHECK(send(R"(<replace sel="f:Patient/f:id/@value">q</replace>)").status == 422);
+  CHECK(send(R"(<add sel="f:Patient"><active xmlns="http://hl7.org/fhir" value="maybe"/></add>)").status == 422);
+  CHECK(send(R"(<replace sel="//f:family/@value">X</replace>)").status == 400);
+  CHECK(server.send("PATCH", "/Patient/p", "<diff", kXmlPatch).status == 400);
+  CHECK(server.send("PATCH", "/Patient/p", "", kXmlPatch).status == 400);
+  CHECK(server.send("PATCH", "/Patient?identifier=urn:mrn|7", diff(R"(<replace sel="f:Patient/f:name[1]/f:family/@value">Newer</replace>)"), kXmlPatch).status == 200);
+  const auto transaction = server.send("POST", "/", R"({"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Binary","contentType":"application/xml-patch+xml","data":")" +
+      base::base64_encode(diff(R"(<replace sel="f:Patient/f:name[1]/f:family/@value">Newest</replace>)")) + R"("},"request":{"method":"PATCH","url":"Patient/p"}}]})");
+  INFO(transaction.body);
+  CHECK(transaction.status == 200);
+  CHECK(Json(server.send("GET", "/Patient/p").body)["name"].at(0)["family"].text() == "Newest");
 }
 
 TEST_CASE("conditional PATCH: one match, none, many", "[patch]") {

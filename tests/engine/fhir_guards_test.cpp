@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "engine/base/text.h"
 #include "tests/engine/fhir_fixture.h"
 
 using namespace kiln;
@@ -83,9 +84,48 @@ TEST_CASE("fhir: chains that multiply are refused, with what to write instead", 
         200);
 }
 
+TEST_CASE("fhir: the expression of an issue is a FHIRPath, and nothing else", "[fhir][guards]") {
+  FhirServer server;
+  const auto issue = [&](const char* method, const char* target, const std::string& body, const char* type) {
+    const auto response = server.send(method, target, body, {{"Content-Type", type}});
+    INFO(response.body);
+    REQUIRE(response.status >= 400);
+    const Json outcome(response.body);
+    const auto first = outcome["issue"].at(0);
+    return std::string(first["expression"].at(0).text()) + " | " + std::string(first["diagnostics"].text());
+  };
+  CHECK(issue("POST", "/Patient", R"({"resourceType":"Patient",})", "application/fhir+json") == " | json-syntax; line 1, column 27");
+  CHECK(issue("POST", "/Patient", R"(<Patient xmlns="http://hl7.org/fhir"><actie value="true"/></Patient>)", "application/fhir+xml") ==
+        "Patient.actie | fhir-unknown-element; line 1, column 38");
+  CHECK(issue("PUT", "/Patient/x", R"({"resourceType":"Patient","id":"y"})", "application/fhir+json") == "Patient.id | fhir-invalid");
+  put(server, "Basic", "b", R"("code":{"text":"x"})");
+  CHECK(issue("PATCH", "/Basic/b", R"([{"op":"remove","path":"/colour"}])", "application/json-patch+json") ==
+        " | fhir-patch-failed; operation 1");
+}
+
 TEST_CASE("fhir: sorted by id means by id", "[fhir][guards]") {
   FhirServer server;
   for (const char* id : {"b", "a", "c"}) put(server, "Basic", id, R"("code":{"text":"x"})");
   CHECK(order(server, "/Basic?_sort=_id") == "a b c ");
   CHECK(order(server, "/Basic?_sort=-_id") == "c b a ");
+}
+
+TEST_CASE("fhir: parameters that are no UTF-8 are refused, wherever they come in", "[fhir][guards]") {
+  FhirServer server;
+  put(server, "Patient", "a", R"("gender":"male")");
+  const auto refused = [](const base::HttpResponse& response) {
+    INFO(response.body);
+    CHECK(base::is_valid_utf8(response.body));
+    CHECK(response.body.find("not UTF-8") != std::string::npos);
+  };
+  for (const char* query : {"name=%ff%fe", "%ff=x", "colour%c3%28=x"}) {
+    refused(server.send("GET", std::string("/Patient?") + query));
+    refused(server.send("GET", std::string("/_history?") + query));
+    refused(server.send("POST", "/Patient/_search", query, {{"Content-Type", "application/x-www-form-urlencoded"}}));
+    refused(server.send("POST", "/Patient", R"({"resourceType":"Patient"})", {{"Content-Type", "application/fhir+json"}, {"If-None-Exist", query}}));
+    refused(server.send("DELETE", std::string("/Patient?") + query));
+    for (const char* kind : {"batch", "transaction"})
+      refused(server.send("POST", "/", std::string(R"({"resourceType":"Bundle","type":")") + kind + R"(","entry":[{"request":{"method":"GET","url":"Patient?)" + query + R"("}}]})"));
+  }
+  CHECK(server.send("GET", "/Patient?name=M%C3%BCller").status == 200);
 }

@@ -243,6 +243,47 @@ TEST_CASE("profiles and invariants are checked on a write when the site says so"
               .status == 413);
 }
 
+TEST_CASE("$meta-add and $meta-delete change profiles, tags and labels, and nothing else", "[operation]") {
+  FhirServer server;
+  REQUIRE(server.send("PUT", "/Patient/p", R"({"resourceType":"Patient","id":"p","meta":{"source":"urn:s","tag":[{"system":"urn:t","code":"a","display":"A"}],)"
+                                           R"("profile":["urn:p1","urn:p2"],"_profile":[null,{"extension":[{"url":"urn:x","valueString":"2"}]}]},)"
+                                           R"("active":true})").status == 201);
+  const auto change = [&](const std::string& operation, const std::string& meta, const test::Headers& headers = {}) {
+    return server.send("POST", "/Patient/p/" + operation,
+                       R"({"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":)" + meta + "}]}", headers);
+  };
+  const auto text = [&](const std::string& json) {
+    const Json parsed(json);
+    return base::print_json(parsed["parameter"].at(0)["valueMeta"]["profile"]) + base::print_json(parsed["parameter"].at(0)["valueMeta"]["tag"]);
+  };
+  const auto added = change("$meta-add", R"({"profile":["urn:p3","urn:p1"],"tag":[{"system":"urn:t","code":"b"},{"system":"urn:t","code":"a"}],)"
+                                         R"("security":[{"system":"urn:l","code":"R"}]})");
+  INFO(added.body);
+  REQUIRE(added.status == 200);
+  CHECK(added.headers.get("ETag") == "W/\"2\"");
+  CHECK(text(added.body) == R"(["urn:p1","urn:p2","urn:p3"][{"system":"urn:t","code":"a","display":"A"},{"system":"urn:t","code":"b"}])");
+  CHECK(server.send("GET", "/Patient?_security=urn:l%7CR&_tag=urn:t%7Cb&_summary=count").body.find("\"total\":1") != std::string::npos);
+  const Json stored(server.send("GET", "/Patient/p").body);
+  CHECK(base::print_json(stored["meta"]["_profile"]) == R"([null,{"extension":[{"url":"urn:x","valueString":"2"}]},null])");
+  CHECK(stored["meta"]["source"].text() == "urn:s");
+  CHECK(stored["active"].text() == "true");
+  // What is there already is no new version.
+  CHECK(change("$meta-add", R"({"tag":[{"system":"urn:t","code":"b"}]})").headers.get("ETag") == "W/\"2\"");
+  const auto removed = change("$meta-delete", R"({"profile":["urn:p1"],"tag":[{"system":"urn:t","code":"a"},{"system":"urn:other","code":"b"}]})");
+  CHECK(text(removed.body) == R"(["urn:p2","urn:p3"][{"system":"urn:t","code":"b"}])");
+  CHECK(base::print_json(Json(server.send("GET", "/Patient/p").body)["meta"]["_profile"]) ==
+        R"([{"extension":[{"url":"urn:x","valueString":"2"}]},null])");
+  CHECK(server.send("GET", "/Patient?_tag=urn:t%7Ca&_summary=count").body.find("\"total\":0") != std::string::npos);
+  CHECK(change("$meta-add", R"({"tag":[{"code":"c"}]})", {{"If-Match", "W/\"1\""}}).status == 412);
+  CHECK(change("$meta-add", R"({"tag":"c"})").status == 400);
+  CHECK(change("$meta-add", R"({"profile":["not a uri"]})").status == 400);
+  CHECK(server.send("POST", "/Patient/p/$meta-add", R"({"resourceType":"Parameters"})").status == 400);
+  CHECK(server.send("POST", "/Patient/none/$meta-add", R"({"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":{}}]})").status == 404);
+  CHECK(server.send("GET", "/Patient/p/$meta-add").status == 405);
+  REQUIRE(server.send("DELETE", "/Patient/p").status == 204);
+  CHECK(change("$meta-delete", R"({"tag":[{"code":"c"}]})").status == 410);
+}
+
 TEST_CASE("the CapabilityStatement lists every operation, and each answers", "[operation]") {
   FhirServer server;
   const Json statement(server.send("GET", "/metadata").body);

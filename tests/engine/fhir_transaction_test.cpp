@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "engine/base/text.h"
 #include "tests/engine/fhir_fixture.h"
 #include "tests/engine/golden.h"
 
@@ -237,6 +238,39 @@ TEST_CASE("overlaps are refused, both entries named") {
                 bundle("transaction", {{"POST", "Patient", patient("n"), kUuid, {}},
                                        {"POST", "Patient", patient("m"), kUuid, {}}}),
                 400);
+}
+
+// "Make it where it is not known, change it where it is": what the maps of merges ask for.
+TEST_CASE("a conditional create with a patch under the same condition") {
+  FhirServer server;
+  const std::string once = R"("ifNoneExist":"identifier=urn:mrn|1")";
+  const std::string change = R"({"resourceType":"Binary","contentType":"application/json-patch+json","data":")" +
+                             base::base64_encode(R"([{"op":"add","path":"/active","value":false}])") + R"("})";
+  const std::string text =
+      bundle("transaction", {{"POST", "Patient", patient("1"), kUuid, once},
+                             {"PATCH", "Patient?identifier=urn:mrn|1", change, {}, {}},
+                             {"POST", "Observation", observation(kUuid), {}, {}}});
+  const Json fresh(server.send("POST", "/", text).body);
+  CHECK(status_of(fresh, 0) == "201 Created");
+  CHECK(status_of(fresh, 1) == "200 OK");
+  CHECK(fresh["entry"].at(0)["resource"]["active"].text() == "false");  // created as the patch has it
+  CHECK(fresh["entry"].at(1)["resource"]["id"].text() == fresh["entry"].at(0)["resource"]["id"].text());
+  CHECK(server.store->counts()->versions == 2);
+
+  server.send("PUT", "/Patient?identifier=urn:mrn|1",
+              patient("1", R"(,"active":true,"address":[{"city":"Uppsala"}])"));
+  const Json known(server.send("POST", "/", text).body);
+  CHECK(status_of(known, 0) == "200 OK");
+  CHECK(status_of(known, 1) == "200 OK");
+  const auto now = known["entry"].at(1)["resource"];
+  CHECK(now["active"].text() == "false");
+  CHECK(now["address"].at(0)["city"].text() == "Uppsala");
+
+  // A patch that nothing is created for is refused as before.
+  const auto alone = server.send(
+      "POST", "/", bundle("transaction", {{"POST", "Patient", patient("2"), {}, R"("ifNoneExist":"identifier=urn:mrn|2")"},
+                                          {"PATCH", "Patient?identifier=urn:mrn|3", change, {}, {}}}));
+  CHECK(alone.status == 404);
 }
 
 TEST_CASE("two conditional creates that match one stored resource are both answered with it") {

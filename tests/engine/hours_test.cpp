@@ -70,3 +70,24 @@ TEST_CASE("outside of its hours a source reads nothing", "[hours]") {
   f.executor.run(std::chrono::minutes(1));
   CHECK(f.channel->state() == ChannelState::closed);
 }
+
+TEST_CASE("a source says how long it is closed, by the zone of the site that runs", "[hours]") {
+  const auto text = [](const std::string& zone) {
+    return "channel c {\n  source mllp { port 0; hours \"Mon-Fri 07:00-19:00\"" + zone +
+           " }\n  accept hl7 ADT_A01 2.5.1\n  to d: mllp from source { host \"127.0.0.1\"; port 1 }\n}\n";
+  };
+  Fixture f(text("; timezone \"Europe/Berlin\""));
+  f.clock.set_wall(berlin(0, 6, 50));
+  f.start();
+  REQUIRE(f.channel->start_source());
+  CHECK(f.channel->closed_seconds() == 600);
+  f.clock.set_wall({berlin(0, 6, 59).micros + kMicros / 2});
+  CHECK(f.channel->closed_seconds() == 60);
+  f.channel->use_site(Fixture::load(text("; timezone \"America/Chicago\"")));  // UTC-6
+  CHECK(f.channel->closed_seconds() == 7 * 3600 + 60);
+  f.channel->use_site(Fixture::load(text("; timezone \"Europe/Berlin\"")));
+  f.clock.set_wall(berlin(0, 7, 0));
+  CHECK_FALSE(f.channel->closed_seconds());
+  f.executor.run(std::chrono::minutes(1));
+  CHECK(f.channel->has_room());
+}

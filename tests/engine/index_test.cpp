@@ -221,7 +221,7 @@ TEST_CASE("index: a key is asked of the index, what is rare of its own index, no
   auto plan = [&](const char* text) {
     auto made = plan_index(*parse_query_text(text, site.clock.wall()), *index, rules());
     REQUIRE(made.has_value());
-    return (made->tokens.empty() ? std::string("journal") : "index") + (made->selective ? ", few" : "");
+    return (made->keys.empty() ? std::string("journal") : "index") + (made->selective ? ", few" : "");
   };
   CHECK(plan("mrn:103") == "index, few");
   CHECK(plan("id:M1 state:sent") == "index, few");

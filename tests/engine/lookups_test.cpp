@@ -92,7 +92,7 @@ struct Fixture {
     }
     REQUIRE(env.rename(folder.path("new.db"), folder.path("mpi.db"), true));
   }
-  SiteLookups service() { return SiteLookups(lookup_queries(site->server), folder.path(), env, clock); }
+  SiteLookups service() { return SiteLookups(lookup_queries(site->server, folder.path()), folder.path(), env, clock); }
   LookupAnswer ask(SiteLookups& service, const std::string& lookup, std::vector<std::string> arguments) {
     const mappings::LookupKey key{lookup, std::move(arguments)};
     const auto answers = service.fetch(*site->compiled->unit, {&key, 1});

@@ -102,7 +102,8 @@ TEST_CASE("monitoring: what a site gives up is listed wherever it stands") {
   const auto loaded = channels::load_site_texts(
       {{"kiln.conf",
         "server { http { listen 0.0.0.0:8080; insecure accept_risk } health { listen 0.0.0.0:9464; insecure accept_risk }\n"
-        "  notify ops { webhook \"http://pager.example.org/\"; authorization env(\"T\"); insecure accept_risk } }"},
+        "  notify ops { webhook \"http://pager.example.org/\"; authorization env(\"T\"); insecure accept_risk }\n"
+        "  fhir { access { loopback open } } console { idle_logoff 2h } }"},
        {"channels/lab.channel",
         "channel lab {\n  source mllp { port 2575; bind \"0.0.0.0\"; insecure accept_risk }\n  accept hl7 ADT_A01 2.5.1\n"
         "  to pas: http from source { url \"http://pas.example.org/\"; token env(\"T\"); insecure accept_risk }\n"
@@ -115,5 +116,7 @@ TEST_CASE("monitoring: what a site gives up is listed wherever it stands") {
         "server: http { insecure accept_risk }\n"
         "server: notify ops { insecure accept_risk }\n"
         "lab: insecure accept_risk\n"
-        "lab/pas: insecure accept_risk\n");
+        "lab/pas: insecure accept_risk\n"
+        "server: fhir { access { loopback open } }\n"
+        "server: console { idle_logoff 120m }\n");
 }

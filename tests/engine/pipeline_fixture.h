@@ -59,8 +59,9 @@ class TestDestination final : public channels::Destination {
 };
 
 inline base::Task<void> offer(ChannelRuntime& channel, std::string bytes, base::WallTime at, Answer* answer, bool* done,
-                       std::string key = {}, channels::EarlyAnswer early = {}) {
+                       std::string key = {}, channels::EarlyAnswer early = {}, std::string traceparent = {}) {
   channels::Inbound in;
+  in.traceparent = std::move(traceparent);
   in.early = std::move(early);
   in.key = std::move(key);
   in.bytes = std::move(bytes);

@@ -56,6 +56,26 @@ TEST_CASE("rates: a channel is compared with the same hour of the weeks before")
   CHECK_FALSE(t.rate());  // at this hour so few come that their absence says nothing
 }
 
+TEST_CASE("rates: an hour that begins is not held against the busy rest of it") {
+  Traffic t;
+  for (int day = 0; day < 14; ++day) {
+    t.run(60, hours(8));
+    t.run(1'200, hours(1));
+    t.run(60, hours(15));
+  }
+  t.run(60, hours(8));
+  for (int minute = 1; minute <= 59; ++minute) {
+    t.run(1'200, minutes(1));
+    INFO("minute " << minute);
+    REQUIRE(t.rate());
+    CHECK(t.rate()->got >= 0.8 * t.rate()->expected);
+  }
+  // And the other way round: what the busy hour brought does not hide that nothing comes now.
+  t.run(0, minutes(31));
+  REQUIRE(t.rate());
+  CHECK(t.rate()->got < 0.2 * t.rate()->expected);
+}
+
 TEST_CASE("rates: what is not known yet is no alert") {
   Traffic t;
   t.run(600, hours(24 * 7));

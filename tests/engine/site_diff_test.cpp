@@ -104,3 +104,18 @@ TEST_CASE("a unified difference shows three lines around", "[reload]") {
   CHECK(detail::unified_diff(was, was).empty());
   CHECK(detail::unified_diff("", "a\n") == "@@ -1,0 +1,1 @@\n+a\n");
 }
+
+TEST_CASE("hours of a destination are in the zone of the source or of the server", "[reload]") {
+  const auto text = [](const std::string& zone) {
+    return "channel c {\n  source mllp { port 1" + zone + " }\n  accept hl7 ADT_A01 2.5.1\n" +
+           "  to pas: mllp from source { host \"a\"; port 1; hours \"Mon-Fri 07:00-19:00\" }\n" +
+           "  to log: mllp from source { host \"a\"; port 2 }\n}\n";
+  };
+  const std::string berlin = "; timezone \"Europe/Berlin\"";
+  const SiteDiff diff = diff_sites(*load(text(berlin)), *load(text("; timezone \"America/Chicago\"")));
+  CHECK(diff.channels.at("c").connectors.changed == std::set<std::string>{"pas"});
+  CHECK(lines(diff.effects).find("destination pas changes (zone of its hours Europe/Berlin -> America/Chicago)") != std::string::npos);
+  const SiteDiff server = diff_sites(*load(text("")), *load(text(""), "timezone \"Europe/Berlin\""));
+  CHECK(server.channels.at("c").connectors.changed == std::set<std::string>{"pas"});
+  CHECK_FALSE(server.channels.at("c").connectors.source);
+}

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "channels/definition.h"
 #include "engine/facade.h"
 #include "engine/subscriptions/notification.h"
 
@@ -52,6 +53,29 @@ TEST_CASE("the refusal names the setting") {
   REQUIRE_FALSE(found);
   CHECK(found.error().error.code == base::ErrorCode::fhir_endpoint_refused);
   CHECK(fhir::print_outcome(found.error()).find("subscriptions") != std::string::npos);
+}
+
+TEST_CASE("an endpoint that `egress` does not list is refused, although the subscriptions may go there") {
+  const auto read_with = [](const std::string& egress) {
+    const auto loaded = channels::load_site_texts(
+        {{"kiln.conf", "server { fhir { subscriptions { allow \"http://ehr:9000/hooks\" } }\n" + egress + "}\n"}});
+    REQUIRE(loaded.site);
+    const auto rules = read_subscription_rules(loaded.site->server, "http://kiln/fhir");
+    REQUIRE(rules);
+    const auto document = base::parse_json(
+        R"({"resourceType":"Subscription","id":"s1","status":"requested","criteria":"Patient","channel":{"type":"rest-hook","endpoint":"http://ehr:9000/hooks/a"}})");
+    return read_subscription(document->root(), *rules);
+  };
+  CHECK(read_with(""));
+  CHECK(read_with("egress { allow \"ehr:9000\" }"));
+  for (const char* egress : {"egress { allow \"pas:9000\" }", "egress { allow \"ehr:9001\" }", "egress { }"}) {
+    INFO(egress);
+    const auto found = read_with(egress);
+    REQUIRE_FALSE(found);
+    CHECK(found.error().error.code == base::ErrorCode::egress_denied);
+    const std::string outcome = fhir::print_outcome(found.error());
+    for (const char* part : {"ehr:9000", "Subscription.channel.endpoint", "egress {"}) CHECK(outcome.find(part) != std::string::npos);
+  }
 }
 
 TEST_CASE("a rest-hook with payload puts the resource, without it posts nothing") {

@@ -59,7 +59,7 @@ struct Fixture {
     clock.advance(std::chrono::milliseconds(2));
     trace.map_ends();
     clock.advance(std::chrono::milliseconds(3));
-    trace.durable();
+    trace.durable(id);
     trace.end(id, "lab_in", true, false);
   }
   std::string attempt(std::uint64_t id, bool sent = true) {

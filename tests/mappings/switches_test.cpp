@@ -19,6 +19,10 @@ const std::string kResult = std::string(kHeader) +
                             "ORC|RE|P1^NORTH|F1^NORTH\rOBR|1|P1^NORTH|F1^NORTH|718-7^Hemoglobin^LN\r"
                             "OBX|1|NM|718-7^Hemoglobin^LN||13.4|g/dL|||||F\r";
 
+const std::string kReplacement = std::string(kHeader) +
+                                 "MDM^T10^MDM_T02|M1|P|2.5.1\rEVN||20260302073000+0100\r"
+                                 "PID|1||4711^^^NORTH^MR||Lindqvist^Vera\rPV1|1|I\r"
+                                 "TXA|1|DS|TX|||||||||D2^NORTH|D1^NORTH||||AU\rOBX|1|TX|8648-8^Course^LN||well||||||F\r";
 const std::string kMerge = std::string(kHeader) +
                            "ADT^A40^ADT_A39|M1|P|2.5.1\rEVN|A40|20260302073000+0100\r"
                            "PID|1||4711^^^NORTH^MR||Lindqvist^Vera\rMRG|4712^^^NORTH^MR\r";
@@ -69,7 +73,7 @@ TEST_CASE("switches: each switch of the library is set by a site", "[extend]") {
       {"std.v2fhir.segments.createProvenance", true, kAdmission, "\"resourceType\":\"Provenance\""},
       {"std.v2fhir.segments.createServiceRequest", true, kResult, "\"resourceType\":\"ServiceRequest\""},
       {"std.v2fhir.segments.keepMessage", false, kAdmission, "\"resourceType\":\"DocumentReference\""},
-      {"std.v2fhir.segments.patchOthers", false, kMerge, "\"method\":\"PATCH\""},
+      {"std.v2fhir.segments.patchOthers", false, kReplacement, "\"method\":\"PATCH\""},
       {"std.v2fhir.datatypes.laterFields", true, kAdmission, "vera@example.org"},
   };
   const Maps shipped("module site\n");
@@ -85,27 +89,30 @@ TEST_CASE("switches: each switch of the library is set by a site", "[extend]") {
     same += set + (one.as_shipped ? "true\n" : "false\n");
   }
   const Maps on(same);
-  for (const std::string* message : {&kAdmission, &kResult, &kMerge})
+  for (const std::string* message : {&kAdmission, &kResult, &kMerge, &kReplacement})
     CHECK(bundle(on, *message) == bundle(shipped, *message));
 }
 
-TEST_CASE("switches: the message is kept, and others are patched, where a site says so", "[extend]") {
+TEST_CASE("switches: the message is kept where a site says so", "[extend]") {
   const Maps kept("module site\nextend const std.v2fhir.segments.keepMessage = true\n");
   const std::string with = bundle(kept, kResult);
   CHECK(holds(with, "\"contentType\":\"x-application/hl7-v2+er7\""));
   CHECK(holds(with, base::base64_encode(kResult)));
   CHECK(holds(with, "\"entity\":[{\"role\":\"source\""));
   CHECK_FALSE(holds(bundle(Maps("module site\n"), kResult), "x-application/hl7-v2+er7"));
+}
 
-  const std::string merge = std::string(kHeader) +
-                            "ADT^A40^ADT_A39|M1|P|2.5.1\rEVN|A40|20260302073000+0100\r"
-                            "PID|1||4711^^^NORTH^MR||Lindqvist^Vera||19610615|F\rMRG|4712^^^NORTH^MR\r";
-  const Maps patching("module site\nextend const std.v2fhir.segments.patchOthers = true\n");
-  const std::string patched = bundle(patching, merge);
-  CHECK(holds(patched, "\"method\":\"PATCH\",\"url\":\"Patient?identifier="));
-  CHECK(holds(patched,
+// MRG says too little of the victim to replace it: it is made where it is not known, and changed where it is.
+TEST_CASE("switches: a merge keeps what is known of the victim", "[extend]") {
+  const std::string merged = bundle(Maps("module site\n"), kMerge);
+  const char* const victim = "identifier=urn%3Akiln%3Aauthority%3ANORTH%7C4712";
+  CHECK(holds(merged, std::string("\"method\":\"POST\",\"url\":\"Patient\",\"ifNoneExist\":\"") + victim));
+  CHECK(holds(merged, std::string("\"method\":\"PATCH\",\"url\":\"Patient?") + victim));
+  CHECK(holds(merged,
               base::base64_encode("[{\"op\":\"add\",\"path\":\"/active\",\"value\":false}").substr(0, 56)));
-  CHECK_FALSE(holds(bundle(Maps("module site\n"), merge), "PATCH"));
+  CHECK_FALSE(holds(merged, std::string("\"method\":\"PUT\",\"url\":\"Patient?") + victim));
+  // One resource, two requests: the fullUrl is that of the one that may create it.
+  CHECK(holds(merged, "{\"resource\":{\"resourceType\":\"Binary\""));
 }
 
 TEST_CASE("switches: ADT writes the patient whole, or what changed", "[extend]") {

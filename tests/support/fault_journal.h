@@ -20,6 +20,7 @@ class FaultJournal final : public engine::Journal {
   std::map<engine::MessageId, int> fail_end;    ///< the same of end()
   std::function<void(const engine::Processed&)> before_store;  ///< called first; may be empty
   int fail_append = 0;                          ///< how many more append() calls fail
+  int fail_find = 0;                            ///< of find_duplicate()
   int fail_hold = 0;                            ///< of set_hold()
   int fail_attempts = 0;                        ///< how many more note_attempt() calls fail
   bool hold_appends = false;                    ///< append() calls wait for release_appends()
@@ -107,6 +108,7 @@ class FaultJournal final : public engine::Journal {
   }
   bool maybe_seen(const engine::DedupeKey& key) const override { return inner_.maybe_seen(key); }
   void find_duplicate(engine::DedupeKey key, std::function<void(base::Result<engine::MessageId>)> done) override {
+    if (fail_find > 0 && fail_find-- > 0) return tell(std::move(done));
     inner_.find_duplicate(key, std::move(done));
   }
   void read_fragments(std::string channel,

@@ -25,7 +25,7 @@ ONLY_IN = [
     (r"\bco_(await|return|yield)\b",
      ("channels/net/", "channels/connectors/", "channels/detail/", "channels/connector.cpp", "engine/base/task", "engine/delivery",
       "engine/pipeline", "engine/gateway", "engine/reload", "engine/control", "engine/quarantine", "engine/admin/", "engine/index/", "engine/observe/", "engine/security/", "engine/replay", "engine/journal/backup", "engine/subscriptions/", "engine/facade", "engine/sequence_links.cpp", "engine/fragments.cpp", "engine/fhir_service.cpp",
-      "engine/cli/send.cpp", "engine/bulk/import", "engine/bulk/export_fetch", "engine/detail/site_data.cpp", "engine/detail/admin_client.cpp", "engine/test_target", "engine/detail/test_"),
+      "engine/cli/send.cpp", "engine/cli/hl7/listen.cpp", "engine/bulk/import", "engine/bulk/export_fetch", "engine/detail/site_data.cpp", "engine/detail/admin_client.cpp", "engine/test_target", "engine/detail/test_"),
      "coroutines live at the edges only"),
 ]
 # g++ 12.2 miscompiles these (architecture.md §4).

@@ -47,6 +47,29 @@ base::Task<std::vector<Answer>> accept_all(Intake* intake, base::TimerExecutor* 
   co_return std::move(gathering->answers);
 }
 
+base::Task<std::vector<Answer>> accept_in_steps(Intake* intake, base::TimerExecutor* executor, std::vector<Inbound> messages,
+                                                bool replies) {
+  std::vector<Answer> all;
+  bool stored = true;
+  while (all.size() < messages.size() && stored) {
+    while (!intake->has_room()) {
+      auto room = intake->room();
+      co_await std::move(room);
+    }
+    const auto begin = messages.begin() + static_cast<std::ptrdiff_t>(all.size());
+    const auto end = begin + static_cast<std::ptrdiff_t>(std::min(messages.size() - all.size(), base::limits::kMllpPipelinedMax));
+    std::vector<Inbound> some(std::make_move_iterator(begin), std::make_move_iterator(end));
+    auto accepting = accept_all(intake, executor, std::move(some));
+    std::vector<Answer> answers = co_await std::move(accepting);
+    for (Answer& answer : answers) {
+      stored = stored && answer.taken != Taken::not_stored;
+      if (!replies) answer.reply = std::string();
+      all.push_back(std::move(answer));
+    }
+  }
+  co_return all;
+}
+
 base::Task<void> pause(base::TimerExecutor* executor, std::int64_t ms) {
   base::Event never(*executor);
   auto wait = never.wait(std::chrono::milliseconds(ms));

@@ -23,6 +23,11 @@ base::Completion<T> offload(base::Executor& where, base::Executor& home, std::fu
 base::Task<std::vector<Answer>> accept_all(Intake* intake, base::TimerExecutor* executor,
                                            std::vector<Inbound> messages);
 
+/// The same when there are many: some at a time, each time when there is room. Ends behind those of which one was not stored,
+/// so that there may be fewer answers than messages; without `replies` theirs are empty.
+base::Task<std::vector<Answer>> accept_in_steps(Intake* intake, base::TimerExecutor* executor, std::vector<Inbound> messages,
+                                                bool replies);
+
 /// co_await pause(…): a wait that nothing shortens.
 base::Task<void> pause(base::TimerExecutor* executor, std::int64_t ms);
 

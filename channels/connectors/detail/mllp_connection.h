@@ -1,6 +1,7 @@
 #pragma once
 // What the MLLP listener keeps per connection.
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -36,13 +37,15 @@ struct MllpConnection {
   hl7::mllp::Framer framer;
   std::deque<std::shared_ptr<MllpSlot>> unanswered;
   std::size_t running = 0;  ///< messages and reports the intake works on
+  /// Frames without their last answer: one whose accept acknowledgement left may still wait for the other.
+  std::size_t busy() const { return std::max(unanswered.size(), running); }
   bool writing = false;
   bool read_ended = false;     ///< nothing more is read; closes when all answers are out
   bool framing_fault = false;  ///< of the frame that comes next
   base::MonoTime frame_began{0};
   std::uint64_t frame_bytes = 0;
   std::size_t held = 0;  ///< bytes of the unfinished frame that the intake counts
-  base::Event drained;   ///< fewer unanswered frames
+  base::Event drained;   ///< fewer busy() frames
   std::vector<std::string> applications;  ///< of a listener with `allow`: which MSH-3 the certificate may send
 
   MllpConnection(base::StreamPtr s, const hl7::mllp::FramerOptions& options, base::TimerExecutor& executor)

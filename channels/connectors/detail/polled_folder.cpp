@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "channels/connectors/detail/common.h"
+#include "channels/connectors/detail/loop_source.h"
 #include "channels/connectors/detail/mllp_batch.h"
 #include "hl7/batch.h"
 
@@ -47,25 +47,33 @@ base::Status move_numbered(base::Env& env, const std::string& from, const std::s
   return base::fail(ErrorCode::io_failed, "too many files of one name", base::join_path(folder, name));
 }
 
-class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
+/// Beside those of an earlier file of the same name: "a.csv.results.jsonl", then "a.csv.2.results.jsonl", … What is there
+/// already with the same content was written before an interruption.
+base::Status write_results(base::Env& env, const std::string& path, const std::string& lines, const std::string& acks) {
+  for (int i = 1; i <= kNameTriesMax; ++i) {
+    const std::string stem = i == 1 ? path : path + "." + std::to_string(i);
+    const std::string results = stem + ".results.jsonl";
+    const bool is_new = !env.exists(results);
+    if (!is_new && env.read_file(results, lines.size()).value_or(std::string()) != lines) continue;
+    if (!acks.empty()) TRY_VOID(env.write_file_atomic(stem + ".ack", acks));
+    return is_new ? env.write_file_atomic(results, lines) : base::Status();
+  }
+  return base::fail(ErrorCode::io_failed, "too many results of one name", path);
+}
+
+class PolledFolder final : public LoopSource {
  public:
   PolledFolder(const Options& options, const Surroundings& around, FolderInput input)
-      : options_(options),
-        around_(around),
-        input_(std::move(input)),
-        folder_(site_path(around, options.text("folder"))),
-        changed_(around.network.executor()) {
+      : LoopSource(options, around), input_(std::move(input)), folder_(site_path(around, options.text("folder"))) {
     archive_ = sub_folder("archive");
     failed_ = sub_folder("failed");
     work_ = sub_folder("work");
     if (options_.has("results")) results_ = sub_folder("results");
   }
 
-  base::Status start(Intake& intake);
-  static base::Task<void> stop(std::shared_ptr<PolledFolder> self);
-  ConnectorStatus status() const { return status_; }
-
  private:
+  base::Status prepare() override;
+  base::Task<std::int64_t> round() override;
   std::string sub_folder(const char* option) const {
     const std::string path = options_.text(option);
     return path.find('/') == std::string::npos ? base::join_path(folder_, path) : site_path(around_, path);
@@ -77,22 +85,15 @@ class PolledFolder final : public std::enable_shared_from_this<PolledFolder> {
   std::vector<Inbound> parts_of(Picked& file, Inbound message, const std::string& key, std::vector<Unframed>* noise) const;
   void note_error(const base::Error& error) { status_.last_error = error.message(); }
 
-  static base::Task<void> run(std::shared_ptr<PolledFolder> self);
-  static base::Task<void> take_file(std::shared_ptr<PolledFolder> self, std::string name);
-  static base::Task<Taken> give(std::shared_ptr<PolledFolder> self, Picked file);
-  static base::Task<bool> tell(std::shared_ptr<PolledFolder> self, Picked file, std::vector<Answer> answers);
-  static base::Task<void> finish(std::shared_ptr<PolledFolder> self, std::string name, Taken taken);
+  base::Task<void> take_file(std::string name);
+  base::Task<Taken> give(Picked file);
+  base::Task<bool> tell(Picked file, std::vector<Answer> answers);
+  base::Task<void> finish(std::string name, Taken taken);
 
-  Options options_;
-  Surroundings around_;
   FolderInput input_;
   bool folders_made_ = false;  ///< used in file work only
   std::string folder_, archive_, failed_, work_, results_;  ///< `results_` may be empty: none are wanted
   std::map<std::string, Seen> seen_;  ///< used in file work only, one at a time
-  Intake* intake_ = nullptr;
-  base::Event changed_;
-  bool running_ = false, stopping_ = false;
-  ConnectorStatus status_;
 };
 
 base::Status PolledFolder::make_folders() {
@@ -103,30 +104,14 @@ base::Status PolledFolder::make_folders() {
   return {};
 }
 
-base::Status PolledFolder::start(Intake& intake) {
+base::Status PolledFolder::prepare() {
   // A folder of the site is made; one elsewhere must be there, since a wrong name would wait for files for ever.
-  if (!input_.remote) {
-    if (options_.text("folder").starts_with('/') && !around_.env.exists(folder_))
-      return base::fail(ErrorCode::channel_option, "option folder: the folder does not exist", folder_, "create it");
-    const auto made = make_folders();
-    if (!made) return option_error("folder", made.error());
-  }
-  intake_ = &intake;
-  stopping_ = false;
-  running_ = true;
-  status_.state = ConnectorStatus::State::up;
-  base::spawn(run(shared_from_this()));
+  if (input_.remote) return {};
+  if (options_.text("folder").starts_with('/') && !around_.env.exists(folder_))
+    return base::fail(ErrorCode::channel_option, "option folder: the folder does not exist", folder_, "create it");
+  const auto made = make_folders();
+  if (!made) return option_error("folder", made.error());
   return {};
-}
-
-base::Task<void> PolledFolder::stop(std::shared_ptr<PolledFolder> self) {
-  self->stopping_ = true;
-  self->changed_.notify();
-  while (self->running_) {
-    auto wait = self->changed_.wait(std::chrono::nanoseconds(-1));
-    co_await wait;
-  }
-  self->status_.state = ConnectorStatus::State::down;
 }
 
 /// Files left in the work folder first, then those that fit the pattern and have not changed for the stable
@@ -190,7 +175,7 @@ std::optional<Picked> PolledFolder::pick(const std::string& name) {
 /// The parts of a file that `split` tells apart. The same file gives the same parts, so that each is known by its place.
 std::vector<Inbound> PolledFolder::parts_of(Picked& file, Inbound message, const std::string& key,
                                             std::vector<Unframed>* noise) const {
-  auto split = split_file(split_of(options_), file.bytes);
+  auto split = split_file(split_of(options_), file.bytes, delimiter_of(options_));
   std::vector<Inbound> out;
   if (!split) {
     file.error = split.error();
@@ -252,141 +237,113 @@ std::vector<Inbound> PolledFolder::messages_of(Picked& file, std::vector<Unframe
   return out;
 }
 
-base::Task<Taken> PolledFolder::give(std::shared_ptr<PolledFolder> self, Picked file) {
+base::Task<Taken> PolledFolder::give(Picked file) {
   std::vector<Unframed> reports;
   std::vector<Inbound> messages;
-  if (!file.error) messages = self->messages_of(file, &reports);
+  if (!file.error) messages = messages_of(file, &reports);
   if (messages.empty()) {
     Unframed what;
     const bool large = file.error && file.error->code == ErrorCode::limit_exceeded;
     what.kind = large ? Unframed::Kind::oversize : Unframed::Kind::unreadable;
     what.head = file.bytes.substr(0, base::limits::kMllpGarbageMax);
     what.bytes = file.info.size;
-    what.peer = self->input_.peer;
+    what.peer = input_.peer;
     what.name = file.name;
     what.detail = !file.error                ? "no message in the file"
                   : file.error->text.empty() ? base::error_info(file.error->code).text
                                              : file.error->text;
-    what.received_at = self->around_.clock.wall();
+    what.received_at = around_.clock.wall();
     reports.push_back(std::move(what));
   }
   for (Unframed& what : reports) {
-    ++self->status_.unframed;
-    auto reporting = self->intake_->report(std::move(what));
+    auto reporting = report(std::move(what));
     co_await std::move(reporting);
   }
   if (messages.empty()) co_return Taken::refused;
+  auto accepting = accept_in_steps(intake_, &around_.network.executor(), std::move(messages), !results_.empty());
+  std::vector<Answer> answers = co_await std::move(accepting);
   Taken worst = Taken::stored;
-  std::vector<Answer> all;
-  for (std::size_t begin = 0; begin < messages.size() && worst != Taken::not_stored;) {
-    while (!self->intake_->has_room()) {
-      auto room = self->intake_->room();
-      co_await std::move(room);
-    }
-    const std::size_t end = std::min(messages.size(), begin + base::limits::kMllpPipelinedMax);
-    std::vector<Inbound> some(std::make_move_iterator(messages.begin() + static_cast<std::ptrdiff_t>(begin)),
-                              std::make_move_iterator(messages.begin() + static_cast<std::ptrdiff_t>(end)));
-    auto accepting = accept_all(self->intake_, &self->around_.network.executor(), std::move(some));
-    std::vector<Answer> answers = co_await std::move(accepting);
-    for (const Answer& answer : answers) worst = std::max(worst, answer.taken);
-    self->status_.messages += answers.size();
-    if (!self->results_.empty())
-      all.insert(all.end(), std::make_move_iterator(answers.begin()), std::make_move_iterator(answers.end()));
-    begin = end;
+  bool pending = false;
+  for (const Answer& answer : answers) {
+    pending = pending || answer.pending;
+    if (answer.pending) continue;
+    worst = std::max(worst, answer.taken);
+    if (answer.taken != Taken::not_stored) ++status_.messages;
   }
-  if (worst == Taken::not_stored || self->results_.empty()) co_return worst;
-  auto telling = tell(self, std::move(file), std::move(all));
+  // What is still on its way is asked for again at the next look, by its place in the file.
+  if (pending && worst != Taken::not_stored) status_.last_error = "messages of a file are not delivered yet";
+  if (pending) co_return Taken::not_stored;
+  if (worst == Taken::not_stored) status_.last_error = "the messages of a file were not stored; it will be tried again";
+  if (worst == Taken::not_stored || results_.empty()) co_return worst;
+  auto telling = tell(std::move(file), std::move(answers));
   const bool told = co_await std::move(telling);
   // The messages are known by their places: the next look gives them again and gets the same answers.
   co_return told ? worst : Taken::not_stored;
 }
 
 /// What became of each message of the file, before the file leaves the work folder.
-base::Task<bool> PolledFolder::tell(std::shared_ptr<PolledFolder> self, Picked file, std::vector<Answer> answers) {
+base::Task<bool> PolledFolder::tell(Picked file, std::vector<Answer> answers) {
   std::string lines = print_results(answers), acks;
-  if (self->input_.split_batches) {
+  if (input_.split_batches) {
     Inbound whole;
     whole.bytes = std::move(file.bytes);
     whole.received_at = file.info.modified;
     const hl7::Batch batch = hl7::split_batch(whole.bytes);
     acks = batch_answer(whole, batch, std::move(answers), false);
   }
-  std::function<base::Status()> write = [self, name = file.name, lines = std::move(lines), acks = std::move(acks)]() -> base::Status {
-    const std::string path = base::join_path(self->results_, name);
-    TRY_VOID(self->around_.env.write_file_atomic(path + ".results.jsonl", lines));
-    return acks.empty() ? base::Status() : self->around_.env.write_file_atomic(path + ".ack", acks);
+  std::function<base::Status()> write = [this, name = file.name, lines = std::move(lines), acks = std::move(acks)] {
+    return write_results(around_.env, base::join_path(results_, name), lines, acks);
   };
-  const auto writing = offload(self->around_.file_work, self->around_.network.executor(), std::move(write));
+  const auto writing = offload(around_.file_work, around_.network.executor(), std::move(write));
   const auto written = co_await writing;
-  if (!written) self->note_error(written.error());
+  if (!written) note_error(written.error());
   co_return written.has_value();
 }
 
-base::Task<void> PolledFolder::finish(std::shared_ptr<PolledFolder> self, std::string name, Taken taken) {
-  if (taken == Taken::not_stored) {
-    self->status_.last_error = "the messages of a file were not stored; it will be tried again";
-    co_return;
-  }
-  const std::string target = taken == Taken::stored ? self->archive_ : self->failed_;
-  std::function<base::Status()> move = [self, name, target] {
-    return move_numbered(self->around_.env, base::join_path(self->work_, name), target, name);
+base::Task<void> PolledFolder::finish(std::string name, Taken taken) {
+  if (taken == Taken::not_stored) co_return;
+  const std::string target = taken == Taken::stored ? archive_ : failed_;
+  std::function<base::Status()> move = [this, name, target] {
+    return move_numbered(around_.env, base::join_path(work_, name), target, name);
   };
-  const auto moving = offload(self->around_.file_work, self->around_.network.executor(), std::move(move));
+  const auto moving = offload(around_.file_work, around_.network.executor(), std::move(move));
   const auto moved = co_await moving;
   if (moved)
-    self->status_.last_error.clear();
+    status_.last_error.clear();
   else
-    self->note_error(moved.error());
+    note_error(moved.error());
 }
 
-base::Task<void> PolledFolder::take_file(std::shared_ptr<PolledFolder> self, std::string name) {
-  std::function<std::optional<Picked>()> pick = [self, name] { return self->pick(name); };
-  const auto picking = offload(self->around_.file_work, self->around_.network.executor(), std::move(pick));
+base::Task<void> PolledFolder::take_file(std::string name) {
+  std::function<std::optional<Picked>()> pick = [this, name] { return this->pick(name); };
+  const auto picking = offload(around_.file_work, around_.network.executor(), std::move(pick));
   auto picked = co_await picking;
   if (!picked) co_return;
   const bool again = picked->error && picked->error->code != ErrorCode::limit_exceeded;
   if (again) {  // the disk, not the file: the same file may be readable later
-    self->note_error(*picked->error);
+    note_error(*picked->error);
     co_return;
   }
-  auto giving = give(self, std::move(*picked));
+  auto giving = give(std::move(*picked));
   const Taken taken = co_await std::move(giving);
-  auto finishing = finish(self, name, taken);
+  auto finishing = finish(name, taken);
   co_await std::move(finishing);
 }
 
-base::Task<void> PolledFolder::run(std::shared_ptr<PolledFolder> self) {
-  while (!self->stopping_) {
-    std::function<Look()> look = [self] { return self->look(); };
-    const auto looking = offload(self->around_.file_work, self->around_.network.executor(), std::move(look));
-    const Look found = co_await looking;
-    if (found.error)
-      self->note_error(*found.error);
-    else if (self->input_.remote)
-      self->status_.last_error.clear();
-    const std::vector<std::string>& names = found.names;
-    for (std::size_t i = 0; i < names.size() && !self->stopping_; ++i) {
-      auto taking = take_file(self, names[i]);
-      co_await std::move(taking);
-    }
-    if (self->stopping_) break;
-    auto wait = self->changed_.wait(std::chrono::milliseconds(self->options_.number("poll")));
-    co_await wait;
+base::Task<std::int64_t> PolledFolder::round() {
+  std::function<Look()> look = [this] { return this->look(); };
+  const auto looking = offload(around_.file_work, around_.network.executor(), std::move(look));
+  const Look found = co_await looking;
+  if (found.error)
+    note_error(*found.error);
+  else if (input_.remote)
+    status_.last_error.clear();
+  for (std::size_t i = 0; i < found.names.size() && !stopping(); ++i) {
+    auto taking = take_file(found.names[i]);
+    co_await std::move(taking);
   }
-  self->running_ = false;
-  self->changed_.notify();
+  co_return options_.number("poll");
 }
-
-class Handle final : public Source {
- public:
-  explicit Handle(std::shared_ptr<PolledFolder> folder) : folder_(std::move(folder)) {}
-  base::Status start(Intake& intake) override { return folder_->start(intake); }
-  base::Task<void> stop() override { return PolledFolder::stop(folder_); }
-  ConnectorStatus status() const override { return folder_->status(); }
-
- private:
-  std::shared_ptr<PolledFolder> folder_;
-};
 
 }  // namespace
 
@@ -411,7 +368,7 @@ bool matches_pattern(std::string_view name, std::string_view pattern) {
 }
 
 std::unique_ptr<Source> make_polled_folder(const Options& options, const Surroundings& around, FolderInput input) {
-  return std::make_unique<Handle>(std::make_shared<PolledFolder>(options, around, std::move(input)));
+  return std::make_unique<SharedSource<PolledFolder>>(std::make_shared<PolledFolder>(options, around, std::move(input)));
 }
 
 }  // namespace kiln::channels::detail

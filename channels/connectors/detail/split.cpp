@@ -3,6 +3,7 @@
 #include "channels/limits.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
+#include "mappings/csv.h"
 
 namespace kiln::channels::detail {
 
@@ -11,10 +12,11 @@ using base::Result;
 
 namespace {
 
-/// The records of CSV with their line ends; a quoted field may hold line ends. Blank lines are none.
-Result<std::vector<std::string_view>> records_of(std::string_view bytes) {
+/// The records of CSV with their line ends, by the rules of the reader (mappings/csv.h): a quote opens at the start of a
+/// cell only, and a quoted one may hold line ends. Blank lines are none.
+Result<std::vector<std::string_view>> records_of(std::string_view bytes, char delimiter) {
+  enum class In : std::uint8_t { start, cell, quotes } in = In::start;
   std::vector<std::string_view> out;
-  bool quoted = false;
   std::size_t begin = 0;
   const auto end_record = [&](std::size_t end) {
     const std::string_view record = bytes.substr(begin, end - begin);
@@ -22,19 +24,31 @@ Result<std::vector<std::string_view>> records_of(std::string_view bytes) {
     begin = end;
   };
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] == '"') quoted = !quoted;  // "" inside a quoted field: out and in again
-    if (bytes[i] == '\n' && !quoted) end_record(i + 1);
-    if (bytes[i] == '\r' && !quoted && (i + 1 == bytes.size() || bytes[i + 1] != '\n')) end_record(i + 1);
+    const char c = bytes[i];
+    const bool is_doubled = i + 1 < bytes.size() && bytes[i + 1] == '"';
+    if (in == In::quotes) {
+      if (c == '"' && is_doubled) ++i;
+      if (c == '"' && !is_doubled) in = In::cell;  // what follows it up to the delimiter stands as it is
+      continue;
+    }
+    if (c == '"' && in == In::start) {
+      in = In::quotes;
+      continue;
+    }
+    const bool is_end = c == '\n' || (c == '\r' && (i + 1 == bytes.size() || bytes[i + 1] != '\n'));
+    in = is_end || c == delimiter ? In::start : In::cell;
+    if (is_end) end_record(i + 1);
   }
-  if (quoted) return base::fail(ErrorCode::bad_value, "a quoted field does not end, so its records cannot be told apart");
+  if (in == In::quotes)
+    return base::fail(ErrorCode::bad_value, "a quoted field does not end, so its records cannot be told apart");
   end_record(bytes.size());
   return out;
 }
 
-Result<SplitFile> split_records(std::string_view bytes, bool has_header) {
+Result<SplitFile> split_records(std::string_view bytes, bool has_header, char delimiter) {
   constexpr std::string_view kMark = "\xEF\xBB\xBF";
   if (bytes.starts_with(kMark)) bytes.remove_prefix(kMark.size());
-  TRY(const auto records, records_of(bytes));
+  TRY(const auto records, records_of(bytes, delimiter != 0 ? delimiter : mappings::delimiter_of(bytes)));
   SplitFile out;
   const std::string header(has_header && !records.empty() ? records.front() : std::string_view());
   std::size_t total = 0;
@@ -101,21 +115,31 @@ std::vector<OptionProblem> check_split(const Options& options, ContentKind conte
   const bool of_rows = split == Split::rows || split == Split::records;
   if (split != Split::none && (of_rows ? ContentKind::csv : ContentKind::fhir) != content)
     out.push_back({ErrorCode::E0902, "split",
-                   "`" + options.text("split") + "` are parts of " + (of_rows ? "csv" : "fhir") + "; the files hold " +
+                   "`" + options.text("split") + "` are parts of " + (of_rows ? "csv" : "fhir") + "; the content is " +
                        name_of(content),
                    content == ContentKind::hl7 ? "leave it out: a file of hl7 is split by itself" : ""});
+  const std::string delimiter = options.text("delimiter");
+  if (options.has("delimiter") && delimiter.size() != 1 && delimiter != "\\t")
+    out.push_back({ErrorCode::E0917, "delimiter", "one character is expected", "\";\""});
+  if (options.has("delimiter") && !of_rows)
+    out.push_back({ErrorCode::E0905, "delimiter", "there are no rows to tell apart", "split rows|records"});
   if (options.has("results") && split == Split::none && content != ContentKind::hl7)
     out.push_back({ErrorCode::E0905, "results", "there is one message in a file, and `archive` or `failed` shows what became of it",
                    "split rows|records|lines|entries"});
   return out;
 }
 
-Result<SplitFile> split_file(Split how, std::string_view bytes) {
+char delimiter_of(const Options& options) {
+  const std::string given = options.text("delimiter");
+  return given.empty() ? '\0' : given == "\\t" ? '\t' : given.front();
+}
+
+Result<SplitFile> split_file(Split how, std::string_view bytes, char delimiter) {
   switch (how) {
     case Split::rows:
-      return split_records(bytes, true);
+      return split_records(bytes, true, delimiter);
     case Split::records:
-      return split_records(bytes, false);
+      return split_records(bytes, false, delimiter);
     case Split::lines:
       return split_lines(bytes);
     case Split::entries:

@@ -27,6 +27,10 @@ inline constexpr FieldSpec kSplitOption{
                "header, `lines` (NDJSON) or `entries` (a Bundle) of fhir; a file of hl7 is always split",
     .default_value = "none",
     .words = kSplitWords};
+inline constexpr FieldSpec kDelimiterOption{
+    .name = "delimiter",
+    .type = FieldType::string,
+    .summary = "between the cells of `rows` and `records`; by itself the one of , ; and tab that the first line has most of"};
 inline constexpr FieldSpec kResultsOption{
     .name = "results",
     .type = FieldType::path,
@@ -46,7 +50,10 @@ struct SplitFile {
 };
 /// Errors: unreadable_file-like ones when the file as a whole cannot be split, so that no part of it is taken: bad_value
 /// (quotes that do not end, no Bundle), those of parse_json(), limit_exceeded beyond limits::kSplitBytesMax of messages.
-base::Result<SplitFile> split_file(Split how, std::string_view bytes);
+/// `delimiter` of rows and records; 0: the one of , ; and tab that the first line has most of.
+base::Result<SplitFile> split_file(Split how, std::string_view bytes, char delimiter = '\0');
+/// As asked for; 0: by itself.
+char delimiter_of(const Options& options);
 
 /// One line of results for each answer: {"item":1,"result":"stored","message":17,"code":"…","reason":"…"}.
 std::string print_results(const std::vector<Answer>& answers);

@@ -1,6 +1,7 @@
 // The audit trail: list, verify, export.
 
 #include "engine/admin/message_json.h"
+#include "engine/admin/query_rights.h"
 #include "engine/admin/route.h"
 #include "engine/admin/service.h"
 #include "engine/base/text.h"
@@ -13,7 +14,7 @@ using base::Task;
 
 using Work = std::function<Result<Reply>(Logins&, AuditLog&)>;
 
-void write_record(base::JsonWriter& json, const AuditRecord& record) {
+void write_record(base::JsonWriter& json, const AuditRecord& record, const Caller& caller) {
   json.begin_object()
       .key("n")
       .integer(static_cast<std::int64_t>(record.number))
@@ -21,7 +22,7 @@ void write_record(base::JsonWriter& json, const AuditRecord& record) {
   json.member("user", record.user).member("from", record.from).member("action", record.action);
   if (!record.target.empty()) json.member("target", record.target);
   json.member("outcome", record.outcome);
-  if (!record.detail.empty()) json.member("detail", record.detail);
+  if (!record.detail.empty()) json.member("detail", shown_detail(caller, record.action, record.detail));
   json.end_object();
 }
 
@@ -42,11 +43,11 @@ Task<Result<Reply>> list(Call call) {
   query.user = call.value("user");
   query.action = call.value("action");
   query.outcome = call.value("outcome");
-  Work work = [query](Logins&, AuditLog& audit) -> Result<Reply> {
+  Work work = [query, caller = call.caller](Logins&, AuditLog& audit) -> Result<Reply> {
     TRY(const auto records, audit.list(query));
     base::JsonWriter json;
     json.begin_object().key("records").begin_array();
-    for (const AuditRecord& record : records) write_record(json, record);
+    for (const AuditRecord& record : records) write_record(json, record, caller);
     json.end_array();
     if (records.size() == query.limit && query.limit > 0)
       json.key("next").integer(static_cast<std::int64_t>(records.back().number));
@@ -78,20 +79,21 @@ Task<Result<Reply>> verify(Call call) {
 }
 
 /// The next records as NDJSON; `after` moves on.
-Task<std::string> next_page(AdminService* admin, std::shared_ptr<std::uint64_t> after, std::uint64_t last) {
+Task<std::string> next_page(AdminService* admin, Caller caller, std::shared_ptr<std::uint64_t> after, std::uint64_t last) {
   constexpr std::size_t kPage = 500;
-  std::function<std::string(Logins&, AuditLog&)> work = [after, last](Logins&, AuditLog& audit) {
+  std::function<std::string(Logins&, AuditLog&)> work = [after, last, caller](Logins&, AuditLog& audit) {
     AuditQuery query;
     query.limit = kPage;
     // Pages of the list run backwards: the one that ends at `after` + kPage.
     query.before = std::min<std::uint64_t>(*after + kPage, last) + 1;
     std::string text;
-    const auto records = audit.list(query);
+    auto records = audit.list(query);
     if (!records) return text;
     for (auto record = records->rbegin(); record != records->rend(); ++record) {
       if (record->number <= *after) continue;
-      text += print_audit_event(*record) + "\n";
       *after = record->number;
+      record->detail = shown_detail(caller, record->action, record->detail);
+      text += print_audit_event(*record) + "\n";
     }
     return text;
   };
@@ -109,7 +111,7 @@ Task<Result<Reply>> export_all(Call call) {
   out.type = "application/fhir+ndjson";
   out.headers.set("Content-Disposition", "attachment; filename=\"kiln-audit.ndjson\"");
   auto after = std::make_shared<std::uint64_t>(0);
-  out.stream = [admin = call.admin, after, last = head.number] { return next_page(admin, after, last); };
+  out.stream = [admin = call.admin, caller = call.caller, after, last = head.number] { return next_page(admin, caller, after, last); };
   co_return out;
 }
 
@@ -123,7 +125,7 @@ constexpr RouteSpec kRoutes[] = {
     {.method = "GET",
      .path = "/audit",
      .right = AdminRight::audit,
-     .summary = "who did what, newest first",
+     .summary = "who did what, newest first; terms about content of searches only with phi.view",
      .parameters = kList,
      .answer = "{records: [@AuditRecord], next?: integer, head: {n: integer, hash: string}}",
      .recorded = Recorded::after,
@@ -142,7 +144,7 @@ constexpr RouteSpec kRoutes[] = {
     {.method = "GET",
      .path = "/audit/export",
      .right = AdminRight::audit,
-     .summary = "the whole trail as FHIR AuditEvents, one a line",
+     .summary = "the whole trail as FHIR AuditEvents, one a line; terms about content of searches only with phi.view",
      .media = "application/fhir+ndjson",
      .recorded = Recorded::before,
      .action = "audit.export",

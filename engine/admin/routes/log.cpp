@@ -39,9 +39,12 @@ Result<Reply> set(const Call& call) {
   const std::string seconds(call.body()["seconds"].text());
   char* end = nullptr;
   const std::uint64_t number = std::strtoull(seconds.c_str(), &end, 10);
-  if (seconds.empty() || *end != '\0' || number == 0 || number > kSecondsMax)
-    return base::fail(ErrorCode::bad_value, "seconds: 1 to 86400", "seconds");
-  TRY_VOID(base::process_log().set_channel_level(channel, level, static_cast<std::int64_t>(number)));
+  if (seconds.empty() || seconds.front() == '-' || *end != '\0' || number > kSecondsMax)
+    return base::fail(ErrorCode::bad_value, "seconds: 1 to 86400; 0 ends it now", "seconds");
+  if (number == 0)
+    base::process_log().reset_channel_level(channel);
+  else
+    TRY_VOID(base::process_log().set_channel_level(channel, level, static_cast<std::int64_t>(number)));
   return list(call);
 }
 
@@ -52,7 +55,7 @@ constexpr RouteSpec kRoutes[] = {
     {.method = "POST",
      .path = "/log",
      .right = AdminRight::operate,
-     .summary = "another level for a channel (*: all), which ends by itself",
+     .summary = "another level for a channel (*: all), which ends by itself, or now with 0 seconds",
      .body = "{channel: string, level: \"debug\"|\"info\"|\"warn\"|\"error\", seconds: integer, reason?: string}",
      .answer = kAnswer,
      .errors = kErrors,

@@ -63,18 +63,19 @@ Task<Result<Reply>> greet(Call call, Logins::Entered entered, std::string action
   co_return out;
 }
 
-/// Of a locked name only the first is recorded: the trail is no place that strangers can fill.
+/// Not each: the trail is no place that strangers can fill.
 Task<void> record_refusal(Call call, std::string user, base::Error why) {
-  if (why.code == ErrorCode::login_locked) {
-    std::function<bool(Logins&, AuditLog&)> ask = [user](Logins& logins, AuditLog&) { return logins.is_first_refusal(user); };
-    auto asking = call.admin->with_accounts(std::move(ask));
-    const bool first = co_await std::move(asking);
-    if (!first) co_return;
-  }
+  std::function<std::optional<std::uint64_t>(Logins&, AuditLog&)> ask = [user, from = call.request.peer, code = why.code](Logins& logins, AuditLog&) {
+    return logins.tell_refusal(user, from, code);
+  };
+  auto asking = call.admin->with_accounts(std::move(ask));
+  const std::optional<std::uint64_t> left_out = co_await std::move(asking);
+  if (!left_out) co_return;
+  std::string detail = why.info().code;
+  if (*left_out > 0) detail += "; not recorded before this: " + std::to_string(*left_out) + " refusals of names that nobody has";
   Caller who = call.caller;
   who.user = std::move(user);
-  auto recording =
-      call.admin->record(std::move(who), "session.login", "/session", "refused", why.info().code);
+  auto recording = call.admin->record(std::move(who), "session.login", "/session", "refused", std::move(detail));
   co_await std::move(recording);
 }
 
@@ -119,6 +120,14 @@ Task<Result<Reply>> set_up(Call call) {
   if (!named) co_return base::fail(named.error());
   const base::Status strong = check_password(password, user);
   if (!strong) co_return base::fail(strong.error());
+  std::function<base::Status(Logins&, AuditLog&)> ask = [](Logins& logins, AuditLog&) { return logins.check_set_up(); };
+  auto asking = call.admin->with_accounts(std::move(ask));
+  const base::Status open = co_await std::move(asking);
+  if (!open) {
+    auto recording = record_refusal(call, Logins::kSetUp, open.error());
+    co_await std::move(recording);
+    co_return base::fail(open.error());
+  }
   auto hashing = call.admin->hash(password, call.request.peer);
   Result<std::string> hash = co_await std::move(hashing);
   if (!hash) co_return base::fail(hash.error());

@@ -2,8 +2,10 @@
 
 #include <cstdlib>
 
+#include "engine/admin/message_json.h"
 #include "engine/admin/route.h"
 #include "engine/gateway.h"
+#include "engine/journal/master_key.h"
 #include "engine/vault/keeper.h"
 
 namespace kiln::engine {
@@ -24,8 +26,24 @@ Task<Result<Reply>> on_files(Gateway* gateway, Work work) {
   co_return json_reply(std::move(*done));
 }
 
+/// What the keeper says, and which key closes new files, when the last backup and proof of the journal were.
+Result<std::string> print_all(Keeper& keeper, base::Env& env, const std::string& data, const MasterKeyPtr& master) {
+  TRY(std::string text, keeper.print_storage());
+  base::JsonWriter json;
+  json.begin_object();
+  if (master) json.member("master_key", master->id());
+  if (const auto at = read_done(env, data, kBackupMark)) json.member("backup", print_time(*at));
+  if (const auto at = read_done(env, data, kVerifyMark)) json.member("verified", print_time(*at));
+  json.key("encrypted").boolean(master != nullptr).end_object();
+  text.pop_back();  // its closing brace
+  return text + "," + json.take().substr(1);
+}
+
 Task<Result<Reply>> show(Call call) {
-  Work work = [](Keeper& keeper) { return keeper.print_storage(); };
+  Gateway* const gateway = call.gateway;
+  Work work = [env = &gateway->env(), data = gateway->site().data_folder, master = gateway->master_key()](Keeper& keeper) {
+    return print_all(keeper, *env, data, master);
+  };
   auto working = on_files(call.gateway, std::move(work));
   Result<Reply> done = co_await std::move(working);
   co_return done;
@@ -66,7 +84,7 @@ constexpr RouteSpec kRoutes[] = {
      .path = "/storage",
      .right = AdminRight::view,
      .summary = "day files, what keeps them, free space and when the disk will be full",
-     .answer = "{free_bytes: integer, disk_full: string, retention_days: integer, metadata_days: integer, scrub: any, plan: any}",
+     .answer = "{free_bytes: integer, disk_full: string, retention_days: integer, metadata_days: integer, scrub: any, plan: any, encrypted: boolean, master_key?: string, backup?: time, verified?: time}",
      .task = show},
     {.method = "POST",
      .path = "/storage/prune",

@@ -1,4 +1,4 @@
-// kiln fhir patch: JSON Patch and FHIRPath Patch over a resource.
+// kiln fhir patch: JSON Patch, XML Patch and FHIRPath Patch over a resource.
 
 #include "fhir/patch/patch.h"
 
@@ -32,11 +32,10 @@ Result<std::string> patch(const Arguments& arguments) {
   // A JSON Patch is an array; Parameters are an object or XML.
   const bool is_array = changes.find_first_not_of(" \t\r\n") != std::string::npos &&
                         changes[changes.find_first_not_of(" \t\r\n")] == '[';
-  if (is_xml_patch(changes))
-    return base::fail(base::ErrorCode::fhir_media_type, "XML Patch is not supported", patch_document.name,
-                      "a JSON Patch, or Parameters of a FHIRPath Patch in JSON or XML");
   fhir::Tree patched;
-  if (is_array) {
+  if (is_xml_patch(changes)) {
+    TRY(patched, fhir::apply_xml_patch(tree.root(), changes));
+  } else if (is_array) {
     TRY(patched, fhir::apply_json_patch(tree.root(), changes));
   } else {
     TRY(const fhir::Tree parameters, detail::read_document(patch_document));
@@ -62,7 +61,7 @@ int run(const Arguments& arguments) {
 
 constexpr ArgumentSpec kArguments[] = {
     {"FILE", "the resource, FHIR JSON or XML"},
-    {"PATCH", "a JSON Patch, or Parameters of a FHIRPath Patch; - reads standard input"}};
+    {"PATCH", "a JSON Patch, an XML Patch, or Parameters of a FHIRPath Patch; - reads standard input"}};
 constexpr OptionSpec kOptions[] = {{"--pretty", nullptr, "indented; not given: one line"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln fhir patch patient.json changes.json", "applies the patch and prints the patient"},
@@ -73,7 +72,7 @@ constexpr ExampleSpec kExamples[] = {
 const CommandSpec& fhir_patch_spec() {
   static const CommandSpec spec{"fhir patch",
                                 "Files",
-                                "change a FHIR resource by a JSON Patch or FHIRPath Patch",
+                                "change a FHIR resource by a JSON Patch, an XML Patch or a FHIRPath Patch",
                                 "The patch is applied whole or not at all; the result is printed in the "
                                 "format of the resource. Exit 1 when it\n"
                                 "does not fit or is not valid, 2 for usage and unreadable files.",

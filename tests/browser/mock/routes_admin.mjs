@@ -78,8 +78,14 @@ export const adminRoutes = [
   ['GET', /^\/fhir\/Patient\/(\w+)\/_history$/, (e, [id]) => ({ resourceType: 'Bundle', type: 'history', total: 3, entry: [3, 2, 1].map((version) => ({ resource: { resourceType: 'Patient', id, meta: { versionId: String(version), lastUpdated: ago(1000 - version) }, name: [{ family: version > 1 ? 'EXAMPLE' : 'EXAMPEL' }], ...(version > 2 ? { birthDate: '1980-02-29' } : {}) }, response: { lastModified: ago(1000 - version) } })) })],
   ['POST', /^\/fhir\/Patient\/\$validate$/, () => ({ resourceType: 'OperationOutcome', issue: [{ severity: 'warning', code: 'invariant', diagnostics: `dom-6: no narrative ${kMarkup}`, expression: ['Patient'] }] })],
 
+  ['GET', /^\/log$/, (e) => ({ levels: e.logLevels, dropped: 12 })],
+  ['POST', /^\/log$/, (e, _, q, body) => {
+    e.logLevels = e.logLevels.filter((one) => one.channel !== body.channel);
+    if (body.seconds > 0) e.logLevels.push({ channel: body.channel, level: body.level, until: ago(-body.seconds) });
+    return { levels: e.logLevels, dropped: 12 };
+  }],
   ['GET', /^\/certificates$/, (e) => ({ certificates: e.status.certificates })],
-  ['GET', /^\/storage$/, () => ({ free_bytes: 41e9, disk_full: new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10), retention_days: 30, metadata_days: 365, plan: kPlan })],
+  ['GET', /^\/storage$/, () => ({ free_bytes: 41e9, disk_full: new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10), retention_days: 30, metadata_days: 365, plan: kPlan, scrub: { file: kPlan.files[1].file, at: 120_400, last: 991_000, records: 120_400, locked: 0, last_full: ago(90_000), damaged: 1, faults: [{ file: kPlan.files[3].file, id: 77, what: `checksum ${kMarkup}` }] }, encrypted: true, master_key: '9f31aa02', backup: ago(40_000), verified: ago(200_000) })],
   ['POST', /^\/storage\/prune$/, (e, _, q, body) => ({ plan: kPlan, removed: body.dry_run ? [] : [12], text: 'removes 2026-10-20: 804 000 messages', disk_full: '' })],
   ['POST', /^\/storage\/backup$/, (e, _, q, body) => ({ folder: body.folder, last: 5000, files: 4, bytes: 2.7e9 })],
   ['GET', /^\/alerts$/, () => ({ alerts: [{ id: 'a1', alert: 'DestinationDown', level: 'page', state: 'firing', subject: 'orders/lab_out', text: 'orders/lab_out is down, 312 waiting', remedy: 'ask the owner of LAB_OUT', flapping: false, since: ago(540), runbook: 'https://wiki.north.example/kiln/destination-down' }, { id: 'a2', alert: 'CertExpiry', level: 'warn', state: 'firing', subject: 'console listener', text: 'ends in 24 days', remedy: 'put a new file in its place', flapping: true, since: ago(86400), owner: 'ben' }], routes: [{ name: 'pager', level: 'page' }, { name: 'mail', level: 'warn' }], waiting: 1 })],

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join, normalize } from 'node:path';
+import { kMarkup } from './hl7.mjs';
 import { makeChannels, makeHistory, makeMessages, makeStatus } from './data.mjs';
 import { routes } from './routes.mjs';
 
@@ -37,6 +38,7 @@ export class MockEngine {
     this.violations = [];
     this.streams = new Set();
     this.silent = false; // no events: the data on the screen grows old
+    this.logLevels = [{ channel: 'lab_in', level: 'debug', until: new Date(Date.now() + 600_000).toISOString() }, { channel: kMarkup, level: 'error', until: new Date(Date.now() + 7_200_000).toISOString() }];
     this.queries = [{ name: 'Failed today', q: 'state:quarantined since:24h' }];
   }
 

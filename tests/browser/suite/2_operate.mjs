@@ -187,6 +187,10 @@ export async function run({ browser, packed }) {
     await page.getByLabel('Filter').fill('adt');
     check((await page.getByRole('region', { name: 'Connections' }).locator('tbody tr').count()) === 4, 'not the source and three destinations');
     await page.goto(`${engine.url}/console/#/storage`);
+    await page.getByText('master key 9f31aa02').waitFor();
+    await page.locator('.tile', { hasText: 'Last backup' }).getByText(/ago$/).first().waitFor();
+    await page.locator('.tile', { hasText: 'All records read' }).getByText('1 damaged').waitFor();
+    check((await page.getByRole('row', { name: /checksum/ }).getByRole('link', { name: '77' }).getAttribute('href')) === '#/message/77', 'no way to the damaged message');
     await page.getByText('held by 4 quarantined').waitFor();
     await page.getByRole('button', { name: 'Prune…' }).click();
     const dialog = page.getByRole('dialog');

@@ -105,7 +105,7 @@ export async function run({ browser, packed }) {
     await page.getByRole('button', { name: 'Revoke prometheus' }).click();
     await dialog.getByRole('button', { name: 'Revoke' }).click();
     await waitFor('revoked', () => engine.called('DELETE', '/tokens/t1').length === 1);
-    await page.getByRole('tab', { name: 'Certificates and keys' }).click();
+    await page.getByRole('tab', { name: 'Certificates and protection' }).click();
     await page.getByText('CN=kiln.north.example').waitFor();
   }));
 

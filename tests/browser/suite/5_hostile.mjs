@@ -14,7 +14,7 @@ export async function run({ browser, packed }) {
   engine.status.problems.push({ level: 'bad', channel: kMarkup, text: kMarkup, doing: kMarkup, can: kMarkup });
   engine.status.insecure.push(kMarkup);
   const id = engine.messages.find((one) => one.hostile).id;
-  const places = ['dashboard', 'messages', `message/${id}`, `message/${id}/content`, `message/${id}/exchange`, `message/${id}/edit`, 'audit', 'settings/users', `channels/${encodeURIComponent(kMarkup)}`, 'fhir', 'playground'];
+  const places = ['dashboard', 'messages', `message/${id}`, `message/${id}/content`, `message/${id}/exchange`, `message/${id}/edit`, 'audit', 'settings/users', 'settings/certificates', 'settings/logs', 'channels', `channels/${encodeURIComponent(kMarkup)}`, 'fhir', 'playground'];
   for (const place of places)
     await test(`markup stays text: ${place.slice(0, 40)}`, async () => {
       const page = await openPage(browser, engine);

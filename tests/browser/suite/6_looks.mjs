@@ -4,7 +4,7 @@ import { check, checkAccess, closePage, openPage, screenshot, test } from '../su
 
 const kPages = [
   'dashboard', 'messages', 'message/4711', 'message/4990/content', 'message/4990/exchange', 'message/4990/edit', 'quarantine', 'jobs', 'connections', 'alerts',
-  'channels', 'channels/orders', 'playground', 'fhir', 'fhir/Patient/1', 'storage', 'audit', 'settings', 'settings/users', 'settings/tokens', 'settings/certificates',
+  'channels', 'channels/orders', 'playground', 'fhir', 'fhir/Patient/1', 'storage', 'audit', 'settings', 'settings/users', 'settings/tokens', 'settings/certificates', 'settings/logs',
 ];
 const kModes = {
   light: { colorScheme: 'light' },
@@ -33,6 +33,16 @@ export async function run({ browser, packed, folder }) {
       check(faults.length === 0, faults.join('\n      '));
       await closePage(page);
     });
+
+  await test('phone: the open tab is in sight', async () => {
+    const page = await openPage(browser, engine, kModes.phone);
+    await page.goto(`${engine.url}/console/#/settings/logs`);
+    const tab = page.getByRole('tab', { name: 'Log levels', selected: true });
+    await tab.waitFor();
+    const box = await tab.boundingBox();
+    check(box.x >= 0 && box.x + box.width <= 391, `the tab is at ${box.x}`);
+    await closePage(page);
+  });
 
   await test('phone: the menu opens, goes to a page and closes', async () => {
     const page = await openPage(browser, engine, kModes.phone);

@@ -184,6 +184,47 @@ export async function run({ browser, packed, folder }) {
     check((await page.getByRole('link', { name: 'Export' }).getAttribute('href')) === '/api/v1/audit/export', 'another address');
   }));
 
+  await test('settings: more is logged of every channel or of one, for a while, and it is ended', on('settings/logs', async (page, dialog) => {
+    const rows = page.getByRole('row');
+    await rows.filter({ hasText: 'lab_in' }).getByText('debug').waitFor();
+    await page.getByText('12 lines lost since the start').waitFor();
+    await page.getByRole('button', { name: 'Set a level…' }).click();
+    await checkAccess(page, 'set a level');
+    check((await dialog.getByLabel('Channel', { exact: true }).locator('option').count()) > 3, 'the channels are not offered');
+    await dialog.getByLabel('Log from').selectOption('warn');
+    await dialog.getByLabel('For', { exact: true }).selectOption('3600');
+    await dialog.getByLabel('Reason').fill('a quiet night');
+    await dialog.getByRole('button', { name: 'Set', exact: true }).click();
+    await page.getByText('Everything from warn on is logged').waitFor();
+    const set = last('POST', '/log');
+    check(set.channel === '*' && set.level === 'warn' && set.seconds === 3600 && set.reason === 'a quiet night', JSON.stringify(set));
+    await page.getByRole('button', { name: 'Set a level…' }).click();
+    await dialog.getByLabel('Channel', { exact: true }).selectOption('orders');
+    await dialog.getByRole('button', { name: 'Set', exact: true }).click();
+    await rows.filter({ hasText: 'orders' }).getByText('debug').waitFor();
+    await screenshot(page, folder, 'settings-logs-set');
+    await page.getByRole('button', { name: 'End the level of every channel' }).click();
+    await dialog.getByRole('button', { name: 'End now', exact: true }).click();
+    await page.getByText('Everything from info on is logged').waitFor();
+    check(last('POST', '/log').seconds === 0, 'it was not ended');
+    engine.session = { ...person(), rights: ['view'] };
+    await page.reload();
+    await rows.filter({ hasText: 'orders' }).waitFor();
+    check((await page.getByRole('button', { name: /Set a level|End the level/ }).count()) === 0, 'a viewer can set levels');
+  }));
+
+  await test('relaxed settings: the list stands on the channels and the settings page', on('channels', async (page) => {
+    for (const place of ['channels', 'settings/certificates']) {
+      await page.goto(`${engine.url}/console/#/${place}`);
+      const list = page.getByRole('list', { name: 'Relaxed settings' });
+      await list.getByText('lab_in: source mllp listens without TLS (accept_risk)').waitFor();
+      check((await list.getByRole('listitem').count()) === engine.status.insecure.length, 'not all of them');
+    }
+    engine.status.insecure = [];
+    await page.reload();
+    await page.getByText('Nothing of the protection is given up').waitFor();
+  }));
+
   await test('settings: an account is changed, its second factor reset; the own second factor is switched off', on('settings/users', async (page, dialog) => {
     await page.getByRole('button', { name: 'Change ann' }).click();
     await dialog.getByLabel('Role').selectOption('auditor');

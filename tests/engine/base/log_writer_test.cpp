@@ -78,6 +78,20 @@ TEST_CASE("log: what repeats is counted, whatever its numbers are, and told when
   CHECK(pipe.lines().size() == 1);
 }
 
+TEST_CASE("log: a name with line ends is told as it is, and nobody waits for ever") {
+  Pipe pipe;
+  for (int i = 0; i < 12; ++i)
+    pipe.writer.log(LogLevel::info, "x-y", {{"channel", Safe::name("one\ntwo\n\nthree\n")}, {"peer", Safe::name("\n")}});
+  (void)pipe.lines();
+  pipe.clock.advance(LogWriter::kRepeatWindow);
+  pipe.writer.tick();
+  const auto told = pipe.lines();
+  REQUIRE(told.size() == 1);
+  CHECK(pipe.field(told[0], "channel") == "one\ntwo\n\nthree\n");
+  CHECK(pipe.field(told[0], "peer") == "\n");
+  CHECK(pipe.field(told[0], "repeated") == "2");
+}
+
 TEST_CASE("log: the next line of a kind tells what was left out before, without a tick") {
   Pipe pipe;
   for (int i = 0; i < 12; ++i) pipe.writer.log(LogLevel::info, "x-y", {});
@@ -136,6 +150,9 @@ TEST_CASE("log: a channel has a level of its own, for a while") {
   REQUIRE(pipe.writer.set_channel_level("*", LogLevel::warn, 60));
   CHECK_FALSE(says(LogLevel::info, "lab"));
   CHECK(says(LogLevel::warn, "lab"));
+  pipe.writer.reset_channel_level("*");
+  CHECK(says(LogLevel::info, "lab"));
+  CHECK(pipe.writer.channel_levels().empty());
 }
 
 TEST_CASE("log: a line that is too long is cut and still is JSON") {

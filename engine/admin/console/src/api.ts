@@ -224,6 +224,8 @@ export const api = {
   storage: () => get<A.Storage>('/storage'),
   prune: (body: { dry_run: boolean; confirm?: boolean; reason?: string }) => post<A.Pruned>('/storage/prune', body),
   backup: (folder: string, reason: string) => post<A.Backup>('/storage/backup', { folder, reason }),
+  logLevels: () => get<A.LogLevels>('/log'),
+  setLogLevel: (body: { channel: string; level: A.LogLevel['level']; seconds: number; reason?: string }) => post<A.LogLevels>('/log', body),
   alerts: () => get<A.Alerts>('/alerts'),
   alertHistory: async (before?: string | number) => {
     try {

@@ -90,6 +90,11 @@ export interface Storage {
   retention_days: number;
   metadata_days: number;
   plan: PrunePlan;
+  scrub: { file: string; at: number; last: number; records: number; last_full: string; damaged: number; faults: { file: string; id: number; what: string }[] };
+  encrypted: boolean;
+  master_key?: string; // its id, never itself
+  backup?: string; // when the last one was made
+  verified?: string; // when `kiln verify` last went through
 }
 
 export interface Pruned {
@@ -104,6 +109,17 @@ export interface Backup {
   last: number;
   files: number;
   bytes: number;
+}
+
+export interface LogLevel {
+  channel: string; // "*": every one
+  level: 'debug' | 'info' | 'warn' | 'error';
+  until: string;
+}
+
+export interface LogLevels {
+  levels: LogLevel[];
+  dropped: number; // lines that were lost because nobody read
 }
 
 export interface Alert {

@@ -1,4 +1,4 @@
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 
 export interface Tab {
   name: string;
@@ -8,6 +8,8 @@ export interface Tab {
 /** Left and right move between the tabs. */
 export function Tabs(props: { tabs: Tab[]; open: string; label: string; onOpen: (name: string) => void }) {
   const box = useRef<HTMLDivElement>(null);
+  // On a phone not all fit: the open one is always in sight.
+  useEffect(() => box.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [props.open]);
   const onKey = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
     if (step === 0) return;

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { api } from '../api';
 import { PageHead, Panel, Pending, State, Time } from '../components/basics';
 import { DataTable } from '../components/data_table';
+import { Relaxed } from '../components/relaxed';
 import { SitePicture } from '../components/site_picture';
 import { Tabs } from '../components/tabs';
 import { ConfigPanel } from '../config/config_panel';
@@ -48,6 +49,7 @@ function Overview() {
           ]}
         />
       </Panel>
+      <Relaxed />
     </div>
   );
 }

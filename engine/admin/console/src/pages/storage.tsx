@@ -5,7 +5,7 @@ import { Check, ErrorBox, Field, PageHead, Panel, Pending, State, Unready } from
 import { DataTable } from '../components/data_table';
 import { Confirm } from '../components/dialog';
 import { say } from '../components/toast';
-import { bytes, count, duration, plural } from '../format';
+import { bytes, count, duration, plural, relative, secondsSince } from '../format';
 import { live } from '../live';
 import { useLoad } from '../load';
 import { link } from '../router';
@@ -131,7 +131,37 @@ export default function StoragePage() {
             {held > 0 ? 'by what waits or is quarantined' : ''}
           </div>
         </div>
+        <div class={`tile ${data.encrypted ? '' : 'warn'}`}>
+          <div class="label">Encryption</div>
+          <div class="value">{data.encrypted ? 'on' : 'off'}</div>
+          <div class="sub">{data.encrypted ? `master key ${data.master_key ?? ''}` : 'messages are stored in the clear'}</div>
+        </div>
+        <div class={`tile ${!data.backup || secondsSince(data.backup) > 93_600 ? 'warn' : ''}`}>
+          <div class="label">Last backup</div>
+          <div class="value">{data.backup ? relative(data.backup) : 'never'}</div>
+          <div class="sub">{data.verified ? `proven ${relative(data.verified)}` : ''}</div>
+        </div>
+        <div class={`tile ${data.scrub.damaged > 0 ? 'bad' : ''}`}>
+          <div class="label">All records read</div>
+          <div class="value">{data.scrub.damaged > 0 ? `${count(data.scrub.damaged)} damaged` : data.scrub.last_full ? relative(data.scrub.last_full) : 'not yet'}</div>
+          <div class="sub">{data.scrub.file ? `now ${data.scrub.file}, ${count(data.scrub.at)} of ${count(data.scrub.last)}` : ''}</div>
+        </div>
       </div>
+      {data.scrub.faults.length > 0 ? (
+        <Panel title="Damaged records">
+          <DataTable
+            label="Damaged records"
+            items={data.scrub.faults}
+            id={(one) => `${one.file} ${one.id} ${one.what}`}
+            empty=""
+            columns={[
+              { title: 'Message', cell: (one) => <a href={link('message', [String(one.id)])}>{one.id}</a> },
+              { title: 'File', cell: (one) => <span class="mono nowrap">{one.file}</span> },
+              { title: 'What', cell: (one) => one.what },
+            ]}
+          />
+        </Panel>
+      ) : null}
       <Panel title="Day files of the journal">
         <DataTable
           label="Day files"

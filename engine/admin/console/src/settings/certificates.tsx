@@ -23,7 +23,7 @@ export function Certificates() {
           { title: 'Left', cell: (one) => <State state="days" tone={one.days < 7 ? 'bad' : one.days < 30 ? 'warn' : 'ok'} text={`${one.days} days`} /> },
         ]}
       />
-      <p class="body dim">A new file on disk is taken over without a restart. Keys of the journal and of backups are shown in Storage.</p>
+      <p class="body dim">A new file on disk is taken over without a restart. Storage tells which master key closes the journal.</p>
     </Panel>
   );
 }

@@ -1,11 +1,11 @@
-#include "channels/detail/egress.h"
+#include "channels/egress.h"
 
 #include <algorithm>
 
 #include "channels/net/http_client.h"
 #include "engine/base/text.h"
 
-namespace kiln::channels::detail {
+namespace kiln::channels {
 
 namespace {
 
@@ -72,4 +72,4 @@ base::Status check_egress(const Options& server, const Options& options) {
   return {};
 }
 
-}  // namespace kiln::channels::detail
+}  // namespace kiln::channels

@@ -1,7 +1,7 @@
 #pragma once
-// `egress { allow "pas.example.org:2600" }`: where the channels and alerts of a site may connect to (security.md D14). Hosts
-// are part of the definition, redirects are not followed and no message names a host, so it is checked once, at load and
-// again when env() is filled in.
+// `egress { allow "pas.example.org:2600" }`: where a site may connect to (security.md D14). Hosts of
+// channels, alerts and traces are part of the definition, redirects are not followed and no message names a host, so these
+// are checked once, at load and again when env() is filled in. Endpoints of subscriptions come with the subscription.
 
 #include <string>
 #include <string_view>
@@ -10,7 +10,7 @@
 #include "channels/options.h"
 #include "engine/base/result.h"
 
-namespace kiln::channels::detail {
+namespace kiln::channels {
 
 /// A host that options name: `host` with `port`, or a URL.
 struct Remote {
@@ -27,4 +27,4 @@ bool allows(const Options& server, const Remote& remote);
 /// Errors: egress_denied with the host.
 base::Status check_egress(const Options& server, const Options& options);
 
-}  // namespace kiln::channels::detail
+}  // namespace kiln::channels
