@@ -215,11 +215,15 @@ Result<KeptOutput> JournalReader::sent_output(MessageId id, const std::string& d
   Status status;
   File* file = file_with(id, status);
   if (file == nullptr) return base::fail(status.error());
-  TRY(auto hash_of, file->database.cached("SELECT sent_hash FROM delivery WHERE msg_id=? AND dest=?"));
+  TRY(auto select, file->database.cached(std::string("SELECT ") + kDeliveryColumns + " FROM delivery WHERE msg_id=? AND dest=?"));
   TRY(const bool ended,
-      hash_of.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination)).step());
-  const std::string hash(ended ? hash_of.blob(0) : std::string_view());
-  hash_of.reset();
+      select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination)).step());
+  std::string hash;  // of a row that is damaged or locked nothing is known
+  if (ended) {
+    auto ending = take_delivery(file->rows(), id, select);
+    if (ending) hash = std::move(ending->sent_hash);
+  }
+  select.reset();
   TRY(auto kept, read_kept_output(file->rows(), id, destination));
   if (!kept) {  // perhaps the message itself
     TRY(StoredMessage stored, read_stored_message(file->rows(), id));
