@@ -251,7 +251,8 @@ class ChannelRuntime final : public channels::Intake {
   base::Task<base::Result<Known>> find_known(DedupeKey key, bool keep_refusal);
   base::Task<std::optional<channels::Answer>> answer_repeated(NewMessage* message, Opened* opened, bool keep_refusal,
                                                               channels::EarlyAnswer early);
-  base::Task<channels::Answer> answer_known(NewMessage* message, Opened* opened, Known known, channels::EarlyAnswer early);
+  base::Task<channels::Answer> answer_known(NewMessage* message, Opened* opened, Known known, channels::EarlyAnswer early,
+                                            std::uint64_t stops);
   Plan process_again(const NewMessage& message, const SiteVersions& versions, Opened& opened);
   static bool is_rejected(const Plan& plan, const channels::ChannelDefinition& definition);
   Processed take_outcome(Plan& plan, const channels::ChannelDefinition& definition) const;

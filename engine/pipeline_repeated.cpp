@@ -61,6 +61,7 @@ Task<Result<ChannelRuntime::Known>> ChannelRuntime::find_known(DedupeKey key, bo
 Task<std::optional<Answer>> ChannelRuntime::answer_repeated(NewMessage* message, Opened* opened, bool keep_refusal,
                                                             EarlyAnswer early) {
   const DedupeKey key = message->dedupe;
+  const std::uint64_t stops = stops_;
   if (parts_.journal->maybe_seen(key)) {
     const std::size_t bytes = message->body.size();
     parts_.budget->take(bytes);
@@ -70,7 +71,7 @@ Task<std::optional<Answer>> ChannelRuntime::answer_repeated(NewMessage* message,
     if (!known) co_return refuse(*message, *opened, known.error());  // the sender keeps it and asks again
     if (known->id != 0) {
       ++counters_.duplicates;
-      auto answering = answer_known(message, opened, std::move(*known), std::move(early));
+      auto answering = answer_known(message, opened, std::move(*known), std::move(early), stops);
       Answer answer = co_await std::move(answering);
       meter_.answered(answer.reply);
       co_return answer;
@@ -90,7 +91,8 @@ Task<std::optional<Answer>> ChannelRuntime::answer_repeated(NewMessage* message,
 
 /// The answer a stored message got, byte for byte (reliability.md R3), by the site version it is pinned to. Of one whose
 /// record is damaged the repetition has the same bytes: it is answered by these, and says so.
-Task<Answer> ChannelRuntime::answer_known(NewMessage* message, Opened* opened, Known known, EarlyAnswer early) {
+Task<Answer> ChannelRuntime::answer_known(NewMessage* message, Opened* opened, Known known, EarlyAnswer early,
+                                          std::uint64_t stops) {
   Answer answer;
   answer.taken = Taken::stored;
   answer.id = known.id;
@@ -134,7 +136,7 @@ Task<Answer> ChannelRuntime::answer_known(NewMessage* message, Opened* opened, K
   Waiting how;
   how.repeated = true;
   how.early = answer_early(*definition, same, *opened, known.id, early);
-  how.stops = stops_;
+  how.stops = stops;
   if (!known.original) how.copy = std::make_shared<const NewMessage>(std::move(*message));
   std::vector<Ending> ends;
   if (known.whole) ends.push_back(*known.whole);

@@ -1,6 +1,7 @@
 #include "engine/index/postings.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace kiln::engine {
@@ -128,6 +129,26 @@ class PageBuilder {
   std::uint64_t group_count_ = 0;
 };
 
+/// Hashes are spread evenly and postings come in the order of their messages: dealt out by the first bits they are nearly in order.
+void sort_postings(std::vector<Posting>& postings) {
+  constexpr std::size_t kSmall = 64;
+  constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
+  if (postings.size() < kSmall) return std::sort(postings.begin(), postings.end());
+  const auto bits = static_cast<int>(std::bit_width(postings.size())) - 2, shift = 64 - bits;
+  const auto bucket = [shift](const Posting& one) { return (static_cast<std::uint64_t>(one.first) ^ kSign) >> shift; };
+  std::vector<std::size_t> ends((std::size_t{1} << bits) + 1);
+  for (const Posting& one : postings) ++ends[bucket(one) + 1];
+  for (std::size_t i = 1; i < ends.size(); ++i) ends[i] += ends[i - 1];
+  std::vector<Posting> dealt(postings.size());
+  for (const Posting& one : postings) dealt[ends[bucket(one)]++] = one;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i + 1 < ends.size(); begin = ends[i++]) {
+    const auto from = dealt.begin() + static_cast<std::ptrdiff_t>(begin), to = dealt.begin() + static_cast<std::ptrdiff_t>(ends[i]);
+    if (to - from > 1 && !std::is_sorted(from, to)) std::sort(from, to);
+  }
+  postings.swap(dealt);
+}
+
 struct Run {
   std::int64_t id = 0, level = 0, count = 0;
   MessageId first = 0, last = 0;
@@ -238,7 +259,7 @@ Status change(Database& database, const char* sql, std::int64_t run) {
 }  // namespace
 
 Status PostingWriter::write(Database& database, MessageId first, MessageId last, std::vector<Posting>& postings) {
-  std::sort(postings.begin(), postings.end());
+  sort_postings(postings);
   TRY(const std::int64_t run, next_run(database));
   PageBuilder builder(database, run);
   for (const auto& [hash, id] : postings) TRY_VOID(builder.add(hash, id));

@@ -31,9 +31,12 @@ def post(port, body, headers, path="/in"):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("POST", path, body, headers)
     response = connection.getresponse()
-    response.read()
+    answers.append(response.read())
     connection.close()
     return response.status, response.headers
+
+
+answers = []  # their bodies
 
 
 class Server(threading.Thread):
@@ -200,5 +203,55 @@ channel c {{
         engine.stop()
 
 
+def parts_of_a_request_are_messages_and_a_key_makes_it_known():
+    engine = start("""module e2e.c
+use e2e.{Row}
+channel c {
+  source http { port 0; path "/in"; content csv; split rows }
+  accept csv Row
+  to out: file from source { file "out/x"; append true }
+}
+""")
+    kind, rows = {"Content-Type": "text/csv"}, 'mrn,ward\r\n1,"A\r\nB"\r\n2,5" bed\r\n3,C\r\n'
+    for key, count in (("k1", 3), ("k1", 3), ("k2", 6)):
+        status, headers = post(engine.port("c"), rows, {**kind, "Idempotency-Key": key})
+        assert (status, headers["Content-Type"]) == (200, "application/x-ndjson"), (status, answers[-1])
+        lines = [json.loads(line) for line in answers[-1].splitlines()]
+        assert [line["result"] for line in lines] == ["stored"] * 3, lines
+        assert len(engine.search("channel:c")) == count, "a repeated request is known, part by part"
+    assert [json.loads(line)["message"] for line in answers[0].splitlines()] == [json.loads(line)["message"] for line in answers[1].splitlines()]
+    assert post(engine.port("c"), 'mrn,ward\r\n1,"A\r\n', kind)[0] == 400
+    engine.stop()
+
+
+def fhir_comes_as_xml_and_outside_of_its_hours_not_at_all():
+    days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    other_day = days[(time.gmtime().tm_wday + 3) % 7]
+    engine = start(f"""module e2e.c
+channel c {{
+  source http {{ port 0; path "/in"; content fhir }}
+  accept fhir Patient
+  to out: file from source {{ file "out/x" }}
+}}
+channel closed {{
+  source http {{ port 0; path "/in"; content fhir; hours "{other_day}" }}
+  accept fhir Patient
+  to none: drop from source {{ }}
+}}
+""")
+    xml = '<Patient xmlns="http://hl7.org/fhir"><id value="p1"/><identifier><system value="urn:x"/><value value="1"/></identifier></Patient>'
+    kind = {"Content-Type": "application/fhir+xml"}
+    assert post(engine.port("c"), xml, kind)[0] == 204
+    engine.wait_drained()
+    assert json.loads((engine.site / "out/x").read_text()) == PATIENT
+    assert post(engine.port("c"), xml.replace("identifier", "nothing"), kind)[0] == 400
+    status, headers = post(engine.port("closed"), xml, kind)
+    assert status == 503 and 86_400 < int(headers["Retry-After"]) < 4 * 86_400, (status, headers["Retry-After"])
+    assert not engine.search("channel:closed")
+    engine.stop()
+
+
 if __name__ == "__main__":
-    sys.exit(run_cases([a_listener_asks_who_it_is, rows_come_with_name_and_password_and_go_on, tokens_of_a_signed_assertion]))
+    sys.exit(run_cases([a_listener_asks_who_it_is, rows_come_with_name_and_password_and_go_on,
+                        parts_of_a_request_are_messages_and_a_key_makes_it_known,
+                        fhir_comes_as_xml_and_outside_of_its_hours_not_at_all, tokens_of_a_signed_assertion]))
