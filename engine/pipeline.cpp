@@ -221,11 +221,40 @@ Processed ChannelRuntime::take_outcome(Plan& plan, const channels::ChannelDefini
   return out;
 }
 
-/// Counts a durable plan; `state` of its ending as a whole, when it has one.
+namespace {
+
+/// Each message that is set aside before a queue has it; parts get their numbers from the journal.
+void tell_set_aside(const Processed& processed) {
+  const auto tell = [&processed](const Ending& ending, std::int64_t parts) {
+    if (ending.state != DeliveryState::quarantined) return;
+    base::log(base::LogLevel::warn, "quarantined",
+              {{"channel", base::Safe::name(processed.channel)},
+               {"destination", base::Safe::name(ending.destination)},
+               {"msg", static_cast<std::int64_t>(processed.id)},
+               {"parts", parts},
+               {"code", base::Safe::name(ending.code)}});
+  };
+  for (const Ending& ending : processed.endings) tell(ending, 0);
+  if (!processed.child_endings.empty())
+    tell(processed.child_endings.front(), static_cast<std::int64_t>(processed.child_endings.size()));
+}
+
+}  // namespace
+
+/// Counts a durable plan; `state` of its ending as a whole, when it has one. What is set aside counts each time: as a whole,
+/// at a destination, and each part.
 void ChannelRuntime::count(const Processed& processed) {
+  tell_set_aside(processed);
   const Ending* whole = nullptr;
-  for (const Ending& ending : processed.endings)
+  for (const Ending& ending : processed.endings) {
     if (ending.destination == kNoDestination) whole = &ending;
+    if (ending.destination == kNoDestination || ending.state != DeliveryState::quarantined) continue;
+    if (DeliveryQueue* queue = find_queue(ending.destination))
+      queue->count_set_aside();
+    else
+      ++counters_.quarantined;
+  }
+  counters_.quarantined += processed.child_endings.size();
   if (whole == nullptr)
     ++counters_.accepted;
   else if (whole->state == DeliveryState::rejected)
@@ -333,6 +362,8 @@ void ChannelRuntime::stored(std::shared_ptr<Processed> processed, const Status& 
                            .children = {},
                            .child_endings = {},
                            .lookups = {}};
+    ++counters_.quarantined;
+    tell_set_aside(*processed);
   }
   parts_.executor->post_after(milliseconds(1000), [this, processed, alive = alive_] {
     if (*alive) store(processed);

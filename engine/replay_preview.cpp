@@ -310,7 +310,7 @@ ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& sp
   const bool elsewhere = !spec.channel.empty() && spec.channel != summary.channel;
   out.everywhere = contains(spec.to, "all") || (spec.to.empty() && (whole || elsewhere));
   out.names = spec.to.empty() ? failed : spec.to;
-  if (summary.is_part()) out.skipped = "a part of another message: replay the whole";
+  if (summary.is_part()) out.skipped = "a part of another message: kiln quarantine release " + std::to_string(summary.id) + ", or replay the whole";
   if (!out.everywhere && out.names.empty()) out.skipped = "it failed nowhere; name destinations with --to";
   if (spec.include_sent || elsewhere) return out;
   for (const std::string& name : sent)

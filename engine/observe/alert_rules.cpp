@@ -91,6 +91,7 @@ constexpr const char* kNotWritable = "journal_not_writable";
 constexpr const char* kRestartLoop = "restart_loop";
 constexpr const char* kRateDrop = "rate_drop";
 constexpr const char* kWatchdog = "watchdog_restart";
+constexpr const char* kStranded = "stranded";
 
 /// "lab_in/pas", "lab_in", "http": the values of the labels, "-" left out.
 std::string subject_of(const Metrics::Sample& sample) {
@@ -107,7 +108,7 @@ std::string number(double value) {
 }  // namespace
 
 std::vector<std::string> alert_names() {
-  std::vector<std::string> out = {kDown, kNoTraffic, kErrorAcks, kNotWritable, kRestartLoop, kRateDrop, kWatchdog};
+  std::vector<std::string> out = {kDown, kNoTraffic, kErrorAcks, kNotWritable, kRestartLoop, kRateDrop, kWatchdog, kStranded};
   for (const auto& rule : AlertRules::rules()) out.emplace_back(rule.setting);
   std::sort(out.begin(), out.end());
   return out;
@@ -223,6 +224,7 @@ std::vector<AlertCondition> AlertRules::look(const Metrics& metrics, const std::
   add_no_traffic(metrics, wall, out);
   add_error_acks(metrics, mono, out);
   add_rate_drop(metrics, wall, mono, out);
+  add_stranded(out);
   add_engine(reasons, out);
   return out;
 }
@@ -241,6 +243,22 @@ void AlertRules::add_down(const Metrics& metrics, std::vector<AlertCondition>& o
                              "the destination cannot be reached; " + number(found->second) + " messages wait",
                              "look at the receiver and the network; Kiln tries again by itself and sends in order", std::chrono::seconds(300)};
     adjust(kDown, condition);
+    out.push_back(std::move(condition));
+  }
+}
+
+/// The queue is gone, the messages are not.
+void AlertRules::add_stranded(std::vector<AlertCondition>& out) const {
+  for (const auto& [subject, count] : stranded_) {
+    const AlertSetting* own = setting(kStranded, subject);
+    if (own != nullptr && (own->off || static_cast<double>(count) <= own->above)) continue;
+    AlertCondition condition{"Stranded", subject, AlertLevel::page,
+                             std::to_string(count) + (count == 1 ? " message waits" : " messages wait") +
+                                 " for a destination that the site does not have",
+                             "kiln rollback VERSION brings it back (kiln history lists them); kiln destination skip " + subject +
+                                 " sets them aside",
+                             std::chrono::seconds(60)};
+    adjust(kStranded, condition);
     out.push_back(std::move(condition));
   }
 }

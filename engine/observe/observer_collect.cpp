@@ -19,6 +19,7 @@ using base::Safe;
 namespace {
 
 constexpr double kMicrosASecond = 1e6;
+constexpr double kPaused = 3;  ///< a connection_state
 
 double seconds(base::WallTime time) {
   return static_cast<double>(time.micros) / kMicrosASecond;
@@ -51,11 +52,28 @@ void collect_queue(Metrics& all, const std::string& name, const DeliveryQueue& q
   all.gauge(Metric::in_doubt, {channel, destination}).set(status.in_doubt);
   if (status.last_sent.micros != 0)
     all.gauge(Metric::last_sent_timestamp_seconds, {channel, destination}).set(seconds(status.last_sent));
-  constexpr double kPaused = 3;
   all.gauge(Metric::connection_state, {channel, destination}).set(status.paused || !status.closed.empty() ? kPaused : state_value(queue.connector_status()));
 }
 
+/// Of a destination without a queue: the last figures of the queue it had say nothing any more.
+void set_pending(Metrics& all, const std::string& address, std::uint64_t count) {
+  const auto slash = address.find('/');
+  const std::string name = address.substr(0, slash), short_name = address.substr(slash + 1);
+  const Safe channel = Safe::name(name), destination = Safe::name(short_name);
+  all.gauge(Metric::messages_pending, {channel, destination}).set(count);
+  all.gauge(Metric::oldest_pending_age_seconds, {channel, destination}).set(0.0);
+  all.gauge(Metric::in_doubt, {channel, destination}).set(std::uint64_t{0});
+  all.gauge(Metric::connection_state, {channel, destination}).set(kPaused);
+}
+
 }  // namespace
+
+bool Observer::is_served(const std::string& address) const {
+  for (const auto& channel : gateway_.channels())
+    for (const auto& queue : channel->queues())
+      if (channel->definition().name + "/" + queue->name() == address) return true;
+  return false;
+}
 
 void Observer::collect() {
   collect_channels();
@@ -73,6 +91,15 @@ void Observer::collect_channels() {
       all.gauge(Metric::last_received_timestamp_seconds, {Safe::name(name)}).set(seconds(last));
     for (const auto& queue : channel->queues()) collect_queue(all, name, *queue, now);
   }
+  // What waits for a destination that a reload took away waits all the same.
+  std::set<std::string> gone = std::exchange(gone_, {});
+  for (const auto& [address, count] : open_books_.stranded) {
+    gone.erase(address);
+    gone_.insert(address);
+    set_pending(all, address, count);
+  }
+  for (const std::string& address : gone)
+    if (!is_served(address)) set_pending(all, address, 0);
   if (AdminService* admin = gateway_.admin_if_open()) {
     collect_listener(all, "console", admin->console_status());
     admin->collect_accounts();
