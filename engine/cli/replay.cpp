@@ -75,8 +75,9 @@ int print_result(const Arguments& arguments, const std::string& text, bool dry_r
           (dry_run ? " would be replayed, " : " replayed, ") + std::string(root["skipped"].text()) +
           " skipped, " + std::string(root["failed"].text()) + " failed\n");
     if (dry_run) detail::print_preview_totals(root);
+    if (root["refused"]) print("as it is asked for it would be refused: " + std::string(root["refused"].text()) + "\n");
   }
-  return failed || root["replayed"].text() == "0" ? kExitFound : kExitOk;
+  return failed || root["refused"] || root["replayed"].text() == "0" ? kExitFound : kExitOk;
 }
 
 void print_job(base::JsonView job) {
