@@ -290,6 +290,7 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
   if (plan.verdict != Plan::Verdict::accepted) {
     answer.code = plan.code;
     answer.reason = plan.reason;
+    answer.set_aside = !rejected && plan.verdict != Plan::Verdict::filtered;
   }
   detail::ReplyVerdict verdict{hl7::AckCode::AA, {}, {}, std::move(made)};
   if (rejected) verdict = {plan.ack, plan.errors, plan.reason, {}};
@@ -415,13 +416,15 @@ Task<Answer> ChannelRuntime::report(channels::Unframed what) {
   base::log(base::LogLevel::warn, denied ? base::Safe("sender-not-allowed") : base::Safe("unframed-bytes"),
             {{"channel", base::Safe::name(parts_.definition->name)},
              {"peer", base::Safe::name(what.peer)},
+             {"reason", base::Safe::name(what.detail)},
              {"bytes", static_cast<std::int64_t>(what.bytes)}});
   Answer answer;
   if ((denied || what.kind == channels::Unframed::Kind::oversize) && what.name.empty()) {
     NewMessage head;
     head.channel = parts_.definition->name;
     head.body = what.head;
-    const base::Error error{denied ? base::ErrorCode::sender_not_allowed : base::ErrorCode::limit_exceeded, {}, {}, {}};
+    const base::Error error = denied ? base::Error{base::ErrorCode::sender_not_allowed, {}, {}, {}}
+                                     : base::Error{base::ErrorCode::limit_exceeded, "the message is larger than `max_message`", {}, {}};
     const Opened opened = open_message(*parts_.site, *parts_.definition, head);
     answer.reply = make_refusal(*parts_.definition, head, opened, hl7::AckCode::AR, error, what.received_at);
     answer.close = !denied;

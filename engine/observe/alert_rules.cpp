@@ -85,6 +85,7 @@ const std::vector<AlertRules::Rule>& AlertRules::rules() {
 namespace {
 
 constexpr const char* kDown = "destination_down";
+constexpr const char* kSourceDown = "source_down";
 constexpr const char* kNoTraffic = "no_traffic";
 constexpr const char* kErrorAcks = "error_acks";
 constexpr const char* kNotWritable = "journal_not_writable";
@@ -108,7 +109,7 @@ std::string number(double value) {
 }  // namespace
 
 std::vector<std::string> alert_names() {
-  std::vector<std::string> out = {kDown, kNoTraffic, kErrorAcks, kNotWritable, kRestartLoop, kRateDrop, kWatchdog, kStranded};
+  std::vector<std::string> out = {kDown, kSourceDown, kNoTraffic, kErrorAcks, kNotWritable, kRestartLoop, kRateDrop, kWatchdog, kStranded};
   for (const auto& rule : AlertRules::rules()) out.emplace_back(rule.setting);
   std::sort(out.begin(), out.end());
   return out;
@@ -235,6 +236,11 @@ void AlertRules::add_down(const Metrics& metrics, std::vector<AlertCondition>& o
   for (const auto& sample : metrics.read(Metric::messages_pending)) waiting[subject_of(sample)] = sample.value;
   for (const auto& sample : metrics.read(Metric::connection_state)) {
     const std::string subject = subject_of(sample);
+    const bool is_source = std::any_of(sample.labels.begin(), sample.labels.end(), [](const auto& label) { return label.second == "-"; });
+    if (is_source) {
+      add_source(subject, sample.value, out);
+      continue;
+    }
     const auto found = waiting.find(subject);
     if (sample.value != 0 || found == waiting.end() || found->second <= 0) continue;
     const AlertSetting* own = setting(kDown, subject);
@@ -261,6 +267,16 @@ void AlertRules::add_stranded(std::vector<AlertCondition>& out) const {
     adjust(kStranded, condition);
     out.push_back(std::move(condition));
   }
+}
+
+/// What a stopped channel reads is not down: its state is paused.
+void AlertRules::add_source(const std::string& channel, double state, std::vector<AlertCondition>& out) const {
+  const AlertSetting* own = setting(kSourceDown, channel);
+  if (state != 0 || (own != nullptr && own->off)) return;
+  AlertCondition condition{"SourceDown", channel, AlertLevel::page, "the source does not work: nothing comes in",
+                           "kiln status says what it needs; Kiln tries again by itself", std::chrono::seconds(300)};
+  adjust(kSourceDown, condition);
+  out.push_back(std::move(condition));
 }
 
 /// Only where the site says when traffic is expected, and only that time counts.

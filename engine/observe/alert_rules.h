@@ -63,6 +63,7 @@ class AlertRules {
   Values increase(const Rule& rule, const base::Metrics& metrics, base::MonoTime mono);
   void add_no_traffic(const base::Metrics& metrics, base::WallTime wall, std::vector<AlertCondition>& out) const;
   void add_down(const base::Metrics& metrics, std::vector<AlertCondition>& out) const;
+  void add_source(const std::string& channel, double state, std::vector<AlertCondition>& out) const;
   void add_error_acks(const base::Metrics& metrics, base::MonoTime mono, std::vector<AlertCondition>& out);
   void add_stranded(std::vector<AlertCondition>& out) const;
   void add_engine(const std::vector<std::string>& reasons, std::vector<AlertCondition>& out) const;

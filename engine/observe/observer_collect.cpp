@@ -29,9 +29,13 @@ double state_value(const channels::ConnectorStatus& status) {
   return static_cast<double>(status.state);  // in the order of operations.md §4
 }
 
-void collect_source(Metrics& all, const std::string& name, const channels::ConnectorStatus& source) {
+void collect_source(Metrics& all, const std::string& name, const ChannelRuntime& runtime) {
   const Safe channel = Safe::name(name);
-  all.gauge(Metric::connection_state, {channel, "-"}).set(state_value(source));
+  const channels::ConnectorStatus source = runtime.source_status();
+  constexpr double kPaused = 3;
+  const ChannelState state = runtime.state();
+  const bool held = state == ChannelState::stopped || state == ChannelState::draining;  // as an operator has said
+  all.gauge(Metric::connection_state, {channel, "-"}).set(held ? kPaused : state_value(source));
   all.gauge(Metric::connections_open, {channel}).set(source.connections);
   all.counter(Metric::connections_refused_total, {channel, "full"}).set_total(source.refused_connections);
 }
@@ -86,7 +90,7 @@ void Observer::collect_channels() {
   const base::WallTime now = gateway_.clock().wall();
   for (const auto& channel : gateway_.channels()) {
     const std::string& name = channel->definition().name;
-    collect_source(all, name, channel->source_status());
+    collect_source(all, name, *channel);
     if (const auto last = channel->counters().last_received; last.micros != 0)
       all.gauge(Metric::last_received_timestamp_seconds, {Safe::name(name)}).set(seconds(last));
     for (const auto& queue : channel->queues()) collect_queue(all, name, *queue, now);
@@ -100,6 +104,14 @@ void Observer::collect_channels() {
   }
   for (const std::string& address : gone)
     if (!is_served(address)) set_pending(all, address, 0);
+  // A channel that a reload removed is not down.
+  for (const auto& sample : all.read(Metric::connection_state)) {
+    std::string channel, destination;
+    for (const auto& [label, value] : sample.labels) (label == "channel" ? channel : destination) = value;
+    const bool is_gone = std::none_of(gateway_.channels().begin(), gateway_.channels().end(),
+                                      [&channel](const auto& one) { return one->definition().name == channel; });
+    if (is_gone) all.gauge(Metric::connection_state, {Safe::name(channel), Safe::name(destination)}).clear();
+  }
   if (AdminService* admin = gateway_.admin_if_open()) {
     collect_listener(all, "console", admin->console_status());
     admin->collect_accounts();
