@@ -206,6 +206,11 @@ Task<Result<std::string>> control_destination(Gateway* gateway, std::string chan
   const std::string address = channel + "/" + destination;
   ChannelRuntime* runtime = find_runtime(*gateway, channel);
   DeliveryQueue* queue = runtime == nullptr ? nullptr : runtime->find_queue(destination);
+  if (queue == nullptr && action == "skip") {
+    auto setting_aside = set_aside_stranded(gateway, channel, destination);
+    Result<std::string> done = co_await std::move(setting_aside);
+    co_return done;
+  }
   if (queue == nullptr)
     co_return base::fail(ErrorCode::destination_not_found, {}, address, "`kiln channel list` names them");
   if (action == "skip") co_return "{\"skipped\":" + std::to_string(queue->set_aside_blocked()) + "}";

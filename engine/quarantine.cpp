@@ -185,6 +185,11 @@ Task<Result<MessageId>> release(Gateway* gateway, QuarantineItem item) {
   const ChannelRuntime::Use use(channel);
   std::vector<std::string> destinations;
   if (item.state.destination != kNoDestination) destinations.push_back(short_name(item.state.destination));
+  const auto& known = channel->definition().destinations;
+  if (!destinations.empty() &&
+      std::none_of(known.begin(), known.end(), [&destinations](const auto& one) { return one.name == destinations.front(); }))
+    co_return base::fail(ErrorCode::destination_not_found, "the site does not have it any more", item.state.destination,
+                         "kiln rollback VERSION brings it back");
   auto replaying = channel->replay(std::move(*stored), std::move(destinations), false);
   const Result<ReplayOutcome> outcome = co_await std::move(replaying);
   if (!outcome) co_return base::fail(outcome.error());
