@@ -9,6 +9,7 @@
 #include "engine/admin/events.h"
 #include "engine/admin/lsp_sessions.h"
 #include "engine/admin/query_rights.h"
+#include "engine/admin/shape.h"
 #include "engine/admin/status_json.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
@@ -83,6 +84,8 @@ Result<base::JsonDocument> parse_body(const RouteSpec& route, const HttpRequest&
   TRY(auto document, base::parse_json(request.body.empty() ? "{}" : std::string_view(request.body),
                                       {limits::kAdminBodyBytesMax, base::limits::kJsonDepthMax}));
   if (!document.root().is_object()) return base::fail(ErrorCode::bad_value, "the body must be a JSON object");
+  // A mistyped `dry_run` must not do it for real.
+  TRY_VOID(check_shape(document.root(), route.body));
   return document;
 }
 

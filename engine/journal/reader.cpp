@@ -247,7 +247,6 @@ Result<std::vector<Attempt>> JournalReader::attempts(MessageId id, const std::st
   return read_attempts(file->rows(), id, destination);
 }
 
-/// By the index of what is rare.
 Result<std::string> JournalReader::config(const std::string& hash) {
   for (const auto& file : files_) {
     TRY(auto select, file->database.cached("SELECT text FROM config WHERE hash=?"));
@@ -257,13 +256,14 @@ Result<std::string> JournalReader::config(const std::string& hash) {
   return base::fail(ErrorCode::message_not_found, "no journal file has this version of the site", hash);
 }
 
+/// By the index of what is rare.
 Result<std::map<std::string, std::uint64_t>> JournalReader::open_quarantine() {
   std::map<std::string, std::uint64_t> out;
   for (const auto& file : files_) {
     TRY(auto select, file->database.cached(
-                         "SELECT m.channel, count(*) FROM delivery d JOIN msg m ON m.id=d.msg_id WHERE d.state=3 AND d.state>=2"
+                         "SELECT CASE d.dest WHEN '-' THEN m.channel||'/-' ELSE d.dest END AS address, count(*) FROM delivery d JOIN msg m ON m.id=d.msg_id WHERE d.state=3 AND d.state>=2"
                          " AND NOT EXISTS(SELECT 1 FROM quarantine q WHERE q.msg_id=d.msg_id AND q.dest=d.dest AND q.resolution<>0)"
-                         " GROUP BY m.channel"));
+                         " GROUP BY address"));
     for (;;) {
       TRY(const bool row, select.step());
       if (!row) break;

@@ -18,7 +18,7 @@ sys.path.insert(0, str(source / "tests/support"))
 from kiln_site import *  # noqa: E402,F403
 
 SITE = {
-    "kiln.conf": 'server {{\n  data "data"\n  http {{ listen 127.0.0.1:{http} }}\n  console {{ listen 127.0.0.1:{console}; host "kiln.example.org"; proxy x-forwarded-for }}\n}}\n',
+    "kiln.conf": 'server {{\n  data "data"\n  http {{ listen 127.0.0.1:{http} }}\n  console {{ listen 127.0.0.1:{console}; host "kiln.example.org"; proxy x_forwarded_for }}\n}}\n',
     "channels/adt_in.channel": """module e2e.admin
 
 channel adt_in {{

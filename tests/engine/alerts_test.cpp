@@ -116,6 +116,9 @@ TEST_CASE("alerts: rules look at the metrics they are about") {
   metrics.gauge(Metric::connection_state, {"in", "pas"}).set(0.0);
   metrics.gauge(Metric::connection_state, {"in", "idle"}).set(0.0);
   CHECK(look() == "QueueAge:in/pas DestinationDown:in/pas ");
+  metrics.gauge(Metric::connection_state, {"in", "-"}).set(0.0);
+  CHECK(look() == "QueueAge:in/pas SourceDown:in DestinationDown:in/pas ");
+  metrics.gauge(Metric::connection_state, {"in", "-"}).set(3.0);  // stopped by an operator
   metrics.gauge(Metric::oldest_pending_age_seconds, {"in", "pas"}).set(0.0);
   metrics.gauge(Metric::messages_pending, {"in", "pas"}).set(0.0);
   CHECK(look() == "");
