@@ -1,4 +1,4 @@
-#include "engine/index/postings.h"
+#include "engine/index/posting_pages.h"
 
 #include <algorithm>
 #include <bit>
@@ -24,55 +24,11 @@ constexpr std::size_t kPageBytes = 3'800;              ///< a row of a WITHOUT R
 constexpr std::size_t kFan = 16;                       ///< runs that are merged at once
 constexpr std::int64_t kRunPostingsMax = 64'000'000;   ///< of a run; larger ones are not made
 constexpr std::size_t kPostingsAPage = 300;            ///< about, for removing pages
-constexpr std::size_t kHashBytes = sizeof(std::int64_t);
-
-std::int64_t signed_of(MessageId id) { return static_cast<std::int64_t>(id); }
 
 void put(std::string& out, std::uint64_t number) {
   for (; number >= 0x80; number >>= 7) out += static_cast<char>(number | 0x80);
   out += static_cast<char>(number);
 }
-
-/// The postings of a page in order. What is damaged ends it.
-class PageReader {
- public:
-  explicit PageReader(std::string_view data) : data_(data) {}
-
-  /// False: no group follows. `hash()` and `left()` are of the group then; next_id() gives its numbers.
-  bool next_group() {
-    while (left_ > 0) (void)next_id();
-    if (data_.size() < kHashBytes + 2) return false;
-    std::memcpy(&hash_, data_.data(), kHashBytes);
-    data_.remove_prefix(kHashBytes);
-    left_ = get();
-    id_ = 0;
-    return left_ > 0;
-  }
-  MessageId next_id() {
-    --left_;
-    return id_ += get();
-  }
-  std::int64_t hash() const { return hash_; }
-  std::uint64_t left() const { return left_; }
-
- private:
-  std::uint64_t get() {
-    std::uint64_t out = 0;
-    for (unsigned shift = 0; !data_.empty() && shift < 64; shift += 7) {
-      const auto byte = static_cast<unsigned char>(data_.front());
-      data_.remove_prefix(1);
-      out |= std::uint64_t{byte & 0x7fU} << shift;
-      if (byte < 0x80) return out;
-    }
-    left_ = 0;
-    return out;
-  }
-
-  std::string_view data_;
-  std::int64_t hash_ = 0;
-  std::uint64_t left_ = 0;
-  MessageId id_ = 0;
-};
 
 /// Writes the pages of a run; postings come in order.
 class PageBuilder {
@@ -82,7 +38,7 @@ class PageBuilder {
   Status add(std::int64_t hash, MessageId id) {
     if (group_count_ > 0 && (hash != hash_ || page_.size() + group_.size() >= kPageBytes)) {
       end_group();
-      if (page_.size() >= kPageBytes - 2 * kHashBytes) TRY_VOID(write_page());
+      if (page_.size() >= kPageBytes - 2 * kPostingHashBytes) TRY_VOID(write_page());
     }
     if (group_count_ == 0) {
       if (page_.empty()) {
@@ -107,9 +63,9 @@ class PageBuilder {
 
  private:
   void end_group() {
-    char bytes[kHashBytes];
-    std::memcpy(bytes, &hash_, kHashBytes);
-    page_.append(bytes, kHashBytes);
+    char bytes[kPostingHashBytes];
+    std::memcpy(bytes, &hash_, kPostingHashBytes);
+    page_.append(bytes, kPostingHashBytes);
     put(page_, group_count_);
     page_ += group_;
     group_.clear();
@@ -117,7 +73,7 @@ class PageBuilder {
   }
   Status write_page() {
     TRY(auto insert, database_->cached("INSERT INTO page(run, hash, id, data) VALUES(?, ?, ?, ?)"));
-    TRY_VOID(insert.bind(1, run_).bind(2, first_hash_).bind(3, signed_of(first_id_)).bind_blob(4, page_).run());
+    TRY_VOID(insert.bind(1, run_).bind(2, first_hash_).bind(3, posting_id(first_id_)).bind_blob(4, page_).run());
     page_.clear();
     return {};
   }
@@ -149,23 +105,6 @@ void sort_postings(std::vector<Posting>& postings) {
   postings.swap(dealt);
 }
 
-struct Run {
-  std::int64_t id = 0, level = 0, count = 0;
-  MessageId first = 0, last = 0;
-};
-
-Result<std::vector<Run>> read_runs(Database& database, MessageId from, MessageId to) {
-  std::vector<Run> out;
-  TRY(auto select, database.cached("SELECT id, level, first, last, count FROM run WHERE last>=?1 AND first<=?2 ORDER BY first"));
-  select.bind(1, signed_of(from)).bind(2, signed_of(std::min<MessageId>(to, INT64_MAX)));
-  for (;;) {
-    TRY(const bool row, select.step());
-    if (!row) return out;
-    out.push_back({select.integer(0), select.integer(1), select.integer(4), static_cast<MessageId>(select.integer(2)),
-                   static_cast<MessageId>(select.integer(3))});
-  }
-}
-
 /// A run from its first posting to its last.
 class RunCursor {
  public:
@@ -195,14 +134,14 @@ class RunCursor {
     page_hash_ = select.integer(0);
     page_id_ = select.integer(1);
     data_ = select.blob(2);
-    reader_ = PageReader(data_);
+    reader_ = PostingPage(data_);
     return true;
   }
 
   std::int64_t run_, page_hash_ = 0, page_id_ = 0;
   bool begun_ = false;
   std::string data_;
-  PageReader reader_{{}};
+  PostingPage reader_{{}};
   MessageId id_ = 0;
 };
 
@@ -212,7 +151,7 @@ class RunCursor {
 
 struct PostingWriter::Merge {
   struct Input {
-    Run run;
+    PostingRun run;
     RunCursor cursor;
     bool more = false;
   };
@@ -246,9 +185,9 @@ Result<std::int64_t> next_run(Database& database) {
   return out;
 }
 
-Status insert_run(Database& database, const Run& run) {
+Status insert_run(Database& database, const PostingRun& run) {
   TRY(auto insert, database.cached("INSERT INTO run(id, level, first, last, count) VALUES(?, ?, ?, ?, ?)"));
-  return insert.bind(1, run.id).bind(2, run.level).bind(3, signed_of(run.first)).bind(4, signed_of(run.last)).bind(5, run.count).run();
+  return insert.bind(1, run.id).bind(2, run.level).bind(3, posting_id(run.first)).bind(4, posting_id(run.last)).bind(5, run.count).run();
 }
 
 Status change(Database& database, const char* sql, std::int64_t run) {
@@ -270,7 +209,7 @@ Status PostingWriter::write(Database& database, MessageId first, MessageId last,
 
 /// The oldest kFan runs of the lowest level that has so many beside one another.
 Result<bool> PostingWriter::begin_merge(Database& database) {
-  TRY(const std::vector<Run> runs, read_runs(database, 0, INT64_MAX));
+  TRY(const std::vector<PostingRun> runs, read_posting_runs(database, 0, INT64_MAX));
   std::size_t best = runs.size();
   for (std::size_t from = 0; from + kFan <= runs.size(); ++from) {
     std::int64_t count = 0;
@@ -295,7 +234,7 @@ Result<bool> PostingWriter::begin_merge(Database& database) {
 
 Status PostingWriter::end_merge(Database& database) {
   TRY_VOID(merge_->out.finish());
-  const Run &oldest = merge_->inputs.front().run, &newest = merge_->inputs.back().run;
+  const PostingRun &oldest = merge_->inputs.front().run, &newest = merge_->inputs.back().run;
   for (const Merge::Input& one : merge_->inputs) {
     TRY_VOID(change(database, "DELETE FROM run WHERE id=?", one.run.id));
     TRY_VOID(change(database, "INSERT INTO garbage(run) VALUES(?)", one.run.id));
@@ -346,160 +285,6 @@ Result<bool> PostingWriter::tidy(Database& database, std::size_t budget) {
 void PostingWriter::forget() {
   merge_.reset();
   tidy_ = false;
-}
-
-// ---- reading ----
-
-namespace {
-
-/// Answers for one run.
-class RunSearch {
- public:
-  RunSearch(Database& database, const Run& run) : database_(database), run_(run.id) {}
-
-  /// In order, of the numbers `from` to `to`.
-  Result<std::vector<MessageId>> ids(const KeyNode& node, MessageId from, MessageId to) {
-    if (node.kind == KeyNode::Kind::key) return of_key(node.hash, from, to);
-    std::vector<const KeyNode*> parts;
-    for (const KeyNode& part : node.parts) parts.push_back(&part);
-    if (node.kind == KeyNode::Kind::any) {
-      std::vector<MessageId> out, both;
-      for (const KeyNode* part : parts) {
-        TRY(const auto more, ids(*part, from, to));
-        both.clear();
-        std::set_union(out.begin(), out.end(), more.begin(), more.end(), std::back_inserter(both));
-        out.swap(both);
-      }
-      return out;
-    }
-    // What is rare first: the others are then asked about a few numbers only.
-    std::vector<std::pair<bool, const KeyNode*>> order;
-    for (const KeyNode* part : parts) {
-      TRY(const bool large, is_large(*part));
-      order.emplace_back(large, part);
-    }
-    std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    TRY(std::vector<MessageId> out, ids(*order.front().second, from, to));
-    for (std::size_t i = 1; i < order.size() && !out.empty(); ++i) TRY_VOID(keep(out, *order[i].second));
-    return out;
-  }
-
-  /// Of so many messages that they should not all be read for a few.
-  Result<bool> is_large(const KeyNode& node) {
-    if (node.kind == KeyNode::Kind::key) {
-      TRY(auto select, database_.cached("SELECT count(*) FROM (SELECT 1 FROM page WHERE run=?1 AND hash=?2 LIMIT 2)"));
-      TRY_VOID(select.bind(1, run_).bind(2, node.hash).step());
-      const bool large = select.integer(0) > 1;
-      select.reset();
-      return large;
-    }
-    bool all = true, any = false;
-    for (const KeyNode& part : node.parts) {
-      TRY(const bool large, is_large(part));
-      all = all && large;
-      any = any || large;
-    }
-    return node.kind == KeyNode::Kind::all ? all : any;
-  }
-
- private:
-  /// Takes out what `node` does not hold for.
-  Status keep(std::vector<MessageId>& out, const KeyNode& node) {
-    constexpr std::size_t kFew = 64;
-    if (node.kind == KeyNode::Kind::key && out.size() <= kFew) {
-      std::vector<MessageId> kept;
-      for (const MessageId id : out) {
-        TRY(const auto found, of_key(node.hash, id, id));
-        if (!found.empty()) kept.push_back(id);
-      }
-      out.swap(kept);
-      return {};
-    }
-    TRY(const auto others, ids(node, out.front(), out.back()));
-    std::vector<MessageId> both;
-    std::set_intersection(out.begin(), out.end(), others.begin(), others.end(), std::back_inserter(both));
-    out.swap(both);
-    return {};
-  }
-
-  static void take(std::string_view data, std::int64_t hash, MessageId from, MessageId to, std::vector<MessageId>& out) {
-    PageReader reader(data);
-    while (reader.next_group() && reader.hash() <= hash) {
-      if (reader.hash() != hash) continue;
-      while (reader.left() > 0) {
-        const MessageId id = reader.next_id();
-        if (id > to) return;
-        if (id >= from) out.push_back(id);
-      }
-    }
-  }
-
-  Result<std::vector<MessageId>> of_key(std::int64_t hash, MessageId from, MessageId to) {
-    std::vector<MessageId> out;
-    {
-      TRY(auto before, database_.cached("SELECT data FROM page WHERE run=?1 AND (hash, id)<=(?2, ?3) ORDER BY hash DESC, id DESC LIMIT 1"));
-      TRY(const bool row, before.bind(1, run_).bind(2, hash).bind(3, signed_of(from)).step());
-      if (row) take(before.blob(0), hash, from, to, out);
-    }
-    TRY(auto after, database_.cached("SELECT data FROM page WHERE run=?1 AND hash=?2 AND id>?3 AND id<=?4 ORDER BY id"));
-    after.bind(1, run_).bind(2, hash).bind(3, signed_of(from)).bind(4, signed_of(to));
-    for (;;) {
-      TRY(const bool row, after.step());
-      if (!row) return out;
-      take(after.blob(0), hash, from, to, out);
-    }
-  }
-
-  Database& database_;
-  std::int64_t run_;
-};
-
-/// Adds what the run has, in the order that is asked for, up to `limit` in all.
-Status find_in(Database& database, const Run& run, const KeyNode& keys, MessageId from, MessageId to, bool oldest_first, std::size_t limit,
-               std::vector<MessageId>& out) {
-  constexpr MessageId kPart = 32'768;
-  RunSearch search(database, run);
-  TRY(const bool large, search.is_large(keys));
-  while (from <= to && out.size() < limit) {
-    MessageId low = from, high = to;
-    if (large && to - from >= kPart) oldest_first ? high = from + kPart - 1 : low = to - kPart + 1;
-    TRY(auto found, search.ids(keys, low, high));
-    if (!oldest_first) std::reverse(found.begin(), found.end());
-    found.resize(std::min(found.size(), limit - out.size()));
-    out.insert(out.end(), found.begin(), found.end());
-    if (oldest_first)
-      from = high + 1;
-    else if (low == 0)
-      break;
-    else
-      to = low - 1;
-  }
-  return {};
-}
-
-Status find_all(Database& database, const KeyNode& keys, MessageId from, MessageId to, bool oldest_first, std::size_t limit,
-                std::vector<MessageId>& out) {
-  TRY(std::vector<Run> runs, read_runs(database, from, to));
-  if (!oldest_first) std::reverse(runs.begin(), runs.end());
-  for (const Run& run : runs) {
-    if (out.size() >= limit) break;
-    TRY_VOID(find_in(database, run, keys, std::max(from, run.first), std::min(to, run.last), oldest_first, limit, out));
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<std::vector<MessageId>> find_postings(Database& database, const KeyNode& keys, MessageId from, MessageId to, bool oldest_first,
-                                             std::size_t limit) {
-  std::vector<MessageId> out;
-  if (keys.empty()) return out;
-  TRY_VOID(database.exec("BEGIN"));  // runs are merged meanwhile
-  const Status done = find_all(database, keys, from, std::min<MessageId>(to, INT64_MAX), oldest_first, limit, out);
-  const Status ended = database.exec("COMMIT");
-  if (!done) return base::fail(done.error());
-  if (!ended) return base::fail(ended.error());
-  return out;
 }
 
 }  // namespace kiln::engine
