@@ -17,6 +17,8 @@
 namespace kiln::mappings {
 
 enum class CsvEncoding : std::uint8_t { utf8, latin1, windows1252 };
+/// utf-8, iso-8859-1 (latin1), windows-1252 (cp1252), in any case.
+std::optional<CsvEncoding> find_csv_encoding(std::string_view name);
 
 struct CsvColumnFormat {
   std::string name;
@@ -45,20 +47,6 @@ struct CsvFormat {
 /// extra_columns ignore|refuse. Reports E0804 for what it does not understand.
 CsvFormat csv_format(const ast::CsvDecl& declaration, base::Diagnostics& diagnostics);
 
-/// A row that is not as declared. The file goes on; whoever maps the row decides.
-struct CsvIssue {
-  enum class Kind : std::uint8_t {
-    missing_value,   ///< a required column is empty
-    too_few_cells,   ///< the rest is absent
-    too_many_cells,  ///< the surplus is dropped
-    stray_quote,     ///< a quote inside an unquoted cell, or text after the closing quote; taken as it stands
-    bad_character    ///< not a character of the encoding; became U+FFFD
-  };
-  Kind kind = Kind::missing_value;
-  std::uint32_t row = 0;     ///< 1-based data row; 0 for the header
-  std::uint32_t line = 0;    ///< 1-based line of the file where the row starts
-  std::int32_t column = -1;  ///< index in CsvFormat::columns, or -1
-};
 std::string_view text_of(CsvIssue::Kind kind);
 
 /// A read file. Owns the text that the cells view; movable.
@@ -86,11 +74,11 @@ class CsvFile {
   /// 1-based line of the file where the row starts, for lineage and messages.
   std::uint32_t line(std::size_t row) const { return line_numbers_[row]; }
   const std::vector<std::string>& column_names() const { return names_; }
-  /// At most kParseDiagnosticsMax; issues_dropped() counts the others.
+  /// In order of the rows. At most limits::kCsvIssuesMax; issues_dropped() counts the others.
   const std::vector<CsvIssue>& issues() const { return issues_; }
   std::uint64_t issues_dropped() const { return issues_dropped_; }
   /// For a run of a map; views of this file.
-  CsvInput input() const& { return {columns_, cells_, line_numbers_}; }
+  CsvInput input() const& { return {columns_, cells_, line_numbers_, issues_, issues_dropped_}; }
   CsvInput input() const&& = delete;
 
  private:

@@ -70,13 +70,8 @@ class FormatReader {
   }
 
   void encoding(const std::string& value, base::Span span) {
-    const std::string name = base::lower_ascii(value);
-    if (name == "utf-8" || name == "utf8") {
-      format_.encoding = CsvEncoding::utf8;
-    } else if (name == "iso-8859-1" || name == "8859-1" || name == "latin1") {
-      format_.encoding = CsvEncoding::latin1;
-    } else if (name == "windows-1252" || name == "cp1252") {
-      format_.encoding = CsvEncoding::windows1252;
+    if (const auto known = find_csv_encoding(value)) {
+      format_.encoding = *known;
     } else {
       report(span, "unknown encoding \"" + value + "\"", "encodings: utf-8, iso-8859-1, windows-1252");
     }
@@ -98,7 +93,9 @@ class FormatReader {
       } else if (fixed) {
         out.from = static_cast<std::uint32_t>(column.from->value);
         out.to = static_cast<std::uint32_t>(column.to->value);
+        positions(column, out);
       }
+      if (column.format) date_pattern(column);
       for (const CsvColumnFormat& other : format_.columns) {
         if (other.name == out.name)
           report(column.name.span, "column `" + out.name + "` is declared twice");
@@ -110,6 +107,31 @@ class FormatReader {
     }
   }
 
+  void positions(const ast::CsvColumn& column, const CsvColumnFormat& out) {
+    if (out.from == 0 || out.to < out.from) {
+      return report(column.span, "`" + out.name + "` has no characters",
+                    "positions count from 1, the last one included: `1..10`");
+    }
+    for (const CsvColumnFormat& other : format_.columns) {
+      if (other.from == 0 || out.from > other.to || other.from > out.to) continue;
+      return report(column.span, "`" + out.name + "` and `" + other.name + "` share characters",
+                    "`" + other.name + "` has the positions " + std::to_string(other.from) + ".." +
+                        std::to_string(other.to));
+    }
+  }
+
+  void date_pattern(const ast::CsvColumn& column) {
+    const std::string& pattern = column.format->text;
+    const std::string& type = column.type.name.text;
+    if (type != "date" && type != "dateTime" && type != "instant") {
+      return report(column.format->span, "only a date has a pattern; `" + column.name.text + "` is " + type);
+    }
+    if (pattern.find("yyyy") == std::string::npos) {
+      report(column.format->span, "\"" + pattern + "\" is no pattern of a date: it has no year",
+             "yyyy MM dd HH mm ss and literals: \"dd.MM.yyyy\"");
+    }
+  }
+
   const ast::CsvDecl& declaration_;
   base::Diagnostics& diagnostics_;
   CsvFormat format_;
@@ -117,6 +139,14 @@ class FormatReader {
 };
 
 }  // namespace
+
+std::optional<CsvEncoding> find_csv_encoding(std::string_view written) {
+  const std::string name = base::lower_ascii(written);
+  if (name == "utf-8" || name == "utf8") return CsvEncoding::utf8;
+  if (name == "iso-8859-1" || name == "8859-1" || name == "latin1") return CsvEncoding::latin1;
+  if (name == "windows-1252" || name == "cp1252") return CsvEncoding::windows1252;
+  return std::nullopt;
+}
 
 CsvFormat csv_format(const ast::CsvDecl& declaration, base::Diagnostics& diagnostics) {
   return FormatReader(declaration, diagnostics).read();

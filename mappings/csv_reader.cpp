@@ -9,10 +9,10 @@
 #include "engine/base/text.h"
 #include "hl7/charset.h"
 #include "mappings/csv.h"
+#include "mappings/limits.h"
 
 namespace kiln::mappings {
 
-namespace limits = base::limits;
 using base::ErrorCode;
 
 namespace {
@@ -107,11 +107,11 @@ class CsvReader {
     for (;;) {
       TRY(const Cell cell, read_cell());
       record_.push_back(cell);
-      if (at_ - begin > limits::kCsvLineBytesMax) {
+      if (at_ - begin > base::limits::kCsvLineBytesMax) {
         return base::fail(ErrorCode::limit_exceeded, "a CSV row is too long", line_place(record_line_),
                           "look for a quote that is opened and never closed");
       }
-      if (record_.size() > limits::kCsvColumnsMax) {
+      if (record_.size() > base::limits::kCsvColumnsMax) {
         return base::fail(ErrorCode::limit_exceeded, "a CSV row has too many columns",
                           line_place(record_line_));
       }
@@ -262,7 +262,7 @@ class CsvReader {
       const std::string_view line(text_ + begin, at_ - begin);
       const std::uint32_t number = line_;
       if (!at_end()) take_line_end();
-      if (line.size() > limits::kCsvLineBytesMax) {
+      if (line.size() > base::limits::kCsvLineBytesMax) {
         return base::fail(ErrorCode::limit_exceeded, "a line is too long", line_place(number));
       }
       if (base::trim(line).empty() || std::exchange(header, false)) continue;
@@ -293,8 +293,8 @@ class CsvReader {
   // ---- rows ----
 
   base::Status begin_row(std::uint32_t line) {
-    if (out_.line_numbers_.size() >= limits::kCsvRowsMax ||
-        out_.cells_.size() + out_.columns_ > limits::kCsvCellsMax) {
+    if (out_.line_numbers_.size() >= base::limits::kCsvRowsMax ||
+        out_.cells_.size() + out_.columns_ > base::limits::kCsvCellsMax) {
       return base::fail(ErrorCode::limit_exceeded, "the CSV file has too many rows", line_place(line),
                         "split the file");
     }
@@ -318,7 +318,7 @@ class CsvReader {
   }
 
   void issue(CsvIssue::Kind kind, int column) {
-    if (out_.issues_.size() >= limits::kParseDiagnosticsMax) {
+    if (out_.issues_.size() >= limits::kCsvIssuesMax) {
       ++out_.issues_dropped_;
       return;
     }

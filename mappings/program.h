@@ -74,12 +74,28 @@ class Program {
   bool is_package_ = false;
 };
 
+/// A row that is not as declared. The file goes on; whoever maps the row decides (`on bad`).
+struct CsvIssue {
+  enum class Kind : std::uint8_t {
+    missing_value,   ///< a required column is empty
+    too_few_cells,   ///< the rest is absent
+    too_many_cells,  ///< the surplus is dropped
+    stray_quote,     ///< a quote inside an unquoted cell, or text after the closing quote; taken as it stands
+    bad_character    ///< not a character of the encoding; became U+FFFD
+  };
+  Kind kind = Kind::missing_value;
+  std::uint32_t row = 0;     ///< 1-based data row; 0 for the header
+  std::uint32_t line = 0;    ///< 1-based line of the file where the row starts
+  std::int32_t column = -1;  ///< index in CsvFormat::columns, or -1
+};
 /// Rows of a CSV input, already decoded and split: `columns` in the order of the csv declaration, cells[row *
 /// columns + c]. Absent cells are views with data() == nullptr. Borrowed.
 struct CsvInput {
   std::size_t columns = 0;
   std::span<const std::string_view> cells;
   std::span<const std::uint32_t> line_numbers;  ///< 1-based, one a row; empty: rows are counted from 1
+  std::span<const CsvIssue> issues = {};        ///< in order of the rows
+  std::uint64_t issues_dropped = 0;             ///< beyond the limit
 };
 
 /// Borrowed for the time of the run; the message must outlive the Runner's result only as far as lineage and

@@ -47,10 +47,19 @@ class TestRun {
         expect(*std::get<ast::ExpectStep>(step.node).condition, step.span);
       }
     }
+    const bool complete = result_.failures.empty() && result_.not_run.empty();
+    if (complete && !has<ast::RunStep>(test)) fail(test.title.span, "the test runs nothing: it needs `run MAP`");
+    if (complete && !has<ast::ExpectStep>(test)) fail(test.title.span, "the test expects nothing: it needs `expect …`");
     return std::move(result_);
   }
 
  private:
+  template <typename Step>
+  static bool has(const ast::TestDecl& test) {
+    return std::any_of(test.steps.begin(), test.steps.end(),
+                       [](const ast::TestStep& step) { return std::holds_alternative<Step>(step.node); });
+  }
+
   bool fail(base::Span span, std::string actual) {
     result_.failures.push_back({library_.sources().place(span), {}, {}, std::move(actual)});
     return false;
@@ -113,6 +122,7 @@ class TestRun {
     if (!status) return fail(step.name.span, status.error().message());
     if (run_.outcome == Outcome::failed) return fail(step.name.span, "the map failed: " + run_.reason);
     results_.map = &run_;
+    results_.unit = &program.unit();
     if (options_.observer) options_.observer(run_, runner_);
     results_.runner = &runner_;
     return true;

@@ -142,7 +142,7 @@ Result<std::unique_ptr<AdminService>> AdminService::open(Parts parts) {
   TRY(auto accounts, Accounts::open(*p.env, base::join_path(p.data_folder, "users.db")));
   out->logins_.emplace(std::move(accounts), *p.clock, out->rules_);
   TRY(auto audit, AuditLog::open(*p.env, base::join_path(p.data_folder, "audit.db"),
-                                 base::join_path(p.data_folder, "audit.key")));
+                                 base::join_path(p.data_folder, "audit.key"), base::join_path(p.data_folder, "audit.reserve")));
   out->audit_.emplace(std::move(audit));
   out->look_at_site();
   out->sample();

@@ -87,7 +87,7 @@ int check(const std::string& folder, const Arguments& arguments, std::string mad
 int run(const Arguments& arguments) {
   const auto words = arguments.all("FOLDER");
   if (words.size() == 2 && words[0] == "verify") return check(words[1], arguments);
-  if (words.size() != 1) return report({ErrorCode::usage, "`kiln backup FOLDER` or `kiln backup verify FOLDER`", {}, {}}, arguments);
+  if (words.size() != 1 || words[0] == "verify") return report({ErrorCode::usage, "`kiln backup FOLDER` or `kiln backup verify FOLDER`", {}, {}}, arguments);
   const auto data = detail::data_folder(arguments);
   if (!data) return report(data.error(), arguments);
   const auto target = whole_path(words[0]);

@@ -7,6 +7,7 @@
 #include "channels/definition.h"
 #include "engine/base/env.h"
 #include "engine/base/limits.h"
+#include "engine/base/text.h"
 #include "engine/command.h"
 #include "engine/detail/map_files.h"
 #include "engine/test_target.h"
@@ -24,23 +25,34 @@ class Goldens final : public mappings::GoldenFiles {
  public:
   Goldens(std::string root, bool update) : root_(std::move(root)), update_(update) {}
   Result<std::optional<std::string>> read(const std::string& test_file, const std::string& name) override {
-    const std::string path = place(test_file, name);
+    TRY(const std::string path, place(test_file, name));
     if (!base::system_env().exists(path)) return std::optional<std::string>();
     TRY(std::string text, base::system_env().read_file(path, base::limits::kMapOutputBytesMax * 4));
     return std::optional<std::string>(std::move(text));
   }
   base::Status write(const std::string& test_file, const std::string& name,
                      const std::string& text) override {
-    const std::string path = place(test_file, name);
+    TRY(const std::string path, place(test_file, name));
     TRY_VOID(base::system_env().make_folders(std::string(base::folder_of(path))));
     return base::system_env().write_file_atomic(path, text);
   }
   bool update() const override { return update_; }
 
  private:
-  std::string place(const std::string& test_file, const std::string& name) const {
-    const std::string folder = base::join_path(root_, base::folder_of(test_file));
-    return base::join_path(folder, name);
+  /// A golden lies in the site: a test of a package that somebody sent writes nowhere else.
+  Result<std::string> place(const std::string& test_file, const std::string& name) const {
+    const std::string folder(base::folder_of(test_file));
+    std::ptrdiff_t depth = name.starts_with('/') ? -1 : 0;
+    const std::string_view inside =
+        folder.starts_with(root_) ? std::string_view(folder).substr(root_.size()) : std::string_view(folder);
+    for (const std::string_view part : base::split(inside, '/')) depth += part.empty() || part == "." ? 0 : 1;
+    for (const std::string_view part : base::split(name, '/')) {
+      depth += part == ".." ? -1 : part.empty() || part == "." ? 0 : 1;
+      if (depth < 0 || name.starts_with('/'))
+        return base::fail(base::ErrorCode::bad_value, "golden(\"" + name + "\") is outside of the site", {},
+                          "write it relative to the file of the test");
+    }
+    return base::join_path(base::join_path(root_, folder), name);
   }
   std::string root_;
   bool update_;

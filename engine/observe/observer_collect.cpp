@@ -32,7 +32,6 @@ double state_value(const channels::ConnectorStatus& status) {
 void collect_source(Metrics& all, const std::string& name, const ChannelRuntime& runtime) {
   const Safe channel = Safe::name(name);
   const channels::ConnectorStatus source = runtime.source_status();
-  constexpr double kPaused = 3;
   const ChannelState state = runtime.state();
   const bool held = state == ChannelState::stopped || state == ChannelState::draining;  // as an operator has said
   all.gauge(Metric::connection_state, {channel, "-"}).set(held ? kPaused : state_value(source));

@@ -87,9 +87,52 @@ Checked Body::constant_text(std::string_view text, std::string_view type, base::
 
 const Body::Binding* Body::find_binding(std::string_view name) const {
   for (std::size_t i = bindings_.size(); i > binding_floor_; --i) {
-    if (bindings_[i - 1].name == name && bindings_[i - 1].alive) return &bindings_[i - 1];
+    const Binding& binding = bindings_[i - 1];
+    if (binding.name == name && binding.alive && !binding.announced) return &binding;
   }
   return nullptr;
+}
+
+/// The next `create` of that name in this block or one around it.
+const Body::Binding* Body::find_announced(std::string_view name) const {
+  for (std::size_t i = binding_floor_; i < bindings_.size(); ++i) {
+    const Binding& binding = bindings_[i];
+    if (binding.name == name && binding.alive && binding.announced) return &binding;
+  }
+  return nullptr;
+}
+
+/// References are symbolic, so the order of the creates of a block does not matter to them.
+void Body::announce_creates(const std::vector<ast::Stmt>& statements) {
+  for (const auto& stmt : statements) {
+    const auto* create = stmt.get_if<ast::Create>();
+    const fhir::TypeDef* type = create == nullptr ? nullptr : fhir::find_resource_type(create->type.name.text);
+    if (type == nullptr) continue;
+    Binding binding;
+    binding.kind = Binding::Kind::handle;
+    binding.name = create->handle.text;
+    binding.in_loop = loop_depth_ > 0;
+    binding.span = create->handle.span;
+    binding.announced = true;
+    binding.target.kind = Target::Kind::fhir;
+    binding.target.reg = new_object();
+    binding.target.fhir = type;
+    bindings_.push_back(std::move(binding));
+  }
+}
+
+/// The register that was announced for it, which is known from here on; a new one otherwise.
+std::uint16_t Body::register_of(const ast::Create& create) {
+  const base::Span at = create.handle.span;
+  for (std::size_t i = binding_floor_; i < bindings_.size(); ++i) {
+    Binding& binding = bindings_[i];
+    const bool same = binding.announced && binding.alive && binding.span.file == at.file && binding.span.begin == at.begin;
+    if (!same) continue;
+    binding.alive = false;
+    binding.name.clear();
+    return binding.target.reg;
+  }
+  return new_object();
 }
 
 std::string Body::text_of(base::Span span) const {

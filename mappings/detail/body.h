@@ -121,6 +121,8 @@ class Body {
   void check_all_rules();
   void check_missing(std::size_t first, std::uint16_t reg, const fhir::TypeDef& type, base::Span span);
   void check_required_segments(base::Span span, std::string_view structure);
+  /// Segments of the target that every message of its structure has, without MSH.
+  std::vector<std::string> required_segments() const;
   void finish(ir::Function& function) const;
   ir::Range segment_range() const;
   ir::Range group_range() const;
@@ -138,6 +140,7 @@ class Body {
     bool alive = true;
     bool in_loop = false;
     base::Span span;
+    bool announced = false;  ///< handle of a `create` that follows: `ref` may stand before it
   };
   struct Context {
     ir::BaseKind kind = ir::BaseKind::message;
@@ -163,6 +166,9 @@ class Body {
   Checked local(std::uint16_t slot, StaticType type, base::Span span, bool optional = false);
   Checked constant_text(std::string_view text, std::string_view type, base::Span span);
   const Binding* find_binding(std::string_view name) const;
+  const Binding* find_announced(std::string_view name) const;
+  void announce_creates(const std::vector<ast::Stmt>& statements);
+  std::uint16_t register_of(const ast::Create& create);
   std::uint16_t new_local() { return locals_++; }
   Checked to_scalar(Checked value);
   bool reduce_where(ir::Index expr);
@@ -215,6 +221,7 @@ class Body {
   Checked is_test(const ast::Is& is, base::Span span);
   std::optional<Checked> own_element_test(const ast::Is& is, base::Span span);
   Checked constant_decl(const Declaration& declaration, base::Span span);
+  bool constant_fits(const Declaration& declaration, std::size_t first_expr, base::Span span);
 
   // body_calls.cpp
   Checked call(const ast::Call& call, base::Span span);
@@ -259,6 +266,9 @@ class Body {
   void report_no_conversion(const StaticType& from, const Destination& destination, base::Span span);
   Checked with_variant(Checked value, const fhir::ElementType& type, const Destination& destination);
   void check_binding(const Checked& value, const Destination& destination, base::Span span);
+  bool check_constant(const Checked& value, std::string_view primitive, base::Span span);
+  std::optional<ir::Index> bound_set(const Checked& value, const Destination& destination);
+  bool proven(ir::Index expr, const fhir::ValueSet& set, int depth) const;
   std::optional<ir::Conversion> builtin(const StaticType& from, std::string_view to,
                                         bool explicit_cast) const;
 
@@ -330,6 +340,7 @@ class Body {
   void inline_fragment(const Declaration& declaration, const ast::Include& include, base::Span span,
                        std::vector<ir::Stmt>& out);
   bool fits_fragment(const Declaration& declaration, base::Span span);
+  bool room_for(const ast::Stmt& stmt, base::Span span);
   std::optional<std::uint16_t> slot_at_hand(const ast::Expr* argument, const StaticType& type) const;
   void bind_parameters(const Declaration& declaration, const ast::Include& include, base::Span span,
                        std::vector<ir::Stmt>& out, std::vector<Context>& contexts,
@@ -390,6 +401,8 @@ class Body {
   std::vector<Narrowed> narrowed_;
   std::vector<std::uint16_t> loop_indexes_;
   int loop_depth_ = 0;
+  std::size_t included_ = 0;  ///< statements of fragments so far
+  bool full_ = false;         ///< too many of them: reported, the rest is left out
   std::vector<WriteNote> notes_;
   std::vector<std::pair<std::string, bool>> conditions_;  ///< that hold where we are
   std::set<std::string> written_segments_;

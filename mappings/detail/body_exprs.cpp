@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "mappings/detail/body.h"
+#include "mappings/limits.h"
 
 namespace kiln::mappings::detail {
 
@@ -93,6 +94,33 @@ Checked Body::this_value(base::Span span) {
   return local(this_.back().slot, this_.back().type, span);
 }
 
+/// A constant is written out wherever it is used: one of constants of constants may be large.
+bool Body::constant_fits(const Declaration& declaration, std::size_t first_expr, base::Span span) {
+  const ir::Unit& unit = state_.unit();
+  const std::size_t parts = unit.exprs.size() - first_expr;
+  std::size_t bytes = 0;
+  for (std::size_t i = first_expr; i < unit.exprs.size(); ++i) {
+    if (unit.exprs[i].op == ir::Op::constant) bytes += unit.text(unit.constants[unit.exprs[i].a].text).size();
+  }
+  if (state_.constant_depth == 0) state_.constant_parts += parts;
+  const bool fits = parts <= limits::kConstantPartsMax && bytes <= limits::kConstantBytesMax;
+  if (fits && state_.constant_parts <= limits::kConstantPartsInAllMax) return true;
+  state_.too_large.insert(declaration.decl);
+  const std::string name(declaration.name);
+  auto& diagnostic = state_.report(
+      ErrorCode::E0008, span,
+      fits ? "the constants of all maps come to more than " + std::to_string(limits::kConstantPartsInAllMax) +
+                 " parts when they are written out"
+           : "constant " + name + " comes to " + std::to_string(parts) + " parts and " + std::to_string(bytes) +
+                 " bytes when it is written out");
+  if (!fits) {
+    diagnostic.notes.push_back("a constant may have " + std::to_string(limits::kConstantPartsMax) + " parts and " +
+                               std::to_string(limits::kConstantBytesMax) + " bytes");
+  }
+  diagnostic.helps.push_back("a constant made of others several times multiplies them: put the text into a table or a `let`");
+  return false;
+}
+
 Checked Body::constant_decl(const Declaration& declaration, base::Span span) {
   const ConstantSetting* set = state_.library.setting(declaration);
   const ast::Expr& written = set ? *set->set->value : *declaration.decl->get_if<ast::ConstDecl>()->value;
@@ -107,10 +135,15 @@ Checked Body::constant_decl(const Declaration& declaration, base::Span span) {
     state_.report(ErrorCode::E0502, span, "constant " + std::string(declaration.name) + " uses itself");
     return failed(span);
   }
+  if (state_.too_large.contains(declaration.decl)) return failed(span);
+  const std::size_t first = state_.unit().exprs.size();
   state_.include_stack.push_back(declaration.decl);
+  ++state_.constant_depth;
   Body body(state_, set ? *set->file : *declaration.file, declaration.qualified());
   Checked value = body.check(written);
+  --state_.constant_depth;
   state_.include_stack.pop_back();
+  if (!constant_fits(declaration, first, written.span)) return failed(span);
   if (!value.constant && !value.type.is_error()) {
     state_.report(ErrorCode::E0501, written.span, "a constant cannot depend on the message");
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mappings/detail/body.h"
+#include "mappings/limits.h"
 
 namespace kiln::mappings::detail {
 
@@ -119,6 +120,14 @@ bool Body::loop_over_values(const ast::ForEach& loop, ir::Loop& lowered) {
   } else {
     lowered.slot = new_local();
   }
+  if (rows) {
+    ir::PolicySet policies = policies_;
+    for (const auto& stmt : loop.body.statements) {
+      const auto* on = stmt.get_if<ast::OnEvent>();
+      if (on != nullptr && on->event == ast::OnEvent::Event::bad) policies.bad = state_.policy(on->policy);
+    }
+    lowered.policies = state_.builder.policy_set(policies);
+  }
   const std::size_t bindings = bindings_.size();
   if (loop.binding) {
     Binding binding;
@@ -233,10 +242,30 @@ void Body::bind_parameters(const Declaration& declaration, const ast::Include& i
   }
 }
 
+/// Fragments that include each other several times grow with every level: a map has room for so many of their statements.
+bool Body::room_for(const ast::Stmt& stmt, base::Span include) {
+  if (full_) return false;
+  ++included_;
+  ++state_.included_statements;
+  const bool here = included_ > limits::kIncludedStatementsMax;
+  if (!here && state_.included_statements <= limits::kIncludedStatementsInAllMax) return true;
+  full_ = true;
+  const std::size_t most = here ? limits::kIncludedStatementsMax : limits::kIncludedStatementsInAllMax;
+  auto& diagnostic =
+      state_.report(ErrorCode::E0008, stmt.span,
+                    std::string("the fragments of ") + (here ? "this map" : "all maps") + " come to more than " +
+                        std::to_string(most) + " statements when they are written out",
+                    "the first one too many");
+  diagnostic.notes.push_back("included by `" + text_of(include) + "`");
+  diagnostic.helps.push_back("a fragment that includes another several times multiplies it: use `for each`, or a `datatype` map");
+  return false;
+}
+
 /// Lowers the fragment's statements in place: its segments become the caller's, its rules keep its own
 /// address.
 void Body::inline_fragment(const Declaration& declaration, const ast::Include& include, base::Span span,
                            std::vector<ir::Stmt>& out) {
+  if (full_) return;
   auto& stack = state_.include_stack;
   if (std::find(stack.begin(), stack.end(), declaration.decl) != stack.end()) {
     state_.report(ErrorCode::E0502, span, "fragment " + std::string(declaration.name) + " includes itself");
@@ -260,7 +289,11 @@ void Body::inline_fragment(const Declaration& declaration, const ast::Include& i
   contexts_.insert(contexts_.end(), contexts.begin(), contexts.end());
   const std::size_t own = bindings_.size();
   bindings_.insert(bindings_.end(), bindings.begin(), bindings.end());
-  for (const auto& stmt : decl.body.statements) statement(stmt, out);
+  announce_creates(decl.body.statements);
+  for (const auto& stmt : decl.body.statements) {
+    if (!room_for(stmt, span)) break;
+    statement(stmt, out);
+  }
   for (std::size_t i = own; i < bindings_.size(); ++i) bindings_[i].alive = false;
   contexts_.resize(context_floor_);
   policies_ = policies;

@@ -29,6 +29,7 @@ ir::Range Body::block(const ast::Block& block, const std::string* handle, const 
   for (const auto& added : additions) {
     if (added.stmt->get_if<ast::OnEvent>()) from_layer(*added.stmt, added.layer, out);
   }
+  announce_creates(block.statements);
   for (const auto& stmt : block.statements) {
     const auto* on = stmt.get_if<ast::OnEvent>();
     if (on != nullptr && extended && extension_->overrides_policy(*handle, on->event)) continue;
@@ -291,7 +292,7 @@ void Body::create(const ast::Create& create, base::Span span, std::vector<ir::St
   binding.in_loop = loop_depth_ > 0;
   binding.span = create.handle.span;
   binding.target.kind = Target::Kind::fhir;
-  binding.target.reg = new_object();
+  binding.target.reg = register_of(create);
   binding.target.fhir = type;
   binding.target.shape = state_.builder.fhir_shape(*type);
   binding.target.address = create.handle.text;

@@ -199,9 +199,14 @@ Checked Body::via(const ast::Via& via, const Destination& destination, base::Spa
   if (key.type.list) {
     found = done(make(ir::Op::each, key.expr, found.expr, slot), type.as_list(), span, false, true);
   }
-  // The outputs are checked above; a code needs no second look.
+  // The outputs of a written table are checked above; a code needs no second look. A file may change, and what is kept is what
+  // was sent.
+  const bool keeps = effective ? effective->action == ast::Policy::Action::keep : policies_.unmapped != ir::kNone;
+  const bool fixed = state_.unit().tables[lookup.table].kind == ir::TableKind::literal;
+  const bool known = lookup.mode == ir::LookupMode::code && fixed && !keeps;
   Destination plain = destination;
-  plain.element = destination.type.kind == StaticType::Kind::choice ? destination.element : nullptr;
+  if (destination.type.kind != StaticType::Kind::choice && (known || !destination.type.is_primitive("code")))
+    plain.element = nullptr;
   return convert(std::move(found), plain, span);
 }
 

@@ -207,8 +207,8 @@ bool Body::walk_v2(const ast::Target& target, const Target& base, Place& place) 
   return true;
 }
 
-void Body::check_required_segments(base::Span span, std::string_view structure) {
-  std::vector<std::string> missing;
+std::vector<std::string> Body::required_segments() const {
+  std::vector<std::string> names;
   for (std::size_t i = 0; i < target_tree_->size(); ++i) {
     const auto& node = target_tree_->node(static_cast<int>(i));
     bool required = node.required && node.kind == hl7::NodeKind::segment && node.name != "MSH";
@@ -216,8 +216,15 @@ void Body::check_required_segments(base::Span span, std::string_view structure) 
       const auto& group = target_tree_->node(at);
       required = required && group.required && group.kind != hl7::NodeKind::choice;
     }
-    if (required && !written_segments_.contains(std::string(node.name))) missing.emplace_back(node.name);
+    if (required && std::find(names.begin(), names.end(), node.name) == names.end()) names.emplace_back(node.name);
   }
+  return names;
+}
+
+void Body::check_required_segments(base::Span span, std::string_view structure) {
+  std::vector<std::string> missing;
+  for (const std::string& name : required_segments())
+    if (!written_segments_.contains(name)) missing.push_back(name);
   if (missing.empty()) return;
   state_.report(ErrorCode::E0212, span,
                 std::string(structure) + " requires " + listed(missing) + "; this map never writes " +

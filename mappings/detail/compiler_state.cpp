@@ -1,3 +1,4 @@
+#include "mappings/csv.h"
 #include "mappings/detail/compiler_state.h"
 
 #include <re2/re2.h>
@@ -162,6 +163,7 @@ CsvModel& CompilerState::csv(const Declaration& declaration) {
   if (model) return *model;
   model = std::make_unique<CsvModel>();
   model->decl = declaration.decl->get_if<ast::CsvDecl>();
+  csv_format(*model->decl, diagnostics_);  // E0804
   ir::CsvSchema schema;
   schema.name = builder.string(declaration.qualified());
   for (std::size_t i = 0; i < library.declarations().size(); ++i) {

@@ -100,6 +100,11 @@ class CompilerState {
 
   /// Fragments that are being inlined, for the recursion check.
   std::vector<const ast::Decl*> include_stack;
+  /// Statements of fragments and expressions of constants so far, see mappings/limits.h.
+  std::size_t included_statements = 0, constant_parts = 0;
+  std::size_t constant_depth = 0;  ///< constants that are being written out
+  /// Constants that come to more than one may (E0008 is reported): they are not looked at again.
+  std::set<const ast::Decl*> too_large;
 
  private:
   enum class Progress : std::uint8_t { running, done };

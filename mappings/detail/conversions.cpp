@@ -91,6 +91,16 @@ std::string_view print_hl7_date(Arena& arena, const base::PartialDate& date) {
   return {out, static_cast<std::size_t>(at - out)};
 }
 
+base::DatePrecision precision_of_pattern(std::string_view pattern) {
+  using base::DatePrecision;
+  if (pattern.find("ss") != std::string_view::npos) return DatePrecision::second;
+  if (pattern.find("mm") != std::string_view::npos) return DatePrecision::minute;
+  if (pattern.find("HH") != std::string_view::npos) return DatePrecision::hour;
+  if (pattern.find("dd") != std::string_view::npos) return DatePrecision::day;
+  if (pattern.find("MM") != std::string_view::npos) return DatePrecision::month;
+  return DatePrecision::year;
+}
+
 std::optional<bool> parse_boolean(std::string_view text) {
   text = base::trim(text);
   if (text.size() == 1) {

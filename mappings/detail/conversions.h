@@ -17,6 +17,9 @@ std::string_view print_fhir_date(Arena& arena, const base::PartialDate& date);
 /// HL7 spelling (base::PartialDate::print_hl7).
 std::string_view print_hl7_date(Arena& arena, const base::PartialDate& date);
 
+/// What a pattern of yyyy MM dd HH mm ss asks for; a date of less precision does not fit it.
+base::DatePrecision precision_of_pattern(std::string_view pattern);
+
 /// Y N T F 1 0 and true false yes no, in any case.
 std::optional<bool> parse_boolean(std::string_view text);
 /// Outer blanks and a sign are taken; "2.0" is no integer.

@@ -79,7 +79,10 @@ class MapCompiler {
     state_.unit().functions.emplace_back();
     const bool whole = !state_.shipped_maps || !named_.file->shipped || state_.shipped_maps(info_);
     const ir::Range range = whole ? block() : ir::Range();
-    if (whole && target_tree_) body_.check_required_segments(decl_.target.span, decl_.target.text);
+    if (whole && target_tree_) {
+      body_.check_required_segments(decl_.target.span, decl_.target.text);
+      require_segments();
+    }
     if (whole) body_.check_all_rules();
     ir::Function& made = state_.unit().functions[function];
     made.name = map_.name;
@@ -98,6 +101,17 @@ class MapCompiler {
   }
 
  private:
+  /// A rule may come to nothing: the run looks again.
+  void require_segments() {
+    auto& ids = state_.unit().required_segments;
+    map_.required_segments.first = static_cast<ir::Index>(ids.size());
+    for (const std::string& name : body_.required_segments()) ids.push_back(ir::pack_segment(name));
+    map_.required_segments.count = static_cast<ir::Index>(ids.size()) - map_.required_segments.first;
+    for (const auto& stmt : decl_.body.statements) {
+      const auto* on = stmt.get_if<ast::OnEvent>();
+      if (on != nullptr && on->event == ast::OnEvent::Event::missing) map_.missing_segment = state_.policy(on->policy);
+    }
+  }
   ir::Range block() {
     bool all_constant = false;
     const std::string top;

@@ -73,9 +73,7 @@ CsvFormat format_of(const ir::Unit& unit, const ir::CsvSchema& schema) {
   format.name = unit.text(schema.name);
   format.delimiter = schema.delimiter;
   format.header = schema.header;
-  const std::string_view encoding = unit.text(schema.encoding);
-  if (encoding == "windows-1252") format.encoding = CsvEncoding::windows1252;
-  if (encoding == "iso-8859-1" || encoding == "latin1") format.encoding = CsvEncoding::latin1;
+  format.encoding = find_csv_encoding(unit.text(schema.encoding)).value_or(CsvEncoding::utf8);
   if (schema.null_text != ir::kNone) format.null_text = std::string(unit.text(schema.null_text));
   for (ir::Index i = 0; i < schema.columns.count; ++i) {
     const ir::CsvColumn& column = unit.csv_columns[schema.columns.first + i];

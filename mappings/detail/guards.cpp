@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mappings/function.h"
+#include "mappings/limits.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -85,6 +86,7 @@ class Guard {
   /// Absent without reading anything.
   bool absent(ir::Index index, const Scope& scope) {
     using ir::Op;
+    if (++looks_ > limits::kGuardLooksMax) return false;  // fns that call each other many times
     const ir::Expr& expr = unit_.exprs[index];
     switch (expr.op) {
       case Op::local:
@@ -260,6 +262,7 @@ class Guard {
   const ir::Unit& unit_;
   const bool datatype_map_;
   StatementGuard found_;
+  std::size_t looks_ = 0;
 };
 
 /// Walks the statements of one function.

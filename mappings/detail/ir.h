@@ -27,6 +27,10 @@ namespace re2 {
 class RE2;
 }
 
+namespace kiln::fhir {
+class ValueSet;
+}
+
 namespace kiln::mappings::ir {
 
 // ---- v2 source -----------------------------------------------------------------------------------------------------
@@ -130,6 +134,7 @@ enum class Op : std::uint8_t {
   variant,       ///< a: value; b: position in Choice::variants of the choice the enclosing write goes to. Transparent
                  ///< when the write's last step is a member
   ref,           ///< a: object register of a create; yields a symbolic Reference
+  forward_ref,   ///< a: object register of a `create` that follows in the block; b: its handle. A reference all the same
   target_is_valued,  ///< a: object register; b: steps (one step): the element was written (`system is valued`)
   version,       ///< the message's version as string
   run_received, run_channel, run_tz,
@@ -163,6 +168,7 @@ enum class Conversion : std::uint8_t {
   to_csv_text,      ///< the column's pattern applies on print
   to_reference,     ///< a `ref`, or text already in the form of a reference
   to_v2_copy,       ///< a v2 value with its components, escaped for the output
+  to_bound_code,    ///< a code of bound_sets[Expr::c]; another one goes by `on bad`
   none
 };
 
@@ -308,6 +314,7 @@ struct Loop {
   Range keys;                       ///< row_groups: args, evaluated with the row in `slot`; groups in order of first row
   Range body;
   Range reset_segments;             ///< into resets: SegmentRefs that hang on this loop
+  Index policies = 0;               ///< rows, row_groups: `bad` of it says what becomes of rows not as declared
 };
 
 struct When {
@@ -429,9 +436,17 @@ struct Map {
   Index source_csv = kNone, target_csv = kNone;  ///< into csv_schemas
   Index shape = kNone;              ///< of object register 0: v2 structure or FHIR resource; kNone for Bundle and CSV
   Range segments, groups;           ///< SegmentRefs and GroupRefs of this map
+  Range required_segments;          ///< v2 target: segments that every message of its structure has, without MSH
+  Index missing_segment = kNone;    ///< policy of the map's own `on missing`, for one of them that stays empty
   bool strict = false;
   bool can_reject = false;
   base::Span span;
+};
+
+/// A value set whose codes alone an element takes (required binding). The definitions live as long as the process.
+struct BoundSet {
+  const fhir::ValueSet* set = nullptr;
+  StringId what = kNone;  ///< what a diagnostic says of another code
 };
 
 struct Unit {
@@ -442,6 +457,8 @@ struct Unit {
   std::vector<Choice> choices;
   std::vector<ChoiceVariant> choice_variants;
 
+  std::vector<BoundSet> bound_sets;
+  std::vector<std::uint32_t> required_segments;  ///< packed ids, see Map
   std::vector<GroupStep> group_steps;
   std::vector<SegmentRef> segment_refs;
   std::vector<GroupRef> group_refs;

@@ -11,7 +11,10 @@ enum class Results { any, texts, objects };
 class Purity {
  public:
   Purity(const ir::Unit& unit, Results results)
-      : unit_(unit), texts_(results == Results::texts), objects_(results == Results::objects) {}
+      : unit_(unit),
+        texts_(results == Results::texts),
+        objects_(results == Results::objects),
+        known_(unit.functions.size(), Known::nothing) {}
 
   bool expr(ir::Index index) const {
     using ir::Op;
@@ -38,7 +41,7 @@ class Purity {
       case Op::object:
         return objects_ && body(unit_.objects[expr.a].body);
       case Op::call_datatype:
-        return objects_ && body(unit_.functions[expr.a].body) && this->expr(expr.b);
+        return objects_ && body_of(expr.a) && this->expr(expr.b);
       case Op::not_:
       case Op::matches:
       case Op::is_valued:
@@ -71,8 +74,7 @@ class Purity {
       case Op::call_builtin:  // `age` counts to the time the message was received
         return all_functions()[expr.a]->name != "age" && all({expr.b, expr.c});
       case Op::call_fn:  // no recursion: declarations before their use
-        return unit_.functions[expr.a].expr != ir::kNone && this->expr(unit_.functions[expr.a].expr) &&
-               all({expr.b, expr.c});
+        return unit_.functions[expr.a].expr != ir::kNone && result_of(expr.a) && all({expr.b, expr.c});
       default:
         return false;
     }
@@ -85,7 +87,7 @@ class Purity {
     const ir::Op key = unit_.exprs[lookup.key].op;
     if (original.op != ir::Op::call_datatype || original.b != lookup.key) return false;
     if (key != ir::Op::local && key != ir::Op::v2_path) return false;
-    return is_fixed(lookup, inherited) && body(unit_.functions[original.a].body);
+    return is_fixed(lookup, inherited) && body_of(original.a);
   }
 
   /// Rules of a datatype map or of an object.
@@ -101,6 +103,20 @@ class Purity {
   }
 
  private:
+  enum class Known : std::uint8_t { nothing, pure, impure };
+  /// What fns and datatype maps come to is told once each: they call each other many times.
+  bool result_of(ir::Index function) const {
+    Known& known = known_[function];
+    if (known == Known::nothing)
+      known = expr(unit_.functions[function].expr) ? Known::pure : Known::impure;
+    return known == Known::pure;
+  }
+  bool body_of(ir::Index function) const {
+    Known& known = known_[function];
+    if (known == Known::nothing)
+      known = body(unit_.functions[function].body) ? Known::pure : Known::impure;
+    return known == Known::pure;
+  }
   bool write(const ir::Write& write) const {
     return write.guard_segment == ir::kNone && unit_.policy_sets[write.policies].missing == ir::kNone &&
            expr(write.value) && expr(write.condition);
@@ -142,6 +158,7 @@ class Purity {
 
   const ir::Unit& unit_;
   const bool texts_, objects_;
+  mutable std::vector<Known> known_;  ///< parallel to Unit::functions: of its expression or its body
 };
 
 std::vector<std::uint8_t> all_functions_that_are(const Purity& purity, const ir::Unit& unit) {

@@ -90,6 +90,7 @@ void Run::begin(const Program& program, const RunInput& input, const RunContext&
   loop_numbers_.clear();
   loop_stack_.clear();
   references_.clear();
+  promises_.clear();
   source_pairs_.clear();
   built_.clear();
   run_calls_.clear();
@@ -294,6 +295,11 @@ void Run::bind_input(const ir::Function& function) {
     ir::Expr rows;
     rows.op = ir::Op::all_rows;
     frame_.locals[0] = column_of(rows);
+    told_issues_.clear();
+    if (csv_.issues_dropped != 0) {
+      note(RunDiagnostic::Level::warning, "bad-row",
+           std::to_string(csv_.issues_dropped) + " more faults of rows were not looked at", nullptr);
+    }
   }
 }
 

@@ -111,6 +111,8 @@ class Run {
   void write_text(OutputNode& object, std::uint16_t at, const Text& text, bool constant);
   void write_general(const WriteFacts& facts, OutputNode& base);
   void exec_create(const ir::Create& create);
+  Value promise(const ir::Expr& expr);
+  void keep_promises(CreatedNode& node);
   void exec_add(const ir::Add& add);
   void exec_emit(const ir::Emit& emit);
   void exec_when(const ir::When& when);
@@ -129,6 +131,8 @@ class Run {
   void loop_row_groups(const ir::Loop& loop);
   bool iterate(const ir::Loop& loop, std::uint32_t& number);
   bool iterate_rows(const ir::Loop& loop, std::uint32_t& number, std::span<const Value> rows);
+  void look_at_rows(const ir::Loop& loop, std::uint32_t number, std::span<const Value> rows);
+  void row_issue(const ir::Loop& loop, const CsvIssue& issue);
   void reset(ir::Range segments);
 
   // run_targets.cpp: writing
@@ -163,6 +167,7 @@ class Run {
   bool emit_record(const Value& record, Dest& dest);
   void put(OutputNode& node, const Value& value, const Dest& dest);
   std::string_view date_text(const Value& value, const Dest& dest);
+  bool lacks_precision(const base::PartialDate& date, const Dest& dest) const;
   std::string_view fhir_date_text(const base::PartialDate* date);
 
   // run_expressions.cpp
@@ -348,6 +353,7 @@ class Run {
   // run_convert.cpp
   Value convert(const ir::Expr& expr);
   Value convert_value(const Value& value, ir::Conversion conversion);
+  Value convert_bound(const ir::Expr& expr);
   Value convert_text(const Value& text, ir::Conversion conversion);
   Value convert_date(const Value& text, ir::Conversion conversion);
   Value to_date(const Value& value, ir::Conversion conversion);
@@ -402,7 +408,10 @@ class Run {
   };
   std::vector<SourceResource> resources_;
   bool references_indexed_ = false;
+  /// Resources that were referred to before their `create` ran, with its register.
+  std::vector<std::pair<std::uint32_t, CreatedNode*>> promises_;
   CsvInput csv_;
+  std::vector<bool> told_issues_;  ///< parallel to csv_.issues, once one was told
 
   // state of the run
   Arena arena_;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "engine/base/text.h"
+#include "fhir/definitions/definitions.h"
 #include "hl7/escape.h"
 #include "mappings/detail/conversions.h"
 #include "mappings/detail/run_text.h"
@@ -217,7 +218,8 @@ Value Run::convert_value(const Value& value, ir::Conversion conversion) {
       const auto time = parse_time(arena_, text_of(value), conversion == Conversion::to_time);
       return time ? Value::of_time(*time).from(value.source) : Value::bad("not a time");
     }
-    case Conversion::to_code: {
+    case Conversion::to_code:
+    case Conversion::to_bound_code: {
       const std::string_view code = trimmed(text_of(value));
       if (!is_code(code)) return Value::bad("not a code");
       return Value::of_string(code).from(value.source);
@@ -300,8 +302,20 @@ std::string_view Run::fhir_date_text(const base::PartialDate* date) {
   return print_fhir_date(arena_, *date);
 }
 
+/// To a code that the element takes; the others go by `on bad`.
+Value Run::convert_bound(const ir::Expr& expr) {
+  Value value = eval(expr.a);
+  if (value.kind == ValueKind::list) value = value.size > 0 ? value.items[0] : Value();
+  if (!value.is_value()) return value.is_bad() ? handle_bad(expr, value, value) : value;
+  Value code = convert_value(value, ir::Conversion::to_bound_code);
+  const ir::BoundSet& bound = unit_->bound_sets[expr.c];
+  if (!code.is_bad() && !bound.set->contains(code.text())) code = Value::bad(text(bound.what));
+  return code.is_bad() ? handle_bad(expr, code, value) : code;
+}
+
 Value Run::convert(const ir::Expr& expr) {
   const auto conversion = static_cast<ir::Conversion>(expr.b);
+  if (conversion == ir::Conversion::to_bound_code) return convert_bound(expr);
   const TextPlan& plan = facts_->plans[expr.a];
   if (plan.sent && conversion != ir::Conversion::to_v2_copy && conversion != ir::Conversion::none &&
       conversion != ir::Conversion::to_reference) {

@@ -144,6 +144,8 @@ Value Run::eval_node(const ir::Expr& expr) {
       value.type = expr.type;
       return value;
     }
+    case Op::forward_ref:
+      return promise(expr);
     case Op::version:
       return message_ == nullptr
                  ? Value()

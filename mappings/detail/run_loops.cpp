@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
+#include "mappings/csv.h"
 #include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
@@ -79,14 +81,59 @@ void Run::loop_row_groups(const ir::Loop& loop) {
   }
 }
 
+/// A row that is not as declared goes by `on bad` of the loop, what it holds all the same by the rules.
+void Run::row_issue(const ir::Loop& loop, const CsvIssue& issue) {
+  const bool tells_column = issue.column >= 0;
+  std::string what(mappings::text_of(issue.kind));
+  Value at;
+  if (tells_column) {
+    const auto column = static_cast<std::uint32_t>(issue.column);
+    const ir::CsvSchema& schema = unit_->csv_schemas[map_->source_csv];
+    what.append(": `").append(text(unit_->csv_columns[schema.columns.first + column].name)).append("`");
+    at.source = csv_source(issue.row - 1, column);
+  }
+  what.append(" (line ").append(std::to_string(issue.line)).append(")");
+  const bool harmless =
+      issue.kind == CsvIssue::Kind::stray_quote || issue.kind == CsvIssue::Kind::bad_character;
+  if (harmless) return note(RunDiagnostic::Level::warning, "bad-row", what, &at);
+  apply_policy(unit_->policy_sets[loop.policies].bad, "bad-row", what, at);
+}
+
+/// Each fault is told once, by the first loop that comes to its row.
+void Run::look_at_rows(const ir::Loop& loop, std::uint32_t number, std::span<const Value> rows) {
+  if (map_ == nullptr || map_->source_csv == ir::kNone) return;
+  told_issues_.resize(csv_.issues.size());
+  const ir::Index rule = std::exchange(rule_, ir::kNone);
+  for (const Value& row : rows) {
+    const std::uint32_t wanted = row.row + 1;
+    const auto before = [](const CsvIssue& issue, std::uint32_t at) { return issue.row < at; };
+    const auto first = std::lower_bound(csv_.issues.begin(), csv_.issues.end(), wanted, before);
+    if (first == csv_.issues.end() || first->row != wanted) continue;
+    if (loop.kind == ir::LoopKind::rows && loop.where != ir::kNone) {
+      if (loop.index_slot != ir::kNoSlot) frame_.locals[loop.index_slot] = Value::of_integer(number + 1);
+      if (!truth(loop.where)) continue;  // not one of this loop
+    }
+    for (auto issue = first; issue != csv_.issues.end() && issue->row == wanted; ++issue) {
+      const auto index = static_cast<std::size_t>(issue - csv_.issues.begin());
+      if (halt_ != Halt::none || told_issues_[index]) continue;
+      told_issues_[index] = true;
+      row_issue(loop, *issue);
+    }
+  }
+  rule_ = rule;
+}
+
 /// An iteration over rows can quarantine itself: then everything it wrote is taken back and it becomes a
 /// child message.
 bool Run::iterate_rows(const ir::Loop& loop, std::uint32_t& number, std::span<const Value> rows) {
   const std::size_t created = created_.size(), emitted = rows_.size(), references = references_.size();
   const std::size_t undo = undo_.size(), removals = removals_.size();
   ++row_loops_;
-  iterate(loop, number);
+  if (!csv_.issues.empty()) look_at_rows(loop, number, rows);
+  const bool skipped_row = halt_ == Halt::skip;  // by `on bad skip`
+  if (halt_ == Halt::none) iterate(loop, number);
   --row_loops_;
+  if (halt_ == Halt::skip && skipped_row) halt_ = Halt::none;
   if (halt_ == Halt::rows) {
     halt_ = Halt::none;
     while (undo_.size() > undo) {

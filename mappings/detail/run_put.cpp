@@ -63,6 +63,12 @@ std::string_view Run::date_text(const Value& value, const Dest& dest) {
   return fhir_date_text(value.date);
 }
 
+/// Digits that nobody sent are not printed.
+bool Run::lacks_precision(const base::PartialDate& date, const Dest& dest) const {
+  return dest.member != nullptr && dest.member->pattern != ir::kNone &&
+         date.precision < precision_of_pattern(text(dest.member->pattern));
+}
+
 void Run::put(OutputNode& node, const Value& value, const Dest& dest) {
   switch (value.kind) {
     case ValueKind::boolean:
@@ -150,6 +156,13 @@ bool Run::emit_value(const Value& value, Dest& dest) {
     case ValueKind::table_row:
     case ValueKind::pattern:
       return false;
+    case ValueKind::date:
+      if (map_ != nullptr && map_->target == ir::Side::csv && lacks_precision(*value.date, dest)) {
+        const Value instead = apply_policy(unit_->policy_sets[dest.write->policies].bad, "bad-value",
+                                           "the date is less precise than the pattern", value);
+        return instead.kind != ValueKind::date && halt_ == Halt::none && emit_value(instead, dest);
+      }
+      [[fallthrough]];
     default: {
       OutputNode& node = place(dest);
       put(node, value, dest);

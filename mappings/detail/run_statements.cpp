@@ -1,5 +1,7 @@
 // The switch over StmtOp.
 
+#include <algorithm>
+
 #include "mappings/detail/run_text.h"
 
 namespace kiln::mappings::detail {
@@ -197,11 +199,43 @@ void Run::exec_create(const ir::Create& create) {
   if (halt_ != Halt::none) return;
   frame_.objects[create.reg] = &node;
   created_.push_back(&node);
+  if (!promises_.empty()) keep_promises(node);
   exec_body(create.body);
   if (halt_ == Halt::skip) {
     halt_ = Halt::none;
     node.skipped = true;
   }
+}
+
+/// Stands for the resource until its `create` runs in the same iteration; one that never does exists as little as
+/// any other that was not created.
+Value Run::promise(const ir::Expr& expr) {
+  CreatedNode& node = *new (arena_.allocate(sizeof(CreatedNode), alignof(CreatedNode))) CreatedNode;
+  node.handle = text(expr.b);
+  node.needs_live = true;
+  node.first_loop = static_cast<std::uint32_t>(loop_numbers_.size());
+  node.loops = static_cast<std::uint32_t>(loop_stack_.size());
+  loop_numbers_.insert(loop_numbers_.end(), loop_stack_.begin(), loop_stack_.end());
+  promises_.emplace_back(expr.a, &node);
+  Value value;
+  value.kind = ValueKind::reference;
+  value.created = &node;
+  value.type = expr.type;
+  return value;
+}
+
+/// Of promises of its register: those of this iteration are kept, those of others are void.
+void Run::keep_promises(CreatedNode& node) {
+  std::erase_if(promises_, [&](const auto& entry) {
+    CreatedNode& promised = *entry.second;
+    if (entry.first != node.create->reg) return false;
+    const auto begin = loop_numbers_.begin();
+    const bool here = promised.loops >= node.loops &&
+                      std::equal(begin + node.first_loop, begin + node.first_loop + node.loops,
+                                 begin + promised.first_loop);
+    if (here) promised.merged_into = &node;
+    return true;
+  });
 }
 
 void Run::read_identity(const ir::Create& create, CreatedNode& node) {

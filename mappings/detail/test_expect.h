@@ -20,6 +20,7 @@ namespace kiln::mappings::detail {
 /// What `expect` can see. One of `map` and `channel` is set.
 struct TestResults {
   const RunResult* map = nullptr;
+  const ir::Unit* unit = nullptr;  ///< of the map: the handles there are
   const Runner* runner = nullptr;  ///< that ran the map, for lineage and unread
   const ChannelTestOutcome* channel = nullptr;
   GoldenFiles* golden = nullptr;
@@ -88,6 +89,8 @@ class ExpectEvaluator {
   std::optional<std::uint64_t> count_of(const TestValue& value);
   TestValue scalar(const TestValue& value);
   std::vector<ReadItem> items(const TestPath& path);
+  /// Why the path cannot lead to anything; empty when it could.
+  std::string wrong_name(const TestPath& path) const;
   bool compare(ast::BinaryOp op, const ast::Expr& left, const ast::Expr& right);
   bool contains(const TestValue& left, const TestValue& right);
   bool in_list(const ast::Expr& left, const ast::Expr& right);

@@ -13,6 +13,8 @@ TestValue ExpectEvaluator::lineage(const ast::Expr& argument) {
   const TestValue value = evaluate(argument);
   const auto* path = std::get_if<TestPath>(&value);
   TestTexts sources;
+  if (path == nullptr && !std::holds_alternative<TestAbsent>(value))
+    return trouble("`lineage` takes a path of the result: lineage(patient.birthDate)");
   if (path == nullptr) return sources;
   for (const ReadItem& item : items(*path)) {
     for (const LineageRecord& record : path->reader->lineage(item)) {
@@ -27,7 +29,10 @@ TestValue ExpectEvaluator::lineage(const ast::Expr& argument) {
 }
 
 std::vector<ReadItem> ExpectEvaluator::items(const TestPath& path) {
-  return path.reader->read(path.root, path.steps);
+  auto found = path.reader->read(path.root, path.steps);
+  if (!found.empty()) return found;
+  if (std::string wrong = wrong_name(path); !wrong.empty()) trouble(std::move(wrong));
+  return found;
 }
 
 std::optional<std::uint64_t> ExpectEvaluator::count_of(const TestValue& value) {

@@ -1,3 +1,4 @@
+#include "mappings/detail/conversions.h"
 #include "mappings/detail/function_text.h"
 #include "mappings/function.h"
 
@@ -5,7 +6,11 @@ namespace kiln::mappings {
 namespace {
 
 Value call(std::span<const Value> arguments, FunctionContext& context) {
-  return detail::string_result(context.arena, arguments[0].date->print_pattern(arguments[1].text()));
+  const std::string_view pattern = arguments[1].text();
+  const base::PartialDate& date = *arguments[0].date;
+  if (date.precision < detail::precision_of_pattern(pattern))
+    return Value::bad("the date is less precise than the pattern");
+  return detail::string_result(context.arena, date.print_pattern(pattern));
 }
 
 constexpr FunctionParameter kParameters[] = {

@@ -22,9 +22,30 @@ bool is_msh(const ir::Shape& shape) {
 void Hl7Target::print() {
   out_.clear();
   if (run_.root_ != nullptr) print_group(*run_.root_);
+  look_for_required();
   if (!failed_) return;
   out_.clear();
   run_.stop(Outcome::failed, "a value cannot be written with these delimiters");
+}
+
+/// A message without a segment that its structure demands is no such message: it goes by the `on missing` of the map.
+void Hl7Target::look_for_required() {
+  const ir::Map& map = *run_.map_;
+  const std::string_view all = out_;
+  for (ir::Index i = 0; i < map.required_segments.count; ++i) {
+    const std::uint32_t packed = run_.unit_->required_segments[map.required_segments.first + i];
+    const char begin[] = {'\r', static_cast<char>(packed >> 16 & 0xFF), static_cast<char>(packed >> 8 & 0xFF),
+                          static_cast<char>(packed & 0xFF), '|'};
+    if (all.find(std::string_view(begin, sizeof begin)) != std::string_view::npos) continue;
+    const std::string id(begin + 1, 3);
+    const std::string what = "the message has no " + id + ", which " +
+                             std::string(run_.unit_->text(map.target_type)) + " requires: its rules gave nothing";
+    run_.rule_ = ir::kNone;
+    if (map.missing_segment == ir::kNone)
+      run_.note(RunDiagnostic::Level::warning, "missing-segment", what, nullptr);
+    else
+      run_.apply_policy(map.missing_segment, "missing-segment", what, Value());
+  }
 }
 
 void Hl7Target::print_group(const OutputNode& group) {

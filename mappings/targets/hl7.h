@@ -13,6 +13,7 @@ class Hl7Target {
   void print();
 
  private:
+  void look_for_required();
   void print_group(const OutputNode& group);
   void print_segment(const OutputNode& segment);
   bool print_field(const OutputNode* field);

@@ -320,7 +320,7 @@ TEST_CASE("alerts: what fired is kept, with its end and its runbook") {
     rows.set(value);
     for (std::int64_t i = 0; i < time.count(); i += 10) {
       s.clock.advance(seconds(10));
-      s.alerts->look({});
+      s.alerts->look({}, {});
     }
     s.executor.run(seconds(0));
   };

@@ -45,6 +45,55 @@ constexpr double kSecondsMax = 60;
 
 }  // namespace
 
+/// What the compiler says of it; with the facts of a run when it says nothing.
+std::string loaded(const std::string& text) {
+  Library library;
+  base::Diagnostics diagnostics;
+  library.add_text("t.hmap", text, diagnostics);
+  library.link(diagnostics);
+  const CompiledLibrary compiled = compile(library, diagnostics);
+  if (diagnostics.ok()) CHECK(compiled.program("m"));
+  return base::render(diagnostics, library.sources());
+}
+
+TEST_CASE("hostile: fragments that include each other many times are refused", "[hostile]") {
+  std::string text = "module t\nfragment F0(PID: hl7 PID) -> Patient { name += { text = PID-3[1].1 } }\n";
+  for (int level = 1; level <= 30; ++level) {
+    text += "fragment F" + std::to_string(level) + "(PID: hl7 PID) -> Patient {" +
+            repeated(" include F" + std::to_string(level - 1), 8, "") + " }\n";
+  }
+  text += "map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction { create p: Patient { include F30 } }\n";
+  const std::string said = loaded(text);
+  CHECK(said.find("error[E0008]: the fragments of this map come to more than 10000 statements") != std::string::npos);
+  CHECK(said.find("t.hmap:2:") != std::string::npos);
+  CHECK(said.find("help: ") != std::string::npos);
+}
+
+TEST_CASE("hostile: constants that double are refused", "[hostile]") {
+  std::string text = "module t\nconst c0 = \"0123456789\"\n";
+  for (int level = 1; level <= 30; ++level) {
+    text += "const c" + std::to_string(level) + " = \"" +
+            repeated("${c" + std::to_string(level - 1) + "}", 10, "") + "\"\n";
+  }
+  text += "map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction { create p: Patient { name += { text = c30 } } }\n";
+  const std::string said = loaded(text);
+  CHECK(said.find("error[E0008]: constant c4 comes to ") != std::string::npos);
+  CHECK(said.find("a constant may have 4096 parts and 65536 bytes") != std::string::npos);
+  CHECK(said.find("c5") == std::string::npos);  // said once, at its cause
+}
+
+TEST_CASE("hostile: fns that call each other many times are loaded at once", "[hostile]") {
+  std::string text = "module t\nfn f0(a: string?) -> string? = \"${a}\"\n";
+  for (int level = 1; level <= 60; ++level) {
+    text += "fn f" + std::to_string(level) + "(a: string?) -> string? = \"" +
+            repeated("${f" + std::to_string(level - 1) + "(a)}", 8, "") + "\"\n";
+  }
+  text += R"(map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
+  create p: Patient { name += { text = f60(PID-3[1].1) }  name += { text = PID-3[1].1 if f60(PID-3[1].1) is valued } }
+})";
+  CHECK(loaded(text) == "");
+}
+
 TEST_CASE("hostile: nested loops end with the instruction budget", "[hostile]") {
   const auto ran = run(R"(
 map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {

@@ -55,11 +55,52 @@ struct Run {
   }
 };
 
+/// A map to a bundle with one test.
+std::string reported(const std::string& steps) {
+  Run run;
+  return run.report("module t\nmap m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {\n"
+                    "  create patient: Patient { birthDate = PID-7 as date }\n"
+                    "  create visit: Encounter if PV1-19 is valued { status = \"finished\" }\n}\n"
+                    "test \"one\" {\n  given hl7 \"\"\"\n    MSH|^~\\&|A|B|C|D|20250818||ADT^A01^ADT_A01|1|P|2.5.1\n"
+                    "    PID|1||77||||19610615\n  \"\"\"\n" +
+                        steps + "\n}\n",
+                    nullptr);
+}
+
 const char* const kChannelSite =
     "module site\n"
     "channel feed { source mllp { port 1 } }\n";
 
 }  // namespace
+
+TEST_CASE("tester: a name that the result cannot have is no absent value") {
+  const auto actual = [](const std::string& expectation) {
+    const std::string report = reported("  run m\n  expect " + expectation);
+    const std::size_t at = report.find("actual    ");
+    return at == std::string::npos ? std::string("passes") : report.substr(at + 10, report.find('\n', at) - at - 10);
+  };
+  CHECK(actual("count(pateint.name) == 0") ==
+        "there is no `pateint` in the result: it is no handle of a map and no type of resource; did you mean `patient`?");
+  CHECK(actual("patient.birthdate is not valued") ==
+        "Patient has no element `birthdate`; did you mean `birthDate`?");
+  CHECK(actual("Patiant.birthDate is not valued").starts_with("there is no `Patiant` in the result"));
+  CHECK(actual("patient.contact.foo != \"x\"") == "Patient.contact has no element `foo`");
+  CHECK(actual("lineage(\"PID-7\") contains \"PID-7\"") ==
+        "`lineage` takes a path of the result: lineage(patient.birthDate)");
+  // What is there and what may be absent.
+  CHECK(actual("patient.birthDate == \"1961-06-15\"") == "passes");
+  CHECK(actual("patient.deceased is not valued") == "passes");
+  CHECK(actual("patient.deceasedDateTime is not valued") == "passes");
+  CHECK(actual("patient.contact.name.family is not valued") == "passes");
+  CHECK(actual("visit.status is not valued") == "passes");
+  CHECK(actual("count(Observation) == 0") == "passes");
+  CHECK(actual("Bundle.entry[3].resource.anything is not valued") == "passes");
+}
+
+TEST_CASE("tester: a test that runs nothing or expects nothing fails") {
+  CHECK(reported("  run m").find("the test expects nothing: it needs `expect …`") != std::string::npos);
+  CHECK(reported("  expect 1 == 1").find("the test runs nothing: it needs `run MAP`") != std::string::npos);
+}
 
 TEST_CASE("tester: channels through a target", "[tester]") {
   Run run;
