@@ -24,7 +24,8 @@ Answer<void> parse_count(SearchQuery& query, std::string_view value) {
 /// _lastUpdated alone is the order of the store; any other list is sorted by values.
 Answer<void> parse_sort(ParsedSearch& search, const TypeParameters& type, std::string_view value) {
   std::vector<SortTerm>& order = search.query.order;
-  order.clear();
+  // A second _sort goes on where the first one ended.
+  if (search.query.sort == SortKey::last_updated) order.push_back({type.find("_lastUpdated"), search.query.descending});
   search.query.sort = SortKey::rid;
   search.query.descending = false;
   for (std::string_view key : base::split(value, ',')) {

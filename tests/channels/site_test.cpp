@@ -193,6 +193,21 @@ TEST_CASE("what is not in this version is said by the check already", "[site]") 
   CHECK(unavailable(source + sink, "journal { retention 30d; metadata 90d; sent drop }") == "");
 }
 
+TEST_CASE("the receiver of traces is compared with egress, also when an env() names it", "[site]") {
+  const auto start = [](const char* url) {
+    ::setenv("KILN_TEST_TRACE", url, 1);
+    const SiteLoad loaded = load_site_texts(
+        {{"kiln.conf", "server {\n  egress { allow \"127.0.0.1:4318\" }\n  trace { url env(\"KILN_TEST_TRACE\") }\n}\n"}});
+    REQUIRE(loaded.site);
+    return resolve_site(*loaded.site, base::system_env(), process_references());
+  };
+  CHECK(start("http://127.0.0.1:4318/v1/traces"));
+  const auto refused = start("http://10.0.0.1:4318/v1/traces");
+  REQUIRE_FALSE(refused);
+  CHECK((refused.error().code == base::ErrorCode::egress_denied));
+  CHECK(refused.error().place.find("trace") != std::string::npos);
+}
+
 TEST_CASE("what an env() names is compared with egress at the start", "[site]") {
   const auto start = [](const char* host) {
     ::setenv("KILN_TEST_HOST", host, 1);
