@@ -4,6 +4,7 @@
 import base64
 import email
 import email.policy
+import json
 import pathlib
 import shutil
 import socket
@@ -135,6 +136,26 @@ def a_timer_gives_a_message_at_each_moment_once(_):
     found = bodies(engine)
     assert found[0].startswith(b"time,number\r\n20"), found[0]
     assert len(set(found)) == len(found), "a moment came twice"
+
+
+def a_source_that_does_not_work_is_told(_):
+    """In the verdict of `kiln status` and in the log, once; and its end too."""
+    folder = temp_folder()
+    program = folder / "give"
+    program.write_text("#!/bin/sh\n[ -e " + str(folder) + "/mended ]\n")
+    program.chmod(0o755)
+    engine = Engine(KILN, source("process", f'program "{program}"; every 50ms; content csv', "accept csv Tick")).start()
+
+    def told():
+        return [p for p in engine.status()["problems"] if "the program ended with 1" in json.dumps(p)]
+
+    wait_for("a problem", told)
+    assert told()[0]["level"] == "bad", told()
+    (folder / "mended").write_text("")
+    wait_for("no problem", lambda: not told())
+    engine.stop()
+    log = engine.log.read_text()
+    assert log.count('"source-failing"') == 1 and log.count('"source-working"') == 1, log
 
 
 def programs_give_and_take(_):
@@ -350,6 +371,6 @@ def a_wrong_password_is_told(_):
 
 
 if __name__ == "__main__":
-    sys.exit(run_cases([tcp_in_with_marks_lengths_and_sizes, tcp_out_until_the_answer, a_timer_gives_a_message_at_each_moment_once, programs_give_and_take,
+    sys.exit(run_cases([tcp_in_with_marks_lengths_and_sizes, tcp_out_until_the_answer, a_timer_gives_a_message_at_each_moment_once, a_source_that_does_not_work_is_told, programs_give_and_take,
                         mails_are_sent_over_starttls, a_mail_server_without_encryption_gets_no_password, messages_go_through_mosquitto_and_back,
                         a_wrong_password_is_told], None))

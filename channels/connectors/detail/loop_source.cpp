@@ -33,6 +33,7 @@ base::Task<void> LoopSource::end(std::shared_ptr<LoopSource> self) {
     co_await wait;
   }
   self->status_.state = ConnectorStatus::State::down;
+  if (self->failing_) self->status_.last_error.clear();  // it is down because it was stopped
 }
 
 base::Task<void> LoopSource::run(std::shared_ptr<LoopSource> self) {
