@@ -39,7 +39,8 @@ bool is_unreserved(std::string_view text) {
     return all;
   }
   const std::size_t last = text.size() - Block::kBytes;
-  for (std::size_t at = 0; at < last; at += Block::kBytes) all &= Block::load(text.data() + at).is_unreserved();
+  for (std::size_t at = 0; at < last; at += Block::kBytes)
+    all &= Block::load(text.data() + at).is_unreserved();
   return all && Block::load(text.data() + last).is_unreserved();
 }
 
@@ -340,8 +341,11 @@ void FhirTarget::print_kept(const OutputNode& object) {
   const auto at = static_cast<std::uint32_t>(out_.size());
   out_.put(use.object->printed);
   if (!lineage_) return;
-  for (const KeptRecord& record : use.object->records)
-    run_.result_.lineage.push_back({record.rule, at + record.output, use.source_of(record)});
+  std::vector<LineageRecord>& lineage = run_.result_.lineage;
+  const std::span<const KeptRecord> records = use.object->records;
+  lineage.resize(lineage.size() + records.size());
+  LineageRecord* to = lineage.data() + (lineage.size() - records.size());
+  for (const KeptRecord& record : records) *to++ = {record.rule, at + record.output, use.source_of(record)};
 }
 
 inline bool FhirTarget::print_object(const OutputNode& object) {
