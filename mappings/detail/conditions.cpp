@@ -66,19 +66,6 @@ ConditionFacts membership(const ir::Expr& expr, const std::vector<TextPlan>& pla
   return facts;
 }
 
-/// `count(PATH) <= 1`.
-ConditionFacts counted(const ir::Expr& expr, const std::vector<TextPlan>& plans, const ir::Unit& unit) {
-  ConditionFacts facts;
-  const ir::Expr& number = unit.exprs[expr.b];
-  if (plans[expr.a].from != TextFrom::count || number.op != ir::Op::constant) return facts;
-  const ir::Constant& constant = unit.constants[number.a];
-  if (constant.kind != ir::ConstantKind::integer) return facts;
-  facts.kind = ConditionKind::counted;
-  facts.op = expr.op;
-  facts.number = constant.number;
-  return facts;
-}
-
 ConditionFacts condition(const ir::Expr& expr, const std::vector<TextPlan>& plans, const ir::Unit& unit) {
   using ir::Op;
   ConditionFacts facts;
@@ -92,16 +79,9 @@ ConditionFacts condition(const ir::Expr& expr, const std::vector<TextPlan>& plan
     case Op::not_:
       facts.kind = ConditionKind::inverse;
       break;
-    case Op::less:
-    case Op::less_equal:
-    case Op::greater:
-    case Op::greater_equal:
-      facts = counted(expr, plans, unit);
-      break;
     case Op::equal:
     case Op::not_equal:
       facts = equality(expr, plans, unit);
-      if (facts.kind == ConditionKind::general) facts = counted(expr, plans, unit);
       break;
     case Op::in_list:
       facts = membership(expr, plans, unit);

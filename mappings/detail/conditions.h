@@ -22,7 +22,6 @@ enum class ConditionKind : std::uint8_t {
   equals,   ///< the text of `a` is `literal`
   among,    ///< the text of `a` is one of the literal texts of the list `b`
   valued,   ///< the text of `a` is there
-  counted,  ///< `a` is the number of the values of a path, `b` a number
 };
 
 struct ConditionFacts {
@@ -30,8 +29,6 @@ struct ConditionFacts {
   bool wanted = true;  ///< false: `!=`, `is not valued`
   ir::Index a = ir::kNone, b = ir::kNone;
   ir::StringId literal = ir::kNone;
-  ir::Op op = ir::Op::equal;  ///< counted
-  std::int64_t number = 0;    ///< counted: of `b`
   /// among: bit text_mark(t) is set for each text t of the list.
   std::uint64_t marks = 0;
 };

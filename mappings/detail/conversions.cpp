@@ -126,7 +126,7 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 }
 
 std::optional<std::string_view> json_number(Arena& arena, std::string_view text) {
-  if (text.empty() || !digit(text.front()) || !digit(text.back())) text = base::trim(text);
+  text = base::trim(text);
   if (text.empty() || text.size() > 100) return std::nullopt;
   const bool negative = text[0] == '-';
   std::string_view rest = negative || text[0] == '+' ? text.substr(1) : text;

@@ -29,8 +29,7 @@ class Planner {
   std::vector<TextPlan> take() {
     for (ir::Index i = 0; i < plans_.size(); ++i) plan(i);
     for (TextPlan& made : plans_)
-      made.direct = (made.from == TextFrom::field || (made.from == TextFrom::local && made.part == 0)) &&
-                    !made.code && made.table == ir::kNone;
+      made.direct = made.from == TextFrom::field && !made.code && made.table == ir::kNone;
     return std::move(plans_);
   }
 

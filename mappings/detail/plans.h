@@ -29,7 +29,7 @@ struct TextPlan {
   bool joins = false;    ///< a call of join with a literal separator (Run::join)
   bool texts = false;    ///< a list of literal texts
   bool sent = false;     ///< the text is as it is in the message, wherever it is found
-  bool direct = false;   ///< of a field or a whole local, neither translated nor checked
+  bool direct = false;   ///< of a field, neither translated nor checked
   std::uint8_t part = 0, second = 0;
   ir::Index index = ir::kNone;
   ir::Index table = ir::kNone;        ///< a literal table that translates the text

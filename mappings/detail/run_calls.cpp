@@ -103,7 +103,7 @@ Value Run::argument(const Value& value, FunctionType type) {
 }
 
 /// One more part of a join(); empty ones are left out.
-[[gnu::always_inline]] inline void Run::join_part(std::string_view part, SourceRef source, Joined& joined) {
+void Run::join_part(std::string_view part, SourceRef source, Joined& joined) {
   joined.source = combine(joined.source, source);
   joined.bytes += part.size();
   if (part.empty()) return;

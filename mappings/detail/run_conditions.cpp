@@ -84,9 +84,6 @@ bool Run::truth(ir::Index expr) {
       if (!is_sent(facts_->plans[facts.a]) || !finds(facts_->plans[facts.a])) break;
       if (const Hl7Ref range = hl7_range(found.source); found.size != 0) mark_read(range.begin, range.end);
       return (found.size != 0) == facts.wanted;
-    case ConditionKind::counted:
-      ++steps_;
-      return ordered(facts.op, count_all(unit_->v2_paths[facts_->plans[facts.a].index]) <=> facts.number);
     case ConditionKind::general:
       break;
   }

@@ -16,9 +16,9 @@ const Run::SegmentInfo& Run::open_segment(std::uint32_t segment) {
   found.opened = true;
   const hl7::SegmentView view = message_->segment(segment);
   found.marks = view.separators();
-  const std::uint32_t id = segment_ids_[segment];
-  found.header = found.marks.size() > 1 && (id == hl7::segment_id("MSH") || id == hl7::segment_id("FHS") ||
-                                            id == hl7::segment_id("BHS"));
+  found.header =
+      found.marks.size() > 1 && (view.id() == hl7::segment_id("MSH") || view.id() == hl7::segment_id("FHS") ||
+                                 view.id() == hl7::segment_id("BHS"));
   // Header fields count from the separator itself, which is field 1.
   std::uint64_t valued = found.header ? 1 : 0;
   const std::uint32_t shift = found.header ? 1 : 0;

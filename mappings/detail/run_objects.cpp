@@ -106,13 +106,13 @@ const KeptObject* Run::begin_object(std::uint64_t maker, std::uint32_t rule, std
 
 /// Puts an object that is known to its place, as if it had been made.
 void Run::use_object(const KeptObject& known, const ObjectCall& call, OutputNode& node) {
+  std::array<SourceRef, 1 + KeptObject::kArgumentsMax> bases{};
   steps_ += known.steps;
-  use_kept(arena_, node, known, [&](auto& bases) {
-    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
-      bases[i + 1] = base_of(call.arguments[i]);
-      if (known.read[i] != 0) put_read(call.arguments[i].hl7.begin, known.read[i]);
-    }
-  });
+  for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+    bases[i + 1] = base_of(call.arguments[i]);
+    if (known.read[i] != 0) put_read(call.arguments[i].hl7.begin, known.read[i]);
+  }
+  use_kept(arena_, node, known, bases);
 }
 
 /// An object that was made, and what is kept of it.
@@ -161,7 +161,7 @@ class Run::ObjectCopy {
 
  private:
   OutputNode* copy_members(const OutputNode& from, const KeptUse* use, OutputNode& to) {
-    const std::span<OutputNode*> slots = run_.objects_.arena().array<OutputNode*>(kept_slots(from.size));
+    const std::span<OutputNode*> slots = run_.objects_.arena().array<OutputNode*>(from.size);
     to.slots = slots.data();
     for (std::uint32_t i = 0; i < from.size; ++i) {
       if (from.slots[i] == nullptr) continue;

@@ -192,7 +192,7 @@ void Run::exec_create(const ir::Create& create) {
   node.needs_live = facts_->live_creates[static_cast<std::size_t>(&create - unit_->creates.data())] != 0;
   node.first_loop = static_cast<std::uint32_t>(loop_numbers_.size());
   node.loops = static_cast<std::uint32_t>(loop_stack_.size());
-  for (const std::uint32_t number : loop_stack_) loop_numbers_.push_back(number);
+  loop_numbers_.insert(loop_numbers_.end(), loop_stack_.begin(), loop_stack_.end());
   if (create.identity != ir::kNone) read_identity(create, node);
   if (halt_ != Halt::none) return;
   frame_.objects[create.reg] = &node;

@@ -106,17 +106,9 @@ inline bool Run::look_in_field(const PathKey& path, const SegmentInfo& in, Text&
   return look_composite(path, field, out);
 }
 
-/// look() of what was looked at before, of a field that holds nothing, and of a local that is a text: most
-/// looks, told without a frame.
+/// look() of what was looked at before, and of a field that holds nothing: most looks, told without a frame.
 [[gnu::always_inline]] inline bool Run::look_known(const TextPlan& plan, Text& out) {
   if (!plan.direct) return false;
-  if (plan.from == TextFrom::local) {
-    const Value& local = frame_.locals[plan.index];
-    if (local.kind != ValueKind::string || local.flags != 0 || local.size == 0) return false;
-    out = {local.text_data, local.size, false, local.source};
-    ++steps_;
-    return true;
-  }
   const PathKey& path = facts_->paths[plan.index];
   const std::int32_t segment = segment_registers_[path.segment - segment_base_];
   if (segment < 0) return false;

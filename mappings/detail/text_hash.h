@@ -21,15 +21,8 @@ inline std::size_t hash_text(std::uint64_t seed, std::string_view text) {
     std::memcpy(&word, at, sizeof word);
     add(word);
   }
-  if (left >= 4) {
-    std::uint32_t first = 0, last = 0;  // they may overlap: the size is in the hash
-    std::memcpy(&first, at, sizeof first);
-    std::memcpy(&last, at + left - sizeof last, sizeof last);
-    word = std::uint64_t{first} << 32 | last;
-  } else {
-    word = 0;
-    for (std::size_t i = 0; i < left; ++i) word = word << 8 | static_cast<unsigned char>(at[i]);
-  }
+  word = 0;
+  for (std::size_t i = 0; i < left; ++i) word = word << 8 | static_cast<unsigned char>(at[i]);
   add(word);
   return static_cast<std::size_t>(mixed >> 24);
 }

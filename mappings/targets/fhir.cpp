@@ -341,11 +341,8 @@ void FhirTarget::print_kept(const OutputNode& object) {
   const auto at = static_cast<std::uint32_t>(out_.size());
   out_.put(use.object->printed);
   if (!lineage_) return;
-  std::vector<LineageRecord>& lineage = run_.result_.lineage;
-  const std::span<const KeptRecord> records = use.object->records;
-  lineage.resize(lineage.size() + records.size());
-  LineageRecord* to = lineage.data() + (lineage.size() - records.size());
-  for (const KeptRecord& record : records) *to++ = {record.rule, at + record.output, use.source_of(record)};
+  for (const KeptRecord& record : use.object->records)
+    run_.result_.lineage.push_back({record.rule, at + record.output, use.source_of(record)});
 }
 
 inline bool FhirTarget::print_object(const OutputNode& object) {

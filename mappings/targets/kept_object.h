@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -20,11 +19,6 @@ struct KeptRecord {
   SourceRef source = 0;
   std::uint8_t argument = 0;
 };
-
-/// Slots that an object of `members` members has in a memory: they are copied two at a time.
-inline std::uint32_t kept_slots(std::uint32_t members) {
-  return (members + 1) & ~std::uint32_t{1};
-}
 
 /// Immutable, like all it refers to; lives until its memory is cleared, which never happens within a run.
 struct KeptObject {
@@ -54,27 +48,7 @@ struct KeptUse {
   }
 };
 
-/// Makes `node`, which is empty, the object. set_base(bases) says where its arguments are.
-template <class SetBases>
-void use_kept(Arena& arena, OutputNode& node, const KeptObject& object, const SetBases& set_bases) {
-  const OutputNode& from = *object.node;
-  const std::uint32_t room = kept_slots(from.size);
-  auto& use = *new (arena.allocate(sizeof(KeptUse) + sizeof(OutputNode*) * room, alignof(KeptUse))) KeptUse;
-  use.object = &object;
-  set_bases(use.bases);
-  node.slots = reinterpret_cast<OutputNode**>(&use + 1);
-  for (std::uint32_t i = 0; i < room; i += 2)
-    std::memcpy(node.slots + i, from.slots + i, 2 * sizeof(OutputNode*));
-  node.kind = NodeKind::object;
-  node.shape = from.shape;
-  node.size = from.size;
-  node.made = from.made;
-  node.rule = from.rule;
-  node.type = from.type;
-  node.source = use.source_of(from);
-  node.kept = true;
-  node.needs_live = node.needs_live || from.needs_live;
-  if (from.live) mark_live(&node);
-}
+/// Makes `node`, which is empty, the object.
+void use_kept(Arena& arena, OutputNode& node, const KeptObject& object, std::span<const SourceRef> bases);
 
 }  // namespace kiln::mappings

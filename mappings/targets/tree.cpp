@@ -48,7 +48,7 @@ namespace {
 void graft_part(Arena& arena, OutputNode& to, const OutputNode& from, const KeptUse* kept) {
   if (from.kept && to.kind == NodeKind::empty) {
     const KeptUse& use = KeptUse::of(from);
-    return use_kept(arena, to, *use.object, [&](auto& bases) { bases = use.bases; });
+    return use_kept(arena, to, *use.object, use.bases);
   }
   to.needs_live = to.needs_live || from.needs_live;
   to.type = from.type;
@@ -91,6 +91,26 @@ void own_members(Arena& arena, OutputNode& object) {
     graft_part(arena, own, *object.slots[i], &use);
     object.slots[i] = &own;
   });
+}
+
+void use_kept(Arena& arena, OutputNode& node, const KeptObject& object, std::span<const SourceRef> bases) {
+  const OutputNode& from = *object.node;
+  auto& use =
+      *new (arena.allocate(sizeof(KeptUse) + sizeof(OutputNode*) * from.size, alignof(KeptUse))) KeptUse;
+  use.object = &object;
+  for (std::size_t i = 0; i < bases.size(); ++i) use.bases[i] = bases[i];
+  node.slots = reinterpret_cast<OutputNode**>(&use + 1);
+  for (std::uint32_t i = 0; i < from.size; ++i) node.slots[i] = from.slots[i];
+  node.kind = NodeKind::object;
+  node.shape = from.shape;
+  node.size = from.size;
+  node.made = from.made;
+  node.rule = from.rule;
+  node.type = from.type;
+  node.source = use.source_of(from);
+  node.kept = true;
+  node.needs_live = node.needs_live || from.needs_live;
+  if (from.live) mark_live(&node);
 }
 
 /// is_vacant() of what is live, or need not be.
