@@ -200,8 +200,8 @@ class Matcher {
     return -1;
   }
 
-  /// The frames alone have said where the segment goes. When they are the same behind it, the next one of its kind goes
-  /// there as well: most messages are long because one group repeats.
+  /// The frames alone have said where the segment goes. When they are the same behind it, the next one of its
+  /// kind goes there as well: most messages are long because one group repeats.
   void place_only_way(std::size_t level, int position, std::uint16_t symbol) {
     constexpr std::size_t kGroups = 2;
     const std::size_t depth = depth_;

@@ -213,7 +213,8 @@ class Bodies {
   Actions take() { return std::move(made_); }
 
  private:
-  /// The branch of a `when` that every run takes, kNone when that is not known; `steps`: what telling it costs.
+  /// The branch of a `when` that every run takes, kNone when that is not known; `steps`: what telling it
+  /// costs.
   static constexpr ir::Index kNoBranch = ir::kNone - 1;
   ir::Index branch_of(const ir::When& when, std::uint8_t& steps) const {
     for (ir::Index i = 0; i < when.branches.count; ++i) {

@@ -65,13 +65,13 @@ struct Action {
   std::uint8_t run = 1;
   bool run_creates = false;     ///< one of the run is a `create`
   std::uint16_t run_steps = 1;  ///< what passing over the run costs
-  std::uint64_t mask = 1;      ///< StatementGuard::mask
-  std::uint64_t run_mask = 1;  ///< of the whole run
+  std::uint64_t mask = 1;       ///< StatementGuard::mask
+  std::uint64_t run_mask = 1;   ///< of the whole run
 };
 static_assert(sizeof(Action) == 32);
 
-/// The statements of a unit. A `when` whose branch is known before the run is gone: the statements of the branch stand
-/// in its place.
+/// The statements of a unit. A `when` whose branch is known before the run is gone: the statements of the
+/// branch stand in its place.
 struct Actions {
   std::vector<Action> all;
   /// Parallel to Unit::stmts: where the actions of the body stand that begins with that statement.

@@ -44,8 +44,8 @@ class Block {
     };
     const __m128i letter = between(_mm_or_si128(bytes_, _mm_set1_epi8(0x20)), 'a', 'z');
     const __m128i digit = _mm_or_si128(between(bytes_, '0', '9'), between(bytes_, '-', '.'));
-    const __m128i other = _mm_or_si128(_mm_cmpeq_epi8(bytes_, _mm_set1_epi8('_')),
-                                       _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('~')));
+    const __m128i other =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes_, _mm_set1_epi8('_')), _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('~')));
     return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), other)) == 0xFFFF;
   }
 
@@ -85,7 +85,8 @@ class Block {
     bool all = true;
     for (const char c : bytes_) {
       const char small = static_cast<char>(c | 0x20);
-      all &= (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+      all &= (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+             c == '~';
     }
     return all;
   }

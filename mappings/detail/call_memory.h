@@ -51,7 +51,7 @@ class CallMemory {
   /// Valid, texts too, until the next keep() or clear(), its texts until the next clear() or renew(); nullptr
   /// when it is not known.
   const Call* find(std::uint32_t function, std::string_view key) const;
-  /// Whether the call was asked for in a run before: what comes in one message only is not worth keeping.
+  /// Whether the call was asked for before: what is asked for once is not worth keeping.
   bool comes_again(std::uint32_t function, std::string_view key) {
     return asked_.comes_again(hash(function, key));
   }
@@ -72,7 +72,7 @@ class CallMemory {
 
   std::vector<Call> calls_;
   std::vector<std::uint16_t> places_;  ///< open-addressed: 1 + index in calls_; 0: free
-  AskedBefore asked_;
+  AskedBefore<1> asked_;
   Arena texts_;
 };
 

@@ -67,21 +67,21 @@ struct Facts {
   std::vector<CsvFormat> csv_formats;                        ///< parallel to Unit::csv_schemas
   std::vector<WriteFacts> writes;                            ///< parallel to Unit::writes
   Actions actions;
-  std::vector<std::uint8_t> splits;                          ///< parallel to Unit::functions (actions.h)
-  std::vector<std::uint8_t> pure;                            ///< parallel to Unit::functions (purity.h)
-  std::vector<std::uint8_t> text_fns;                        ///< parallel to Unit::functions (purity.h)
-  std::vector<std::uint8_t> object_fns;                      ///< parallel to Unit::functions (purity.h)
-  std::vector<std::uint8_t> object_lookups;                  ///< parallel to Unit::exprs (purity.h)
-  std::vector<ConditionFacts> conditions;                    ///< parallel to Unit::exprs
-  std::vector<RegexFacts> regexes;                           ///< parallel to Unit::regexes
-  std::vector<PathKey> paths;                                ///< parallel to Unit::v2_paths
-  std::vector<TextPlan> plans;                               ///< parallel to Unit::exprs
-  CodeIndex codes;                                           ///< the keys of literal tables
-  std::vector<CodeIndex::Part> tables;                       ///< parallel to Unit::tables
+  std::vector<std::uint8_t> splits;          ///< parallel to Unit::functions (actions.h)
+  std::vector<std::uint8_t> pure;            ///< parallel to Unit::functions (purity.h)
+  std::vector<std::uint8_t> text_fns;        ///< parallel to Unit::functions (purity.h)
+  std::vector<std::uint8_t> object_fns;      ///< parallel to Unit::functions (purity.h)
+  std::vector<std::uint8_t> object_lookups;  ///< parallel to Unit::exprs (purity.h)
+  std::vector<ConditionFacts> conditions;    ///< parallel to Unit::exprs
+  std::vector<RegexFacts> regexes;           ///< parallel to Unit::regexes
+  std::vector<PathKey> paths;                ///< parallel to Unit::v2_paths
+  std::vector<TextPlan> plans;               ///< parallel to Unit::exprs
+  CodeIndex codes;                           ///< the keys of literal tables
+  std::vector<CodeIndex::Part> tables;       ///< parallel to Unit::tables
   std::vector<std::string> unmapped;  ///< parallel to Unit::tables: what a diagnostic says of a missing row
   std::vector<Value> constants;       ///< parallel to Unit::constants
-  /// Parallel to Unit::lookups: the code system of HL7's table of the field, where it is or was a coded value without a
-  /// system of its own (IS, ID); empty otherwise.
+  /// Parallel to Unit::lookups: the code system of HL7's table of the field, where it is or was a coded value
+  /// without a system of its own (IS, ID); empty otherwise.
   std::vector<std::string> field_systems;
   std::vector<std::uint8_t> live_creates;  ///< parallel to Unit::creates: some rule in it is not constant
 };

@@ -31,8 +31,7 @@ class ObjectMemory {
   /// nullptr when it is not known; without a node: known as one that cannot be kept. Valid until the next
   /// clear() or renew().
   const KeptObject* find(const ObjectKey& key, std::size_t hash) const;
-  /// Whether a key of this hash was asked for in a run before, a short while ago: keeping what comes in one message
-  /// only, be it twice, costs more than making it.
+  /// Whether a key of this hash was asked for before, a short while ago: keeping costs more than making.
   bool comes_again(std::size_t hash) { return asked_.comes_again(hash); }
   bool is_full() const { return entries_.size() == kObjectsMax; }
   /// All that `object` refers to is of arena().
@@ -54,7 +53,7 @@ class ObjectMemory {
   };
   std::vector<Entry> entries_;
   std::vector<std::uint16_t> places_;  ///< open-addressed: 1 + index in entries_; 0: free
-  AskedBefore asked_;
+  AskedBefore<2> asked_;
   Arena arena_;
 };
 

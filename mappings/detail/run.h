@@ -447,8 +447,8 @@ class Run {
   CallMemory pure_calls_;
   std::shared_ptr<const Facts> pure_calls_of_;
   std::array<char, 3> pure_calls_separators_{};
-  CallMemory run_calls_;  ///< in this run
-  ObjectMemory objects_;  ///< as pure_calls_
+  CallMemory run_calls_;    ///< in this run
+  ObjectMemory objects_;    ///< as pure_calls_
   OutputBuffer kept_text_;  ///< of an object that is kept
   Recording* recording_ = nullptr;
   std::uint64_t noted_ = 0;  ///< calls of note(), whatever came of them

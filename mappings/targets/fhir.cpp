@@ -39,7 +39,8 @@ bool is_unreserved(std::string_view text) {
     return all;
   }
   const std::size_t last = text.size() - Block::kBytes;
-  for (std::size_t at = 0; at < last; at += Block::kBytes) all &= Block::load(text.data() + at).is_unreserved();
+  for (std::size_t at = 0; at < last; at += Block::kBytes)
+    all &= Block::load(text.data() + at).is_unreserved();
   return all && Block::load(text.data() + last).is_unreserved();
 }
 
