@@ -278,7 +278,7 @@ def an_alert_that_fires_is_a_problem():
     for _ in range(3):
         assert case.engine.stop() == 0
         case.engine.start()
-    wait_for("the alert", lambda: "RestartLoop" in case.kiln("alert"))
+    wait_for("the alert", lambda: "RestartLoop" in json.dumps(case.engine.control("GET", "/api/v1/alerts")[1]))
     status = case.engine.status()
     assert status["verdict"]["level"] == "bad", status["verdict"]
     assert case.problem("RestartLoop")["command"] == "kiln alert"
