@@ -138,7 +138,9 @@ base::Status refuse(const detail::Exposure& exposure) {
 
 }  // namespace
 
-base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& references) {
+base::Status resolve_site(Site& site, base::Env& env, const ReferenceSource& of_process) {
+  ReferenceSource references = of_process;
+  if (references.folder.empty()) references.folder = site.folder;
   const auto place = [](base::Status status, const std::string& where) -> base::Status {
     if (status) return status;
     base::Error error = status.error();

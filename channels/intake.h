@@ -66,6 +66,7 @@ struct Answer {
   std::uint64_t id = 0;
   /// Why the message ends without going anywhere: stable code and one line without content; else empty.
   std::string code, reason;
+  bool set_aside = false;  ///< stored and quarantined as a whole: `code` and `reason` say why
   bool pending = false;  ///< stored and still on its way; who asks again with the same key is told the end
 };
 

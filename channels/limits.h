@@ -17,6 +17,8 @@ inline constexpr int kTcpKeepAliveProbes = 3;
 // sql
 inline constexpr std::size_t kSqlRowsPerLook = 1'000;              ///< rows of one poll; the rest comes with the next
 inline constexpr std::size_t kSqlPositionBytesMax = 4u << 10;      ///< bytes of a kept position
+// timer
+inline constexpr std::size_t kTimerPlaceBytesMax = 64;             ///< bytes of a kept moment
 // files that are split
 inline constexpr std::size_t kSplitBytesMax = 256u << 20;          ///< bytes of the messages of one file, headers repeated
 // smtp

@@ -81,7 +81,9 @@ base::Result<std::string> look_up(const OptionValue& value, base::Env& env,
     path = base::join_path(references.credentials_folder, path);
   }
   auto text = env.read_file(path, limits::kSecretBytesMax);
-  if (!text) return base::fail(ErrorCode::config_unresolved, "the secret file cannot be read", path);
+  if (!text)
+    return base::fail(ErrorCode::config_unresolved, "the secret file cannot be read", path,
+                      "it must be there and readable for this user; a relative name is below the folder of the site");
   while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
   return std::move(*text);
 }
@@ -96,6 +98,8 @@ base::Status resolve(Options& options, base::Env& env, const ReferenceSource& re
       if (field->later && value.origin != OptionValue::Origin::default_value)
         return base::fail(ErrorCode::E0915, "option " + name + " is not in this version");
       if (!value.resolved) {
+        if (value.origin == OptionValue::Origin::file && !references.folder.empty())
+          value.reference = base::join_path(references.folder, value.reference);
         TRY(std::string text, look_up(value, env, references));
         auto parsed = detail::parse_option_text(*field, std::move(text));
         if (!parsed)

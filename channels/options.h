@@ -90,12 +90,14 @@ struct ReferenceSource {
   /// nullptr when not set.
   const char* (*environment)(const char* name) = nullptr;
   std::string credentials_folder;  ///< $CREDENTIALS_DIRECTORY; cred("x") is a file in it
+  std::string folder;              ///< what a relative file("x") is below: the site; empty: the folder of the process
 };
 ReferenceSource process_references();
 /// The file that a file() or cred() reference is read from; empty for every other value.
 std::string file_of(const OptionValue& value, const ReferenceSource& references);
 
-/// Fills in env(), file() and cred() and checks the types of what they hold. Also refuses `later` options
+/// Fills in env(), file() and cred() and checks the types of what they hold; a relative file("x") names its whole path from then
+/// on. Also refuses `later` options
 /// that are given (E0915). Errors: config_unresolved with the name of the reference, channel_option,
 /// later_feature.
 base::Status resolve(Options& options, base::Env& env, const ReferenceSource& references);

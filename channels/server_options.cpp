@@ -10,7 +10,7 @@ namespace {
 constexpr const char* kDurabilityWords[] = {"full", "relaxed"};
 constexpr const char* kSentWords[] = {"keep", "drop"};
 constexpr const char* kInsecureWords[] = {"accept_risk"};
-constexpr const char* kProxyWords[] = {"x-forwarded-for", "forwarded"};
+constexpr const char* kProxyWords[] = {"x_forwarded_for", "forwarded"};
 
 constexpr const char* kClientWords[] = {"none", "optional", "required"};
 constexpr const char* kTlsVersions[] = {"1.2", "1.3"};

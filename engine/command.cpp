@@ -1,5 +1,6 @@
 #include "engine/command.h"
 
+#include <charconv>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -24,8 +25,12 @@ bool is_terminal(std::FILE* stream) {
 
 namespace {
 
-int exit_code(base::ErrorCategory category) {
-  switch (category) {
+int exit_code(const base::Error& error) {
+  // Nothing is wrong with the disk: another program has the port.
+  if (error.code == base::ErrorCode::io_failed && error.text.starts_with("cannot listen")) return kExitRetry;
+  if (error.code == base::ErrorCode::audit_failed) return kExitIo;
+  if (error.code == base::ErrorCode::message_not_found) return kExitFound;  // as a search that finds nothing
+  switch (error.info().category) {
     case base::ErrorCategory::usage:
       return kExitUsage;
     case base::ErrorCategory::config:
@@ -35,12 +40,13 @@ int exit_code(base::ErrorCategory category) {
       return kExitUnreachable;
     case base::ErrorCategory::io:
       return kExitIo;
-    case base::ErrorCategory::conflict:
-      return kExitRetry;
+    case base::ErrorCategory::conflict:  // the same again helps, or other words are needed
+      return error.info().retry ? kExitRetry : kExitUsage;
     case base::ErrorCategory::denied:
       return 77;
-    case base::ErrorCategory::input:
     case base::ErrorCategory::not_found:
+      return kExitUsage;
+    case base::ErrorCategory::input:
     case base::ErrorCategory::internal:
       return kExitFound;
   }
@@ -49,8 +55,13 @@ int exit_code(base::ErrorCategory category) {
 
 }  // namespace
 
-int report(const base::Error& error, const Arguments& arguments) {
+int report(const base::Error& given, const Arguments& arguments) {
   std::fflush(stdout);  // so that both streams in one file keep their order
+  base::Error error = given;
+  if (error.code == base::ErrorCode::file_not_found && error.text.ends_with("No such file or directory")) {
+    error.text.clear();  // which call of the system found it out helps nobody
+    if (error.remedy.empty()) error.remedy = "is the path right? It is looked for from the current folder";
+  }
   if (arguments.json()) {
     base::JsonWriter json;
     json.begin_object().key("error").begin_object();
@@ -63,7 +74,18 @@ int report(const base::Error& error, const Arguments& arguments) {
   } else {
     std::fprintf(stderr, "kiln: %s\n", error.message().c_str());
   }
-  return exit_code(error.info().category);
+  return exit_code(error);
+}
+
+base::Result<std::int64_t> whole_number(const Arguments& arguments, std::string_view option, std::int64_t otherwise, std::int64_t least,
+                                        std::int64_t most) {
+  if (!arguments.has(option)) return otherwise;
+  const std::string text = arguments.text(option);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most) return number;
+  return base::fail(base::ErrorCode::usage, std::string(option) + " is no whole number from " + std::to_string(least) + " to " + std::to_string(most),
+                    text);
 }
 
 void print(std::string_view text) {

@@ -83,6 +83,9 @@ int run_command_line(int argc, const char* const* argv);
 bool is_terminal(std::FILE* stream);
 /// Prints an error to stderr (as one JSON object with --json) and returns the exit code of its category.
 int report(const base::Error& error, const Arguments& arguments);
+/// The value of an option that is a whole number; not given: `otherwise`. Error: usage, when it is none or beyond the bounds.
+base::Result<std::int64_t> whole_number(const Arguments& arguments, std::string_view option, std::int64_t otherwise, std::int64_t least,
+                                        std::int64_t most);
 /// Writes to stdout; all output of the verbs goes through it.
 void print(std::string_view text);
 

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <deque>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "engine/base/json.h"
 #include "engine/command.h"
@@ -112,6 +114,41 @@ int usage_error(const CLI::App& root, const CLI::ParseError& error, const std::d
   return exit_code;
 }
 
+/// Changes of one letter that make one word of the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t corner = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, corner + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      corner = above;
+    }
+  }
+  return row[b.size()];
+}
+
+/// What is said of a first word that is no verb; empty: it is one, or an option.
+std::string unknown_verb(int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-' || argv[1][0] == '\0') return {};
+  const std::string_view word = argv[1];
+  std::string nearest;
+  std::size_t best = 3;
+  for (const CommandSpec* spec : all_commands()) {
+    const std::string_view name = spec->name, first = name.substr(0, name.find(' '));
+    if (first == word) return {};
+    const std::size_t far = first.starts_with(word) && word.size() > 1 ? 1 : distance(word, first);
+    if (far >= best) continue;
+    best = far;
+    nearest = first;
+  }
+  std::string out = "kiln: there is no verb `" + std::string(word) + "`";
+  if (!nearest.empty()) out += "; did you mean `" + nearest + "`?";
+  return out + "\n`kiln --help` lists them.\n";
+}
+
 /// A negated query term (`-state:sent`) is a value, but CLI11 takes whatever starts with `-` for an option:
 /// it parses the term with this byte in the place of the `-`.
 constexpr char kNegated = '\x01';
@@ -147,6 +184,10 @@ int run_command_line(int argc, const char* const* argv) {
       "69 engine not reachable, 74 I/O, 75 try again, 77 no right, 78 configuration; verbs that only read files: 2 usage "
       "or unreadable.");
   std::deque<Bound> verbs;
+  if (const std::string unknown = unknown_verb(argc, argv); !unknown.empty()) {
+    std::fputs(unknown.c_str(), stderr);
+    return kExitUsage;
+  }
   for (const char* group : kGroups)
     for (const CommandSpec* spec : all_commands())
       if (std::string_view(spec->group) == group) bind(verbs.emplace_back(), root, *spec);

@@ -28,8 +28,34 @@ Task<Status> hold(Gateway* gateway, std::string subject, HoldState state, Operat
   co_return status;
 }
 
-std::string state_of(const ChannelRuntime& channel) {
-  return std::string("{\"state\":\"") + name_of(channel.state()) + "\"}";
+/// The commands that take away what holds a channel, or one of its destinations; empty: nothing does.
+std::vector<std::string> ways_on(const Holds& holds, const std::string& channel, const std::string& destination = {}) {
+  std::vector<std::string> out;
+  const Hold* source = holds.find("source:" + channel);
+  if (destination.empty() && source != nullptr && source->state == HoldState::stopped) out.push_back("kiln channel start " + channel);
+  const bool reading = holds.find("reading:" + channel) != nullptr || (source != nullptr && source->state == HoldState::paused);
+  if (destination.empty() && reading) out.push_back("kiln channel resume " + channel + " --source");
+  if (holds.find("channel:" + channel) != nullptr) out.push_back("kiln channel resume " + channel);
+  if (!destination.empty() && holds.find("destination:" + channel + "/" + destination) != nullptr)
+    out.push_back("kiln destination resume " + channel + "/" + destination);
+  return out;
+}
+
+void write_ways_on(base::JsonWriter& json, const std::vector<std::string>& ways) {
+  if (ways.empty()) return;
+  json.key("held").begin_array();
+  for (const std::string& way : ways) json.string(way);
+  json.end_array();
+}
+
+std::string state_of(Gateway& gateway, const ChannelRuntime& channel, const std::string& action, std::optional<std::size_t> links = {}) {
+  base::JsonWriter json;
+  json.begin_object().member("state", name_of(channel.state()));
+  if (links) json.key("resumed").integer(static_cast<std::int64_t>(*links));
+  // Who lets one thing go on is told what else holds it.
+  if (action == "resume" || action == "start" || action == "resume-source")
+    write_ways_on(json, ways_on(gateway.holds(), channel.definition().name));
+  return json.end_object().take();
 }
 
 const char* state_of(const DeliveryQueue& queue) {
@@ -123,7 +149,7 @@ Task<Status> hold_as_wished(Gateway* gateway, std::string channel, Wish wish, Op
 }
 
 /// What is durable is done. The answer has "resumed" when numbered links go on.
-Task<Result<std::string>> obey(ChannelRuntime* runtime, std::string action) {
+Task<Result<std::string>> obey(Gateway* gateway, ChannelRuntime* runtime, std::string action) {
   const ChannelRuntime::Use use(runtime);
   if (action == "stop" || action == "drain") {
     auto stopping = runtime->stop_intake(action == "drain");
@@ -136,10 +162,9 @@ Task<Result<std::string>> obey(ChannelRuntime* runtime, std::string action) {
     auto resuming = runtime->resume_links();
     const Result<std::size_t> links = co_await std::move(resuming);
     if (!links) co_return base::fail(links.error());
-    co_return std::string("{\"state\":\"") + name_of(runtime->state()) +
-        "\",\"resumed\":" + std::to_string(*links) + "}";
+    co_return state_of(*gateway, *runtime, action, *links);
   }
-  co_return state_of(*runtime);
+  co_return state_of(*gateway, *runtime, action);
 }
 
 }  // namespace
@@ -167,7 +192,7 @@ Task<Result<std::string>> control_channel(Gateway* gateway, std::string channel,
   if (answer) {
     runtime = find_runtime(*gateway, channel);  // a reload may have taken it out, or put another in its place
     if (runtime == nullptr) co_return no_channel(channel);
-    auto obeying = obey(runtime, action);
+    auto obeying = obey(gateway, runtime, action);
     answer = co_await std::move(obeying);
   }
   if (answer) co_return answer;
@@ -181,6 +206,11 @@ Task<Result<std::string>> control_destination(Gateway* gateway, std::string chan
   const std::string address = channel + "/" + destination;
   ChannelRuntime* runtime = find_runtime(*gateway, channel);
   DeliveryQueue* queue = runtime == nullptr ? nullptr : runtime->find_queue(destination);
+  if (queue == nullptr && action == "skip") {
+    auto setting_aside = set_aside_stranded(gateway, channel, destination);
+    Result<std::string> done = co_await std::move(setting_aside);
+    co_return done;
+  }
   if (queue == nullptr)
     co_return base::fail(ErrorCode::destination_not_found, {}, address, "`kiln channel list` names them");
   if (action == "skip") co_return "{\"skipped\":" + std::to_string(queue->set_aside_blocked()) + "}";
@@ -203,7 +233,10 @@ Task<Result<std::string>> control_destination(Gateway* gateway, std::string chan
   }
   queue = runtime->find_queue(destination);
   const char* state = queue == nullptr ? "running" : state_of(*queue);
-  co_return std::string("{\"resumed\":true,\"state\":\"") + state + "\"}";
+  base::JsonWriter json;
+  json.begin_object().key("resumed").boolean(action != "pause").member("state", state);
+  if (action == "resume") write_ways_on(json, ways_on(gateway->holds(), channel, destination));
+  co_return json.end_object().take();
 }
 
 }  // namespace kiln::engine

@@ -26,10 +26,13 @@ std::string list_channels(Gateway& gateway);
 /// another action; of the connector when the listener cannot be opened.
 base::Task<base::Result<std::string>> control_channel(Gateway* gateway, std::string channel,
                                                       std::string action, Operator who);
-/// pause, resume (also after a block), retry-now, skip (quarantines the blocked messages). {"state"}, of skip
-/// {"skipped"}. Errors: destination_not_found, bad_value.
+/// pause, resume (also after a block), retry-now, skip (quarantines the blocked messages, or all that wait for a destination that
+/// the site does not have). {"state"}, of skip {"skipped"}. Errors: destination_not_found, bad_value.
 base::Task<base::Result<std::string>> control_destination(Gateway* gateway, std::string channel,
                                                           std::string destination, std::string action,
                                                           Operator who);
+/// Quarantines (`operator-hold`) what waits for a destination that the site does not have. {"skipped"}. Errors: destination_not_found
+/// when nothing does; state_conflict while a reload runs.
+base::Task<base::Result<std::string>> set_aside_stranded(Gateway* gateway, std::string channel, std::string destination);
 
 }  // namespace kiln::engine

@@ -27,7 +27,7 @@ DeliveryQueue::DeliveryQueue(Settings settings, Connectors connectors, Journal& 
       wake_(executor),
       recorded_(executor),
       meter_(settings_.channel, settings_.destination) {
-  meter_.attach(counters_.sent, counters_.quarantined, counters_.retries);
+  meter_.attach(counters_.sent, counters_.quarantined, counters_.retries, counters_.rejected, counters_.expired);
 }
 
 namespace {

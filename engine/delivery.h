@@ -28,6 +28,7 @@ namespace kiln::engine {
 struct QueueStatus {
   std::uint64_t pending = 0;
   MeteredCount sent, quarantined, retries;  ///< since start
+  MeteredCount rejected, expired;           ///< ended by `nak … skip`: with a negative answer, without one
   std::uint64_t in_doubt = 0;               ///< of those that are in memory
   base::WallTime oldest;                    ///< receipt of the message at the head; 0: none waits
   base::WallTime last_sent;                 ///< 0: nothing yet
@@ -115,6 +116,8 @@ class DeliveryQueue {
   /// From the next send on, other settings and connectors, which are started. The old ones are stopped; what
   /// was blocked is tried again.
   void exchange(Settings settings, Connectors connectors);
+  /// An output of it was set aside before it came here.
+  void count_set_aside() { ++counters_.quarantined; }
   /// Quarantines the messages that are blocked (`operator-hold`), so that those behind them go on. How many.
   std::size_t set_aside_blocked();
   /// Ends the attempt in progress and waits until its outcome is recorded, or cannot be (then unrecorded() is

@@ -18,9 +18,10 @@ namespace limits = base::limits;
 
 namespace {
 
-/// An error as one line begins with its code, which stands beside it already.
-std::string without_code(const std::string& detail, std::string_view code) {
-  const bool has = !code.empty() && detail.starts_with(code) && detail.substr(code.size()).starts_with(": ");
+/// An error as one line begins with its code, which stands beside it already, or the receiver's word for it.
+std::string without_code(const std::string& detail, base::ErrorCode error) {
+  const std::string_view code = base::error_info(error).code;
+  const bool has = detail.starts_with(code) && detail.substr(code.size()).starts_with(": ");
   return has ? detail.substr(code.size() + 2) : detail;
 }
 
@@ -52,7 +53,9 @@ DeliveryQueue::Settled DeliveryQueue::settle(Entry& output, const SendOutcome& o
     counters_.last_error.clear();
     return Settled::ended;
   }
-  const std::string code = base::error_info(outcome.error).code, detail = without_code(outcome.detail, code);
+  // What the receiver answered, AR, says more than that it refused.
+  const std::string code = outcome.code.empty() ? base::error_info(outcome.error).code : outcome.code;
+  const std::string detail = without_code(outcome.detail, outcome.error);
   counters_.last_error = code + (detail.empty() ? "" : ": " + detail);
   switch (action_for(output, outcome)) {
     case channels::NakAction::retry:
@@ -81,7 +84,7 @@ void DeliveryQueue::note_attempt(const Entry& output, const SendOutcome& outcome
   attempt.at = output.began;
   attempt.took_us = std::max<std::int64_t>(0, clock_.wall().micros - output.began.micros);
   attempt.code = outcome.code.empty() ? base::error_info(outcome.error).code : outcome.code;
-  attempt.detail = without_code(outcome.detail, attempt.code);
+  attempt.detail = without_code(outcome.detail, outcome.error);
   attempt.reply = outcome.reply;
   std::function<void(base::Status)> done;
   if (output.in_doubt) done = doubt_noted(output.id);
@@ -125,7 +128,9 @@ void DeliveryQueue::skip(Entry& output, const SendOutcome& outcome) {
              {"destination", base::Safe::name(settings_.destination)},
              {"msg", static_cast<std::int64_t>(output.id)},
              {"error", base::Safe::code(outcome.error)}});
-  end(output, outcome.kind == Kind::negative ? DeliveryState::rejected : DeliveryState::expired, outcome);
+  const bool answered = outcome.kind == Kind::negative;
+  ++(answered ? counters_.rejected : counters_.expired);
+  end(output, answered ? DeliveryState::rejected : DeliveryState::expired, outcome);
 }
 
 void DeliveryQueue::block(Entry& entry, const SendOutcome& outcome) {
@@ -154,11 +159,17 @@ void DeliveryQueue::end(const PendingOutput& output, DeliveryState state, const 
   ending.state = state;
   ending.code = outcome.code;
   if (ending.code.empty() && state != DeliveryState::sent) ending.code = base::error_info(outcome.error).code;
-  ending.detail = without_code(outcome.detail, ending.code);
+  ending.detail = without_code(outcome.detail, outcome.error);
   ending.reply = outcome.reply;
   ending.attempts = output.attempts;
   ending.in_doubt = output.in_doubt;
   ending.sent_hash = base::sha256(output.output.body);
+  if (state == DeliveryState::quarantined)
+    base::log(base::LogLevel::warn, "quarantined",
+              {{"channel", base::Safe::name(settings_.channel)},
+               {"destination", base::Safe::name(settings_.destination)},
+               {"msg", static_cast<std::int64_t>(output.id)},
+               {"code", base::Safe::name(ending.code)}});
   ++unrecorded_;
   meter_.delivery.observe(std::chrono::microseconds(clock_.wall().micros - output.received.micros));
   const auto [first, last] = watchers_.equal_range(output.id);

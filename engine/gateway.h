@@ -83,9 +83,11 @@ class Gateway {
   const IndexService* index() const { return index_.get(); }
   /// What operators hold; after start().
   Holds& holds() { return *holds_; }
+  const Holds& holds() const { return *holds_; }
   /// "4711 pas" of each release of the quarantine that is under way.
   std::set<std::string>& releases() { return releases_; }
   SiteReload& reloads() { return *reload_; }
+  const SiteReload& reloads() const { return *reload_; }
   ReplayJobs& replays() { return *replays_; }
   AdminService& admin() { return *admin_; }
   const AdminService& admin() const { return *admin_; }

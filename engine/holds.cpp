@@ -31,6 +31,8 @@ void Holds::set(const std::string& subject, HoldState state, std::string by, std
   const Hold* known = find(subject);
   const Hold before = known == nullptr ? Hold{subject, HoldState::running, {}, {}, {}} : *known;
   Hold hold{subject, state, std::move(by), std::move(reason), clock_.wall()};
+  // Who says the same once more without a reason takes nothing back.
+  if (hold.reason.empty() && before.state == state && state != HoldState::running) hold = before;
   put(hold);
   const std::uint64_t word = words_[subject];
   auto told = [this, before, word, done = std::move(done), alive = alive_, executor = &executor_](base::Status status) {

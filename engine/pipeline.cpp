@@ -221,11 +221,40 @@ Processed ChannelRuntime::take_outcome(Plan& plan, const channels::ChannelDefini
   return out;
 }
 
-/// Counts a durable plan; `state` of its ending as a whole, when it has one.
+namespace {
+
+/// Each message that is set aside before a queue has it; parts get their numbers from the journal.
+void tell_set_aside(const Processed& processed) {
+  const auto tell = [&processed](const Ending& ending, std::int64_t parts) {
+    if (ending.state != DeliveryState::quarantined) return;
+    base::log(base::LogLevel::warn, "quarantined",
+              {{"channel", base::Safe::name(processed.channel)},
+               {"destination", base::Safe::name(ending.destination)},
+               {"msg", static_cast<std::int64_t>(processed.id)},
+               {"parts", parts},
+               {"code", base::Safe::name(ending.code)}});
+  };
+  for (const Ending& ending : processed.endings) tell(ending, 0);
+  if (!processed.child_endings.empty())
+    tell(processed.child_endings.front(), static_cast<std::int64_t>(processed.child_endings.size()));
+}
+
+}  // namespace
+
+/// Counts a durable plan; `state` of its ending as a whole, when it has one. What is set aside counts each time: as a whole,
+/// at a destination, and each part.
 void ChannelRuntime::count(const Processed& processed) {
+  tell_set_aside(processed);
   const Ending* whole = nullptr;
-  for (const Ending& ending : processed.endings)
+  for (const Ending& ending : processed.endings) {
     if (ending.destination == kNoDestination) whole = &ending;
+    if (ending.destination == kNoDestination || ending.state != DeliveryState::quarantined) continue;
+    if (DeliveryQueue* queue = find_queue(ending.destination))
+      queue->count_set_aside();
+    else
+      ++counters_.quarantined;
+  }
+  counters_.quarantined += processed.child_endings.size();
   if (whole == nullptr)
     ++counters_.accepted;
   else if (whole->state == DeliveryState::rejected)
@@ -261,6 +290,7 @@ Answer ChannelRuntime::settle(MessageId id, NewMessage message, const Opened& op
   if (plan.verdict != Plan::Verdict::accepted) {
     answer.code = plan.code;
     answer.reason = plan.reason;
+    answer.set_aside = !rejected && plan.verdict != Plan::Verdict::filtered;
   }
   detail::ReplyVerdict verdict{hl7::AckCode::AA, {}, {}, std::move(made)};
   if (rejected) verdict = {plan.ack, plan.errors, plan.reason, {}};
@@ -333,6 +363,8 @@ void ChannelRuntime::stored(std::shared_ptr<Processed> processed, const Status& 
                            .children = {},
                            .child_endings = {},
                            .lookups = {}};
+    ++counters_.quarantined;
+    tell_set_aside(*processed);
   }
   parts_.executor->post_after(milliseconds(1000), [this, processed, alive = alive_] {
     if (*alive) store(processed);
@@ -384,13 +416,15 @@ Task<Answer> ChannelRuntime::report(channels::Unframed what) {
   base::log(base::LogLevel::warn, denied ? base::Safe("sender-not-allowed") : base::Safe("unframed-bytes"),
             {{"channel", base::Safe::name(parts_.definition->name)},
              {"peer", base::Safe::name(what.peer)},
+             {"reason", base::Safe::name(what.detail)},
              {"bytes", static_cast<std::int64_t>(what.bytes)}});
   Answer answer;
   if ((denied || what.kind == channels::Unframed::Kind::oversize) && what.name.empty()) {
     NewMessage head;
     head.channel = parts_.definition->name;
     head.body = what.head;
-    const base::Error error{denied ? base::ErrorCode::sender_not_allowed : base::ErrorCode::limit_exceeded, {}, {}, {}};
+    const base::Error error = denied ? base::Error{base::ErrorCode::sender_not_allowed, {}, {}, {}}
+                                     : base::Error{base::ErrorCode::limit_exceeded, "the message is larger than `max_message`", {}, {}};
     const Opened opened = open_message(*parts_.site, *parts_.definition, head);
     answer.reply = make_refusal(*parts_.definition, head, opened, hl7::AckCode::AR, error, what.received_at);
     answer.close = !denied;

@@ -99,6 +99,7 @@ Task<Answer> ChannelRuntime::answer_known(NewMessage* message, Opened* opened, K
   if (known.whole) {
     answer.code = known.whole->code;
     answer.reason = known.whole->detail;
+    answer.set_aside = known.whole->state == DeliveryState::quarantined;
   }
   if (known.whole && known.whole->state == DeliveryState::rejected) {
     answer.taken = Taken::refused;

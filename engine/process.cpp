@@ -400,7 +400,9 @@ Plan plan_of_step(const hl7::SequenceDecision& decision) {
   const bool used = decision.verdict == hl7::SequenceVerdict::repeated;
   reject(plan, "AE", 207,
          used ? std::string("the number of MSH-13 was used by another message")
-              : "MSH-13 is not the number that is expected, " + decision.reply,
+         : decision.verdict == hl7::SequenceVerdict::unexpected
+             ? "the numbered link is frozen until an operator lets it go on (kiln resume CHANNEL); expected is " + decision.reply
+             : "MSH-13 is not the number that is expected, " + decision.reply,
          kSequenceCode);
   plan.errors.back().segment = "MSH";
   plan.errors.back().field = 13;
@@ -436,6 +438,7 @@ Plan Processor::process(const channels::Site& site, const channels::ChannelDefin
     plan.verdict = Verdict::quarantined;
     plan.code = "parse";
     plan.reason = input.error().text.empty() ? input.error().info().text : input.error().text;
+    if (!input.error().place.empty()) plan.reason += " (" + input.error().place + ")";
   }
   return plan;
 }

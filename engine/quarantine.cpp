@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "engine/admin/message_json.h"
@@ -70,6 +71,7 @@ struct Group {
   std::size_t count = 0;
   base::WallTime first, last;
   std::string owner, note, detail;
+  std::set<std::string> details;  ///< a few of them
   MessageId example = 0;
 };
 
@@ -158,10 +160,8 @@ Task<Result<MessageId>> earlier_release(Gateway* gateway, QuarantineItem item) {
   co_return release;
 }
 
-/// Processes the original again; its new number.
+/// Processes the original again; its new number. A part stands by itself: rows have their header, fragments are joined.
 Task<Result<MessageId>> release(Gateway* gateway, QuarantineItem item) {
-  if (item.summary.is_part())
-    co_return base::fail(ErrorCode::state_conflict, "a part of another message", {}, "replay the whole");
   auto noting = read_note(gateway, item.summary.id, item.state.destination);
   const Result<std::optional<QuarantineNote>> note = co_await std::move(noting);
   if (!note) co_return base::fail(note.error());
@@ -185,6 +185,11 @@ Task<Result<MessageId>> release(Gateway* gateway, QuarantineItem item) {
   const ChannelRuntime::Use use(channel);
   std::vector<std::string> destinations;
   if (item.state.destination != kNoDestination) destinations.push_back(short_name(item.state.destination));
+  const auto& known = channel->definition().destinations;
+  if (!destinations.empty() &&
+      std::none_of(known.begin(), known.end(), [&destinations](const auto& one) { return one.name == destinations.front(); }))
+    co_return base::fail(ErrorCode::destination_not_found, "the site does not have it any more", item.state.destination,
+                         "kiln rollback VERSION brings it back");
   auto replaying = channel->replay(std::move(*stored), std::move(destinations), false);
   const Result<ReplayOutcome> outcome = co_await std::move(replaying);
   if (!outcome) co_return base::fail(outcome.error());
@@ -261,6 +266,8 @@ Task<Result<std::string>> list_quarantine(Gateway* gateway, std::string query) {
       group.example = item.summary.id;
       group.detail = item.state.ending.detail;
     }
+    constexpr std::size_t kDetailsMax = 20;
+    if (group.details.size() < kDetailsMax) group.details.insert(item.state.ending.detail);
     if (item.state.note && group.owner.empty()) group.owner = item.state.note->owner;
     if (item.state.note && group.note.empty()) group.note = item.state.note->note;
   }
@@ -279,7 +286,10 @@ Task<Result<std::string>> list_quarantine(Gateway* gateway, std::string query) {
     if (!group->second.owner.empty()) json.member("owner", group->second.owner);
     if (!group->second.note.empty()) json.member("note", group->second.note);
     json.key("example").integer(as_integer(group->second.example));
-    json.member("detail", group->second.detail).end_object();
+    std::string detail = group->second.detail;
+    if (const std::size_t reasons = group->second.details.size(); reasons > 1)
+      detail += " (the newest of " + std::to_string(reasons) + " different reasons)";
+    json.member("detail", detail).end_object();
   }
   json.end_array().key("open").integer(as_integer(found->items.size()));
   json.key("complete").boolean(found->complete).end_object();

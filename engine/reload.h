@@ -58,6 +58,10 @@ class SiteReload {
   void park(const std::string& channel, std::vector<MessageId> unprocessed) {
     unprocessed_[channel] = std::move(unprocessed);
   }
+  /// Accepted messages of channels that the site does not have, not mapped yet.
+  const std::map<std::string, std::vector<MessageId>>& unprocessed() const { return unprocessed_; }
+  /// What waited there is no longer in the journal, or is set aside.
+  void forget_parked(const std::string& address) { parked_.erase(address); }
   /// Remembers which version was started, when it is another than the last.
   base::Task<void> note_start();
 

@@ -81,6 +81,7 @@ class Preview {
 
   Result<bool> take(const MessageSummary& summary) {
     out_.newest = summary.id;
+    out_.replays += summary.replay_of == 0 ? 0 : 1;
     ReplayPreview::Line line;
     line.id = summary.id;
     line.channel = summary.channel;
@@ -108,7 +109,7 @@ class Preview {
     line.verdict = kVerdicts[static_cast<std::size_t>(plan.verdict)];
     line.reason = plan.reason;
     const auto wanted = [this, &targets](const std::string& name) {
-      return (targets.everywhere || contains(targets.names, name)) &&
+      return (targets.everywhere || contains(targets.names, name)) && !contains(targets.waiting, name) &&
              (options_.compare || !contains(targets.left_out, name));
     };
     for (const Output& output : plan.outputs) {
@@ -251,8 +252,10 @@ std::multimap<std::string, std::string> fields_of(const std::string& text) {
     if (segment.size() < 4) continue;
     const std::string id(segment.substr(0, 3));
     std::size_t number = id == "MSH" ? 1 : 0;
-    for (const std::string_view field : base::split(segment.substr(4), segment[3]))
-      out.emplace(id + "-" + std::to_string(++number), field);
+    for (const std::string_view field : base::split(segment.substr(4), segment[3])) {
+      ++number;
+      if (!field.empty()) out.emplace(id + "-" + std::to_string(number), field);
+    }
   }
   return out;
 }
@@ -289,12 +292,29 @@ bool is_open(const DestinationState& state, MessageId released_as) {
          (released_as != 0 && state.note->released_as == released_as);
 }
 
+namespace {
+
+/// Those of `to` that are meant of a message that goes through `channel`, without it.
+std::vector<std::string> names_in(const std::string& channel, const std::vector<std::string>& to) {
+  std::vector<std::string> out;
+  for (const std::string& name : to) {
+    const auto slash = name.find('/');
+    if (slash == std::string::npos || name.compare(0, slash, channel) == 0) out.push_back(short_name(name));
+  }
+  return out;
+}
+
+}  // namespace
+
 ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& spec, MessageId released_as) {
   ReplayTargets out;
   bool whole = false;
-  std::vector<std::string> failed, sent;
+  std::vector<std::string> failed, sent, waiting;
   for (const DestinationState& state : summary.destinations) {
-    if (state.pending) continue;
+    if (state.pending) {
+      if (state.destination != kNoDestination) waiting.push_back(short_name(state.destination));
+      continue;
+    }
     const DeliveryState ending = state.ending.state;
     if (ending == DeliveryState::sent && state.destination != kNoDestination)
       sent.push_back(short_name(state.destination));
@@ -309,9 +329,17 @@ ReplayTargets choose_targets(const MessageSummary& summary, const ReplaySpec& sp
   }
   const bool elsewhere = !spec.channel.empty() && spec.channel != summary.channel;
   out.everywhere = contains(spec.to, "all") || (spec.to.empty() && (whole || elsewhere));
-  out.names = spec.to.empty() ? failed : spec.to;
-  if (summary.is_part()) out.skipped = "a part of another message: replay the whole";
-  if (!out.everywhere && out.names.empty()) out.skipped = "it failed nowhere; name destinations with --to";
+  out.names = spec.to.empty() ? failed : names_in(elsewhere ? spec.channel : summary.channel, spec.to);
+  if (summary.is_part()) out.skipped = "a part of another message: kiln quarantine release " + std::to_string(summary.id) + ", or replay the whole";
+  if (!out.everywhere && out.names.empty())
+    out.skipped = spec.to.empty() ? "it failed nowhere; name destinations with --to" : "its channel has no such destination";
+  if (!elsewhere) {
+    for (const std::string& name : waiting)
+      if (out.everywhere || contains(out.names, name)) out.waiting.push_back(name);
+    const auto waits = [&out](const std::string& name) { return contains(out.waiting, name); };
+    if (!out.everywhere && !out.names.empty() && std::all_of(out.names.begin(), out.names.end(), waits))
+      out.skipped = "it waits there already";
+  }
   if (spec.include_sent || elsewhere) return out;
   for (const std::string& name : sent)
     if (out.everywhere || contains(out.names, name)) out.left_out.push_back(name);

@@ -18,8 +18,7 @@ namespace kiln::engine {
 /// What to replay and how; kept with the job as JSON.
 struct ReplaySpec {
   std::string query;
-  std::vector<std::string>
-      to;                     ///< destination names; "all": wherever the maps send it; empty: where it failed
+  std::vector<std::string> to;  ///< destination names, also as CHANNEL/NAME; "all": wherever the maps send it; empty: where it failed
   std::string channel;        ///< through this channel instead of the one it came by; empty: its own
   std::int64_t rate = 50;     ///< messages a second; 0: as fast as it goes
   bool include_sent = false;  ///< also to destinations that have it already
@@ -37,6 +36,7 @@ struct ReplayTargets {
   bool everywhere = false;
   std::vector<std::string> names;     ///< else only these
   std::vector<std::string> left_out;  ///< have it already
+  std::vector<std::string> waiting;   ///< it waits there: a second one would follow it
   std::string skipped;                ///< why it goes nowhere; empty: it goes
 };
 /// What an operator resolved or released did not fail any more; but what was released as `released_as` did, for that one.
@@ -61,8 +61,10 @@ struct ReplayPreview {
   };
   std::vector<Line> lines;  ///< the first kPreviewLinesMax
   std::uint64_t matched = 0, skipped = 0, sent = 0, stale = 0;
+  std::uint64_t replays = 0;  ///< of those that matched: replays of earlier messages
   std::uint64_t same = 0, changed = 0, added = 0, gone = 0, unknown = 0;  ///< outputs
   MessageId newest = 0;                                                   ///< of those that matched
+  std::string refused;                         ///< why it would not begin as it was asked for; empty: it would
   bool stale_complete = true;                  ///< false: too many newer messages to look at all
   std::map<std::string, std::uint64_t> paths;  ///< how many outputs each changed in
 };

@@ -87,6 +87,8 @@ std::string print_preview(const ReplayPreview& preview) {
   count("skipped", preview.skipped);
   count("failed", 0);
   count("already_sent", preview.sent);
+  count("earlier_replays", preview.replays);
+  if (!preview.refused.empty()) json.member("refused", preview.refused);
   count("stale", preview.stale);
   json.key("stale_complete").boolean(preview.stale_complete);
   json.key("outputs").begin_object();

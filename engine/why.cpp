@@ -34,7 +34,7 @@ constexpr Cause kCauses[] = {
     {"cannot-deliver", "it can never be delivered as it is", "correct it and send it again"},
     {"corrupt-record", "its record on disk does not match its checksum",
      "run `kiln verify`; ask the sender for it again"},
-    {"sequence", "its number was not the next of the link", "find the missing messages, then `kiln resume`"},
+    {"sequence", "its number was not the next of the link", "find the missing messages, then let the link go on"},
     {"fragments-missing", "the other parts of the message did not come",
      "ask the sender for the whole message again"},
     {"AE", "the receiver answered that it could not process it (AE)",
@@ -65,7 +65,7 @@ class Teller {
   explicit Teller(const WhyFacts& facts) : facts_(facts), summary_(facts.summary) {}
 
   Why tell() {
-    out_.state = summary_.state();
+    out_.state = state();
     out_.since = summary_.received;
     arrival();
     if (summary_.unprocessed) unprocessed();
@@ -89,6 +89,26 @@ class Teller {
     if (!there) out_.can.push_back({std::move(text), std::move(command), std::move(action)});
   }
   std::string id() const { return std::to_string(summary_.id); }
+  static bool is_decided(const DestinationState& state) {
+    return state.note && state.note->resolution != Resolution::open;
+  }
+  /// "pas" of "adt_in/pas".
+  static std::string short_name(const std::string& destination) {
+    return destination.substr(destination.find('/') + 1);
+  }
+  std::size_t open_endings() const {
+    return static_cast<std::size_t>(std::ranges::count_if(summary_.destinations, [](const DestinationState& one) {
+      return !one.pending && one.ending.state == DeliveryState::quarantined && !is_decided(one);
+    }));
+  }
+  /// What somebody has decided about is quarantined no more.
+  std::string state() const {
+    const std::string worst = summary_.state();
+    if (worst != name_of(DeliveryState::quarantined) || open_endings() > 0) return worst;
+    for (const DestinationState& one : summary_.destinations)
+      if (is_decided(one)) return name_of(one.note->resolution);
+    return worst;
+  }
   void since(base::WallTime time) { out_.since = std::max(out_.since, time); }
 
   void arrival() {
@@ -116,7 +136,7 @@ class Teller {
       sentence("It was made of message " + std::to_string(summary_.parent) + ", which " + summary_.peer + " handed on.");
     step("stored",
          "on disk before it was acknowledged, bound to site version " + short_hash(facts_.config_hash));
-    if (facts_.channel == nullptr) sentence("The site of today has no channel of that name.");
+    if (facts_.channel == nullptr && !facts_.running_hash.empty()) sentence("The site of today has no channel of that name.");
   }
 
   void unprocessed() {
@@ -163,22 +183,15 @@ class Teller {
     step("queue", "queued for " + name);
     const QueueFacts* queue = queue_of(name);
     if (queue == nullptr) {
-      out_.doing = facts_.running_hash.empty() ? "nothing: no engine runs"
-                                               : "nothing: this site has no destination " + name;
-      if (facts_.running_hash.empty())
-        advise("start the engine; it goes on where it stopped", "kiln run SITE");
+      gone(name);
       return;
     }
     if (queue->blocked) {
-      sentence(name + " is blocked: " +
-               (queue->last_error.empty() ? "its receiver refused a message" : queue->last_error) + ".");
-      out_.doing = "it sends nothing until somebody lets it go on";
-      advise("mend what the receiver complained about, then let it go on", "kiln destination resume " + name,
-             "resume");
+      blocked(*queue);
     } else if (queue->paused) {
-      sentence("An operator has paused " + name + ".");
+      sentence(queue->held.empty() ? "An operator has paused " + name + "." : name + " is " + queue->held + ".");
       out_.doing = "messages are taken and wait";
-      advise("let it go on", "kiln destination resume " + name, "resume");
+      advise("let it go on", queue->resume.empty() ? "kiln destination resume " + name : queue->resume, "resume");
     } else if (!queue->closed.empty()) {
       sentence(name + " is closed at this hour: " + queue->closed + ".");
       out_.doing = "messages are taken and wait, in order";
@@ -197,6 +210,45 @@ class Teller {
         advise("look at the one that holds it up", "kiln why " + std::to_string(queue->head));
     }
     if (state.in_doubt) sentence("An earlier try may have arrived: the receiver can get it twice.");
+  }
+
+  /// Nobody serves the destination.
+  void gone(const std::string& name) {
+    if (facts_.running_hash.empty()) {
+      out_.doing = "nothing: no engine runs";
+      advise("start the engine; it goes on where it stopped", "kiln run SITE");
+      return;
+    }
+    out_.doing = "nothing: this site has no destination " + name;
+    out_.next = "it is sent when the site has that destination again; until then it stays in the journal";
+    advise("go back to the version of the site that took it", "kiln rollback " + short_hash(facts_.config_hash));
+    advise("or look which version had that destination, or add it to the files and reload", "kiln history");
+    advise("or give up what waits there: it is set aside", "kiln destination skip " + name);
+  }
+
+  const Attempt* last_attempt(const std::string& destination) const {
+    for (const auto& [name, list] : facts_.attempts)
+      if (name == destination && !list.empty()) return &list.back();
+    return nullptr;
+  }
+
+  void blocked(const QueueFacts& queue) {
+    const std::string& name = queue.destination;
+    const Attempt* last = last_attempt(name);
+    std::string why = queue.last_error.empty() ? "its receiver refused a message" : queue.last_error;
+    if (last != nullptr && !last->code.empty()) {
+      const Cause* cause = find_cause(last->code);
+      why = cause != nullptr ? cause->text : last->code;
+      if (!last->detail.empty()) why += " (" + last->detail + ")";
+    }
+    sentence(name + " is blocked: " + why + ".");
+    out_.doing = "it sends nothing until somebody lets it go on";
+    if (queue.head != 0 && queue.head != summary_.id)
+      advise("look at the one that it stands at", "kiln why " + std::to_string(queue.head));
+    if (last != nullptr && !last->reply.empty())
+      advise("see what the receiver answered", "kiln show " + id() + " --response --dest " + short_name(name));
+    advise("mend what the receiver complained about, then let it go on", "kiln destination resume " + name, "resume");
+    advise("or set the one that it stands at aside, so that those behind it go on", "kiln destination skip " + name);
   }
 
   void next_try(const QueueFacts& queue) {
@@ -231,11 +283,33 @@ class Teller {
                  (why.empty() ? std::string("its filter left it out") : why) + ".");
         step("accept", "left out by the filter");
         break;
+      case DeliveryState::removed:
+        removed(state, "");
+        step("end", "removed");
+        return;
       default:
         sentence("It ended as " + std::string(name_of(state.ending.state)) + ": " + why + detail + ".");
         step("end", name_of(state.ending.state));
     }
-    if (cause != nullptr && state.ending.state != DeliveryState::filtered) advise(cause->can, {}, "edit");
+    if (cause != nullptr && state.ending.state != DeliveryState::filtered && !is_decided(state)) mend(*cause);
+  }
+
+  void mend(const Cause& cause) {
+    const bool numbered = std::string_view(cause.code) == "sequence";
+    advise(cause.can, numbered ? "kiln resume " + summary_.channel : std::string(), "edit");
+  }
+
+  /// Who took it out, why, and what it had been set aside for.
+  void removed(const DestinationState& state, const std::string& where) {
+    const std::string detail = state.ending.detail.empty() ? std::string() : " (" + state.ending.detail + ")";
+    if (!state.note || state.note->by.empty()) {
+      sentence("An operator removed it" + where + detail + ".");
+      return;
+    }
+    since(state.note->changed);
+    const Cause* cause = find_cause(state.ending.code);
+    sentence("It was set aside" + where + ": " + (cause != nullptr ? cause->text : state.ending.code) + detail + ".");
+    sentence(state.note->by + " removed it" + where + (state.note->reason.empty() ? "" : ": " + state.note->reason) + ".");
   }
 
   void ended(const DestinationState& state) {
@@ -267,8 +341,9 @@ class Teller {
         sentence("For " + name + " it was set aside: " + (cause != nullptr ? cause->text : ending.code) +
                  detail + ".");
         step("end", "set aside for " + name + ": " + ending.code + detail);
+        if (state.in_doubt) sentence("It may have arrived all the same: an answer that says so did not come.");
         quarantined(state);
-        if (cause != nullptr) advise(cause->can, {}, "edit");
+        if (cause != nullptr && !is_decided(state)) mend(*cause);
         break;
       case DeliveryState::rejected:
         if (state.attempts > 0) {
@@ -289,17 +364,15 @@ class Teller {
                "replay");
         break;
       case DeliveryState::removed:
-        sentence("An operator removed it for " + name + detail + ".");
+        removed(state, " for " + name);
         step("end", "removed for " + name);
         break;
     }
   }
 
   void quarantined(const DestinationState& state) {
-    const std::string to = state.destination == kNoDestination
-                               ? ""
-                               : " --to " + state.destination.substr(state.destination.find('/') + 1);
-    if (state.note && state.note->resolution != Resolution::open) {
+    if (is_decided(state)) {
+      since(state.note->changed);
       sentence("It was " + std::string(name_of(state.note->resolution)) + " by " + state.note->by +
                (state.note->reason.empty() ? "" : ": " + state.note->reason) + ".");
       if (state.note->released_as != 0)
@@ -308,19 +381,62 @@ class Teller {
     }
     out_.doing = "nothing: it stays set aside until somebody decides, and is never dropped by itself";
     if (state.note && !state.note->owner.empty()) sentence(state.note->owner + " takes care of it.");
-    advise("once the cause is mended, send it again", "kiln replay " + id() + to, "replay");
+    const bool several = open_endings() > 1;
+    const std::string name = state.destination == kNoDestination ? state.destination : short_name(state.destination);
+    decide(state, id() + (several ? " --dest " + name : ""));
+  }
+
+  /// What takes it out of the quarantine: `which` as the verbs take it.
+  void decide(const DestinationState& state, const std::string& which) {
+    const auto done = std::ranges::find_if(
+        facts_.replays, [](const MadeMessage& one) { return one.state == "sent" || one.state == "pending"; });
+    if (done != facts_.replays.end()) {
+      const std::string as = std::to_string(done->id);
+      advise("it was sent again as message " + as + ": take it out of the quarantine",
+             "kiln quarantine resolve " + which + " --reason \"sent as message " + as + "\"", "resolve");
+      return;
+    }
+    if (state.in_doubt)
+      advise("ask the receiver whether it has it; if it has, take it out of the quarantine",
+             "kiln quarantine resolve " + which + " --reason \"it had arrived\"", "resolve");
+    if (!state.ending.reply.empty() && state.destination != kNoDestination)
+      advise("see what the receiver answered", "kiln show " + id() + " --response --dest " + short_name(state.destination));
+    if (state.destination == kNoDestination && summary_.replay_of != 0) {
+      const std::string original = std::to_string(summary_.replay_of);
+      advise("once the cause is mended, send the original again to where this one was to go",
+             "kiln replay " + original + " --to DESTINATION", "replay");
+      advise("and take this one out of the quarantine",
+             "kiln quarantine resolve " + which + " --reason \"replayed from message " + original + "\"", "resolve");
+    } else {
+      advise(state.in_doubt ? "else, once the cause is mended, send it again" : "once the cause is mended, send it again",
+             "kiln quarantine release " + which, "release");
+    }
     advise("or correct it and send that", "", "edit");
   }
 
+  static std::string list_of(const std::vector<MadeMessage>& made) {
+    constexpr std::size_t kNamed = 8;
+    std::string out;
+    for (std::size_t i = 0; i < std::min(made.size(), kNamed); ++i)
+      out += (out.empty() ? "" : ", ") + std::to_string(made[i].id) + " (" + made[i].state + ")";
+    if (made.size() > kNamed) out += " and " + std::to_string(made.size() - kNamed) + " more";
+    return out;
+  }
+
   void related() {
-    if (!facts_.replays.empty()) {
-      std::string list;
-      for (const MessageId one : facts_.replays) list += (list.empty() ? "" : ", ") + std::to_string(one);
-      sentence("It was sent again as message " + list + ".");
-    }
+    if (!facts_.replays.empty()) sentence("It was sent again as message " + list_of(facts_.replays) + ".");
+    if (!facts_.edits.empty()) sentence("It was corrected and sent as message " + list_of(facts_.edits) + ".");
     if (!facts_.parts.empty())
-      sentence(plural(facts_.parts.size(), "part of it is a message", "parts of it are messages") +
-               " of its own.");
+      sentence((facts_.made_cut ? "At least " : "") +
+               plural(facts_.parts.size(), "part of it is a message of its own: ", "parts of it are messages of their own: ") +
+               list_of(facts_.parts) + ".");
+    for (const auto* made : {&facts_.replays, &facts_.edits, &facts_.parts})
+      for (const MadeMessage& one : *made)
+        if (one.open) {
+          if (out_.doing.empty()) out_.doing = "nothing: what was made of it stays set aside until somebody decides";
+          advise("look at what was set aside", "kiln why " + std::to_string(one.id));
+          break;
+        }
     if (!facts_.running_hash.empty() && facts_.running_hash != facts_.config_hash && out_.state != "sent" &&
         out_.state != "filtered")
       sentence("The site has changed since: it now is version " + short_hash(facts_.running_hash) +

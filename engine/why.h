@@ -20,6 +20,15 @@ struct QueueFacts {
   std::uint64_t pending = 0;
   std::int64_t next_try_ms = -1;
   std::string last_error;
+  std::string held = {};  ///< when it is paused: by whom, since when and why; `resume` lets it go on
+  std::string resume = {};
+};
+
+/// A message made of this one.
+struct MadeMessage {
+  MessageId id = 0;
+  std::string state;  ///< MessageSummary::state()
+  bool open = false;  ///< set aside, and nobody has decided
 };
 
 struct WhyFacts {
@@ -30,7 +39,8 @@ struct WhyFacts {
       nullptr;  ///< of today's site; nullptr: it has none of that name
   std::vector<std::pair<std::string, std::vector<Attempt>>> attempts;  ///< by destination
   std::vector<QueueFacts> queues;
-  std::vector<MessageId> replays, parts;  ///< messages made of this one
+  std::vector<MadeMessage> replays, edits, parts;  ///< messages made of this one
+  bool made_cut = false;                           ///< there may be more of them
   base::WallTime now;
 };
 
@@ -42,7 +52,7 @@ struct WhyStep {
 
 struct WhyAdvice {
   std::string text, command;
-  std::string action;  ///< replay, release, resume, retry-now, edit; may be empty
+  std::string action;  ///< replay, release, resolve, resume, retry-now, edit; may be empty
 };
 
 struct Why {

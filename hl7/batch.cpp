@@ -31,6 +31,7 @@ Batch split_batch(std::string_view file) {
         batch.noise.push_back(slice);
         break;
       case detail::BatchLines::Kind::problem:
+        batch.counts_agree = batch.counts_agree && !found.miscount;
         batch.problems.push_back(
             {base::ErrorCode::bad_batch, found.problem, "byte " + std::to_string(found.begin), {}});
         break;

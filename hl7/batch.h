@@ -32,6 +32,8 @@ struct Batch {
   /// same.
   std::vector<base::Error> problems;
 
+  bool counts_agree = true;  ///< of the trailers with what is there; a trailer that is missing says nothing
+
   bool enveloped() const { return !envelope.empty(); }
 };
 
@@ -43,6 +45,8 @@ Batch split_batch(std::string_view file);
 struct BatchAckInput {
   std::string control_id;  ///< BHS-11, and FHS-11 when the file has one
   base::PartialDate time;  ///< BHS-7, FHS-7
+  /// One answer more, in the first batch: of the batch itself, when something of it is not there. Empty: none.
+  std::string refusal = {};
 };
 
 /// The answer to a batch (std 2.10.3.3): the answers of its messages in order, in an envelope like the one

@@ -1,5 +1,7 @@
 // The answer to a batch: an envelope like the one that came.
 
+#include <utility>
+
 #include "hl7/batch.h"
 #include "hl7/builder.h"
 
@@ -75,6 +77,10 @@ class BatchAckWriter {
 
   void end_batch() {
     if (!in_batch_) return;
+    if (!input_.refusal.empty() && !std::exchange(refused_, true)) {
+      out_ += input_.refusal;
+      ++count_;
+    }
     in_batch_ = false;
     ++batches_;
     trailer("BTS", count_);
@@ -93,7 +99,7 @@ class BatchAckWriter {
   const std::vector<std::string>& answers_;
   const BatchAckInput& input_;
   std::string out_;
-  bool in_file_ = false, in_batch_ = false;
+  bool in_file_ = false, in_batch_ = false, refused_ = false;
   std::size_t count_ = 0, batches_ = 0;
   char separator_ = '|';
 };

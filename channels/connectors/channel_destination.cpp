@@ -7,6 +7,7 @@
 #include "engine/base/failpoint.h"
 #include "engine/base/json.h"
 #include "hl7/ack.h"
+#include "hl7/message.h"
 
 namespace kiln::channels {
 
@@ -104,10 +105,11 @@ class ChannelDestination final : public Destination, public std::enable_shared_f
     if (answer.taken == Taken::not_stored)
       return SendOutcome::failed(Kind::retry, {base::ErrorCode::io_failed, "channel " + name_ + " could not store it", {}, {}});
     if (answer.taken == Taken::refused) {
-      SendOutcome out = SendOutcome::failed(Kind::negative, {base::ErrorCode::peer_negative, where + ": " + answer.reason, {}, {}});
-      const hl7::AckOutcome ack = hl7::parse_ack(answer.reply, {});
-      const bool rejects = ack.verdict == hl7::AckVerdict::application_reject || ack.verdict == hl7::AckVerdict::accept_reject;
-      out.code = rejects ? "AR" : "AE";
+      SendOutcome out = SendOutcome::failed(
+          Kind::negative, {base::ErrorCode::peer_negative, where + ": " + (answer.reason.empty() ? answer.code : answer.reason), {}, {}});
+      const auto ack = hl7::Message::parse(answer.reply);
+      const auto code = ack ? hl7::ack_code(ack->field("MSA", 1).to_text()) : std::nullopt;
+      out.code = code == hl7::AckCode::AR || code == hl7::AckCode::CR ? "AR" : "AE";
       out.reply = answer.reply;
       return out;
     }

@@ -148,8 +148,12 @@ class MqttSource final : public detail::LoopSource {
     again_ = false;
     auto connecting = connect();
     const base::Status connected = co_await std::move(connecting);
-    if (connected) status_.last_error.clear();
-    if (!connected) status_.last_error = connected.error().message();
+    if (connected) {
+      status_.last_error.clear();
+      working();
+    } else {
+      failing(connected.error());
+    }
     while (connected && !stopping() && !again_ && client_->is_open()) {
       auto wait = changed_.wait(std::chrono::nanoseconds(-1));
       co_await wait;

@@ -102,7 +102,7 @@ class ProcessSource final : public detail::LoopSource {
     const auto running = detail::offload(*thread_, around_.network.executor(), std::move(work));
     const std::shared_ptr<End> ended = co_await running;
     if (!*ended) {
-      status_.last_error = ended->error().message();
+      failing(ended->error());
       co_return every;
     }
     const std::string output = std::move((*ended)->output);
@@ -114,6 +114,7 @@ class ProcessSource final : public detail::LoopSource {
     else if (messages.empty() && !base::trim(output).empty())
       wrong = "no message in what the program wrote";
     if (!wrong.empty()) {
+      failing({ErrorCode::process_failed, wrong, {}, {}});
       auto reporting = report(note_of(output, std::move(wrong)));
       co_await std::move(reporting);
       co_return every;

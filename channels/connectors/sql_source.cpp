@@ -212,7 +212,8 @@ class SqlSource final : public detail::LoopSource {
     std::function<std::shared_ptr<const Look>()> ask = [this] { return std::make_shared<const Look>(look()); };
     const auto asking = detail::offload(database_.thread(), around_.network.executor(), std::move(ask));
     const std::shared_ptr<const Look> found = co_await asking;
-    status_.last_error = found->error ? found->error->message() : std::string();
+    status_.last_error.clear();
+    if (found->error) failing(*found->error);
     if (found->error || found->found.rows.empty()) co_return poll;
     auto giving = give(found);
     const std::size_t taken = co_await std::move(giving);
@@ -221,7 +222,7 @@ class SqlSource final : public detail::LoopSource {
     const auto finishing = detail::offload(database_.thread(), around_.network.executor(), std::move(finish));
     const base::Status finished = co_await finishing;
     // The same rows come again, are known by their keys, and this is tried again.
-    if (!finished) status_.last_error = finished.error().message();
+    if (!finished) failing(finished.error());
     const bool more = finished && taken == found->found.rows.size();
     co_return more ? 0 : poll;
   }

@@ -1,13 +1,17 @@
 // A message at regular times: what starts a query, a report or a process that nobody sends anything for.
 
+#include <charconv>
+
 #include "channels/connectors/detail/day_times.h"
 #include "channels/connectors/detail/loop_source.h"
+#include "channels/limits.h"
 #include "engine/base/partial_date.h"
 
 namespace kiln::channels {
 
 namespace {
 
+constexpr std::int64_t kAgainMs = 1'000;  ///< before a message that could not be stored is tried again
 constexpr std::int64_t kMinuteMicros = 60'000'000, kDayMicros = 1'440 * kMinuteMicros;
 constexpr const char* kContentWords[] = {"csv", "hl7", "fhir"};
 constexpr FieldSpec kOptions[] = {
@@ -20,6 +24,11 @@ constexpr FieldSpec kOptions[] = {
      .type = FieldType::string,
      .summary = "instead of `every`: times of the day in `timezone`, \"06:30\" or \"Mon-Fri 18:00, Sat 12:00\"; one "
                 "that the clock skips in spring comes an hour later"},
+    {.name = "catch_up",
+     .type = FieldType::boolean,
+     .summary = "a moment at which the engine did not run, or could not store the message, gives it as soon as possible: of several the "
+                "last",
+     .default_value = "false"},
     {.name = "content",
      .type = FieldType::word,
      .summary = "what the message is; csv: a row with `time` (UTC) and `number` (of the moment since 1970; of `at` the "
@@ -38,6 +47,7 @@ constexpr FieldSpec kOptions[] = {
 constexpr ConnectorExample kExamples[] = {
     {"{ every 15m }"},
     {"{ every 1d; content fhir; text \"{\\\"resourceType\\\":\\\"Parameters\\\"}\" }"},
+    {"{ at \"06:30\"; timezone \"Europe/Berlin\"; catch_up true }"},
     {"{ at \"Mon-Fri 06:30, Sat 08:00\"; timezone \"Europe/Berlin\" }"},
     {"{ every 1h; content hl7 }", false},
     {"{ every 1h; at \"06:30\"; timezone \"UTC\" }", false},
@@ -62,7 +72,29 @@ class TimerSource final : public detail::LoopSource {
       times_ = std::move(*times);
     }
     last_ = last(around_.clock.wall());  // the moment that has begun is over: the first message is the next one
-    return {};
+    if (!catches_up()) return {};
+    const auto kept = around_.env.read_file(place_file(), limits::kTimerPlaceBytesMax);
+    if (!kept && kept.error().code != base::ErrorCode::file_not_found) return base::fail(kept.error());
+    std::int64_t moment = 0;
+    if (kept && std::from_chars(kept->data(), kept->data() + kept->size(), moment).ec == std::errc() && moment < last_.micros)
+      last_ = {moment};
+    return keep_place();
+  }
+
+  bool catches_up() const { return options_.flag("catch_up") && !around_.state.empty(); }
+  std::string place_file() const { return base::join_path(around_.state, around_.channel + ".moment"); }
+
+  /// The newest moment that is over, for the next start. Blocks: in file work, and at the start.
+  base::Status keep_place() {
+    TRY_VOID(around_.env.make_folders(around_.state));
+    return around_.env.write_file_atomic(place_file(), std::to_string(last_.micros));
+  }
+
+  base::Task<void> note_place() {
+    std::function<base::Status()> keep = [this] { return keep_place(); };
+    const auto keeping = detail::offload(around_.file_work, around_.network.executor(), std::move(keep));
+    const auto kept = co_await keeping;
+    if (!kept) status_.last_error = kept.error().message();
   }
 
   base::WallTime last(base::WallTime at) const { return times_ ? times_->last(at) : base::WallTime{at.micros / every_ * every_}; }
@@ -95,11 +127,15 @@ class TimerSource final : public detail::LoopSource {
     // A clock that was set back does not repeat what was sent; one that jumped ahead sends one message, not all between.
     if (now.micros + (times_ ? kDayMicros : every_) < last_.micros) last_ = at;
     if (at.micros > last_.micros) {
-      last_ = at;
       auto accepting = accept(message_at(at));
       const Answer answer = co_await std::move(accepting);
       status_.last_error.clear();
       if (answer.taken == Taken::not_stored) status_.last_error = "the message of " + print_time(at) + " was not stored";
+      if (answer.taken == Taken::not_stored && options_.flag("catch_up")) co_return kAgainMs;
+      last_ = at;
+      if (!catches_up()) co_return 0;
+      auto noting = note_place();
+      co_await std::move(noting);
       co_return 0;
     }
     // Not longer than a minute, so that a clock that was set is noticed.

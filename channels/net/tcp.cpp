@@ -106,7 +106,8 @@ base::Result<std::unique_ptr<base::Listener>> Net::listen(std::string host, std:
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  if (error) return base::fail(base::ErrorCode::io_failed, "cannot listen: " + error.message(), place);
+  if (error) return base::fail(base::ErrorCode::io_failed, "cannot listen: " + error.message(), place,
+                               error == detail::asio::error::address_in_use ? "another program has this port: `ss -ltnp` shows which" : "");
   const std::uint16_t bound = acceptor.local_endpoint(error).port();
   auto loop = std::make_shared<detail::AcceptLoop<tcp>>(impl_->loop, std::move(acceptor),
                                                         std::move(on_accept), &describe, &prepare);

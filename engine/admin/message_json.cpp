@@ -17,13 +17,12 @@ void write_destination(base::JsonWriter& json, const DestinationState& state, bo
   json.begin_object().member("destination", state.destination);
   json.member("state", state.pending ? "pending" : name_of(state.ending.state));
   json.key("attempts").integer(state.attempts).key("in_doubt").boolean(state.in_doubt);
-  if (!state.pending) {
-    json.member("code", state.ending.code)
-        .member("detail", state.ending.detail)
-        .member("updated", print_time(state.updated));
-    if (with_content && !state.ending.reply.empty() && base::is_valid_utf8(state.ending.reply))
-      json.member("reply", state.ending.reply);
-  }
+  // Of one that waits: what the last attempt came to, where somebody has looked for it (add_answers()).
+  if (!state.pending || !state.ending.code.empty())
+    json.member("code", state.ending.code).member("detail", state.ending.detail);
+  if (!state.pending) json.member("updated", print_time(state.updated));
+  if (with_content && !state.ending.reply.empty() && base::is_valid_utf8(state.ending.reply))
+    json.member("reply", state.ending.reply);
   json.end_object();
 }
 

@@ -9,6 +9,7 @@
 #include "engine/admin/events.h"
 #include "engine/admin/lsp_sessions.h"
 #include "engine/admin/query_rights.h"
+#include "engine/admin/shape.h"
 #include "engine/admin/status_json.h"
 #include "engine/base/log.h"
 #include "engine/base/metrics.h"
@@ -83,6 +84,8 @@ Result<base::JsonDocument> parse_body(const RouteSpec& route, const HttpRequest&
   TRY(auto document, base::parse_json(request.body.empty() ? "{}" : std::string_view(request.body),
                                       {limits::kAdminBodyBytesMax, base::limits::kJsonDepthMax}));
   if (!document.root().is_object()) return base::fail(ErrorCode::bad_value, "the body must be a JSON object");
+  // A mistyped `dry_run` must not do it for real.
+  TRY_VOID(check_shape(document.root(), route.body));
   return document;
 }
 
@@ -139,7 +142,7 @@ Result<std::unique_ptr<AdminService>> AdminService::open(Parts parts) {
   TRY(auto accounts, Accounts::open(*p.env, base::join_path(p.data_folder, "users.db")));
   out->logins_.emplace(std::move(accounts), *p.clock, out->rules_);
   TRY(auto audit, AuditLog::open(*p.env, base::join_path(p.data_folder, "audit.db"),
-                                 base::join_path(p.data_folder, "audit.key")));
+                                 base::join_path(p.data_folder, "audit.key"), base::join_path(p.data_folder, "audit.reserve")));
   out->audit_.emplace(std::move(audit));
   out->look_at_site();
   out->sample();

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "engine/base/json.h"
+#include "engine/base/result.h"
 
 namespace kiln::engine {
 
@@ -22,5 +23,9 @@ std::span<const NamedShape> named_shapes();
 
 /// Appends the JSON Schema of a shape. False: the text is no shape; what was written is then of no use.
 bool write_schema(base::JsonWriter& json, std::string_view shape);
+
+/// Whether `value` has that shape; what is absent is for who needs it to say. Error: bad_value with the member as place: of another
+/// type, or of a name that the shape does not have.
+base::Status check_shape(base::JsonView value, std::string_view shape);
 
 }  // namespace kiln::engine

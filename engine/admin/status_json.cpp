@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/admin/held.h"
 #include "engine/admin/message_json.h"
+#include "engine/admin/open_problems.h"
 #include "engine/admin/service.h"
 #include "engine/admin/verdict.h"
 #include "engine/gateway.h"
@@ -46,6 +48,8 @@ void write_connector(base::JsonWriter& json, const channels::ConnectorStatus& st
 void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::string& channel,
                  const DeliveryQueue& queue) {
   const QueueStatus status = queue.status();
+  const auto& open = gateway.observer().open_books().quarantined;
+  const auto aside = open.find(channel + "/" + queue.name());
   json.begin_object().member("name", queue.name());
   json.member("state", status.paused             ? "paused"
                        : status.blocked          ? "blocked"
@@ -53,9 +57,11 @@ void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::stri
                                                 : "running");
   if (!status.closed.empty()) json.member("hours", status.closed);
   counter(json, "pending", status.pending);
-  counter(json, "sent", status.sent);
-  counter(json, "quarantined", status.quarantined);
-  counter(json, "retries", status.retries);
+  counter(json, "sent", status.sent.total());
+  counter(json, "rejected", status.rejected.total());
+  counter(json, "expired", status.expired.total());
+  counter(json, "quarantined", aside == open.end() ? 0 : aside->second);
+  counter(json, "retries", status.retries.total());
   counter(json, "blocked_messages", status.blocked_messages);
   json.key("blocked").boolean(status.blocked);
   if (status.head != 0) {
@@ -74,19 +80,24 @@ void write_queue(base::JsonWriter& json, const Gateway& gateway, const std::stri
   json.end_object().end_object();
 }
 
+/// Over the destinations of a channel; what is quarantined is open now.
 struct Totals {
-  std::uint64_t sent = 0, pending = 0, quarantined = 0;
+  std::uint64_t sent = 0, pending = 0, rejected = 0, expired = 0, quarantined = 0;
   base::WallTime oldest, last_sent;  ///< 0: none
 };
 
-Totals totals_of(const ChannelRuntime& channel) {
+Totals totals_of(const Gateway& gateway, const ChannelRuntime& channel) {
   Totals out;
-  out.quarantined = channel.counters().quarantined;
+  out.rejected = channel.counters().rejected.total();
+  const std::string prefix = channel.definition().name + "/";
+  const auto& open = gateway.observer().open_books().quarantined;
+  for (auto one = open.lower_bound(prefix); one != open.end() && one->first.starts_with(prefix); ++one) out.quarantined += one->second;
   for (const auto& queue : channel.queues()) {
     const QueueStatus status = queue->status();
-    out.sent += status.sent;
+    out.sent += status.sent.total();
+    out.rejected += status.rejected.total();
+    out.expired += status.expired.total();
     out.pending += status.pending;
-    out.quarantined += status.quarantined;
     if (status.oldest.micros != 0 && (out.oldest.micros == 0 || status.oldest < out.oldest))
       out.oldest = status.oldest;
     out.last_sent = std::max(out.last_sent, status.last_sent);
@@ -95,15 +106,16 @@ Totals totals_of(const ChannelRuntime& channel) {
 }
 
 void write_counters(base::JsonWriter& json, const ChannelCounters& counters, const Totals& totals) {
-  counter(json, "received", counters.received);
+  counter(json, "received", counters.received.total());
   counter(json, "accepted", counters.accepted);
-  counter(json, "rejected", counters.rejected);
-  counter(json, "filtered", counters.filtered);
+  counter(json, "rejected", totals.rejected);
+  counter(json, "expired", totals.expired);
+  counter(json, "filtered", counters.filtered.total());
   counter(json, "quarantined", totals.quarantined);
-  counter(json, "duplicates", counters.duplicates);
+  counter(json, "duplicates", counters.duplicates.total());
   counter(json, "not_stored", counters.not_stored);
   counter(json, "unframed", counters.unframed);
-  counter(json, "replayed", counters.replayed);
+  counter(json, "replayed", counters.replayed.total());
   counter(json, "sent", totals.sent);
   counter(json, "pending", totals.pending);
 }
@@ -120,7 +132,7 @@ void write_channel(base::JsonWriter& json, const Gateway& gateway, const Channel
   json.key("source").begin_object();
   write_connector(json, source);
   json.end_object();
-  const Totals totals = totals_of(channel);
+  const Totals totals = totals_of(gateway, channel);
   write_counters(json, counters, totals);
   if (totals.oldest.micros != 0)
     json.key("oldest_pending_seconds").integer(seconds_since(totals.oldest, gateway.clock().wall()));
@@ -147,7 +159,7 @@ void write_channel(base::JsonWriter& json, const Gateway& gateway, const Channel
   json.end_array().end_object();
 }
 
-void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& out) {
+void find_queue_problems(const Holds& holds, const ChannelRuntime& channel, std::vector<Problem>& out) {
   for (const auto& queue : channel.queues()) {
     const QueueStatus status = queue->status();
     Problem one;
@@ -159,15 +171,21 @@ void find_queue_problems(const ChannelRuntime& channel, std::vector<Problem>& ou
     if (!status.closed.empty() && !status.paused && !status.blocked) continue;  // its hours are over: it opens by itself
     if (status.paused) {
       if (status.pending == 0) continue;
-      one.text = "paused by an operator, " + waiting;
+      one.text = "paused, " + waiting;
       one.doing = "messages are taken and kept in order";
       one.can = "let it go on";
       one.command = "kiln destination resume " + one.channel + "/" + one.destination;
+      if (const auto held = holds_of_destination(holds, one.channel, one.destination); !held.empty()) {
+        one.text = waiting + ", " + held.front().text;
+        one.command = held.front().command;
+      }
     } else if (status.blocked) {
       one.level = Problem::Level::bad;
-      one.text = "blocked, " + waiting;
+      one.text = "blocked" + (status.last_error.empty() ? "" : " (" + status.last_error + ")") + ", " + waiting;
       one.doing = "it sends nothing until somebody lets it go on";
-      one.can = "look at the first message, then let it go on";
+      one.can = "see what was answered (kiln show " + std::to_string(status.head) +
+                " --response) and mend it, or set that message aside (kiln destination skip " + one.channel + "/" + one.destination +
+                "); to let it go on";
       one.command = "kiln destination resume " + one.channel + "/" + one.destination;
     } else if (status.pending > 0 && !status.last_error.empty() && status.head_attempts > 0) {
       one.level = status.head_attempts >= 5 ? Problem::Level::bad : Problem::Level::warn;
@@ -214,20 +232,22 @@ void write_scrub(base::JsonWriter& json, const Gateway& gateway) {
   json.end_object();
 }
 
+/// One for each thing that is held, as each has its own way out.
+void find_holds(const Holds& holds, const ChannelRuntime& channel, std::vector<Problem>& out) {
+  const std::string& name = channel.definition().name;
+  std::vector<Held> held = holds_of_channel(holds, name);
+  if (held.empty()) held.push_back({std::string("the channel is ") + name_of(channel.state()), "kiln channel list"});
+  for (Held& one : held)
+    out.push_back({Problem::Level::warn, name, {}, std::move(one.text), "as an operator has said", "let it go on when it is time",
+                   std::move(one.command), 0});
+}
+
 std::vector<Problem> find_problems(const Gateway& gateway) {
   std::vector<Problem> out;
   for (const auto& channel : gateway.channels()) {
     const auto source = channel->source_status();
     const ChannelState state = channel->state();
-    if (state != ChannelState::running && state != ChannelState::closed)
-      out.push_back({Problem::Level::warn,
-                     channel->definition().name,
-                     {},
-                     std::string("the channel is ") + name_of(state),
-                     "as an operator has said",
-                     "let it go on when it is time",
-                     "kiln channel resume " + channel->definition().name,
-                     0});
+    if (state != ChannelState::running && state != ChannelState::closed) find_holds(gateway.holds(), *channel, out);
     if (source.state == State::down && !source.last_error.empty())
       out.push_back({Problem::Level::bad,
                      channel->definition().name,
@@ -247,7 +267,7 @@ std::vector<Problem> find_problems(const Gateway& gateway) {
                        "find the missing numbers, then let it go on",
                        "kiln resume " + channel->definition().name,
                        0});
-    find_queue_problems(*channel, out);
+    find_queue_problems(gateway.holds(), *channel, out);
   }
   for (const auto& certificate : gateway.admin().certificates()) {
     const std::int64_t days = (certificate.expires.micros - gateway.clock().wall().micros) / 86'400'000'000;
@@ -273,6 +293,8 @@ std::vector<Problem> find_problems(const Gateway& gateway) {
                    {},
                    0});
   find_damage(gateway, out);
+  find_open_books(gateway, out);
+  find_alerts(gateway, out);
   sort_problems(out);
   return out;
 }
@@ -289,12 +311,17 @@ void write_status_head(base::JsonWriter& json, const Gateway& gateway) {
   Totals totals;
   for (const auto& channel : gateway.channels()) {
     const ChannelCounters& one = channel->counters();
-    sum.received += one.received, sum.accepted += one.accepted, sum.rejected += one.rejected;
-    sum.filtered += one.filtered, sum.duplicates += one.duplicates, sum.not_stored += one.not_stored;
-    sum.unframed += one.unframed, sum.replayed += one.replayed;
-    const Totals part = totals_of(*channel);
-    totals.sent += part.sent, totals.pending += part.pending, totals.quarantined += part.quarantined;
+    sum.received += one.received.total(), sum.accepted += one.accepted;
+    sum.filtered += one.filtered.total(), sum.duplicates += one.duplicates.total(), sum.not_stored += one.not_stored;
+    sum.unframed += one.unframed, sum.replayed += one.replayed.total();
+    const Totals part = totals_of(gateway, *channel);
+    totals.sent += part.sent, totals.pending += part.pending;
+    totals.rejected += part.rejected, totals.expired += part.expired;
   }
+  // Also of channels that the site does not have any more.
+  const OpenBooks& books = gateway.observer().open_books();
+  for (const auto& [address, count] : books.quarantined) totals.quarantined += count;
+  for (const auto& [address, count] : books.stranded) totals.pending += count;
   json.key("totals").begin_object();
   write_counters(json, sum, totals);
   json.end_object();
@@ -341,9 +368,9 @@ std::string print_status(const Gateway& gateway) {
 std::map<std::string, ChannelSample> sample_channels(const Gateway& gateway) {
   std::map<std::string, ChannelSample> out;
   for (const auto& channel : gateway.channels()) {
-    const Totals totals = totals_of(*channel);
+    const Totals totals = totals_of(gateway, *channel);
     ChannelSample& one = out[channel->definition().name];
-    one.received = channel->counters().received;
+    one.received = channel->counters().received.total();
     one.sent = totals.sent;
     one.pending = totals.pending;
     const Latency latency = gateway.observer().processing(channel->definition().name);

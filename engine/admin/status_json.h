@@ -11,7 +11,8 @@ namespace kiln::engine {
 
 class Gateway;
 
-/// The whole: head and channels; counters since start. On the engine's executor.
+/// The whole: head and channels. Counters go on over orderly restarts, but `accepted`, `not_stored` and `unframed`, which begin with
+/// the process; `quarantined` and `pending` are of now. On the engine's executor.
 std::string print_status(const Gateway& gateway);
 /// One object a channel, by its name.
 std::map<std::string, std::string> channel_statuses(const Gateway& gateway);

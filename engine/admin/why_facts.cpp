@@ -1,13 +1,14 @@
 #include "engine/admin/why_facts.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "engine/admin/message_json.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
+#include "engine/replay_preview.h"
 
 namespace kiln::engine {
 namespace {
@@ -16,22 +17,26 @@ using base::Result;
 
 constexpr std::size_t kRelatedMax = 200;
 
-/// Messages made of `id` by replay; edits and parts are found by the same look.
-Result<std::vector<MessageSummary>> replays_of(JournalReader& reader, MessageId id, base::WallTime now) {
-  TRY(const Query query, parse_query_text("replay_of:" + std::to_string(id), now));
-  SearchOptions options;
-  options.limit = kRelatedMax;
-  return reader.search(query, options);
-}
-
-/// The message that another channel made of it: "message 4812 of lab"; 0: it went to no channel.
-MessageId handed_on_as(const DestinationState& state) {
-  if (state.pending || state.ending.code != channels::kHandedOnCode) return 0;
-  const std::string_view detail = state.ending.detail;
-  const std::size_t at = detail.find(' ');
-  MessageId out = 0;
-  if (at != detail.npos) std::from_chars(detail.data() + at + 1, detail.data() + detail.size(), out);
-  return out;
+/// Messages made of this one, each with how it stands; what is pruned or damaged is left out.
+base::Status add_made(JournalReader& reader, WhyFacts& facts) {
+  const MessageId id = facts.summary.id;
+  TRY(const auto made, reader.made_of({id}, kRelatedMax));
+  facts.made_cut = made.size() >= kRelatedMax;
+  for (const JournalReader::Made& one : made) {
+    if (one.parent != id && one.replay_of != id && one.edited_from != id) continue;
+    const auto summary = reader.summary(one.id);
+    if (!summary) continue;
+    const bool open = std::ranges::any_of(summary->destinations, [](const DestinationState& state) { return is_open(state); });
+    MadeMessage fact{one.id, summary->state(), open};
+    if (one.replay_of == id)
+      facts.replays.push_back(std::move(fact));
+    else if (one.edited_from == id)
+      facts.edits.push_back(std::move(fact));
+    else if (summary->is_part())
+      facts.parts.push_back(std::move(fact));
+    // What another channel was handed is told at the destination that handed it on.
+  }
+  return {};
 }
 
 struct Event {
@@ -97,41 +102,61 @@ Result<WhyFacts> gather_why(JournalReader& reader, MessageId id, base::WallTime 
     if (auto list = reader.attempts(id, one.destination); list && !list->empty())
       facts.attempts.emplace_back(one.destination, std::move(*list));
   }
-  TRY(const auto made, replays_of(reader, id, now));
-  for (const MessageSummary& one : made) facts.replays.push_back(one.id);
-  std::ranges::sort(facts.replays);
+  TRY_VOID(add_made(reader, facts));
   return facts;
 }
 
-Result<std::vector<RelatedMessage>> trace_message(JournalReader& reader, MessageId id, base::WallTime now) {
+void add_answers(JournalReader& reader, MessageSummary& summary) {
+  for (DestinationState& one : summary.destinations) {
+    if (!one.pending) continue;
+    const auto list = reader.attempts(summary.id, one.destination);
+    if (!list || list->empty()) continue;
+    one.ending.code = list->back().code;
+    one.ending.detail = list->back().detail;
+    one.ending.reply = list->back().reply;
+  }
+}
+
+namespace {
+
+/// What a message was made of; the first is told as its relation.
+std::vector<std::pair<const char*, MessageId>> origins_of(const MessageSummary& summary) {
+  std::vector<std::pair<const char*, MessageId>> out;
+  if (summary.replay_of != 0) out.emplace_back("replay of", summary.replay_of);
+  if (summary.edited_from != 0) out.emplace_back("edited from", summary.edited_from);
+  if (summary.parent != 0) out.emplace_back(summary.is_part() ? "part of" : "made of", summary.parent);
+  return out;
+}
+
+}  // namespace
+
+/// Up to all it was made of, then down from all of these.
+Result<std::vector<RelatedMessage>> trace_message(JournalReader& reader, MessageId id) {
   std::map<MessageId, RelatedMessage> found;
+  const auto add = [&reader, &found](MessageId at) {
+    auto summary = reader.summary(at);
+    if (!summary) return base::Status(base::fail(summary.error()));
+    RelatedMessage one{std::move(*summary), {}, 0};
+    if (const auto origins = origins_of(one.summary); !origins.empty()) std::tie(one.relation, one.to) = origins.front();
+    found.emplace(at, std::move(one));
+    return base::Status();
+  };
   std::vector<MessageId> open = {id};
   std::set<MessageId> looked;
   while (!open.empty() && found.size() < kRelatedMax) {
     const MessageId at = open.back();
     open.pop_back();
     if (!looked.insert(at).second) continue;
-    auto summary = reader.summary(at);
-    if (!summary) {
-      if (at == id) return base::fail(summary.error());
+    if (const base::Status added = add(at); !added) {
+      if (at == id) return base::fail(added.error());
       continue;  // pruned: what is left is told
     }
-    RelatedMessage one{std::move(*summary), {}, 0};
-    const MessageSummary& s = one.summary;
-    for (const auto& [relation, to] :
-         {std::pair("replay of", s.replay_of), std::pair("edited from", s.edited_from),
-          std::pair(s.is_part() ? "part of" : "made of", s.parent)}) {
-      if (to == 0) continue;
-      if (one.to == 0) one.relation = relation, one.to = to;
-      open.push_back(to);
-    }
-    if (at == id) one.relation = "this";
-    TRY(const auto made, replays_of(reader, at, now));
-    for (const MessageSummary& child : made) open.push_back(child.id);
-    for (const DestinationState& state : s.destinations)
-      if (const MessageId child = handed_on_as(state); child != 0) open.push_back(child);
-    found.emplace(at, std::move(one));
+    for (const auto& [relation, to] : origins_of(found.at(at).summary)) open.push_back(to);
   }
+  TRY(const auto made, reader.made_of(looked, kRelatedMax));
+  for (const JournalReader::Made& one : made)
+    if (found.size() < kRelatedMax && !found.contains(one.id)) static_cast<void>(add(one.id));
+  found.at(id).relation = "this";
   std::vector<RelatedMessage> out;
   for (auto& [number, one] : found) {
     if (one.relation.empty()) one.relation = "original";
@@ -183,7 +208,8 @@ std::string print_timeline(const WhyFacts& facts) {
 }
 
 Result<std::string> print_outputs(JournalReader& reader, MessageId id) {
-  TRY(const MessageSummary summary, reader.summary(id));
+  TRY(MessageSummary summary, reader.summary(id));
+  add_answers(reader, summary);
   base::JsonWriter json;
   json.begin_object().key("outputs").begin_array();
   for (const DestinationState& one : summary.destinations) {

@@ -11,7 +11,8 @@ namespace {
 using base::Result;
 
 Result<std::string> list(const Arguments& arguments) {
-  std::string path = "/audit?limit=" + arguments.text("--limit", "50");
+  TRY(const std::int64_t limit, whole_number(arguments, "--limit", 50, 1, 1'000));
+  std::string path = "/audit?limit=" + std::to_string(limit);
   for (const char* name : {"user", "action", "outcome"})
     if (arguments.has(std::string("--") + name))
       path += "&" + std::string(name) + "=" + base::percent_encode(arguments.text(std::string("--") + name));

@@ -62,7 +62,8 @@ Result<std::string> make(const std::string& data, const std::string& target) {
   return std::move(response->body);
 }
 
-int check(const std::string& folder, const Arguments& arguments) {
+/// `made`: what the backup said, for one document with --json; empty: there is only the proof.
+int check(const std::string& folder, const Arguments& arguments, std::string made = {}) {
   // A backup of another place is proven without the key: its checksums cover what is encrypted.
   const auto key = detail::master_key(arguments);
   const auto found = verify_backup(base::system_env(), folder, key ? *key : MasterKeyPtr());
@@ -71,10 +72,11 @@ int check(const std::string& folder, const Arguments& arguments) {
     return found.error().code == ErrorCode::backup_damaged ? kExitFound : kExitIo;
   }
   if (arguments.json()) {
-    print(print_report_json(found->report) + "\n");
+    if (!made.empty()) made.back() = ',';  // its closing brace
+    print(made.empty() ? print_report_json(found->report) + "\n" : made + "\"proof\":" + print_report_json(found->report) + "}\n");
   } else {
-    const std::string made = base::PartialDate::from_wall(found->manifest.made, base::DatePrecision::second).print_fhir();
-    print(print_report(found->report) + "backup of " + made + " up to message " + std::to_string(found->manifest.last) +
+    const std::string date = base::PartialDate::from_wall(found->manifest.made, base::DatePrecision::second).print_fhir();
+    print(print_report(found->report) + "backup of " + date + " up to message " + std::to_string(found->manifest.last) +
           ", " + std::to_string(found->manifest.files.size()) + " files: every hash is right\n");
     if (key && *key)
       print("The journal in it is encrypted with master key " + (*key)->id() + ", which is not in it: keep a copy of the key elsewhere.\n");
@@ -85,15 +87,16 @@ int check(const std::string& folder, const Arguments& arguments) {
 int run(const Arguments& arguments) {
   const auto words = arguments.all("FOLDER");
   if (words.size() == 2 && words[0] == "verify") return check(words[1], arguments);
-  if (words.size() != 1) return report({ErrorCode::usage, "`kiln backup FOLDER` or `kiln backup verify FOLDER`", {}, {}}, arguments);
+  if (words.size() != 1 || words[0] == "verify") return report({ErrorCode::usage, "`kiln backup FOLDER` or `kiln backup verify FOLDER`", {}, {}}, arguments);
   const auto data = detail::data_folder(arguments);
   if (!data) return report(data.error(), arguments);
   const auto target = whole_path(words[0]);
   if (!target) return report(target.error(), arguments);
   const auto done = make(*data, *target);
   if (!done) return report(done.error(), arguments);
+  const bool proves = !arguments.has("--no-verify");
   if (arguments.json()) {
-    print(*done + "\n");
+    if (!proves) print(*done + "\n");
   } else {
     const auto document = base::parse_json(*done);
     if (!document) return report(document.error(), arguments);
@@ -101,7 +104,7 @@ int run(const Arguments& arguments) {
     print("backup up to message " + std::string(root["last"].text()) + " in " + std::string(root["folder"].text()) + ": " +
           std::string(root["files"].text()) + " files, " + std::string(root["bytes"].text()) + " bytes\n");
   }
-  return arguments.has("--no-verify") ? kExitOk : check(*target, arguments);
+  return proves ? check(*target, arguments, *done) : kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"FOLDER", "a new folder; or `verify FOLDER`: prove one that is there", true, true}};

@@ -46,25 +46,31 @@ int run(const Arguments& arguments) {
     print_list(document->root());
     return kExitOk;
   }
+  const bool known = action == "start" || action == "stop" || action == "pause" || action == "resume" || action == "drain";
+  if (!known)
+    return report({base::ErrorCode::usage, "a channel cannot `" + action + "`", {}, "list, start, stop, pause, resume or drain"}, arguments);
   if (arguments.all("NAME").empty())
     return report({base::ErrorCode::usage, "which channel?", {}, "kiln channel list names them"}, arguments);
   const bool source = arguments.has("--source");
   if (source && action != "pause" && action != "resume")
     return report({base::ErrorCode::usage, "--source goes with pause and resume", {}, {}}, arguments);
+  bool held = false;
   for (const std::string& name : arguments.all("NAME")) {
     const std::string target = "/channels/" + base::percent_encode(name) + "/" +
                                base::percent_encode(action) + (source ? "-source" : "");
     const auto done = detail::ask_admin(arguments, "POST", target, detail::operator_body(arguments));
     if (!done) return report(done.error(), arguments);
+    const auto document = base::parse_json(*done);
+    if (!document) return report(document.error(), arguments);
+    held = held || document->root()["held"].size() > 0;
     if (arguments.json()) {
       print(*done + "\n");
       continue;
     }
-    const auto document = base::parse_json(*done);
-    if (!document) return report(document.error(), arguments);
     print(name + ": " + std::string(document->root()["state"].text()) + "\n");
+    detail::print_held(document->root());
   }
-  return kExitOk;
+  return held ? kExitFound : kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"ACTION", "list, start, stop, pause, resume or drain"},

@@ -66,6 +66,8 @@ base::Status check_more(const Arguments& arguments, Findings& findings) {
 }
 
 base::Result<Findings> check_path(const Arguments& arguments, const std::string& path) {
+  if (!base::system_env().exists(path))
+    return base::fail(base::ErrorCode::file_not_found, {}, path, "a site is a folder with kiln.conf; else name a .hmap or .channel file");
   TRY(const auto info, base::system_env().info(path));
   TRY(Findings findings, info.is_directory ? check_site(path) : check_file(path));
   TRY_VOID(check_more(arguments, findings));

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
 #include "engine/version.h"
@@ -139,11 +140,14 @@ std::string man() {
 
 int run(const Arguments& arguments) {
   const std::string wanted = arguments.text("SHELL");
-  if (wanted == "bash") print(bash());
-  if (wanted == "zsh") print(zsh());
-  if (wanted == "fish") print(fish());
-  if (wanted == "man") print(man());
-  if (wanted == "bash" || wanted == "zsh" || wanted == "fish" || wanted == "man") return kExitOk;
+  std::string text;
+  if (wanted == "bash") text = bash();
+  if (wanted == "zsh") text = zsh();
+  if (wanted == "fish") text = fish();
+  if (wanted == "man") text = man();
+  if (arguments.json() && !text.empty()) text = base::JsonWriter().begin_object().member("shell", wanted).member("text", text).end_object().take() + "\n";
+  print(text);
+  if (!text.empty()) return kExitOk;
   return report(base::Error{base::ErrorCode::usage, "there is no completion for " + wanted, {}, "bash, zsh, fish or man"}, arguments);
 }
 

@@ -10,6 +10,10 @@ namespace kiln::engine {
 namespace {
 
 int run(const Arguments& arguments) {
+  bool held = false;
+  const std::string action = arguments.text("ACTION");
+  if (action != "pause" && action != "resume" && action != "retry-now" && action != "skip")
+    return report({base::ErrorCode::usage, "a destination cannot `" + action + "`", {}, "pause, resume, retry-now or skip"}, arguments);
   for (const std::string& name : arguments.all("NAME")) {
     const std::size_t slash = name.find('/');
     if (slash == std::string::npos)
@@ -27,11 +31,13 @@ int run(const Arguments& arguments) {
     if (arguments.json())
       print(*done + "\n");
     else if (root["skipped"])
-      print(name + ": " + std::string(root["skipped"].text()) + " blocked messages are in quarantine\n");
+      print(name + ": " + std::string(root["skipped"].text()) + " messages are in quarantine\n");
     else
       print(name + ": " + std::string(root["state"].text()) + "\n");
+    held = held || root["held"].size() > 0;
+    if (!arguments.json()) detail::print_held(root);
   }
-  return kExitOk;
+  return held ? kExitFound : kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"ACTION", "pause, resume, retry-now or skip"},
@@ -43,7 +49,7 @@ constexpr ExampleSpec kExamples[] = {
      "keep accepting, send nothing there"},
     {"kiln destination resume adt_in/pas", "go on, also after a block"},
     {"kiln destination retry-now adt_in/pas", "do not wait for the end of the back-off"},
-    {"kiln destination skip adt_in/pas", "set the blocked message aside, so that those behind it go on"}};
+    {"kiln destination skip adt_in/pas", "set the blocked message aside, so that those behind it go on; of a destination that the site does not have: all that wait"}};
 
 }  // namespace
 

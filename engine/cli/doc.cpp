@@ -4,6 +4,7 @@
 
 #include "channels/connector_docs.h"
 #include "engine/base/env.h"
+#include "engine/base/json.h"
 #include "engine/command.h"
 #include "engine/detail/map_files.h"
 #include "mappings/importer/status.h"
@@ -11,6 +12,10 @@
 
 namespace kiln::engine {
 namespace {
+
+void print_page(const Arguments& arguments, const std::string& format, const std::string& text) {
+  print(arguments.json() ? base::JsonWriter().begin_object().member("format", format).member("text", text).end_object().take() + "\n" : text);
+}
 
 int run(const Arguments& arguments) {
   const std::string map = arguments.text("--map"), format = arguments.text("--format", "html");
@@ -20,7 +25,7 @@ int run(const Arguments& arguments) {
   };
   if (paths == std::vector<std::string>{"connectors"} && map.empty()) {
     const std::string page = channels::print_connectors();
-    if (!arguments.has("--output")) return print(page), kExitOk;
+    if (!arguments.has("--output")) return print_page(arguments, "text", page), kExitOk;
     const base::Status written = base::system_env().write_file_atomic(arguments.text("--output"), page);
     return written ? kExitOk : report(written.error(), arguments);
   }
@@ -45,7 +50,7 @@ int run(const Arguments& arguments) {
                                                     : mappings::specification_html(specification, title);
   if (map.starts_with("std.v2fhir"))
     std::fprintf(stderr, "std.v2fhir %s\n", mappings::status_sum(mappings::shipped_status()).c_str());
-  if (!arguments.has("--output")) return print(text), kExitOk;
+  if (!arguments.has("--output")) return print_page(arguments, format, text), kExitOk;
   const base::Status status = base::system_env().write_file_atomic(arguments.text("--output"), text);
   return status ? kExitOk : report(status.error(), arguments);
 }

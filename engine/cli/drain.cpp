@@ -55,6 +55,8 @@ int show(const Arguments& arguments, std::size_t channels, const Waiting& waitin
 
 int run(const Arguments& arguments) {
   constexpr long kPoll = 200'000;  // µs
+  const auto seconds = whole_number(arguments, "--wait", 0, 0, 31'536'000);
+  if (!seconds) return report(seconds.error(), arguments);
   std::size_t channels = 0;
   const bool undo = arguments.has("--undo");
   if (const base::Status done = act_on_all(arguments, undo ? "start" : "drain", channels); !done) return report(done.error(), arguments);
@@ -65,9 +67,8 @@ int run(const Arguments& arguments) {
       print(std::to_string(channels) + " channels take messages again\n");
     return kExitOk;
   }
-  const long seconds = arguments.has("--wait") ? std::strtol(arguments.text("--wait").c_str(), nullptr, 10) : 0;
   auto waiting = look(arguments);
-  for (long tries = seconds * 1'000'000 / kPoll; tries > 0 && waiting && waiting->messages > 0; --tries) {
+  for (std::int64_t tries = *seconds * 1'000'000 / kPoll; tries > 0 && waiting && waiting->messages > 0; --tries) {
     ::usleep(static_cast<::useconds_t>(kPoll));
     waiting = look(arguments);
   }

@@ -14,17 +14,24 @@ namespace {
 
 using base::Result;
 
-/// Page by page, so that any number can be exported.
-Result<std::uint64_t> export_from(JournalReader& reader, const Query& query, std::uint64_t limit,
-                                  const std::function<base::Status(std::string_view)>& write) {
+struct Exported {
   std::uint64_t count = 0;
+  std::uint64_t unread = 0;  ///< of them, without their body
+  base::Error first;         ///< why the first of those has none
+};
+
+/// Page by page, so that any number can be exported.
+Result<Exported> export_from(JournalReader& reader, const Query& query, std::uint64_t limit,
+                             const std::function<base::Status(std::string_view)>& write) {
+  Exported out;
+  std::uint64_t& count = out.count;
   SearchOptions options;
   options.oldest_first = true;
   for (;;) {
     options.limit = static_cast<std::size_t>(std::min<std::uint64_t>(500, limit - count));
-    if (options.limit == 0) return count;
+    if (options.limit == 0) return out;
     TRY(const auto found, reader.search(query, options));
-    if (found.empty()) return count;
+    if (found.empty()) return out;
     for (const MessageSummary& summary : found) {
       options.after = summary.id;
       const auto stored = reader.message(summary.id);
@@ -36,11 +43,29 @@ Result<std::uint64_t> export_from(JournalReader& reader, const Query& query, std
                      : ",\"error\":\"" + std::string(stored.error().info().code) + "\"}\n";
       TRY_VOID(write(line));
       ++count;
+      if (!stored && ++out.unread == 1) out.first = stored.error();
     }
   }
 }
 
-Result<std::uint64_t> run_export(const Arguments& arguments,
+/// What a running engine exported: lines of messages that it could not read say so.
+Exported count_lines(std::string_view text) {
+  constexpr std::string_view kMark = ",\"error\":\"";
+  Exported out;
+  for (const std::string_view line : base::split(text, '\n')) {
+    if (line.empty()) continue;
+    ++out.count;
+    const std::size_t at = line.rfind(kMark);
+    if (at == std::string_view::npos || line.find("\"body_base64\":", at) != std::string_view::npos) continue;
+    if (++out.unread == 1)
+      out.first = {line.substr(at + kMark.size()).starts_with("journal-key") ? base::ErrorCode::journal_key
+                                                                            : base::ErrorCode::corrupt_record,
+                   {}, {}, {}};
+  }
+  return out;
+}
+
+Result<Exported> run_export(const Arguments& arguments,
                                  const std::function<base::Status(std::string_view)>& write) {
   std::string text;
   for (const std::string& term : arguments.all("QUERY")) text += (text.empty() ? "" : " ") + term;
@@ -49,7 +74,7 @@ Result<std::uint64_t> run_export(const Arguments& arguments,
       arguments, "/export?q=" + base::percent_encode(text) + "&limit=" + std::to_string(limit));
   if (exported) {
     TRY_VOID(write(*exported));
-    return static_cast<std::uint64_t>(std::count(exported->begin(), exported->end(), '\n'));
+    return count_lines(*exported);
   }
   if (exported.error().code != base::ErrorCode::engine_unreachable || arguments.has("--server"))
     return base::fail(exported.error());
@@ -77,10 +102,15 @@ int run(const Arguments& arguments) {
   if (!exported) return report(exported.error(), arguments);
   if (file) {
     if (const base::Status synced = file->sync(); !synced) return report(synced.error(), arguments);
-    std::fprintf(stderr, "%llu messages exported to %s\n", static_cast<unsigned long long>(*exported),
+    std::fprintf(stderr, "%llu messages exported to %s\n", static_cast<unsigned long long>(exported->count),
                  arguments.text("--output").c_str());
   }
-  return *exported == 0 ? kExitFound : kExitOk;
+  if (exported->unread > 0) {
+    base::Error error = exported->first;
+    error.place = std::to_string(exported->unread) + " of " + std::to_string(exported->count) + " messages have no body in the export";
+    return report(error, arguments);
+  }
+  return exported->count == 0 ? kExitFound : kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {{"QUERY", "terms, joined by AND; none: every message", false, true}};
@@ -104,7 +134,7 @@ const CommandSpec& export_spec() {
       "Each line is what `search --json` says of the message and `body_base64`, the bytes as received; "
       "oldest\n"
       "first. The output holds patients' data. A running engine records the export in its audit trail.\n"
-      "Exit 1 when nothing matches.",
+      "Exit 1 when nothing matches, 78 when the key is not there that messages are encrypted with.",
       kArguments,
       kOptions,
       kExamples,

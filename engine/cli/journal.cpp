@@ -181,6 +181,7 @@ Status take_line(std::string_view text, SqliteJournal& journal, Import& import) 
 }
 
 Status import_lines(const Arguments& arguments, const std::string& data, Import& import) {
+  TRY_VOID(base::system_env().make_folders(data));  // the site may never have run
   TRY(const detail::DataLock lock, detail::DataLock::take(data));
   JournalOptions options;
   options.folder = base::join_path(data, "journal");

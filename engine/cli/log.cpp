@@ -46,6 +46,8 @@ int run(const Arguments& arguments) {
   }
   if (action != "level" || channel.empty() || level.empty())
     return report({base::ErrorCode::usage, "what is to be logged?", {}, "kiln log level CHANNEL debug --for 15m"}, arguments);
+  if (level != "debug" && level != "info" && level != "warn" && level != "error")
+    return report({base::ErrorCode::usage, "there is no level `" + level + "`", {}, "debug, info, warn or error"}, arguments);
   const auto seconds = seconds_of(arguments.text("--for", "15m"));
   if (!seconds) return report({base::ErrorCode::usage, "--for is no time", {}, "30s, 15m or 2h"}, arguments);
   base::JsonWriter body;

@@ -31,7 +31,10 @@ Result<std::vector<Step>> formats(base::Env& env, const std::string& folder) {
 
 Result<std::vector<Step>> migrate(const Arguments& arguments, const std::string& data, bool dry_run) {
   base::Env& env = base::system_env();
-  TRY(const detail::DataLock lock, detail::DataLock::take(data));
+  detail::DataLock lock;
+  if (!dry_run) {  // looking disturbs no engine
+    TRY(lock, detail::DataLock::take(data));
+  }
   JournalOptions options;
   options.folder = base::join_path(data, "journal");
   TRY(options.files.master, detail::master_key(arguments));

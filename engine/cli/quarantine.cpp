@@ -1,5 +1,9 @@
 // kiln quarantine: what was set aside, by cause; who cares for it; release or drop.
 
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
@@ -56,8 +60,9 @@ void print_items(base::JsonView root) {
 std::string change_body(const Arguments& arguments, const std::string& query, bool dry_run) {
   base::JsonWriter more;
   more.begin_object().member("query", query).key("dry_run").boolean(dry_run);
-  for (const char* option : {"--owner", "--note", "--limit"})
+  for (const char* option : {"--owner", "--note"})
     if (arguments.has(option)) more.member(option + 2, arguments.text(option));
+  if (arguments.has("--limit")) more.key("limit").integer(std::strtoll(arguments.text("--limit").c_str(), nullptr, 10));
   if (arguments.has("--dest")) more.member("destination", arguments.text("--dest"));
   std::string members = more.end_object().take();
   return detail::operator_body(arguments, members.substr(1, members.size() - 2));
@@ -96,6 +101,16 @@ int change(const Arguments& arguments, const std::string& action, const std::str
 
 int run(const Arguments& arguments) {
   const std::string action = arguments.text("ACTION"), query = joined(arguments.all("QUERY"));
+  static constexpr const char* kActions[] = {"list", "show", "assign", "note", "release", "resolve", "drop"};
+  if (std::find(std::begin(kActions), std::end(kActions), action) == std::end(kActions))
+    return report({base::ErrorCode::usage, "the quarantine cannot `" + action + "`", {}, "list, show, assign, note, release, resolve or drop"},
+                  arguments);
+  if ((action == "drop" || action == "resolve") && !arguments.has("--reason"))
+    return report({base::ErrorCode::usage, "`" + action + "` needs --reason", {}, "it is kept with the message"}, arguments);
+  if (action == "assign" && !arguments.has("--owner"))
+    return report({base::ErrorCode::usage, "`assign` needs --owner", {}, "--owner \"\" takes the owner away"}, arguments);
+  if (action == "note" && !arguments.has("--note"))
+    return report({base::ErrorCode::usage, "`note` needs --note", {}, "--note \"\" takes the note away"}, arguments);
   if (action == "list" || action == "show") {
     const std::string target =
         action == "list"

@@ -28,7 +28,8 @@ bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-Result<std::string> request_body(const Arguments& arguments, bool dry_run) {
+/// `job`: a job has a rate, and neither a limit nor a dry run.
+Result<std::string> request_body(const Arguments& arguments, bool dry_run, bool job) {
   for (const char* option : {"--limit", "--rate"})
     if (arguments.has(option) && !is_number(arguments.text(option)))
       return base::fail(base::ErrorCode::usage, std::string(option) + " needs a number");
@@ -36,15 +37,12 @@ Result<std::string> request_body(const Arguments& arguments, bool dry_run) {
   json.begin_object().member("query", joined(arguments.all("QUERY"))).key("to").begin_array();
   for (const std::string& name : arguments.all("--to")) json.string(name);
   json.end_array().member("channel", arguments.text("--channel"));
-  json.key("dry_run").boolean(dry_run).key("diff").boolean(arguments.has("--diff"));
+  if (!job) json.key("dry_run").boolean(dry_run).key("diff").boolean(arguments.has("--diff")).key("limit").number(arguments.text("--limit", "1000"));
   json.key("fresh_lookups").boolean(arguments.has("--fresh-lookups"));
   json.key("include_sent").boolean(arguments.has("--include-sent"));
   json.key("allow_stale").boolean(arguments.has("--allow-stale"));
   json.key("as_sent").boolean(arguments.has("--as-sent"));
-  json.key("rate")
-      .number(arguments.text("--rate", "50"))
-      .key("limit")
-      .number(arguments.text("--limit", "1000"));
+  json.key("rate").number(arguments.text("--rate", "50"));
   const std::string members = json.end_object().take();
   return detail::operator_body(arguments, members.substr(1, members.size() - 2));
 }
@@ -77,8 +75,9 @@ int print_result(const Arguments& arguments, const std::string& text, bool dry_r
           (dry_run ? " would be replayed, " : " replayed, ") + std::string(root["skipped"].text()) +
           " skipped, " + std::string(root["failed"].text()) + " failed\n");
     if (dry_run) detail::print_preview_totals(root);
+    if (root["refused"]) print("as it is asked for it would be refused: " + std::string(root["refused"].text()) + "\n");
   }
-  return failed || root["matched"].text() == "0" ? kExitFound : kExitOk;
+  return failed || root["refused"] || root["replayed"].text() == "0" ? kExitFound : kExitOk;
 }
 
 void print_job(base::JsonView job) {
@@ -161,9 +160,10 @@ int run(const Arguments& arguments) {
                    {},
                    "look at --dry-run first"},
                   arguments);
-  const auto body = request_body(arguments, dry_run);
+  const bool job = arguments.has("--rate") && !dry_run;
+  const auto body = request_body(arguments, dry_run, job);
   if (!body) return report(body.error(), arguments);
-  if (arguments.has("--rate") && !dry_run) return run_at_rate(arguments, *body);
+  if (job) return run_at_rate(arguments, *body);
   const auto text = detail::ask_admin(arguments, "POST", "/replay", *body);
   if (!text) return report(text.error(), arguments);
   return print_result(arguments, *text, dry_run);

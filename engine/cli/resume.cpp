@@ -17,15 +17,17 @@ base::Result<std::string> resume(const Arguments& arguments, const std::string& 
 }
 
 int run(const Arguments& arguments) {
+  bool held = false;
   for (const std::string& name : arguments.all("NAME")) {
     const auto done = resume(arguments, name);
     if (!done) return report(done.error(), arguments);
+    const auto document = base::parse_json(*done);
+    if (!document) return report(document.error(), arguments);
+    held = held || document->root()["held"].size() > 0;
     if (arguments.json()) {
       print(*done + "\n");
       continue;
     }
-    const auto document = base::parse_json(*done);
-    if (!document) return report(document.error(), arguments);
     const std::string_view links = document->root()["resumed"].text();
     if (name.find('/') != std::string::npos)
       print(name + ": the next message is tried now\n");
@@ -33,8 +35,9 @@ int run(const Arguments& arguments) {
       print(links == "0"
                 ? name + ": no link was frozen\n"
                 : name + ": " + std::string(links) + " frozen links go on with the next number that comes\n");
+    detail::print_held(document->root());
   }
-  return kExitOk;
+  return held ? kExitFound : kExitOk;
 }
 
 constexpr ArgumentSpec kArguments[] = {

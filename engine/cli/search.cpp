@@ -53,9 +53,9 @@ void print_table(base::JsonView messages, const Arguments& arguments) {
 int run(const Arguments& arguments) {
   std::string text;
   for (const std::string& term : arguments.all("QUERY")) text += (text.empty() ? "" : " ") + term;
-  const std::size_t limit =
-      std::min<std::size_t>(std::strtoull(arguments.text("--limit", "50").c_str(), nullptr, 10), 1000);
-  const auto found = search(arguments, text, limit);
+  const auto limit = whole_number(arguments, "--limit", 50, 1, 1'000);
+  if (!limit) return report(limit.error(), arguments);
+  const auto found = search(arguments, text, static_cast<std::size_t>(*limit));
   if (!found) return report(found.error(), arguments);
   if (arguments.json()) {
     print(*found + "\n");

@@ -1,6 +1,7 @@
 // kiln show: one message of the journal, with or without a running engine.
 
 #include "engine/admin/message_json.h"
+#include "engine/admin/why_facts.h"
 #include "engine/base/env.h"
 #include "engine/base/text.h"
 #include "engine/command.h"
@@ -24,7 +25,8 @@ Result<std::string> fetch(const Arguments& arguments, const std::string& id, boo
   TRY(auto reader, detail::open_journal(arguments));
   TRY(const StoredMessage stored, reader.message(number));
   if (raw) return stored.message.body;
-  TRY(const MessageSummary summary, reader.summary(number));
+  TRY(MessageSummary summary, reader.summary(number));
+  add_answers(reader, summary);
   return print_message(summary, stored);
 }
 
@@ -163,6 +165,12 @@ int run(const Arguments& arguments) {
   const bool raw = arguments.has("--raw");
   const auto text = fetch(arguments, arguments.text("ID"), raw);
   if (!text) return report(text.error(), arguments);
+  if (raw && arguments.json()) {
+    base::JsonWriter json;
+    json.begin_object().member("id", arguments.text("ID")).member("body_base64", base::base64_encode(*text)).end_object();
+    print(json.take() + "\n");
+    return kExitOk;
+  }
   if (raw || arguments.json()) {
     print(raw ? *text : *text + "\n");
     return kExitOk;
@@ -179,7 +187,7 @@ constexpr OptionSpec kOptions[] = {
     detail::kSiteOption, detail::kDataOption, detail::kServerOption, detail::kUtcOption, {"--raw", nullptr, "only the bytes as received"},
     {"--tree", nullptr, "groups, segments and fields with their names; needs a running engine, as what follows"},
     {"--sent", nullptr, "what each destination got, or will get"},
-    {"--response", nullptr, "what each destination answered"},
+    {"--response", nullptr, "what each destination answered, also to the last try of what waits"},
     {"--dest", "DEST", "--sent, --response: only of this destination, its bytes alone"}};
 constexpr ExampleSpec kExamples[] = {
     {"kiln show 4711 --site examples/quickstart", "state at each destination and the message"},

@@ -28,28 +28,38 @@ std::string line_of(base::JsonView m, const Arguments& arguments) {
 base::Status follow(const Arguments& arguments, std::uint64_t& last, bool show) {
   std::string query = "channel:" + arguments.text("CHANNEL");
   if (last > 0) query += " msg:" + std::to_string(last + 1) + "..9000000000000000000";
-  const std::string limit = show ? "200" : "1";
-  TRY(const auto found,
-      detail::ask_admin_json(arguments, "/messages?q=" + base::percent_encode(query) + "&limit=" + limit));
-  std::vector<base::JsonView> messages;
-  for (const base::JsonView m : found.root()["messages"]) messages.push_back(m);
-  std::ranges::reverse(messages);
-  for (const base::JsonView m : messages) {
-    const std::string id(m["id"].text());
-    last = std::max<std::uint64_t>(last, std::strtoull(id.c_str(), nullptr, 10));
-    if (show) print(arguments.json() ? base::print_json(m) + "\n" : line_of(m, arguments));
-  }
+  std::vector<std::string> lines;  // the newest first
+  std::uint64_t newest = last;
+  std::string before;
+  do {
+    TRY(const auto found, detail::ask_admin_json(arguments, "/messages?q=" + base::percent_encode(query) + "&limit=" + (show ? "200" : "1") + before));
+    for (const base::JsonView m : found.root()["messages"]) {
+      newest = std::max<std::uint64_t>(newest, std::strtoull(std::string(m["id"].text()).c_str(), nullptr, 10));
+      if (show) lines.push_back(arguments.json() ? base::print_json(m) + "\n" : line_of(m, arguments));
+    }
+    const std::string next(found.root()["next"].text());
+    before = next.empty() ? std::string() : "&before=" + next;
+  } while (show && !before.empty());
+  last = newest;
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) print(*line);
   std::fflush(stdout);
   return {};
 }
 
 int run(const Arguments& arguments) {
+  const auto seconds = whole_number(arguments, "--for", 0, 1, 31'536'000);
+  if (!seconds) return report(seconds.error(), arguments);
+  const std::string wanted = arguments.text("CHANNEL");
+  const auto channels = detail::ask_admin_json(arguments, "/channels");
+  if (!channels) return report(channels.error(), arguments);
+  bool known = false;
+  for (const base::JsonView one : channels->root()["channels"]) known = known || one["name"].text() == wanted;
+  if (!known) return report({base::ErrorCode::channel_not_found, {}, wanted, "`kiln channel list` names them"}, arguments);
   std::signal(SIGINT, [](int) { stopped = 1; });
   std::uint64_t last = 0;
   if (const base::Status begun = follow(arguments, last, false); !begun)
     return report(begun.error(), arguments);
-  const long seconds = arguments.has("--for") ? std::strtol(arguments.text("--for").c_str(), nullptr, 10) : 0;
-  for (long at = 0; stopped == 0 && (seconds == 0 || at < seconds); ++at) {
+  for (std::int64_t at = 0; stopped == 0 && (*seconds == 0 || at < *seconds); ++at) {
     ::sleep(1);
     if (const base::Status done = follow(arguments, last, true); !done)
       return report(done.error(), arguments);

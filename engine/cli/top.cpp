@@ -15,11 +15,11 @@ volatile std::sig_atomic_t stopped = 0;
 
 int run(const Arguments& arguments) {
   const bool live = is_terminal(stdout) && !arguments.json();
-  const long times = arguments.has("--times") ? std::strtol(arguments.text("--times").c_str(), nullptr, 10)
-                     : live                   ? 0
-                                              : 1;
+  const auto wanted = whole_number(arguments, "--times", live ? 0 : 1, 1, 1'000'000'000);
+  if (!wanted) return report(wanted.error(), arguments);
+  const std::int64_t times = *wanted;
   std::signal(SIGINT, [](int) { stopped = 1; });
-  for (long shown = 0; stopped == 0 && (times == 0 || shown < times); ++shown) {
+  for (std::int64_t shown = 0; stopped == 0 && (times == 0 || shown < times); ++shown) {
     if (shown > 0) ::sleep(1);
     const auto text = detail::ask_admin(arguments, "/status");
     if (!text) return report(text.error(), arguments);

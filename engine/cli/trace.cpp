@@ -18,7 +18,7 @@ Result<std::string> ask(const Arguments& arguments) {
     return told;
   const MessageId number = std::strtoull(id.c_str(), nullptr, 10);
   TRY(auto reader, detail::open_journal(arguments));
-  TRY(const auto related, trace_message(reader, number, base::SystemClock().wall()));
+  TRY(const auto related, trace_message(reader, number));
   return print_trace(number, related);
 }
 

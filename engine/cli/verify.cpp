@@ -24,6 +24,12 @@ int run(const Arguments& arguments) {
   if (options.full && found->findings_total == 0)
     note_done(base::system_env(), *data, kVerifyMark, base::SystemClock().wall());
   print(arguments.json() ? print_report_json(*found) + "\n" : print_report(*found));
+  if (options.master && found->locked > 0 && found->findings_total == 0)
+    return report({base::ErrorCode::journal_key,
+                   std::to_string(found->locked) + " records were encrypted with another master key than the one given, " +
+                       options.master->id(),
+                   *data, "give the key that the journal was written with"},
+                  arguments);
   return found->findings_total == 0 ? kExitOk : kExitFound;
 }
 

@@ -77,6 +77,10 @@ Result<base::JsonDocument> ask_admin_json(const Arguments& arguments, const std:
   return base::parse_json(text, {base::limits::kMessageBytesMax * 2, base::limits::kJsonDepthMax});
 }
 
+void print_held(base::JsonView answer) {
+  for (const base::JsonView way : answer["held"]) print("    still held; to let it go on: " + std::string(way.text()) + "\n");
+}
+
 std::string shown_time(std::string_view rfc3339, const Arguments& arguments) {
   std::tm parts{};
   const std::string text(rfc3339.substr(0, 19));

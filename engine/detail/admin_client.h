@@ -26,6 +26,9 @@ base::Result<std::string> ask_admin(const Arguments& arguments, const std::strin
 /// The same as JSON.
 base::Result<base::JsonDocument> ask_admin_json(const Arguments& arguments, const std::string& path);
 
+/// What still holds it, of the answer to a `resume` or `start`: a line with the command for each.
+void print_held(base::JsonView answer);
+
 /// "2026-11-23 14:05:09 +01:00" of an RFC 3339 time as the API writes it; with --utc "2026-11-23 13:05:09Z".
 /// As it is when it is no time.
 std::string shown_time(std::string_view rfc3339, const Arguments& arguments);

@@ -115,6 +115,8 @@ class Doctor {
     const std::string file = channels::file_of(*master, channels::process_references());
     struct stat of_key {}, of_data {};
     const bool known = !file.empty() && ::stat(file.c_str(), &of_key) == 0 && ::stat(site.data_folder.c_str(), &of_data) == 0;
+    if (known && master->origin == channels::OptionValue::Origin::file && (of_key.st_mode & 077) != 0)
+      return warn("encryption", "others can read the file of the master key, " + file, "chmod 600 " + file);
     if (known && of_key.st_dev == of_data.st_dev)
       return warn("encryption", "the master key lies on the disk of the journal", "put it on another one, or use cred(\"…\")");
     ok("encryption", "master key " + (*key)->id());

@@ -87,6 +87,9 @@ void print_preview_totals(base::JsonView root) {
   if (root["already_sent"].text() != "0")
     print(std::string(root["already_sent"].text()) +
           " messages were delivered already: they go there only with --include-sent\n");
+  if (root["earlier_replays"] && root["earlier_replays"].text() != "0")
+    print(std::string(root["earlier_replays"].text()) +
+          " of them are replays of earlier messages: -replay_of:1.. leaves those out\n");
   if (root["stale"].text() != "0")
     print("for " + std::string(root["stale"].text()) +
           " keys a newer message was sent: --allow-stale is needed\n");

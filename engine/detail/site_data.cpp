@@ -61,7 +61,9 @@ Result<MasterKeyPtr> master_key(const Arguments& arguments) {
   TRY(const auto conf, read_conf(site));
   channels::Options keys = conf->server.block("keys");
   if (!keys.has("master")) return MasterKeyPtr();
-  TRY_VOID(channels::resolve(keys, base::system_env(), channels::process_references()));
+  channels::ReferenceSource references = channels::process_references();
+  references.folder = site;
+  TRY_VOID(channels::resolve(keys, base::system_env(), references));
   return MasterKey::parse(keys.text("master"), "server, keys { master }");
 }
 

@@ -36,18 +36,18 @@ std::string print_status_text(base::JsonView status, const Arguments& arguments)
            std::string(scrub["damaged"].text()) + " damaged; last time all " +
            (scrub["last_full"] ? shown_time(scrub["last_full"].text(), arguments) : std::string("not yet")) + "\n";
   }
-  Table table({"channel", "state", "received", "/s", "filtered", "rejected", "sent", "pending", "quarantined",
+  Table table({"channel", "state", "received", "/s", "repeated", "filtered", "rejected", "expired", "sent", "pending", "quarantined",
                "last received"});
   for (const base::JsonView channel : status["channels"]) {
     table.add({text_of(channel["name"]), text_of(channel["state"]), text_of(channel["received"]),
-               text_of(channel["rate"]["m1"]), text_of(channel["filtered"]), text_of(channel["rejected"]),
-               text_of(channel["sent"]), text_of(channel["pending"]), text_of(channel["quarantined"]),
+               text_of(channel["rate"]["m1"]), text_of(channel["duplicates"]), text_of(channel["filtered"]),
+               text_of(channel["rejected"]), text_of(channel["expired"]), text_of(channel["sent"]), text_of(channel["pending"]), text_of(channel["quarantined"]),
                channel["last_received"] ? shown_time(channel["last_received"].text(), arguments)
                                         : std::string("-")});
     for (const base::JsonView destination : channel["destinations"])
       table.add(
-          {"  -> " + text_of(destination["name"]), text_of(destination["state"]), "", "", "", "",
-           text_of(destination["sent"]), text_of(destination["pending"]), text_of(destination["quarantined"]),
+          {"  -> " + text_of(destination["name"]), text_of(destination["state"]), "", "", "", "", text_of(destination["rejected"]),
+           text_of(destination["expired"]), text_of(destination["sent"]), text_of(destination["pending"]), text_of(destination["quarantined"]),
            destination["last_failure"] ? std::string(destination["last_failure"].text()) : std::string()});
   }
   return out + "\n" + table.text();

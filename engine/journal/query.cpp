@@ -226,7 +226,7 @@ Result<std::vector<Word>> cut_words(std::string_view text) {
   return out;
 }
 
-/// any := all ("OR" all)*; all := one ("AND"? one)*; one := "NOT" one | "-" term | "(" any ")" | term.
+/// any := all ("OR" all)*; all := one ("AND"? one)*; one := "NOT" one | "-" term | "(" any ")" | number number+ | term.
 class QueryParser {
  public:
   QueryParser(std::vector<Word> words, base::WallTime now) : words_(std::move(words)), now_(now) {}
@@ -239,6 +239,25 @@ class QueryParser {
   }
 
  private:
+  bool is_number(std::size_t at) const {
+    std::int64_t id = 0;
+    return at < words_.size() && !words_[at].quoted && number(words_[at].text, id);
+  }
+
+  /// `4711 4712`: no message has two numbers, so either is meant.
+  Result<QueryNode> numbers(bool negated) {
+    QueryNode node;
+    node.kind = negated ? Kind::all : Kind::any;
+    while (is_number(at_)) {
+      QueryNode part;
+      part.kind = Kind::term;
+      TRY(part.term, read_term(words_[at_++].text, now_));
+      part.term.negated = negated;
+      node.parts.push_back(std::move(part));
+    }
+    return node;
+  }
+
   bool is(std::string_view word) const {
     return at_ < words_.size() && !words_[at_].quoted && words_[at_].text == word;
   }
@@ -282,6 +301,7 @@ class QueryParser {
       ++at_;
       return inner;
     }
+    if (is_number(at_) && is_number(at_ + 1)) return numbers(negated);
     std::string_view text = words_[at_++].text;
     if (text == "-" && is("(")) return bad_term("-(", "a parenthesis is negated by NOT", "NOT (…)");
     if (text.size() > 1 && text.starts_with('-')) {

@@ -215,11 +215,15 @@ Result<KeptOutput> JournalReader::sent_output(MessageId id, const std::string& d
   Status status;
   File* file = file_with(id, status);
   if (file == nullptr) return base::fail(status.error());
-  TRY(auto hash_of, file->database.cached("SELECT sent_hash FROM delivery WHERE msg_id=? AND dest=?"));
+  TRY(auto select, file->database.cached(std::string("SELECT ") + kDeliveryColumns + " FROM delivery WHERE msg_id=? AND dest=?"));
   TRY(const bool ended,
-      hash_of.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination)).step());
-  const std::string hash(ended ? hash_of.blob(0) : std::string_view());
-  hash_of.reset();
+      select.bind(1, static_cast<std::int64_t>(id)).bind(2, std::string_view(destination)).step());
+  std::string hash;  // of a row that is damaged or locked nothing is known
+  if (ended) {
+    auto ending = take_delivery(file->rows(), id, select);
+    if (ending) hash = std::move(ending->sent_hash);
+  }
+  select.reset();
   TRY(auto kept, read_kept_output(file->rows(), id, destination));
   if (!kept) {  // perhaps the message itself
     TRY(StoredMessage stored, read_stored_message(file->rows(), id));
@@ -243,7 +247,6 @@ Result<std::vector<Attempt>> JournalReader::attempts(MessageId id, const std::st
   return read_attempts(file->rows(), id, destination);
 }
 
-/// By the index of what is rare.
 Result<std::string> JournalReader::config(const std::string& hash) {
   for (const auto& file : files_) {
     TRY(auto select, file->database.cached("SELECT text FROM config WHERE hash=?"));
@@ -253,13 +256,14 @@ Result<std::string> JournalReader::config(const std::string& hash) {
   return base::fail(ErrorCode::message_not_found, "no journal file has this version of the site", hash);
 }
 
+/// By the index of what is rare.
 Result<std::map<std::string, std::uint64_t>> JournalReader::open_quarantine() {
   std::map<std::string, std::uint64_t> out;
   for (const auto& file : files_) {
     TRY(auto select, file->database.cached(
-                         "SELECT m.channel, count(*) FROM delivery d JOIN msg m ON m.id=d.msg_id WHERE d.state=3 AND d.state>=2"
+                         "SELECT CASE d.dest WHEN '-' THEN m.channel||'/-' ELSE d.dest END AS address, count(*) FROM delivery d JOIN msg m ON m.id=d.msg_id WHERE d.state=3 AND d.state>=2"
                          " AND NOT EXISTS(SELECT 1 FROM quarantine q WHERE q.msg_id=d.msg_id AND q.dest=d.dest AND q.resolution<>0)"
-                         " GROUP BY m.channel"));
+                         " GROUP BY address"));
     for (;;) {
       TRY(const bool row, select.step());
       if (!row) break;

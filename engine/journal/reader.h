@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -98,8 +100,16 @@ class JournalReader {
   base::Result<std::string> config(const std::string& hash);
   /// Attempts of an output that did not end it, in order; the one that ended it is its DestinationState.
   base::Result<std::vector<Attempt>> attempts(MessageId id, const std::string& destination);
-  /// Messages that are quarantined, as a whole or at a destination, and about which nobody has decided: how often, by channel.
+  /// Messages that are quarantined, as a whole or at a destination, and about which nobody has decided: how often, by
+  /// "channel/destination"; "channel/-" as a whole.
   base::Result<std::map<std::string, std::uint64_t>> open_quarantine();
+  /// What a message was made of, by number; 0: nothing.
+  struct Made {
+    MessageId id = 0, parent = 0, replay_of = 0, edited_from = 0;
+  };
+  /// Messages made of one of these (replays, edits, parts, what another channel was handed), and made of those, in order; at most
+  /// `limit`. Reads the origins of all messages behind the first of these.
+  base::Result<std::vector<Made>> made_of(std::set<MessageId> these, std::size_t limit);
   /// Messages `from` to `to`, both included, in order, each with its body; `visit` gets an error for one that is
   /// damaged, and false from it ends the scan. Each message is a read of its own.
   base::Status each_message(MessageId from, MessageId to,

@@ -53,7 +53,7 @@ class Check {
       if (!row) return {};
       const auto ending = take_delivery(file_, id_, select);
       TRY_VOID(count(ending ? Status{} : Status(base::fail(ending.error())), "how it ended"));
-      sent_.emplace_back(select.text(0), select.blob(6));
+      if (ending) sent_.emplace_back(select.text(0), ending->sent_hash);
     }
   }
 

@@ -271,6 +271,10 @@ void SqliteJournal::commit_jobs(DayFile& file, const std::vector<Job*>& jobs) {
   for (std::size_t i = 0; status && i < jobs.size(); ++i) status = jobs[i]->change(file);
   const base::MonoTime began = clock_.mono();
   if (status) status = file.commit();
+  // What was given back is not for a log that grows: it is begun anew with each commit.
+  if (const Status emptied = status && reserve_.is_released() ? file.checkpoint() : Status{};
+      !emptied && emptied.error().code == ErrorCode::fsync_failed)
+    return stop_for_good(file.name().generation);
   if (status) {
     meter_.committed(clock_.mono() - began, jobs.size());
     note_checkpoint(file);

@@ -85,12 +85,14 @@ const std::vector<AlertRules::Rule>& AlertRules::rules() {
 namespace {
 
 constexpr const char* kDown = "destination_down";
+constexpr const char* kSourceDown = "source_down";
 constexpr const char* kNoTraffic = "no_traffic";
 constexpr const char* kErrorAcks = "error_acks";
 constexpr const char* kNotWritable = "journal_not_writable";
 constexpr const char* kRestartLoop = "restart_loop";
 constexpr const char* kRateDrop = "rate_drop";
 constexpr const char* kWatchdog = "watchdog_restart";
+constexpr const char* kStranded = "stranded";
 
 /// "lab_in/pas", "lab_in", "http": the values of the labels, "-" left out.
 std::string subject_of(const Metrics::Sample& sample) {
@@ -107,7 +109,7 @@ std::string number(double value) {
 }  // namespace
 
 std::vector<std::string> alert_names() {
-  std::vector<std::string> out = {kDown, kNoTraffic, kErrorAcks, kNotWritable, kRestartLoop, kRateDrop, kWatchdog};
+  std::vector<std::string> out = {kDown, kSourceDown, kNoTraffic, kErrorAcks, kNotWritable, kRestartLoop, kRateDrop, kWatchdog, kStranded};
   for (const auto& rule : AlertRules::rules()) out.emplace_back(rule.setting);
   std::sort(out.begin(), out.end());
   return out;
@@ -223,6 +225,7 @@ std::vector<AlertCondition> AlertRules::look(const Metrics& metrics, const std::
   add_no_traffic(metrics, wall, out);
   add_error_acks(metrics, mono, out);
   add_rate_drop(metrics, wall, mono, out);
+  add_stranded(out);
   add_engine(reasons, out);
   return out;
 }
@@ -233,6 +236,11 @@ void AlertRules::add_down(const Metrics& metrics, std::vector<AlertCondition>& o
   for (const auto& sample : metrics.read(Metric::messages_pending)) waiting[subject_of(sample)] = sample.value;
   for (const auto& sample : metrics.read(Metric::connection_state)) {
     const std::string subject = subject_of(sample);
+    const bool is_source = std::any_of(sample.labels.begin(), sample.labels.end(), [](const auto& label) { return label.second == "-"; });
+    if (is_source) {
+      add_source(subject, sample.value, out);
+      continue;
+    }
     const auto found = waiting.find(subject);
     if (sample.value != 0 || found == waiting.end() || found->second <= 0) continue;
     const AlertSetting* own = setting(kDown, subject);
@@ -243,6 +251,32 @@ void AlertRules::add_down(const Metrics& metrics, std::vector<AlertCondition>& o
     adjust(kDown, condition);
     out.push_back(std::move(condition));
   }
+}
+
+/// The queue is gone, the messages are not.
+void AlertRules::add_stranded(std::vector<AlertCondition>& out) const {
+  for (const auto& [subject, count] : stranded_) {
+    const AlertSetting* own = setting(kStranded, subject);
+    if (own != nullptr && (own->off || static_cast<double>(count) <= own->above)) continue;
+    AlertCondition condition{"Stranded", subject, AlertLevel::page,
+                             std::to_string(count) + (count == 1 ? " message waits" : " messages wait") +
+                                 " for a destination that the site does not have",
+                             "kiln rollback VERSION brings it back (kiln history lists them); kiln destination skip " + subject +
+                                 " sets them aside",
+                             std::chrono::seconds(60)};
+    adjust(kStranded, condition);
+    out.push_back(std::move(condition));
+  }
+}
+
+/// What a stopped channel reads is not down: its state is paused.
+void AlertRules::add_source(const std::string& channel, double state, std::vector<AlertCondition>& out) const {
+  const AlertSetting* own = setting(kSourceDown, channel);
+  if (state != 0 || (own != nullptr && own->off)) return;
+  AlertCondition condition{"SourceDown", channel, AlertLevel::page, "the source does not work: nothing comes in",
+                           "kiln status says what it needs; Kiln tries again by itself", std::chrono::seconds(300)};
+  adjust(kSourceDown, condition);
+  out.push_back(std::move(condition));
 }
 
 /// Only where the site says when traffic is expected, and only that time counts.
@@ -290,8 +324,12 @@ void AlertRules::add_error_acks(const Metrics& metrics, base::MonoTime mono, std
     const AlertSetting* own = setting(kErrorAcks, channel);
     if (refused == 0 || refused <= kPart * (refused + taken) || (own != nullptr && own->off)) continue;
     AlertCondition condition{"ErrorAcks", channel, AlertLevel::warn,
-                             number(refused) + " of " + number(refused + taken) + " messages of ten minutes were refused",
-                             "kiln search state:rejected since:10m lists them with the reason", std::chrono::seconds(0)};
+                             number(refused) + " of " + number(refused + taken) +
+                                 " answers of the last ten minutes were negative; a sender that repeats is counted each time",
+                             "kiln search channel:" + channel +
+                                 " since:10m NOT state:sent lists what did not go through; what is in no list was refused before it was "
+                                 "stored: kiln status says why",
+                             std::chrono::seconds(0)};
     adjust(kErrorAcks, condition);
     out.push_back(std::move(condition));
   }

@@ -47,6 +47,8 @@ class AlertRules {
                                    base::MonoTime mono);
   /// Starts of the engine in the last ten minutes, this one included.
   void set_recent_starts(std::size_t count) { recent_starts_ = count; }
+  /// Messages that wait for destinations which the site does not have, by "channel/destination".
+  void set_stranded(std::map<std::string, std::uint64_t> stranded) { stranded_ = std::move(stranded); }
   /// How the run before ended; alerts about it hold for ten minutes.
   void set_last_end(LastEnd end) { last_end_ = end; }
   RateHistory& rates() { return rates_; }
@@ -61,7 +63,9 @@ class AlertRules {
   Values increase(const Rule& rule, const base::Metrics& metrics, base::MonoTime mono);
   void add_no_traffic(const base::Metrics& metrics, base::WallTime wall, std::vector<AlertCondition>& out) const;
   void add_down(const base::Metrics& metrics, std::vector<AlertCondition>& out) const;
+  void add_source(const std::string& channel, double state, std::vector<AlertCondition>& out) const;
   void add_error_acks(const base::Metrics& metrics, base::MonoTime mono, std::vector<AlertCondition>& out);
+  void add_stranded(std::vector<AlertCondition>& out) const;
   void add_engine(const std::vector<std::string>& reasons, std::vector<AlertCondition>& out) const;
   void add_rate_drop(const base::Metrics& metrics, base::WallTime wall, base::MonoTime mono, std::vector<AlertCondition>& out);
   void adjust(std::string_view rule, AlertCondition& condition) const;
@@ -74,6 +78,7 @@ class AlertRules {
   };
   std::map<std::string, std::deque<Sample>> history_;  ///< by rule
   std::size_t recent_starts_ = 1;
+  std::map<std::string, std::uint64_t> stranded_;
   LastEnd last_end_ = LastEnd::none;
   RateHistory rates_;
 };

@@ -55,10 +55,11 @@ Alerts::~Alerts() {
   *alive_ = false;
 }
 
-void Alerts::look(const std::vector<std::string>& reasons) {
+void Alerts::look(const std::vector<std::string>& reasons, const std::map<std::string, std::uint64_t>& stranded) {
   const base::WallTime now = parts_.clock->wall();
   std::erase_if(starts_, [&](std::int64_t at) { return now.micros - at > kStartsWindowMicros; });
   rules_.set_recent_starts(starts_.size());
+  rules_.set_stranded(stranded);
   if (now.micros - began_.micros > kStartsWindowMicros) rules_.set_last_end(LastEnd::none);
   if (now.micros - saved_.micros > kSaveMicros) {
     saved_ = now;
@@ -158,6 +159,17 @@ void Alerts::save() {
         base::log(base::LogLevel::warn, "alerts-not-kept", {{"error", base::Safe::code(written.error().code)}});
     });
   });
+}
+
+std::vector<const Alert*> Alerts::firing() const {
+  std::vector<const Alert*> out = book_.alerts();
+  std::erase_if(out, [](const Alert* one) { return one->state != Alert::State::firing; });
+  return out;
+}
+
+bool Alerts::is_silent(const Alert& alert) const {
+  const AlertHandling* known = book_.handling(alert.id());
+  return known != nullptr && known->silent_until > parts_.clock->wall();
 }
 
 std::string Alerts::print() const {

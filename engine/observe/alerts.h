@@ -29,13 +29,18 @@ class Alerts {
   explicit Alerts(Parts parts);
   ~Alerts();
 
-  /// About every ten seconds, with gauges that were just collected.
-  void look(const std::vector<std::string>& reasons);
+  /// About every ten seconds, with gauges that were just collected. `stranded`: what waits for destinations that the site does
+  /// not have, by "channel/destination".
+  void look(const std::vector<std::string>& reasons, const std::map<std::string, std::uint64_t>& stranded);
   base::Task<void> stop();
 
   /// {"alerts":[{"id","alert","subject","level","state":"firing"|"ending","since","text","remedy","owner"?,"silent_until"?,"runbook"?,"flapping"}],
   ///  "routes":[{"name","level"}],"waiting":n}
   std::string print() const;
+  /// Those whose rule holds now, newest first; valid until the next look().
+  std::vector<const Alert*> firing() const;
+  /// An operator has said that nobody is told of it for a while.
+  bool is_silent(const Alert& alert) const;
   /// {"history":[{"n","id","alert","subject","level","since","until"?,"text","owner"?}],"next"?}: alerts that fired, the newest first;
   /// `before`: only those with a smaller n; 0: from the newest.
   std::string print_history(std::size_t limit, std::uint64_t before) const;

@@ -15,7 +15,7 @@ using base::Safe;
 constexpr Metric kKept[] = {Metric::messages_received_total, Metric::messages_filtered_total,  Metric::messages_sent_total,
                             Metric::messages_rejected_total, Metric::messages_quarantined_total, Metric::messages_duplicate_total,
                             Metric::messages_removed_total,  Metric::acks_total,               Metric::retries_total,
-                            Metric::replayed_total};
+                            Metric::replayed_total,            Metric::deliveries_rejected_total, Metric::deliveries_expired_total};
 
 }  // namespace
 

@@ -46,12 +46,17 @@ QueueMeter::QueueMeter(std::string_view channel, std::string_view destination)
       delivery(queue_histogram(Metric::delivery_seconds, channel, destination)),
       sent_(queue_counter(Metric::messages_sent_total, channel, destination)),
       quarantined_(queue_counter(Metric::messages_quarantined_total, channel, destination)),
-      retries_(queue_counter(Metric::retries_total, channel, destination)) {}
+      retries_(queue_counter(Metric::retries_total, channel, destination)),
+      rejected_(queue_counter(Metric::deliveries_rejected_total, channel, destination)),
+      expired_(queue_counter(Metric::deliveries_expired_total, channel, destination)) {}
 
-void QueueMeter::attach(MeteredCount& sent, MeteredCount& quarantined, MeteredCount& retries) const {
+void QueueMeter::attach(MeteredCount& sent, MeteredCount& quarantined, MeteredCount& retries, MeteredCount& rejected,
+                        MeteredCount& expired) const {
   sent.attach(sent_);
   quarantined.attach(quarantined_);
   retries.attach(retries_);
+  rejected.attach(rejected_);
+  expired.attach(expired_);
 }
 
 JournalMeter::JournalMeter()

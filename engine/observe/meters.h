@@ -15,9 +15,10 @@ namespace kiln::engine {
 class MeteredCount {
  public:
   MeteredCount() = default;
-  MeteredCount(const MeteredCount& other) : value_(other.value_) {}
+  MeteredCount(const MeteredCount& other) : value_(other.value_), before_(other.total() - other.value_) {}
   MeteredCount& operator=(const MeteredCount& other) {
     value_ = other.value_;
+    before_ = other.total() - other.value_;
     return *this;
   }
   void attach(base::Counter& shared) { shared_ = &shared; }
@@ -28,9 +29,11 @@ class MeteredCount {
     return *this;
   }
   operator std::uint64_t() const { return value_; }  // NOLINT(google-explicit-constructor)
+  /// What the series says: it goes on over reloads and orderly restarts.
+  std::uint64_t total() const { return shared_ != nullptr ? shared_->value() : before_ + value_; }
 
  private:
-  std::uint64_t value_ = 0;
+  std::uint64_t value_ = 0, before_ = 0;
   base::Counter* shared_ = nullptr;
 };
 
@@ -49,12 +52,13 @@ struct ChannelMeter {
 struct QueueMeter {
   QueueMeter(std::string_view channel, std::string_view destination);
   /// The totals of the queue count in the metrics too.
-  void attach(MeteredCount& sent, MeteredCount& quarantined, MeteredCount& retries) const;
+  void attach(MeteredCount& sent, MeteredCount& quarantined, MeteredCount& retries, MeteredCount& rejected,
+              MeteredCount& expired) const;
   base::Histogram& attempt;   ///< ack_latency_seconds
   base::Histogram& delivery;  ///< delivery_seconds
 
  private:
-  base::Counter &sent_, &quarantined_, &retries_;
+  base::Counter &sent_, &quarantined_, &retries_, &rejected_, &expired_;
 };
 
 /// Series of the journal.

@@ -36,7 +36,8 @@ Observer::Observer(Gateway& gateway, base::Env& env, Notifier notifier, std::int
       health_(gateway.clock()),
       start_(gateway.clock().wall()),
       clock_mono_(gateway.clock().mono()),
-      clock_wall_(start_) {
+      clock_wall_(start_),
+      open_answered_(gateway.executor()) {
   gateway_.executor().post([this, alive = alive_] {
     if (*alive) tick();
   });
@@ -134,6 +135,7 @@ void Observer::step(const char* what, int percent) {
 
 void Observer::started() {
   health_.started();
+  ask_open_books();
   notifier_.ready("serving " + std::to_string(gateway_.channels().size()) + " channels");
 }
 
@@ -167,12 +169,20 @@ void Observer::tick() {
     if (!journal->is_writable()) journal->probe();
     if (health_.has_started() && !stopped_) look_at_books();
   }
-  if (++ticks_ % kLookSeconds == 0) {
+  // The first look is what later ones are compared with: right after the start, not when much has happened.
+  const bool first = !looked_ && health_.has_started();
+  looked_ = looked_ || first;
+  if (++ticks_ % kLookSeconds == 0 || first) {
     sample();
-    if (ticks_ % kCountSeconds == kLookSeconds && health_.has_started() && !stopped_) count_quarantine();
+    // A large quarantine takes a while to count.
+    constexpr std::size_t kManyKinds = 1'000;
+    std::uint64_t open = 0;
+    for (const auto& [address, count] : open_books_.quarantined) open += count;
+    const bool due = open < kManyKinds || ticks_ % kCountSeconds == kLookSeconds;
+    if (due && health_.has_started() && !stopped_) ask_open_books();
     if (alerts_ && health_.has_started() && !stopped_) {
       collect();
-      alerts_->look(health_.reasons());
+      alerts_->look(health_.reasons(), open_books_.stranded);
     }
   }
   if (watchdog_us_ > 0 && health_.stuck().empty()) notifier_.watchdog();
@@ -232,23 +242,59 @@ void Observer::look_at_books() {
       });
 }
 
+void Observer::ask_open_books() {
+  if (open_asked_ > 0) return;
+  open_asked_ = 2;
+  count_quarantine();
+  auto told = [this, alive = alive_, home = &gateway_.executor()](std::map<std::string, std::int64_t> waiting) {
+    home->post([this, alive, waiting = std::move(waiting)] {
+      if (*alive) count_stranded(waiting);
+    });
+  };
+  gateway_.sqlite_journal()->read_waiting(std::move(told));
+}
+
+base::Task<void> Observer::look_at_open_books() {
+  if (!health_.has_started() || stopped_) co_return;
+  constexpr std::chrono::milliseconds kMost(500);
+  ask_open_books();
+  const base::MonoTime until = gateway_.clock().mono() + kMost;
+  while (open_asked_ > 0 && gateway_.clock().mono() < until) co_await open_answered_.wait(kMost);
+}
+
 /// The journal knows what is set aside; it is asked where searches run. The read may end after this observer: it uses the gateway
 /// alone, which waits for its threads.
 void Observer::count_quarantine() {
   gateway_.reader_executor().post([this, gateway = &gateway_, alive = alive_, home = &gateway_.executor()] {
     auto reader = gateway->journal_reader();
-    if (!reader) return;
-    auto counts = (*reader)->open_quarantine();
-    if (!counts) return;
-    home->post([this, alive, counts = std::move(*counts)] {
+    std::optional<std::map<std::string, std::uint64_t>> counts;
+    if (reader)
+      if (auto read = (*reader)->open_quarantine()) counts = std::move(*read);
+    home->post([this, alive, counts = std::move(counts)] {
       if (!*alive) return;
-      for (const auto& channel : gateway_.channels()) {
-        const std::string& name = channel->definition().name;
-        const auto found = counts.find(name);
-        Metrics::process().gauge(Metric::quarantine_open, {Safe::name(name)}).set(found == counts.end() ? std::uint64_t{0} : found->second);
-      }
+      if (--open_asked_ == 0) open_answered_.notify();
+      if (!counts) return;
+      std::map<std::string, std::uint64_t> channels;
+      for (const auto& channel : gateway_.channels()) channels[channel->definition().name];
+      for (const auto& [address, count] : open_books_.quarantined) channels[address.substr(0, address.find('/'))];
+      for (const auto& [address, count] : *counts) channels[address.substr(0, address.find('/'))] += count;
+      for (const auto& [name, count] : channels) Metrics::process().gauge(Metric::quarantine_open, {Safe::name(name)}).set(count);
+      open_books_.quarantined = *counts;
     });
   });
+}
+
+/// Of all that waits, what nobody serves.
+void Observer::count_stranded(const std::map<std::string, std::int64_t>& waiting) {
+  if (--open_asked_ == 0) open_answered_.notify();
+  std::map<std::string, std::uint64_t> left;
+  for (const auto& [address, count] : waiting)
+    if (count > 0) left[address] = static_cast<std::uint64_t>(count);
+  for (const auto& channel : gateway_.channels()) {
+    for (const auto& destination : channel->definition().destinations) left.erase(channel->definition().name + "/" + destination.name);
+    for (const auto& queue : channel->queues()) left.erase(channel->definition().name + "/" + queue->name());
+  }
+  open_books_.stranded = std::move(left);
 }
 
 void Observer::sample() {

@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "channels/net/http_server.h"
 #include "engine/base/env.h"
+#include "engine/base/task.h"
 #include "engine/observe/alerts.h"
 #include "engine/observe/disk_forecast.h"
 #include "engine/observe/figures.h"
@@ -19,6 +21,12 @@
 namespace kiln::engine {
 
 class Gateway;
+
+/// What the journal holds that needs somebody.
+struct OpenBooks {
+  std::map<std::string, std::uint64_t> quarantined;  ///< nobody has decided; by "channel/destination", "channel/-": as a whole
+  std::map<std::string, std::uint64_t> stranded;     ///< wait for a destination that the site does not have
+};
 
 class Observer {
  public:
@@ -36,6 +44,11 @@ class Observer {
   base::Status start_alerts(base::Network& network, base::Executor& file_work);
   /// nullptr before start_alerts().
   Alerts* alerts() { return alerts_.get(); }
+  const Alerts* alerts() const { return alerts_.get(); }
+  /// As the journal was asked last, at most a minute ago.
+  const OpenBooks& open_books() const { return open_books_; }
+  /// Asks the journal now; ends when it has answered, or after half a second.
+  base::Task<void> look_at_open_books();
   /// What the start does now; also told to systemd, with the time it may still take.
   void step(const char* what, int percent);
   void started();
@@ -63,7 +76,10 @@ class Observer {
   void look_at_clock();
   std::optional<std::map<std::string, std::int64_t>> quiet_queues() const;
   void look_at_books();
+  void ask_open_books();
   void count_quarantine();
+  void count_stranded(const std::map<std::string, std::int64_t>& waiting);
+  bool is_served(const std::string& address) const;
   void collect_channels();
   void collect_journal();
   void collect_site();
@@ -83,7 +99,12 @@ class Observer {
   std::uint64_t ticks_ = 0;
   base::MonoTime clock_mono_{0};
   base::WallTime clock_wall_;
+  bool looked_ = false;
   bool books_asked_ = false;
+  OpenBooks open_books_;
+  std::size_t open_asked_ = 0;  ///< questions about them that are under way
+  base::Event open_answered_;
+  std::set<std::string> gone_;  ///< addresses of `stranded` that collect() has shown
   bool stopped_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

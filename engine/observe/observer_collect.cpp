@@ -19,6 +19,7 @@ using base::Safe;
 namespace {
 
 constexpr double kMicrosASecond = 1e6;
+constexpr double kPaused = 3;  ///< a connection_state
 
 double seconds(base::WallTime time) {
   return static_cast<double>(time.micros) / kMicrosASecond;
@@ -28,9 +29,12 @@ double state_value(const channels::ConnectorStatus& status) {
   return static_cast<double>(status.state);  // in the order of operations.md §4
 }
 
-void collect_source(Metrics& all, const std::string& name, const channels::ConnectorStatus& source) {
+void collect_source(Metrics& all, const std::string& name, const ChannelRuntime& runtime) {
   const Safe channel = Safe::name(name);
-  all.gauge(Metric::connection_state, {channel, "-"}).set(state_value(source));
+  const channels::ConnectorStatus source = runtime.source_status();
+  const ChannelState state = runtime.state();
+  const bool held = state == ChannelState::stopped || state == ChannelState::draining;  // as an operator has said
+  all.gauge(Metric::connection_state, {channel, "-"}).set(held ? kPaused : state_value(source));
   all.gauge(Metric::connections_open, {channel}).set(source.connections);
   all.counter(Metric::connections_refused_total, {channel, "full"}).set_total(source.refused_connections);
 }
@@ -51,11 +55,28 @@ void collect_queue(Metrics& all, const std::string& name, const DeliveryQueue& q
   all.gauge(Metric::in_doubt, {channel, destination}).set(status.in_doubt);
   if (status.last_sent.micros != 0)
     all.gauge(Metric::last_sent_timestamp_seconds, {channel, destination}).set(seconds(status.last_sent));
-  constexpr double kPaused = 3;
   all.gauge(Metric::connection_state, {channel, destination}).set(status.paused || !status.closed.empty() ? kPaused : state_value(queue.connector_status()));
 }
 
+/// Of a destination without a queue: the last figures of the queue it had say nothing any more.
+void set_pending(Metrics& all, const std::string& address, std::uint64_t count) {
+  const auto slash = address.find('/');
+  const std::string name = address.substr(0, slash), short_name = address.substr(slash + 1);
+  const Safe channel = Safe::name(name), destination = Safe::name(short_name);
+  all.gauge(Metric::messages_pending, {channel, destination}).set(count);
+  all.gauge(Metric::oldest_pending_age_seconds, {channel, destination}).set(0.0);
+  all.gauge(Metric::in_doubt, {channel, destination}).set(std::uint64_t{0});
+  all.gauge(Metric::connection_state, {channel, destination}).set(kPaused);
+}
+
 }  // namespace
+
+bool Observer::is_served(const std::string& address) const {
+  for (const auto& channel : gateway_.channels())
+    for (const auto& queue : channel->queues())
+      if (channel->definition().name + "/" + queue->name() == address) return true;
+  return false;
+}
 
 void Observer::collect() {
   collect_channels();
@@ -68,10 +89,27 @@ void Observer::collect_channels() {
   const base::WallTime now = gateway_.clock().wall();
   for (const auto& channel : gateway_.channels()) {
     const std::string& name = channel->definition().name;
-    collect_source(all, name, channel->source_status());
+    collect_source(all, name, *channel);
     if (const auto last = channel->counters().last_received; last.micros != 0)
       all.gauge(Metric::last_received_timestamp_seconds, {Safe::name(name)}).set(seconds(last));
     for (const auto& queue : channel->queues()) collect_queue(all, name, *queue, now);
+  }
+  // What waits for a destination that a reload took away waits all the same.
+  std::set<std::string> gone = std::exchange(gone_, {});
+  for (const auto& [address, count] : open_books_.stranded) {
+    gone.erase(address);
+    gone_.insert(address);
+    set_pending(all, address, count);
+  }
+  for (const std::string& address : gone)
+    if (!is_served(address)) set_pending(all, address, 0);
+  // A channel that a reload removed is not down.
+  for (const auto& sample : all.read(Metric::connection_state)) {
+    std::string channel, destination;
+    for (const auto& [label, value] : sample.labels) (label == "channel" ? channel : destination) = value;
+    const bool is_gone = std::none_of(gateway_.channels().begin(), gateway_.channels().end(),
+                                      [&channel](const auto& one) { return one->definition().name == channel; });
+    if (is_gone) all.gauge(Metric::connection_state, {Safe::name(channel), Safe::name(destination)}).clear();
   }
   if (AdminService* admin = gateway_.admin_if_open()) {
     collect_listener(all, "console", admin->console_status());

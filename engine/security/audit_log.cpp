@@ -15,6 +15,9 @@
 namespace kiln::engine {
 namespace {
 
+constexpr std::uint64_t kReserveBytes = 2u << 20;  ///< of the disk: thousands of records of what is done when it is full
+
+
 using base::ErrorCode;
 using base::Result;
 using base::Status;
@@ -73,14 +76,17 @@ std::string audit_hash(const std::string& previous, const AuditRecord& record) {
   return base::sha256(bytes);
 }
 
-Result<AuditLog> AuditLog::open(base::Env& env, const std::string& path, const std::string& key_path) {
+Result<AuditLog> AuditLog::open(base::Env& env, const std::string& path, const std::string& key_path,
+                                const std::string& reserve_path) {
   base::DatabaseOptions options;
   options.path = path;
   options.page_size = 4096;
   options.cache_kib = 512;
   options.busy_timeout_ms = 1'000;  // nobody else writes it; who asks must not wait long for a refusal
   options.vfs = env.sqlite_vfs();
+  options.wal_autocheckpoint_pages = 100;  // a log that grows needs space that a full disk does not have
   AuditLog out;
+  if (!reserve_path.empty()) out.reserve_ = Reserve(reserve_path, kReserveBytes);
   const bool is_new = !env.exists(path);
   TRY(out.database_, base::Database::open(options));
   TRY_VOID(out.database_.exec(kSchema));
@@ -100,14 +106,25 @@ Result<AuditRecord> AuditLog::append(AuditRecord record) {
     record.detail += " (cut)";
   }
   record.hash = audit_hash(head_.hash, record);
-  auto write = database_.cached("insert into record values(?,?,?,?,?,?,?,?,?)");
-  Status done = write ? Status{} : Status(base::fail(write.error()));
+  Status done = write(record);
+  if (!done && done.error().code == ErrorCode::disk_full && reserve_.release()) done = write(record);
+  if (!done)
+    return base::fail(ErrorCode::audit_failed, "the audit record could not be written: " + done.error().message(), {},
+                      "make room on the disk of the data folder");
+  if (reserve_.is_wanted() && !reserve_.is_held()) reserve_.take();
+  head_ = {record.number, record.hash};
+  return record;
+}
+
+Status AuditLog::write(const AuditRecord& record) {
+  auto insert = database_.cached("insert into record values(?,?,?,?,?,?,?,?,?)");
+  Status done = insert ? Status{} : Status(base::fail(insert.error()));
   if (done) done = database_.begin();
   if (done) {
-    write->bind(1, static_cast<std::int64_t>(record.number)).bind(2, record.at.micros).bind(3, record.user);
-    write->bind(4, record.from).bind(5, record.action).bind(6, record.target).bind(7, record.outcome);
-    write->bind(8, record.detail).bind_blob(9, record.hash);
-    done = write->run();
+    insert->bind(1, static_cast<std::int64_t>(record.number)).bind(2, record.at.micros).bind(3, record.user);
+    insert->bind(4, record.from).bind(5, record.action).bind(6, record.target).bind(7, record.outcome);
+    insert->bind(8, record.detail).bind_blob(9, record.hash);
+    done = insert->run();
     if (done && record.number % limits::kAuditCheckpointRecords == 0) {
       const AuditHead before = std::exchange(head_, AuditHead{record.number, record.hash});
       done = checkpoint();
@@ -118,13 +135,8 @@ Result<AuditRecord> AuditLog::append(AuditRecord record) {
     else
       database_.rollback();
   }
-  if (!done) {
-    if (database_.in_transaction()) database_.rollback();
-    return base::fail(ErrorCode::audit_failed,
-                      "the audit record could not be written: " + done.error().message());
-  }
-  head_ = {record.number, record.hash};
-  return record;
+  if (!done && database_.in_transaction()) database_.rollback();
+  return done;
 }
 
 std::string AuditLog::authenticate(const AuditHead& head) const {

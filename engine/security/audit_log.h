@@ -14,6 +14,7 @@
 #include "engine/base/env.h"
 #include "engine/base/result.h"
 #include "engine/base/sql/sqlite.h"
+#include "engine/journal/reserve.h"
 
 namespace kiln::engine {
 
@@ -51,8 +52,10 @@ struct AuditVerdict {
 /// One thread at a time.
 class AuditLog {
  public:
-  /// `key_path`: the key of the checkpoints, made when it is not there. Errors: of the database, io_failed.
-  static base::Result<AuditLog> open(base::Env& env, const std::string& path, const std::string& key_path);
+  /// `key_path`: the key of the checkpoints, made when it is not there. `reserve_path`: a file that takes up space for records of
+  /// what is done about a full disk; empty: none. Errors: of the database, io_failed.
+  static base::Result<AuditLog> open(base::Env& env, const std::string& path, const std::string& key_path,
+                                     const std::string& reserve_path = {});
 
   /// Durable when it returns. Error: audit_failed. `number` and `hash` are filled in.
   base::Result<AuditRecord> append(AuditRecord record);
@@ -65,11 +68,13 @@ class AuditLog {
   base::Result<AuditVerdict> verify();
 
  private:
+  base::Status write(const AuditRecord& record);
   base::Status checkpoint();
   std::string authenticate(const AuditHead& head) const;
   base::Database database_;
   std::string key_;
   AuditHead head_;
+  Reserve reserve_;
 };
 
 /// The hash of a record that follows `previous`.

@@ -262,6 +262,11 @@ Result<Restored> restore_backup(base::Env& env, const std::string& folder, const
   TRY(BackupCheck check, verify_backup(env, folder, master));
   if (check.report.findings_total > 0)
     return damaged(std::to_string(check.report.findings_total) + " records or counts in it are not right", folder);
+  if (check.report.locked > 0)  // no engine could start on it
+    return base::fail(ErrorCode::journal_key,
+                      master ? "the master key of the site is not the one that the backup was encrypted with"
+                             : "the backup is encrypted, and the site has no master key",
+                      folder, "give the key of that time in kiln.conf: keys { master file(\"…\") }");
   out.manifest = std::move(check.manifest);
   const auto there = env.list(data_folder);
   const bool empty = !there || std::all_of(there->begin(), there->end(), [](const auto& entry) {

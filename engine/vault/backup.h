@@ -60,7 +60,7 @@ struct Restored {
 };
 /// Puts a backup in place of a data folder that nothing uses; what was there is moved aside when `replace`. Every output
 /// that waits is in doubt (it may have been sent after the backup was made), and every destination is paused by a hold
-/// until an operator lets it go. Errors: backup_damaged, bad_value when the folder is not empty and `replace` is false.
+/// until an operator lets it go. Errors: backup_damaged, journal_key when `master` does not open it (nothing is moved), bad_value when the folder is not empty and `replace` is false.
 base::Result<Restored> restore_backup(base::Env& env, const std::string& folder, const std::string& data_folder, bool replace,
                                       base::WallTime now, const MasterKeyPtr& master = {});
 

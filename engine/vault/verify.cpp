@@ -260,7 +260,7 @@ std::string print_report(const VerifyReport& report) {
          std::to_string(report.unprocessed) + " not processed yet";
   if (report.removed > 0) out += ", " + std::to_string(report.removed) + " removed by retention";
   if (report.full) out += ", " + std::to_string(report.records) + " records compared with their checksums";
-  if (report.locked > 0) out += " (" + std::to_string(report.locked) + " encrypted ones not opened: the key is not given)";
+  if (report.locked > 0) out += " (" + std::to_string(report.locked) + " encrypted ones not opened: their key is not the one given, or none is given)";
   out += ": ";
   return out + (report.findings_total == 0 ? "the books balance\n" : std::to_string(report.findings_total) + " findings\n");
 }

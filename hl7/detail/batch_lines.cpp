@@ -116,7 +116,10 @@ void BatchLines::check_count(std::uint64_t begin, std::uint64_t end, std::uint64
     }
     number = number * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  if (number != count) problem(what, begin);
+  if (number == count) return;
+  const std::size_t had = found_.size();
+  problem(what, begin);
+  if (found_.size() > had) found_.back().miscount = true;
 }
 
 void BatchLines::problem(const char* what, std::uint64_t offset, base::ErrorCode code) {

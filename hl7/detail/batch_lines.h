@@ -21,6 +21,7 @@ class BatchLines {
     Delimiters delimiters;  ///< of the nearest FHS or BHS, or of the message
     const char* problem = nullptr;
     base::ErrorCode code = base::ErrorCode::bad_batch;  ///< of a problem
+    bool miscount = false;  ///< of a problem: a trailer counts otherwise
   };
 
   /// The bytes from `base` on, which must reach back to keep_from().

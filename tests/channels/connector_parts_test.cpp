@@ -254,11 +254,26 @@ TEST_CASE("a chain asks again for what is still on its way, and says that it may
   }
   late = false;
   CHECK((world.send(*destination, message).kind == SendOutcome::Kind::retry));
+  {  // the word of the receiver behind it goes back
+    const auto before = world.intake.answer;
+    world.intake.answer = [](const Inbound&) {
+      Answer out;
+      out.taken = Taken::refused;
+      out.code = "AR";
+      out.reply = "MSH|^~\\&|B||A||20250101||ACK|9|P|2.5.1\rMSA|AR|ID1\r";
+      return out;
+    };
+    const SendOutcome refused = world.send(*destination, message);
+    CHECK((refused.kind == SendOutcome::Kind::negative));
+    CHECK(refused.code == "AR");
+    CHECK(refused.detail.ends_with("AR"));
+    world.intake.answer = before;
+  }
   stored = true;
   CHECK((world.send(*destination, message).kind == SendOutcome::Kind::sent));
   const auto& messages = world.intake.messages;
-  REQUIRE(messages.size() == 4);
-  CHECK(messages[0].key == messages[3].key);
+  REQUIRE(messages.size() == 5);
+  CHECK(messages[0].key == messages[4].key);
   world.run(destination->stop());
 }
 

@@ -96,6 +96,80 @@ TEST_CASE("results of files of one name are kept beside each other, and written 
   CHECK_FALSE(f.has("in/results/a.csv.3.results.jsonl"));
 }
 
+TEST_CASE("a batch of which messages are missing, and a file refused whole, say so where the operator looks", "[split][files]") {
+  Folder f;
+  f.start("file", "{ folder \"in\"; poll 10ms; stable 0s; results \"results\"; max_file 4kB }");
+  f.put("in/short.hl7", "BHS|^~\\&|A||B||20250101||||B1\rMSH|^~\\&|A1\rBTS|9\r");
+  REQUIRE(f.world.until([&] { return f.has("in/failed/short.hl7"); }));
+  CHECK(f.world.intake.messages.size() == 1);  // what is there is taken
+  CHECK(f.read("in/results/short.hl7.results.jsonl") ==
+        "{\"item\":1,\"result\":\"stored\"}\n{\"result\":\"file\",\"reason\":\"BTS-1 does not agree with the number of messages\"}\n");
+  CHECK(f.read("in/results/short.hl7.ack").find("MSA|AE|B1|") != std::string::npos);
+  CHECK(f.source->status().last_error.find("do not agree") != std::string::npos);
+  f.put("in/open.hl7", "BHS|^~\\&|A||B||20250101||||B1\rMSH|^~\\&|A2\r");
+  REQUIRE(f.world.until([&] { return f.has("in/archive/open.hl7"); }));  // many senders leave trailers out
+  CHECK(f.read("in/results/open.hl7.results.jsonl").find("the last batch has no BTS") != std::string::npos);
+  f.put("in/empty.hl7", "nothing here");
+  REQUIRE(f.world.until([&] { return f.has("in/failed/empty.hl7"); }));
+  CHECK(f.read("in/results/empty.hl7.results.jsonl") == "{\"result\":\"file\",\"reason\":\"no message in the file\"}\n");
+  CHECK(f.source->status().last_error == "a file went to `failed`: no message in the file");
+  f.put("in/large.hl7", "MSH|" + std::string(5000, 'x'));
+  REQUIRE(f.world.until([&] { return f.has("in/failed/large.hl7"); }));
+  CHECK(f.read("in/results/large.hl7.results.jsonl").find("\"result\":\"file\"") != std::string::npos);
+}
+
+TEST_CASE("a part that is set aside is not told as stored", "[split]") {
+  Answer answer;
+  answer.taken = Taken::stored;
+  answer.set_aside = true;
+  answer.id = 4;
+  answer.code = "parse";
+  CHECK(detail::print_results({answer}) == "{\"item\":1,\"result\":\"quarantined\",\"message\":4,\"code\":\"parse\"}\n");
+}
+
+TEST_CASE("a folder that goes away is told, and read again when it is back", "[files]") {
+  Folder f;
+  f.start("file", "{ folder \"in\"; poll 10ms; stable 0s }");
+  f.world.wait(30);
+  CHECK((f.source->status().state == ConnectorStatus::State::up));
+  const std::string aside = f.world.path("aside");
+  REQUIRE(base::system_env().rename(f.world.path("in"), aside, false));
+  REQUIRE(f.world.until([&] { return f.source->status().state == ConnectorStatus::State::down; }));
+  CHECK(f.source->status().last_error.find("does not exist") != std::string::npos);
+  f.world.wait(30);
+  CHECK_FALSE(f.has("in"));  // nothing is made in the place where a disk belongs
+  REQUIRE(base::system_env().make_folders(f.world.path("in")));
+  f.put("in/a.hl7", "MSH|^~\\&|A\r");
+  REQUIRE(f.world.until([&] { return f.has("in/archive/a.hl7"); }));
+  CHECK((f.source->status().state == ConnectorStatus::State::up));
+  CHECK(f.source->status().last_error.empty());
+}
+
+TEST_CASE("a folder that cannot be made is named by its option", "[files]") {
+  test::World world;
+  const auto& spec = *find_connector(ConnectorRole::source, "file");
+  const auto source = spec.make_source(test::parse(spec, "{ folder \"in\"; archive \"/proc/nope\" }"), world.around());
+  const auto started = source->start(world.intake);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().text.find("option archive") != std::string::npos);
+}
+
+TEST_CASE("a source whose counterpart does not work is down until it does", "[sql][process][mqtt]") {
+  test::World world;
+  const auto run = [&](const char* name, const std::string& options, const char* said) {
+    const auto& spec = *find_connector(ConnectorRole::source, name);
+    const auto source = spec.make_source(test::parse(spec, options), world.around());
+    REQUIRE(source->start(world.intake));
+    INFO(name);
+    CHECK(world.until([&] { return source->status().state == ConnectorStatus::State::down; }));
+    CHECK(source->status().last_error.find(said) != std::string::npos);
+    world.run(source->stop());
+  };
+  run("sql", "{ file \"no/such.db\"; query \"select id from t where id > :after\"; cursor \"id\"; poll 10ms }", "");
+  run("process", "{ program \"/bin/false\"; every 10ms }", "the program ended with 1");
+  run("mqtt", "{ host \"127.0.0.1\"; port 1; topic \"t\"; reconnect 10ms }", "");
+}
+
 TEST_CASE("a file whose messages are still on their way stays, and asks again with the same keys", "[split][files]") {
   Folder f;
   int late = 2;

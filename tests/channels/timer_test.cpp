@@ -74,4 +74,40 @@ TEST_CASE("a timer gives its message at the time of the day, once, whatever the 
   world.run(source->stop());
 }
 
+TEST_CASE("a timer that catches up gives the last moment that it missed, and tries until it is stored", "[timer]") {
+  test::World world;
+  base::ManualClock clock(utc("2026-11-23T05:00:00Z"));
+  const Surroundings with = world.around();
+  const Surroundings around{.network = with.network, .env = with.env, .file_work = with.file_work, .clock = clock, .channel = "c",
+                            .site = with.site, .feed = nullptr, .sink = nullptr, .state = with.state};
+  const auto& spec = *find_connector(ConnectorRole::source, "timer");
+  const bool catches_up = GENERATE(true, false);
+  const std::string options = std::string("{ at \"06:30\"; timezone \"Europe/Berlin\"") + (catches_up ? "; catch_up true }" : " }");
+  const auto run_at = [&](const char* time) {  // another process each time
+    clock.set_wall(utc(time));
+    const auto source = spec.make_source(test::parse(spec, options), around);
+    REQUIRE(source->start(world.intake));
+    world.wait(20);
+    world.run(source->stop());
+  };
+  const auto& messages = world.intake.messages;
+  run_at("2026-11-23T05:00:00Z");
+  CHECK(messages.empty());  // nothing was missed before the first start
+  run_at("2026-11-25T05:31:00Z");
+  REQUIRE(messages.size() == (catches_up ? 1 : 0));
+  if (!catches_up) return;
+  CHECK(messages[0].name == "2026-11-25T05:30:00Z");
+  run_at("2026-11-25T06:00:00Z");
+  CHECK(messages.size() == 1);
+  world.intake.answer = [](const Inbound&) { return Answer{}; };
+  run_at("2026-11-26T06:00:00Z");
+  CHECK(messages.size() == 2);
+  world.intake.answer = nullptr;
+  run_at("2026-11-26T06:01:00Z");
+  REQUIRE(messages.size() == 3);
+  CHECK(messages[2].key == messages[1].key);
+  run_at("2026-11-26T06:02:00Z");
+  CHECK(messages.size() == 3);
+}
+
 }  // namespace kiln::channels

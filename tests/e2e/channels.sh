@@ -184,7 +184,7 @@ def what_is_late_is_asked_for_again_by_chains_and_files():
         assert one.is_silent(1)
         up.set()
         assert ack_code(one.read()) == "AA"
-    assert len(case.of("hub")) == 1 and not case.engine.find("state:quarantined")
+    assert len(case.of("hub")) == 1 and not case.engine.search("state:quarantined")
     assert set(a.controls()) == {"L1"}
     case.end()
 

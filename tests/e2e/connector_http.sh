@@ -209,7 +209,7 @@ use e2e.{Row}
 channel c {
   source http { port 0; path "/in"; content csv; split rows }
   accept csv Row
-  to out: file from source { file "out/x"; append true }
+  to out: csv from source { file "out/x"; append true }
 }
 """)
     kind, rows = {"Content-Type": "text/csv"}, 'mrn,ward\r\n1,"A\r\nB"\r\n2,5" bed\r\n3,C\r\n'

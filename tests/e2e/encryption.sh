@@ -141,6 +141,54 @@ def a_key_in_the_data_folder_is_refused():
     assert "backups would hold it" in case.engine.tail(3), case.engine.tail(3)
 
 
+def what_cannot_be_opened_is_told():
+    case = Case()
+    case.engine.start()
+    assert case.send("M1") == "AA"
+    case.engine.wait_drained()
+    assert case.engine.stop() == 0
+    whole = case.kiln("export")
+    assert whole.returncode == 0 and "body_base64" in whole.stdout, whole
+    blind = subprocess.run([str(build / "kiln"), "export", "--data", str(case.site / "data")], cwd=case.folder, capture_output=True, text=True)
+    assert blind.returncode == 78 and "journal-key" in blind.stderr and "1 of 1 messages" in blind.stderr, blind
+    assert case.kiln("backup", case.folder / "backup").returncode == 0
+    forgotten = case.kiln("backup", "verify")
+    assert forgotten.returncode == 64 and not (case.site / "verify").exists(), forgotten
+    case.key.write_text("f" * 64 + "\n")
+    wrong = case.kiln("verify", "--full")
+    assert wrong.returncode == 78 and "another master key" in wrong.stderr, wrong
+    before = sorted(f.name for f in case.site.iterdir())
+    for use_key in (True, False):
+        case.use_key(use_key)
+        refused = case.kiln("restore", case.folder / "backup", "--replace")
+        assert refused.returncode == 78 and "journal-key" in refused.stderr, refused
+        assert sorted(f.name for f in case.site.iterdir()) == before
+    case.use_key(True)
+    case.key.write_text("0123456789abcdef" * 4 + "\n")
+    assert case.kiln("restore", case.folder / "backup", "--replace").returncode == 0
+    case.engine.start()
+    assert case.engine.stop() == 0
+
+
+def the_file_of_a_key_is_below_the_site():
+    case = Case()
+    case.key = "secrets/master.key"
+    (case.site / "secrets").mkdir()
+    (case.site / case.key).write_text("0123456789abcdef" * 4 + "\n")
+    case.use_key(True)
+    case.engine.start()  # the process of the engine has another folder
+    assert case.send("M1") == "AA"
+    case.engine.wait_drained()
+    assert case.engine.stop() == 0
+    assert case.files_with(b"M1") == []
+    for command in (("verify", "--full", "--site", case.site), ("search", "id:M1", "--site", case.site)):
+        done = subprocess.run([str(build / "kiln"), *map(str, command)], cwd=case.folder, capture_output=True, text=True)
+        assert done.returncode == 0 and "not opened" not in done.stdout, done
+    (case.site / case.key).unlink()
+    missing = case.kiln("verify", "--full")
+    assert missing.returncode != 0 and str(case.key) in missing.stderr and "below the folder of the site" in missing.stderr, missing
+
+
 def what_ends_on_a_full_disk_is_recorded_from_the_reserve():
     if os.geteuid() != 0:
         raise Skipped("needs root to mount")
@@ -189,4 +237,4 @@ def what_ends_on_a_full_disk_is_recorded_from_the_reserve():
 
 sys.exit(run_cases([nothing_of_a_patient_is_in_the_data_folder, it_does_not_start_without_the_key,
                     a_key_given_later_leaves_what_was_there_readable, a_key_in_the_data_folder_is_refused,
-                    what_ends_on_a_full_disk_is_recorded_from_the_reserve]))
+                    what_cannot_be_opened_is_told, the_file_of_a_key_is_below_the_site, what_ends_on_a_full_disk_is_recorded_from_the_reserve]))

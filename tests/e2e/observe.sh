@@ -363,8 +363,8 @@ def the_log_tells_less_when_it_repeats_and_more_when_asked():
     case.engine.start()
     command = lambda *words, **named: case.engine.command(*words, "--site", case.site, **named)
     assert "no channel has a level of its own" in command("log")
-    command("log", "level", "nowhere", "debug", code=1)
-    command("log", "level", "in", "loud", code=1)
+    command("log", "level", "nowhere", "debug", code=64)
+    command("log", "level", "in", "loud", code=64)
     assert "in  debug  until" in command("log", "level", "in", "debug", "--for", "30m")
     assert case.engine.command_json("log", "--site", case.site)["levels"][0]["channel"] == "in"
     assert "no channel has a level of its own" in command("log", "reset", "in")

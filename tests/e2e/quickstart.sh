@@ -281,7 +281,7 @@ def coverage_counts_what_maps_said_and_did_not_read():
     survey = engine.command_json("coverage", "--map", "std.v2fhir", *files)["channels"][0]
     assert survey["messages"] >= len(files) and survey["fields"], survey
     engine.command("resume", "adt_in", "--site", site)
-    engine.command("resume", "nowhere", "--site", site, code=1)
+    engine.command("resume", "nowhere", "--site", site, code=64)
 
 
 def other_exit_codes():

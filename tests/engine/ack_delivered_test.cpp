@@ -269,7 +269,7 @@ TEST_CASE("who repeats a message whose record is damaged is answered, and told",
   REQUIRE(sender.done);
   CHECK(sender.code() == "AA");
   CHECK(sender.answer.id == id);
-  CHECK(sender.answer.reply.find("|M1|") != std::string::npos);
+  CHECK(sender.answer.reply.find("MSA|AA|M1") != std::string::npos);
   CHECK(f.receiver.got == "M1 ");  // not a second time
   if (moment == "mapped") {
     CHECK(sender.answer.code == "corrupt-record");

@@ -116,6 +116,9 @@ TEST_CASE("alerts: rules look at the metrics they are about") {
   metrics.gauge(Metric::connection_state, {"in", "pas"}).set(0.0);
   metrics.gauge(Metric::connection_state, {"in", "idle"}).set(0.0);
   CHECK(look() == "QueueAge:in/pas DestinationDown:in/pas ");
+  metrics.gauge(Metric::connection_state, {"in", "-"}).set(0.0);
+  CHECK(look() == "QueueAge:in/pas SourceDown:in DestinationDown:in/pas ");
+  metrics.gauge(Metric::connection_state, {"in", "-"}).set(3.0);  // stopped by an operator
   metrics.gauge(Metric::oldest_pending_age_seconds, {"in", "pas"}).set(0.0);
   metrics.gauge(Metric::messages_pending, {"in", "pas"}).set(0.0);
   CHECK(look() == "");
@@ -317,7 +320,7 @@ TEST_CASE("alerts: what fired is kept, with its end and its runbook") {
     rows.set(value);
     for (std::int64_t i = 0; i < time.count(); i += 10) {
       s.clock.advance(seconds(10));
-      s.alerts->look({});
+      s.alerts->look({}, {});
     }
     s.executor.run(seconds(0));
   };

@@ -179,7 +179,7 @@ TEST_CASE("what is taken apart is put together again, whatever it is") {
   auto database = base::Database::open(options);
   REQUIRE(database.has_value());
   REQUIRE(database->exec("CREATE TABLE attachment(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, key_id INTEGER NOT NULL,"
-                         " crc INTEGER NOT NULL, body BLOB NOT NULL)").has_value());
+                         " crc INTEGER NOT NULL, uses INTEGER, body BLOB NOT NULL)").has_value());
   FileKeys none;
   const RowSource file{*database, none};
   test::Chance chance(7);

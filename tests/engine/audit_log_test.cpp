@@ -6,6 +6,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/random.h"
+#include "tests/support/crash_disk.h"
 #include "tests/support/temp_folder.h"
 
 namespace kiln::engine {
@@ -56,6 +57,41 @@ struct Fixture {
 };
 
 }  // namespace
+
+TEST_CASE("on a full disk there is space for records of what is done about it") {
+  test::TempFolder folder;
+  const std::string reserve = folder.path("audit.reserve");
+  test::CrashDisk disk;
+  test::CrashEnv env(disk);
+  const auto fill = [&disk] {
+    disk.fault = test::CrashDisk::Fault::full;
+    disk.calls = 0;
+    disk.fail_at = 1;  // once: then what was given back is there
+  };
+  {
+    auto log = AuditLog::open(env, "audit.db", "audit.key", reserve);
+    REQUIRE(log);
+    REQUIRE(log->append(record(1)));
+    const std::uint64_t held = base::system_env().info(reserve)->size;
+    CHECK(held >= 1u << 20);
+    fill();
+    const auto second = log->append(record(2));
+    REQUIRE(second);
+    CHECK(second->number == 2);
+    CHECK(base::system_env().info(reserve)->size == held);  // there was room again
+    const auto verdict = log->verify();
+    REQUIRE(verdict);
+    CHECK(verdict->ok);
+    CHECK(verdict->records == 2);
+  }
+  auto without = AuditLog::open(env, "audit.db", "audit.key");
+  REQUIRE(without);
+  fill();
+  const auto refused = without->append(record(3));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == base::ErrorCode::audit_failed);
+  CHECK_FALSE(refused.error().remedy.empty());
+}
 
 TEST_CASE("records are listed newest first, by user, action and outcome") {
   Fixture f;

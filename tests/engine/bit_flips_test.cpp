@@ -375,7 +375,7 @@ TEST_CASE("the scrub leaves a place behind that the disk does not give back, tel
     CHECK(walk(scrub) > 0);
     const Scrub::State state = scrub.state();
     CHECK(state.last_full.micros > 0);
-    CHECK(state.faults_total >= 3);
+    CHECK(state.faults_total >= 1);
     CHECK(state.faults_total <= 12);
     CHECK(state.records >= 185);
     for (const Scrub::Fault& fault : state.faults) CHECK(fault.file == "000001-20261118.db");

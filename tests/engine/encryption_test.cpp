@@ -549,6 +549,13 @@ TEST_CASE("a backup of an encrypted journal is proven with and without the key, 
   CHECK(proven->report.findings_total == 0);
   CHECK(proven->report.locked == 0);
   f.journal.reset();
+  for (const MasterKeyPtr& wrong : {MasterKeyPtr(), key_of(kOtherKey)}) {  // no engine could start on it: nothing is moved
+    const auto refused = restore_backup(f.env, f.folder.path("backup"), f.folder.path("data"), true, f.clock.wall(), wrong);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == base::ErrorCode::journal_key);
+    CHECK_FALSE(refused.error().remedy.empty());
+    CHECK(f.env.exists(f.folder.path("data/journal")));
+  }
   const auto restored = restore_backup(f.env, f.folder.path("backup"), f.folder.path("data"), true, f.clock.wall(), key);
   if (!restored) FAIL(restored.error().message());
   f.open(key);

@@ -258,7 +258,7 @@ TEST_CASE("attempts to process a message count on over restarts") {
 
 TEST_CASE("a flipped bit is found and never delivered") {
   Fixture f;
-  f.store(f.append(sample("A")), {"repo", "pas"});
+  f.store(f.append(sample("A", 7)), {"repo", "pas"});
   REQUIRE(f.journal->close().has_value());
   f.journal.reset();
   base::DatabaseOptions options;
@@ -278,7 +278,7 @@ TEST_CASE("a flipped bit is found and never delivered") {
   auto reader = f.reader();
   CHECK(reader.summary(1)->destinations[0].ending.code == "corrupt-record");
   MessageId known = 0;
-  f.journal->find_duplicate(sample("A").dedupe, [&](auto r) { known = r.value(); });
+  f.journal->find_duplicate(sample("A", 7).dedupe, [&](auto r) { known = r.value(); });
   CHECK(known == 1);  // its key is not what changed
 }
 

@@ -50,7 +50,9 @@ TEST_CASE("a numbered link takes numbers in order and freezes at a gap until it 
   CHECK(numbered_ack(f.send(with_number("M2", "8"))) == "AA 8");
   CHECK(numbered_ack(f.send(with_number("N1", "1", "OTHER"))) == "AA 1");
   CHECK(numbered_ack(f.send(with_number("M4", "10"))) == "AE 9");
-  CHECK(numbered_ack(f.send(with_number("M3", "9"))) == "AE 9");  // frozen: an operator looks first
+  const Answer frozen = f.send(with_number("M3", "9"));
+  CHECK(numbered_ack(frozen) == "AE 9");  // frozen: an operator looks first
+  CHECK(frozen.reply.find("the numbered link is frozen until an operator lets it go on") != std::string::npos);
   CHECK(numbered_ack(f.send(with_number("N2", "2", "OTHER"))) == "AA 2");
   std::size_t resumed = 0;
   base::spawn(resume(*f.channel, &resumed));

@@ -105,14 +105,25 @@ TEST_CASE("why: another is before it, blocked, paused, nobody runs") {
   s.facts.queues[0].blocked = true;
   CHECK(has(s.text(), "adt_in/pas is blocked: timeout."));
   CHECK(advises(s.tell(), "kiln destination resume adt_in/pas"));
+  CHECK(advises(s.tell(), "kiln destination skip adt_in/pas"));
+  s.facts.queues[0].head = 4711;
+  s.facts.attempts = {{"adt_in/pas", {{1, false, {1}, 2'000, "AR", "error code 207", "MSA|AR"}}}};
+  CHECK(has(s.text(), "adt_in/pas is blocked: the receiver refused it (AR) (error code 207)."));
+  CHECK(advises(s.tell(), "kiln show 4711 --response --dest pas"));
   s.facts.queues[0].blocked = false;
   s.facts.queues[0].paused = true;
   CHECK(has(s.text(), "An operator has paused adt_in/pas."));
+  s.facts.queues[0].held = "paused with its channel by ann since 2026-11-23T09:14:23Z: update";
+  s.facts.queues[0].resume = "kiln channel resume adt_in";
+  CHECK(has(s.text(), "adt_in/pas is paused with its channel by ann since 2026-11-23T09:14:23Z: update."));
+  CHECK(advises(s.tell(), "kiln channel resume adt_in"));
   s.facts.queues.clear();
   s.facts.running_hash.clear();
   CHECK(s.tell().doing == "nothing: no engine runs");
   s.facts.running_hash = "another";
   CHECK(has(s.tell().doing, "this site has no destination adt_in/pas"));
+  CHECK(advises(s.tell(), "kiln rollback abcdef012345"));
+  CHECK(advises(s.tell(), "kiln destination skip adt_in/pas"));
 }
 
 TEST_CASE("why: every cause of a quarantine has words and a way out") {
@@ -125,7 +136,7 @@ TEST_CASE("why: every cause of a quarantine has words and a way out") {
     CHECK(has(s.text(), "For adt_in/pas it was set aside: "));
     CHECK(s.text().find(std::string("set aside: ") + code) ==
           std::string::npos);  // in words, not by its code
-    CHECK(advises(s.tell(), "kiln replay 4711 --to pas"));
+    CHECK(advises(s.tell(), "kiln quarantine release 4711"));
     CHECK(has(s.tell().doing, "never dropped by itself"));
   }
   Story unknown;
@@ -144,7 +155,67 @@ TEST_CASE("why: what an operator decided") {
   one.note->reason = "receiver mended";
   one.note->released_as = 5000;
   CHECK(has(s.text(), "It was released by bob: receiver mended."));
-  CHECK(s.tell().can.empty() == false);
+  // What was decided asks for nothing more, and the message is not quarantined any more.
+  CHECK(s.tell().can.empty());
+  CHECK(s.tell().state == "released");
+  // Its release was set aside as well: that is where to look.
+  s.facts.replays = {{5000, "quarantined", true}};
+  CHECK(has(s.text(), "It was sent again as message 5000 (quarantined)."));
+  CHECK(advises(s.tell(), "kiln why 5000"));
+  CHECK(s.tell().doing != "nothing more is to be done");
+}
+
+TEST_CASE("why: what an operator removed, by whom and why") {
+  Story s;
+  DestinationState& one = s.ended("adt_in/pas", DeliveryState::removed, "AR", "error code 207");
+  one.note.emplace();
+  one.note->resolution = Resolution::dropped;
+  one.note->by = "ann";
+  one.note->reason = "a test message of the vendor";
+  one.note->changed = {1'700'000'090'000'000};
+  CHECK(has(s.text(), "It was set aside for adt_in/pas: the receiver refused it (AR) (error code 207)."));
+  CHECK(has(s.text(), "ann removed it for adt_in/pas: a test message of the vendor."));
+  CHECK(s.tell().since.micros == 1'700'000'090'000'000);
+  CHECK(s.tell().can.empty());
+}
+
+TEST_CASE("why: a quarantined message that was sent again is only taken out") {
+  Story s;
+  s.ended("adt_in/pas", DeliveryState::quarantined, "timeout");
+  s.facts.replays = {{5000, "quarantined", true}, {5001, "sent", false}};
+  const Why why = s.tell();
+  CHECK(advises(why, "kiln quarantine resolve 4711 --reason \"sent as message 5001\""));
+  for (const WhyAdvice& advice : why.can) CHECK(advice.command.find("release") == std::string::npos);
+}
+
+TEST_CASE("why: a quarantined message that may have arrived is not simply sent again") {
+  Story s;
+  s.ended("adt_in/pas", DeliveryState::quarantined, "timeout").in_doubt = true;
+  CHECK(has(s.text(), "It may have arrived all the same"));
+  CHECK(advises(s.tell(), "kiln quarantine resolve 4711 --reason \"it had arrived\""));
+  CHECK(has(s.tell().can.front().text, "ask the receiver whether it has it"));
+}
+
+TEST_CASE("why: each open ending has its own way out") {
+  Story s;
+  s.ended("adt_in/pas", DeliveryState::quarantined, "AR").ending.reply = "MSH|";
+  s.ended("adt_in/log", DeliveryState::quarantined, "AE");
+  CHECK(advises(s.tell(), "kiln quarantine release 4711 --dest pas"));
+  CHECK(advises(s.tell(), "kiln quarantine release 4711 --dest log"));
+  CHECK(advises(s.tell(), "kiln show 4711 --response --dest pas"));
+  Story replay;  // where it was to go is not known: the original has to be sent
+  replay.facts.summary.replay_of = 100;
+  replay.ended(kNoDestination, DeliveryState::quarantined, "E0914");
+  CHECK(advises(replay.tell(), "kiln replay 100 --to DESTINATION"));
+}
+
+TEST_CASE("why: parts that were set aside are named at the whole") {
+  Story s;
+  s.ended("lab/repo", DeliveryState::sent, "200");
+  s.facts.parts = {{4712, "quarantined", true}, {4713, "released", false}};
+  CHECK(has(s.text(), "2 parts of it are messages of their own: 4712 (quarantined), 4713 (released)."));
+  CHECK(advises(s.tell(), "kiln why 4712"));
+  CHECK(has(s.tell().doing, "until somebody decides"));
 }
 
 TEST_CASE("why: refused, filtered, expired, removed, unprocessed, nowhere") {
@@ -172,14 +243,18 @@ TEST_CASE("why: relations and another version of the site") {
   Story s;
   s.ended("adt_in/pas", DeliveryState::quarantined, "AR");
   s.facts.summary.replay_of = 100;
-  s.facts.replays = {5000, 5001};
+  s.facts.replays = {{5000, "sent", false}, {5001, "pending", false}};
+  s.facts.edits = {{5002, "sent", false}};
   s.facts.running_hash = "0123456789abcdef";
   s.facts.channel = nullptr;
   CHECK(has(s.text(), "It is a replay of message 100."));
-  CHECK(has(s.text(), "It was sent again as message 5000, 5001."));
+  CHECK(has(s.text(), "It was sent again as message 5000 (sent), 5001 (pending)."));
+  CHECK(has(s.text(), "It was corrected and sent as message 5002 (sent)."));
   CHECK(has(s.text(), "The site has changed since: it now is version 0123456789ab"));
   CHECK(has(s.text(), "The site of today has no channel of that name."));
   CHECK(base::parse_json(print_why_json(4711, s.tell())));
+  s.facts.running_hash.clear();  // without an engine nobody knows the site of today
+  CHECK(s.text().find("The site of today") == std::string::npos);
 }
 
 }  // namespace kiln::engine

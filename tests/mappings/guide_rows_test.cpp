@@ -245,7 +245,7 @@ TEST_CASE("guide rows: every rule that STATUS.csv names exists and names the row
   CHECK(language < 40);
 }
 
-// A rule that can be taken away without a sample noticing would be no proof. Which rules no sample reaches is a golden file.
+// A rule that can be taken away without a sample noticing would be no proof. Of which rules coverage sees no value is a golden file.
 TEST_CASE("guide rows: a rule that is taken out changes what samples give", "[library]") {
   Runner runner;
   RuleCoverage coverage(built().library, built().compiled, true);
@@ -271,7 +271,7 @@ TEST_CASE("guide rows: a rule that is taken out changes what samples give", "[li
     else
       silent += found->first.first + " " + found->second + "\n";
   }
-  check_golden(test_path("golden/v2fhir/rules_without_sample.txt"), silent);
+  check_golden(test_path("golden/v2fhir/rules_not_seen.txt"), silent);
   REQUIRE(reached.size() > 300);
 
   constexpr std::size_t kTaken = 5;  // each is a compile of the library

@@ -3,7 +3,9 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace kiln::test {
 namespace {
@@ -68,6 +70,7 @@ struct OpenFile {
 };
 
 CrashDisk* the_disk = nullptr;
+int last_error = 0;  ///< what the system would say of an opening that failed
 std::map<std::string, Shared>& shared_memory() {
   static std::map<std::string, Shared> all;
   return all;
@@ -222,7 +225,10 @@ int x_open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* o
   if (!the_disk->files.contains(path)) {
     if (!(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
     if (the_disk->fails(CrashDisk::Fault::io)) return SQLITE_CANTOPEN;
-    if (the_disk->fails(CrashDisk::Fault::full)) return SQLITE_CANTOPEN;
+    if (the_disk->fails(CrashDisk::Fault::full)) {
+      last_error = ENOSPC;
+      return SQLITE_CANTOPEN;
+    }
     the_disk->files[path];
     the_disk->note({Kind::create, path, 0, {}, false});
   }
@@ -272,7 +278,7 @@ int x_time_ms(sqlite3_vfs*, sqlite3_int64* out) {
   return SQLITE_OK;
 }
 int x_last_error(sqlite3_vfs*, int, char*) {
-  return 0;
+  return std::exchange(last_error, 0);
 }
 
 sqlite3_vfs& vfs() {

@@ -1,5 +1,9 @@
 #include "channels/connectors/detail/loop_source.h"
 
+#include <utility>
+
+#include "engine/base/log.h"
+
 namespace kiln::channels::detail {
 
 LoopSource::LoopSource(const Options& options, const Surroundings& around)
@@ -11,6 +15,7 @@ base::Status LoopSource::start(Intake& intake) {
   stopping_ = false;
   running_ = true;
   status_.state = ConnectorStatus::State::up;
+  failing_ = false;
   base::spawn(run(shared_from_this()));
   return {};
 }
@@ -32,14 +37,32 @@ base::Task<void> LoopSource::end(std::shared_ptr<LoopSource> self) {
 
 base::Task<void> LoopSource::run(std::shared_ptr<LoopSource> self) {
   while (!self->stopping_) {
+    self->failed_ = false;
     auto going = self->round();
     const std::int64_t pause_ms = co_await std::move(going);
+    if (!self->failed_) self->working();
     if (pause_ms <= 0) continue;
     auto resting = self->rest(pause_ms);
     co_await std::move(resting);
   }
   self->running_ = false;
   self->changed_.notify();
+}
+
+void LoopSource::failing(const base::Error& why) {
+  failed_ = true;
+  status_.last_error = why.message();
+  if (stopping_ || std::exchange(failing_, true)) return;
+  status_.state = ConnectorStatus::State::down;
+  base::log(base::LogLevel::error, "source-failing",
+            {{"channel", base::Safe::name(around_.channel)}, {"error", base::Safe::code(why.code)}});
+}
+
+void LoopSource::working() {
+  if (stopping_ || !std::exchange(failing_, false)) return;
+  status_.state = ConnectorStatus::State::up;
+  status_.last_error.clear();
+  base::log(base::LogLevel::info, "source-working", {{"channel", base::Safe::name(around_.channel)}});
 }
 
 base::Task<void> LoopSource::settle() { co_return; }

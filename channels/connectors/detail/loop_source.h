@@ -34,6 +34,10 @@ class LoopSource : public Source, public std::enable_shared_from_this<LoopSource
   /// Journals what made no message, and says so in the status.
   base::Task<void> report(Unframed what);
   bool stopping() const { return stopping_; }
+  /// What the source needs does not work: it is down until a round ends without this, or working() is called. The log says so
+  /// at the change. `why` without content.
+  void failing(const base::Error& why);
+  void working();
 
   Options options_;
   Surroundings around_;
@@ -47,6 +51,8 @@ class LoopSource : public Source, public std::enable_shared_from_this<LoopSource
   static base::Task<void> end(std::shared_ptr<LoopSource> self);
 
   bool running_ = false;
+  bool failed_ = false;   ///< in the round under way
+  bool failing_ = false;  ///< as the log and the status say
 };
 
 /// For the factory of a connector.

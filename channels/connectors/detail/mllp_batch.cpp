@@ -1,6 +1,8 @@
 #include "channels/connectors/detail/mllp_batch.h"
 
 #include "engine/base/limits.h"
+#include "hl7/builder.h"
+#include "hl7/message.h"
 
 namespace kiln::channels::detail {
 
@@ -15,6 +17,33 @@ Unframed note(const Inbound& whole, std::string_view bytes, std::string text) {
   what.detail = std::move(text);
   what.received_at = whole.received_at;
   return what;
+}
+
+/// The answer to a batch of which something is not there: AE with its control id.
+std::string refusal_of(const Inbound& whole, const hl7::Batch& batch, const hl7::BatchAckInput& input) {
+  const auto header = hl7::Message::parse(std::string(batch.envelope.front().of(whole.bytes)));
+  if (!header) return {};
+  const hl7::SegmentView from = header->header();
+  const hl7::Delimiters& delimiters = batch.envelope_delimiters.front();
+  hl7::SegmentBuilder head("MSH", delimiters), answer("MSA", delimiters);
+  constexpr std::uint32_t kTo[] = {3, 4, 5, 6}, kFrom[] = {5, 6, 3, 4};
+  for (std::size_t i = 0; i < std::size(kTo); ++i)
+    if (!from.field(kFrom[i]).raw().empty()) static_cast<void>(head.set_raw(kTo[i], from.field(kFrom[i]).raw()));
+  static_cast<void>(head.set(7, input.time.print_hl7()));
+  static_cast<void>(head.set(9, "ACK"));
+  static_cast<void>(head.set(10, input.control_id));
+  const auto first = hl7::Message::parse(std::string(batch.messages.front().of(whole.bytes)));
+  for (const std::uint32_t field : {11U, 12U})
+    if (first && !first->header().field(field).raw().empty())
+      static_cast<void>(head.set(field, first->header().field(field).to_text()));
+  static_cast<void>(answer.set(1, "AE"));
+  static_cast<void>(answer.set(2, from.field(11).to_text()));
+  static_cast<void>(answer.set(3, "the counts of the batch do not agree with what came"));
+  std::string out;
+  head.print(out);
+  out += '\r';
+  answer.print(out);
+  return out + '\r';
 }
 
 }  // namespace
@@ -63,6 +92,7 @@ std::string batch_answer(const Inbound& whole, const hl7::Batch& batch, std::vec
   hl7::BatchAckInput input;
   input.control_id = "KB" + std::to_string(whole.received_at.micros);
   input.time = base::PartialDate::from_wall(whole.received_at);
+  if (!batch.counts_agree && !batch.messages.empty()) input.refusal = refusal_of(whole, batch, input);
   return hl7::make_batch_ack(whole.bytes, batch, replies, input);
 }
 

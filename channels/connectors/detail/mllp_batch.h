@@ -17,7 +17,8 @@ bool is_batch(std::string_view bytes);
 std::vector<Inbound> batch_messages(const Inbound& whole, const hl7::Batch& batch);
 /// Bytes outside the messages, and trailers whose counts do not agree.
 std::vector<Unframed> batch_notes(const Inbound& whole, const hl7::Batch& batch);
-/// The answers in an envelope; those of stored messages are left out with `errors_only`.
+/// The answers in an envelope; those of stored messages are left out with `errors_only`. When the counts do not agree there is
+/// one more, AE to the control id of the batch.
 std::string batch_answer(const Inbound& whole, const hl7::Batch& batch, std::vector<Answer> answers,
                          bool errors_only);
 

@@ -34,6 +34,8 @@ struct Picked {
   base::FileInfo info;
   std::string bytes;
   std::optional<base::Error> error;
+  std::string refused;     ///< why it goes to `failed` whatever becomes of its messages
+  std::string incomplete;  ///< what its envelope says of messages that are not there
 };
 
 /// Moves without replacing: "a.hl7", then "a.hl7.2", "a.hl7.3", …
@@ -83,8 +85,6 @@ class PolledFolder final : public LoopSource {
   std::optional<Picked> pick(const std::string& name);
   std::vector<Inbound> messages_of(Picked& file, std::vector<Unframed>* noise) const;
   std::vector<Inbound> parts_of(Picked& file, Inbound message, const std::string& key, std::vector<Unframed>* noise) const;
-  void note_error(const base::Error& error) { status_.last_error = error.message(); }
-
   base::Task<void> take_file(std::string name);
   base::Task<Taken> give(Picked file);
   base::Task<bool> tell(Picked file, std::vector<Answer> answers);
@@ -93,13 +93,19 @@ class PolledFolder final : public LoopSource {
   FolderInput input_;
   bool folders_made_ = false;  ///< used in file work only
   std::string folder_, archive_, failed_, work_, results_;  ///< `results_` may be empty: none are wanted
+  std::string refused_;  ///< of the file under way: why it goes to `failed`
   std::map<std::string, Seen> seen_;  ///< used in file work only, one at a time
 };
 
+/// Those below or beside the folder. An error names the option.
 base::Status PolledFolder::make_folders() {
   if (folders_made_) return {};
-  for (const std::string& path : {archive_, failed_, work_, results_})
-    if (!path.empty()) TRY_VOID(around_.env.make_folders(path));
+  const std::pair<const char*, const std::string*> folders[] = {
+      {"archive", &archive_}, {"failed", &failed_}, {"work", &work_}, {"results", &results_}};
+  for (const auto& [option, path] : folders) {
+    const auto made = path->empty() ? base::Status() : around_.env.make_folders(*path);
+    if (!made) return option_error(option, made.error());
+  }
   folders_made_ = true;
   return {};
 }
@@ -109,20 +115,27 @@ base::Status PolledFolder::prepare() {
   if (input_.remote) return {};
   if (options_.text("folder").starts_with('/') && !around_.env.exists(folder_))
     return base::fail(ErrorCode::channel_option, "option folder: the folder does not exist", folder_, "create it");
-  const auto made = make_folders();
+  const auto made = around_.env.make_folders(folder_);
   if (!made) return option_error("folder", made.error());
-  return {};
+  return make_folders();
 }
 
 /// Files left in the work folder first, then those that fit the pattern and have not changed for the stable
 /// time; each in order of name.
 Look PolledFolder::look() {
   Look out;
+  // A folder that went away (unmounted, tidied up) is not made anew in its place; what belongs below it is, when it is back.
+  if (!input_.remote && !around_.env.exists(folder_)) {
+    folders_made_ = false;
+    out.error = base::Error{ErrorCode::file_not_found, "option folder: the folder does not exist", folder_, "create it"};
+    return out;
+  }
   if (const auto made = make_folders(); !made) {
     out.error = made.error();
     return out;
   }
   const auto left = around_.env.list(work_);
+  folders_made_ = left.has_value();
   if (!left) out.error = left.error();
   if (left)
     for (const base::FileInfo& file : *left)
@@ -217,6 +230,17 @@ std::vector<Inbound> PolledFolder::messages_of(Picked& file, std::vector<Unframe
     return out;
   }
   const hl7::Batch batch = hl7::split_batch(file.bytes);
+  if (!batch.counts_agree) file.refused = "the counts of its trailers do not agree with what it holds";
+  for (const base::Error& problem : batch.problems) {
+    Unframed what;
+    what.kind = Unframed::Kind::garbage;
+    what.peer = input_.peer;
+    what.name = file.name;
+    what.detail = "batch: " + problem.text;
+    what.received_at = message.received_at;
+    noise->push_back(std::move(what));
+    file.incomplete += (file.incomplete.empty() ? "" : "; ") + problem.text;
+  }
   for (const hl7::Slice& slice : batch.messages) {
     Inbound one = message;
     one.key = key + "#" + std::to_string(out.size() + 1);
@@ -253,13 +277,14 @@ base::Task<Taken> PolledFolder::give(Picked file) {
                   : file.error->text.empty() ? base::error_info(file.error->code).text
                                              : file.error->text;
     what.received_at = around_.clock.wall();
+    file.refused = what.detail;
     reports.push_back(std::move(what));
   }
   for (Unframed& what : reports) {
     auto reporting = report(std::move(what));
     co_await std::move(reporting);
   }
-  if (messages.empty()) co_return Taken::refused;
+  refused_ = file.refused;
   auto accepting = accept_in_steps(intake_, &around_.network.executor(), std::move(messages), !results_.empty());
   std::vector<Answer> answers = co_await std::move(accepting);
   Taken worst = Taken::stored;
@@ -274,6 +299,7 @@ base::Task<Taken> PolledFolder::give(Picked file) {
   if (pending && worst != Taken::not_stored) status_.last_error = "messages of a file are not delivered yet";
   if (pending) co_return Taken::not_stored;
   if (worst == Taken::not_stored) status_.last_error = "the messages of a file were not stored; it will be tried again";
+  if (!refused_.empty() && worst == Taken::stored) worst = Taken::refused;
   if (worst == Taken::not_stored || results_.empty()) co_return worst;
   auto telling = tell(std::move(file), std::move(answers));
   const bool told = co_await std::move(telling);
@@ -283,8 +309,8 @@ base::Task<Taken> PolledFolder::give(Picked file) {
 
 /// What became of each message of the file, before the file leaves the work folder.
 base::Task<bool> PolledFolder::tell(Picked file, std::vector<Answer> answers) {
-  std::string lines = print_results(answers), acks;
-  if (input_.split_batches) {
+  std::string lines = print_results(answers, file.incomplete.empty() ? file.refused : file.incomplete), acks;
+  if (input_.split_batches && !answers.empty()) {
     Inbound whole;
     whole.bytes = std::move(file.bytes);
     whole.received_at = file.info.modified;
@@ -296,7 +322,7 @@ base::Task<bool> PolledFolder::tell(Picked file, std::vector<Answer> answers) {
   };
   const auto writing = offload(around_.file_work, around_.network.executor(), std::move(write));
   const auto written = co_await writing;
-  if (!written) note_error(written.error());
+  if (!written) failing(written.error());
   co_return written.has_value();
 }
 
@@ -308,10 +334,9 @@ base::Task<void> PolledFolder::finish(std::string name, Taken taken) {
   };
   const auto moving = offload(around_.file_work, around_.network.executor(), std::move(move));
   const auto moved = co_await moving;
-  if (moved)
-    status_.last_error.clear();
-  else
-    note_error(moved.error());
+  status_.last_error.clear();
+  if (taken == Taken::refused) status_.last_error = "a file went to `failed`" + (refused_.empty() ? "" : ": " + refused_);
+  if (!moved) failing(moved.error());
 }
 
 base::Task<void> PolledFolder::take_file(std::string name) {
@@ -321,7 +346,7 @@ base::Task<void> PolledFolder::take_file(std::string name) {
   if (!picked) co_return;
   const bool again = picked->error && picked->error->code != ErrorCode::limit_exceeded;
   if (again) {  // the disk, not the file: the same file may be readable later
-    note_error(*picked->error);
+    failing(*picked->error);
     co_return;
   }
   auto giving = give(std::move(*picked));
@@ -334,10 +359,7 @@ base::Task<std::int64_t> PolledFolder::round() {
   std::function<Look()> look = [this] { return this->look(); };
   const auto looking = offload(around_.file_work, around_.network.executor(), std::move(look));
   const Look found = co_await looking;
-  if (found.error)
-    note_error(*found.error);
-  else if (input_.remote)
-    status_.last_error.clear();
+  if (found.error) failing(*found.error);
   for (std::size_t i = 0; i < found.names.size() && !stopping(); ++i) {
     auto taking = take_file(found.names[i]);
     co_await std::move(taking);

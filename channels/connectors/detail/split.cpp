@@ -152,20 +152,24 @@ Result<SplitFile> split_file(Split how, std::string_view bytes, char delimiter) 
   return out;
 }
 
-std::string print_results(const std::vector<Answer>& answers) {
+std::string print_results(const std::vector<Answer>& answers, const std::string& whole) {
   static constexpr const char* kTaken[] = {"stored", "refused", "not-stored"};
   std::string out;
   std::int64_t number = 0;
   for (const Answer& answer : answers) {
     base::JsonWriter line;
     line.begin_object().key("item").integer(++number);
-    line.member("result", kTaken[static_cast<std::size_t>(answer.taken)]);
+    const bool set_aside = answer.taken == Taken::stored && answer.set_aside;
+    line.member("result", set_aside ? "quarantined" : kTaken[static_cast<std::size_t>(answer.taken)]);
     if (answer.id != 0) line.key("message").integer(static_cast<std::int64_t>(answer.id));
     if (!answer.code.empty()) line.member("code", answer.code);
     if (!answer.reason.empty()) line.member("reason", answer.reason);
     out += line.end_object().take() + "\n";
   }
-  return out;
+  if (whole.empty()) return out;
+  base::JsonWriter line;
+  line.begin_object().member("result", "file").member("reason", whole);
+  return out + line.end_object().take() + "\n";
 }
 
 }  // namespace kiln::channels::detail

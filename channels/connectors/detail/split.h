@@ -55,7 +55,8 @@ base::Result<SplitFile> split_file(Split how, std::string_view bytes, char delim
 /// As asked for; 0: by itself.
 char delimiter_of(const Options& options);
 
-/// One line of results for each answer: {"item":1,"result":"stored","message":17,"code":"…","reason":"…"}.
-std::string print_results(const std::vector<Answer>& answers);
+/// One line of results for each answer: {"item":1,"result":"stored","message":17,"code":"…","reason":"…"}; results are stored,
+/// quarantined, refused and not-stored. `whole`: what is wrong with all of it, {"result":"file","reason":"…"}; may be empty.
+std::string print_results(const std::vector<Answer>& answers, const std::string& whole = {});
 
 }  // namespace kiln::channels::detail

@@ -153,6 +153,19 @@ std::vector<std::string> destinations_of(const Call& call) {
   return out;
 }
 
+/// A name that the channel does not have would send the message nowhere. Takes CHANNEL/NAME too, and leaves NAME.
+base::Status check_destinations(const channels::ChannelDefinition& channel, std::vector<std::string>& names) {
+  for (std::string& name : names) {
+    if (name.starts_with(channel.name + "/")) name.erase(0, channel.name.size() + 1);
+    const auto has = [&name](const channels::DestinationDefinition& one) { return one.name == name; };
+    if (std::ranges::any_of(channel.destinations, has)) continue;
+    std::string there;
+    for (const auto& one : channel.destinations) there += (there.empty() ? "" : ", ") + one.name;
+    return base::fail(ErrorCode::destination_not_found, {}, name, channel.name + " has " + there + "; `all`: wherever the maps send it");
+  }
+  return {};
+}
+
 /// What was set aside of the original has become the edited message.
 void release(Gateway* gateway, const MessageSummary& original, MessageId now, const Caller& caller,
              const std::string& reason) {
@@ -179,6 +192,8 @@ Task<Result<Reply>> resend(Call call) {
   Result<Edited> edited = co_await std::move(editing);
   if (!edited) co_return base::fail(edited.error());
   std::vector<std::string> to = destinations_of(call);
+  const base::Status known = check_destinations(edited->channel->definition(), to);
+  if (!known) co_return base::fail(known.error());
   auto replaying = edited->channel->replay(edited->edited, std::move(to), false);
   const Result<ReplayOutcome> outcome = co_await std::move(replaying);
   if (!outcome) co_return base::fail(outcome.error());

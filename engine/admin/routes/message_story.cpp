@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/admin/held.h"
 #include "engine/admin/hl7_view.h"
 #include "engine/admin/lineage.h"
 #include "engine/admin/message_pages.h"
@@ -89,7 +90,8 @@ Result<Reply> sent(const Call& call) {
 Result<Reply> reply_of(const Call& call) {
   TRY(const MessageId id, message_id(call));
   TRY(JournalReader * reader, call.gateway->journal_reader());
-  TRY(const MessageSummary summary, reader->summary(id));
+  TRY(MessageSummary summary, reader->summary(id));
+  add_answers(*reader, summary);
   TRY(const std::uint64_t attempt, call.number("attempt", 0, UINT32_MAX));
   if (attempt != 0) {
     TRY(const auto attempts, reader->attempts(id, destination_of(call)));
@@ -97,7 +99,7 @@ Result<Reply> reply_of(const Call& call) {
       if (one.number == attempt) return body_page(call, one.reply);
   } else {
     for (const DestinationState& one : summary.destinations)
-      if (one.destination == destination_of(call) && !one.pending && !one.ending.reply.empty())
+      if (one.destination == destination_of(call) && !one.ending.reply.empty())
         return body_page(call, one.ending.reply);
   }
   return base::fail(ErrorCode::content_absent, "no answer of it is kept", destination_of(call));
@@ -113,7 +115,7 @@ Result<Reply> timeline(const Call& call) {
 Result<Reply> trace(const Call& call) {
   TRY(const MessageId id, message_id(call));
   TRY(JournalReader * reader, call.gateway->journal_reader());
-  TRY(const auto related, trace_message(*reader, id, call.gateway->clock().wall()));
+  TRY(const auto related, trace_message(*reader, id));
   return json_reply(print_trace(id, related));
 }
 
@@ -131,6 +133,10 @@ std::vector<QueueFacts> queue_facts(const Gateway& gateway) {
       one.pending = status.pending;
       one.next_try_ms = status.next_try_ms;
       one.last_error = status.last_error;
+      if (const auto held = holds_of_destination(gateway.holds(), channel->definition().name, queue->name()); !held.empty()) {
+        one.held = held.front().text;
+        one.resume = held.front().command;
+      }
       out.push_back(std::move(one));
     }
   return out;
@@ -225,7 +231,7 @@ constexpr ParameterSpec kPage[] = {{"offset", "integer", "first byte"},
 constexpr ParameterSpec kReply[] = {
     {"offset", "integer", "first byte"},
     {"limit", "integer", "most bytes (64 kB; at most 256 kB)"},
-    {"attempt", "integer", "of this failed attempt; without it the answer that ended it"}};
+    {"attempt", "integer", "of this failed attempt; without it the answer that ended it, or the last one"}};
 constexpr ParameterSpec kLineage[] = {
     {"map", "string", "one of the channel's maps; without it the first"},
     {"path", "string", "only this place of the result: Patient.birthDate, PID-5"},

@@ -7,6 +7,7 @@
 #include "engine/admin/message_pages.h"
 #include "engine/admin/query_rights.h"
 #include "engine/admin/route.h"
+#include "engine/admin/why_facts.h"
 #include "engine/base/limits.h"
 #include "engine/gateway.h"
 #include "engine/limits.h"
@@ -39,7 +40,8 @@ Result<Reply> show(const Call& call) {
     return base::fail(ErrorCode::right_missing, {}, {}, "it needs the right `phi.view`");
   TRY(JournalReader * reader, call.gateway->journal_reader());
   TRY(StoredMessage stored, reader->message(id));
-  TRY(const MessageSummary summary, reader->summary(id));
+  TRY(MessageSummary summary, reader->summary(id));
+  add_answers(*reader, summary);
   return json_reply(print_message(summary, stored, with_body ? BodyPart::page : BodyPart::none));
 }
 

@@ -95,7 +95,7 @@ Task<Result<Reply>> control_job(Call call) {
 
 constexpr base::ErrorCode kErrors[] = {base::ErrorCode::query_syntax, base::ErrorCode::limit_exceeded,
                                        base::ErrorCode::replay_sent, base::ErrorCode::replay_stale,
-                                       base::ErrorCode::channel_not_found};
+                                       base::ErrorCode::channel_not_found, base::ErrorCode::destination_not_found};
 constexpr base::ErrorCode kJobErrors[] = {base::ErrorCode::job_not_found, base::ErrorCode::state_conflict,
                                           base::ErrorCode::bad_value};
 constexpr const char* kJob =
@@ -108,12 +108,12 @@ constexpr RouteSpec kRoutes[] = {
      .right = AdminRight::replay,
      .summary = "send messages through their channel again, in their order; or say what that would do",
      .body = "{query: string, to?: [string], channel?: string, dry_run?: boolean, diff?: boolean, include_sent?: boolean, "
-             "allow_stale?: boolean, as_sent?: boolean, fresh_lookups?: boolean, rate?: integer, limit?: integer, reason?: "
-             "string, by?: string}",
+             "allow_stale?: boolean, as_sent?: boolean, fresh_lookups?: boolean, rate?: integer, limit?: integer, confirm?: integer, "
+             "reason?: string, by?: string}",
      .answer = "{dry_run: boolean, job?: integer, matched: integer, replayed: integer, skipped: integer, failed: integer, messages: [{id: "
                "integer, channel: string, type: string, new_id?: integer, verdict?: string, reason?: string, skipped?: string, "
                "error?: string, outputs?: [{destination: string, bytes: integer, sha256: string, compared?: string, paths?: [string], "
-               "diff?: string}]}], already_sent?: integer, stale?: integer, stale_complete?: boolean, outputs?: {same: integer, "
+               "diff?: string}]}], already_sent?: integer, earlier_replays?: integer, refused?: string, stale?: integer, stale_complete?: boolean, outputs?: {same: integer, "
                "changed: integer, new: integer, gone: integer, unknown: integer}, paths?: {*: integer}}",
      .errors = kErrors,
      .recorded = Recorded::before,

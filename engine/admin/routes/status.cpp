@@ -14,7 +14,12 @@ namespace {
 using base::Result;
 using base::Task;
 
-Result<Reply> status(const Call& call) { return json_reply(print_status(*call.gateway)); }
+/// The journal is asked first what it holds open: who looks right after a message was set aside is told of it.
+Task<Result<Reply>> status(Call call) {
+  auto looking = call.gateway->observer().look_at_open_books();
+  co_await std::move(looking);
+  co_return json_reply(print_status(*call.gateway));
+}
 
 Result<Reply> events(const Call& call) {
   AdminEvents* events = &call.admin->events();
@@ -77,8 +82,8 @@ constexpr RouteSpec kRoutes[] = {
                "channels: [{name: string, kind: string, state: string, source: {*: any}, received: integer, sent: integer, "
                "pending: integer, rate: {m1: number, m5: number, m15: number}, config: string, links: [any], "
                "notes: {*: integer}, destinations: [{name: string, state: string, pending: integer, sent: integer, "
-               "quarantined: integer, retries: integer, blocked: boolean, connector: {*: any}, *: any}], *: any}]}",
-     .run = status},
+               "rejected: integer, expired: integer, quarantined: integer, retries: integer, blocked: boolean, connector: {*: any}, *: any}], *: any}]}",
+     .task = status},
     {.method = "GET",
      .path = "/events",
      .right = AdminRight::view,

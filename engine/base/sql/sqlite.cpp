@@ -57,6 +57,9 @@ Error error_of(const detail::DatabaseState& database, int code) {
         return {ErrorCode::disk_full, std::move(text), {}, {}};
       return {ErrorCode::io_failed, std::move(text), {}, {}};
     case SQLITE_CANTOPEN:
+      if (const int cause = sqlite3_system_errno(database.handle); cause == EROFS || cause == EDQUOT || cause == ENOSPC)
+        return {ErrorCode::disk_full, std::move(text), {}, {}};
+      return {ErrorCode::io_failed, std::move(text), {}, {}};
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return {ErrorCode::io_failed, std::move(text), {}, {}};

@@ -1,7 +1,6 @@
 // kiln hl7 listen: a receiver to test senders with: prints what comes over MLLP, and answers it.
 
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 
 #include "channels/net/net.h"
@@ -94,13 +93,12 @@ int run(const Arguments& arguments) {
   const auto code = hl7::ack_code(arguments.text("--ack", "AA"));
   if (!code) return report({base::ErrorCode::usage, "--ack is AA, AE, AR, CA, CE or CR", {}, {}}, arguments);
   job.answer = *code;
-  job.most = std::strtoull(arguments.text("--count", "0").c_str(), nullptr, 10);
-  char* end = nullptr;
-  const std::string port_text = arguments.text("--port", "2575");
-  const unsigned long port = std::strtoul(port_text.c_str(), &end, 10);
-  if (port_text.empty() || *end != '\0' || port > 65'535)
-    return report({base::ErrorCode::usage, "--port is a number from 0 (any) to 65535", {}, {}}, arguments);
-  auto listener = job.net.listen(arguments.text("--bind", "127.0.0.1"), static_cast<std::uint16_t>(port), [&job](base::StreamPtr stream) {
+  const auto most = whole_number(arguments, "--count", 0, 1, INT64_MAX);
+  if (!most) return report(most.error(), arguments);
+  job.most = static_cast<std::uint64_t>(*most);
+  const auto port = whole_number(arguments, "--port", 2575, 0, 65'535);
+  if (!port) return report(port.error(), arguments);
+  auto listener = job.net.listen(arguments.text("--bind", "127.0.0.1"), static_cast<std::uint16_t>(*port), [&job](base::StreamPtr stream) {
     job.open.push_back(stream);
     base::spawn(serve(&job, std::move(stream)));
   });

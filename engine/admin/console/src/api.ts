@@ -181,7 +181,7 @@ export const api = {
   // replay and quarantine
   replay: (body: T.ReplayRequest) => post<T.ReplayAnswer>('/replay', body),
   jobs: () => get<{ jobs: T.ReplayJob[] }>('/replay/jobs'),
-  startJob: (body: T.ReplayRequest) => post<T.ReplayJob>('/replay/jobs', body),
+  startJob: ({ dry_run: _dry, confirm: _typed, limit: _most, ...body }: T.ReplayRequest) => post<T.ReplayJob>('/replay/jobs', body),
   jobAction: (id: number | string, action: string) => post<unknown>(`/replay/jobs/${id}/${action}`),
   quarantine: () => get<{ groups: T.QuarantineGroup[]; open: number }>('/quarantine'),
   quarantineItems: (group: T.QuarantineGroup, before?: number) =>
