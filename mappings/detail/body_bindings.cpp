@@ -18,16 +18,17 @@ bool Body::check_constant(const Checked& value, std::string_view primitive, base
   if (constant.kind != ir::ConstantKind::string) return true;
   const std::string text(state_.unit().text(constant.text));
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  if (text.empty()) return true;  // writes nothing
   bool fits = true;
   std::string help;
   if (primitive == "code") {
-    fits = is_code(text);
+    fits = is_code(text) && !blank(text.front()) && !blank(text.back());
     help = "a code has single blanks inside and none at its ends";
   } else if (primitive == "id") {
     fits = is_id(text);
     help = "an id has letters A-Z and a-z, digits, `-` and `.`, at most 64 of them";
   } else if (primitive == "uri" || primitive == "url" || primitive == "canonical" || primitive == "oid" || primitive == "uuid") {
-    fits = !text.empty() && std::none_of(text.begin(), text.end(), blank);
+    fits = std::none_of(text.begin(), text.end(), blank);
     help = "a URI has no blanks";
   } else if (primitive == "date" || primitive == "dateTime" || primitive == "instant") {
     const auto date = base::PartialDate::parse_fhir(text);
