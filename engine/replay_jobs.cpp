@@ -6,6 +6,7 @@
 #include "engine/base/log.h"
 #include "engine/base/text.h"
 #include "engine/limits.h"
+#include "engine/replay_rules.h"
 
 namespace kiln::engine {
 
@@ -27,22 +28,6 @@ bool goes_to(const ReplayTargets& targets, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   return (targets.everywhere || has(targets.names)) && !has(targets.left_out) && !has(targets.waiting);
-}
-
-/// Whether a replay that was looked at may begin. Errors: replay_sent, replay_stale.
-Status refuse_doubles(const ReplaySpec& spec, const ReplayPreview& preview) {
-  if (preview.sent > 0 && !spec.to.empty() && !spec.include_sent)
-    return base::fail(ErrorCode::replay_sent,
-                      std::to_string(preview.sent) + " of " + std::to_string(preview.matched) +
-                          " messages were delivered there already",
-                      {}, "--include-sent sends them again; --dry-run shows them");
-  if (!spec.allow_stale && (preview.stale > 0 || !preview.stale_complete))
-    return base::fail(ErrorCode::replay_stale,
-                      preview.stale_complete
-                          ? "for " + std::to_string(preview.stale) + " keys a newer message was sent already"
-                          : "too many newer messages to see whether one overtook these",
-                      {}, "--allow-stale sends them all the same");
-  return {};
 }
 
 }  // namespace
@@ -74,33 +59,6 @@ Task<void> ReplayJobs::stop() {
   while (running_ > 0) co_await wake_.wait(std::chrono::milliseconds(20));
 }
 
-/// A name that no channel has would send the messages nowhere. Errors: channel_not_found, destination_not_found.
-Status ReplayJobs::check_names(const ReplaySpec& spec) const {
-  if (!spec.channel.empty() && find_channel(spec.channel) == nullptr)
-    return base::fail(ErrorCode::channel_not_found, {}, spec.channel, "`kiln channel list` names them");
-  std::vector<std::string> names;
-  for (const auto& channel : *parts_.channels)
-    if (spec.channel.empty() || spec.channel == channel->definition().name)
-      for (const auto& destination : channel->definition().destinations)
-        names.push_back(channel->definition().name + "/" + destination.name);
-  for (const std::string& wanted : spec.to) {
-    const auto is_meant = [&wanted](const std::string& name) {
-      return name == wanted || name.substr(name.find('/') + 1) == wanted;
-    };
-    if (wanted == "all" || std::any_of(names.begin(), names.end(), is_meant)) continue;
-    std::vector<std::string_view> spellings;
-    for (const std::string& name : names) {
-      spellings.push_back(name);
-      spellings.push_back(std::string_view(name).substr(name.find('/') + 1));
-    }
-    const std::string_view near = base::nearest(wanted, spellings);
-    return base::fail(ErrorCode::destination_not_found, {}, wanted,
-                      near.empty() ? "`kiln status` names them; `all`: wherever the maps send it"
-                                   : "did you mean `" + std::string(near) + "`?");
-  }
-  return {};
-}
-
 /// What a replay would do, by maps on a thread that nothing waits for.
 Task<Result<ReplayPreview>> ReplayJobs::look(ReplaySpec spec, PreviewOptions options) {
   base::Completion<Result<ReplayPreview>> looked(*parts_.executor);
@@ -122,7 +80,7 @@ Task<Result<ReplayJobs::JobPtr>> ReplayJobs::begin(ReplaySpec spec, std::string 
   if (base::trim(spec.query).empty())
     co_return base::fail(ErrorCode::query_syntax, "a replay needs a query", {},
                          "name messages: 4711, or state:quarantined since:2h");
-  const Status known = check_names(spec);
+  const Status known = check_names(spec, *parts_.channels);
   if (!known) co_return base::fail(known.error());
   PreviewOptions options;
   options.compare = false;
@@ -175,7 +133,7 @@ Task<Result<std::string>> ReplayJobs::run_now(ReplaySpec spec, std::string by, s
     spec.asked = parts_.clock->wall();
     if (base::trim(spec.query).empty())
       co_return base::fail(ErrorCode::query_syntax, "a replay needs a query");
-    const Status known = check_names(spec);
+    const Status known = check_names(spec, *parts_.channels);
     if (!known) co_return base::fail(known.error());
     PreviewOptions options;
     options.with_diff = with_diff;

@@ -72,7 +72,6 @@ class ReplayJobs {
   base::Task<base::Result<ReplayPreview>> look(ReplaySpec spec, PreviewOptions options);
   base::Task<base::Result<JobPtr>> begin(ReplaySpec spec, std::string by, std::string reason,
                                          std::size_t limit);
-  base::Status check_names(const ReplaySpec& spec) const;
   base::Task<void> run(JobPtr job, base::JsonWriter* report);
   base::Task<Page> next_page(JobPtr job);
   base::Task<bool> one(JobPtr job, MessageSummary summary, base::JsonWriter* report);
