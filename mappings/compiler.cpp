@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "hl7/dictionary/dictionary.h"
 #include "mappings/detail/declarations.h"
 #include "mappings/detail/extend.h"
 #include "mappings/detail/facts.h"
@@ -10,6 +11,27 @@
 namespace kiln::mappings {
 
 namespace {
+
+/// `segment ZPI { 3 bedCode : CWE }`: fields of datatypes that there are, each once, of a segment that the standard has not.
+void check_segment(detail::CompilerState& state, const Declaration& declaration) {
+  using base::ErrorCode;
+  const auto& decl = *declaration.decl->get_if<ast::SegmentDecl>();
+  if (!decl.fields.empty() && hl7::first_version_with_segment(decl.name.text)) {
+    state.report(ErrorCode::E0303, decl.name.span, decl.name.text + " is a segment of the standard: its fields are known")
+        .helps.push_back("`segment " + decl.name.text + " {}` reads it where it stands; own fields belong in a Z segment");
+  }
+  for (std::size_t i = 0; i < decl.fields.size(); ++i) {
+    const ast::SegmentField& field = decl.fields[i];
+    if (!detail::is_datatype(field.type.text))
+      state.report(ErrorCode::E0305, field.type.span, "HL7 has no datatype `" + field.type.text + "`");
+    for (std::size_t before = 0; before < i; ++before) {
+      if (decl.fields[before].number.value != field.number.value) continue;
+      state.report(ErrorCode::E0303, field.name.span,
+                   decl.name.text + "-" + std::to_string(field.number.value) + " is declared twice");
+      break;
+    }
+  }
+}
 
 void compile_declaration(detail::CompilerState& state, const Declaration& declaration,
                          std::vector<MapInfo>& maps) {
@@ -27,6 +49,9 @@ void compile_declaration(detail::CompilerState& state, const Declaration& declar
       break;
     case DeclKind::csv:
       state.csv(declaration);
+      break;
+    case DeclKind::segment:
+      check_segment(state, declaration);
       break;
     case DeclKind::fragment:
       detail::check_fragment(state, declaration);

@@ -1,6 +1,9 @@
 #include "mappings/detail/actions.h"
 
+#include <cstddef>
 #include <utility>
+
+#include "mappings/limits.h"
 
 namespace kiln::mappings::detail {
 namespace {
@@ -25,9 +28,10 @@ bool builds_objects(ir::Op op) {
 }
 
 /// Evaluating it and writing what comes of it is the same as writing while evaluating.
-bool is_scalar(const ir::Unit& unit, ir::Index index) {
+bool is_scalar(const ir::Unit& unit, ir::Index index, std::size_t& looks) {
   using ir::Op;
   if (index == ir::kNone) return true;
+  if (++looks > limits::kGuardLooksMax) return false;  // fns that call each other many times
   const ir::Expr& expr = unit.exprs[index];
   switch (expr.op) {
     case Op::lookup: {
@@ -35,17 +39,22 @@ bool is_scalar(const ir::Unit& unit, ir::Index index) {
       return mode == ir::LookupMode::code || mode == ir::LookupMode::column;
     }
     case Op::call_fn:
-      return is_scalar(unit, unit.functions[expr.a].expr);
+      return is_scalar(unit, unit.functions[expr.a].expr, looks);
     case Op::choose:
-      return is_scalar(unit, expr.b) && is_scalar(unit, expr.c);
+      return is_scalar(unit, expr.b, looks) && is_scalar(unit, expr.c, looks);
     case Op::match:
       for (ir::Index i = 0; i < expr.c; ++i) {
-        if (!is_scalar(unit, unit.arms[expr.b + i].value)) return false;
+        if (!is_scalar(unit, unit.arms[expr.b + i].value, looks)) return false;
       }
       return true;
     default:
       return !builds_objects(expr.op);
   }
+}
+
+bool is_scalar(const ir::Unit& unit, ir::Index index) {
+  std::size_t looks = 0;
+  return is_scalar(unit, index, looks);
 }
 
 /// Kind and member of a write that goes to one member, whatever the value turns out to be.

@@ -136,13 +136,17 @@ Checked Body::constant_decl(const Declaration& declaration, base::Span span) {
     return failed(span);
   }
   if (state_.too_large.contains(declaration.decl)) return failed(span);
-  const std::size_t first = state_.unit().exprs.size();
+  const std::size_t first = state_.unit().exprs.size(), reported = state_.too_large.size();
   state_.include_stack.push_back(declaration.decl);
   ++state_.constant_depth;
   Body body(state_, set ? *set->file : *declaration.file, declaration.qualified());
   Checked value = body.check(written);
   --state_.constant_depth;
   state_.include_stack.pop_back();
+  if (state_.too_large.size() != reported) {  // one that it uses: said there
+    state_.too_large.insert(declaration.decl);
+    return failed(span);
+  }
   if (!constant_fits(declaration, first, written.span)) return failed(span);
   if (!value.constant && !value.type.is_error()) {
     state_.report(ErrorCode::E0501, written.span, "a constant cannot depend on the message");

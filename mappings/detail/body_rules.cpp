@@ -98,6 +98,7 @@ void Body::check_rules(std::size_t first, std::uint16_t reg, const fhir::TypeDef
   }
   for (const auto& [path, notes] : by_path) {
     for (std::size_t i = 0; i < notes.size(); ++i) {
+      if (!notes[i]->set) continue;
       for (std::size_t j = i + 1; j < notes.size(); ++j) {
         if (!notes[i]->set || !notes[j]->set || exclusive(*notes[i], *notes[j])) continue;
         const std::string line =

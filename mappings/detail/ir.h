@@ -27,10 +27,6 @@ namespace re2 {
 class RE2;
 }
 
-namespace kiln::fhir {
-class ValueSet;
-}
-
 namespace kiln::mappings::ir {
 
 // ---- v2 source -----------------------------------------------------------------------------------------------------
@@ -156,20 +152,6 @@ struct Expr {
   TypeId type = 0;        ///< static type of one item of the result
   Index a = kNone, b = kNone, c = kNone;
   Index policies = 0;     ///< into policy_sets: what to do when this operation fails
-};
-
-/// Target of a built-in conversion. A v2 or CSV text is read in HL7 spelling (dates) or as plain text; a FHIR value in
-/// FHIR spelling.
-enum class Conversion : std::uint8_t {
-  to_string, to_code, to_id, to_uri, to_boolean, to_integer, to_positive_int, to_unsigned_int, to_decimal, to_date,
-  to_date_time, to_instant, to_time, to_base64, to_markdown,
-  to_v2_text,       ///< plain text; booleans Y/N, dates in HL7 spelling, numbers as they are
-  to_v2_number, to_v2_date, to_v2_date_time, to_v2_time,
-  to_csv_text,      ///< the column's pattern applies on print
-  to_reference,     ///< a `ref`, or text already in the form of a reference
-  to_v2_copy,       ///< a v2 value with its components, escaped for the output
-  to_bound_code,    ///< a code of bound_sets[Expr::c]; another one goes by `on bad`
-  none
 };
 
 enum class ConstantKind : std::uint8_t { string, integer, decimal, boolean, duration_ms, pattern };
@@ -441,12 +423,6 @@ struct Map {
   bool strict = false;
   bool can_reject = false;
   base::Span span;
-};
-
-/// A value set whose codes alone an element takes (required binding). The definitions live as long as the process.
-struct BoundSet {
-  const fhir::ValueSet* set = nullptr;
-  StringId what = kNone;  ///< what a diagnostic says of another code
 };
 
 struct Unit {

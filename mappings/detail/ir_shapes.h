@@ -4,6 +4,10 @@
 #include <cstdint>
 #include <string_view>
 
+namespace kiln::fhir {
+class ValueSet;
+}
+
 namespace kiln::mappings::ir {
 
 using Index = std::uint32_t;
@@ -112,5 +116,25 @@ inline constexpr std::uint32_t pack_segment(std::string_view id) {
                              static_cast<std::uint32_t>(static_cast<unsigned char>(id[1])) << 8 |
                              static_cast<std::uint32_t>(static_cast<unsigned char>(id[2]));
 }
+
+/// Target of a built-in conversion. A v2 or CSV text is read in HL7 spelling (dates) or as plain text; a FHIR value in
+/// FHIR spelling.
+enum class Conversion : std::uint8_t {
+  to_string, to_code, to_id, to_uri, to_boolean, to_integer, to_positive_int, to_unsigned_int, to_decimal, to_date,
+  to_date_time, to_instant, to_time, to_base64, to_markdown,
+  to_v2_text,       ///< plain text; booleans Y/N, dates in HL7 spelling, numbers as they are
+  to_v2_number, to_v2_date, to_v2_date_time, to_v2_time,
+  to_csv_text,      ///< the column's pattern applies on print
+  to_reference,     ///< a `ref`, or text already in the form of a reference
+  to_v2_copy,       ///< a v2 value with its components, escaped for the output
+  to_bound_code,    ///< a code of bound_sets[Expr::c]; another one goes by `on bad`
+  none
+};
+
+/// A value set whose codes alone an element takes (required binding). The definitions live as long as the process.
+struct BoundSet {
+  const fhir::ValueSet* set = nullptr;
+  StringId what = kNone;  ///< what a diagnostic says of another code
+};
 
 }  // namespace kiln::mappings::ir

@@ -88,7 +88,13 @@ TEST_CASE("hostile: fns that call each other many times are loaded at once", "[h
     text += "fn f" + std::to_string(level) + "(a: string?) -> string? = \"" +
             repeated("${f" + std::to_string(level - 1) + "(a)}", 8, "") + "\"\n";
   }
+  text += "fn g0(a: string?) -> string? = a\n";
+  for (int level = 1; level <= 60; ++level) {
+    const std::string call = "g" + std::to_string(level - 1) + "(a)";
+    text += "fn g" + std::to_string(level) + "(a: string?) -> string? = if a == \"x\" then " + call + " else " + call + "\n";
+  }
   text += R"(map m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {
+  create o: Observation { status = "final"  code = { text = g60(PID-3[1].1) } }
   create p: Patient { name += { text = f60(PID-3[1].1) }  name += { text = PID-3[1].1 if f60(PID-3[1].1) is valued } }
 })";
   CHECK(loaded(text) == "");
