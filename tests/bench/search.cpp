@@ -80,11 +80,14 @@ std::unique_ptr<SqliteJournal> open_journal(const std::string& folder, const bas
   return journal;
 }
 
-/// One of ten thousand is set aside; the others are sent. `open`: how many are not stored yet.
-void append(SqliteJournal& journal, std::uint64_t first, std::uint64_t count, std::atomic<std::uint64_t>& open) {
+/// One of ten thousand is set aside; the others are sent. `open`: how many are not stored yet. With a clock they come now: the lag
+/// is how old a message is that the index does not have.
+void append(SqliteJournal& journal, std::uint64_t first, std::uint64_t count, std::atomic<std::uint64_t>& open,
+            const base::Clock* clock = nullptr) {
   open += count;
   for (std::uint64_t n = first; n < first + count; ++n) {
-    const NewMessage m = message(n);
+    NewMessage m = message(n);
+    if (clock != nullptr) m.received = clock->wall();
     const std::string channel = m.channel;
     journal.append_with_next(m, [&journal, &open, n, channel](base::Result<MessageId> id) {
       Processed processed;
@@ -155,10 +158,13 @@ double measure_lag(const std::string& folder, std::uint64_t first, double per_se
     std::uint64_t sent = 0;
     while (now() - began < seconds) {
       const auto due = static_cast<std::uint64_t>((now() - began) * per_second);
-      if (due > sent) append(*journal, first + sent, due - sent, open);
+      if (due > sent) append(*journal, first + sent, due - sent, open, &clock);
       sent = due;
       std::this_thread::sleep_for(std::chrono::duration<double>(kStep));
-      home.run(std::chrono::milliseconds(static_cast<int>(kStep * 1'000)));
+      // The executor moves its clock to the next timer only, and not beyond a horizon before it: here real time passes.
+      const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(now() - began));
+      if (passed > home_clock.mono()) home_clock.advance(passed - home_clock.mono());
+      home.run(std::chrono::nanoseconds(0));
       worst = std::max(worst, index.lag_seconds());
     }
     index.stop();
