@@ -1,3 +1,5 @@
+#include <catch2/catch.hpp>
+
 #include "engine/base/sql/sqlite.h"
 #include "tests/contract/rig.h"
 
