@@ -65,7 +65,7 @@ TEST_CASE("a batch may be answered by its errors alone, and what it lost is repo
   Listener listener("{ port 0; batch_answer errors }");
   CHECK(without_time(listener.talk(frame(head("BHS", "B1") + message("M1") + message("BAD") + "BTS|3\r"))) ==
         frame("BHS|^~\\&|EHR|X|LAB|X|T|B1\rMSH|^~\\&\rMSA|AE|BAD\r"
-              "MSH|^~\\&|EHR|X|LAB|X|T\rMSA|AE|B1|the counts of the batch do not agree with what came\rBTS|2\r"));
+              "MSH|^~\\&|EHR|X|LAB|X|T|P|2.5.1\rMSA|AE|B1|the counts of the batch do not agree with what came\rBTS|2\r"));
   REQUIRE(listener.world.intake.reports.size() == 1);
   CHECK(listener.world.intake.reports[0].detail.starts_with("batch: "));
   // An envelope without messages is a message that is none: the pipeline answers it.

@@ -1,3 +1,6 @@
+#include <catch2/catch.hpp>
+
+#include "engine/base/sql/sqlite.h"
 #include "tests/contract/rig.h"
 
 namespace kiln::channels::test {
@@ -42,6 +45,10 @@ std::string sftp_destination(World&, std::uint16_t port) {
          "\"; timeout 500ms; file \"out/x\" }";
 }
 std::string sql_source(World& world, std::uint16_t) {
+  base::DatabaseOptions options;  // a source whose database is not there is down
+  options.path = world.path("none.db");
+  auto database = base::Database::open(options);
+  REQUIRE((database && database->exec("CREATE TABLE IF NOT EXISTS t(id INTEGER)")));
   return "{ file \"" + world.path("none.db") + "\"; query \"select id from t where id > :after\"; cursor \"id\"; poll 10ms }";
 }
 std::string sql_destination(World&, std::uint16_t port) {
