@@ -200,7 +200,7 @@ def a_block_outlives_a_restart():
     refused.add("B3")
     case.send("B3", "B4")
     wait_for("blocked", lambda: case.state()["destinations"][0]["state"] == "blocked")
-    assert "1 blocked" in case.kiln("destination", "skip", "in/sink")
+    assert "1 messages are in quarantine" in case.kiln("destination", "skip", "in/sink")
     wait_for("the next one goes", lambda: case.sink.controls()[-1] == "B4")
     case.engine.wait_drained()
     found = case.engine.find("state:quarantined")
