@@ -259,7 +259,7 @@ def replay_by_filter_keeps_the_order():
 
 
 def replay_of_what_failed_nowhere_is_skipped():
-    done = engine.command_json("replay", engine.find("channel:vaccines")["id"], "--site", site)
+    done = engine.command_json("replay", engine.find("channel:vaccines")["id"], "--site", site, code=1)  # nothing was sent
     assert (done["skipped"], done["replayed"]) == (1, 0), done
 
 
