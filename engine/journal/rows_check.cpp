@@ -164,9 +164,14 @@ class Check {
 
 namespace {
 
-void count_row(const base::Statement& select, int column, std::int64_t sum, std::string what, RecordCheck& out) {
+void count_row(const base::Statement& select, int column, std::int64_t sum, std::string what, RecordCheck& out,
+               const base::Result<std::string>& opened = std::string()) {
   ++out.compared;
-  if (!row_fits(select, column, sum)) out.faults.push_back({"corrupt-record", std::move(what)});
+  const bool locked = !opened && opened.error().code == ErrorCode::journal_key;
+  if (!row_fits(select, column, sum) || (!opened && !locked))
+    out.faults.push_back({"corrupt-record", std::move(what)});
+  else if (locked)
+    ++out.locked;
 }
 
 Status check_holds(base::Database& database, RecordCheck& out) {
@@ -179,25 +184,28 @@ Status check_holds(base::Database& database, RecordCheck& out) {
   }
 }
 
-Status check_jobs(base::Database& database, RecordCheck& out) {
-  TRY(auto select, database.cached("SELECT id, total, created_us, key_id, kind, spec, requester, reason, detail, sum FROM job"));
+Status check_jobs(RowSource file, RecordCheck& out) {
+  TRY(auto select, file.database.cached("SELECT id, total, created_us, key_id, kind, spec, requester, reason, detail, sum FROM job"));
   for (;;) {
     TRY(const bool more, select.step());
     if (!more) return {};
     const JobRow row{select.integer(0), select.integer(1), select.integer(2), select.integer(3), select.text(4),
                      select.blob(5), select.text(6), select.blob(7), select.blob(8)};
-    count_row(select, 9, row.sum(), "job " + std::to_string(row.id), out);
+    count_row(select, 9, row.sum(), "job " + std::to_string(row.id), out,
+              open_text(file, row.key, row_name("job", static_cast<std::uint64_t>(row.id)), row.spec));
   }
 }
 
-Status check_unframed(base::Database& database, RecordCheck& out) {
-  TRY(auto select, database.cached("SELECT id, received_us, bytes, key_id, channel, kind, peer, name, detail, head, sum FROM unframed"));
+Status check_unframed(RowSource file, RecordCheck& out) {
+  TRY(auto select, file.database.cached("SELECT id, received_us, bytes, key_id, channel, kind, peer, name, detail, head, sum FROM unframed"));
   for (;;) {
     TRY(const bool more, select.step());
     if (!more) return {};
     const UnframedRow row{select.integer(0), select.integer(1), select.integer(2), select.integer(3), select.text(4), select.text(5),
                           select.text(6), select.blob(7), select.text(8), select.blob(9)};
-    count_row(select, 10, row.sum(), "bytes that made no message, row " + std::to_string(row.id), out);
+    const std::string name = row_name("unframed", static_cast<std::uint64_t>(row.id), row.channel);
+    count_row(select, 10, row.sum(), "bytes that made no message, row " + std::to_string(row.id), out,
+              open_text(file, row.key, name, row.head));
   }
 }
 
@@ -208,9 +216,9 @@ Result<RecordCheck> check_control(RowSource file) {
   TRY(const bool has_jobs, has_table(file, "job"));
   if (has_jobs) {
     TRY_VOID(check_holds(file.database, out));
-    TRY_VOID(check_jobs(file.database, out));
+    TRY_VOID(check_jobs(file, out));
   }
-  TRY_VOID(check_unframed(file.database, out));
+  TRY_VOID(check_unframed(file, out));
   return out;
 }
 

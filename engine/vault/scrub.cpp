@@ -168,6 +168,7 @@ Status Scrub::look_at_control() {
   for (const RecordCheck::Fault& fault : checked->faults) found(0, fault.what);
   const std::lock_guard lock(mutex_);
   state_.records += checked->compared;
+  state_.locked += checked->locked;
   return {};
 }
 

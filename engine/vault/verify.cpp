@@ -166,6 +166,7 @@ Status Check::orphans(base::Database& database) {
 Status Check::records(JournalFile& file) {
   TRY(const RecordCheck control, check_control(file.rows()));
   report_.records += control.compared;
+  report_.locked += control.locked;
   for (const RecordCheck::Fault& fault : control.faults) found(0, fault.code, fault.what);
   for (MessageId after = 0;;) {
     MessageId id = 0;
