@@ -212,6 +212,7 @@ channel c {
   to out: csv from source { file "out/x"; append true }
 }
 """)
+    answers.clear()
     kind, rows = {"Content-Type": "text/csv"}, 'mrn,ward\r\n1,"A\r\nB"\r\n2,5" bed\r\n3,C\r\n'
     for key, count in (("k1", 3), ("k1", 3), ("k2", 6)):
         status, headers = post(engine.port("c"), rows, {**kind, "Idempotency-Key": key})
