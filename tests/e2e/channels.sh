@@ -238,7 +238,9 @@ def outside_of_its_hours_a_destination_waits_and_says_so():
 
 def rows_of_a_file_are_messages_of_their_own():
     case = Case({"rows": 'source csv { folder "in"; poll 50ms; stable 0s; split rows; results "results" }\n'
-                         '  to all: csv from source { file "out/all.csv"; append true }'})
+                         '  accept csv Rows\n'
+                         '  to all: csv from source { file "out/all.csv"; append true }\n}\n\n'
+                         'csv Rows { delimiter ";"; header true\n  columns {\n    id "id" : string\n    name "name" : string\n  }\n'})
     (case.site / "in").mkdir(exist_ok=True)
     (case.site / "in/new").write_text("id;name\n1;A\n2;\"B\nb\"\n3;C\n")
     wait_for("archived", lambda: (case.site / "in/archive/new").exists())
