@@ -129,9 +129,15 @@ bool Run::iterate_rows(const ir::Loop& loop, std::uint32_t& number, std::span<co
   const std::size_t created = created_.size(), emitted = rows_.size(), references = references_.size();
   const std::size_t undo = undo_.size(), removals = removals_.size();
   ++row_loops_;
-  if (!csv_.issues.empty()) look_at_rows(loop, number, rows);
+  const bool group = loop.kind == ir::LoopKind::row_groups;
+  if (!csv_.issues.empty() && !group) look_at_rows(loop, number, rows);
   const bool skipped_row = halt_ == Halt::skip;  // by `on bad skip`
   if (halt_ == Halt::none) iterate(loop, number);
+  // Loops over the rows of the group have told of theirs; what is left concerns the group.
+  if (!csv_.issues.empty() && group && halt_ == Halt::none) {
+    look_at_rows(loop, number, rows);
+    if (halt_ == Halt::skip) halt_ = Halt::none;  // it is written already
+  }
   --row_loops_;
   if (halt_ == Halt::skip && skipped_row) halt_ = Halt::none;
   if (halt_ == Halt::rows) {

@@ -36,7 +36,8 @@ void Hl7Target::look_for_required() {
     const std::uint32_t packed = run_.unit_->required_segments[map.required_segments.first + i];
     const char begin[] = {'\r', static_cast<char>(packed >> 16 & 0xFF), static_cast<char>(packed >> 8 & 0xFF),
                           static_cast<char>(packed & 0xFF), '|'};
-    if (all.find(std::string_view(begin, sizeof begin)) != std::string_view::npos) continue;
+    const std::string_view wanted(begin, sizeof begin);
+    if (all.starts_with(wanted.substr(1)) || all.find(wanted) != std::string_view::npos) continue;
     const std::string id(begin + 1, 3);
     const std::string what = "the message has no " + id + ", which " +
                              std::string(run_.unit_->text(map.target_type)) + " requires: its rules gave nothing";

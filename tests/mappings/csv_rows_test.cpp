@@ -17,7 +17,7 @@ csv F {
 }
 map m(rows: csv F) -> fhir Bundle transaction {
   )" + policy + R"(
-  for each r in rows { create o: Observation { status = "final"  code = { text = r.id }  valueString = "${r.v}" } }
+  for each r in rows { create o: Observation { status = "final"  code = { text = r.id }  value = "${r.v}" } }
 })";
 }
 
@@ -67,6 +67,27 @@ TEST_CASE("csv rows: `on bad` sets the rows aside, the others go on") {
   CHECK(ran.result.children[2].rows == std::vector<std::uint32_t>{4});
   const Ran rejected = run(rows_map("on bad reject AE \"no\""), ".csv", kFile);
   CHECK(rejected.result.outcome == Outcome::rejected);
+}
+
+TEST_CASE("csv rows: a fault of one row of a group concerns the row where a loop takes it, else the group") {
+  const std::string head = R"(module t
+csv F { columns { order : string  test : string required } }
+map m(rows: csv F) -> fhir Bundle transaction {
+  on bad quarantine
+  for each o in rows group by .order {
+    create report: DiagnosticReport { status = "final"  code = { text = o.order } }
+)";
+  const std::string file = "order,test\nA,1\nA,\nB,2\n";
+  const Ran inner = run(head + "    for each r in o.rows { create obs: Observation { status = \"final\"  code = { text = r.test } } }\n  }\n}",
+                        ".csv", file);
+  CHECK(count(inner.result.output, "\"Observation\"") == 2);
+  CHECK(count(inner.result.output, "\"DiagnosticReport\"") == 2);
+  REQUIRE(inner.result.children.size() == 1);
+  CHECK(inner.result.children[0].rows == std::vector<std::uint32_t>{2});
+  const Ran whole = run(head + "  }\n}", ".csv", file);
+  CHECK(count(whole.result.output, "\"DiagnosticReport\"") == 1);
+  REQUIRE(whole.result.children.size() == 1);
+  CHECK(whole.result.children[0].rows == std::vector<std::uint32_t>{1, 2});
 }
 
 TEST_CASE("csv rows: each fault is told once, and only of rows that a loop takes") {

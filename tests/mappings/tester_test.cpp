@@ -61,8 +61,8 @@ std::string reported(const std::string& steps) {
   return run.report("module t\nmap m(msg: hl7 ADT_A01 2.5.1) -> fhir Bundle transaction {\n"
                     "  create patient: Patient { birthDate = PID-7 as date }\n"
                     "  create visit: Encounter if PV1-19 is valued { status = \"finished\" }\n}\n"
-                    "test \"one\" {\n  given hl7 \"\"\"\n    MSH|^~\\&|A|B|C|D|20250818||ADT^A01^ADT_A01|1|P|2.5.1\n"
-                    "    PID|1||77||||19610615\n  \"\"\"\n" +
+                    "test \"one\" {\n  given hl7 \"\"\"\nMSH|^~\\&|A|B|C|D|20250818||ADT^A01^ADT_A01|1|P|2.5.1\n"
+                    "PID|1||77||||19610615\n\"\"\"\n" +
                         steps + "\n}\n",
                     nullptr);
 }
