@@ -69,12 +69,13 @@ def send(control):
     with Mllp(ports["mllp"]) as sender:
         answer = sender.send(message(control))
     assert ack_code(answer) in ("AA", "CA"), answer
+    engine.wait_drained()  # what waits at a destination is not planned for it again
     return engine.find(f"id:{control} -replay_of:1")["id"]
 
 
 def planned(number, *options):
     """What a replay would send now."""
-    done = engine.command_json("replay", number, "--to", "all", "--dry-run", *options, "--site", site)
+    done = engine.command_json("replay", number, "--to", "all", "--include-sent", "--dry-run", *options, "--site", site)
     assert done["failed"] == 0 and len(done["messages"]) == 1, done
     return done["messages"][0]["outputs"][0]["sha256"]
 
@@ -126,7 +127,8 @@ def a_postgres_server_is_asked_and_may_be_down():
     texts = {name: text.format(**own) for name, text in SITE.items()}
     texts["kiln.conf"] = texts["kiln.conf"].replace('file "mpi.db";', server.options + "; timeout 1s;")
     other = write_site(temp_folder() / "site", texts)
-    with Engine(build / "kiln", other).start() as kiln:
+    kiln = Engine(build / "kiln", other).start()
+    try:
         def take(control):
             with Mllp(own["mllp"]) as sender:
                 return ack_code(sender.send(message(control)))
@@ -145,7 +147,9 @@ def a_postgres_server_is_asked_and_may_be_down():
             return take(control) == "AA" and kiln.find(f"id:{control}")["state"] != "quarantined"
 
         wait_for("the server is found again", answered)
-        server.run("delete from mpi")
+    finally:
+        kiln.stop()
+        server.stop()
 
 
 def a_query_of_a_lookup_only_reads():
@@ -156,11 +160,15 @@ def a_query_of_a_lookup_only_reads():
     texts["kiln.conf"] = texts["kiln.conf"].replace('file "mpi.db";', server.options + ";").replace(
         "select eid from mpi where mrn = :mrn", "insert into mpi values (:mrn, 'E-0') returning eid")
     other = write_site(temp_folder() / "site", texts)
-    with Engine(build / "kiln", other).start() as kiln:
+    kiln = Engine(build / "kiln", other).start()
+    try:
         with Mllp(own["mllp"]) as sender:
             sender.send(message("RO1"))
         wait_for("the statement is refused", lambda: kiln.find("id:RO1")["state"] == "quarantined")
-    assert server.run("select count(*) from mpi") == [("0",)]
+        assert server.run("select count(*) from mpi") == [("0",)]
+    finally:
+        kiln.stop()
+        server.stop()
 
 
 status = run_cases([an_answer_is_kept_and_asked_anew_on_request, a_message_names_the_tables_it_was_mapped_with,
