@@ -226,7 +226,7 @@ def search_and_show_read_the_journal_of_a_stopped_engine():
 
 def a_dry_run_changes_nothing():
     count = len(engine.search())
-    text = engine.command("replay", "channel:adt_in", "id:QS0001", "--to", "all", "--dry-run", "--site", site)
+    text = engine.command("replay", "channel:adt_in", "id:QS0001", "--to", "all", "--include-sent", "--dry-run", "--site", site)
     assert "would be accepted" in text and "1 would be replayed" in text, text
     assert "-> repo" in text and "-> pas" in text and "-> census_file" in text, text
     assert len(engine.search()) == count
