@@ -34,7 +34,7 @@ export async function run({ browser, packed }) {
     await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
     await waitFor('kept by the engine', () => engine.queries.some((one) => one.name === 'Quarantine' && one.q === 'state:quarantined'));
     check(await page.evaluate(() => !JSON.stringify({ ...localStorage, ...sessionStorage }).includes('quarantined')), 'a query lies in the browser');
-    await page.getByLabel('Saved queries').selectOption('Failed today');
+    await page.getByRole('combobox', { name: 'Saved queries' }).selectOption('Failed today');
     await page.getByText('messages').first().waitFor();
     page.expected = /422/;
     await query.fill('((state:sent');
