@@ -117,7 +117,7 @@ def bad_rows_are_named():
     samples = source / "tests/golden/csv_starters"
     code, out, err = kiln("convert", "--map", "std.csv.lab_results", "--to", "fhir", "--quiet", samples / "lab_results.csv")
     assert code == 1 and out.startswith('{"resourceType":"Bundle"'), (code, out, err)
-    assert "row 3 quarantined" in err and "row 5 quarantined: no test code" in err, (code, out, err)
+    assert "row 3 quarantined" in err and "row 5 quarantined: a required column is empty: `test_code` (line 6)" in err, (code, out, err)
     code, out, err = kiln("convert", "--map", "std.csv.patient_list", "--quiet", samples / "demographics.csv")
     assert code == 1 and out == "", (code, out, err)
 
