@@ -161,8 +161,8 @@ Status SiteLookups::open_file(Source& source, const std::string& path) {
 
 Status SiteLookups::open_server(Source& source, const LookupQuery& query) {
   if (!source.postgres)
-    source.postgres = std::make_unique<detail::PostgresLookup>(*query.postgres, query.sql, source.shape);
-  const Status opened = source.postgres->open(clock_.wall());
+    source.postgres = std::make_unique<detail::PostgresLookup>(*query.postgres, query.sql, source.shape, clock_);
+  const Status opened = source.postgres->open();
   source.is_open = opened.has_value();
   return opened;
 }

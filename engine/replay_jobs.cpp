@@ -351,7 +351,9 @@ Task<void> ReplayJobs::narrow(StoredMessage stored, Plan* plan) {
       by_hand ? Result<ReplaySpec>(ReplaySpec())
       : record == nullptr ? Result<ReplaySpec>(base::fail(ErrorCode::job_not_found)) : read_spec(record->spec);
   const bool known = summary.has_value() && spec.has_value();
-  const ReplayTargets targets = known ? choose_targets(*summary, *spec, stored.id) : ReplayTargets();
+  ReplayTargets targets = known ? choose_targets(*summary, *spec, stored.id) : ReplayTargets();
+  if (by_hand && known && summary->is_part() && (targets.everywhere || !targets.names.empty()))
+    targets.skipped.clear();  // a part is released by itself, if not replayed
   if (known && spec->as_sent) {
     auto keeping = outputs_as_sent(*summary, targets);
     Result<std::vector<Output>> outputs = co_await std::move(keeping);

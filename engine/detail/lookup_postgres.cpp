@@ -23,16 +23,21 @@ Status PostgresLookup::connect() {
   return {};
 }
 
-Status PostgresLookup::open(base::WallTime now) {
+/// From now, which is behind the timeout.
+void PostgresLookup::hold_off(const base::Error& error) {
+  link_.reset();
+  failure_ = error;
+  again_micros_ = clock_.wall().micros + kAgainMicros;
+}
+
+Status PostgresLookup::open() {
   if (link_ && link_->is_open()) return {};
   TRY_VOID(check_parameters());
-  if (again_micros_ != 0 && now.micros < again_micros_ && again_micros_ - now.micros <= kAgainMicros)
-    return base::fail(failure_);
+  const std::int64_t now = clock_.wall().micros;
+  if (again_micros_ != 0 && now < again_micros_ && again_micros_ - now <= kAgainMicros) return base::fail(failure_);
   const Status connected = connect();
-  again_micros_ = connected ? 0 : now.micros + kAgainMicros;
-  if (connected) return {};
-  link_.reset();
-  failure_ = connected.error();
+  again_micros_ = 0;
+  if (!connected) hold_off(connected.error());
   return connected;
 }
 
@@ -41,6 +46,8 @@ base::Result<mappings::LookupAnswer> PostgresLookup::ask(const mappings::LookupK
   for (std::size_t i = 0; i < shape_.parameters.size(); ++i) values[shape_.parameters[i]] = key.arguments[i];
   auto asked = link_->run(sql_, values, 1);
   if (!asked) {
+    const bool gone = asked.error().code == ErrorCode::timeout || asked.error().code == ErrorCode::connection_closed;
+    if (gone) hold_off(asked.error());
     link_.reset();
     return base::fail(asked.error());
   }

@@ -10,16 +10,16 @@
 
 namespace kiln::engine::detail {
 
-/// One connection, read-only, made when it is needed. A message waits for it: after a failed attempt there is none for
-/// kAgainMicros, so that a server that is down costs one timeout and not one a message. One thread at a time.
+/// One connection, read-only, made when it is needed. A message waits for it: after a failed attempt to connect or to ask there
+/// is none for kAgainMicros, so that a server that is down costs one timeout and not one a message. One thread at a time.
 class PostgresLookup {
  public:
-  PostgresLookup(base::PostgresOptions server, std::string sql, mappings::LookupShape shape)
-      : server_(std::move(server)), sql_(std::move(sql)), shape_(std::move(shape)) {}
+  PostgresLookup(base::PostgresOptions server, std::string sql, mappings::LookupShape shape, const base::Clock& clock)
+      : server_(std::move(server)), sql_(std::move(sql)), shape_(std::move(shape)), clock_(clock) {}
 
   /// Connects where there is no connection. Errors: E0411 (a parameter that the lookup does not have), those of
   /// open_postgres_link().
-  base::Status open(base::WallTime now);
+  base::Status open();
   /// After open(). The first row counts. Errors: E0411 (no such column), limit_exceeded, those of SqlLink::run().
   base::Result<mappings::LookupAnswer> ask(const mappings::LookupKey& key);
 
@@ -28,10 +28,12 @@ class PostgresLookup {
 
   base::Status connect();
   base::Status check_parameters() const;
+  void hold_off(const base::Error& error);
 
   base::PostgresOptions server_;
   std::string sql_;
   mappings::LookupShape shape_;
+  const base::Clock& clock_;
   std::unique_ptr<base::SqlLink> link_;
   base::Error failure_;
   std::int64_t again_micros_ = 0;  ///< 0: the last attempt did not fail

@@ -86,9 +86,7 @@ Result<MessageId> SqliteJournal::message_with(const DedupeKey& key) {
   if (!stored && stored.error().code == ErrorCode::message_not_found) return MessageId{0};
   if (!stored) return base::fail(stored.error());
   if (*stored == key) return candidate;
-  // Its first 8 bytes were the same when it was stored, so what differs there is damage; behind them it may be another message.
-  constexpr std::size_t kHead = sizeof(std::uint64_t);
-  if (std::memcmp(stored->data(), key.data(), kHead) != 0) return candidate;
+  // Another message whose first 8 bytes are the same, or damage: then the sum of the record says so.
   const auto whole = (*file)->message(candidate);
   return !whole && whole.error().code == ErrorCode::corrupt_record ? candidate : MessageId{0};
 }

@@ -143,6 +143,7 @@ void Scrub::found(MessageId id, const std::string& what) {
 
 Status Scrub::look_at(MessageId id, std::uint64_t& bytes) {
   auto checked = check_records(file_->rows(), id);
+  if (checked) tried_.clear();
   if (!checked && gives_up(checked.error(), state_.file + " " + std::to_string(id))) {
     found(id, checked.error().code == base::ErrorCode::io_failed ? "the disk does not give it back" : "the file is damaged where it stands");
     checked = RecordCheck{};

@@ -35,6 +35,7 @@ TEST_CASE("times of the day come in their zone, on their days", "[timer]") {
   for (const char* wrong : {"", "6:30", "24:00", "06:60", "Mon", "Mon-Fry 06:30", "06:30,", "06:30 Mon"})
     CHECK(all_after(wrong, "UTC", "2026-11-23T00:00:00Z", 1).starts_with("error"));
   CHECK_FALSE(detail::DayTimes::parse("06:30", "Mars/Olympus"));
+  CHECK_FALSE(detail::DayTimes::parse("Mon-Fri 07:00-19:00 06:30", "UTC"));  // hours are no days
 }
 
 TEST_CASE("a time that the clock skips or has twice comes once", "[timer]") {

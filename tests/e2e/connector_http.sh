@@ -221,6 +221,8 @@ channel c {
         assert [line["result"] for line in lines] == ["stored"] * 3, lines
         assert len(engine.search("channel:c")) == count, "a repeated request is known, part by part"
     assert [json.loads(line)["message"] for line in answers[0].splitlines()] == [json.loads(line)["message"] for line in answers[1].splitlines()]
+    assert post(engine.port("c"), "mrn,ward\r\n9,Z\r\n", {**kind, "Idempotency-Key": "k2"})[0] == 200
+    assert len(engine.search("channel:c")) == 7, "a key that comes again with other bytes is no repetition"
     assert post(engine.port("c"), 'mrn,ward\r\n1,"A\r\n', kind)[0] == 400
     engine.stop()
 

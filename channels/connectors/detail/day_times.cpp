@@ -35,8 +35,10 @@ base::Result<DayTimes> DayTimes::parse(std::string_view text, std::string_view z
     const std::string_view part = base::trim(each);
     const auto space = part.rfind(' ');
     const auto minute = minute_of(part.substr(space == part.npos ? 0 : space + 1));
-    if (!minute) return base::fail(ErrorCode::bad_value, "this is no time of the day", std::string(part), "Mon-Fri 06:30");
-    TRY(base::Calendar days, base::Calendar::parse(space == part.npos ? std::string_view() : part.substr(0, space)));
+    const std::string_view on = space == part.npos ? std::string_view() : part.substr(0, space);
+    if (!minute || on.find(':') != on.npos)  // hours are no days
+      return base::fail(ErrorCode::bad_value, "this is no time of the day", std::string(part), "Mon-Fri 06:30");
+    TRY(base::Calendar days, base::Calendar::parse(on));
     out.parts_.push_back({std::move(days), *minute});
   }
   return out;

@@ -34,7 +34,10 @@ base::Result<HttpBody> read_http_body(base::HttpRequest request, const Options& 
     request.body = fhir::write_json(tree.root());
   }
   const Split how = split_of(options);
-  const std::string repeats(request.headers.get("idempotency-key"));
+  // With the bytes: two clients may count alike, and what differs is no repetition.
+  const auto key_of = [repeats = std::string(request.headers.get("idempotency-key"))](std::string_view bytes) {
+    return repeats.empty() ? std::string() : "http:" + repeats + "#" + base::sha256_hex(bytes);
+  };
   Inbound each;
   each.kind = content;
   each.received_at = now;
@@ -42,7 +45,7 @@ base::Result<HttpBody> read_http_body(base::HttpRequest request, const Options& 
   each.peer = std::move(request.peer);
   HttpBody out;
   if (how == Split::none) {
-    if (!repeats.empty()) each.key = "http:" + repeats;
+    each.key = key_of(request.body);
     each.bytes = std::move(request.body);
     out.messages.push_back(std::move(each));
     return out;
@@ -50,7 +53,8 @@ base::Result<HttpBody> read_http_body(base::HttpRequest request, const Options& 
   TRY(SplitFile parts, split_file(how, request.body, delimiter_of(options)));
   for (SplitItem& item : parts.items) {
     Inbound one = each;
-    if (!repeats.empty()) one.key = "http:" + repeats + "#" + std::to_string(out.messages.size() + 1);
+    one.key = key_of(item.bytes);
+    if (!one.key.empty()) one.key += "#" + std::to_string(out.messages.size() + 1);
     one.name = std::move(item.name);
     one.bytes = std::move(item.bytes);
     out.messages.push_back(std::move(one));
