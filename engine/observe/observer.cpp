@@ -174,11 +174,7 @@ void Observer::tick() {
   looked_ = looked_ || first;
   if (++ticks_ % kLookSeconds == 0 || first) {
     sample();
-    // A large quarantine takes a while to count.
-    constexpr std::size_t kManyKinds = 1'000;
-    std::uint64_t open = 0;
-    for (const auto& [address, count] : open_books_.quarantined) open += count;
-    const bool due = open < kManyKinds || ticks_ % kCountSeconds == kLookSeconds;
+    const bool due = !is_much_open() || ticks_ % kCountSeconds == kLookSeconds;
     if (due && health_.has_started() && !stopped_) ask_open_books();
     if (alerts_ && health_.has_started() && !stopped_) {
       collect();
@@ -254,8 +250,16 @@ void Observer::ask_open_books() {
   gateway_.sqlite_journal()->read_waiting(std::move(told));
 }
 
+/// A large quarantine takes a while to count: once a minute is enough then, whoever asks.
+bool Observer::is_much_open() const {
+  constexpr std::uint64_t kMuch = 1'000;
+  std::uint64_t open = 0;
+  for (const auto& [address, count] : open_books_.quarantined) open += count;
+  return open >= kMuch;
+}
+
 base::Task<void> Observer::look_at_open_books() {
-  if (!health_.has_started() || stopped_) co_return;
+  if (!health_.has_started() || stopped_ || is_much_open()) co_return;
   constexpr std::chrono::milliseconds kMost(500);
   ask_open_books();
   const base::MonoTime until = gateway_.clock().mono() + kMost;

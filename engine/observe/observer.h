@@ -77,6 +77,7 @@ class Observer {
   std::optional<std::map<std::string, std::int64_t>> quiet_queues() const;
   void look_at_books();
   void ask_open_books();
+  bool is_much_open() const;
   void count_quarantine();
   void count_stranded(const std::map<std::string, std::int64_t>& waiting);
   bool is_served(const std::string& address) const;

@@ -175,6 +175,7 @@ Answer<void> TransactionRun::decide_patch(PlannedEntry& entry, const std::option
   if (entry.query && !match) {
     PlannedEntry* const made = created_under(entry);
     if (made == nullptr) return fail(ErrorCode::fhir_not_found, "the criteria match no resource", "request.url");
+    TRY_VOID(check_if_match(entry.request["ifMatch"].text(), std::nullopt));
     // "Create it where it is not known, change it where it is": what is new is created as the patch has it.
     StoredVersion fresh;
     fresh.type = made->type;

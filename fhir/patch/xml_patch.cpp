@@ -19,6 +19,13 @@ using detail::XmlValue;
 
 /// Elements that all paths of a patch may look at.
 constexpr std::size_t kLooksMax = 5'000'000;
+constexpr std::size_t kNodesMax = 100'000;  ///< elements and texts of a patch; each takes about 250 bytes
+
+std::size_t nodes_of(const XmlValue& value) {
+  std::size_t out = 1;
+  for (const auto& child : value.children) out += nodes_of(*child);
+  return out;
+}
 
 std::string attribute_of(const XmlValue& element, std::string_view name) {
   for (const auto& [key, value] : element.attributes)
@@ -109,8 +116,8 @@ class XmlPatcher {
     const bool beside = pos == "before" || pos == "after";
     if (beside && target.parent == &document_) return impossible("nothing stands beside the document element");
     XmlValue& parent = beside ? *target.parent : target;
-    std::size_t at = beside ? target.place() + (pos == "after" ? 1 : 0) : pos == "prepend" ? 0 : target.children.size();
-    for (auto& one : content) parent.insert(at++, std::move(one));
+    const std::size_t at = beside ? target.place() + (pos == "after" ? 1 : 0) : pos == "prepend" ? 0 : target.children.size();
+    parent.insert(at, std::move(content));
     return {};
   }
 
@@ -180,6 +187,7 @@ Result<std::string> apply_xml_patch(std::string_view document, std::string_view 
   const XmlValue& root = *operations->children.front();
   if (root.name != "diff" && root.name != "patch")
     return base::fail(ErrorCode::fhir_patch, "the document element of an XML Patch is `diff`");
+  if (nodes_of(root) > kNodesMax) return base::fail(ErrorCode::limit_exceeded, "the patch has too many elements");
   detail::XmlScanner declared(patch, base::limits::kJsonDepthMax);
   declared.next();  // what the document element declares
   XmlPatcher patcher(*source, [&declared](std::string_view prefix) { return declared.uri_of(prefix); });

@@ -33,6 +33,13 @@ void XmlValue::insert(std::size_t at, std::unique_ptr<XmlValue> child) {
   touch();
 }
 
+void XmlValue::insert(std::size_t at, std::vector<std::unique_ptr<XmlValue>> content) {
+  for (const auto& one : content) one->parent = this;
+  children.insert(children.begin() + static_cast<std::ptrdiff_t>(at), std::make_move_iterator(content.begin()),
+                  std::make_move_iterator(content.end()));
+  touch();
+}
+
 std::unique_ptr<XmlValue> XmlValue::remove(std::size_t at) {
   std::unique_ptr<XmlValue> out = std::move(children[at]);
   children.erase(children.begin() + static_cast<std::ptrdiff_t>(at));

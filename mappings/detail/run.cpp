@@ -295,7 +295,7 @@ void Run::bind_input(const ir::Function& function) {
     ir::Expr rows;
     rows.op = ir::Op::all_rows;
     frame_.locals[0] = column_of(rows);
-    told_issues_.clear();
+    issues_.clear();
     if (csv_.issues_dropped != 0) {
       note(RunDiagnostic::Level::warning, "bad-row",
            std::to_string(csv_.issues_dropped) + " more faults of rows were not looked at", nullptr);

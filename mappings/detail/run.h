@@ -411,7 +411,8 @@ class Run {
   /// Resources that were referred to before their `create` ran, with its register.
   std::vector<std::pair<std::uint32_t, CreatedNode*>> promises_;
   CsvInput csv_;
-  std::vector<bool> told_issues_;  ///< parallel to csv_.issues, once one was told
+  enum class IssueState : std::uint8_t { untold, told, set_aside };  ///< set_aside: its row went no further
+  std::vector<IssueState> issues_;  ///< parallel to csv_.issues, once one was told
 
   // state of the run
   Arena arena_;

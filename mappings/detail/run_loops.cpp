@@ -99,10 +99,10 @@ void Run::row_issue(const ir::Loop& loop, const CsvIssue& issue) {
   apply_policy(unit_->policy_sets[loop.policies].bad, "bad-row", what, at);
 }
 
-/// Each fault is told once, by the first loop that comes to its row.
+/// Each fault is told once, by the first loop that comes to its row; a row that it set aside stays so in loops that come later.
 void Run::look_at_rows(const ir::Loop& loop, std::uint32_t number, std::span<const Value> rows) {
   if (map_ == nullptr || map_->source_csv == ir::kNone) return;
-  told_issues_.resize(csv_.issues.size());
+  issues_.resize(csv_.issues.size());
   const ir::Index rule = std::exchange(rule_, ir::kNone);
   for (const Value& row : rows) {
     const std::uint32_t wanted = row.row + 1;
@@ -114,10 +114,12 @@ void Run::look_at_rows(const ir::Loop& loop, std::uint32_t number, std::span<con
       if (!truth(loop.where)) continue;  // not one of this loop
     }
     for (auto issue = first; issue != csv_.issues.end() && issue->row == wanted; ++issue) {
-      const auto index = static_cast<std::size_t>(issue - csv_.issues.begin());
-      if (halt_ != Halt::none || told_issues_[index]) continue;
-      told_issues_[index] = true;
+      IssueState& state = issues_[static_cast<std::size_t>(issue - csv_.issues.begin())];
+      if (halt_ != Halt::none) break;
+      if (state == IssueState::set_aside && loop.kind == ir::LoopKind::rows) halt_ = Halt::skip;
+      if (state != IssueState::untold) continue;
       row_issue(loop, *issue);
+      state = halt_ == Halt::none ? IssueState::told : IssueState::set_aside;
     }
   }
   rule_ = rule;

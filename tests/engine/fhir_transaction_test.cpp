@@ -271,6 +271,11 @@ TEST_CASE("a conditional create with a patch under the same condition") {
       "POST", "/", bundle("transaction", {{"POST", "Patient", patient("2"), {}, R"("ifNoneExist":"identifier=urn:mrn|2")"},
                                           {"PATCH", "Patient?identifier=urn:mrn|3", change, {}, {}}}));
   CHECK(alone.status == 404);
+  // If-Match names a version, and there is none yet.
+  const std::string other = R"("ifNoneExist":"identifier=urn:mrn|4")";
+  const auto named = server.send("POST", "/", bundle("transaction", {{"POST", "Patient", patient("4"), {}, other},
+                                                                     {"PATCH", "Patient?identifier=urn:mrn|4", change, {}, R"("ifMatch":"W/\"1\"")"}}));
+  CHECK(named.status == 412);
 }
 
 TEST_CASE("two conditional creates that match one stored resource are both answered with it") {

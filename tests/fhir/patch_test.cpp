@@ -206,6 +206,9 @@ TEST_CASE("patch: hostile XML Patches end in an error, soon") {
   std::string once = "<diff>";
   for (int i = 0; i < 9'000; ++i) once += "<add sel=\"a/b[1]\"><d/></add>";
   CHECK_THAT(error_of(wide + "</a>", once + "</diff>"), Catch::Contains("limit-exceeded"));
+  std::string much = "<diff><add sel='a'>";
+  for (int i = 0; i < 100'000; ++i) much += "<b/>";
+  CHECK_THAT(error_of("<a/>", much + "</add></diff>"), Catch::Contains("too many elements"));
   std::string steps = "a";
   for (int i = 0; i < 1'000; ++i) steps += "/*";
   CHECK_THAT(error_of("<a/>", "<diff><remove sel='" + steps + "'/></diff>"), Catch::Contains("too many steps"));

@@ -69,6 +69,16 @@ TEST_CASE("csv rows: `on bad` sets the rows aside, the others go on") {
   CHECK(rejected.result.outcome == Outcome::rejected);
 }
 
+TEST_CASE("csv rows: what one loop has set aside no other loop takes") {
+  std::string text = rows_map("on bad quarantine");
+  text.insert(text.rfind('}'), R"(  for each r in rows { create b: Basic { code = { text = r.id } } }
+)");
+  const Ran ran = run(text, ".csv", kFile);
+  CHECK(count(ran.result.output, "\"resourceType\":\"Observation\"") == 1);
+  CHECK(count(ran.result.output, "\"resourceType\":\"Basic\"") == 1);
+  CHECK(ran.result.children.size() == 3);
+}
+
 TEST_CASE("csv rows: a fault of one row of a group concerns the row where a loop takes it, else the group") {
   const std::string head = R"(module t
 csv F { columns { order : string  test : string required } }

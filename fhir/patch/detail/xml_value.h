@@ -28,6 +28,7 @@ struct XmlValue {
   std::string string_value() const;
   std::size_t place() const;  ///< among the children of its parent
   void insert(std::size_t at, std::unique_ptr<XmlValue> child);
+  void insert(std::size_t at, std::vector<std::unique_ptr<XmlValue>> content);
   std::unique_ptr<XmlValue> remove(std::size_t at);
 };
 
